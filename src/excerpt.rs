@@ -1,0 +1,63 @@
+//! Text from outside, made fit for an error message or a log line: escaped and cut.
+
+use std::fmt;
+
+/// A piece of foreign text, at most [`Excerpt::LIMIT`] bytes of it, escaped.
+///
+/// Header values, URLs and certificate names are chosen by whoever sent them. An excerpt carries enough of
+/// one to recognise it, and can neither forge a log line nor fill a disk: everything but printable ASCII is
+/// written as `\n`, `\x7f` and the like, and what was cut is counted.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::Excerpt;
+///
+/// assert_eq!(Excerpt::of("rsa-sha1").to_string(), "rsa-sha1");
+/// assert_eq!(Excerpt::of("a\r\nlevel=error").to_string(), r"a\r\nlevel=error");
+///
+/// let long = "x".repeat(200);
+/// assert_eq!(Excerpt::of(&long).to_string(), format!("{}… (200 bytes)", &long[..Excerpt::LIMIT]));
+/// ```
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct Excerpt {
+    escaped: Box<str>,
+    length: usize,
+}
+
+impl Excerpt {
+    /// How many bytes of the original are kept: enough for any certificate URL that a callback should name
+    /// and for the first names of a certificate.
+    pub const LIMIT: usize = 120;
+
+    /// Takes the beginning of `text`.
+    pub fn of(text: impl AsRef<[u8]>) -> Self {
+        let bytes = text.as_ref();
+        let kept = bytes.get(..Self::LIMIT).unwrap_or(bytes);
+        Self {
+            escaped: kept.escape_ascii().to_string().into_boxed_str(),
+            length: bytes.len(),
+        }
+    }
+
+    /// Length of the original in bytes.
+    pub fn original_len(&self) -> usize {
+        self.length
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.escaped)?;
+        match self.length > Self::LIMIT {
+            true => write!(f, "… ({} bytes)", self.length),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
