@@ -3,6 +3,8 @@
 
 #[cfg(feature = "event")]
 pub mod event;
+#[cfg(feature = "event")]
+pub use event::{Event, EventName};
 
 mod excerpt;
 pub use excerpt::Excerpt;

@@ -1,1 +1,278 @@
-//! Stage 5.
+//! Stage 5: a body that was verified becomes an [`Event`].
+//!
+//! In comes the JSON of one callback; out comes its name, and everything
+//! else as it was received. Stands alone: who sent the body is the business of the stages before.
+//!
+//! ```
+//! use partner_center_webhooks::event::{Event, EventName};
+//!
+//! let body = br#"{"EventName":"invoice-ready","ResourceUri":"https://api.partnercenter.microsoft.com/v1/invoices/G000024135","ResourceName":"invoice","AuditUri":null,"ResourceChangeUtcDate":"2018-02-17T00:05:39.5485487+00:00"}"#;
+//! let event = Event::from_slice(body)?;
+//!
+//! match event.name() {
+//!     EventName::InvoiceReady => {}
+//!     _ => panic!(), // in earnest: an event we do not act upon, and no error
+//! }
+//! assert_eq!(event.resource_change_utc_date().unwrap().nanosecond(), 548_548_700);
+//! assert_eq!(serde_json::to_vec(&event).unwrap(), body);
+//! # Ok::<(), partner_center_webhooks::event::EventError>(())
+//! ```
+
+use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::RawValue;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::Excerpt;
+
+mod error;
+pub use error::EventError;
+mod json;
+use json::{DEPTH_LIMIT, Members, depth, json_type, string};
+mod name;
+pub use name::{EventName, OtherEventName};
+
+/// What one callback tells: an event, and every member that came with it.
+///
+/// Only `EventName` is required. The other documented members may be missing, null or of an odd JSON type:
+/// each then reads as `None`. Members come in any order; documented ones are known in any ASCII case. No
+/// member may occur twice: of two, another reader of the same body might see the other one.
+///
+/// Members that are not documented are kept unread, see [`Event::extra`]. Objects and arrays may nest 127
+/// levels deep, which is what `serde_json` reads too; there is no limit of length.
+///
+/// An event serializes to the JSON it was read from, byte for byte but for whitespace around it: order and
+/// spelling of members, digits of numbers, whitespace within. This takes `serde_json` on both sides, and no
+/// `#[serde(flatten)]` or `untagged` between. Two events are equal if these texts are.
+///
+/// # Source
+///
+/// "Partner Center webhook events". What it contradicts itself in (`AuditUri` and `AuditUrl`, case) is
+/// accepted in each form.
+#[derive(Clone)]
+pub struct Event {
+    json: Box<RawValue>,
+    name: EventName,
+    resource_uri: Option<Box<str>>,
+    resource_name: Option<Box<str>>,
+    audit_uri: Option<Box<str>>,
+    resource_change_utc_date: Option<Box<str>>,
+    extra: Vec<(Box<str>, Box<RawValue>)>,
+}
+
+impl Event {
+    /// Reads the body of a callback: one JSON object in UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// An [`EventError`] if the body is not that, holds a member twice, nests too deeply, or has no
+    /// `EventName`. An unknown name, an unreadable date or URI is no error.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::event::{Event, EventError};
+    ///
+    /// let event = Event::from_slice(br#"{"EventName":"brand-new","Added":1.50}"#)?;
+    /// assert_eq!(event.name().as_str(), "brand-new");
+    /// assert_eq!(event.resource_uri(), None);
+    ///
+    /// let error = Event::from_slice(br#"{"ResourceName":"test"}"#).unwrap_err();
+    /// assert_eq!(error.to_string(), "member `EventName` is missing (expected a non-empty string)");
+    /// # Ok::<(), EventError>(())
+    /// ```
+    pub fn from_slice(body: &[u8]) -> Result<Self, EventError> {
+        for (mark, encoding) in BYTE_ORDER_MARKS {
+            if body.starts_with(mark) {
+                return Err(EventError::ByteOrderMark { encoding });
+            }
+        }
+        if body.trim_ascii().is_empty() {
+            return Err(EventError::Empty);
+        }
+        let text = str::from_utf8(body).map_err(|source| EventError::NotUtf8 {
+            offset: source.valid_up_to(),
+            source,
+        })?;
+        Self::read(text)
+    }
+
+    /// Which event it is.
+    pub fn name(&self) -> &EventName {
+        &self.name
+    }
+
+    /// URI of what changed, as received.
+    ///
+    /// Not to be called as it is: it may be `http`, name a host that serves no API, or lack the id.
+    pub fn resource_uri(&self) -> Option<&str> {
+        self.resource_uri.as_deref()
+    }
+
+    /// Kind of what changed, as received; Microsoft's samples differ in case (`customer`, `Customer`).
+    pub fn resource_name(&self) -> Option<&str> {
+        self.resource_name.as_deref()
+    }
+
+    /// URI of the audit record, as received: `AuditUri`, or where that is no string, `AuditUrl`.
+    pub fn audit_uri(&self) -> Option<&str> {
+        self.audit_uri.as_deref()
+    }
+
+    /// When the resource changed, in UTC, to 100 ns or what else was sent, down to 1 ns.
+    ///
+    /// RFC 3339; a date without an offset is taken as UTC. `None` if there is none that can be read: see
+    /// [`Event::resource_change_utc_date_text`].
+    pub fn resource_change_utc_date(&self) -> Option<OffsetDateTime> {
+        let text = self.resource_change_utc_date_text()?;
+        OffsetDateTime::parse(text, &Rfc3339)
+            .or_else(|_| OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339))
+            .ok()?
+            .checked_to_offset(UtcOffset::UTC)
+    }
+
+    /// The date as received, whether or not it can be read.
+    pub fn resource_change_utc_date_text(&self) -> Option<&str> {
+        self.resource_change_utc_date.as_deref()
+    }
+
+    /// The members that are not documented, in the order received.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::event::Event;
+    ///
+    /// let event: Event = r#"{"EventName":"x", "TenantId":"t", "Price":1.50}"#.parse().unwrap();
+    /// let extra: Vec<_> = event.extra().map(|(name, value)| (name, value.get())).collect();
+    /// assert_eq!(extra, [("TenantId", "\"t\""), ("Price", "1.50")]);
+    /// ```
+    pub fn extra(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.extra.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The event as received, with members that read as `None` for their odd JSON type.
+    pub fn as_json(&self) -> &RawValue {
+        &self.json
+    }
+
+    fn read(text: &str) -> Result<Self, EventError> {
+        let json: &RawValue = serde_json::from_str(text).map_err(EventError::syntax)?;
+        if !json.get().starts_with('{') {
+            return Err(EventError::NotAnObject {
+                found: json_type(json),
+            });
+        }
+        let Members(members) = serde_json::from_str(text).map_err(EventError::syntax)?;
+
+        let mut documented: [Option<&RawValue>; MEMBERS.len()] = [None; MEMBERS.len()];
+        let mut extra = Vec::new();
+        let mut extra_names = HashSet::new();
+        for (name, value) in &members {
+            if depth(value) >= DEPTH_LIMIT {
+                return Err(EventError::TooDeep {
+                    member: Excerpt::of(&**name),
+                });
+            }
+            let mut slots = MEMBERS.iter().zip(&mut documented);
+            let is_first = match slots.find(|(member, _)| member.eq_ignore_ascii_case(name)) {
+                Some((_, slot)) => slot.replace(value).is_none(),
+                None => {
+                    extra.push((name.clone(), (*value).to_owned()));
+                    extra_names.insert(name)
+                }
+            };
+            if !is_first {
+                return Err(EventError::DuplicateMember {
+                    member: Excerpt::of(&**name),
+                });
+            }
+        }
+
+        let [
+            audit_uri,
+            audit_url,
+            event_name,
+            date,
+            resource_name,
+            resource_uri,
+        ] = documented;
+        Ok(Self {
+            name: event_name_of(event_name)?,
+            resource_uri: string(resource_uri),
+            resource_name: string(resource_name),
+            audit_uri: string(audit_uri).or_else(|| string(audit_url)),
+            resource_change_utc_date: string(date),
+            extra,
+            json: json.to_owned(),
+        })
+    }
+}
+
+impl FromStr for Event {
+    type Err = EventError;
+
+    fn from_str(body: &str) -> Result<Self, EventError> {
+        Self::from_slice(body.as_bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        Self::read(json.get()).map_err(de::Error::custom)
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json.serialize(serializer)
+    }
+}
+
+impl Eq for Event {}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.json.get() == other.json.get()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Event").field(&self.json.get()).finish()
+    }
+}
+
+fn event_name_of(value: Option<&RawValue>) -> Result<EventName, EventError> {
+    let found = match (value, string(value)) {
+        (_, Some(name)) if !name.is_empty() => return Ok(EventName::from(&*name)),
+        (_, Some(_)) => "an empty string",
+        (Some(value), None) if value.get().starts_with('"') => {
+            "a string with half a surrogate pair"
+        }
+        (Some(value), None) => json_type(value),
+        (None, None) => "missing",
+    };
+    Err(EventError::EventName { found })
+}
+
+/// What Microsoft documents, both spellings of the audit URI included; alphabetical.
+const MEMBERS: [&str; 6] = [
+    "AuditUri",
+    "AuditUrl",
+    "EventName",
+    "ResourceChangeUtcDate",
+    "ResourceName",
+    "ResourceUri",
+];
+
+const BYTE_ORDER_MARKS: [(&[u8], &str); 3] = [
+    (b"\xef\xbb\xbf", "UTF-8"),
+    (b"\xfe\xff", "UTF-16"),
+    (b"\xff\xfe", "UTF-16"),
+];

@@ -1,0 +1,77 @@
+//! Why a body is not an event.
+
+use std::str::Utf8Error;
+
+use super::json::DEPTH_LIMIT;
+use crate::Excerpt;
+
+/// Why a body is not an event.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// The body starts with a byte order mark, which JSON on the wire must not (RFC 8259 section 8.1).
+    #[error("body starts with a {encoding} byte order mark (expected a JSON object in UTF-8)")]
+    ByteOrderMark {
+        /// The encoding it is the mark of: `UTF-8` or `UTF-16`.
+        encoding: &'static str,
+    },
+    /// A member occurs twice, perhaps in another case.
+    #[error("member `{member}` occurs more than once")]
+    DuplicateMember {
+        /// The later of the two.
+        member: Excerpt,
+    },
+    /// The body has no bytes, or only whitespace.
+    #[error("body is empty (expected a JSON object)")]
+    Empty,
+    /// The one required member is not there, or not as it must be.
+    #[error("member `EventName` is {found} (expected a non-empty string)")]
+    EventName {
+        /// What is there: a JSON type, or `missing`.
+        found: &'static str,
+    },
+    /// The body is JSON, but no object.
+    #[error("body is {found} (expected a JSON object)")]
+    NotAnObject {
+        /// The JSON type of the body.
+        found: &'static str,
+    },
+    /// The body is not UTF-8.
+    #[error("body is not UTF-8 after byte {offset}")]
+    NotUtf8 {
+        /// How many bytes at its beginning are UTF-8.
+        offset: usize,
+        /// What the standard library says of it.
+        source: Utf8Error,
+    },
+    /// The body is not JSON, is cut, or something follows it.
+    #[error("body is not JSON: {reason} (line {line}, column {column})")]
+    Syntax {
+        /// Column in bytes, from 1.
+        column: usize,
+        /// Line, from 1.
+        line: usize,
+        /// What the JSON reader says of it.
+        reason: Excerpt,
+    },
+    /// A member nests more objects and arrays than JSON readers accept.
+    #[error(
+        "member `{member}` nests too deeply (expected at most {DEPTH_LIMIT} levels, the event included)"
+    )]
+    TooDeep {
+        /// The outermost member in question.
+        member: Excerpt,
+    },
+}
+
+impl EventError {
+    pub(super) fn syntax(error: serde_json::Error) -> Self {
+        let (line, column, text) = (error.line(), error.column(), error.to_string());
+        let position = format!(" at line {line} column {column}");
+        Self::Syntax {
+            column,
+            line,
+            reason: Excerpt::of(text.strip_suffix(&position).unwrap_or(&text)),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! JSON that is kept as text: taken apart by one level, and looked at without being read.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The members of an object, with values as text: no member is lost, none is read.
+pub(super) struct Members<'a>(pub(super) Vec<(Box<str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+/// The text of a JSON string; `None` for anything else, and for a string that is not Unicode.
+pub(super) fn string(value: Option<&RawValue>) -> Option<Box<str>> {
+    serde_json::from_str(value?.get()).ok()
+}
+
+pub(super) fn json_type(value: &RawValue) -> &'static str {
+    match value.get().bytes().next() {
+        Some(b'"') => "a string",
+        Some(b'[') => "an array",
+        Some(b'f' | b't') => "a boolean",
+        Some(b'n') => "null",
+        Some(b'{') => "an object",
+        _ => "a number",
+    }
+}
+
+/// How many levels of objects and arrays there are in `value`. A loop, for its text may nest as deeply as
+/// the sender likes; that it is JSON is known.
+pub(super) fn depth(value: &RawValue) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut is_escaped) = (false, false);
+    for byte in value.get().bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth = depth.saturating_add(1);
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Levels of objects and arrays: as many as `serde_json` reads into a value before it refuses (its limit is
+/// 128, exclusive). It does not count what it keeps as text, and would hand that on to readers who do.
+pub(super) const DEPTH_LIMIT: usize = 127;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> &RawValue {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn depth_counts_levels_and_not_brackets() {
+        for (json, levels) in [
+            ("1", 0),
+            (r#""[{""#, 0),
+            ("[]", 1),
+            (r#"{"[":"\"[\\"}"#, 1),
+            ("[[],[],{}]", 2),
+            (r#"[{"a":[1]},[]]"#, 3),
+        ] {
+            assert_eq!(depth(raw(json)), levels, "{json}");
+        }
+    }
+
+    #[test]
+    fn json_types_are_named() {
+        let types = ["1", "-1", "true", "false", "null", "\"\"", "[]", "{}"]
+            .map(|json| json_type(raw(json)));
+        let number_to_object = [
+            "a number",
+            "a number",
+            "a boolean",
+            "a boolean",
+            "null",
+            "a string",
+            "an array",
+            "an object",
+        ];
+        assert_eq!(types, number_to_object);
+    }
+
+    #[test]
+    fn only_a_whole_string_is_a_string() {
+        assert_eq!(string(Some(raw(r#""a\u00e4\n""#))).as_deref(), Some("aä\n"));
+        assert_eq!(string(Some(raw(r#""\ud800""#))), None);
+        assert_eq!(string(Some(raw("null"))), None);
+        assert_eq!(string(None), None);
+    }
+}
