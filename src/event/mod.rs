@@ -29,8 +29,12 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::Excerpt;
 
+mod audit;
+pub use audit::AuditId;
 mod error;
 pub use error::EventError;
+mod id;
+pub use id::Id;
 mod json;
 use json::{DEPTH_LIMIT, Members, depth, json_type, string};
 mod name;
@@ -158,6 +162,11 @@ impl Event {
     /// The event as received, with members that read as `None` for their odd JSON type.
     pub fn as_json(&self) -> &RawValue {
         &self.json
+    }
+
+    /// The audit id in [`Event::audit_uri`], if it is of the form that is known.
+    pub fn audit_id(&self) -> Option<AuditId> {
+        AuditId::parse(self.audit_uri()?)
     }
 
     fn read(text: &str) -> Result<Self, EventError> {
