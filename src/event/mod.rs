@@ -1,16 +1,19 @@
 //! Stage 5: a body that was verified becomes an [`Event`].
 //!
-//! In comes the JSON of one callback; out comes its name, and everything
+//! In comes the JSON of one callback; out comes its name, what it points to as typed ids, and everything
 //! else as it was received. Stands alone: who sent the body is the business of the stages before.
 //!
 //! ```
-//! use partner_center_webhooks::event::{Event, EventName};
+//! use partner_center_webhooks::event::{Event, EventName, Resource};
 //!
 //! let body = br#"{"EventName":"invoice-ready","ResourceUri":"https://api.partnercenter.microsoft.com/v1/invoices/G000024135","ResourceName":"invoice","AuditUri":null,"ResourceChangeUtcDate":"2018-02-17T00:05:39.5485487+00:00"}"#;
 //! let event = Event::from_slice(body)?;
 //!
 //! match event.name() {
-//!     EventName::InvoiceReady => {}
+//!     EventName::InvoiceReady => {
+//!         let Resource::Invoice { invoice } = event.resource() else { panic!() };
+//!         assert_eq!(invoice.as_str(), "G000024135");
+//!     }
 //!     _ => panic!(), // in earnest: an event we do not act upon, and no error
 //! }
 //! assert_eq!(event.resource_change_utc_date().unwrap().nanosecond(), 548_548_700);
@@ -39,6 +42,8 @@ mod json;
 use json::{DEPTH_LIMIT, Members, depth, json_type, string};
 mod name;
 pub use name::{EventName, OtherEventName};
+mod resource;
+pub use resource::Resource;
 
 /// What one callback tells: an event, and every member that came with it.
 ///
@@ -110,7 +115,7 @@ impl Event {
         &self.name
     }
 
-    /// URI of what changed, as received.
+    /// URI of what changed, as received; see [`Event::resource`] for what it says.
     ///
     /// Not to be called as it is: it may be `http`, name a host that serves no API, or lack the id.
     pub fn resource_uri(&self) -> Option<&str> {
@@ -162,6 +167,11 @@ impl Event {
     /// The event as received, with members that read as `None` for their odd JSON type.
     pub fn as_json(&self) -> &RawValue {
         &self.json
+    }
+
+    /// What the event points to, as typed ids.
+    pub fn resource(&self) -> Resource {
+        Resource::of(self)
     }
 
     /// The audit id in [`Event::audit_uri`], if it is of the form that is known.
