@@ -1,0 +1,32 @@
+//! The key is RSA, and strong.
+
+use super::{CertificatePolicy, PolicyError};
+use crate::chain::{Certificate, PublicKey};
+
+/// Asks for an RSA key of 2048 to 8192 bits with an odd exponent from 65537 to 2³³ − 1.
+///
+/// 2048 is the least that the CA/Browser Forum allows (Baseline Requirements, 6.1.5) and what Partner Center's sample
+/// signature was made with. FIPS 186-5, 5.1, asks for an odd exponent above 65536; longer ones than 33 bits only cost
+/// time.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Key;
+
+impl CertificatePolicy for Key {
+    fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {
+        match certificate.public_key() {
+            key @ PublicKey::Other { .. } => Err(PolicyError::NotRsa {
+                found: key.algorithm(),
+            }),
+            PublicKey::Rsa { bits, .. } if !(2048..=8192).contains(bits) => {
+                Err(PolicyError::KeySize { found: *bits })
+            }
+            PublicKey::Rsa { exponent, .. }
+                if !exponent.is_some_and(|e| e % 2 == 1 && (65537..1 << 33).contains(&e)) =>
+            {
+                Err(PolicyError::KeyExponent { found: *exponent })
+            }
+            PublicKey::Rsa { .. } => Ok(()),
+        }
+    }
+}

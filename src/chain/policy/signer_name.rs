@@ -1,0 +1,135 @@
+//! The certificate is Partner Center's, and not that of another Microsoft service.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use super::{CertificatePolicy, PolicyError};
+use crate::Excerpt;
+use crate::chain::Certificate;
+
+/// Asks that one of the certificate's DNS names is the signer's.
+///
+/// A pattern is a DNS name whose first label may end in one `*`, which stands for any letters, digits and hyphens. The
+/// default, `pcnotifications*.microsoft.com`, is derived from the two file names that Microsoft documents for the
+/// certificate (`pcnotifications.microsoft.com.cer` until 2019, then `pcnotifications-dispatch.microsoft.com.cer`);
+/// the names in the certificate are not published, so a refusal shows those that were found. Names are compared in any
+/// ASCII case; the certificate's own wildcards never match, nor does its common name count.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::chain::SignerName;
+///
+/// let name = SignerName::default();
+/// assert!(name.matches("pcnotifications-dispatch.microsoft.com"));
+/// assert!(!name.matches("pcnotifications.evil.microsoft.com"));
+/// assert!(!name.matches("metadata.azure.com"));
+///
+/// assert!("*.microsoft.com".parse::<SignerName>().is_err());
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SignerName {
+    /// The first label without its `*`.
+    label: Box<str>,
+    open: bool,
+    /// The other labels, with the dot in front.
+    domain: Box<str>,
+}
+
+impl SignerName {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    ///
+    /// [`SignerNameError`] unless it is a DNS name of at least two labels, with at most one `*`, at the end of a first
+    /// label that has something before it.
+    pub fn new(pattern: &str) -> Result<Self, SignerNameError> {
+        let malformed = || SignerNameError {
+            found: Excerpt::of(pattern),
+        };
+        let (first, rest) = pattern.split_once('.').ok_or_else(malformed)?;
+        let label = first.strip_suffix('*');
+        let name = Self {
+            label: label.unwrap_or(first).to_ascii_lowercase().into(),
+            open: label.is_some(),
+            domain: format!(".{}", rest.to_ascii_lowercase()).into(),
+        };
+        let good = |label: &str| !label.is_empty() && label.bytes().all(in_label);
+        match good(&name.label) && rest.split('.').all(good) && pattern.len() <= 253 {
+            true => Ok(name),
+            false => Err(malformed()),
+        }
+    }
+
+    /// Whether `name` is one that this pattern stands for.
+    pub fn matches(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let Some(middle) = name
+            .strip_suffix(&*self.domain)
+            .and_then(|label| label.strip_prefix(&*self.label))
+        else {
+            return false;
+        };
+        match self.open {
+            true => middle.bytes().all(in_label),
+            false => middle.is_empty(),
+        }
+    }
+}
+
+impl CertificatePolicy for SignerName {
+    fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {
+        match certificate
+            .dns_names()
+            .iter()
+            .any(|name| self.matches(name))
+        {
+            true => Ok(()),
+            false => Err(PolicyError::SignerName {
+                expected: self.clone(),
+            }),
+        }
+    }
+}
+
+impl Default for SignerName {
+    fn default() -> Self {
+        Self {
+            label: "pcnotifications".into(),
+            open: true,
+            domain: ".microsoft.com".into(),
+        }
+    }
+}
+
+impl FromStr for SignerName {
+    type Err = SignerNameError;
+
+    fn from_str(pattern: &str) -> Result<Self, Self::Err> {
+        Self::new(pattern)
+    }
+}
+
+impl fmt::Display for SignerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let star = if self.open { "*" } else { "" };
+        write!(f, "{}{star}{}", self.label, self.domain)
+    }
+}
+
+/// A text that is no signer name.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error(
+    "`{found}` is no signer name (expected a DNS name, whose first label may end in `*` after at least one character)"
+)]
+#[non_exhaustive]
+pub struct SignerNameError {
+    /// The text.
+    pub found: Excerpt,
+}
+
+fn in_label(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-'
+}

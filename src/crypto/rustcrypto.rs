@@ -1,0 +1,205 @@
+//! The backend over the `rsa`, `sha2`, `p256` and `p384` crates.
+
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use rsa::pkcs1::der::Decode;
+use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use rustls_pki_types::{
+    AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
+};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use super::{Backend, KeyRejected, RsaKey, SignatureAlgorithm, SignatureMismatch};
+
+/// The [`Backend`] over the [RustCrypto](https://github.com/RustCrypto) crates.
+///
+/// `rsa` carries the advisory RUSTSEC-2023-0071, which concerns operations with private keys; here it only
+/// verifies, with public ones.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct RustCrypto;
+
+impl RustCrypto {
+    /// The backend.
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Backend for RustCrypto {
+    fn certificate_algorithms(&self) -> &'static [&'static dyn SignatureVerificationAlgorithm] {
+        CERTIFICATE_ALGORITHMS
+    }
+
+    fn sha256(&self, data: &[u8]) -> [u8; 32] {
+        Sha256::digest(data).into()
+    }
+
+    fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, KeyRejected> {
+        Ok(Box::new(Key(parse(public_key)?)))
+    }
+}
+
+#[derive(Debug)]
+struct Key(RsaPublicKey);
+
+impl RsaKey for Key {
+    fn verify(
+        &self,
+        algorithm: SignatureAlgorithm,
+        body: &[u8],
+        sha256: &[u8; 32],
+        signature: &[u8],
+    ) -> Result<(), SignatureMismatch> {
+        match algorithm {
+            SignatureAlgorithm::RsaSha256 => self.verify_hash(Hash::Sha256, sha256, signature),
+            SignatureAlgorithm::RsaSha384 => {
+                self.verify_hash(Hash::Sha384, &Sha384::digest(body), signature)
+            }
+            SignatureAlgorithm::RsaSha512 => {
+                self.verify_hash(Hash::Sha512, &Sha512::digest(body), signature)
+            }
+        }
+    }
+}
+
+impl Key {
+    fn verify_hash(
+        &self,
+        hash: Hash,
+        hashed: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureMismatch> {
+        let scheme = match hash {
+            Hash::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
+            Hash::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
+            Hash::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
+        };
+        self.0
+            .verify(scheme, hashed, signature)
+            .map_err(|_| SignatureMismatch)
+    }
+}
+
+/// Reads an `RSAPublicKey`, by the rules that aws-lc-rs has, so that the backends agree.
+fn parse(public_key: &[u8]) -> Result<RsaPublicKey, KeyRejected> {
+    let parts = rsa::pkcs1::RsaPublicKey::from_der(public_key).map_err(|_| KeyRejected)?;
+    let modulus = BigUint::from_bytes_be(parts.modulus.as_bytes());
+    let exponent = BigUint::from_bytes_be(parts.public_exponent.as_bytes());
+    let odd = |bytes: &[u8]| bytes.last().is_some_and(|byte| byte & 1 == 1);
+    if !(2048..=8192).contains(&modulus.bits())
+        || !odd(parts.modulus.as_bytes())
+        || !odd(parts.public_exponent.as_bytes())
+        || !(2..=33).contains(&exponent.bits())
+    {
+        return Err(KeyRejected);
+    }
+    RsaPublicKey::new_with_max_size(modulus, exponent, 8192).map_err(|_| KeyRejected)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Hash {
+    fn digest(self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha256 => Sha256::digest(message).to_vec(),
+            Self::Sha384 => Sha384::digest(message).to_vec(),
+            Self::Sha512 => Sha512::digest(message).to_vec(),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Family {
+    P256,
+    P384,
+    Rsa,
+}
+
+/// A certificate signature algorithm for webpki.
+#[derive(Debug)]
+struct CertificateAlgorithm {
+    family: Family,
+    hash: Hash,
+    public_key: AlgorithmIdentifier,
+    signature: AlgorithmIdentifier,
+}
+
+impl SignatureVerificationAlgorithm for CertificateAlgorithm {
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        self.public_key
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        self.signature
+    }
+
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        let hashed = self.hash.digest(message);
+        match self.family {
+            Family::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(public_key)
+                .and_then(|key| {
+                    key.verify_prehash(&hashed, &p256::ecdsa::Signature::from_der(signature)?)
+                })
+                .map_err(|_| InvalidSignature),
+            Family::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(public_key)
+                .and_then(|key| {
+                    key.verify_prehash(&hashed, &p384::ecdsa::Signature::from_der(signature)?)
+                })
+                .map_err(|_| InvalidSignature),
+            Family::Rsa => parse(public_key)
+                .map_err(|_| InvalidSignature)
+                .and_then(|key| {
+                    Key(key)
+                        .verify_hash(self.hash, &hashed, signature)
+                        .map_err(|_| InvalidSignature)
+                }),
+        }
+    }
+}
+
+const fn rsa(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
+    CertificateAlgorithm {
+        family: Family::Rsa,
+        hash,
+        public_key: alg_id::RSA_ENCRYPTION,
+        signature,
+    }
+}
+
+const fn p256(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
+    CertificateAlgorithm {
+        family: Family::P256,
+        hash,
+        public_key: alg_id::ECDSA_P256,
+        signature,
+    }
+}
+
+const fn p384(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
+    CertificateAlgorithm {
+        family: Family::P384,
+        hash,
+        public_key: alg_id::ECDSA_P384,
+        signature,
+    }
+}
+
+const CERTIFICATE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
+    &rsa(Hash::Sha256, alg_id::RSA_PKCS1_SHA256),
+    &rsa(Hash::Sha384, alg_id::RSA_PKCS1_SHA384),
+    &rsa(Hash::Sha512, alg_id::RSA_PKCS1_SHA512),
+    &p256(Hash::Sha256, alg_id::ECDSA_SHA256),
+    &p256(Hash::Sha384, alg_id::ECDSA_SHA384),
+    &p384(Hash::Sha256, alg_id::ECDSA_SHA256),
+    &p384(Hash::Sha384, alg_id::ECDSA_SHA384),
+];

@@ -1,0 +1,143 @@
+//! What can go wrong with a callback, and the one place that decides the HTTP answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use thiserror::Error;
+
+use crate::body::BodyError;
+use crate::chain::ChainError;
+use crate::envelope::EnvelopeError;
+use crate::event::EventError;
+use crate::signature::SignatureError;
+use crate::signers::{SignerError, Signers};
+use crate::source::LocationError;
+
+/// Why a callback was refused, by stage; each variant holds the stage's own error and prints as it does.
+///
+/// Answer the request with [`status`](Self::status) and, if there is one, [`retry_after`](Self::retry_after). The text
+/// is for logs: tell the sender nothing but the status.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The body has no acceptable length.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The signing certificate is not trusted.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The signature headers are not in order.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The body is genuine, and no event.
+    #[error("the callback is genuine but its body is no event: {0}")]
+    Event(#[from] EventError),
+    /// The certificate URL may not be fetched.
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    /// The signature does not match.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The signing certificate could not be had. Never [`SignerError::Chain`], which is [`Error::Chain`].
+    #[error(transparent)]
+    Source(SignerError),
+}
+
+impl Error {
+    /// The stage that refused.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Body(_) => ErrorKind::Body,
+            Self::Chain(_) => ErrorKind::Chain,
+            Self::Envelope(_) => ErrorKind::Envelope,
+            Self::Event(_) => ErrorKind::Event,
+            Self::Location(_) => ErrorKind::Location,
+            Self::Signature(_) => ErrorKind::Signature,
+            Self::Source(_) => ErrorKind::Source,
+        }
+    }
+
+    /// The status to answer with.
+    ///
+    /// Partner Center delivers an event ten times and then gives it up, so passing trouble is 503 and never looks
+    /// final.
+    ///
+    /// | kind | status |
+    /// |---|---|
+    /// | body | 413 if it is too long, else 400 |
+    /// | envelope | 401 if the signature is missing or of another scheme, else 400 |
+    /// | event | 400 |
+    /// | chain, location, signature | 401 |
+    /// | source | 503 |
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Body(BodyError::TooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Envelope(
+                EnvelopeError::MissingSignature | EnvelopeError::UnsupportedScheme { .. },
+            ) => StatusCode::UNAUTHORIZED,
+            Self::Body(_) | Self::Envelope(_) | Self::Event(_) => StatusCode::BAD_REQUEST,
+            Self::Chain(_) | Self::Location(_) | Self::Signature(_) => StatusCode::UNAUTHORIZED,
+            Self::Source(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What to put into the `Retry-After` header of the answer, if anything.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Source(SignerError::Quota { retry_after, .. }) => Some(*retry_after),
+            Self::Source(_) => Some(Duration::from_secs(Signers::NEGATIVE_SECONDS)),
+            _ => None,
+        }
+    }
+}
+
+impl From<SignerError> for Error {
+    fn from(error: SignerError) -> Self {
+        match error {
+            SignerError::Chain(error) => Self::Chain(error),
+            error => Self::Source(error),
+        }
+    }
+}
+
+/// The stages, for counting and for logs.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// See [`Error::Body`].
+    Body,
+    /// See [`Error::Chain`].
+    Chain,
+    /// See [`Error::Envelope`].
+    Envelope,
+    /// See [`Error::Event`].
+    Event,
+    /// See [`Error::Location`].
+    Location,
+    /// See [`Error::Signature`].
+    Signature,
+    /// See [`Error::Source`].
+    Source,
+}
+
+impl ErrorKind {
+    /// Its name in lower case, as in `signature`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Chain => "chain",
+            Self::Envelope => "envelope",
+            Self::Event => "event",
+            Self::Location => "location",
+            Self::Signature => "signature",
+            Self::Source => "source",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

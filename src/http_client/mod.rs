@@ -1,0 +1,90 @@
+//! The HTTP client that the crate's downloads go through: one method, with limits, over [`http`] types.
+//!
+//! The crate speaks HTTP through [`HttpClient`] alone. Feature `reqwest` brings [`ReqwestClient`]; any other
+//! client fits behind the trait in a few lines.
+
+#[cfg(feature = "reqwest")]
+mod reqwest;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use thiserror::Error;
+
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::ReqwestClient;
+
+/// A boxed future, as the crate's object-safe traits return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Sends one request and reads the whole answer, within limits.
+///
+/// An implementation must not follow redirects, must not decompress the body, must stop reading at
+/// [`Limits::max_body`] and must give up at [`Limits::deadline`]. The crate checks again what it can check.
+pub trait HttpClient: fmt::Debug + Send + Sync {
+    /// Sends `request`.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpClientError`]; an answer of any status is no error.
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>>;
+}
+
+/// What one request may cost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// From the start of the connection to the last byte of the body.
+    pub deadline: Duration,
+    /// Length of the answer's body in bytes.
+    pub max_body: usize,
+}
+
+impl Limits {
+    /// Both limits.
+    pub const fn new(deadline: Duration, max_body: usize) -> Self {
+        Self { deadline, max_body }
+    }
+}
+
+/// Why there was no answer.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum HttpClientError {
+    /// The answer's body is longer than allowed.
+    #[error("the answer is longer than {limit} bytes")]
+    BodyTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The client could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Setup(#[source] Arc<dyn StdError + Send + Sync>),
+    /// The deadline passed.
+    #[error("no complete answer within {deadline:?}")]
+    Timeout {
+        /// The deadline.
+        deadline: Duration,
+    },
+    /// The connection could not be made, or broke.
+    #[error("the connection failed: {}", innermost(.0.as_ref()))]
+    Transport(#[source] Arc<dyn StdError + Send + Sync>),
+}
+
+/// The last cause of a chain, which is the one that says what happened ("connection refused").
+fn innermost(error: &(dyn StdError + 'static)) -> crate::Excerpt {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    crate::Excerpt::of(last.to_string())
+}

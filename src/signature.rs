@@ -1,0 +1,177 @@
+//! Stage 4: signer, envelope and body become a [`VerifiedBody`]. Pure: one RSA verification.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls_pki_types::UnixTime;
+use thiserror::Error;
+
+use crate::chain::{Fingerprint, VerifiedSigner};
+use crate::crypto::write_hex;
+use crate::envelope::{SignatureAlgorithm, SignatureEnvelope};
+
+/// The body of a callback whose signature holds: what Partner Center sent, byte for byte. Holding one is the proof.
+///
+/// `B` is whatever holds the bytes: `&[u8]`, `Vec<u8>`, `bytes::Bytes`.
+#[derive(Clone)]
+#[must_use]
+pub struct VerifiedBody<B> {
+    body: B,
+    digest: BodyDigest,
+    signer: Arc<VerifiedSigner>,
+}
+
+impl<B: AsRef<[u8]>> VerifiedBody<B> {
+    /// Verifies the signature in `envelope` over the exact bytes of `body` with the key of `signer`.
+    ///
+    /// # Errors
+    ///
+    /// [`SignatureError`]: the signature does not match, or the proof that `signer` is has ended.
+    pub fn verify(
+        body: B,
+        envelope: &SignatureEnvelope<'_>,
+        signer: &Arc<VerifiedSigner>,
+        now: UnixTime,
+    ) -> Result<Self, SignatureError> {
+        Self::verify_under_any(body, envelope, [signer], now).map_err(|(_, error)| error)
+    }
+
+    /// The same with whichever of `signers` fits. On failure the body comes back, with the first signer's error.
+    pub(crate) fn verify_under_any<'s>(
+        body: B,
+        envelope: &SignatureEnvelope<'_>,
+        signers: impl IntoIterator<Item = &'s Arc<VerifiedSigner>>,
+        now: UnixTime,
+    ) -> Result<Self, (B, SignatureError)> {
+        let mut digest = None;
+        let mut first_error = None;
+        for signer in signers {
+            let digest =
+                *digest.get_or_insert_with(|| BodyDigest(signer.backend().sha256(body.as_ref())));
+            match digest.verify(body.as_ref(), envelope, signer, now) {
+                Ok(()) => {
+                    return Ok(Self {
+                        body,
+                        digest,
+                        signer: Arc::clone(signer),
+                    });
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        Err((body, first_error.unwrap_or(SignatureError::NoSigner)))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.body.as_ref()
+    }
+
+    /// The bytes, in what held them.
+    pub fn into_inner(self) -> B {
+        self.body
+    }
+
+    /// SHA-256 of the bytes.
+    pub fn digest(&self) -> BodyDigest {
+        self.digest
+    }
+
+    /// Who signed them.
+    pub fn signer(&self) -> &Arc<VerifiedSigner> {
+        &self.signer
+    }
+}
+
+impl<B> fmt::Debug for VerifiedBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedBody")
+            .field("digest", &self.digest)
+            .field("signer", &self.signer.fingerprint())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The SHA-256 of a callback's body, written in hexadecimal: the callback's identity.
+///
+/// Partner Center sends no delivery id, delivers at least once and up to ten times, and signs nothing but the body. So
+/// the digest of the signed bytes is the only thing that tells a repeated delivery and that nobody can forge.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct BodyDigest([u8; 32]);
+
+impl BodyDigest {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Verifies as [`VerifiedBody::verify`] does, with the digest that was computed before.
+    fn verify(
+        &self,
+        body: &[u8],
+        envelope: &SignatureEnvelope<'_>,
+        signer: &VerifiedSigner,
+        now: UnixTime,
+    ) -> Result<(), SignatureError> {
+        if !signer.is_valid_at(now) {
+            return Err(SignatureError::SignerEnded {
+                signer: signer.fingerprint(),
+            });
+        }
+        signer
+            .key()
+            .verify(envelope.algorithm(), body, &self.0, envelope.signature())
+            .map_err(|_| SignatureError::Mismatch {
+                algorithm: envelope.algorithm(),
+                bytes: body.len(),
+                digest: *self,
+                signer: signer.fingerprint(),
+            })
+    }
+}
+
+impl fmt::Display for BodyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
+
+impl fmt::Debug for BodyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Why a body is not proven.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum SignatureError {
+    /// The signature was not made with the signer's key over these bytes.
+    #[error(
+        "the {algorithm} signature does not match the body ({bytes} bytes, SHA-256 {digest}) under signing certificate \
+         {signer}: the body was altered on its way (parsed and written again?), or it is not Partner Center's"
+    )]
+    Mismatch {
+        /// The algorithm.
+        algorithm: SignatureAlgorithm,
+        /// Length of the body.
+        bytes: usize,
+        /// SHA-256 of the body.
+        digest: BodyDigest,
+        /// SHA-256 of the certificate.
+        signer: Fingerprint,
+    },
+    /// There is no signer to verify with.
+    #[error("there is no signer to verify the signature with")]
+    NoSigner,
+    /// The signer was verified for a time that is over, or has not begun.
+    #[error(
+        "the proof of signing certificate {signer} does not hold at this time: verify its chain again"
+    )]
+    SignerEnded {
+        /// SHA-256 of the certificate.
+        signer: Fingerprint,
+    },
+}

@@ -1,0 +1,359 @@
+//! Stages 2 and 3 together: finds signers, verifies them, keeps them and refreshes them.
+//!
+//! [`Signers`] stands around any [`CertificateSource`] and a [`ChainVerifier`] and keeps *verified* signers, never
+//! bytes that are still to be judged. What it promises:
+//!
+//! - A hit costs one atomic load and a look through at most [`Signers::MAX_URLS`] entries: no lock, no allocation.
+//! - However many callbacks wait for one URL, it is fetched once. Whoever started the fetch may go away: the others
+//!   carry it on.
+//! - A failure is remembered for [`Signers::NEGATIVE_SECONDS`], so that a failing host is not asked for every callback.
+//! - URLs that never verified share a quota of downloads, so that made-up names cost the certificate host nothing.
+//!   Names that Microsoft documents, and URLs that verified before, never wait on it.
+//! - A signer is used until its proof ends, whatever happens to the host meanwhile. It is refreshed before, and when a
+//!   signature fails under it, at most once in [`Signers::REFETCH_SECONDS`] for each URL.
+//! - The signer that was replaced stays good until its own end: a repeated delivery may carry its signature.
+//!
+//! It needs no runtime and no background task: the callbacks that wait drive the fetch.
+
+mod quota;
+mod table;
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+use rustls_pki_types::UnixTime;
+use thiserror::Error;
+
+use crate::Excerpt;
+use crate::chain::{ChainError, ChainVerifier, VerifiedSigner};
+use crate::source::{CertificateSource, CertificateUrl, SourceError};
+
+use quota::Quota;
+pub use table::SignersOfUrl;
+use table::Table;
+
+/// Finds, verifies, keeps and refreshes signers. Cheap to clone; clones share what they keep.
+#[derive(Clone, Debug)]
+pub struct Signers {
+    inner: Arc<Inner>,
+}
+
+impl Signers {
+    /// How many URLs are kept, each with its current signer and the one before: Microsoft has published two in eight
+    /// years.
+    pub const MAX_URLS: usize = 16;
+    /// For how long a failure is remembered, in seconds.
+    pub const NEGATIVE_SECONDS: u64 = 10;
+    /// How often a URL is fetched again at most because signatures fail under its signer, in seconds.
+    pub const REFETCH_SECONDS: u64 = 60;
+    /// After this time a fetch that nobody drives any more counts as abandoned, in seconds: the deadline of
+    /// [`Download`](crate::source::Download), by which one that is driven has ended.
+    pub const ABANDONED_SECONDS: u64 = 5;
+    /// A signer is fetched anew when it was kept for a day, or has less than a week left; in seconds.
+    pub const REFRESH_AGE_SECONDS: u64 = 24 * 60 * 60;
+    /// See [`Self::REFRESH_AGE_SECONDS`].
+    pub const REFRESH_BEFORE_END_SECONDS: u64 = 7 * 24 * 60 * 60;
+    /// How long to wait from one attempt to refresh to the next if it changes nothing, in seconds.
+    pub const REFRESH_RETRY_SECONDS: u64 = 10 * 60;
+    /// The default quota of downloads for URLs that never verified, in a minute.
+    pub const NEW_DOWNLOADS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+
+    /// Keeps signers from `source` that `chain` trusts.
+    pub fn new(source: impl CertificateSource + 'static, chain: ChainVerifier) -> Self {
+        Self::with_quota(Arc::new(source), chain, Self::NEW_DOWNLOADS_PER_MINUTE)
+    }
+
+    /// The same with another quota than [`Self::NEW_DOWNLOADS_PER_MINUTE`].
+    pub fn with_quota(
+        source: Arc<dyn CertificateSource>,
+        chain: ChainVerifier,
+        new_downloads_per_minute: NonZeroU32,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                source,
+                chain: Arc::new(chain),
+                table: ArcSwap::default(),
+                state: Mutex::new(State {
+                    flights: HashMap::new(),
+                    failures: HashMap::new(),
+                    quota: Quota::new(new_downloads_per_minute),
+                }),
+            }),
+        }
+    }
+
+    /// The signers of `url` that are good at the time `now`, from memory or, if there is none, from the source.
+    ///
+    /// # Errors
+    ///
+    /// [`SignerError`].
+    pub async fn find(
+        &self,
+        url: &CertificateUrl<'_>,
+        now: UnixTime,
+    ) -> Result<SignersOfUrl, SignerError> {
+        if let Some(found) = self.inner.table.load().get(url, now) {
+            if !found.refresh_is_due(now) {
+                return Ok(found);
+            }
+            // Whoever is the first to see that it is due waits for it. If it fails, nothing is lost yet.
+            return match self.inner.depart(url, now, Reason::Refresh) {
+                Ok(Departure::Started(flight)) => Ok(flight.await.unwrap_or(found)),
+                _ => Ok(found),
+            };
+        }
+        match self.inner.depart(url, now, Reason::Unknown)? {
+            Departure::Started(flight) | Departure::Joined(flight) => flight.await,
+            Departure::Settled(found) => Ok(found),
+            Departure::TooEarly => Err(SignerError::NoLongerValid),
+        }
+    }
+
+    /// The signers of `url` after a signature failed under `tried`: fetched anew, unless that was done within the last
+    /// [`Self::REFETCH_SECONDS`]. Nothing if the current one is among those still.
+    pub async fn find_newer(
+        &self,
+        url: &CertificateUrl<'_>,
+        tried: &SignersOfUrl,
+        now: UnixTime,
+    ) -> Option<SignersOfUrl> {
+        let newer = |found: &SignersOfUrl| !tried.holds(found.current());
+        if let Some(found) = self.inner.table.load().get(url, now).filter(newer) {
+            return Some(found);
+        }
+        match self.inner.depart(url, now, Reason::Mismatch) {
+            Ok(Departure::Started(flight) | Departure::Joined(flight)) => {
+                flight.await.ok().filter(newer)
+            }
+            Ok(Departure::Settled(found)) => Some(found).filter(newer),
+            _ => None,
+        }
+    }
+}
+
+/// Why there is no signer for a URL.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum SignerError {
+    /// What was fetched is not trusted.
+    #[error(transparent)]
+    Chain(ChainError),
+    /// The proof ended while it was being made. A later attempt may succeed.
+    #[error("the signing certificate ended while it was being verified")]
+    NoLongerValid,
+    /// Too many URLs that never verified were asked for. A later attempt may succeed.
+    #[error(
+        "`{url}` was not fetched: it has never verified, and the quota of {per_minute} downloads a minute for such URLs \
+         is used up"
+    )]
+    Quota {
+        /// The URL.
+        url: Excerpt,
+        /// The quota.
+        per_minute: NonZeroU32,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Nothing could be fetched. A later attempt may succeed.
+    #[error(transparent)]
+    Source(SourceError),
+}
+
+/// Why a flight is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Reason {
+    /// A signature failed under the signers that are kept.
+    Mismatch,
+    /// The signer is good, and old.
+    Refresh,
+    /// There is no signer.
+    Unknown,
+}
+
+#[derive(Debug)]
+struct Inner {
+    source: Arc<dyn CertificateSource>,
+    chain: Arc<ChainVerifier>,
+    table: ArcSwap<Table>,
+    state: Mutex<State>,
+}
+
+/// What is needed when the table does not answer. What is over is forgotten whenever the lock is taken.
+#[derive(Debug)]
+struct State {
+    flights: HashMap<CertificateUrl<'static>, Flight>,
+    failures: HashMap<CertificateUrl<'static>, Failure>,
+    quota: Quota,
+}
+
+impl State {
+    fn forget_what_is_over(&mut self, now: u64) {
+        let abandoned = Signers::ABANDONED_SECONDS.saturating_add(1);
+        self.flights
+            .retain(|_, flight| is_within(flight.started, abandoned, now));
+        self.failures
+            .retain(|_, failure| is_within(failure.at, Signers::NEGATIVE_SECONDS, now));
+    }
+}
+
+type Outcome = Result<SignersOfUrl, SignerError>;
+type FlightOutcome = Shared<BoxFuture<'static, Outcome>>;
+
+#[derive(Debug)]
+struct Flight {
+    started: u64,
+    outcome: FlightOutcome,
+}
+
+#[derive(Debug)]
+struct Failure {
+    at: u64,
+    error: SignerError,
+}
+
+/// What asking for a flight came to.
+enum Departure {
+    /// There was one already.
+    Joined(FlightOutcome),
+    /// It is not needed: the table has what was wanted since a moment ago.
+    Settled(SignersOfUrl),
+    /// There is one now.
+    Started(FlightOutcome),
+    /// The last one is too recent for the reason that was given.
+    TooEarly,
+}
+
+impl Inner {
+    /// Joins the flight for `url`, or starts one if `reason` allows it.
+    fn depart(
+        self: &Arc<Self>,
+        url: &CertificateUrl<'_>,
+        now: UnixTime,
+        reason: Reason,
+    ) -> Result<Departure, SignerError> {
+        let seconds = now.as_secs();
+        let url = url.clone().into_owned();
+        let mut state = self.state();
+        state.forget_what_is_over(seconds);
+
+        if let Some(flight) = state.flights.get(&url) {
+            return Ok(Departure::Joined(flight.outcome.clone()));
+        }
+        // The lock is held: a flight that landed since the caller looked has left its mark in the table.
+        let table = self.table.load();
+        let kept = table.get(&url, now);
+        match (reason, kept) {
+            (Reason::Unknown, Some(found)) => return Ok(Departure::Settled(found)),
+            (Reason::Unknown, None) => self.may_ask(&url, &mut state, seconds)?,
+            (Reason::Refresh, Some(found)) if !found.refresh_is_due(now) => {
+                return Ok(Departure::Settled(found));
+            }
+            (Reason::Mismatch, Some(found))
+                if is_within(found.fetched_at(), Signers::REFETCH_SECONDS, seconds) =>
+            {
+                return Ok(Departure::Settled(found));
+            }
+            (Reason::Refresh | Reason::Mismatch, Some(_)) => {}
+            (Reason::Refresh | Reason::Mismatch, None) => return Ok(Departure::TooEarly),
+        }
+
+        let outcome = self.fly(url.clone(), now).boxed().shared();
+        let flight = Flight {
+            started: seconds,
+            outcome: outcome.clone(),
+        };
+        state.flights.insert(url, flight);
+        Ok(Departure::Started(outcome))
+    }
+
+    /// Whether the host may be asked for a URL without a signer.
+    fn may_ask(
+        &self,
+        url: &CertificateUrl<'static>,
+        state: &mut State,
+        now: u64,
+    ) -> Result<(), SignerError> {
+        if let Some(failure) = state.failures.get(url) {
+            return Err(failure.error.clone());
+        }
+        if url.is_documented() || self.table.load().knows(url) {
+            return Ok(());
+        }
+        state
+            .quota
+            .take(now)
+            .map_err(|retry_after| SignerError::Quota {
+                url: Excerpt::of(url.as_str()),
+                per_minute: state.quota.per_minute(),
+                retry_after,
+            })
+    }
+
+    /// Fetches, verifies, keeps. Holds no strong reference to `self`, which keeps the flight.
+    fn fly(
+        self: &Arc<Self>,
+        url: CertificateUrl<'static>,
+        now: UnixTime,
+    ) -> impl Future<Output = Outcome> + Send + 'static {
+        let keeper: Weak<Self> = Arc::downgrade(self);
+        let source = Arc::clone(&self.source);
+        let chain = Arc::clone(&self.chain);
+        async move {
+            let outcome = match source.fetch(&url).await {
+                Ok(bundle) => chain
+                    .verify(bundle.signing(), bundle.intermediates(), now)
+                    .map(Arc::new)
+                    .map_err(SignerError::Chain),
+                Err(error) => Err(SignerError::Source(error)),
+            };
+            match keeper.upgrade() {
+                Some(inner) => inner.land(&url, outcome, now),
+                None => outcome.map(|signer| SignersOfUrl::new(signer, now)),
+            }
+        }
+    }
+
+    /// Ends a flight: a success goes to the table, a failure is remembered.
+    fn land(
+        &self,
+        url: &CertificateUrl<'static>,
+        outcome: Result<Arc<VerifiedSigner>, SignerError>,
+        now: UnixTime,
+    ) -> Outcome {
+        let mut state = self.state();
+        state.flights.remove(url);
+        match outcome {
+            Ok(signer) => {
+                let (table, signers) = self.table.load().with(url, signer, now);
+                self.table.store(Arc::new(table));
+                Ok(signers)
+            }
+            Err(error) => {
+                self.table
+                    .store(Arc::new(self.table.load().after_failure(url, now)));
+                let failure = Failure {
+                    at: now.as_secs(),
+                    error: error.clone(),
+                };
+                state.failures.insert(url.clone(), failure);
+                Err(error)
+            }
+        }
+    }
+
+    /// No holder of the lock can leave the state half-changed, so a panic elsewhere does not matter.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether `now` is in the `seconds` from `start` on. A clock that was set back counts as a period that is over.
+fn is_within(start: u64, seconds: u64, now: u64) -> bool {
+    start <= now && now.saturating_sub(start) < seconds
+}

@@ -1,0 +1,352 @@
+//! Which certificate URLs may be fetched: a decision about text, before any I/O.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use crate::Excerpt;
+use crate::cloud::DOCUMENTED_CERTIFICATE_LOCATION;
+
+/// The certificate URLs that may be fetched.
+///
+/// A URL is compared with each allowed prefix as text, byte for byte but for the case of scheme and host. It is
+/// never parsed by a URL library, which would repair it (drop a tab, turn `\` into `/`, resolve `..`) and so
+/// let what is checked and what is fetched differ. Hosts are compared whole: under `blob.core.windows.net`
+/// anybody can open an account.
+///
+/// By default one prefix is allowed, `https://3psostorageacct.blob.core.windows.net/cert/`.
+/// Source: "Partner Center webhooks", "How to authenticate the callback".
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::source::{CertificateLocation, LocationRefusal};
+///
+/// let location = CertificateLocation::default();
+/// let url = location.check("HTTPS://3psostorageacct.blob.core.windows.net:443/cert/a.cer")?;
+/// assert_eq!(url.as_str(), "https://3psostorageacct.blob.core.windows.net/cert/a.cer");
+///
+/// let error = location.check("https://evil.blob.core.windows.net/cert/a.cer").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "certificate URL `https://evil.blob.core.windows.net/cert/a.cer` refused: \
+///      it is under none of the allowed locations (`https://3psostorageacct.blob.core.windows.net/cert/`)",
+/// );
+/// # Ok::<(), partner_center_webhooks::source::LocationError>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CertificateLocation {
+    prefixes: Vec<Prefix>,
+}
+
+impl CertificateLocation {
+    /// Allows nothing: a start for a list of one's own.
+    pub const fn none() -> Self {
+        Self {
+            prefixes: Vec::new(),
+        }
+    }
+
+    /// Allows the files directly under `prefix` too, as in `https://host.example/certificates/`.
+    ///
+    /// # Errors
+    ///
+    /// [`PrefixError`] unless `prefix` is `https`, a lower-case host name, perhaps a port, and a path that ends in
+    /// `/`.
+    pub fn also_allow(mut self, prefix: &str) -> Result<Self, PrefixError> {
+        self.prefixes.push(Prefix::new(prefix, "https://")?);
+        Ok(self)
+    }
+
+    /// Allows the files directly under a plain-`http` prefix on a loopback address, as in
+    /// `http://127.0.0.1:8080/cert/`: for tests and emulators.
+    ///
+    /// Dangerous in production: whoever can listen on that port of this machine can serve certificates. They
+    /// are still verified like any other.
+    ///
+    /// # Errors
+    ///
+    /// [`PrefixError`] unless the host is a literal loopback address (or `localhost`), and the rest as for
+    /// [`also_allow`](Self::also_allow).
+    pub fn danger_also_allow_loopback_http(mut self, prefix: &str) -> Result<Self, PrefixError> {
+        let allowed = Prefix::new(prefix, "http://")?;
+        match is_loopback(allowed.host()) {
+            true => self.prefixes.push(allowed),
+            false => return Err(PrefixError::NotLoopback(Excerpt::of(prefix))),
+        }
+        Ok(self)
+    }
+
+    /// Judges the URL of a callback.
+    ///
+    /// Accepted is: an allowed scheme and host in any ASCII case, no port or the scheme's own, the allowed path,
+    /// then `<name>.cer` with a name of `[A-Za-z0-9._-]` that does not begin with a dot; at most
+    /// [`CertificateUrl::MAX_LEN`] bytes. So there is no user info, query, fragment, `%`, `\`, dot segment,
+    /// blank, control or non-ASCII character.
+    ///
+    /// # Errors
+    ///
+    /// [`LocationError`], which names the first thing that is not allowed.
+    pub fn check<'u>(&self, url: &'u str) -> Result<CertificateUrl<'u>, LocationError> {
+        self.judge(url).map_err(|refusal| LocationError {
+            url: Excerpt::of(url),
+            refusal,
+        })
+    }
+
+    fn judge<'u>(&self, url: &'u str) -> Result<CertificateUrl<'u>, LocationRefusal> {
+        if url.len() > CertificateUrl::MAX_LEN {
+            return Err(LocationRefusal::TooLong { found: url.len() });
+        }
+        let unwanted = |byte: &u8| !byte.is_ascii_graphic() || br#"@?#%\"#.contains(byte);
+        if let Some(offset) = url.bytes().position(|byte| unwanted(&byte)) {
+            let found = url.as_bytes().get(offset).copied().unwrap_or_default();
+            return Err(LocationRefusal::Character { found, offset });
+        }
+        let elsewhere = || LocationRefusal::Elsewhere {
+            allowed: self
+                .prefixes
+                .iter()
+                .map(|prefix| prefix.text.clone())
+                .collect(),
+        };
+        let (prefix, name) = self
+            .prefixes
+            .iter()
+            .find_map(|prefix| Some((prefix, prefix.strip(url)?)))
+            .ok_or_else(elsewhere)?;
+        let stem = name.strip_suffix(".cer").ok_or(LocationRefusal::FileName)?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if stem.is_empty() || stem.starts_with('.') || !stem.bytes().all(plain) {
+            return Err(LocationRefusal::FileName);
+        }
+        Ok(CertificateUrl(match url.starts_with(&*prefix.text) {
+            true => Cow::Borrowed(url),
+            false => Cow::Owned(format!("{}{name}", prefix.text)),
+        }))
+    }
+
+    /// The documented signing certificate under each allowed prefix.
+    pub(crate) fn documented_urls(&self) -> impl Iterator<Item = CertificateUrl<'static>> {
+        self.prefixes
+            .iter()
+            .map(|prefix| CertificateUrl(format!("{}{DOCUMENTED_NAME}", prefix.text).into()))
+    }
+}
+
+impl Default for CertificateLocation {
+    fn default() -> Self {
+        Self {
+            prefixes: vec![Prefix {
+                text: DOCUMENTED_CERTIFICATE_LOCATION.into(),
+            }],
+        }
+    }
+}
+
+/// The URL of a signing certificate, allowed by a [`CertificateLocation`] and in canonical form.
+///
+/// It alone is fetched, and it alone keys the cache.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct CertificateUrl<'u>(Cow<'u, str>);
+
+impl CertificateUrl<'_> {
+    /// The longest URL that is looked at, in bytes: Microsoft's has 85.
+    pub const MAX_LEN: usize = 512;
+
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The URL, independent of what it was read from.
+    pub fn into_owned(self) -> CertificateUrl<'static> {
+        CertificateUrl(Cow::Owned(self.0.into_owned()))
+    }
+
+    /// Whether the file name is one that Microsoft documents or documented.
+    pub(crate) fn is_documented(&self) -> bool {
+        let name = self.0.rsplit('/').next();
+        name == Some(DOCUMENTED_NAME) || name == Some(FORMER_NAME)
+    }
+}
+
+impl fmt::Display for CertificateUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for CertificateUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CertificateUrl({})", self.0)
+    }
+}
+
+/// A certificate URL that may not be fetched.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("certificate URL `{url}` refused: {refusal}")]
+#[non_exhaustive]
+pub struct LocationError {
+    /// The URL, as the sender wrote it.
+    pub url: Excerpt,
+    /// What is not allowed about it.
+    pub refusal: LocationRefusal,
+}
+
+/// What is not allowed about a certificate URL.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum LocationRefusal {
+    /// A character that has no place in one: a blank, control or non-ASCII one, or one of `@ ? # % \`.
+    #[error("`{}` at offset {offset} may not be in it", .found.escape_ascii())]
+    Character {
+        /// The byte.
+        found: u8,
+        /// Where, in bytes.
+        offset: usize,
+    },
+    /// Its scheme, host, port or path is none that is allowed.
+    #[error("it is under none of the allowed locations ({})", list(.allowed))]
+    Elsewhere {
+        /// The allowed prefixes.
+        allowed: Vec<Box<str>>,
+    },
+    /// What follows the allowed prefix is not the name of a certificate file.
+    #[error("its file name is not `<name>.cer` with a name of letters, digits, `.`, `_` and `-`")]
+    FileName,
+    /// It is longer than [`CertificateUrl::MAX_LEN`].
+    #[error("it has {found} bytes (expected at most {})", CertificateUrl::MAX_LEN)]
+    TooLong {
+        /// Its length, in bytes.
+        found: usize,
+    },
+}
+
+/// A prefix that cannot be allowed.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum PrefixError {
+    /// It is not of the form that is asked for.
+    #[error(
+        "`{found}` is no location to allow (expected `{scheme}`, a lower-case host, perhaps a port, and a path \
+         that ends in `/`)"
+    )]
+    Malformed {
+        /// The prefix.
+        found: Excerpt,
+        /// The scheme that it should have.
+        scheme: &'static str,
+    },
+    /// Plain http is allowed on loopback addresses only.
+    #[error("`{0}` is not on a loopback address: plain http is allowed nowhere else")]
+    NotLoopback(Excerpt),
+}
+
+/// An allowed prefix in canonical form: scheme, host, port if it is not the scheme's own, path.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Prefix {
+    text: Box<str>,
+}
+
+impl Prefix {
+    fn new(text: &str, scheme: &'static str) -> Result<Self, PrefixError> {
+        let malformed = || PrefixError::Malformed {
+            found: Excerpt::of(text),
+            scheme,
+        };
+        let rest = text.strip_prefix(scheme).ok_or_else(malformed)?;
+        let (authority, path) = rest.split_once('/').ok_or_else(malformed)?;
+        let (host, port) = split_port(authority);
+        let segment = |segment: &str| {
+            !segment.is_empty()
+                && !segment.starts_with('.')
+                && segment
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-$".contains(&byte))
+        };
+        let good_path = path.is_empty()
+            || path
+                .strip_suffix('/')
+                .is_some_and(|path| path.split('/').all(segment));
+        let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+        if text.len() > CertificateUrl::MAX_LEN / 2 || !is_host(host) || !good_port || !good_path {
+            return Err(malformed());
+        }
+        let authority = canonical_authority(scheme, authority);
+        Ok(Self {
+            text: format!("{scheme}{authority}/{path}").into(),
+        })
+    }
+
+    fn host(&self) -> &str {
+        let (_, authority) = self.split_scheme();
+        split_port(authority.split('/').next().unwrap_or_default()).0
+    }
+
+    fn split_scheme(&self) -> (&str, &str) {
+        let end = self.text.find("://").map_or(0, |at| at + "://".len());
+        self.text.split_at_checked(end).unwrap_or_default()
+    }
+
+    /// What follows this prefix in `url`.
+    fn strip<'u>(&self, url: &'u str) -> Option<&'u str> {
+        let (scheme, location) = self.split_scheme();
+        let (authority, path) = location.split_once('/')?;
+        let (found_scheme, rest) = url.split_at_checked(scheme.len())?;
+        let (found_authority, rest) = rest.split_once('/')?;
+        let same = found_scheme.eq_ignore_ascii_case(scheme)
+            && canonical_authority(scheme, found_authority).eq_ignore_ascii_case(authority);
+        same.then(|| rest.strip_prefix(path)).flatten()
+    }
+}
+
+/// The authority without a port that the scheme has anyway.
+fn canonical_authority<'a>(scheme: &str, authority: &'a str) -> &'a str {
+    let default = match scheme {
+        "https://" => ":443",
+        _ => ":80",
+    };
+    authority.strip_suffix(default).unwrap_or(authority)
+}
+
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        // The colons of an IPv6 address stand inside the brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    host.split('.').all(label) || address(host).is_some_and(|address| address.is_ipv6())
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    bare.unwrap_or(host).parse().ok()
+}
+
+fn list(allowed: &[Box<str>]) -> String {
+    let quoted: Vec<_> = allowed.iter().map(|each| format!("`{each}`")).collect();
+    quoted.join(", ")
+}
+
+/// The certificate's file name since 2019-11-26. Source: "Partner Center webhooks".
+const DOCUMENTED_NAME: &str = "pcnotifications-dispatch.microsoft.com.cer";
+/// Its name before. Source: the same page, versions of 2018.
+const FORMER_NAME: &str = "pcnotifications.microsoft.com.cer";
