@@ -186,7 +186,11 @@ impl ChainVerifier {
             key,
             fingerprint: Fingerprint(self.backend.sha256(certificate)),
             summary: CertificateSummary::of(&parsed),
-            dns_names: parsed.dns_names().iter().map(|&name| name.into()).collect(),
+            dns_names: parsed
+                .dns_names()
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect(),
             valid_from: parsed.not_before().max(path.not_before),
             valid_until: parsed.not_after().min(path.not_after),
             path: path.subjects,
@@ -204,7 +208,7 @@ pub struct VerifiedSigner {
     backend: Arc<dyn Backend>,
     fingerprint: Fingerprint,
     summary: CertificateSummary,
-    dns_names: Vec<Box<str>>,
+    dns_names: Vec<String>,
     valid_from: UnixTime,
     valid_until: UnixTime,
     path: Vec<Excerpt>,
@@ -222,7 +226,7 @@ impl VerifiedSigner {
     }
 
     /// Every DNS name of the certificate, as it stands there.
-    pub fn dns_names(&self) -> &[Box<str>] {
+    pub fn dns_names(&self) -> &[String] {
         &self.dns_names
     }
 

@@ -34,6 +34,7 @@ pub use builder::ReceiverBuilder;
 /// # #[cfg(all(feature = "testing", feature = "reqwest", feature = "aws-lc-rs"))]
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::crypto::DefaultBackend;
 /// use partner_center_webhooks::event::EventName;
 /// use partner_center_webhooks::testing::Issuer;
 /// use partner_center_webhooks::{ErrorKind, Receiver};
@@ -41,7 +42,7 @@ pub use builder::ReceiverBuilder;
 /// // In production: Receiver::builder().build()?
 /// let issuer = Issuer::new()?;
 /// let signer = issuer.signer()?;
-/// let receiver = issuer.receiver(&signer)?.build()?;
+/// let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
 ///
 /// let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
 /// let received = receiver.receive(&callback.headers, &callback.body).await?;

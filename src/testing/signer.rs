@@ -1,0 +1,151 @@
+//! Callbacks.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+use rustls_pki_types::CertificateDer;
+
+use super::key::{IssuerError, Key};
+use crate::cloud::DOCUMENTED_CERTIFICATE_LOCATION;
+use crate::crypto::SignatureAlgorithm;
+use crate::envelope::{ALGORITHM_HEADER, CERTIFICATE_URL_HEADER, SIGNATURE_HEADER};
+
+/// A signing certificate and its key.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    certificate: CertificateDer<'static>,
+    key: Key,
+    certificate_url: String,
+}
+
+impl Signer {
+    pub(super) fn new(certificate: CertificateDer<'static>, key: Key) -> Self {
+        Self {
+            certificate,
+            key,
+            certificate_url: format!(
+                "{DOCUMENTED_CERTIFICATE_LOCATION}pcnotifications-dispatch.microsoft.com.cer"
+            ),
+        }
+    }
+
+    /// Names another URL for its certificate in every callback. Default: the documented one.
+    #[must_use]
+    pub fn with_certificate_url(mut self, url: impl Into<String>) -> Self {
+        self.certificate_url = url.into();
+        self
+    }
+
+    /// The certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// The certificate as PEM.
+    pub fn certificate_pem(&self) -> String {
+        pem(&self.certificate)
+    }
+
+    /// Signs `body` with `rsa-sha256`, as Partner Center does.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the signature could not be made.
+    pub fn callback(&self, body: impl Into<Bytes>) -> Result<Callback, IssuerError> {
+        self.callback_with(SignatureAlgorithm::RsaSha256, body)
+    }
+
+    /// Signs `body` with `algorithm`.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the signature could not be made, or the certificate URL is no header value.
+    pub fn callback_with(
+        &self,
+        algorithm: SignatureAlgorithm,
+        body: impl Into<Bytes>,
+    ) -> Result<Callback, IssuerError> {
+        let body = body.into();
+        let signature = STANDARD.encode(self.key.sign(algorithm, &body)?);
+        let header = |text: &str| {
+            HeaderValue::from_str(text).map_err(|error| IssuerError::new("a header")(error.into()))
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(AUTHORIZATION, header(&format!("Signature {signature}"))?);
+        headers.insert(CERTIFICATE_URL_HEADER, header(&self.certificate_url)?);
+        headers.insert(
+            ALGORITHM_HEADER,
+            HeaderValue::from_static(algorithm.as_str()),
+        );
+        Ok(Callback { headers, body })
+    }
+}
+
+/// A complete callback: what to POST, or to hand to a [`Receiver`](crate::Receiver).
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "tests take it apart and put it together"
+)]
+pub struct Callback {
+    /// Content type, signature, certificate URL and algorithm.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Callback {
+    /// The same with another body under the old signature.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The same with a header set, in place of any value that it had.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if name or value are none.
+    pub fn with_header(mut self, name: &str, value: &[u8]) -> Result<Self, IssuerError> {
+        let name = http::HeaderName::from_bytes(name.as_bytes())
+            .map_err(|error| IssuerError::new("a header name")(error.into()))?;
+        let value = HeaderValue::from_bytes(value)
+            .map_err(|error| IssuerError::new("a header")(error.into()))?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    /// The same without a header.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
+    /// The same with the signature in `x-ms-signature`, as for a registration that asked for that.
+    #[must_use]
+    pub fn in_signature_header(mut self) -> Self {
+        if let Some(signature) = self.headers.remove(AUTHORIZATION) {
+            self.headers.insert(SIGNATURE_HEADER, signature);
+        }
+        self
+    }
+}
+
+/// A certificate as PEM (RFC 7468).
+pub(super) fn pem(certificate: &CertificateDer<'_>) -> String {
+    let base64 = STANDARD.encode(certificate);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    for (index, character) in base64.chars().enumerate() {
+        if index > 0 && index.is_multiple_of(64) {
+            pem.push('\n');
+        }
+        pem.push(character);
+    }
+    pem.push_str("\n-----END CERTIFICATE-----\n");
+    pem
+}
