@@ -63,9 +63,8 @@ impl Anchors {
         let anchor = |(index, der): (usize, &CertificateDer<'_>)| {
             webpki::anchor_from_trusted_cert(der)
                 .map(|anchor| anchor.to_owned())
-                .map_err(|error| AnchorsError::NotAnAnchor {
+                .map_err(|_| AnchorsError::NotAnAnchor {
                     number: index.saturating_add(1),
-                    problem: Excerpt::of(error.to_string()),
                 })
         };
         certificates
@@ -126,12 +125,10 @@ pub enum AnchorsError {
     #[error("no certificate is given: at least one trust anchor is needed")]
     Empty,
     /// One cannot be read.
-    #[error("certificate {number} cannot be a trust anchor: {problem}")]
+    #[error("certificate {number} cannot be a trust anchor: it is no X.509 certificate")]
     NotAnAnchor {
         /// Which, from 1.
         number: usize,
-        /// What is wrong.
-        problem: Excerpt,
     },
     /// The PEM text holds no certificates.
     #[error(transparent)]

@@ -1,0 +1,132 @@
+//! Who may import whom, read from the source: data flows one way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// What each module of the crate may name. Whoever adds a module adds its line.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    // The pipeline, in order.
+    ("envelope", &["crypto"]),
+    ("source", &["cloud", "http_client"]),
+    ("chain", &["crypto"]),
+    ("signers", &["source", "chain"]),
+    ("signature", &["crypto", "envelope", "chain"]),
+    ("event", &[]),
+    (
+        "error",
+        &[
+            "body",
+            "envelope",
+            "source",
+            "chain",
+            "signers",
+            "signature",
+            "event",
+        ],
+    ),
+    (
+        "receiver",
+        &[
+            "body",
+            "chain",
+            "cloud",
+            "crypto",
+            "envelope",
+            "error",
+            "event",
+            "http_client",
+            "signature",
+            "signers",
+            "source",
+            "trace",
+        ],
+    ),
+    // What it stands on.
+    ("body", &[]),
+    ("cloud", &[]),
+    ("crypto", &[]),
+    ("excerpt", &[]),
+    ("http_client", &[]),
+    ("trace", &["error", "signature"]),
+    // Who calls it.
+    ("axum", &["body", "error", "receiver"]),
+    // Beside it.
+    (
+        "testing",
+        &["chain", "cloud", "crypto", "envelope", "receiver", "source"],
+    ),
+];
+
+#[test]
+fn modules_import_what_they_may_and_nothing_else() {
+    let allowed: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
+    let found = imports(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let named: BTreeSet<_> = found.keys().map(String::as_str).collect();
+    assert_eq!(
+        named,
+        allowed.keys().copied().collect(),
+        "every module has its line"
+    );
+    for (module, imported) in &found {
+        for other in imported {
+            assert!(
+                allowed[module.as_str()].contains(&other.as_str()),
+                "`{module}` imports `{other}`, which MAY_IMPORT does not allow"
+            );
+        }
+    }
+}
+
+#[test]
+fn there_are_no_cycles() {
+    let allowed: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
+    let mut done = BTreeSet::new();
+    while done.len() < allowed.len() {
+        let before = done.len();
+        for (module, imports) in &allowed {
+            if imports.iter().all(|import| done.contains(import)) {
+                done.insert(*module);
+            }
+        }
+        assert!(done.len() > before, "a cycle among all but {done:?}");
+    }
+}
+
+/// Module → modules it names as `crate::…`, comments and `Excerpt` left out.
+fn imports(src: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut folders = vec![src.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let inside = path.strip_prefix(src).unwrap();
+            let first = inside.iter().next().unwrap().to_str().unwrap();
+            let module = first.trim_end_matches(".rs").trim_end_matches("_off");
+            if module == "lib" {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            let imported = found.entry(module.to_owned()).or_default();
+            for line in code {
+                for after in line.split("crate::").skip(1) {
+                    let name: String = after
+                        .chars()
+                        .take_while(|c| c.is_alphanumeric() || *c == '_')
+                        .collect();
+                    if !name.is_empty() && name != "Excerpt" && name != module {
+                        imported.insert(name);
+                    }
+                }
+            }
+        }
+    }
+    found
+}

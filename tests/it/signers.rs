@@ -1,0 +1,392 @@
+//! The cache of signers: how often the source is asked, and what becomes of callbacks meanwhile.
+
+use std::future::poll_fn;
+use std::num::NonZeroU32;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use partner_center_webhooks::signers::{SignerError, Signers};
+use partner_center_webhooks::source::{CertificateLocation, CertificateUrl, SourceError};
+use partner_center_webhooks::testing::Signer;
+
+use crate::support::{DISPATCH_URL, ISSUER, NOW, Scripted, bundle, chain, later, outage};
+
+fn url(name: &str) -> CertificateUrl<'static> {
+    let text = format!("https://3psostorageacct.blob.core.windows.net/cert/{name}.cer");
+    CertificateLocation::default()
+        .check(&text)
+        .unwrap()
+        .into_owned()
+}
+
+fn dispatch() -> CertificateUrl<'static> {
+    CertificateLocation::default().check(DISPATCH_URL).unwrap()
+}
+
+/// A good signer with a key, and so a certificate, of its own.
+fn rotated() -> Signer {
+    ISSUER
+        .signing_certificate()
+        .new_key()
+        .unwrap()
+        .issue()
+        .unwrap()
+}
+
+/// Polls `future` once, and drops it.
+async fn poll_once(future: impl Future) {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        assert!(future.as_mut().poll(context).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+async fn yield_often() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_at_once_cause_one_fetch() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap()).held_back();
+    let signers = Signers::new(source.clone(), chain());
+    let waiting: Vec<_> = (0..10_000)
+        .map(|_| {
+            let signers = signers.clone();
+            tokio::spawn(async move { signers.find(&dispatch(), NOW).await })
+        })
+        .collect();
+    yield_often().await;
+    assert_eq!(source.fetches(), 1);
+    source.open();
+    for each in waiting {
+        each.await.unwrap().unwrap();
+    }
+    assert_eq!(source.fetches(), 1);
+    signers.find(&dispatch(), NOW).await.unwrap();
+    assert_eq!(source.fetches(), 1);
+}
+
+#[tokio::test]
+async fn whoever_started_the_fetch_may_go_away() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap()).held_back();
+    let signers = Signers::new(source.clone(), chain());
+    let find = || {
+        let signers = signers.clone();
+        tokio::spawn(async move { signers.find(&dispatch(), NOW).await })
+    };
+    let first = find();
+    yield_often().await;
+    let others: Vec<_> = (0..10).map(|_| find()).collect();
+    yield_often().await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    source.open();
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    assert_eq!(source.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_fetch_that_everybody_left_is_carried_on_or_replaced() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap()).held_back();
+    let signers = Signers::new(source.clone(), chain());
+    let leave = async |now| {
+        let signers = signers.clone();
+        let task = tokio::spawn(async move { signers.find(&dispatch(), now).await });
+        yield_often().await;
+        task.abort();
+        let _ = task.await;
+    };
+    leave(NOW).await;
+    leave(later(Signers::ABANDONED_SECONDS)).await;
+    assert_eq!(source.fetches(), 1, "the one under way is joined");
+    leave(later(Signers::ABANDONED_SECONDS + 1)).await;
+    assert_eq!(
+        source.fetches(),
+        2,
+        "the one that nobody drives is replaced"
+    );
+    source.open();
+    signers
+        .find(&dispatch(), later(Signers::ABANDONED_SECONDS + 2))
+        .await
+        .unwrap();
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_failing_host_is_asked_once_in_a_negative_period() {
+    let source = Scripted::new([outage()]);
+    let signers = Signers::new(source.clone(), chain());
+    for second in 0..Signers::NEGATIVE_SECONDS {
+        let error = signers.find(&dispatch(), later(second)).await.unwrap_err();
+        assert!(matches!(
+            error,
+            SignerError::Source(SourceError::Status { status: 500, .. })
+        ));
+    }
+    assert_eq!(source.fetches(), 1);
+    source.now_answers(Ok(bundle(&ISSUER.signer().unwrap())));
+    signers
+        .find(&dispatch(), later(Signers::NEGATIVE_SECONDS))
+        .await
+        .unwrap();
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_refused_certificate_is_remembered_as_long() {
+    let expired = ISSUER.signing_certificate().expired().issue().unwrap();
+    let source = Scripted::serving(&expired);
+    let signers = Signers::new(source.clone(), chain());
+    for _ in 0..3 {
+        let error = signers.find(&dispatch(), NOW).await.unwrap_err();
+        assert!(matches!(error, SignerError::Chain(_)));
+    }
+    assert_eq!(source.fetches(), 1);
+}
+
+#[tokio::test]
+async fn made_up_names_cost_the_quota_and_leave_known_ones_alone() {
+    let genuine = ISSUER.signer().unwrap();
+    let source = Scripted::serving(&genuine);
+    let signers = Signers::new(source.clone(), chain());
+    signers.find(&url("verified-before"), NOW).await.unwrap();
+    source.now_answers(outage());
+
+    let mut quota = 0;
+    for n in 0..5_000 {
+        match signers
+            .find(&url(&format!("made-up-{n}")), NOW)
+            .await
+            .unwrap_err()
+        {
+            SignerError::Quota {
+                per_minute,
+                retry_after,
+                ..
+            } => {
+                assert_eq!(
+                    (per_minute.get(), retry_after),
+                    (60, Duration::from_secs(1))
+                );
+                quota += 1;
+            }
+            SignerError::Source(_) => {}
+            other => panic!("{other}"),
+        }
+    }
+    // One of the burst of 16 was spent on the first.
+    assert_eq!((source.fetches(), quota), (1 + 15, 5_000 - 15));
+
+    // Good all the same: what verified before, without a fetch, and what is documented, with one.
+    signers.find(&url("verified-before"), NOW).await.unwrap();
+    source.now_answers(Ok(bundle(&genuine)));
+    signers.find(&dispatch(), NOW).await.unwrap();
+    assert_eq!(source.fetches(), 1 + 15 + 1);
+
+    // And so is one that verified before and has ended since.
+    let hundred_days = later(100 * 86_400);
+    let error = signers
+        .find(&url("verified-before"), hundred_days)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, SignerError::Chain(_)),
+        "it was fetched: {error}"
+    );
+}
+
+#[tokio::test]
+async fn the_quota_can_be_set() {
+    let source = Scripted::new([outage()]);
+    let signers = Signers::with_quota(
+        Arc::new(source.clone()),
+        chain(),
+        NonZeroU32::new(3).unwrap(),
+    );
+    for n in 0..100 {
+        signers.find(&url(&format!("{n}")), NOW).await.unwrap_err();
+    }
+    assert_eq!(source.fetches(), 3);
+    for n in 100..200 {
+        signers
+            .find(&url(&format!("{n}")), later(20))
+            .await
+            .unwrap_err();
+    }
+    assert_eq!(source.fetches(), 4);
+}
+
+#[tokio::test]
+async fn verified_urls_are_bounded_and_documented_ones_stay() {
+    let signer = ISSUER.signer().unwrap();
+    let source = Scripted::serving(&signer);
+    let signers = Signers::with_quota(Arc::new(source.clone()), chain(), NonZeroU32::MAX);
+    signers.find(&dispatch(), NOW).await.unwrap();
+    for n in 0..3 * Signers::MAX_URLS {
+        signers
+            .find(&url(&format!("{n}")), later(u64::try_from(n).unwrap()))
+            .await
+            .unwrap();
+    }
+    let fetches = source.fetches();
+    signers.find(&dispatch(), later(100)).await.unwrap();
+    assert_eq!(source.fetches(), fetches);
+}
+
+#[tokio::test]
+async fn a_valid_signer_outlives_an_outage() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap());
+    let signers = Signers::new(source.clone(), chain());
+    signers.find(&dispatch(), NOW).await.unwrap();
+    source.now_answers(outage());
+
+    let end = 99 * 86_400;
+    for second in (0..=end).step_by(3_600) {
+        signers.find(&dispatch(), later(second)).await.unwrap();
+    }
+    let error = signers.find(&dispatch(), later(end + 1)).await.unwrap_err();
+    assert!(matches!(error, SignerError::Source(_)));
+}
+
+#[tokio::test]
+async fn it_is_refreshed_after_a_day_and_before_its_end() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap());
+    let signers = Signers::new(source.clone(), chain());
+    let mut fetched_at = Vec::new();
+    let mut before = 0;
+    for minute in 0..99 * 24 * 60 {
+        signers.find(&dispatch(), later(minute * 60)).await.unwrap();
+        if source.fetches() > before {
+            before = source.fetches();
+            fetched_at.push(minute);
+        }
+    }
+    let day = 24 * 60;
+    assert_eq!(fetched_at[..3], [0, day, 2 * day]);
+    // In the last week it is tried every ten minutes.
+    let last_week: Vec<_> = fetched_at.iter().filter(|at| **at >= 92 * day).collect();
+    assert_eq!(last_week.len(), 7 * 24 * 6);
+    assert_eq!(fetched_at.len(), 92 + last_week.len());
+}
+
+#[tokio::test]
+async fn while_one_refreshes_the_others_do_not_wait() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap());
+    let signers = Signers::new(source.clone(), chain());
+    let old = signers.find(&dispatch(), NOW).await.unwrap();
+    source.now_answers(Ok(bundle(&rotated())));
+    source.hold();
+
+    let tomorrow = later(Signers::REFRESH_AGE_SECONDS);
+    let refreshing = tokio::spawn({
+        let signers = signers.clone();
+        async move { signers.find(&dispatch(), tomorrow).await.unwrap() }
+    });
+    yield_often().await;
+    assert_eq!(source.fetches(), 2);
+    let meanwhile = signers.find(&dispatch(), tomorrow).await.unwrap();
+    assert_eq!(
+        meanwhile.current().fingerprint(),
+        old.current().fingerprint()
+    );
+
+    source.open();
+    let refreshed = refreshing.await.unwrap();
+    assert_ne!(
+        refreshed.current().fingerprint(),
+        old.current().fingerprint()
+    );
+    assert_eq!(refreshed.iter().count(), 2, "the former signer stays");
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_mismatch_fetches_again_once_a_minute() {
+    let (first, second) = (ISSUER.signer().unwrap(), rotated());
+    let source = Scripted::serving(&first);
+    let signers = Signers::new(source.clone(), chain());
+    let tried = signers.find(&dispatch(), NOW).await.unwrap();
+
+    assert!(
+        signers
+            .find_newer(&dispatch(), &tried, later(59))
+            .await
+            .is_none()
+    );
+    assert_eq!(source.fetches(), 1);
+    assert!(
+        signers
+            .find_newer(&dispatch(), &tried, later(60))
+            .await
+            .is_none()
+    );
+    assert_eq!(source.fetches(), 2);
+    source.now_answers(Ok(bundle(&second)));
+    assert!(
+        signers
+            .find_newer(&dispatch(), &tried, later(119))
+            .await
+            .is_none()
+    );
+    assert_eq!(source.fetches(), 2);
+    let newer = signers
+        .find_newer(&dispatch(), &tried, later(120))
+        .await
+        .unwrap();
+    assert_eq!(source.fetches(), 3);
+    let held: Vec<_> = newer.iter().map(|signer| signer.fingerprint()).collect();
+    assert_eq!(held[1], tried.current().fingerprint());
+    // Who tried the old ones only finds the new one without a fetch.
+    assert!(
+        signers
+            .find_newer(&dispatch(), &tried, later(121))
+            .await
+            .is_some()
+    );
+    assert_eq!(source.fetches(), 3);
+}
+
+#[tokio::test]
+async fn a_forger_who_hangs_up_does_not_hold_back_a_rotation() {
+    let (first, second) = (ISSUER.signer().unwrap(), rotated());
+    let source = Scripted::new([Ok(bundle(&first)), Ok(bundle(&second))]);
+    let signers = Signers::new(source.clone(), chain());
+    let tried = signers.find(&dispatch(), NOW).await.unwrap();
+
+    // The forger's mismatch starts a fetch, and is gone before it ends.
+    source.hold();
+    poll_once(signers.find_newer(&dispatch(), &tried, later(60))).await;
+    assert_eq!(source.fetches(), 2);
+    source.open();
+    assert!(
+        signers
+            .find_newer(&dispatch(), &tried, later(61))
+            .await
+            .is_some()
+    );
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_blocks_nothing() {
+    let source = Scripted::new([outage()]);
+    let signers = Signers::new(source.clone(), chain());
+    signers
+        .find(&dispatch(), later(10_000_000))
+        .await
+        .unwrap_err();
+    source.now_answers(Ok(bundle(&ISSUER.signer().unwrap())));
+    let tried = signers.find(&dispatch(), later(7_000)).await.unwrap();
+    assert_eq!(source.fetches(), 2);
+    source.now_answers(Ok(bundle(&rotated())));
+    assert!(signers.find_newer(&dispatch(), &tried, NOW).await.is_some());
+}

@@ -1,0 +1,118 @@
+//! One issuer for all tests, and a certificate source that does as it is told.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use partner_center_webhooks::chain::ChainVerifier;
+use partner_center_webhooks::crypto::{AwsLcRs, Backend};
+use partner_center_webhooks::http_client::BoxFuture;
+use partner_center_webhooks::source::{
+    CertificateBundle, CertificateSource, CertificateUrl, SourceError,
+};
+use partner_center_webhooks::testing::{Issuer, Signer};
+use rustls_pki_types::UnixTime;
+use tokio::sync::Semaphore;
+
+pub(crate) const DISPATCH_URL: &str =
+    "https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer";
+
+pub(crate) const EVENT: &str = r#"{"EventName":"test-created","ResourceUri":"http://api.partnercenter.microsoft.com/webhooks/v1/registration/validationEvents/c0bfd694-3075-4ec5-9a3c-733d3a890a1f","ResourceName":"test","AuditUri":null,"ResourceChangeUtcDate":"2017-11-16T16:19:06.3520276+00:00"}"#;
+
+/// The issuer of all tests that need no other. Its time is 2026-11-21T00:00:00Z.
+pub(crate) static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::at(NOW).unwrap());
+
+/// 2026-11-21T00:00:00Z
+pub(crate) const NOW: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(1_795_219_200));
+
+pub(crate) fn later(seconds: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(NOW.as_secs() + seconds))
+}
+
+pub(crate) fn chain_of(backend: impl Backend + 'static, issuer: &Issuer) -> ChainVerifier {
+    ChainVerifier::new(backend, issuer.anchors().unwrap())
+        .with_intermediates(issuer.intermediates())
+}
+
+pub(crate) fn chain() -> ChainVerifier {
+    chain_of(AwsLcRs::new(), &ISSUER)
+}
+
+pub(crate) fn bundle(signer: &Signer) -> CertificateBundle {
+    CertificateBundle::new(signer.certificate().clone(), Vec::new())
+}
+
+/// A certificate source that counts, answers what it was told in order (the last answer again and again), and may be
+/// held back.
+#[derive(Clone, Debug)]
+pub(crate) struct Scripted {
+    fetches: Arc<AtomicUsize>,
+    answers: Arc<Mutex<VecDeque<Result<CertificateBundle, SourceError>>>>,
+    gate: Arc<Semaphore>,
+}
+
+impl Scripted {
+    pub(crate) fn new(
+        answers: impl IntoIterator<Item = Result<CertificateBundle, SourceError>>,
+    ) -> Self {
+        Self {
+            fetches: Arc::default(),
+            answers: Arc::new(Mutex::new(answers.into_iter().collect())),
+            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+        }
+    }
+
+    pub(crate) fn serving(signer: &Signer) -> Self {
+        Self::new([Ok(bundle(signer))])
+    }
+
+    /// The same, answering nothing until [`open`](Self::open).
+    pub(crate) fn held_back(mut self) -> Self {
+        self.gate = Arc::new(Semaphore::new(0));
+        self
+    }
+
+    pub(crate) fn open(&self) {
+        self.gate.add_permits(1_000_000);
+    }
+
+    /// From now on nothing is answered, until it is opened again.
+    pub(crate) fn hold(&self) {
+        self.gate.forget_permits(usize::MAX);
+    }
+
+    /// From now on answers this.
+    pub(crate) fn now_answers(&self, answer: Result<CertificateBundle, SourceError>) {
+        *self.answers.lock().unwrap() = [answer].into();
+    }
+
+    pub(crate) fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+}
+
+impl CertificateSource for Scripted {
+    fn fetch<'a>(
+        &'a self,
+        _: &'a CertificateUrl<'a>,
+    ) -> BoxFuture<'a, Result<CertificateBundle, SourceError>> {
+        Box::pin(async move {
+            self.fetches.fetch_add(1, Ordering::SeqCst);
+            self.gate.acquire().await.unwrap().forget();
+            let mut answers = self.answers.lock().unwrap();
+            match answers.len() {
+                1 => answers[0].clone(),
+                _ => answers.pop_front().expect("an answer"),
+            }
+        })
+    }
+}
+
+/// What a certificate host that is down looks like.
+pub(crate) fn outage() -> Result<CertificateBundle, SourceError> {
+    Err(SourceError::Status {
+        url: partner_center_webhooks::Excerpt::of(DISPATCH_URL),
+        status: 500,
+    })
+}
