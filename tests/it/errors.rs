@@ -1,1 +1,261 @@
-//! x
+//! What an operator reads: every message, word for word, and the answer that goes with it.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use partner_center_webhooks::body::BodyError;
+use partner_center_webhooks::envelope::{Base64Problem, EnvelopeError};
+use partner_center_webhooks::event::Event;
+use partner_center_webhooks::http_client::HttpClientError;
+use partner_center_webhooks::signers::SignerError;
+use partner_center_webhooks::source::{BundleError, CertificateLocation, SourceError};
+use partner_center_webhooks::{Error, ErrorKind, Excerpt};
+
+#[track_caller]
+fn says(error: impl Into<Error>, kind: ErrorKind, status: u16, retry: Option<u64>, message: &str) {
+    let error = error.into();
+    assert_eq!(error.to_string(), message);
+    assert_eq!(
+        (error.kind(), error.status().as_u16()),
+        (kind, status),
+        "{message}"
+    );
+    assert_eq!(
+        error.retry_after(),
+        retry.map(Duration::from_secs),
+        "{message}"
+    );
+}
+
+#[test]
+fn bodies() {
+    says(
+        BodyError::Empty,
+        ErrorKind::Body,
+        400,
+        None,
+        "the body is empty",
+    );
+    says(
+        BodyError::TooLong { limit: 9 },
+        ErrorKind::Body,
+        413,
+        None,
+        "the body is longer than 9 bytes",
+    );
+    says(
+        BodyError::Unreadable,
+        ErrorKind::Body,
+        400,
+        None,
+        "the body could not be read to its end",
+    );
+}
+
+#[test]
+fn envelopes() {
+    let header = "authorization";
+    let kind = ErrorKind::Envelope;
+    let says =
+        |error: EnvelopeError, status, message: &str| says(error, kind, status, None, message);
+    says(
+        EnvelopeError::ConflictingSignatures,
+        400,
+        "headers `authorization` and `x-ms-signature` hold different signatures",
+    );
+    says(
+        EnvelopeError::Duplicate { header },
+        400,
+        "header `authorization` is present more than once",
+    );
+    says(
+        EnvelopeError::Missing { header },
+        400,
+        "header `authorization` is missing",
+    );
+    says(
+        EnvelopeError::MissingSignature,
+        401,
+        "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present",
+    );
+    says(
+        EnvelopeError::UnsupportedScheme { header },
+        401,
+        "header `authorization` is not of scheme `Signature`",
+    );
+    says(
+        EnvelopeError::SignatureLength { header, found: 4 },
+        400,
+        "the signature in header `authorization` has 4 characters of base64 (expected 344 to 1368)",
+    );
+    for (problem, words) in [
+        (
+            Base64Problem::Character {
+                offset: 7,
+                found: b'_',
+            },
+            "`_` at offset 7",
+        ),
+        (
+            Base64Problem::Character {
+                offset: 7,
+                found: b'\n',
+            },
+            r"`\n` at offset 7",
+        ),
+        (Base64Problem::Length, "it is cut short"),
+        (Base64Problem::Padding, "its padding is wrong"),
+        (
+            Base64Problem::SpareBits,
+            "its last character has spare bits that are not zero",
+        ),
+    ] {
+        says(
+            EnvelopeError::MalformedSignature { header, problem },
+            400,
+            &format!("the signature in header `authorization` is not standard base64: {words}"),
+        );
+    }
+}
+
+#[test]
+fn locations() {
+    let refused = |url: &str| CertificateLocation::default().check(url).unwrap_err();
+    let kind = ErrorKind::Location;
+    says(
+        refused("https://evil.example/\u{1b}[31m"),
+        kind,
+        401,
+        None,
+        r"certificate URL `https://evil.example/\x1b[31m` refused: `\x1b` at offset 21 may not be in it",
+    );
+    says(
+        refused("https://3psostorageacct.blob.core.windows.net/cert/a.pem"),
+        kind,
+        401,
+        None,
+        "certificate URL `https://3psostorageacct.blob.core.windows.net/cert/a.pem` refused: its file name is not \
+         `<name>.cer` with a name of letters, digits, `.`, `_` and `-`",
+    );
+    let long = "x".repeat(5000);
+    says(
+        refused(&long),
+        kind,
+        401,
+        None,
+        &format!(
+            "certificate URL `{}… (5000 bytes)` refused: it has 5000 bytes (expected at most 512)",
+            &long[..120]
+        ),
+    );
+    let none = CertificateLocation::none()
+        .check("https://a.example/a.cer")
+        .unwrap_err();
+    says(
+        none,
+        kind,
+        401,
+        None,
+        "certificate URL `https://a.example/a.cer` refused: it is under none of the allowed locations ()",
+    );
+}
+
+#[test]
+fn sources() {
+    let url = || Excerpt::of("https://host.example/a.cer");
+    let says = |error: SourceError, message| {
+        says(
+            SignerError::Source(error),
+            ErrorKind::Source,
+            503,
+            Some(10),
+            message,
+        )
+    };
+    says(
+        SourceError::Status {
+            url: url(),
+            status: 404,
+        },
+        "`https://host.example/a.cer` answered 404 (expected 200; redirects are not followed)",
+    );
+    says(
+        SourceError::Http {
+            url: url(),
+            error: HttpClientError::Timeout {
+                deadline: Duration::from_secs(5),
+            },
+        },
+        "the signing certificate could not be downloaded from `https://host.example/a.cer`: no complete answer within 5s",
+    );
+    says(
+        SourceError::NotACertificate {
+            url: url(),
+            error: BundleError::TooMany,
+        },
+        "what `https://host.example/a.cer` serves is no signing certificate: it holds more than 5 certificates",
+    );
+    self::says(
+        SignerError::Quota {
+            url: url(),
+            per_minute: std::num::NonZeroU32::MIN,
+            retry_after: Duration::from_secs(60),
+        },
+        ErrorKind::Source,
+        503,
+        Some(60),
+        "`https://host.example/a.cer` was not fetched: it has never verified, and the quota of 1 downloads a minute for \
+         such URLs is used up",
+    );
+}
+
+#[test]
+fn events() {
+    let error = Event::from_slice(b"[]").unwrap_err();
+    let words = error.to_string();
+    let message = format!("the callback is genuine but its body is no event: {words}");
+    says(error, ErrorKind::Event, 400, None, &message);
+}
+
+#[test]
+fn kinds_have_names() {
+    let kinds = [
+        (ErrorKind::Body, "body"),
+        (ErrorKind::Chain, "chain"),
+        (ErrorKind::Envelope, "envelope"),
+        (ErrorKind::Event, "event"),
+        (ErrorKind::Location, "location"),
+        (ErrorKind::Signature, "signature"),
+        (ErrorKind::Source, "source"),
+    ];
+    for (kind, name) in kinds {
+        assert_eq!((kind.as_str(), kind.to_string().as_str()), (name, name));
+    }
+}
+
+#[test]
+fn causes_are_kept() {
+    let cause = std::io::Error::other("cable pulled\nlevel=error");
+    let error: Error = SignerError::Source(SourceError::Http {
+        url: Excerpt::of("u"),
+        error: HttpClientError::Transport(std::sync::Arc::new(cause)),
+    })
+    .into();
+    assert_eq!(
+        error.to_string(),
+        r"the signing certificate could not be downloaded from `u`: the connection failed: cable pulled\nlevel=error"
+    );
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn excerpts_are_bounded_and_escaped() {
+    assert_eq!(Excerpt::of("").to_string(), "");
+    assert_eq!(
+        Excerpt::of("\r\n\t\"\\\u{202e}").to_string(),
+        r#"\r\n\t\"\\\xe2\x80\xae"#
+    );
+    let text = Excerpt::of(vec![0xff; 1_000_000]).to_string();
+    assert_eq!(text, format!("{}… (1000000 bytes)", r"\xff".repeat(120)));
+    assert_eq!(Excerpt::of("x".repeat(120)).to_string(), "x".repeat(120));
+}
