@@ -1,4 +1,74 @@
 //! Receive Microsoft Partner Center webhooks, and know that they are genuine.
+//!
+//! Partner Center tells a partner that something changed (a subscription, an invoice, a referral, a delegated-admin
+//! relationship, a fraud alert) by an HTTP POST to a public endpoint. Anyone can post there. Each callback carries an RSA
+//! signature over its body and the *URL* of the signing certificate; this crate decides, from that, whether the body is
+//! Microsoft's, and reads the event in it.
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "reqwest", feature = "aws-lc-rs"))] mod example {
+//! use partner_center_webhooks::{Error, EventName, Receiver};
+//!
+//! async fn callback(receiver: &Receiver, headers: &http::HeaderMap, body: &[u8]) -> Result<(), Error> {
+//!     let received = receiver.receive(headers, body).await?; // on Err(e): answer with e.status()
+//!     match received.event().name() {
+//!         EventName::SubscriptionUpdated => println!("{:?}", received.event().resource()),
+//!         EventName::InvoiceReady => println!("an invoice"),
+//!         other => println!("not for us: {other}"), // names of tomorrow are values, never errors
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let receiver = Receiver::builder().build()?; // safe defaults; cheap to clone
+//! # let _ = receiver; Ok(()) }
+//! # }
+//! ```
+//!
+//! # The pipeline
+//!
+//! Data flows one way, through types that are proof. Each stage is public and can be used alone; only the second waits.
+//!
+//! | stage | takes | gives | feature |
+//! |---|---|---|---|
+//! | [`envelope`] | the signature headers | [`SignatureEnvelope`](envelope::SignatureEnvelope): well-formed | `verify` |
+//! | [`source`] | its certificate URL | [`CertificateBundle`](source::CertificateBundle): from an allowed place | `verify` |
+//! | [`chain`] | certificates, a time | [`VerifiedSigner`](chain::VerifiedSigner): trusted | `verify` |
+//! | [`signature`] | signer, envelope, body | [`VerifiedBody`](signature::VerifiedBody): Microsoft's, byte for byte | `verify` |
+//! | [`event`] | a body | [`Event`] | `event` |
+//! | [`Receiver`] | headers and body | [`Received`], or an [`Error`] that knows the HTTP answer | `receiver` |
+//!
+//! [`signers`] keeps verified signers between callbacks. [`testing`] is a test kit that signs callbacks as Partner Center
+//! does, and wrongly in every way that matters.
+//!
+//! # What it does not do yet
+//!
+//! - Partner Center serves the signing certificate alone, and its issuers are not fetched: give them as
+//!   [`intermediates`](receiver::ReceiverBuilder::intermediates).
+//! - Revocation is not checked.
+//! - The protocol has neither nonce nor time: a genuine callback can be replayed by whoever saw it. Partner Center itself
+//!   delivers up to ten times. Tell repeated deliveries by their [`digest`](Received::digest).
+//! - An event does not say which partner it is for. If several tenants share an endpoint, give each its own URL.
+//!
+//! # Features
+//!
+//! A feature adds and never changes what existing calls do.
+//!
+//! | feature | brings | default |
+//! |---|---|---|
+//! | `event` | event names, the event model, typed resources; no crypto, no HTTP | by `receiver` |
+//! | `verify` | envelope, certificate location, chain, signature; no async runtime, no HTTP client | by `receiver` |
+//! | `receiver` | all of it in one call, with the cache of signers | yes |
+//! | `http-client` | the trait that every download goes through | by `verify` |
+//! | `axum` | an extractor for axum | |
+//! | `aws-lc-rs` | crypto by aws-lc-rs; needs a C compiler | yes |
+//! | `rustcrypto` | crypto by the `rsa`, `sha2`, `p256` and `p384` crates; pure Rust, slower | |
+//! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
+//! | `tracing` | log events, one a callback: `outcome`, and `event`, `digest`, `signer` or `kind`, `status`, `reason` | |
+//! | `testing` | a throw-away certificate authority that signs callbacks | |
+//!
+//! With both backends on, `aws-lc-rs` is the default one. `rsa` carries the advisory RUSTSEC-2023-0071, about operations
+//! with private keys; this crate only verifies, with public ones.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The pipeline, in order.
@@ -61,3 +131,14 @@ pub use event::{Event, EventName};
 pub use excerpt::Excerpt;
 #[cfg(feature = "receiver")]
 pub use receiver::{Received, Receiver};
+
+/// The README's code, which runs as a test.
+#[cfg(all(
+    doctest,
+    feature = "aws-lc-rs",
+    feature = "axum",
+    feature = "reqwest",
+    feature = "testing"
+))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -18,15 +18,10 @@ use crate::source::{CertificateLocation, CertificateSource, Download, PrefixErro
 /// Builds a [`Receiver`]. Every setting has a safe default; what weakens a check has `danger` in its name.
 #[must_use]
 pub struct ReceiverBuilder {
-    source: Source,
+    source: Result<Arc<dyn CertificateSource>, HttpClientError>,
     chain: ChainVerifier,
     new_downloads_per_minute: NonZeroU32,
     settings: Settings,
-}
-
-enum Source {
-    Given(Arc<dyn CertificateSource>),
-    Later(fn() -> Result<Arc<dyn CertificateSource>, HttpClientError>),
 }
 
 impl ReceiverBuilder {
@@ -34,22 +29,14 @@ impl ReceiverBuilder {
     ///
     /// With features `reqwest` and a backend, [`Receiver::builder`] needs neither.
     pub fn new(chain: ChainVerifier, source: impl CertificateSource + 'static) -> Self {
-        Self::start(chain, Source::Given(Arc::new(source)))
+        Self::start(chain, Ok(Arc::new(source)))
     }
 
-    /// Starts with a source that is made when the receiver is built, unless another is given before.
-    #[cfg_attr(
-        not(feature = "reqwest"),
-        expect(dead_code, reason = "only the default client is made late")
-    )]
-    pub(super) fn with_late_source(
+    /// Starts from a source that may not have come about, which matters only if it is not replaced.
+    pub(super) fn start(
         chain: ChainVerifier,
-        source: fn() -> Result<Arc<dyn CertificateSource>, HttpClientError>,
+        source: Result<Arc<dyn CertificateSource>, HttpClientError>,
     ) -> Self {
-        Self::start(chain, Source::Later(source))
-    }
-
-    fn start(chain: ChainVerifier, source: Source) -> Self {
         Self {
             source,
             chain,
@@ -92,7 +79,7 @@ impl ReceiverBuilder {
 
     /// Takes certificates from `source`.
     pub fn certificate_source(mut self, source: impl CertificateSource + 'static) -> Self {
-        self.source = Source::Given(Arc::new(source));
+        self.source = Ok(Arc::new(source));
         self
     }
 
@@ -162,13 +149,10 @@ impl ReceiverBuilder {
     ///
     /// [`HttpClientError::Setup`] if the default HTTP client cannot be set up.
     pub fn build(self) -> Result<Receiver, HttpClientError> {
-        let source = match self.source {
-            Source::Given(source) => source,
-            Source::Later(make) => make()?,
-        };
+        let quota = self.new_downloads_per_minute;
         Ok(Receiver {
             settings: Arc::new(self.settings),
-            signers: Signers::with_quota(source, self.chain, self.new_downloads_per_minute),
+            signers: Signers::with_quota(self.source?, self.chain, quota),
         })
     }
 }

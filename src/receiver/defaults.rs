@@ -6,13 +6,14 @@ use super::{Receiver, ReceiverBuilder};
 use crate::chain::ChainVerifier;
 use crate::crypto::DefaultBackend;
 use crate::http_client::ReqwestClient;
-use crate::source::Download;
+use crate::source::{CertificateSource, Download};
 
 impl Receiver {
     /// Builds a receiver for production: Microsoft's certificate location, Microsoft's roots, the signer name pin.
     pub fn builder() -> ReceiverBuilder {
-        ReceiverBuilder::with_late_source(ChainVerifier::microsoft(DefaultBackend::new()), || {
-            Ok(Arc::new(Download::new(ReqwestClient::new()?)))
-        })
+        let chain = ChainVerifier::microsoft(DefaultBackend::new());
+        let source = ReqwestClient::new()
+            .map(|client| -> Arc<dyn CertificateSource> { Arc::new(Download::new(client)) });
+        ReceiverBuilder::start(chain, source)
     }
 }

@@ -128,8 +128,8 @@ impl CertificateLocation {
         }))
     }
 
-    /// The documented signing certificate under each allowed prefix.
-    pub(crate) fn documented_urls(&self) -> impl Iterator<Item = CertificateUrl<'static>> {
+    /// The file that Microsoft documents under each allowed prefix: what to expect before the first callback.
+    pub fn documented_urls(&self) -> impl Iterator<Item = CertificateUrl<'static>> {
         self.prefixes
             .iter()
             .map(|prefix| CertificateUrl(format!("{}{DOCUMENTED_NAME}", prefix.text).into()))
@@ -166,8 +166,8 @@ impl CertificateUrl<'_> {
         CertificateUrl(Cow::Owned(self.0.into_owned()))
     }
 
-    /// Whether the file name is one that Microsoft documents or documented.
-    pub(crate) fn is_documented(&self) -> bool {
+    /// Whether the file name is one that Microsoft documents, or did until 2019.
+    pub fn is_documented(&self) -> bool {
         let name = self.0.rsplit('/').next();
         name == Some(DOCUMENTED_NAME) || name == Some(FORMER_NAME)
     }
@@ -342,6 +342,9 @@ fn address(host: &str) -> Option<IpAddr> {
 }
 
 fn list(allowed: &[Box<str>]) -> String {
+    if allowed.is_empty() {
+        return "there are none".to_owned();
+    }
     let quoted: Vec<_> = allowed.iter().map(|each| format!("`{each}`")).collect();
     quoted.join(", ")
 }

@@ -156,7 +156,7 @@ fn locations() {
         kind,
         401,
         None,
-        "certificate URL `https://a.example/a.cer` refused: it is under none of the allowed locations ()",
+        "certificate URL `https://a.example/a.cer` refused: it is under none of the allowed locations (there are none)",
     );
 }
 

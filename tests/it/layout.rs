@@ -93,6 +93,41 @@ fn there_are_no_cycles() {
     }
 }
 
+#[test]
+fn every_feature_is_documented_in_both_places() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let section = manifest
+        .split("[features]")
+        .nth(1)
+        .unwrap()
+        .split("\n[")
+        .next()
+        .unwrap();
+    let lines: Vec<_> = section.lines().collect();
+    let mut features = BTreeSet::new();
+    for (index, line) in lines.iter().enumerate() {
+        if let Some((name, _)) = line.split_once(" = ")
+            && name != "default"
+        {
+            assert!(
+                lines[index - 1].starts_with("## "),
+                "`{name}` has a comment"
+            );
+            features.insert(name.to_owned());
+        }
+    }
+    let front_page = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let table = front_page.split("//! | feature | brings").nth(1).unwrap();
+    let rows = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `"));
+    let documented: BTreeSet<_> = rows
+        .map(|row| row.split('`').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(documented, features);
+}
+
 /// Module → modules it names as `crate::…`, comments and `Excerpt` left out.
 fn imports(src: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
