@@ -204,25 +204,14 @@ async fn a_redirect_is_not_followed() {
 async fn slow_and_endless_answers_end() {
     let head = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     let drip = Duration::from_millis(50);
-    let cases: [(Vec<u8>, Option<(&'static [u8], Duration)>, &str); 3] = [
-        (
-            Vec::new(),
-            Some((b"", drip)),
-            "no complete answer within 700ms",
-        ),
-        (
-            head.clone(),
-            Some((b"A", drip)),
-            "no complete answer within 700ms",
-        ),
-        (
-            head,
-            Some((&[b'A'; 4096], Duration::ZERO)),
-            "the answer is longer than 65536 bytes",
-        ),
-    ];
-    for (raw, endless, expected) in cases {
-        let host = CertificateHost::start(raw, endless).await;
+    let timeout = "no complete answer within 700ms";
+    let too_long = "the answer is longer than 65536 bytes";
+    for (raw, more, pause, expected) in [
+        (Vec::new(), b"".as_slice(), drip, timeout),
+        (head.clone(), b"A", drip, timeout),
+        (head, &[b'A'; 4096], Duration::ZERO, too_long),
+    ] {
+        let host = CertificateHost::start(raw, Some((more, pause))).await;
         let started = Instant::now();
         let (kind, status, reason) = host.judge(LIMITS).await.unwrap_err();
         assert_eq!((kind, status), (ErrorKind::Source, 503));

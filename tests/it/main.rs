@@ -1,5 +1,14 @@
 //! The pipeline from outside: what is accepted, and beside each the twins that are refused.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests too, and what cannot be tested is skipped aloud"
+)]
+
 mod axum;
 mod bundle;
 mod chain;
