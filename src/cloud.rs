@@ -84,3 +84,35 @@ pub struct CloudProfile {
 /// Source: "Partner Center webhooks", "How to authenticate the callback".
 pub(crate) const DOCUMENTED_CERTIFICATE_LOCATION: &str =
     "https://3psostorageacct.blob.core.windows.net/cert/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cloud_has_its_endpoints() {
+        let endpoints: Vec<_> = Cloud::ALL
+            .iter()
+            .map(|cloud| (cloud.api_base(), cloud.authority()))
+            .collect();
+        let global = "https://api.partnercenter.microsoft.com";
+        assert_eq!(
+            endpoints,
+            [
+                (
+                    "https://partner.partnercenterapi.microsoftonline.cn",
+                    "https://login.partner.microsoftonline.cn"
+                ),
+                (global, "https://login.microsoftonline.com"),
+                (global, "https://login.microsoftonline.us"),
+            ]
+        );
+        for cloud in Cloud::ALL {
+            assert_eq!(cloud.token_audience(), cloud.api_base());
+            assert_eq!(
+                cloud.certificate_locations(),
+                [DOCUMENTED_CERTIFICATE_LOCATION]
+            );
+        }
+    }
+}

@@ -16,6 +16,9 @@ use crate::source::LocationError;
 
 /// Why a callback was refused, by stage; each variant holds the stage's own error and prints as it does.
 ///
+/// The text is complete: what caused an error is part of its text, and [`source`](std::error::Error::source) does not
+/// repeat it.
+///
 /// Answer the request with [`status`](Self::status) and, if there is one, [`retry_after`](Self::retry_after). The text
 /// is for logs: tell the sender nothing but the status.
 #[derive(Debug, Error)]
@@ -32,7 +35,7 @@ pub enum Error {
     Envelope(#[from] EnvelopeError),
     /// The body is genuine, and no event.
     #[error("the callback is genuine but its body is no event: {0}")]
-    Event(#[from] EventError),
+    Event(EventError),
     /// The certificate URL may not be fetched.
     #[error(transparent)]
     Location(#[from] LocationError),
@@ -89,6 +92,12 @@ impl Error {
             Self::Source(_) => Some(Duration::from_secs(Signers::NEGATIVE_SECONDS)),
             _ => None,
         }
+    }
+}
+
+impl From<EventError> for Error {
+    fn from(error: EventError) -> Self {
+        Self::Event(error)
     }
 }
 

@@ -159,7 +159,15 @@ impl ChainVerifier {
                 certificate: about(),
             });
         }
-        let links: Vec<_> = self.intermediates.iter().chain(served).cloned().collect();
+        let borrowed = |link| CertificateDer::from(AsRef::<[u8]>::as_ref(link));
+        let known = self.intermediates.iter().map(borrowed);
+        let links: Vec<_> = known
+            .chain(
+                served
+                    .iter()
+                    .map(|link| CertificateDer::from(link.as_ref())),
+            )
+            .collect();
         let path = path::build(certificate, &links, &self.anchors, &*self.backend, now).map_err(
             |error| match error {
                 PathError::UnknownIssuer => ChainError::UnknownIssuer {

@@ -58,7 +58,6 @@ pub enum SourceError {
         /// The certificate URL.
         url: Excerpt,
         /// What happened.
-        #[source]
         error: HttpClientError,
     },
     /// The answer holds no certificate.
@@ -67,7 +66,6 @@ pub enum SourceError {
         /// The certificate URL.
         url: Excerpt,
         /// What is wrong with it.
-        #[source]
         error: BundleError,
     },
     /// The answer's status is not 200. Redirects are not followed.

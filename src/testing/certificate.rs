@@ -132,6 +132,22 @@ impl<'i> SigningCertificate<'i> {
         self
     }
 
+    /// With a key on P-256. Signs nothing but zeros.
+    pub fn elliptic_key(mut self) -> Self {
+        self.key = Key::elliptic();
+        self
+    }
+
+    /// With another exponent in its RSA key than 65537. Signs nothing but zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the key cannot be encoded.
+    pub fn exponent(mut self, exponent: u32) -> Result<Self, IssuerError> {
+        self.key = self.key.with_exponent(exponent)?;
+        Ok(self)
+    }
+
     /// With a key of its own, as after a rotation. By default every certificate of an issuer has the same key.
     ///
     /// # Errors

@@ -11,8 +11,9 @@ use aws_lc_rs::signature::{
     KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaEncoding,
 };
 use thiserror::Error;
-use x509_cert::der::{self, Decode as _};
-use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use x509_cert::der::asn1::{Any, BitString, Null, ObjectIdentifier, Uint};
+use x509_cert::der::{self, Decode as _, Encode as _};
+use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_parser::num_bigint::BigUint;
 
 use crate::Excerpt;
@@ -51,6 +52,8 @@ pub(super) enum Key {
     Strong(Arc<KeyPair>),
     /// The one of 1024 bits that is written down here.
     Small,
+    /// A SubjectPublicKeyInfo whose private half does not matter: signs nothing but zeros.
+    PublicOnly(Arc<[u8]>),
 }
 
 impl Key {
@@ -60,6 +63,30 @@ impl Key {
             .map_err(|error| IssuerError::new("an RSA key")(error.into()))
     }
 
+    /// Some point on P-256.
+    pub(super) fn elliptic() -> Self {
+        Self::PublicOnly(P256_PUBLIC_KEY.into())
+    }
+
+    /// This key's modulus with another exponent.
+    pub(super) fn with_exponent(&self, exponent: u32) -> Result<Self, IssuerError> {
+        let Self::Strong(pair) = self else {
+            return Ok(self.clone());
+        };
+        // RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }
+        let mut key = Vec::<Uint>::from_der(pair.public_key().as_ref())?;
+        key.pop();
+        key.push(Uint::new(&exponent.to_be_bytes())?);
+        let info = SubjectPublicKeyInfoOwned {
+            algorithm: AlgorithmIdentifierOwned {
+                oid: RSA_ENCRYPTION,
+                parameters: Some(Any::from(Null)),
+            },
+            subject_public_key: BitString::from_bytes(&key.to_der()?)?,
+        };
+        Ok(Self::PublicOnly(info.to_der()?.into()))
+    }
+
     pub(super) fn public_key(&self) -> Result<SubjectPublicKeyInfoOwned, IssuerError> {
         let der = match self {
             Self::Strong(pair) => PublicKey::as_der(pair.public_key())
@@ -67,6 +94,7 @@ impl Key {
                 .as_ref()
                 .to_vec(),
             Self::Small => small::public_key(),
+            Self::PublicOnly(info) => info.to_vec(),
         };
         Ok(SubjectPublicKeyInfoOwned::from_der(&der)?)
     }
@@ -77,8 +105,10 @@ impl Key {
         algorithm: SignatureAlgorithm,
         message: &[u8],
     ) -> Result<Vec<u8>, IssuerError> {
-        let Self::Strong(pair) = self else {
-            return Ok(small::sign_sha256(message));
+        let pair = match self {
+            Self::Strong(pair) => pair,
+            Self::Small => return Ok(small::sign_sha256(message)),
+            Self::PublicOnly(_) => return Ok(vec![0; 256]),
         };
         let encoding: &'static dyn RsaEncoding = match algorithm {
             SignatureAlgorithm::RsaSha256 => &RSA_PKCS1_SHA256,
@@ -97,9 +127,18 @@ impl fmt::Debug for Key {
         f.write_str(match self {
             Self::Strong(_) => "Key(RSA 2048)",
             Self::Small => "Key(RSA 1024)",
+            Self::PublicOnly(_) => "Key(public half only)",
         })
     }
 }
+
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+/// The base point of P-256 (FIPS 186-4, D.1.2.3), as a SubjectPublicKeyInfo.
+const P256_PUBLIC_KEY: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\
+    \x03\x42\x00\x04\
+    \x6b\x17\xd1\xf2\xe1\x2c\x42\x47\xf8\xbc\xe6\xe5\x63\xa4\x40\xf2\x77\x03\x7d\x81\x2d\xeb\x33\xa0\xf4\xa1\x39\x45\xd8\x98\xc2\x96\
+    \x4f\xe3\x42\xe2\xfe\x1a\x7f\x9b\x8e\xe7\xeb\x4a\x7c\x0f\x9e\x16\x2b\xce\x33\x57\x6b\x31\x5e\xce\xcb\xb6\x40\x68\x37\xbf\x51\xf5";
 
 /// A key of 1024 bits, both halves of it, which aws-lc-rs does not make: good for nothing but being refused.
 mod small {

@@ -307,6 +307,19 @@ fn keys_and_usages() {
         PolicyError::KeySize { found: 1024 }
     );
     assert_eq!(
+        policy(good().elliptic_key()),
+        PolicyError::NotRsa { found: "EC".into() }
+    );
+    for exponent in [1, 2, 3, 17, 65_535, 65_536, 65_538] {
+        assert_eq!(
+            policy(good().exponent(exponent).unwrap()),
+            PolicyError::KeyExponent {
+                found: Some(u64::from(exponent))
+            }
+        );
+    }
+    verify(good().exponent(65_539).unwrap()).unwrap();
+    assert_eq!(
         policy(good().certificate_authority()),
         PolicyError::CertificateAuthority
     );

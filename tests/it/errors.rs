@@ -245,7 +245,17 @@ fn causes_are_kept() {
         error.to_string(),
         r"the signing certificate could not be downloaded from `u`: the connection failed: cable pulled\nlevel=error"
     );
-    assert!(error.source().is_some());
+    assert!(
+        error.source().is_none(),
+        "reports that print sources do not say it twice"
+    );
+    let Error::Source(SignerError::Source(SourceError::Http { error, .. })) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "cable pulled\nlevel=error"
+    );
 }
 
 #[test]
