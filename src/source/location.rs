@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
 
 use thiserror::Error;
 
 use crate::Excerpt;
 use crate::cloud::DOCUMENTED_CERTIFICATE_LOCATION;
+
+use super::prefix::{Prefix, PrefixError};
 
 /// The certificate URLs that may be fetched.
 ///
@@ -72,7 +73,7 @@ impl CertificateLocation {
     /// [`also_allow`](Self::also_allow).
     pub fn danger_also_allow_loopback_http(mut self, prefix: &str) -> Result<Self, PrefixError> {
         let allowed = Prefix::new(prefix, "http://")?;
-        match is_loopback(allowed.host()) {
+        match allowed.is_loopback() {
             true => self.prefixes.push(allowed),
             false => return Err(PrefixError::NotLoopback(Excerpt::of(prefix))),
         }
@@ -109,7 +110,7 @@ impl CertificateLocation {
             allowed: self
                 .prefixes
                 .iter()
-                .map(|prefix| prefix.text.clone())
+                .map(|prefix| prefix.as_str().into())
                 .collect(),
         };
         let (prefix, name) = self
@@ -122,9 +123,9 @@ impl CertificateLocation {
         if stem.is_empty() || stem.starts_with('.') || !stem.bytes().all(plain) {
             return Err(LocationRefusal::FileName);
         }
-        Ok(CertificateUrl(match url.starts_with(&*prefix.text) {
+        Ok(CertificateUrl(match url.starts_with(prefix.as_str()) {
             true => Cow::Borrowed(url),
-            false => Cow::Owned(format!("{}{name}", prefix.text)),
+            false => Cow::Owned(format!("{prefix}{name}")),
         }))
     }
 
@@ -132,16 +133,14 @@ impl CertificateLocation {
     pub fn documented_urls(&self) -> impl Iterator<Item = CertificateUrl<'static>> {
         self.prefixes
             .iter()
-            .map(|prefix| CertificateUrl(format!("{}{DOCUMENTED_NAME}", prefix.text).into()))
+            .map(|prefix| CertificateUrl(format!("{prefix}{DOCUMENTED_NAME}").into()))
     }
 }
 
 impl Default for CertificateLocation {
     fn default() -> Self {
         Self {
-            prefixes: vec![Prefix {
-                text: DOCUMENTED_CERTIFICATE_LOCATION.into(),
-            }],
+            prefixes: vec![Prefix::documented(DOCUMENTED_CERTIFICATE_LOCATION)],
         }
     }
 }
@@ -225,123 +224,7 @@ pub enum LocationRefusal {
     },
 }
 
-/// A prefix that cannot be allowed.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum PrefixError {
-    /// It is not of the form that is asked for.
-    #[error(
-        "`{found}` is no location to allow (expected `{scheme}`, a lower-case host, perhaps a port, and a path \
-         that ends in `/`)"
-    )]
-    Malformed {
-        /// The prefix.
-        found: Excerpt,
-        /// The scheme that it should have.
-        scheme: &'static str,
-    },
-    /// Plain http is allowed on loopback addresses only.
-    #[error("`{0}` is not on a loopback address: plain http is allowed nowhere else")]
-    NotLoopback(Excerpt),
-}
-
-/// An allowed prefix in canonical form: scheme, host, port if it is not the scheme's own, path.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Prefix {
-    text: Box<str>,
-}
-
-impl Prefix {
-    fn new(text: &str, scheme: &'static str) -> Result<Self, PrefixError> {
-        let malformed = || PrefixError::Malformed {
-            found: Excerpt::of(text),
-            scheme,
-        };
-        let rest = text.strip_prefix(scheme).ok_or_else(malformed)?;
-        let (authority, path) = rest.split_once('/').ok_or_else(malformed)?;
-        let (host, port) = split_port(authority);
-        let segment = |segment: &str| {
-            !segment.is_empty()
-                && !segment.starts_with('.')
-                && segment
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-$".contains(&byte))
-        };
-        let good_path = path.is_empty()
-            || path
-                .strip_suffix('/')
-                .is_some_and(|path| path.split('/').all(segment));
-        let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-        if text.len() > CertificateUrl::MAX_LEN / 2 || !is_host(host) || !good_port || !good_path {
-            return Err(malformed());
-        }
-        let authority = canonical_authority(scheme, authority);
-        Ok(Self {
-            text: format!("{scheme}{authority}/{path}").into(),
-        })
-    }
-
-    fn host(&self) -> &str {
-        let (_, authority) = self.split_scheme();
-        split_port(authority.split('/').next().unwrap_or_default()).0
-    }
-
-    fn split_scheme(&self) -> (&str, &str) {
-        let end = self.text.find("://").map_or(0, |at| at + "://".len());
-        self.text.split_at_checked(end).unwrap_or_default()
-    }
-
-    /// What follows this prefix in `url`.
-    fn strip<'u>(&self, url: &'u str) -> Option<&'u str> {
-        let (scheme, location) = self.split_scheme();
-        let (authority, path) = location.split_once('/')?;
-        let (found_scheme, rest) = url.split_at_checked(scheme.len())?;
-        let (found_authority, rest) = rest.split_once('/')?;
-        let same = found_scheme.eq_ignore_ascii_case(scheme)
-            && canonical_authority(scheme, found_authority).eq_ignore_ascii_case(authority);
-        same.then(|| rest.strip_prefix(path)).flatten()
-    }
-}
-
-/// The authority without a port that the scheme has anyway.
-fn canonical_authority<'a>(scheme: &str, authority: &'a str) -> &'a str {
-    let default = match scheme {
-        "https://" => ":443",
-        _ => ":80",
-    };
-    authority.strip_suffix(default).unwrap_or(authority)
-}
-
-fn split_port(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        // The colons of an IPv6 address stand inside the brackets.
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    }
-}
-
-fn is_host(host: &str) -> bool {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    host.split('.').all(label) || address(host).is_some_and(|address| address.is_ipv6())
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
-}
-
-fn address(host: &str) -> Option<IpAddr> {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    bare.unwrap_or(host).parse().ok()
-}
-
-fn list(allowed: &[Box<str>]) -> String {
+pub(super) fn list(allowed: &[Box<str>]) -> String {
     if allowed.is_empty() {
         return "there are none".to_owned();
     }

@@ -9,6 +9,7 @@ mod bundle;
 mod download;
 mod location;
 mod pinned;
+mod prefix;
 
 use std::fmt;
 
@@ -19,10 +20,9 @@ use crate::http_client::{BoxFuture, HttpClientError};
 
 pub use bundle::{BundleError, CertificateBundle};
 pub use download::Download;
-pub use location::{
-    CertificateLocation, CertificateUrl, LocationError, LocationRefusal, PrefixError,
-};
+pub use location::{CertificateLocation, CertificateUrl, LocationError, LocationRefusal};
 pub use pinned::Pinned;
+pub use prefix::PrefixError;
 
 /// Where certificates come from.
 ///
