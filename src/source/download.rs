@@ -46,51 +46,54 @@ impl CertificateSource for Download {
         url: &'a CertificateUrl<'a>,
     ) -> BoxFuture<'a, Result<CertificateBundle, SourceError>> {
         Box::pin(async move {
-            let about = || Excerpt::of(url.as_str());
-            let failed = |error| SourceError::Http {
-                url: about(),
+            let body = get(&*self.client, url.as_str(), self.limits).await?;
+            CertificateBundle::from_bytes(&body).map_err(|error| SourceError::NotACertificate {
+                url: Excerpt::of(url.as_str()),
                 error,
-            };
-            let mut request = Request::new(Bytes::new());
-            *request.uri_mut() = url
-                .as_str()
-                .parse()
-                .map_err(|error| failed(HttpClientError::Transport(Arc::new(error))))?;
-            let headers = request.headers_mut();
-            headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-
-            let answer = self
-                .client
-                .send(request, self.limits)
-                .await
-                .map_err(failed)?;
-            if answer.status() != StatusCode::OK {
-                return Err(SourceError::Status {
-                    url: about(),
-                    status: answer.status().as_u16(),
-                });
-            }
-            match answer.headers().get(CONTENT_ENCODING) {
-                Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-                    return Err(SourceError::Encoded {
-                        url: about(),
-                        found: Excerpt::of(encoding.as_bytes()),
-                    });
-                }
-                _ => {}
-            }
-            if answer.body().len() > self.limits.max_body {
-                return Err(failed(HttpClientError::BodyTooLong {
-                    limit: self.limits.max_body,
-                }));
-            }
-            CertificateBundle::from_bytes(answer.body()).map_err(|error| {
-                SourceError::NotACertificate {
-                    url: about(),
-                    error,
-                }
             })
         })
+    }
+}
+
+/// One GET: no redirects, no compression, an answer of status 200 within `limits`.
+pub(super) async fn get(
+    client: &dyn HttpClient,
+    url: &str,
+    limits: Limits,
+) -> Result<Bytes, SourceError> {
+    let about = || Excerpt::of(url);
+    let failed = |error| SourceError::Http {
+        url: about(),
+        error,
+    };
+    let mut request = Request::new(Bytes::new());
+    *request.uri_mut() = url
+        .parse()
+        .map_err(|error| failed(HttpClientError::Transport(Arc::new(error))))?;
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+
+    let answer = client.send(request, limits).await.map_err(failed)?;
+    if answer.status() != StatusCode::OK {
+        return Err(SourceError::Status {
+            url: about(),
+            status: answer.status().as_u16(),
+        });
+    }
+    match answer.headers().get(CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            return Err(SourceError::Encoded {
+                url: about(),
+                found: Excerpt::of(encoding.as_bytes()),
+            });
+        }
+        _ => {}
+    }
+    match answer.body().len() > limits.max_body {
+        true => Err(failed(HttpClientError::BodyTooLong {
+            limit: limits.max_body,
+        })),
+        false => Ok(answer.into_body()),
     }
 }

@@ -5,8 +5,11 @@
 //! [`CertificateSource`] takes. [`Download`] fetches over an [`HttpClient`](crate::http_client::HttpClient);
 //! [`Pinned`] answers with bytes it was given. What comes out is not trusted yet: stage 3 decides.
 
+mod authorities;
 mod bundle;
+mod distribution;
 mod download;
+mod issuers;
 mod location;
 mod pinned;
 mod prefix;
@@ -18,7 +21,9 @@ use thiserror::Error;
 use crate::Excerpt;
 use crate::http_client::{BoxFuture, HttpClientError};
 
+pub use authorities::{Authorities, AuthorityError};
 pub use bundle::{BundleError, CertificateBundle};
+pub use distribution::{DistributionError, DistributionLocation};
 pub use download::Download;
 pub use location::{CertificateLocation, CertificateUrl, LocationError, LocationRefusal};
 pub use pinned::Pinned;
