@@ -15,6 +15,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
+use super::revocation::uris;
 use crate::Excerpt;
 
 /// A certificate, read. Nothing about it is proven.
@@ -30,6 +31,7 @@ pub struct Certificate<'a> {
     digital_signature: Option<bool>,
     purposes: Option<Vec<Box<str>>>,
     issuer_urls: Vec<Box<str>>,
+    revocation_list_urls: Vec<Box<str>>,
 }
 
 impl<'a> Certificate<'a> {
@@ -56,6 +58,7 @@ impl<'a> Certificate<'a> {
             digital_signature: None,
             purposes: None,
             issuer_urls: Vec::new(),
+            revocation_list_urls: Vec::new(),
         };
         for extension in parsed.extensions() {
             parsed
@@ -108,6 +111,12 @@ impl<'a> Certificate<'a> {
                     .filter_map(|each| url(&each.access_location))
                     .collect();
             }
+            ParsedExtension::CRLDistributionPoints(points) => {
+                let names = points
+                    .iter()
+                    .filter_map(|each| each.distribution_point.as_ref());
+                self.revocation_list_urls = names.flat_map(uris).collect();
+            }
             ParsedExtension::ParseError { error } => {
                 return Err(Malformed::new("extensions", error));
             }
@@ -159,6 +168,11 @@ impl<'a> Certificate<'a> {
     /// The object identifiers of its extended key usage; nothing if it has none.
     pub fn purposes(&self) -> Option<&[Box<str>]> {
         self.purposes.as_deref()
+    }
+
+    /// Where the list that would name it, were it revoked, can be had (CRL distribution points).
+    pub fn revocation_list_urls(&self) -> &[Box<str>] {
+        &self.revocation_list_urls
     }
 
     /// Where its issuer's certificate can be had (authority information access, `caIssuers`).
@@ -373,6 +387,15 @@ fn list(f: &mut fmt::Formatter<'_>, items: &[Excerpt]) -> fmt::Result {
 
 /// The subject of an anchor, of which webpki keeps the contents without the outer SEQUENCE.
 pub(super) fn distinguished_name(contents: &[u8]) -> Excerpt {
+    let named = sequence(contents).and_then(|der| {
+        let (_, name) = X509Name::from_der(&der).ok()?;
+        Some(Excerpt::of(name.to_string()))
+    });
+    named.unwrap_or_else(|| Excerpt::of(contents))
+}
+
+/// A DER SEQUENCE with these contents, of less than 64 KiB.
+pub(super) fn sequence(contents: &[u8]) -> Option<Vec<u8>> {
     let mut der = vec![0x30];
     match (u8::try_from(contents.len()), u16::try_from(contents.len())) {
         (Ok(short @ ..0x80), _) => der.push(short),
@@ -381,13 +404,10 @@ pub(super) fn distinguished_name(contents: &[u8]) -> Excerpt {
             der.push(0x82);
             der.extend(length.to_be_bytes());
         }
-        _ => return Excerpt::of(contents),
+        _ => return None,
     }
     der.extend_from_slice(contents);
-    match X509Name::from_der(&der) {
-        Ok((_, name)) => Excerpt::of(name.to_string()),
-        Err(_) => Excerpt::of(contents),
-    }
+    Some(der)
 }
 
 /// A time as RFC 3339 has it, in UTC.

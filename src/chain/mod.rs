@@ -12,12 +12,14 @@ mod anchors;
 mod certificate;
 mod path;
 pub mod policy;
+mod revocation;
 
 use std::fmt;
 use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 use thiserror::Error;
+use webpki::EndEntityCert;
 
 use crate::Excerpt;
 use crate::crypto::{Backend, KeyRejected, RsaKey, write_hex};
@@ -28,6 +30,7 @@ pub use certificate::{
 };
 pub use path::PathError;
 pub use policy::{CertificatePolicy, PolicyError, SignerName};
+pub use revocation::{Revocation, RevocationList, RevocationListError, RevocationStatus};
 
 /// Decides which signing certificates are trusted.
 ///
@@ -60,6 +63,7 @@ pub struct ChainVerifier {
     anchors: Anchors,
     intermediates: Vec<CertificateDer<'static>>,
     policies: Vec<Arc<dyn CertificatePolicy>>,
+    revocation: Revocation,
     signer_name: Option<SignerName>,
 }
 
@@ -71,6 +75,7 @@ impl ChainVerifier {
             anchors,
             intermediates: Vec::new(),
             policies: policy::defaults(),
+            revocation: Revocation::default(),
             signer_name: Some(SignerName::default()),
         }
     }
@@ -114,6 +119,13 @@ impl ChainVerifier {
         self
     }
 
+    /// Replaces how much is asked of revocation. Default: [`Revocation::BestEffort`].
+    #[must_use]
+    pub fn with_revocation(mut self, revocation: Revocation) -> Self {
+        self.revocation = revocation;
+        self
+    }
+
     /// Asks `policy` too.
     #[must_use]
     pub fn require(mut self, policy: impl CertificatePolicy + 'static) -> Self {
@@ -124,7 +136,8 @@ impl ChainVerifier {
     /// Verifies that `certificate` is a signing certificate to trust at the time `now`.
     ///
     /// `served` are certificates that came with it; they are untrusted links, in any order. No I/O, and no clock
-    /// is read; validity is compared without tolerance.
+    /// is read; validity is compared without tolerance. There are no revocation lists, so with
+    /// [`Revocation::Required`] use [`verify_with`](Self::verify_with).
     ///
     /// # Errors
     ///
@@ -135,6 +148,138 @@ impl ChainVerifier {
         served: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<VerifiedSigner, ChainError> {
+        let evidence = Evidence {
+            issuers: served
+                .iter()
+                .map(|each| each.clone().into_owned())
+                .collect(),
+            revocation_lists: Vec::new(),
+        };
+        self.verify_with(certificate, &evidence, now)
+    }
+
+    /// The same with whatever was found that may help: issuers' certificates, and revocation lists.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError`].
+    pub fn verify_with(
+        &self,
+        certificate: &CertificateDer<'_>,
+        evidence: &Evidence,
+        now: UnixTime,
+    ) -> Result<VerifiedSigner, ChainError> {
+        let parsed = self.judge(certificate, now)?;
+        let about = || Box::new(CertificateSummary::of(&parsed));
+        let issuers = self.issuers(evidence);
+        let path = self
+            .search(&issuers, evidence, now)
+            .run(certificate)
+            .map_err(|error| match error {
+                PathError::UnknownIssuer => ChainError::UnknownIssuer {
+                    links: issuers.len(),
+                    anchors: self.anchors.len(),
+                    certificate: about(),
+                },
+                PathError::Revoked => ChainError::Revoked {
+                    certificate: about(),
+                },
+                error => ChainError::Path {
+                    error,
+                    certificate: about(),
+                },
+            })?;
+        let status = |link: &path::Link| match (self.revocation, link.list_ends) {
+            (Revocation::Off, _) => RevocationStatus::NotChecked,
+            (_, Some(_)) => RevocationStatus::Good,
+            (_, None) => RevocationStatus::Unknown,
+        };
+        let revocation: Vec<_> = path
+            .links
+            .iter()
+            .map(|link| (link.subject.clone(), status(link)))
+            .collect();
+        let unknown = revocation
+            .iter()
+            .find(|(_, status)| *status == RevocationStatus::Unknown);
+        if let (Revocation::Required, Some((subject, _))) = (self.revocation, unknown) {
+            return Err(ChainError::RevocationUnknown {
+                subject: subject.clone(),
+                certificate: about(),
+            });
+        }
+        let PublicKey::Rsa { der, .. } = parsed.public_key() else {
+            return Err(ChainError::Policy {
+                error: PolicyError::NotRsa {
+                    found: parsed.public_key().algorithm(),
+                },
+                certificate: about(),
+            });
+        };
+        let key = self.backend.rsa_key(der).map_err(|error| ChainError::Key {
+            error,
+            certificate: about(),
+        })?;
+        let lists_end = path.links.iter().filter_map(|link| link.list_ends).min();
+        let ends = path.links.iter().map(|link| link.not_after);
+        let ends = match self.revocation {
+            // What proves that nothing is revoked is part of the proof.
+            Revocation::Required => ends.chain(lists_end).min(),
+            Revocation::BestEffort | Revocation::Off => ends.min(),
+        };
+        let begins = path.links.iter().map(|link| link.not_before).max();
+        let issuers = path.links.iter().skip(1).map(|link| link.subject.clone());
+        Ok(VerifiedSigner {
+            key,
+            fingerprint: Fingerprint(self.backend.sha256(certificate)),
+            summary: CertificateSummary::of(&parsed),
+            dns_names: parsed
+                .dns_names()
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect(),
+            valid_from: begins.unwrap_or(now),
+            valid_until: ends.unwrap_or(now),
+            revocation_lists_end: lists_end,
+            path: issuers.chain([path.anchor]).collect(),
+            revocation,
+            backend: Arc::clone(&self.backend),
+        })
+    }
+
+    /// What might be fetched so that [`verify_with`](Self::verify_with) can say more: issuers' certificates where no path
+    /// holds, revocation lists where one does and is not covered. Pure; nothing if the certificate itself is refused.
+    pub fn needs(
+        &self,
+        certificate: &CertificateDer<'_>,
+        evidence: &Evidence,
+        now: UnixTime,
+    ) -> Vec<Need> {
+        if self.judge(certificate, now).is_err() {
+            return Vec::new();
+        }
+        let issuers = self.issuers(evidence);
+        match self.search(&issuers, evidence, now).run(certificate) {
+            Ok(_) if self.revocation == Revocation::Off => Vec::new(),
+            Ok(path) => path
+                .links
+                .iter()
+                .filter(|link| link.list_ends.is_none() && !link.revocation_list_urls.is_empty())
+                .map(|link| Need::RevocationList {
+                    of: link.subject.clone(),
+                    urls: link.revocation_list_urls.clone(),
+                })
+                .collect(),
+            Err(_) => needed_issuers(certificate, &issuers),
+        }
+    }
+
+    /// The certificate by itself: policies, then validity.
+    fn judge<'c>(
+        &self,
+        certificate: &'c CertificateDer<'_>,
+        now: UnixTime,
+    ) -> Result<Certificate<'c>, ChainError> {
         let parsed = Certificate::parse(certificate).map_err(ChainError::Malformed)?;
         let about = || Box::new(CertificateSummary::of(&parsed));
         let refused = |error| ChainError::Policy {
@@ -159,53 +304,105 @@ impl ChainVerifier {
                 certificate: about(),
             });
         }
-        let borrowed = |link| CertificateDer::from(AsRef::<[u8]>::as_ref(link));
-        let known = self.intermediates.iter().map(borrowed);
-        let links: Vec<_> = known
-            .chain(
-                served
-                    .iter()
-                    .map(|link| CertificateDer::from(link.as_ref())),
-            )
-            .collect();
-        let path = path::build(certificate, &links, &self.anchors, &*self.backend, now).map_err(
-            |error| match error {
-                PathError::UnknownIssuer => ChainError::UnknownIssuer {
-                    links: links.len(),
-                    anchors: self.anchors.len(),
-                    certificate: about(),
-                },
-                error => ChainError::Path {
-                    error,
-                    certificate: about(),
-                },
+        Ok(parsed)
+    }
+
+    /// The intermediates that were configured, then those that were found.
+    fn issuers<'e>(&'e self, evidence: &'e Evidence) -> Vec<CertificateDer<'e>> {
+        let known = self.intermediates.iter().chain(&evidence.issuers);
+        known
+            .map(|each| CertificateDer::from(each.as_ref()))
+            .collect()
+    }
+
+    fn search<'s>(
+        &'s self,
+        issuers: &'s [CertificateDer<'s>],
+        evidence: &'s Evidence,
+        now: UnixTime,
+    ) -> path::Search<'s> {
+        path::Search {
+            anchors: &self.anchors,
+            issuers,
+            lists: match self.revocation {
+                Revocation::Off => &[],
+                Revocation::BestEffort | Revocation::Required => &evidence.revocation_lists,
             },
-        )?;
-        let PublicKey::Rsa { der, .. } = parsed.public_key() else {
-            return Err(refused(PolicyError::NotRsa {
-                found: parsed.public_key().algorithm(),
-            }));
-        };
-        let key = self.backend.rsa_key(der).map_err(|error| ChainError::Key {
-            error,
-            certificate: about(),
-        })?;
-        Ok(VerifiedSigner {
-            key,
-            fingerprint: Fingerprint(self.backend.sha256(certificate)),
-            summary: CertificateSummary::of(&parsed),
-            dns_names: parsed
-                .dns_names()
-                .iter()
-                .map(|&name| name.to_owned())
-                .collect(),
-            valid_from: parsed.not_before().max(path.not_before),
-            valid_until: parsed.not_after().min(path.not_after),
-            path: path.subjects,
-            backend: Arc::clone(&self.backend),
-        })
+            backend: &*self.backend,
+            now,
+        }
     }
 }
+
+/// What was found beside a signing certificate. None of it is trusted.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "callers put it together")]
+pub struct Evidence {
+    /// Certificates of CAs, in any order.
+    pub issuers: Vec<CertificateDer<'static>>,
+    /// Revocation lists.
+    pub revocation_lists: Vec<RevocationList>,
+}
+
+/// Something that may help to verify a signing certificate, and where it can be had.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Need {
+    /// The certificate of an issuer.
+    Issuer {
+        /// Whose issuer.
+        of: Excerpt,
+        /// Where, as that certificate says (authority information access).
+        urls: Vec<Box<str>>,
+    },
+    /// A revocation list.
+    RevocationList {
+        /// Whose list.
+        of: Excerpt,
+        /// Where, as that certificate says (CRL distribution points).
+        urls: Vec<Box<str>>,
+    },
+}
+
+/// The certificates that name their issuers' URLs, among those that can be reached over names: from the signing
+/// certificate on, those without a known issuer first.
+fn needed_issuers(certificate: &CertificateDer<'_>, known: &[CertificateDer<'_>]) -> Vec<Need> {
+    let mut reached = vec![CertificateDer::from(certificate.as_ref())];
+    let mut needs = Vec::new();
+    let mut at = 0;
+    while let Some(der) = reached.get(at).cloned() {
+        at = at.saturating_add(1);
+        let (Ok(parsed), Ok(raw)) = (Certificate::parse(&der), EndEntityCert::try_from(&der))
+        else {
+            continue;
+        };
+        let issuers: Vec<_> = known
+            .iter()
+            .filter(|each| {
+                EndEntityCert::try_from(*each).is_ok_and(|each| each.subject() == raw.issuer())
+            })
+            .filter(|each| !reached.contains(each))
+            .cloned()
+            .collect();
+        if !parsed.issuer_urls().is_empty() {
+            let need = Need::Issuer {
+                of: parsed.subject().excerpt(),
+                urls: parsed.issuer_urls().to_vec(),
+            };
+            match issuers.is_empty() {
+                true => needs.insert(0, need),
+                false => needs.push(need),
+            }
+        }
+        if reached.len() < MAX_REACHED {
+            reached.extend(issuers);
+        }
+    }
+    needs
+}
+
+/// More certificates than any path of Microsoft's has, with every twin and cross-signature.
+const MAX_REACHED: usize = 32;
 
 /// A signing certificate that is trusted, and its key, ready to verify. Holding one is the proof.
 ///
@@ -219,7 +416,9 @@ pub struct VerifiedSigner {
     dns_names: Vec<String>,
     valid_from: UnixTime,
     valid_until: UnixTime,
+    revocation_lists_end: Option<UnixTime>,
     path: Vec<Excerpt>,
+    revocation: Vec<(Excerpt, RevocationStatus)>,
 }
 
 impl VerifiedSigner {
@@ -256,6 +455,17 @@ impl VerifiedSigner {
     /// The subjects of the path, from the issuer of the signing certificate to the trust anchor.
     pub fn path(&self) -> &[Excerpt] {
         &self.path
+    }
+
+    /// What is known about the revocation of each certificate of the path but the anchor, beginning with the signing
+    /// certificate.
+    pub fn revocation(&self) -> &[(Excerpt, RevocationStatus)] {
+        &self.revocation
+    }
+
+    /// When the first of the revocation lists that cover the path ends, if there are any.
+    pub fn revocation_lists_end(&self) -> Option<UnixTime> {
+        self.revocation_lists_end
     }
 
     /// The key of the signing certificate.
@@ -347,6 +557,22 @@ pub enum ChainError {
         /// Which, and why.
         error: PolicyError,
         /// The certificate.
+        certificate: Box<CertificateSummary>,
+    },
+    /// It, or every issuer over which a path leads, is revoked.
+    #[error("the signing certificate, or its issuer, is revoked; it is: {certificate}")]
+    Revoked {
+        /// The certificate.
+        certificate: Box<CertificateSummary>,
+    },
+    /// Revocation is required, and no list tells about a certificate of the path. A later attempt may succeed.
+    #[error(
+        "no revocation list in force covers `{subject}`, and revocation is required; the signing certificate is: {certificate}"
+    )]
+    RevocationUnknown {
+        /// Which certificate of the path.
+        subject: Excerpt,
+        /// The signing certificate.
         certificate: Box<CertificateSummary>,
     },
     /// Nothing leads from it to a trust anchor: an intermediate is missing, or the anchor is.

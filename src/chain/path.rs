@@ -3,70 +3,130 @@
 use rustls_pki_types::{CertificateDer, UnixTime};
 use thiserror::Error;
 use webpki::{
-    EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
-    RequiredEkuNotFoundContext, VerifiedPath,
+    EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
+    RequiredEkuNotFoundContext, RevocationCheckDepth, RevocationOptionsBuilder,
+    UnknownStatusPolicy,
 };
 
 use super::certificate::{Certificate, distinguished_name, rfc3339};
+use super::revocation::RevocationList;
 use super::{Anchors, policy};
 use crate::Excerpt;
 use crate::crypto::Backend;
 
-/// What a path tells beyond that it holds.
+/// A path that holds.
 pub(super) struct Path {
-    /// From the signing certificate's issuer to the anchor.
-    pub(super) subjects: Vec<Excerpt>,
-    /// The latest beginning of the intermediates.
+    /// The signing certificate, then its issuers up to the anchor, which is not among them.
+    pub(super) links: Vec<Link>,
+    pub(super) anchor: Excerpt,
+}
+
+/// One certificate of a path.
+pub(super) struct Link {
+    pub(super) subject: Excerpt,
     pub(super) not_before: UnixTime,
-    /// The earliest end of the intermediates. An anchor's own dates do not count (RFC 5280, 6.1).
     pub(super) not_after: UnixTime,
+    pub(super) revocation_list_urls: Vec<Box<str>>,
+    /// The list in force that covers it, if there is one.
+    pub(super) list_ends: Option<UnixTime>,
 }
 
-/// Finds a path.
-pub(super) fn build(
-    certificate: &CertificateDer<'_>,
-    links: &[CertificateDer<'_>],
-    anchors: &Anchors,
-    backend: &dyn Backend,
-    now: UnixTime,
-) -> Result<Path, PathError> {
-    let end_entity = EndEntityCert::try_from(certificate).map_err(PathError::from)?;
-    let path = end_entity
-        .verify_for_usage(
-            backend.certificate_algorithms(),
-            anchors.as_slice(),
-            links,
-            now,
-            TlsPurposes,
-            None,
-            None,
-        )
-        .map_err(PathError::from)?;
-    Ok(describe(&path))
+/// What a path is searched with.
+pub(super) struct Search<'s> {
+    pub(super) anchors: &'s Anchors,
+    pub(super) issuers: &'s [CertificateDer<'s>],
+    pub(super) lists: &'s [RevocationList],
+    pub(super) backend: &'s dyn Backend,
+    pub(super) now: UnixTime,
 }
 
-fn describe(path: &VerifiedPath<'_>) -> Path {
-    let mut described = Path {
-        subjects: Vec::new(),
-        not_before: UnixTime::since_unix_epoch(std::time::Duration::ZERO),
-        not_after: UnixTime::since_unix_epoch(std::time::Duration::MAX),
-    };
-    for link in path.intermediate_certificates() {
-        let der = link.der();
-        // webpki has verified it, so it can be read; if the two parsers ever disagree, the proof ends at once.
-        match Certificate::parse(&der) {
-            Ok(link) => {
-                described.subjects.push(link.subject().excerpt());
-                described.not_before = described.not_before.max(link.not_before());
-                described.not_after = described.not_after.min(link.not_after());
+impl Search<'_> {
+    /// Finds a path on which nothing is known to be revoked.
+    ///
+    /// Only lists in force whose signature one of the known issuers of that name made are believed. If two issuers have one
+    /// name and different keys, a list of one may be held against a path over the other: then the lists are chosen for the
+    /// path that holds without them.
+    pub(super) fn run(&self, certificate: &CertificateDer<'_>) -> Result<Path, PathError> {
+        let believed: Vec<_> = self
+            .lists
+            .iter()
+            .filter(|list| list.is_current(self.now) && self.believes(list, self.issuers))
+            .collect();
+        match self.with_lists(certificate, &believed) {
+            Err(PathError::RevocationList) => {
+                let (path, certificates) = self.with_lists(certificate, &[])?;
+                let believed: Vec<_> = believed
+                    .into_iter()
+                    .filter(|list| self.believes(list, &certificates))
+                    .collect();
+                match self.with_lists(certificate, &believed) {
+                    // Such as of an issuer that may not sign lists: then nothing is known.
+                    Err(PathError::RevocationList) => Ok(path),
+                    other => other.map(|(path, _)| path),
+                }
             }
-            Err(_) => described.not_after = described.not_before,
+            other => other.map(|(path, _)| path),
         }
     }
-    described
-        .subjects
-        .push(distinguished_name(&path.anchor().subject));
-    described
+
+    fn believes(&self, list: &RevocationList, issuers: &[CertificateDer<'_>]) -> bool {
+        list.is_signed_by_any(issuers, self.anchors.as_slice(), self.backend)
+    }
+
+    fn with_lists(
+        &self,
+        certificate: &CertificateDer<'_>,
+        lists: &[&RevocationList],
+    ) -> Result<(Path, Vec<CertificateDer<'static>>), PathError> {
+        let end_entity = EndEntityCert::try_from(certificate)?;
+        let webpki_lists: Vec<_> = lists.iter().map(|list| list.as_webpki()).collect();
+        let revocation = RevocationOptionsBuilder::new(&webpki_lists)
+            .ok()
+            .map(|options| {
+                options
+                    .with_depth(RevocationCheckDepth::Chain)
+                    .with_status_policy(UnknownStatusPolicy::Allow)
+                    .with_expiration_policy(ExpirationPolicy::Enforce)
+                    .build()
+            });
+        let path = end_entity.verify_for_usage(
+            self.backend.certificate_algorithms(),
+            self.anchors.as_slice(),
+            self.issuers,
+            self.now,
+            TlsPurposes,
+            revocation,
+            None,
+        )?;
+        let issuers = path.intermediate_certificates();
+        let ders: Vec<_> = std::iter::once(certificate.clone().into_owned())
+            .chain(issuers.map(|issuer| issuer.der().into_owned()))
+            .collect();
+        let links = ders.iter().map(|der| Link::describe(der, lists));
+        let path = Path {
+            links: links.collect::<Result<_, _>>()?,
+            anchor: distinguished_name(&path.anchor().subject),
+        };
+        Ok((path, ders))
+    }
+}
+
+impl Link {
+    fn describe(der: &CertificateDer<'_>, lists: &[&RevocationList]) -> Result<Self, PathError> {
+        // webpki has read it. Should the two parsers ever disagree, there is no proof.
+        let certificate = Certificate::parse(der).map_err(|_| PathError::Extension)?;
+        Ok(Self {
+            subject: certificate.subject().excerpt(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+            revocation_list_urls: certificate.revocation_list_urls().to_vec(),
+            list_ends: lists
+                .iter()
+                .filter(|list| list.covers(&certificate, der))
+                .map(|list| list.next_update())
+                .max(),
+        })
+    }
 }
 
 /// Asks of every certificate of the path that its extended key usage, if it has one, is for TLS servers or clients.
@@ -132,6 +192,14 @@ pub enum PathError {
     /// An issuer may not issue certificates for TLS.
     #[error("an issuer's extended key usage allows neither TLS servers nor TLS clients")]
     Purpose,
+    /// A revocation list could not be applied.
+    #[error(
+        "a revocation list was not signed by the issuer that it names, or that issuer may not sign lists"
+    )]
+    RevocationList,
+    /// A certificate of every path is revoked.
+    #[error("a certificate is revoked")]
+    Revoked,
     /// A signature on a certificate is wrong.
     #[error("a certificate was not signed by the issuer that it names")]
     Signature,
@@ -164,6 +232,12 @@ impl From<webpki::Error> for PathError {
             E::InvalidSignatureForPublicKey | E::SignatureAlgorithmMismatch => Self::Signature,
             E::UnsupportedSignatureAlgorithmContext(_)
             | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => Self::SignatureAlgorithm,
+            E::CertRevoked => Self::Revoked,
+            E::InvalidCrlSignatureForPublicKey
+            | E::IssuerNotCrlSigner
+            | E::CrlExpired { .. }
+            | E::UnsupportedCrlSignatureAlgorithmContext(_)
+            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => Self::RevocationList,
             E::UnknownIssuer => Self::UnknownIssuer,
             other => Self::Other(Excerpt::of(other.to_string())),
         }

@@ -1,0 +1,207 @@
+//! Revocation: which lists are believed, and what they say.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
+use thiserror::Error;
+use webpki::{CertRevocationList, EndEntityCert, OwnedCertRevocationList, RawPublicKeyEntity};
+use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
+use x509_parser::prelude::FromDer as _;
+use x509_parser::revocation_list::CertificateRevocationList;
+
+use super::certificate::{Certificate, sequence};
+use crate::Excerpt;
+use crate::crypto::Backend;
+
+/// How much a [`ChainVerifier`](super::ChainVerifier) asks of revocation.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// What a list revokes is refused; what no list tells about is accepted, and [`VerifiedSigner::revocation`] says so.
+    ///
+    /// [`VerifiedSigner::revocation`]: super::VerifiedSigner::revocation
+    #[default]
+    BestEffort,
+    /// Nothing is checked, and no list is fetched.
+    Off,
+    /// What no list tells about is refused too, as passing trouble: the list may be there again in a minute.
+    Required,
+}
+
+/// What is known about one certificate of a path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RevocationStatus {
+    /// A list that covers it is in force and does not name it.
+    Good,
+    /// Nobody asked.
+    NotChecked,
+    /// No list that covers it could be had.
+    Unknown,
+}
+
+impl fmt::Display for RevocationStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Good => "good",
+            Self::NotChecked => "not checked",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// A certificate revocation list (RFC 5280, 5), read. Nothing about it is proven.
+#[derive(Clone)]
+pub struct RevocationList {
+    list: Arc<CertRevocationList<'static>>,
+    signed: Arc<[u8]>,
+    signature: Arc<[u8]>,
+    issuer: Excerpt,
+    this_update: UnixTime,
+    next_update: UnixTime,
+    /// Where its issuing distribution point says that it is, if it is a part of a list.
+    partition: Option<Vec<Box<str>>>,
+}
+
+impl RevocationList {
+    /// Reads a DER list.
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationListError`], also for lists without an end, and for those that a verifier may not take for complete:
+    /// deltas, indirect ones, and those for some reasons only.
+    pub fn from_der(der: &[u8]) -> Result<Self, RevocationListError> {
+        let malformed = |problem: String| RevocationListError {
+            problem: Excerpt::of(problem),
+        };
+        let list = OwnedCertRevocationList::from_der(der)
+            .map_err(|error| malformed(format!("{error:?}")))?;
+        let (_, parsed) = CertificateRevocationList::from_der(der)
+            .map_err(|error| malformed(error.to_string()))?;
+        let next_update = parsed
+            .next_update()
+            .ok_or_else(|| malformed("it has no nextUpdate".to_owned()))?;
+        let time = |seconds: i64| {
+            UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+        };
+        let partition =
+            parsed
+                .extensions()
+                .iter()
+                .find_map(|extension| match extension.parsed_extension() {
+                    ParsedExtension::IssuingDistributionPoint(point) => Some(
+                        point
+                            .distribution_point
+                            .as_ref()
+                            .map(uris)
+                            .unwrap_or_default(),
+                    ),
+                    _ => None,
+                });
+        Ok(Self {
+            issuer: Excerpt::of(parsed.issuer().to_string()),
+            this_update: time(parsed.last_update().timestamp()),
+            next_update: time(next_update.timestamp()),
+            partition,
+            signed: parsed.tbs_cert_list.as_ref().into(),
+            signature: parsed.signature_value.data.as_ref().into(),
+            list: Arc::new(list.into()),
+        })
+    }
+
+    /// Who issued it.
+    pub fn issuer(&self) -> &Excerpt {
+        &self.issuer
+    }
+
+    /// Until when it is believed: at this second it no longer is.
+    pub fn next_update(&self) -> UnixTime {
+        self.next_update
+    }
+
+    /// Whether it is in force at the time `now`.
+    pub fn is_current(&self, now: UnixTime) -> bool {
+        self.this_update <= now && now < self.next_update
+    }
+
+    pub(super) fn as_webpki(&self) -> &CertRevocationList<'static> {
+        &self.list
+    }
+
+    /// Whether it tells about `certificate`: the same issuer and, if it is a part of a list, the part that the certificate
+    /// names.
+    pub(super) fn covers(&self, certificate: &Certificate<'_>, der: &CertificateDer<'_>) -> bool {
+        let Ok(parsed) = EndEntityCert::try_from(der) else {
+            return false;
+        };
+        let named = |uri: &Box<str>| certificate.revocation_list_urls().contains(uri);
+        parsed.issuer() == self.list.issuer()
+            && self
+                .partition
+                .as_ref()
+                .is_none_or(|uris| uris.iter().any(named))
+    }
+
+    /// Whether one of `issuers`, or an anchor, signed it.
+    pub(super) fn is_signed_by_any(
+        &self,
+        issuers: &[CertificateDer<'_>],
+        anchors: &[TrustAnchor<'_>],
+        backend: &dyn Backend,
+    ) -> bool {
+        let issuers = issuers.iter().filter_map(|issuer| {
+            let issuer = EndEntityCert::try_from(issuer).ok()?;
+            (issuer.subject() == self.list.issuer()).then(|| issuer.subject_public_key_info())
+        });
+        let anchors = anchors.iter().filter_map(|anchor| {
+            let key = SubjectPublicKeyInfoDer::from(sequence(&anchor.subject_public_key_info)?);
+            (anchor.subject.as_ref() == self.list.issuer()).then_some(key)
+        });
+        issuers
+            .chain(anchors)
+            .any(|key| self.is_signed_with(&key, backend))
+    }
+
+    fn is_signed_with(&self, key: &SubjectPublicKeyInfoDer<'_>, backend: &dyn Backend) -> bool {
+        let Ok(key) = RawPublicKeyEntity::try_from(key) else {
+            return false;
+        };
+        backend.certificate_algorithms().iter().any(|algorithm| {
+            key.verify_signature(*algorithm, &self.signed, &self.signature)
+                .is_ok()
+        })
+    }
+}
+
+impl fmt::Debug for RevocationList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationList")
+            .field("issuer", &self.issuer)
+            .field("next_update", &self.next_update)
+            .field("partition", &self.partition)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A revocation list that cannot be used.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("it is no revocation list that can be used: {problem}")]
+#[non_exhaustive]
+pub struct RevocationListError {
+    /// Why.
+    pub problem: Excerpt,
+}
+
+/// The URIs of a distribution point.
+pub(super) fn uris(point: &DistributionPointName<'_>) -> Vec<Box<str>> {
+    let DistributionPointName::FullName(names) = point else {
+        return Vec::new();
+    };
+    let uri = |name: &GeneralName<'_>| match name {
+        GeneralName::URI(uri) => Some(Box::from(*uri)),
+        _ => None,
+    };
+    names.iter().filter_map(uri).collect()
+}
