@@ -16,7 +16,6 @@ pub mod policy;
 use std::fmt;
 use std::sync::Arc;
 
-use rustls_pki_types::{CertificateDer, UnixTime};
 use thiserror::Error;
 
 use crate::Excerpt;
@@ -27,6 +26,8 @@ pub use certificate::{
     Attribute, Certificate, CertificateSummary, DistinguishedName, Malformed, PublicKey,
 };
 pub use path::PathError;
+pub use rustls_pki_types::{CertificateDer, UnixTime};
+
 pub use policy::{CertificatePolicy, PolicyError, SignerName};
 
 /// Decides which signing certificates are trusted.
