@@ -34,6 +34,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use crate::body::{BodyError, BodyLimit};
 use crate::error::Error;
 use crate::receiver::{Received, Receiver};
+use crate::trace;
 
 /// Extracts a genuine callback from a request.
 ///
@@ -79,7 +80,9 @@ pub struct Rejection(pub Error);
 
 impl Rejection {
     fn of_body(error: BodyError) -> Self {
-        Self(error.into())
+        let error = error.into();
+        trace::refused(&error);
+        Self(error)
     }
 }
 

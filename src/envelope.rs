@@ -11,7 +11,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeError, DecodeSliceError};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use thiserror::Error;
 
 use crate::Excerpt;
@@ -122,7 +122,7 @@ impl EnvelopeReader {
         let mut found = Found::default();
         for (slot, header) in found.slots() {
             for value in headers.get_all(header) {
-                fill(slot, header, value.as_bytes())?;
+                fill(slot, header.as_str(), value.as_bytes())?;
             }
         }
         self.judge(&found)
@@ -140,8 +140,8 @@ impl EnvelopeReader {
         let mut found = Found::default();
         for (name, value) in pairs {
             for (slot, header) in found.slots() {
-                if name.as_ref().eq_ignore_ascii_case(header) {
-                    fill(slot, header, value)?;
+                if name.as_ref().eq_ignore_ascii_case(header.as_str()) {
+                    fill(slot, header.as_str(), value)?;
                 }
             }
         }
@@ -282,6 +282,12 @@ pub const CERTIFICATE_URL_HEADER: &str = "x-ms-certificate-url";
 /// The header that names the algorithm.
 pub const ALGORITHM_HEADER: &str = "x-ms-signature-algorithm";
 
+// The same, ready to look up: a string is parsed into one of these at each look-up.
+static AUTHORIZATION: HeaderName = HeaderName::from_static(AUTHORIZATION_HEADER);
+static SIGNATURE: HeaderName = HeaderName::from_static(SIGNATURE_HEADER);
+static CERTIFICATE_URL: HeaderName = HeaderName::from_static(CERTIFICATE_URL_HEADER);
+static ALGORITHM: HeaderName = HeaderName::from_static(ALGORITHM_HEADER);
+
 /// The values of the four headers.
 #[derive(Default)]
 struct Found<'h> {
@@ -292,12 +298,12 @@ struct Found<'h> {
 }
 
 impl<'h> Found<'h> {
-    fn slots(&mut self) -> [(&mut Option<&'h [u8]>, &'static str); 4] {
+    fn slots(&mut self) -> [(&mut Option<&'h [u8]>, &'static HeaderName); 4] {
         [
-            (&mut self.authorization, AUTHORIZATION_HEADER),
-            (&mut self.ms_signature, SIGNATURE_HEADER),
-            (&mut self.certificate_url, CERTIFICATE_URL_HEADER),
-            (&mut self.algorithm, ALGORITHM_HEADER),
+            (&mut self.authorization, &AUTHORIZATION),
+            (&mut self.ms_signature, &SIGNATURE),
+            (&mut self.certificate_url, &CERTIFICATE_URL),
+            (&mut self.algorithm, &ALGORITHM),
         ]
     }
 

@@ -17,7 +17,6 @@ mod revocation;
 use std::fmt;
 use std::sync::Arc;
 
-use rustls_pki_types::{CertificateDer, UnixTime};
 use thiserror::Error;
 use webpki::EndEntityCert;
 
@@ -29,6 +28,8 @@ pub use certificate::{
     Attribute, Certificate, CertificateSummary, DistinguishedName, Malformed, PublicKey,
 };
 pub use path::PathError;
+pub use rustls_pki_types::{CertificateDer, UnixTime};
+
 pub use policy::{CertificatePolicy, PolicyError, SignerName};
 pub use revocation::{Revocation, RevocationList, RevocationListError, RevocationStatus};
 

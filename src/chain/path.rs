@@ -201,7 +201,9 @@ pub enum PathError {
     #[error("a certificate is revoked")]
     Revoked,
     /// A signature on a certificate is wrong.
-    #[error("a certificate was not signed by the issuer that it names")]
+    #[error(
+        "a certificate was not signed by the issuer that it names (it is forged, or another CA of that name is to be configured)"
+    )]
     Signature,
     /// A certificate is signed with an algorithm that is not accepted, SHA-1 or MD5, say.
     #[error("a certificate is signed with an algorithm that is not accepted")]

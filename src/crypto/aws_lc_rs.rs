@@ -7,6 +7,8 @@ use aws_lc_rs::signature::{
 };
 use rustls_pki_types::SignatureVerificationAlgorithm;
 use webpki::aws_lc_rs as algorithms;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::public_key::RSAPublicKey;
 
 use super::{Backend, KeyRejected, RsaKey, SignatureAlgorithm, SignatureMismatch};
 
@@ -32,6 +34,9 @@ impl Backend for AwsLcRs {
     }
 
     fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, KeyRejected> {
+        if !has_accepted_size(public_key) {
+            return Err(KeyRejected);
+        }
         let parse = |algorithm| ParsedPublicKey::new(algorithm, public_key);
         match (
             parse(&RSA_PKCS1_2048_8192_SHA256),
@@ -71,6 +76,19 @@ impl RsaKey for Key {
             SignatureAlgorithm::RsaSha512 => self.sha512.verify_sig(body, signature),
         }
         .map_err(|_| SignatureMismatch)
+    }
+}
+
+/// Whether `public_key` is an `RSAPublicKey` of 2048 to 8192 bits. aws-lc-rs would take other sizes, and a
+/// `SubjectPublicKeyInfo`, and refuse at each signature; all else about the key is its own to judge.
+fn has_accepted_size(public_key: &[u8]) -> bool {
+    let Ok((_, RSAPublicKey { modulus, .. })) = RSAPublicKey::from_der(public_key) else {
+        return false;
+    };
+    let modulus = modulus.strip_prefix(&[0]).unwrap_or(modulus);
+    match modulus.len() {
+        256 => matches!(modulus, [0x80..=0xff, ..]),
+        bytes => (257..=1024).contains(&bytes),
     }
 }
 

@@ -10,6 +10,7 @@ mod defaults;
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use http::HeaderMap;
 use rustls_pki_types::UnixTime;
 
@@ -215,14 +216,13 @@ impl Receiver {
         if settings.warm_up_urls.is_empty() {
             urls.extend(settings.location.documented_urls());
         }
-        for url in urls {
-            if let Err(error) = self.signers.find(&url, (settings.clock)()).await {
-                failures.push(WarmUpFailure {
-                    url: Excerpt::of(url.as_str()),
-                    error: error.into(),
-                });
-            }
-        }
+        let now = (settings.clock)();
+        let attempts = urls.iter().map(async |url| {
+            let error = self.signers.find(url, now).await.err()?.into();
+            let url = Excerpt::of(url.as_str());
+            Some(WarmUpFailure { url, error })
+        });
+        failures.extend(join_all(attempts).await.into_iter().flatten());
         failures
     }
 

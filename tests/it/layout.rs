@@ -50,7 +50,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http_client", &[]),
     ("trace", &["error", "signature"]),
     // Who calls it.
-    ("axum", &["body", "error", "receiver"]),
+    ("axum", &["body", "error", "receiver", "trace"]),
     // Beside it.
     (
         "testing",

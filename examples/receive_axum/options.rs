@@ -1,0 +1,91 @@
+//! The command line.
+
+use std::net::SocketAddr;
+
+use lexopt::Arg::{Long, Short};
+use partner_center_webhooks::Receiver;
+use partner_center_webhooks::source::{CertificateLocation, PrefixError};
+
+use crate::arguments::{anchors, certificates, parsed};
+
+/// What the command line asks for.
+pub(crate) struct Options {
+    pub(crate) listen: SocketAddr,
+    pub(crate) receiver: Receiver,
+}
+
+impl Options {
+    pub(crate) const HELP: &str = "\
+Receive Microsoft Partner Center webhooks at POST /webhooks/callback.
+
+Usage: receive_axum [OPTIONS]
+
+  --listen ADDR         where to listen, as in 0.0.0.0:8080; port 0 takes a free one.
+                        Default: 127.0.0.1:8080. Put a TLS-terminating proxy in front: Partner Center calls https only
+  --intermediates FILE  PEM with the CA certificates between Partner Center's signing certificate and an anchor;
+                        repeatable. Partner Center serves the signing certificate alone, so its issuer must be known
+  --anchors FILE        PEM with the certificates to trust, instead of the roots of Microsoft's TLS CAs
+  --signer-name PATTERN the DNS name of the signing certificate, instead of `pcnotifications*.microsoft.com`
+  --danger-certificate-location URL-PREFIX
+                        also fetch certificates from here, as in http://127.0.0.1:9000/cert/: https, or plain http
+                        on a loopback address; for tests and emulators
+  --new-certificate-downloads-per-minute N
+                        at most so many downloads for certificate URLs that never verified; default 60
+  --help                print this
+
+Standard output: `listening on ADDR`, then one JSON line per event, written before the callback is answered with 200.
+Its `digest` tells repeated deliveries: Partner Center delivers at least once. Logs, with the reason of every refusal,
+go to standard error.
+
+A request that is not complete within 10 seconds is answered with 408.
+
+SIGTERM or Ctrl-C: callbacks in flight are answered, for at most 12 seconds; then the exit code is 0.
+Exit code 1: cannot listen, or callbacks were left unanswered; 2: a fault of the command line or of a file.
+";
+
+    /// Reads the command line, and the files that it names; nothing if it asks for help.
+    pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
+        let mut listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let mut location = CertificateLocation::default();
+        let mut receiver = Receiver::builder();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("listen") => listen = parsed("--listen", &mut parser)?,
+                Long("intermediates") => {
+                    receiver =
+                        receiver.intermediates(certificates("--intermediates", parser.value()?)?);
+                }
+                Long("anchors") => {
+                    receiver = receiver.anchors(anchors("--anchors", parser.value()?)?);
+                }
+                Long("signer-name") => {
+                    receiver = receiver.signer_name(parsed("--signer-name", &mut parser)?);
+                }
+                Long("danger-certificate-location") => {
+                    let prefix = parsed::<String>("--danger-certificate-location", &mut parser)?;
+                    location = also_allow(location, &prefix)
+                        .map_err(|error| format!("--danger-certificate-location: {error}"))?;
+                }
+                Long("new-certificate-downloads-per-minute") => {
+                    let quota = parsed("--new-certificate-downloads-per-minute", &mut parser)?;
+                    receiver = receiver.new_certificate_downloads_per_minute(quota);
+                }
+                Short('h') | Long("help") => return Ok(None),
+                other => return Err(other.unexpected()),
+            }
+        }
+        let receiver = receiver.certificate_location(location);
+        let receiver = receiver.build().map_err(|error| error.to_string())?;
+        Ok(Some(Self { listen, receiver }))
+    }
+}
+
+fn also_allow(
+    location: CertificateLocation,
+    prefix: &str,
+) -> Result<CertificateLocation, PrefixError> {
+    match prefix.starts_with("http://") {
+        true => location.danger_also_allow_loopback_http(prefix),
+        false => location.also_allow(prefix),
+    }
+}

@@ -1,0 +1,590 @@
+//! The judge of captured callbacks.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs, io};
+
+use partner_center_webhooks::chain::{Certificate, certificates_from_pem};
+use partner_center_webhooks::testing::{Callback, Issuer};
+use rustls_pki_types::UnixTime;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::microsoft::{BODY, FOREIGN_ISSUER, ISSUER, SIGNER, sha256};
+use crate::process::{Directory, Ended, run};
+
+/// Judges `callback`, as somebody who trusts `ISSUER` and has the certificate of `SIGNER`.
+fn judge(callback: &Callback, more: &[&str]) -> (Option<i32>, Value) {
+    let directory = Directory::new();
+    let certificate = directory.write("signing.cer", SIGNER.certificate());
+    judge_with(
+        &directory,
+        callback,
+        &[&["--certificate", &certificate], more].concat(),
+    )
+}
+
+/// The same without a certificate.
+fn judge_with(directory: &Directory, callback: &Callback, more: &[&str]) -> (Option<i32>, Value) {
+    let headers = directory.write("headers.txt", headers(callback));
+    let body = directory.write("body.json", &callback.body);
+    let anchors = directory.write("anchors.pem", ISSUER.root_pem());
+    let intermediates = directory.write("intermediates.pem", ISSUER.intermediate_pem());
+    let arguments = [
+        ["--headers", &headers],
+        ["--body", &body],
+        ["--anchors", &anchors],
+        ["--intermediates", &intermediates],
+    ];
+    let ended = run(
+        "verify_callback",
+        &[arguments.as_flattened(), more].concat(),
+    );
+    (ended.code, object(&ended))
+}
+
+/// The one object on standard output.
+fn object(ended: &Ended) -> Value {
+    assert_eq!((&*ended.stderr, ended.stdout.lines().count()), ("", 1));
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+/// Headers as a proxy logs them.
+fn headers(callback: &Callback) -> String {
+    let lines = callback.headers.iter();
+    let lines = lines.map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
+    format!(
+        "POST /webhooks/callback HTTP/1.1\r\nHost: localhost\r\n{}",
+        lines.collect::<String>()
+    )
+}
+
+fn genuine() -> Callback {
+    SIGNER.callback(BODY).unwrap()
+}
+
+fn signer() -> Value {
+    let der = SIGNER.certificate();
+    let certificate = Certificate::parse(der).unwrap();
+    json!({
+        "fingerprint": sha256(der),
+        "subject": certificate.subject().excerpt().to_string(),
+        "issuer": "C=US, O=Microsoft Corporation, CN=Throw-away TLS G2 RSA CA OCSP 02",
+        "dns_names": ["pcnotifications-dispatch.microsoft.com"],
+        "not_before": rfc3339(certificate.not_before()),
+        "not_after": rfc3339(certificate.not_after()),
+        "path": [
+            "C=US, O=Microsoft Corporation, CN=Throw-away TLS G2 RSA CA OCSP 02",
+            "C=US, O=Microsoft Corporation, CN=Throw-away TLS RSA Root G2",
+        ],
+    })
+}
+
+fn rfc3339(time: UnixTime) -> String {
+    let time = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
+    time.format(&Rfc3339).unwrap()
+}
+
+fn genuine_report() -> Value {
+    json!({
+        "verdict": "genuine",
+        "kind": null,
+        "status": 200,
+        "reason": null,
+        "event": serde_json::from_str::<Value>(BODY).unwrap(),
+        "digest": sha256(BODY),
+        "signer": signer(),
+    })
+}
+
+/// Asserts that `callback` is refused, and gives the reason.
+#[track_caller]
+fn refused(judged: (Option<i32>, Value), kind: &str, status: u16) -> String {
+    let (code, mut report) = judged;
+    assert_eq!(code, Some(1), "{report}");
+    let reason = report["reason"].take();
+    let expected = json!({
+        "verdict": "refused",
+        "kind": kind,
+        "status": status,
+        "reason": null,
+        "event": null,
+        "digest": null,
+        "signer": null,
+    });
+    assert_eq!(report, expected, "{reason}");
+    reason.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_genuine_callback_is_told_with_its_event_and_its_signer() {
+    assert_eq!(judge(&genuine(), &[]), (Some(0), genuine_report()));
+    assert_eq!(
+        judge(&genuine().in_signature_header(), &[]),
+        (Some(0), genuine_report())
+    );
+}
+
+#[test]
+fn the_event_is_printed_as_it_was_received() {
+    let directory = Directory::new();
+    let arguments = [
+        (
+            "--headers",
+            directory.write("headers.txt", headers(&genuine())),
+        ),
+        ("--body", directory.write("body.json", BODY)),
+        (
+            "--certificate",
+            directory.write("signing.pem", SIGNER.certificate_pem()),
+        ),
+        (
+            "--intermediates",
+            directory.write("intermediates.pem", ISSUER.intermediate_pem()),
+        ),
+        (
+            "--anchors",
+            directory.write("anchors.pem", ISSUER.root_pem()),
+        ),
+    ];
+    let arguments: Vec<_> = arguments
+        .iter()
+        .flat_map(|(flag, value)| [*flag, value])
+        .collect();
+    let ended = run("verify_callback", &arguments);
+    assert_eq!(ended.stdout.lines().count(), 1);
+    let event = format!(r#""event":{}"#, BODY.replace('\n', " "));
+    assert!(ended.stdout.contains(&event), "{}", ended.stdout);
+}
+
+#[test]
+fn the_certificate_may_be_der_pem_or_base64() {
+    let directory = Directory::new();
+    let pem = SIGNER.certificate_pem();
+    let base64: String = pem
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    for (name, content) in [
+        ("a.der", SIGNER.certificate().to_vec()),
+        ("a.pem", pem.into_bytes()),
+        ("a.txt", base64.into_bytes()),
+    ] {
+        let path = directory.write(name, content);
+        let judged = judge_with(&directory, &genuine(), &["--certificate", &path]);
+        assert_eq!(judged, (Some(0), genuine_report()), "{name}");
+    }
+}
+
+#[test]
+fn headers_may_be_captured_in_many_ways() {
+    let directory = Directory::new();
+    let good = headers(&genuine());
+    let (_, without_request_line) = good.split_once("\r\n").unwrap();
+    let certificate = directory.write("signing.cer", SIGNER.certificate());
+    let anchors = directory.write("anchors.pem", ISSUER.root_pem());
+    let intermediates = directory.write("intermediates.pem", ISSUER.intermediate_pem());
+    let body = directory.write("body.json", BODY);
+    for text in [
+        good.clone(),
+        good.replace("\r\n", "\n"),
+        without_request_line.to_owned(),
+        good.replace(": ", ":\t "),
+        good.to_ascii_uppercase().lines().zip(good.lines()).fold(
+            String::new(),
+            |text, (upper, line)| {
+                let (name, _) = upper.split_once(':').unwrap_or((line, ""));
+                let (_, value) = line.split_once(':').unwrap_or((line, ""));
+                text + name + if value.is_empty() { "" } else { ":" } + value + "\n"
+            },
+        ),
+        format!("\r\n{good}\r\n{BODY}"),
+    ] {
+        let path = directory.write("headers.txt", &text);
+        let arguments = [
+            ["--headers", &path],
+            ["--body", &body],
+            ["--certificate", &certificate],
+            ["--anchors", &anchors],
+            ["--intermediates", &intermediates],
+        ];
+        let ended = run("verify_callback", arguments.as_flattened());
+        assert_eq!(
+            (ended.code, object(&ended)),
+            (Some(0), genuine_report()),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_genuine_body_that_is_no_event_is_genuine() {
+    let (code, report) = judge(&SIGNER.callback(r#"{"a":1}"#).unwrap(), &[]);
+    let expected = json!({
+        "verdict": "genuine",
+        "kind": null,
+        "status": 400,
+        "reason": null,
+        "event": null,
+        "event_error": "the callback is genuine but its body is no event: \
+                        member `EventName` is missing (expected a non-empty string)",
+        "digest": sha256(r#"{"a":1}"#),
+        "signer": signer(),
+    });
+    assert_eq!((code, report), (Some(0), expected));
+}
+
+#[test]
+fn each_stage_refuses_with_its_kind_and_its_reason() {
+    let with = |name, value: &str| genuine().with_header(name, value.as_bytes()).unwrap();
+
+    let sha1 = with("x-ms-signature-algorithm", "rsa-sha1");
+    assert_eq!(
+        refused(judge(&sha1, &[]), "envelope", 400),
+        "signature algorithm `rsa-sha1` is not accepted (accepted: rsa-sha256, rsa-sha384, rsa-sha512)"
+    );
+    assert_eq!(
+        refused(
+            judge(&genuine().without_header("authorization"), &[]),
+            "envelope",
+            401
+        ),
+        "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present"
+    );
+    // The URL is judged although nothing is fetched.
+    let elsewhere = with(
+        "x-ms-certificate-url",
+        "https://attacker.blob.core.windows.net/cert/a.cer",
+    );
+    assert_eq!(
+        refused(judge(&elsewhere, &[]), "location", 401),
+        "certificate URL `https://attacker.blob.core.windows.net/cert/a.cer` refused: it is under none of the \
+         allowed locations (`https://3psostorageacct.blob.core.windows.net/cert/`)"
+    );
+    let altered = BODY.replace("1.50", "1.51");
+    assert_eq!(
+        refused(
+            judge(&genuine().with_body(altered.clone()), &[]),
+            "signature",
+            401
+        ),
+        format!(
+            "the rsa-sha256 signature does not match the body ({} bytes, SHA-256 {}) under signing certificate {}: the \
+             body was altered on its way (parsed and written again?), or it is not Partner Center's",
+            altered.len(),
+            sha256(&altered),
+            sha256(SIGNER.certificate()),
+        )
+    );
+    assert_eq!(
+        refused(judge(&genuine().with_body(""), &[]), "body", 400),
+        "the body is empty"
+    );
+    assert_eq!(
+        refused(
+            judge(&genuine().with_body(" ".repeat(262_145)), &[]),
+            "body",
+            413
+        ),
+        "the body is longer than 262144 bytes"
+    );
+    // Without a certificate it is downloaded, which the tests' environment makes impossible.
+    let reason = refused(
+        judge_with(&Directory::new(), &genuine(), &[]),
+        "source",
+        503,
+    );
+    let start = "the signing certificate could not be downloaded from \
+                 `https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer`: ";
+    assert!(reason.starts_with(start), "{reason}");
+}
+
+#[test]
+fn a_certificate_that_is_not_partner_centers_is_refused_by_the_chain() {
+    let directory = Directory::new();
+    let certificate = || ISSUER.signing_certificate();
+    let other_service = certificate()
+        .dns_names(["metadata.azure.com"])
+        .issue()
+        .unwrap();
+    for (signer, reason) in [
+        (
+            FOREIGN_ISSUER.signer().unwrap(),
+            "no path to a trust anchor holds: ",
+        ),
+        (
+            certificate().self_signed().unwrap(),
+            "no path leads from the signing certificate to one of 1 ",
+        ),
+        (
+            certificate().expired().issue().unwrap(),
+            "the signing certificate has expired (it is ",
+        ),
+        (
+            other_service.clone(),
+            "the signing certificate is refused: none of its DNS names matches the signer name \
+             `pcnotifications*.microsoft.com`; it is: subject ",
+        ),
+    ] {
+        let path = directory.write("a.cer", signer.certificate());
+        let judged = judge_with(
+            &directory,
+            &signer.callback(BODY).unwrap(),
+            &["--certificate", &path],
+        );
+        let found = refused(judged, "chain", 401);
+        assert!(found.starts_with(reason), "{found}");
+    }
+
+    let path = directory.write("a.cer", other_service.certificate());
+    let more = [
+        "--certificate",
+        &path,
+        "--signer-name",
+        "metadata.azure.com",
+    ];
+    let (code, report) = judge_with(&directory, &other_service.callback(BODY).unwrap(), &more);
+    assert_eq!(
+        (code, &report["signer"]["dns_names"]),
+        (Some(0), &json!(["metadata.azure.com"]))
+    );
+}
+
+#[test]
+fn the_time_can_be_another() {
+    let end = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(ISSUER.now().as_secs()) + 99 * DAY;
+    let at = |time: OffsetDateTime| judge(&genuine(), &["--at", &time.format(&Rfc3339).unwrap()]);
+    assert_eq!(at(end), (Some(0), genuine_report()));
+    let reason = refused(at(end + Duration::from_secs(1)), "chain", 401);
+    assert!(
+        reason.starts_with("the signing certificate has expired (it is "),
+        "{reason}"
+    );
+    let reason = refused(at(end - 101 * DAY), "chain", 401);
+    assert!(
+        reason.starts_with("the signing certificate is not valid yet (it is "),
+        "{reason}"
+    );
+
+    // An issuer of 2020, whose certificates have ended, judged as of then.
+    let then = UnixTime::since_unix_epoch(Duration::from_secs(1_577_836_800));
+    let issuer = Issuer::at(then).unwrap();
+    let signer = issuer.signer().unwrap();
+    let directory = Directory::new();
+    let certificate = directory.write("then.cer", signer.certificate());
+    let anchors = directory.write("then.pem", issuer.root_pem());
+    let intermediates = directory.write("then-ca.pem", issuer.intermediate_pem());
+    let mut arguments = vec![
+        "--certificate",
+        &certificate,
+        "--anchors",
+        &anchors,
+        "--intermediates",
+        &intermediates,
+    ];
+    let callback = signer.callback(BODY).unwrap();
+    refused(judge_with(&directory, &callback, &arguments), "chain", 401);
+    arguments.extend(["--at", "2020-01-01T02:00:00+02:00"]);
+    assert_eq!(judge_with(&directory, &callback, &arguments).0, Some(0));
+}
+
+#[test]
+fn a_line_break_that_an_editor_added_is_hinted_at() {
+    for line_break in ["\n", "\r\n"] {
+        let (code, report) = judge(&genuine().with_body(format!("{BODY}{line_break}")), &[]);
+        assert_eq!((code, &report["kind"]), (Some(1), &json!("signature")));
+        let hint = "without its last line break the body is genuine: an editor may have added that to the file";
+        assert_eq!(report["hint"], json!(hint));
+    }
+    let (_, report) = judge(
+        &genuine().with_body(BODY.replace("1.50", "1.51") + "\n"),
+        &[],
+    );
+    assert_eq!(report.get("hint"), None);
+}
+
+#[test]
+fn faults_of_the_command_line_and_of_files_end_with_exit_code_2() {
+    let directory = Directory::new();
+    let headers = directory.write("headers.txt", headers(&genuine()));
+    let body = directory.write("body.json", BODY);
+    let text = directory.write("text.txt", "Name?\n");
+    let missing = directory.missing();
+    let good = ["--headers", &headers, "--body", &body];
+    let cases: &[(&[&str], &str)] = &[
+        (&["--body", &body], "--headers FILE is missing"),
+        (&["--headers", &headers], "--body FILE is missing"),
+        (&["--unknown"], "invalid option '--unknown'"),
+        (&["--body"], "missing argument for option '--body'"),
+        (&["--headers", &missing], &format!("--headers {missing}: ")),
+        (
+            &["--headers", &text],
+            &format!("--headers {text}: line 1 is not of the form `Name: value`"),
+        ),
+        (&["--body", &missing], &format!("--body {missing}: ")),
+        (
+            &["--certificate", &missing],
+            &format!("--certificate {missing}: "),
+        ),
+        (
+            &["--certificate", &text],
+            &format!("--certificate {text}: it is neither DER, PEM nor base64"),
+        ),
+        (
+            &["--intermediates", &text],
+            &format!("--intermediates {text}: the PEM text holds no `CERTIFICATE` block"),
+        ),
+        (
+            &["--anchors", &text],
+            &format!("--anchors {text}: the PEM text holds no `CERTIFICATE` block"),
+        ),
+        (
+            &["--signer-name", "a"],
+            "--signer-name a: `a` is no signer name",
+        ),
+        (
+            &["--at", "yesterday"],
+            "--at yesterday: no time (expected RFC 3339 since 1970",
+        ),
+        (
+            &["--at", "1969-12-31T23:59:59Z"],
+            "--at 1969-12-31T23:59:59Z: no time",
+        ),
+    ];
+    for (arguments, message) in cases {
+        let arguments = match message.ends_with("is missing") {
+            true => arguments.to_vec(),
+            false => [&good[..], arguments].concat(),
+        };
+        let ended = run("verify_callback", &arguments);
+        assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{arguments:?}");
+        let expected = format!("verify_callback: {message}");
+        assert!(ended.stderr.starts_with(&expected), "{}", ended.stderr);
+        assert!(
+            ended.stderr.ends_with("\nTry `verify_callback --help`.\n"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn help_names_every_option() {
+    let ended = run("verify_callback", &["--help"]);
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    for option in [
+        "--headers FILE",
+        "--body FILE",
+        "--certificate FILE",
+        "--intermediates FILE",
+        "--anchors FILE",
+        "--signer-name PATTERN",
+        "--at TIME",
+    ] {
+        assert!(ended.stdout.contains(option), "{option}");
+    }
+}
+
+/// Bodies that Microsoft signed with real TLS certificates: Azure's answers to virtual machines that ask for their
+/// attested data. They are what the signer name pin is for.
+#[test]
+fn what_microsoft_signed_for_another_service_is_genuine_for_its_name_only() {
+    let shared = match env::var_os("PARTNER_CENTER_WEBHOOKS_SHARED") {
+        Some(path) => PathBuf::from(path),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
+    };
+    let certificates = shared.join("certs");
+    let Ok(vectors) = fs::read_dir(certificates.join("signed_json_vectors")) else {
+        // Not through `eprintln!`, which the test harness keeps to itself.
+        let _ = io::Write::write_all(
+            &mut io::stderr(),
+            format!(
+                "skipped: there are no recorded signatures in {}\n",
+                shared.display()
+            )
+            .as_bytes(),
+        );
+        return;
+    };
+    let directory = Directory::new();
+    let mut intermediates = String::new();
+    for folder in ["current", "expired"] {
+        for file in fs::read_dir(certificates.join("intermediates").join(folder)).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "pem") {
+                intermediates += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let intermediates = directory.write("intermediates.pem", intermediates);
+    let baltimore = certificates.join("roots/baltimore_cybertrust_root.pem");
+
+    let mut count = 0;
+    for vector in vectors {
+        let vector = vector.unwrap().path();
+        let file = |name: &str| vector.join(name).to_str().unwrap().to_owned();
+        let signature = fs::read_to_string(vector.join("signature.b64")).unwrap();
+        let headers = directory.write(
+            "headers.txt",
+            format!(
+                "Authorization: Signature {}\nX-MS-Certificate-Url: https://3psostorageacct.blob.core.windows.net/cert/\
+                 pcnotifications-dispatch.microsoft.com.cer\nX-MS-Signature-Algorithm: rsa-sha256\n",
+                signature.trim_end()
+            ),
+        );
+        let pem = certificates_from_pem(&fs::read(vector.join("leaf.pem")).unwrap()).unwrap();
+        let certificate = Certificate::parse(&pem[0]).unwrap();
+        let not_before = Duration::from_secs(certificate.not_before().as_secs());
+        let at = rfc3339(UnixTime::since_unix_epoch(not_before + 2 * DAY));
+        let (body, leaf) = (file("body.json"), file("leaf.cer"));
+        let mut arguments = vec![
+            "--headers",
+            &headers,
+            "--body",
+            &body,
+            "--certificate",
+            &leaf,
+            "--intermediates",
+            &intermediates,
+            "--at",
+            &at,
+        ];
+        if vector.to_str().unwrap().contains("imds_2019")
+            || vector.to_str().unwrap().contains("imds_20220103")
+        {
+            arguments.extend(["--anchors", baltimore.to_str().unwrap()]);
+        }
+
+        let reason = {
+            let ended = run("verify_callback", &arguments);
+            refused((ended.code, object(&ended)), "chain", 401)
+        };
+        assert!(
+            reason.contains(
+                "none of its DNS names matches the signer name `pcnotifications*.microsoft.com`"
+            ),
+            "{reason}"
+        );
+
+        arguments.extend(["--signer-name", "metadata.azure.com"]);
+        let ended = run("verify_callback", &arguments);
+        let report = object(&ended);
+        assert_eq!(
+            (ended.code, &report["verdict"]),
+            (Some(0), &json!("genuine")),
+            "{}: {report}",
+            vector.display()
+        );
+        assert_eq!(
+            report["event_error"],
+            json!(
+                "the callback is genuine but its body is no event: member `EventName` is missing (expected a non-empty string)"
+            )
+        );
+        count += 1;
+    }
+    assert!(count >= 6, "{count}");
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
