@@ -33,8 +33,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::body::{BodyError, BodyLimit};
 use crate::error::Error;
-use crate::receiver::{Received, Receiver};
-use crate::trace;
+use crate::receiver::{Received, Receiver, told};
 
 /// Extracts a genuine callback from a request.
 ///
@@ -80,9 +79,7 @@ pub struct Rejection(pub Error);
 
 impl Rejection {
     fn of_body(error: BodyError) -> Self {
-        let error = error.into();
-        trace::refused(&error);
-        Self(error)
+        Self(told(error.into()))
     }
 }
 

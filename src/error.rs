@@ -71,7 +71,8 @@ impl Error {
     /// | body | 413 if it is too long, else 400 |
     /// | envelope | 401 if the signature is missing or of another scheme, else 400 |
     /// | event | 400 |
-    /// | chain, location, signature | 401 |
+    /// | chain | 503 if an issuer or a required revocation list could not be had, else 401 |
+    /// | location, signature | 401 |
     /// | source | 503 |
     pub fn status(&self) -> StatusCode {
         match self {
@@ -79,6 +80,7 @@ impl Error {
             Self::Envelope(
                 EnvelopeError::MissingSignature | EnvelopeError::UnsupportedScheme { .. },
             ) => StatusCode::UNAUTHORIZED,
+            Self::Chain(error) if error.may_pass() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Body(_) | Self::Envelope(_) | Self::Event(_) => StatusCode::BAD_REQUEST,
             Self::Chain(_) | Self::Location(_) | Self::Signature(_) => StatusCode::UNAUTHORIZED,
             Self::Source(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -90,6 +92,9 @@ impl Error {
         match self {
             Self::Source(SignerError::Quota { retry_after, .. }) => Some(*retry_after),
             Self::Source(_) => Some(Duration::from_secs(Signers::NEGATIVE_SECONDS)),
+            Self::Chain(error) if error.may_pass() => {
+                Some(Duration::from_secs(Signers::NEGATIVE_SECONDS))
+            }
             _ => None,
         }
     }

@@ -2,31 +2,31 @@
 
 use std::fmt::Display;
 
-use crate::error::Error;
-use crate::signature::VerifiedBody;
-
 /// A callback was verified; `event` is its name where it was read.
-pub(crate) fn accepted<B: AsRef<[u8]>>(body: &VerifiedBody<B>, event: Option<&dyn Display>) {
+pub(crate) fn accepted(digest: &dyn Display, signer: &dyn Display, event: Option<&dyn Display>) {
     tracing::info!(
         target: TARGET,
         outcome = "accepted",
         event = event.map(tracing::field::display),
-        digest = %body.digest(),
-        signer = %body.signer().fingerprint(),
+        %digest,
+        %signer,
         "callback accepted"
     );
 }
 
 /// A callback was refused.
-pub(crate) fn refused(error: &Error) {
-    tracing::warn!(
-        target: TARGET,
-        outcome = "refused",
-        kind = error.kind().as_str(),
-        status = error.status().as_u16(),
-        reason = %error,
-        "callback refused"
-    );
+pub(crate) fn refused(kind: &'static str, status: u16, reason: &dyn Display) {
+    tracing::warn!(target: TARGET, outcome = "refused", kind, status, %reason, "callback refused");
+}
+
+/// An issuer's certificate or a revocation list could not be fetched.
+pub(crate) fn authority_failed(reason: &dyn Display) {
+    tracing::warn!(target: TARGET, %reason, "certificate authority not reached");
+}
+
+/// Something that callbacks depend on ends within days.
+pub(crate) fn ends_soon(what: &dyn Display, days_left: u64) {
+    tracing::warn!(target: TARGET, %what, days_left, "ends soon and has not been renewed");
 }
 
 const TARGET: &str = "partner_center_webhooks";

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
-use crate::error::Error;
-use crate::signature::VerifiedBody;
+pub(crate) fn accepted(_: &dyn Display, _: &dyn Display, _: Option<&dyn Display>) {}
 
-pub(crate) fn accepted<B>(_: &VerifiedBody<B>, _: Option<&dyn Display>) {}
+pub(crate) fn refused(_: &'static str, _: u16, _: &dyn Display) {}
 
-pub(crate) fn refused(_: &Error) {}
+pub(crate) fn authority_failed(_: &dyn Display) {}
+
+pub(crate) fn ends_soon(_: &dyn Display, _: u64) {}

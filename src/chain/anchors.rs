@@ -1,5 +1,7 @@
 //! Trust anchors: the public keys that a path may end at.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use thiserror::Error;
@@ -103,6 +105,20 @@ pub fn certificates_from_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
         true => Err(PemError::Empty),
         false => Ok(certificates),
     }
+}
+
+/// A certificate as PEM (RFC 7468).
+pub fn certificate_to_pem(certificate: &CertificateDer<'_>) -> String {
+    let base64 = STANDARD.encode(certificate);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    for (index, character) in base64.chars().enumerate() {
+        if index > 0 && index.is_multiple_of(64) {
+            pem.push('\n');
+        }
+        pem.push(character);
+    }
+    pem.push_str("\n-----END CERTIFICATE-----\n");
+    pem
 }
 
 /// Why a PEM file holds no certificates.

@@ -23,7 +23,7 @@ use webpki::EndEntityCert;
 use crate::Excerpt;
 use crate::crypto::{Backend, KeyRejected, RsaKey, write_hex};
 
-pub use anchors::{Anchors, AnchorsError, PemError, certificates_from_pem};
+pub use anchors::{Anchors, AnchorsError, PemError, certificate_to_pem, certificates_from_pem};
 pub use certificate::{
     Attribute, Certificate, CertificateSummary, DistinguishedName, Malformed, PublicKey,
 };
@@ -181,6 +181,8 @@ impl ChainVerifier {
                     links: issuers.len(),
                     anchors: self.anchors.len(),
                     certificate: about(),
+                    problems: Vec::new(),
+                    may_pass: false,
                 },
                 PathError::Revoked => ChainError::Revoked {
                     certificate: about(),
@@ -241,6 +243,14 @@ impl ChainVerifier {
                 .collect(),
             valid_from: begins.unwrap_or(now),
             valid_until: ends.unwrap_or(now),
+            certificate: certificate.clone().into_owned(),
+            issuers: path
+                .links
+                .iter()
+                .skip(1)
+                .map(|link| link.der.clone())
+                .collect(),
+            ends: path.links.iter().flat_map(path::Link::ends).collect(),
             revocation_lists_end: lists_end,
             path: issuers.chain([path.anchor]).collect(),
             revocation,
@@ -355,6 +365,8 @@ pub enum Need {
         of: Excerpt,
         /// Where, as that certificate says (authority information access).
         urls: Vec<Box<str>>,
+        /// The issuer's name, in DER.
+        name: Box<[u8]>,
     },
     /// A revocation list.
     RevocationList {
@@ -365,43 +377,56 @@ pub enum Need {
     },
 }
 
+impl Need {
+    /// Whether `certificate` is what an issuer is needed for: the certificate of a CA of that name.
+    pub fn accepts(&self, certificate: &CertificateDer<'_>) -> bool {
+        let Self::Issuer { name, .. } = self else {
+            return false;
+        };
+        EndEntityCert::try_from(certificate).is_ok_and(|raw| raw.subject() == &**name)
+            && Certificate::parse(certificate).is_ok_and(|parsed| parsed.is_ca())
+    }
+}
+
 /// The certificates that name their issuers' URLs, among those that can be reached over names: from the signing
 /// certificate on, those without a known issuer first.
 fn needed_issuers(certificate: &CertificateDer<'_>, known: &[CertificateDer<'_>]) -> Vec<Need> {
-    let mut reached = vec![CertificateDer::from(certificate.as_ref())];
+    let mut reached = vec![(0, CertificateDer::from(certificate.as_ref()))];
     let mut needs = Vec::new();
     let mut at = 0;
-    while let Some(der) = reached.get(at).cloned() {
+    while let Some((depth, der)) = reached.get(at).cloned() {
         at = at.saturating_add(1);
         let (Ok(parsed), Ok(raw)) = (Certificate::parse(&der), EndEntityCert::try_from(&der))
         else {
             continue;
         };
-        let issuers: Vec<_> = known
-            .iter()
-            .filter(|each| {
-                EndEntityCert::try_from(*each).is_ok_and(|each| each.subject() == raw.issuer())
-            })
-            .filter(|each| !reached.contains(each))
-            .cloned()
-            .collect();
-        if !parsed.issuer_urls().is_empty() {
+        let is_issuer = |each: &&CertificateDer<'_>| {
+            EndEntityCert::try_from(*each).is_ok_and(|each| each.subject() == raw.issuer())
+        };
+        let issuers: Vec<_> = known.iter().filter(is_issuer).collect();
+        if !parsed.issuer_urls().is_empty() && depth < MAX_DEPTH {
             let need = Need::Issuer {
                 of: parsed.subject().excerpt(),
                 urls: parsed.issuer_urls().to_vec(),
+                name: raw.issuer().into(),
             };
             match issuers.is_empty() {
                 true => needs.insert(0, need),
                 false => needs.push(need),
             }
         }
-        if reached.len() < MAX_REACHED {
-            reached.extend(issuers);
+        for issuer in issuers {
+            let is_new = !reached.iter().any(|(_, each)| each == issuer);
+            if is_new && reached.len() < MAX_REACHED {
+                reached.push((depth.saturating_add(1), issuer.clone()));
+            }
         }
     }
     needs
 }
 
+/// How far from the signing certificate an issuer is still fetched: the live path has two intermediates.
+const MAX_DEPTH: usize = 3;
 /// More certificates than any path of Microsoft's has, with every twin and cross-signature.
 const MAX_REACHED: usize = 32;
 
@@ -417,6 +442,9 @@ pub struct VerifiedSigner {
     dns_names: Vec<String>,
     valid_from: UnixTime,
     valid_until: UnixTime,
+    certificate: CertificateDer<'static>,
+    issuers: Vec<CertificateDer<'static>>,
+    ends: Vec<(Excerpt, UnixTime)>,
     revocation_lists_end: Option<UnixTime>,
     path: Vec<Excerpt>,
     revocation: Vec<(Excerpt, RevocationStatus)>,
@@ -467,6 +495,21 @@ impl VerifiedSigner {
     /// When the first of the revocation lists that cover the path ends, if there are any.
     pub fn revocation_lists_end(&self) -> Option<UnixTime> {
         self.revocation_lists_end
+    }
+
+    /// What ends when: the certificates of the path without the anchor, and the revocation lists that cover them.
+    pub fn ends(&self) -> Vec<(Excerpt, UnixTime)> {
+        self.ends.clone()
+    }
+
+    /// The certificates of its issuers on the path, without the anchor.
+    pub fn issuers(&self) -> &[CertificateDer<'static>] {
+        &self.issuers
+    }
+
+    /// The signing certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
     }
 
     /// The key of the signing certificate.
@@ -580,7 +623,8 @@ pub enum ChainError {
     #[error(
         "no path leads from the signing certificate to one of {anchors} trust anchors over {links} known \
          intermediates: configure its issuer's certificate as an intermediate, or another anchor; it is: \
-         {certificate}"
+         {certificate}{}",
+        fetching(.problems)
     )]
     UnknownIssuer {
         /// How many intermediates were known.
@@ -589,7 +633,42 @@ pub enum ChainError {
         anchors: usize,
         /// The certificate.
         certificate: Box<CertificateSummary>,
+        /// What went wrong when issuers' certificates were fetched.
+        problems: Vec<Excerpt>,
+        /// Whether a later attempt to fetch them may succeed.
+        may_pass: bool,
     },
+}
+
+impl ChainError {
+    /// Whether it is passing trouble: an issuer's certificate or a required revocation list could not be had.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::RevocationUnknown { .. } | Self::UnknownIssuer { may_pass: true, .. }
+        )
+    }
+
+    /// The same after attempts to fetch issuers' certificates.
+    #[must_use]
+    pub fn after_fetching(mut self, tried: Vec<Excerpt>, issuer_may_come: bool) -> Self {
+        if let Self::UnknownIssuer {
+            problems, may_pass, ..
+        } = &mut self
+        {
+            *problems = tried;
+            *may_pass = issuer_may_come;
+        }
+        self
+    }
+}
+
+fn fetching(problems: &[Excerpt]) -> String {
+    let problems: Vec<_> = problems.iter().take(4).map(ToString::to_string).collect();
+    match problems.is_empty() {
+        true => String::new(),
+        false => format!("; fetching it failed: {}", problems.join("; ")),
+    }
 }
 
 /// A time as people write it.

@@ -23,6 +23,7 @@ pub(super) struct Path {
 
 /// One certificate of a path.
 pub(super) struct Link {
+    pub(super) der: CertificateDer<'static>,
     pub(super) subject: Excerpt,
     pub(super) not_before: UnixTime,
     pub(super) not_after: UnixTime,
@@ -112,10 +113,18 @@ impl Search<'_> {
 }
 
 impl Link {
+    /// When it ends, and when the list that covers it does.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (Excerpt, UnixTime)> {
+        let list = Excerpt::of(format!("the revocation list for {}", self.subject));
+        std::iter::once((self.subject.clone(), self.not_after))
+            .chain(self.list_ends.map(|end| (list, end)))
+    }
+
     fn describe(der: &CertificateDer<'_>, lists: &[&RevocationList]) -> Result<Self, PathError> {
         // webpki has read it. Should the two parsers ever disagree, there is no proof.
         let certificate = Certificate::parse(der).map_err(|_| PathError::Extension)?;
         Ok(Self {
+            der: der.clone().into_owned(),
             subject: certificate.subject().excerpt(),
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),

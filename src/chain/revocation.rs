@@ -136,12 +136,12 @@ impl RevocationList {
         let Ok(parsed) = EndEntityCert::try_from(der) else {
             return false;
         };
-        let named = |uri: &Box<str>| certificate.revocation_list_urls().contains(uri);
+        let named = certificate.revocation_list_urls();
         parsed.issuer() == self.list.issuer()
             && self
                 .partition
                 .as_ref()
-                .is_none_or(|uris| uris.iter().any(named))
+                .is_none_or(|uris| uris.iter().any(|uri| named.contains(uri)))
     }
 
     /// Whether one of `issuers`, or an anchor, signed it.

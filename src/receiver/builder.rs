@@ -8,17 +8,18 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::{Receiver, Settings};
 use crate::body::BodyLimit;
-use crate::chain::{Anchors, CertificatePolicy, ChainVerifier, SignerName};
+use crate::chain::{Anchors, CertificatePolicy, ChainVerifier, Revocation, SignerName};
 use crate::cloud::Cloud;
 use crate::envelope::{EnvelopeReader, SignatureAlgorithm};
 use crate::http_client::{HttpClient, HttpClientError};
 use crate::signers::Signers;
-use crate::source::{CertificateLocation, CertificateSource, Download, PrefixError};
+use crate::source::{Authorities, CertificateLocation, CertificateSource, Download, PrefixError};
 
 /// Builds a [`Receiver`]. Every setting has a safe default; what weakens a check has `danger` in its name.
 #[must_use]
 pub struct ReceiverBuilder {
     source: Result<Arc<dyn CertificateSource>, HttpClientError>,
+    authorities: Option<Authorities>,
     chain: ChainVerifier,
     new_downloads_per_minute: NonZeroU32,
     settings: Settings,
@@ -29,16 +30,18 @@ impl ReceiverBuilder {
     ///
     /// With features `reqwest` and a backend, [`Receiver::builder`] needs neither.
     pub fn new(chain: ChainVerifier, source: impl CertificateSource + 'static) -> Self {
-        Self::start(chain, Ok(Arc::new(source)))
+        Self::start(chain, Ok(Arc::new(source)), None)
     }
 
     /// Starts from a source that may not have come about, which matters only if it is not replaced.
     pub(super) fn start(
         chain: ChainVerifier,
         source: Result<Arc<dyn CertificateSource>, HttpClientError>,
+        authorities: Option<Authorities>,
     ) -> Self {
         Self {
             source,
+            authorities,
             chain,
             new_downloads_per_minute: Signers::NEW_DOWNLOADS_PER_MINUTE,
             settings: Settings {
@@ -72,9 +75,30 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Downloads certificates through `client`, within [`Download::LIMITS`].
+    /// Downloads certificates through `client`, within [`Download::LIMITS`], and whatever certificate authorities publish,
+    /// within the limits of [`Authorities`].
     pub fn http_client(self, client: impl HttpClient + 'static) -> Self {
-        self.certificate_source(Download::new(client))
+        let client: Arc<dyn HttpClient> = Arc::new(client);
+        self.certificate_source(Download::over(Arc::clone(&client)))
+            .authorities(Authorities::new(client))
+    }
+
+    /// Takes issuers' certificates and revocation lists from `authorities`. Default: Microsoft's and DigiCert's, through the
+    /// HTTP client; none with a source that was given without a client.
+    pub fn authorities(mut self, authorities: Authorities) -> Self {
+        self.authorities = Some(authorities);
+        self
+    }
+
+    /// Fetches nothing from certificate authorities: every issuer has to be configured, and revocation stays unknown.
+    pub fn without_authorities(mut self) -> Self {
+        self.authorities = None;
+        self
+    }
+
+    /// Replaces how much is asked of revocation. Default: [`Revocation::BestEffort`].
+    pub fn revocation(self, revocation: Revocation) -> Self {
+        self.chain(|chain| chain.with_revocation(revocation))
     }
 
     /// Takes certificates from `source`.
@@ -94,8 +118,8 @@ impl ReceiverBuilder {
         self.chain(|chain| chain.with_anchors(anchors))
     }
 
-    /// Knows these CA certificates too. Partner Center serves the signing certificate alone, so its issuers must be
-    /// known.
+    /// Knows these CA certificates too, so that they need not be fetched. Partner Center serves the signing certificate
+    /// alone.
     pub fn intermediates(
         self,
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
@@ -152,7 +176,7 @@ impl ReceiverBuilder {
         let quota = self.new_downloads_per_minute;
         Ok(Receiver {
             settings: Arc::new(self.settings),
-            signers: Signers::with_quota(self.source?, self.chain, quota),
+            signers: Signers::build(self.source?, self.authorities, self.chain, quota),
         })
     }
 }

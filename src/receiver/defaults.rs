@@ -5,15 +5,17 @@ use std::sync::Arc;
 use super::{Receiver, ReceiverBuilder};
 use crate::chain::ChainVerifier;
 use crate::crypto::DefaultBackend;
-use crate::http_client::ReqwestClient;
-use crate::source::{CertificateSource, Download};
+use crate::http_client::{HttpClient, ReqwestClient};
+use crate::source::{Authorities, CertificateSource, Download};
 
 impl Receiver {
     /// Builds a receiver for production: Microsoft's certificate location, Microsoft's roots, the signer name pin.
     pub fn builder() -> ReceiverBuilder {
         let chain = ChainVerifier::microsoft(DefaultBackend::new());
-        let source = ReqwestClient::new()
-            .map(|client| -> Arc<dyn CertificateSource> { Arc::new(Download::new(client)) });
-        ReceiverBuilder::start(chain, source)
+        let client = ReqwestClient::new().map(|client| -> Arc<dyn HttpClient> { Arc::new(client) });
+        let authorities = client.as_ref().ok().cloned().map(Authorities::new);
+        let source =
+            client.map(|client| -> Arc<dyn CertificateSource> { Arc::new(Download::over(client)) });
+        ReceiverBuilder::start(chain, source, authorities)
     }
 }

@@ -16,13 +16,13 @@ use rustls_pki_types::UnixTime;
 
 use crate::Excerpt;
 use crate::body::BodyLimit;
-use crate::chain::VerifiedSigner;
+use crate::chain::{ChainVerifier, VerifiedSigner, certificate_to_pem};
 use crate::envelope::{EnvelopeReader, SignatureEnvelope};
 use crate::error::Error;
 use crate::event::Event;
 use crate::signature::{BodyDigest, SignatureError, VerifiedBody};
 use crate::signers::Signers;
-use crate::source::{CertificateLocation, CertificateUrl};
+use crate::source::{Authorities, CertificateLocation, CertificateUrl};
 use crate::trace;
 
 pub use builder::ReceiverBuilder;
@@ -152,7 +152,7 @@ impl Receiver {
     ) -> Result<Received<B>, Error> {
         let body = self.prove(admitted, body).await.map_err(told)?;
         let event = Event::from_slice(body.as_bytes()).map_err(|error| told(error.into()))?;
-        trace::accepted(&body, Some(event.name()));
+        log_accepted(&body, Some(event.name()));
         Ok(Received { event, body })
     }
 
@@ -167,7 +167,7 @@ impl Receiver {
         body: B,
     ) -> Result<VerifiedBody<B>, Error> {
         let body = self.prove(admitted, body).await.map_err(told)?;
-        trace::accepted(&body, None);
+        log_accepted(&body, None);
         Ok(body)
     }
 
@@ -224,6 +224,38 @@ impl Receiver {
         });
         failures.extend(join_all(attempts).await.into_iter().flatten());
         failures
+    }
+
+    /// Replaces the chain verifier while callbacks go on: trust anchors, intermediates, policies, the signer name, how much
+    /// is asked of revocation. All clones of this receiver see it.
+    ///
+    /// Signers that are kept are verified anew, without any fetch; those that do not pass are dropped.
+    ///
+    /// # Example: an operator has replaced a file
+    ///
+    /// ```no_run
+    /// # fn reload(receiver: &partner_center_webhooks::Receiver) -> Result<(), Box<dyn std::error::Error>> {
+    /// use partner_center_webhooks::chain::Anchors;
+    ///
+    /// let anchors = Anchors::from_pem(&std::fs::read("anchors.pem")?)?;
+    /// receiver.replace_chain(|chain| chain.with_anchors(anchors));
+    /// # Ok(()) }
+    /// ```
+    pub fn replace_chain(&self, change: impl FnOnce(ChainVerifier) -> ChainVerifier) {
+        let now = (self.settings.clock)();
+        self.signers.replace_chain(change, now);
+    }
+
+    /// Replaces where issuers' certificates and revocation lists come from, while callbacks go on; nothing: from nowhere.
+    pub fn replace_authorities(&self, authorities: Option<Authorities>) {
+        self.signers.replace_authorities(authorities);
+    }
+
+    /// The issuers' certificates that were fetched, as PEM: give them to the next start as intermediates
+    /// ([`certificates_from_pem`](crate::chain::certificates_from_pem)), so that it does not depend on a fetch.
+    pub fn learned_issuers_pem(&self) -> String {
+        let learned = self.signers.learned_issuers();
+        learned.iter().map(certificate_to_pem).collect()
     }
 
     /// How long a body may be.
@@ -307,7 +339,12 @@ pub struct WarmUpFailure {
     pub error: Error,
 }
 
-fn told(error: Error) -> Error {
-    trace::refused(&error);
+fn log_accepted<B: AsRef<[u8]>>(body: &VerifiedBody<B>, event: Option<&dyn fmt::Display>) {
+    trace::accepted(&body.digest(), &body.signer().fingerprint(), event);
+}
+
+/// Logs a refusal, and hands it on.
+pub(crate) fn told(error: Error) -> Error {
+    trace::refused(error.kind().as_str(), error.status().as_u16(), &error);
     error
 }

@@ -15,6 +15,7 @@
 //!
 //! It needs no runtime and no background task: the callbacks that wait drive the fetch.
 
+mod gather;
 mod quota;
 mod table;
 
@@ -30,9 +31,10 @@ use rustls_pki_types::UnixTime;
 use thiserror::Error;
 
 use crate::Excerpt;
-use crate::chain::{ChainError, ChainVerifier, VerifiedSigner};
-use crate::source::{CertificateSource, CertificateUrl, SourceError};
+use crate::chain::{CertificateDer, ChainError, ChainVerifier, VerifiedSigner};
+use crate::source::{Authorities, CertificateSource, CertificateUrl, SourceError};
 
+use gather::{Knowledge, warn_of_ends};
 use quota::Quota;
 pub use table::SignersOfUrl;
 use table::Table;
@@ -63,21 +65,29 @@ impl Signers {
     /// The default quota of downloads for URLs that never verified, in a minute.
     pub const NEW_DOWNLOADS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
-    /// Keeps signers from `source` that `chain` trusts.
+    /// Keeps signers from `source` that `chain` trusts. Nothing is fetched from certificate authorities.
     pub fn new(source: impl CertificateSource + 'static, chain: ChainVerifier) -> Self {
-        Self::with_quota(Arc::new(source), chain, Self::NEW_DOWNLOADS_PER_MINUTE)
+        Self::build(
+            Arc::new(source),
+            None,
+            chain,
+            Self::NEW_DOWNLOADS_PER_MINUTE,
+        )
     }
 
-    /// The same with another quota than [`Self::NEW_DOWNLOADS_PER_MINUTE`].
-    pub fn with_quota(
+    /// The same with issuers' certificates and revocation lists from `authorities`, if that is something, and with another
+    /// quota than [`Self::NEW_DOWNLOADS_PER_MINUTE`].
+    pub fn build(
         source: Arc<dyn CertificateSource>,
+        authorities: Option<Authorities>,
         chain: ChainVerifier,
         new_downloads_per_minute: NonZeroU32,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 source,
-                chain: Arc::new(chain),
+                knowledge: Arc::new(Knowledge::new(authorities)),
+                chain: ArcSwap::from_pointee(chain),
                 table: ArcSwap::default(),
                 state: Mutex::new(State {
                     flights: HashMap::new(),
@@ -86,6 +96,37 @@ impl Signers {
                 }),
             }),
         }
+    }
+
+    /// Replaces the chain verifier: trust anchors, intermediates, policies, how much is asked of revocation.
+    ///
+    /// Signers that are kept are verified anew with what is at hand, without any fetch, and are dropped if they do not
+    /// pass. Callbacks under way go on.
+    pub fn replace_chain(
+        &self,
+        change: impl FnOnce(ChainVerifier) -> ChainVerifier,
+        now: UnixTime,
+    ) {
+        let inner = &self.inner;
+        let mut state = inner.state();
+        let chain = change(ChainVerifier::clone(&inner.chain.load()));
+        let table = inner
+            .table
+            .load()
+            .judged(|signer| inner.judge(&chain, signer, now));
+        inner.chain.store(Arc::new(chain));
+        inner.table.store(Arc::new(table));
+        state.failures.clear();
+    }
+
+    /// Replaces where issuers' certificates and revocation lists come from; nothing: from nowhere.
+    pub fn replace_authorities(&self, authorities: Option<Authorities>) {
+        self.inner.knowledge.replace_authorities(authorities);
+    }
+
+    /// The issuers' certificates that were fetched: to be configured as intermediates after a restart.
+    pub fn learned_issuers(&self) -> Vec<CertificateDer<'static>> {
+        self.inner.knowledge.learned()
     }
 
     /// The signers of `url` that are good at the time `now`, from memory or, if there is none, from the source.
@@ -179,7 +220,8 @@ enum Reason {
 #[derive(Debug)]
 struct Inner {
     source: Arc<dyn CertificateSource>,
-    chain: Arc<ChainVerifier>,
+    knowledge: Arc<Knowledge>,
+    chain: ArcSwap<ChainVerifier>,
     table: ArcSwap<Table>,
     state: Mutex<State>,
 }
@@ -303,40 +345,60 @@ impl Inner {
     ) -> impl Future<Output = Outcome> + Send + 'static {
         let keeper: Weak<Self> = Arc::downgrade(self);
         let source = Arc::clone(&self.source);
-        let chain = Arc::clone(&self.chain);
+        let knowledge = Arc::clone(&self.knowledge);
+        let chain = self.chain.load_full();
         async move {
             let outcome = match source.fetch(&url).await {
-                Ok(bundle) => chain
-                    .verify(bundle.signing(), bundle.intermediates(), now)
-                    .map(Arc::new)
-                    .map_err(SignerError::Chain),
+                Ok(bundle) => {
+                    let gathered = knowledge.gather(&chain, &bundle, now).await;
+                    let verified = chain.verify_with(bundle.signing(), &gathered.evidence, now);
+                    verified.map(Arc::new).map_err(|error| {
+                        let may_pass = gathered.issuer_may_come;
+                        SignerError::Chain(error.after_fetching(gathered.problems, may_pass))
+                    })
+                }
                 Err(error) => Err(SignerError::Source(error)),
             };
             match keeper.upgrade() {
-                Some(inner) => inner.land(&url, outcome, now),
+                Some(inner) => inner.land(&url, outcome, &chain, now),
                 None => outcome.map(|signer| SignersOfUrl::new(signer, now)),
             }
         }
     }
 
-    /// Ends a flight: a success goes to the table, a failure is remembered.
+    /// Ends a flight: a success goes to the table, a failure is remembered. Signers that are kept for the URL are judged
+    /// anew, for what was learned may be that one of them is revoked.
     fn land(
         &self,
         url: &CertificateUrl<'static>,
         outcome: Result<Arc<VerifiedSigner>, SignerError>,
+        verified_by: &Arc<ChainVerifier>,
         now: UnixTime,
     ) -> Outcome {
         let mut state = self.state();
         state.flights.remove(url);
+        let chain = self.chain.load_full();
+        let outcome = outcome.and_then(|signer| match Arc::ptr_eq(&chain, verified_by) {
+            true => Ok(signer),
+            // Replaced meanwhile.
+            false => self.judge(&chain, &signer, now).map_err(SignerError::Chain),
+        });
+        let table = self.table.load();
+        let table = match &outcome {
+            Err(SignerError::Source(_)) => table.after_failure(url, now),
+            _ => table
+                .after_failure(url, now)
+                .judged_at(url, |signer| self.judge(&chain, signer, now)),
+        };
         match outcome {
             Ok(signer) => {
-                let (table, signers) = self.table.load().with(url, signer, now);
+                warn_of_ends(&signer, now);
+                let (table, signers) = table.with(url, signer, now);
                 self.table.store(Arc::new(table));
                 Ok(signers)
             }
             Err(error) => {
-                self.table
-                    .store(Arc::new(self.table.load().after_failure(url, now)));
+                self.table.store(Arc::new(table));
                 let failure = Failure {
                     at: now.as_secs(),
                     error: error.clone(),
@@ -345,6 +407,19 @@ impl Inner {
                 Err(error)
             }
         }
+    }
+
+    /// Verifies a signer anew with what is at hand.
+    fn judge(
+        &self,
+        chain: &ChainVerifier,
+        signer: &VerifiedSigner,
+        now: UnixTime,
+    ) -> Result<Arc<VerifiedSigner>, ChainError> {
+        let evidence = self.knowledge.at_hand(signer.issuers());
+        chain
+            .verify_with(signer.certificate(), &evidence, now)
+            .map(Arc::new)
     }
 
     /// No holder of the lock can leave the state half-changed, so a panic elsewhere does not matter.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls_pki_types::UnixTime;
 
 use super::{Signers, is_within};
-use crate::chain::VerifiedSigner;
+use crate::chain::{ChainError, VerifiedSigner};
 use crate::source::CertificateUrl;
 
 #[derive(Clone, Debug, Default)]
@@ -63,6 +63,33 @@ impl Table {
         table
     }
 
+    /// The table with each signer of `url` judged anew: those that do not pass are dropped.
+    pub(super) fn judged_at(
+        &self,
+        url: &CertificateUrl<'_>,
+        judge: impl Fn(&VerifiedSigner) -> Result<Arc<VerifiedSigner>, ChainError>,
+    ) -> Self {
+        let pass = |(kept, signers): &(CertificateUrl<'static>, SignersOfUrl)| {
+            let signers = match kept.as_str() == url.as_str() {
+                true => signers.judged(&judge)?,
+                false => signers.clone(),
+            };
+            Some((kept.clone(), signers))
+        };
+        Self(self.0.iter().filter_map(pass).collect())
+    }
+
+    /// The table with every signer judged anew.
+    pub(super) fn judged(
+        &self,
+        judge: impl Fn(&VerifiedSigner) -> Result<Arc<VerifiedSigner>, ChainError>,
+    ) -> Self {
+        let pass = |(url, signers): &(CertificateUrl<'static>, SignersOfUrl)| {
+            Some((url.clone(), signers.judged(&judge)?))
+        };
+        Self(self.0.iter().filter_map(pass).collect())
+    }
+
     /// Drops what ends first, but not what Microsoft documents.
     fn make_room(&mut self) {
         if self.0.len() < Signers::MAX_URLS {
@@ -94,6 +121,9 @@ impl SignersOfUrl {
             .valid_until()
             .as_secs()
             .saturating_sub(Signers::REFRESH_BEFORE_END_SECONDS);
+        let day_before_lists_end = current.revocation_lists_end().map_or(u64::MAX, |end| {
+            end.as_secs().saturating_sub(Signers::REFRESH_AGE_SECONDS)
+        });
         Self {
             current,
             former: None,
@@ -101,8 +131,28 @@ impl SignersOfUrl {
             refresh_at: now
                 .saturating_add(Signers::REFRESH_AGE_SECONDS)
                 .min(week_before_end)
+                .min(day_before_lists_end)
                 .max(now.saturating_add(Signers::REFRESH_RETRY_SECONDS)),
         }
+    }
+
+    /// Those of the signers that pass, or nothing if none does. Passing trouble is no reason to drop one whose proof still
+    /// holds.
+    fn judged(
+        &self,
+        judge: impl Fn(&VerifiedSigner) -> Result<Arc<VerifiedSigner>, ChainError>,
+    ) -> Option<Self> {
+        let pass = |signer: &Arc<VerifiedSigner>| match judge(signer) {
+            Ok(signer) => Some(signer),
+            Err(error) if error.may_pass() => Some(Arc::clone(signer)),
+            Err(_) => None,
+        };
+        let mut passed = self.iter().filter_map(pass);
+        Some(Self {
+            current: passed.next()?,
+            former: passed.next(),
+            ..*self
+        })
     }
 
     /// The signer whose certificate the URL served last.

@@ -26,8 +26,13 @@ impl Download {
 
     /// Downloads through `client`.
     pub fn new(client: impl HttpClient + 'static) -> Self {
+        Self::over(Arc::new(client))
+    }
+
+    /// Downloads through a client that others use too.
+    pub fn over(client: Arc<dyn HttpClient>) -> Self {
         Self {
-            client: Arc::new(client),
+            client,
             limits: Self::LIMITS,
         }
     }

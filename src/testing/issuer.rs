@@ -5,8 +5,8 @@ use x509_cert::ext::pkix::KeyUsages;
 
 use super::certificate::{Name, Recipe, SERVER_AUTH, SigningCertificate};
 use super::key::{IssuerError, Key};
-use super::signer::{Signer, pem};
-use crate::chain::{Anchors, AnchorsError, ChainVerifier};
+use super::signer::Signer;
+use crate::chain::{Anchors, AnchorsError, ChainVerifier, certificate_to_pem};
 use crate::crypto::Backend;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{CertificateBundle, Pinned};
@@ -93,7 +93,7 @@ impl Issuer {
 
     /// The root's certificate as PEM.
     pub fn root_pem(&self) -> String {
-        pem(&self.root)
+        certificate_to_pem(&self.root)
     }
 
     /// The intermediate's certificate.
@@ -103,7 +103,7 @@ impl Issuer {
 
     /// The intermediate's certificate as PEM.
     pub fn intermediate_pem(&self) -> String {
-        pem(&self.intermediate)
+        certificate_to_pem(&self.intermediate)
     }
 
     /// The certificates between the root and what it issues.

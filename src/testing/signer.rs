@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use rustls_pki_types::CertificateDer;
 
 use super::key::{IssuerError, Key};
+use crate::chain::certificate_to_pem;
 use crate::cloud::DOCUMENTED_CERTIFICATE_LOCATION;
 use crate::crypto::SignatureAlgorithm;
 use crate::envelope::{ALGORITHM_HEADER, CERTIFICATE_URL_HEADER, SIGNATURE_HEADER};
@@ -45,7 +46,7 @@ impl Signer {
 
     /// The certificate as PEM.
     pub fn certificate_pem(&self) -> String {
-        pem(&self.certificate)
+        certificate_to_pem(&self.certificate)
     }
 
     /// Signs `body` with `rsa-sha256`, as Partner Center does.
@@ -134,18 +135,4 @@ impl Callback {
         }
         self
     }
-}
-
-/// A certificate as PEM (RFC 7468).
-pub(super) fn pem(certificate: &CertificateDer<'_>) -> String {
-    let base64 = STANDARD.encode(certificate);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    for (index, character) in base64.chars().enumerate() {
-        if index > 0 && index.is_multiple_of(64) {
-            pem.push('\n');
-        }
-        pem.push(character);
-    }
-    pem.push_str("\n-----END CERTIFICATE-----\n");
-    pem
 }

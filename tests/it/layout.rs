@@ -10,7 +10,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("envelope", &["crypto"]),
     ("source", &["cloud", "http_client"]),
     ("chain", &["crypto"]),
-    ("signers", &["source", "chain"]),
+    ("signers", &["source", "chain", "trace"]),
     ("signature", &["crypto", "envelope", "chain"]),
     ("event", &[]),
     (
@@ -48,9 +48,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("crypto", &[]),
     ("excerpt", &[]),
     ("http_client", &[]),
-    ("trace", &["error", "signature"]),
+    ("trace", &[]),
     // Who calls it.
-    ("axum", &["body", "error", "receiver", "trace"]),
+    ("axum", &["body", "error", "receiver"]),
     // Beside it.
     (
         "testing",

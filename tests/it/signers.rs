@@ -207,8 +207,9 @@ async fn made_up_names_cost_the_quota_and_leave_known_ones_alone() {
 #[tokio::test]
 async fn the_quota_can_be_set() {
     let source = Scripted::new([outage()]);
-    let signers = Signers::with_quota(
+    let signers = Signers::build(
         Arc::new(source.clone()),
+        None,
         chain(),
         NonZeroU32::new(3).unwrap(),
     );
@@ -229,7 +230,7 @@ async fn the_quota_can_be_set() {
 async fn verified_urls_are_bounded_and_documented_ones_stay() {
     let signer = ISSUER.signer().unwrap();
     let source = Scripted::serving(&signer);
-    let signers = Signers::with_quota(Arc::new(source.clone()), chain(), NonZeroU32::MAX);
+    let signers = Signers::build(Arc::new(source.clone()), None, chain(), NonZeroU32::MAX);
     signers.find(&dispatch(), NOW).await.unwrap();
     for n in 0..3 * Signers::MAX_URLS {
         signers
