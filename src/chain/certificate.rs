@@ -204,6 +204,7 @@ impl Malformed {
 /// A subject or an issuer.
 #[derive(Clone, Debug)]
 pub struct DistinguishedName<'a> {
+    der: &'a [u8],
     text: Excerpt,
     organizations: Vec<Attribute<'a>>,
 }
@@ -225,9 +226,15 @@ impl<'a> DistinguishedName<'a> {
                 })
         });
         Self {
+            der: name.as_raw(),
             text: Excerpt::of(name.to_string()),
             organizations: organizations.collect(),
         }
+    }
+
+    /// The name in DER: equal bytes are one name.
+    pub fn as_der(&self) -> &'a [u8] {
+        self.der
     }
 
     /// Every organization attribute (`O`), in order.

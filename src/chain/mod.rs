@@ -27,7 +27,7 @@ pub use anchors::{Anchors, AnchorsError, PemError, certificate_to_pem, certifica
 pub use certificate::{
     Attribute, Certificate, CertificateSummary, DistinguishedName, Malformed, PublicKey,
 };
-pub use path::PathError;
+pub use path::{Link, Path, PathError};
 pub use rustls_pki_types::{CertificateDer, UnixTime};
 
 pub use policy::{CertificatePolicy, PolicyError, SignerName};
@@ -256,6 +256,54 @@ impl ChainVerifier {
             revocation,
             backend: Arc::clone(&self.backend),
         })
+    }
+
+    /// Finds a path from `certificate` to an anchor on which nothing is known to be revoked, and asks no policy.
+    ///
+    /// For diagnosis: the result is no proof of anything that a body could be verified with.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError`], the most telling one if there are several paths.
+    pub fn find_path(
+        &self,
+        certificate: &CertificateDer<'_>,
+        evidence: &Evidence,
+        now: UnixTime,
+    ) -> Result<Path, PathError> {
+        let issuers = self.issuers(evidence);
+        self.search(&issuers, evidence, now).run(certificate)
+    }
+
+    /// The verdict of each policy by its name, the signer name last.
+    pub fn policy_verdicts(
+        &self,
+        certificate: &Certificate<'_>,
+    ) -> Vec<(String, Result<(), PolicyError>)> {
+        let policies = self.policies.iter().map(|policy| &**policy);
+        let name = self
+            .signer_name
+            .iter()
+            .map(|name| -> &dyn CertificatePolicy { name });
+        policies
+            .chain(name)
+            .map(|policy| (policy.name(), policy.check(certificate)))
+            .collect()
+    }
+
+    /// The intermediates that are configured.
+    pub fn intermediates(&self) -> &[CertificateDer<'static>] {
+        &self.intermediates
+    }
+
+    /// The trust anchors.
+    pub fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    /// How much is asked of revocation.
+    pub fn revocation(&self) -> Revocation {
+        self.revocation
     }
 
     /// What might be fetched so that [`verify_with`](Self::verify_with) can say more: issuers' certificates where no path

@@ -14,21 +14,33 @@ use super::{Anchors, policy};
 use crate::Excerpt;
 use crate::crypto::Backend;
 
-/// A path that holds.
-pub(super) struct Path {
-    /// The signing certificate, then its issuers up to the anchor, which is not among them.
+/// A path that holds: from a certificate to a trust anchor. It says nothing about whose certificate it is.
+#[derive(Clone, Debug)]
+pub struct Path {
     pub(super) links: Vec<Link>,
     pub(super) anchor: Excerpt,
 }
 
-/// One certificate of a path.
-pub(super) struct Link {
+impl Path {
+    /// The certificate, then its issuers up to the anchor, which is not among them.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The name of the anchor.
+    pub fn anchor(&self) -> &Excerpt {
+        &self.anchor
+    }
+}
+
+/// One certificate of a [`Path`].
+#[derive(Clone, Debug)]
+pub struct Link {
     pub(super) der: CertificateDer<'static>,
     pub(super) subject: Excerpt,
     pub(super) not_before: UnixTime,
     pub(super) not_after: UnixTime,
     pub(super) revocation_list_urls: Vec<Box<str>>,
-    /// The list in force that covers it, if there is one.
     pub(super) list_ends: Option<UnixTime>,
 }
 
@@ -113,6 +125,21 @@ impl Search<'_> {
 }
 
 impl Link {
+    /// The certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// Whom it is for.
+    pub fn subject(&self) -> &Excerpt {
+        &self.subject
+    }
+
+    /// When the revocation list ends that covers it, if a list in force does.
+    pub fn revocation_list_ends(&self) -> Option<UnixTime> {
+        self.list_ends
+    }
+
     /// When it ends, and when the list that covers it does.
     pub(super) fn ends(&self) -> impl Iterator<Item = (Excerpt, UnixTime)> {
         let list = Excerpt::of(format!("the revocation list for {}", self.subject));

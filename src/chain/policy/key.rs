@@ -29,4 +29,8 @@ impl CertificatePolicy for Key {
             PublicKey::Rsa { .. } => Ok(()),
         }
     }
+
+    fn name(&self) -> String {
+        "RSA key of 2048 to 8192 bits, odd exponent from 65537".to_owned()
+    }
 }

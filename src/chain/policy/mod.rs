@@ -4,6 +4,7 @@
 //! refused certificates in `tests/it/chain.rs`.
 
 mod key;
+mod lifetime;
 mod organization;
 mod signer_name;
 mod usage;
@@ -18,6 +19,7 @@ use super::certificate::{CLIENT_AUTH, SERVER_AUTH};
 use crate::Excerpt;
 
 pub use key::Key;
+pub use lifetime::Lifetime;
 pub use organization::Organization;
 pub use signer_name::{SignerName, SignerNameError};
 pub use usage::Usage;
@@ -33,6 +35,11 @@ pub trait CertificatePolicy: fmt::Debug + Send + Sync {
     ///
     /// [`PolicyError`], with what was found and what was expected.
     fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError>;
+
+    /// What it asks, in a few words for people, as in `RSA key of 2048 to 8192 bits`.
+    fn name(&self) -> String {
+        format!("{self:?}")
+    }
 }
 
 /// The policies of every [`ChainVerifier`](super::ChainVerifier), in the order in which they are asked. The

@@ -24,6 +24,10 @@ impl CertificatePolicy for Organization {
         }?;
         is_microsoft(certificate.issuer(), "issuer")
     }
+
+    fn name(&self) -> String {
+        "organization `Microsoft Corporation`".to_owned()
+    }
 }
 
 fn is_microsoft(name: &DistinguishedName<'_>, of: &'static str) -> Result<(), PolicyError> {

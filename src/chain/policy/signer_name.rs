@@ -92,6 +92,10 @@ impl CertificatePolicy for SignerName {
             }),
         }
     }
+
+    fn name(&self) -> String {
+        format!("a DNS name `{self}`")
+    }
 }
 
 impl Default for SignerName {

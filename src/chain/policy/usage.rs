@@ -27,4 +27,8 @@ impl CertificatePolicy for Usage {
             _ => Ok(()),
         }
     }
+
+    fn name(&self) -> String {
+        "end entity that may sign, for TLS".to_owned()
+    }
 }
