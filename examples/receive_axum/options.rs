@@ -22,8 +22,8 @@ Usage: receive_axum [OPTIONS]
 
   --listen ADDR         where to listen, as in 0.0.0.0:8080; port 0 takes a free one.
                         Default: 127.0.0.1:8080. Put a TLS-terminating proxy in front: Partner Center calls https only
-  --intermediates FILE  PEM with the CA certificates between Partner Center's signing certificate and an anchor;
-                        repeatable. Partner Center serves the signing certificate alone, so its issuer must be known
+  --intermediates FILE  PEM with CA certificates between Partner Center's signing certificate and an anchor;
+                        repeatable. What is missing is fetched from Microsoft and DigiCert (plain http, port 80)
   --anchors FILE        PEM with the certificates to trust, instead of the roots of Microsoft's TLS CAs
   --signer-name PATTERN the DNS name of the signing certificate, instead of `pcnotifications*.microsoft.com`
   --danger-certificate-location URL-PREFIX

@@ -32,7 +32,8 @@ Usage: verify_callback --headers FILE --body FILE [OPTIONS]
   --body FILE           the request's body, byte for byte as it came
   --certificate FILE    the signing certificate (DER, PEM or base64); no network is used then.
                         Default: download it from where the headers say, if that is an allowed place
-  --intermediates FILE  PEM with CA certificates between the signing certificate and an anchor; repeatable
+  --intermediates FILE  PEM with CA certificates between the signing certificate and an anchor; repeatable.
+                        With --certificate all of them are needed, else they are fetched where they are missing
   --anchors FILE        PEM with the certificates to trust, instead of the roots of Microsoft's TLS CAs
   --signer-name PATTERN the DNS name of the signing certificate, instead of `pcnotifications*.microsoft.com`
   --at TIME             judge as of this time (RFC 3339, as in 2026-08-01T12:00:00Z), instead of now
@@ -62,7 +63,9 @@ Exit code: 0 genuine, 1 refused, 2 a fault of the command line or of a file.
                 Long("body") => body = Some(file("--body", parser.value()?)?),
                 Long("certificate") => {
                     let bundle = certificate(parser.value()?.as_ref())?;
-                    receiver = receiver.certificate_source(Pinned::new(bundle));
+                    receiver = receiver
+                        .certificate_source(Pinned::new(bundle))
+                        .without_authorities();
                 }
                 Long("intermediates") => {
                     receiver =

@@ -192,7 +192,7 @@ impl ChainVerifier {
                     certificate: about(),
                 },
             })?;
-        let status = |link: &path::Link| match (self.revocation, link.list_ends) {
+        let status = |link: &Link| match (self.revocation, link.list_ends) {
             (Revocation::Off, _) => RevocationStatus::NotChecked,
             (_, Some(_)) => RevocationStatus::Good,
             (_, None) => RevocationStatus::Unknown,
@@ -250,7 +250,7 @@ impl ChainVerifier {
                 .skip(1)
                 .map(|link| link.der.clone())
                 .collect(),
-            ends: path.links.iter().flat_map(path::Link::ends).collect(),
+            ends: path.links.iter().flat_map(Link::ends).collect(),
             revocation_lists_end: lists_end,
             path: issuers.chain([path.anchor]).collect(),
             revocation,
@@ -304,6 +304,13 @@ impl ChainVerifier {
     /// How much is asked of revocation.
     pub fn revocation(&self) -> Revocation {
         self.revocation
+    }
+
+    /// Whether `list` is signed by one of the issuers, or anchors, that are known by its issuer's name. An unsigned one is
+    /// worth nothing, and not worth keeping.
+    pub fn believes(&self, list: &RevocationList, evidence: &Evidence) -> bool {
+        let issuers = self.issuers(evidence);
+        list.is_signed_by_any(&issuers, self.anchors.as_slice(), &*self.backend)
     }
 
     /// What might be fetched so that [`verify_with`](Self::verify_with) can say more: issuers' certificates where no path
@@ -682,7 +689,7 @@ pub enum ChainError {
         /// The certificate.
         certificate: Box<CertificateSummary>,
         /// What went wrong when issuers' certificates were fetched.
-        problems: Vec<Excerpt>,
+        problems: Vec<String>,
         /// Whether a later attempt to fetch them may succeed.
         may_pass: bool,
     },
@@ -699,7 +706,7 @@ impl ChainError {
 
     /// The same after attempts to fetch issuers' certificates.
     #[must_use]
-    pub fn after_fetching(mut self, tried: Vec<Excerpt>, issuer_may_come: bool) -> Self {
+    pub fn after_fetching(mut self, tried: Vec<String>, issuer_may_come: bool) -> Self {
         if let Self::UnknownIssuer {
             problems, may_pass, ..
         } = &mut self
@@ -711,8 +718,8 @@ impl ChainError {
     }
 }
 
-fn fetching(problems: &[Excerpt]) -> String {
-    let problems: Vec<_> = problems.iter().take(4).map(ToString::to_string).collect();
+fn fetching(problems: &[String]) -> String {
+    let problems: Vec<_> = problems.iter().take(4).map(String::as_str).collect();
     match problems.is_empty() {
         true => String::new(),
         false => format!("; fetching it failed: {}", problems.join("; ")),

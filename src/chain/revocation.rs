@@ -116,6 +116,11 @@ impl RevocationList {
         &self.issuer
     }
 
+    /// When it was made.
+    pub fn this_update(&self) -> UnixTime {
+        self.this_update
+    }
+
     /// Until when it is believed: at this second it no longer is.
     pub fn next_update(&self) -> UnixTime {
         self.next_update

@@ -47,7 +47,7 @@ struct KeptList {
 pub(super) struct Gathered {
     pub(super) evidence: Evidence,
     /// What went wrong, in the order of the attempts.
-    pub(super) problems: Vec<Excerpt>,
+    pub(super) problems: Vec<String>,
     /// Whether one of the issuers could not be had for a reason that may pass.
     pub(super) issuer_may_come: bool,
 }
@@ -102,7 +102,7 @@ impl Knowledge {
                             .await
                     }
                     Need::RevocationList { urls, .. } => {
-                        self.list(urls, &mut tried, now, &mut gathered).await
+                        self.list(chain, urls, &mut tried, now, &mut gathered).await
                     }
                 };
                 // Each certificate and each list may change what is needed.
@@ -146,7 +146,7 @@ impl Knowledge {
                 }
                 Err(error) => {
                     gathered.issuer_may_come |= error.may_pass();
-                    gathered.problems.push(Excerpt::of(error.to_string()));
+                    gathered.problems.push(error.to_string());
                 }
             }
         }
@@ -156,34 +156,44 @@ impl Knowledge {
     /// Fetches a revocation list, or takes the one that is kept and still in force; whether there is one.
     async fn list(
         &self,
+        chain: &ChainVerifier,
         urls: &[Box<str>],
         tried: &mut HashSet<Box<str>>,
         now: UnixTime,
         gathered: &mut Gathered,
     ) -> bool {
-        for url in urls {
-            if !tried.insert(url.clone()) {
-                continue;
-            }
-            let problem = match self.fetch_list(url, now).await {
-                Ok(bytes) => match RevocationList::from_der(&bytes) {
-                    Ok(list) if list.is_current(now) => {
-                        self.kept().keep(url, &list, now);
-                        gathered.evidence.revocation_lists.push(list);
-                        return true;
-                    }
-                    Ok(_) => format!(
-                        "the revocation list at `{}` is not in force",
-                        Excerpt::of(url.as_bytes())
-                    ),
-                    Err(error) => format!("`{}`: {error}", Excerpt::of(url.as_bytes())),
-                },
+        let untried: Vec<_> = urls
+            .iter()
+            .filter(|url| tried.insert((*url).clone()))
+            .collect();
+        if untried.is_empty() {
+            return false;
+        }
+        for url in &untried {
+            let about = Excerpt::of(url.as_bytes());
+            let problem = match self
+                .fetch_list(url, now)
+                .await
+                .map(|der| RevocationList::from_der(&der))
+            {
+                Ok(Ok(list)) if !list.is_current(now) => {
+                    format!("the list at `{about}` is not in force")
+                }
+                Ok(Ok(list)) if !chain.believes(&list, &gathered.evidence) => {
+                    format!("the list at `{about}` was not signed by an issuer that is known")
+                }
+                Ok(Ok(list)) => {
+                    let newest = self.kept().keep(url, list, now);
+                    gathered.evidence.revocation_lists.push(newest);
+                    return true;
+                }
+                Ok(Err(error)) => format!("`{about}`: {error}"),
                 Err(error) => error.to_string(),
             };
-            gathered.problems.push(Excerpt::of(problem));
+            gathered.problems.push(problem);
         }
         let kept = self.kept();
-        let old = urls.iter().find_map(|url| kept.lists.get(url));
+        let old = untried.iter().find_map(|url| kept.lists.get(*url));
         match old.filter(|old| old.list.is_current(now)) {
             Some(old) => {
                 gathered.evidence.revocation_lists.push(old.list.clone());
@@ -254,7 +264,14 @@ impl Kept {
         self.issuers.drain(..excess);
     }
 
-    fn keep(&mut self, url: &str, list: &RevocationList, now: UnixTime) {
+    /// Keeps the newer of `list` and what is kept, and returns it: an old list that is still in force shall not hide what a
+    /// newer one told.
+    fn keep(&mut self, url: &str, list: RevocationList, now: UnixTime) -> RevocationList {
+        let before = self.lists.get(url).map(|kept| kept.list.clone());
+        let list = match before {
+            Some(before) if before.this_update() > list.this_update() => before,
+            _ => list,
+        };
         let kept = KeptList {
             list: list.clone(),
             fetched_at: now.as_secs(),
@@ -268,6 +285,7 @@ impl Kept {
                 .map(|(url, _)| url.clone());
             soonest.and_then(|url| self.lists.remove(&url));
         }
+        list
     }
 
     /// A URL that failed a moment ago is not asked again.

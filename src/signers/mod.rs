@@ -143,9 +143,13 @@ impl Signers {
             if !found.refresh_is_due(now) {
                 return Ok(found);
             }
-            // Whoever is the first to see that it is due waits for it. If it fails, nothing is lost yet.
+            // Whoever is the first to see that it is due waits for it. If it fails, nothing is lost yet, unless what was
+            // learned is that the signer is revoked.
             return match self.inner.depart(url, now, Reason::Refresh) {
-                Ok(Departure::Started(flight)) => Ok(flight.await.unwrap_or(found)),
+                Ok(Departure::Started(flight)) => match flight.await {
+                    Ok(refreshed) => Ok(refreshed),
+                    Err(error) => self.inner.table.load().get(url, now).ok_or(error),
+                },
                 _ => Ok(found),
             };
         }

@@ -58,7 +58,7 @@ pub enum SourceError {
         found: Excerpt,
     },
     /// There was no answer.
-    #[error("the signing certificate could not be downloaded from `{url}`: {error}")]
+    #[error("`{url}` could not be downloaded: {error}")]
     Http {
         /// The certificate URL.
         url: Excerpt,

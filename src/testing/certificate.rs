@@ -11,9 +11,11 @@ use x509_cert::der::asn1::{
 };
 use x509_cert::der::{Encode as _, Tag};
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+    AccessDescription, AuthorityInfoAccessSyntax, BasicConstraints, CrlDistributionPoints,
+    ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
 };
 use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 use x509_cert::serial_number::SerialNumber;
@@ -52,6 +54,8 @@ impl<'i> SigningCertificate<'i> {
                 key_usage: Some(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment),
                 purposes: Some(vec![SERVER_AUTH]),
                 unknown_critical: false,
+                issuer_urls: issuer.issuer_urls(),
+                revocation_list_urls: issuer.revocation_list_urls(0),
             },
         }
     }
@@ -118,6 +122,28 @@ impl<'i> SigningCertificate<'i> {
             .transpose()
             .map_err(x509_cert::der::Error::from)?;
         Ok(self)
+    }
+
+    /// In another part of the revocation list. Default: part 0. Nothing unless the issuer is
+    /// [published](Issuer::published_at).
+    pub fn partition(mut self, number: u32) -> Self {
+        self.recipe.revocation_list_urls = self.issuer.revocation_list_urls(number);
+        self
+    }
+
+    /// Names these URLs of its issuer's certificate (authority information access).
+    pub fn issuer_urls<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
+        self.recipe.issuer_urls = urls.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Names these URLs of the revocation list that covers it (CRL distribution points).
+    pub fn revocation_list_urls<U: Into<String>>(
+        mut self,
+        urls: impl IntoIterator<Item = U>,
+    ) -> Self {
+        self.recipe.revocation_list_urls = urls.into_iter().map(Into::into).collect();
+        self
     }
 
     /// With a critical extension that nobody knows.
@@ -196,6 +222,8 @@ pub(super) struct Recipe {
     pub(super) key_usage: Option<x509_cert::der::flagset::FlagSet<KeyUsages>>,
     pub(super) purposes: Option<Vec<ObjectIdentifier>>,
     pub(super) unknown_critical: bool,
+    pub(super) issuer_urls: Vec<String>,
+    pub(super) revocation_list_urls: Vec<String>,
 }
 
 impl Recipe {
@@ -205,10 +233,7 @@ impl Recipe {
         issuer: &Name,
         issuer_key: &Key,
     ) -> Result<CertificateDer<'static>, IssuerError> {
-        let algorithm = AlgorithmIdentifierOwned {
-            oid: SHA256_WITH_RSA,
-            parameters: Some(Any::from(Null)),
-        };
+        let algorithm = sha256_with_rsa();
         let subject_public_key_info = key.public_key()?;
         // Certificates of one subject differ in their dates, which is serial enough here.
         let serial = [self.not_before.to_be_bytes(), self.not_after.to_be_bytes()].concat();
@@ -260,6 +285,32 @@ impl Recipe {
             let names = self.dns_names.iter().map(name).collect::<Result<_, _>>()?;
             let names = SubjectAltName(names).to_der()?;
             extensions.push(extension("2.5.29.17", false, names)?);
+        }
+        if !self.issuer_urls.is_empty() {
+            let access = |url: &String| {
+                uri(url).map(|access_location| AccessDescription {
+                    access_method: CA_ISSUERS,
+                    access_location,
+                })
+            };
+            let access = self
+                .issuer_urls
+                .iter()
+                .map(access)
+                .collect::<Result<_, _>>()?;
+            let access = AuthorityInfoAccessSyntax(access).to_der()?;
+            extensions.push(extension("1.3.6.1.5.5.7.1.1", false, access)?);
+        }
+        if !self.revocation_list_urls.is_empty() {
+            let names = self.revocation_list_urls.iter().map(|url| uri(url));
+            let points = CrlDistributionPoints(vec![DistributionPoint {
+                distribution_point: Some(DistributionPointName::FullName(
+                    names.collect::<Result<_, _>>()?,
+                )),
+                reasons: None,
+                crl_issuer: None,
+            }]);
+            extensions.push(extension("2.5.29.31", false, points.to_der()?)?);
         }
         if self.unknown_critical {
             extensions.push(extension("1.3.6.1.4.1.99999.1", true, vec![0x05, 0x00])?);
@@ -335,7 +386,7 @@ impl Name {
         self
     }
 
-    fn encode(&self) -> Result<RdnSequence, IssuerError> {
+    pub(super) fn encode(&self) -> Result<RdnSequence, IssuerError> {
         let attribute = |(oid, string_type, value): &(ObjectIdentifier, StringType, Vec<u8>)| {
             Ok(AttributeTypeAndValue {
                 oid: *oid,
@@ -386,7 +437,15 @@ impl StringType {
     }
 }
 
-fn extension(oid: &str, critical: bool, value: Vec<u8>) -> Result<Extension, IssuerError> {
+pub(super) fn uri(url: &str) -> Result<GeneralName, IssuerError> {
+    Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(url)?))
+}
+
+pub(super) fn extension(
+    oid: &str,
+    critical: bool,
+    value: Vec<u8>,
+) -> Result<Extension, IssuerError> {
     Ok(Extension {
         extn_id: ObjectIdentifier::new(oid).map_err(x509_cert::der::Error::from)?,
         critical,
@@ -394,8 +453,15 @@ fn extension(oid: &str, critical: bool, value: Vec<u8>) -> Result<Extension, Iss
     })
 }
 
+pub(super) fn sha256_with_rsa() -> AlgorithmIdentifierOwned {
+    AlgorithmIdentifierOwned {
+        oid: SHA256_WITH_RSA,
+        parameters: Some(Any::from(Null)),
+    }
+}
+
 /// UTCTime until 2049, then GeneralizedTime (RFC 5280, 4.1.2.5).
-fn time(seconds: u64) -> Result<Time, IssuerError> {
+pub(super) fn time(seconds: u64) -> Result<Time, IssuerError> {
     let since_epoch = Duration::from_secs(seconds);
     Ok(match UtcTime::from_unix_duration(since_epoch) {
         Ok(time) => Time::UtcTime(time),
@@ -413,4 +479,5 @@ const STATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.8");
 const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 const ORGANIZATIONAL_UNIT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.11");
 pub(super) const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");

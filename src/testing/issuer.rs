@@ -5,6 +5,7 @@ use x509_cert::ext::pkix::KeyUsages;
 
 use super::certificate::{Name, Recipe, SERVER_AUTH, SigningCertificate};
 use super::key::{IssuerError, Key};
+use super::revocation_list::RevocationListRecipe;
 use super::signer::Signer;
 use crate::chain::{Anchors, AnchorsError, ChainVerifier, certificate_to_pem};
 use crate::crypto::Backend;
@@ -14,15 +15,22 @@ use crate::source::{CertificateBundle, Pinned};
 /// A root and an intermediate CA with keys of their own, made for the occasion.
 ///
 /// Making one costs some tenths of a second for its three RSA keys; issuing a certificate costs a millisecond.
+///
+/// An issuer is a value: what changes it gives another one, and what was issued before stays as it is.
 #[derive(Clone, Debug)]
 pub struct Issuer {
     now: UnixTime,
+    root_name: Name,
     root: CertificateDer<'static>,
     root_key: Key,
+    /// What the intermediate's certificate was made of.
+    intermediate_recipe: Recipe,
     intermediate: CertificateDer<'static>,
-    intermediate_name: Name,
     intermediate_key: Key,
     signing_key: Key,
+    /// Where it publishes its certificates and lists; nowhere if empty.
+    base_url: String,
+    revoked: Vec<CertificateDer<'static>>,
 }
 
 impl Issuer {
@@ -42,21 +50,20 @@ impl Issuer {
     /// [`IssuerError`] if its keys could not be made.
     pub fn at(now: UnixTime) -> Result<Self, IssuerError> {
         let root_key = Key::generate()?;
-        let root = authority(ROOT_NAME, now).issue(&root_key, &name(ROOT_NAME), &root_key)?;
+        let root_name = name(ROOT_NAME);
         let intermediate_key = Key::generate()?;
-        let intermediate = authority(INTERMEDIATE_NAME, now).issue(
-            &intermediate_key,
-            &name(ROOT_NAME),
-            &root_key,
-        )?;
+        let intermediate_recipe = authority(INTERMEDIATE_NAME, now);
         Ok(Self {
             now,
-            root,
+            root: authority(ROOT_NAME, now).issue(&root_key, &root_name, &root_key)?,
+            intermediate: intermediate_recipe.issue(&intermediate_key, &root_name, &root_key)?,
+            root_name,
             root_key,
-            intermediate,
-            intermediate_name: name(INTERMEDIATE_NAME),
+            intermediate_recipe,
             intermediate_key,
             signing_key: Key::generate()?,
+            base_url: String::new(),
+            revoked: Vec::new(),
         })
     }
 
@@ -66,19 +73,147 @@ impl Issuer {
     ///
     /// [`IssuerError`] if the name does not fit into a certificate.
     pub fn with_intermediate_name(&self, name: Name) -> Result<Self, IssuerError> {
+        self.with_intermediate(Recipe {
+            subject: name,
+            ..self.intermediate_recipe.clone()
+        })
+    }
+
+    /// The same issuer with its intermediate's certificate issued anew: one name and one key, another serial number. As
+    /// Microsoft did with five CAs in 2025.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if it could not be made.
+    pub fn reissued(&self) -> Result<Self, IssuerError> {
+        self.with_intermediate(Recipe {
+            not_before: self.intermediate_recipe.not_before.saturating_add(1),
+            ..self.intermediate_recipe.clone()
+        })
+    }
+
+    /// The same issuer with an intermediate that ended a second ago.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if it could not be made.
+    pub fn with_expired_intermediate(&self) -> Result<Self, IssuerError> {
+        self.with_intermediate(Recipe {
+            not_after: self.now.as_secs().saturating_sub(1),
+            ..self.intermediate_recipe.clone()
+        })
+    }
+
+    /// The same issuer, publishing under `base_url`, which ends in `/`: its certificates name where their issuers'
+    /// certificates and revocation lists can be had. See [`publications`](Self::publications).
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the URL does not fit into a certificate.
+    pub fn published_at(&self, base_url: impl Into<String>) -> Result<Self, IssuerError> {
+        let base_url = base_url.into();
+        let recipe = Recipe {
+            issuer_urls: vec![format!("{base_url}{ROOT_FILE}")],
+            revocation_list_urls: vec![format!("{base_url}{ROOT_LIST}")],
+            ..self.intermediate_recipe.clone()
+        };
+        Self {
+            base_url,
+            ..self.clone()
+        }
+        .with_intermediate(recipe)
+    }
+
+    /// The same issuer having revoked `certificate`, of a signer or of its intermediate.
+    #[must_use]
+    pub fn with_revoked(&self, certificate: &CertificateDer<'_>) -> Self {
+        let mut issuer = self.clone();
+        issuer.revoked.push(certificate.clone().into_owned());
+        issuer
+    }
+
+    /// This issuer's root as an intermediate of `other`'s: a cross-signature.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if it could not be made.
+    pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, IssuerError> {
+        let recipe = Recipe {
+            subject: self.root_name.clone(),
+            ..authority(ROOT_NAME, self.now)
+        };
+        recipe.issue(&self.root_key, &other.root_name, &other.root_key)
+    }
+
+    /// The same issuer with another name on its root.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the name does not fit into a certificate.
+    pub fn with_root_name(&self, name: Name) -> Result<Self, IssuerError> {
         let recipe = Recipe {
             subject: name.clone(),
-            ..authority(INTERMEDIATE_NAME, self.now)
+            ..authority(ROOT_NAME, self.now)
         };
+        Self {
+            root: recipe.issue(&self.root_key, &name, &self.root_key)?,
+            root_name: name,
+            ..self.clone()
+        }
+        .with_intermediate(self.intermediate_recipe.clone())
+    }
+
+    fn with_intermediate(&self, recipe: Recipe) -> Result<Self, IssuerError> {
         Ok(Self {
-            intermediate: recipe.issue(
-                &self.intermediate_key,
-                &self::name(ROOT_NAME),
-                &self.root_key,
-            )?,
-            intermediate_name: name,
+            intermediate: recipe.issue(&self.intermediate_key, &self.root_name, &self.root_key)?,
+            intermediate_recipe: recipe,
             ..self.clone()
         })
+    }
+
+    /// What it publishes: paths under its base URL, and the bytes to serve there. The certificates of root and intermediate
+    /// in DER, the root's revocation list, and the parts of the intermediate's, each valid from a day ago for a week.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if a list could not be made.
+    pub fn publications(&self) -> Result<Vec<(String, Vec<u8>)>, IssuerError> {
+        let day = 24 * 60 * 60;
+        let now = self.now.as_secs();
+        let list = |issuer: &Name, key: &Key, path: &str, partitioned: bool| {
+            let list = RevocationListRecipe {
+                issuer,
+                this_update: now.saturating_sub(day),
+                next_update: now.saturating_add(6 * day),
+                revoked: &self.revoked,
+                partition: partitioned.then(|| format!("{}{path}", self.base_url)),
+            };
+            Ok::<_, IssuerError>((path.to_owned(), list.issue(key)?))
+        };
+        let mut published = vec![
+            (ROOT_FILE.to_owned(), self.root.to_vec()),
+            (INTERMEDIATE_FILE.to_owned(), self.intermediate.to_vec()),
+            list(&self.root_name, &self.root_key, ROOT_LIST, false)?,
+        ];
+        for part in 0..PARTITIONS {
+            let (name, key) = (self.intermediate_name(), &self.intermediate_key);
+            published.push(list(name, key, &partition_path(part), true)?);
+        }
+        Ok(published)
+    }
+
+    pub(super) fn issuer_urls(&self) -> Vec<String> {
+        match self.base_url.is_empty() {
+            true => Vec::new(),
+            false => vec![format!("{}{INTERMEDIATE_FILE}", self.base_url)],
+        }
+    }
+
+    pub(super) fn revocation_list_urls(&self, part: u32) -> Vec<String> {
+        match self.base_url.is_empty() {
+            true => Vec::new(),
+            false => vec![format!("{}{}", self.base_url, partition_path(part))],
+        }
     }
 
     /// The time around which its certificates are valid.
@@ -157,7 +292,7 @@ impl Issuer {
     }
 
     pub(super) fn intermediate_name(&self) -> &Name {
-        &self.intermediate_name
+        &self.intermediate_recipe.subject
     }
 
     pub(super) fn intermediate_key(&self) -> &Key {
@@ -177,6 +312,8 @@ fn authority(common_name: &str, now: UnixTime) -> Recipe {
         key_usage: Some(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
         purposes: Some(vec![SERVER_AUTH]),
         unknown_critical: false,
+        issuer_urls: Vec::new(),
+        revocation_list_urls: Vec::new(),
     }
 }
 
@@ -188,5 +325,14 @@ fn name(common_name: &str) -> Name {
         .common_name(common_name)
 }
 
+fn partition_path(part: u32) -> String {
+    format!("crl/partition/Throw-away_Partition{part:05}.crl")
+}
+
+const ROOT_FILE: &str = "certs/Throw-away%20TLS%20RSA%20Root%20G2.crt";
+const INTERMEDIATE_FILE: &str = "certs/Throw-away%20TLS%20G2%20RSA%20CA%20OCSP%2002.crt";
+const ROOT_LIST: &str = "crl/Throw-away_Root.crl";
+/// Microsoft's lists have about a hundred parts.
+const PARTITIONS: u32 = 3;
 const ROOT_NAME: &str = "Throw-away TLS RSA Root G2";
 const INTERMEDIATE_NAME: &str = "Throw-away TLS G2 RSA CA OCSP 02";

@@ -29,6 +29,7 @@
 mod certificate;
 mod issuer;
 mod key;
+mod revocation_list;
 mod signer;
 
 pub use certificate::{Name, SigningCertificate, StringType};

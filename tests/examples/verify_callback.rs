@@ -295,8 +295,8 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
         "source",
         503,
     );
-    let start = "the signing certificate could not be downloaded from \
-                 `https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer`: ";
+    let start = "`https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer` \
+                 could not be downloaded: ";
     assert!(reason.starts_with(start), "{reason}");
 }
 

@@ -186,7 +186,7 @@ fn sources() {
                 deadline: Duration::from_secs(5),
             },
         },
-        "the signing certificate could not be downloaded from `https://host.example/a.cer`: no complete answer within 5s",
+        "`https://host.example/a.cer` could not be downloaded: no complete answer within 5s",
     );
     says(
         SourceError::NotACertificate {
@@ -243,7 +243,7 @@ fn causes_are_kept() {
     .into();
     assert_eq!(
         error.to_string(),
-        r"the signing certificate could not be downloaded from `u`: the connection failed: cable pulled\nlevel=error"
+        r"`u` could not be downloaded: the connection failed: cable pulled\nlevel=error"
     );
     assert!(
         error.source().is_none(),

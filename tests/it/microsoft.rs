@@ -9,13 +9,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use partner_center_webhooks::chain::{
     Anchors, Certificate, ChainError, ChainVerifier, PolicyError, certificates_from_pem,
 };
 use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
 use partner_center_webhooks::envelope::SignatureEnvelope;
+use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use partner_center_webhooks::signature::{SignatureError, VerifiedBody};
-use partner_center_webhooks::source::CertificateBundle;
+use partner_center_webhooks::signers::{SignerError, Signers};
+use partner_center_webhooks::source::{
+    Authorities, CertificateBundle, CertificateLocation, Pinned,
+};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::support::DISPATCH_URL;
@@ -239,6 +244,109 @@ fn every_real_leaf_has_a_path() {
             .verify(&leaf, &[], at)
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         assert!(verified.is_valid_at(at));
+    }
+}
+
+/// Microsoft's and DigiCert's web sites, as far as issuers' certificates go: one for each URL, found by the name in it.
+#[derive(Debug)]
+struct Sites {
+    certificates: Vec<CertificateDer<'static>>,
+    now: UnixTime,
+}
+
+impl Sites {
+    fn serve(&self, url: &str) -> Option<Bytes> {
+        let file = url
+            .rsplit('/')
+            .next()?
+            .strip_suffix(".crt")?
+            .replace("%20", " ");
+        let (name, cross_signed) = match file.strip_suffix(" - xsign") {
+            Some(name) => (name, true),
+            None => (file.as_str(), false),
+        };
+        let wanted = |der: &&CertificateDer<'static>| {
+            let parsed = Certificate::parse(der).unwrap();
+            let is_current = parsed.not_before() <= self.now && self.now <= parsed.not_after();
+            let subject = parsed.subject().excerpt().to_string();
+            let issuer = parsed.issuer().excerpt().to_string();
+            subject.ends_with(&format!("CN={name}"))
+                && issuer.contains("DigiCert") == cross_signed
+                && is_current
+        };
+        let found = self.certificates.iter().find(wanted)?;
+        Some(Bytes::copy_from_slice(found))
+    }
+}
+
+impl HttpClient for Sites {
+    fn send(
+        &self,
+        request: http::Request<Bytes>,
+        _: Limits,
+    ) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpClientError>> {
+        let mut response = http::Response::new(Bytes::new());
+        match self.serve(&request.uri().to_string()) {
+            Some(body) => *response.body_mut() = body,
+            None => *response.status_mut() = http::StatusCode::NOT_FOUND,
+        }
+        Box::pin(std::future::ready(Ok(response)))
+    }
+}
+
+#[tokio::test]
+async fn with_no_configuration_at_all_issuers_are_fetched_for_every_real_leaf() {
+    let Some(certs) = certs() else { return };
+    let read = |file: &PathBuf| {
+        certificates_from_pem(&fs::read(file).unwrap())
+            .unwrap()
+            .remove(0)
+    };
+    let mut leaves: Vec<_> = files(&certs.join("leaves")).iter().map(read).collect();
+    let recent = |vector: &Vector| !vector.name.contains("_2019") && !vector.name.contains("_2022");
+    leaves.extend(
+        vectors(&certs)
+            .into_iter()
+            .filter(recent)
+            .map(|vector| vector.leaf),
+    );
+    assert_eq!(leaves.len(), 17 + 3);
+    for leaf in leaves {
+        let parsed = Certificate::parse(&leaf).unwrap();
+        let name = parsed
+            .dns_names()
+            .iter()
+            .find(|name| !name.contains('*'))
+            .unwrap();
+        let find = async |now: UnixTime| {
+            let sites = Sites {
+                certificates: intermediates(&certs),
+                now,
+            };
+            let chain =
+                ChainVerifier::microsoft(AwsLcRs::new()).with_signer_name(name.parse().unwrap());
+            let bundle = CertificateBundle::new(leaf.clone(), Vec::new());
+            let signers = Signers::build(
+                Arc::new(Pinned::new(bundle)),
+                Some(Authorities::new(Arc::new(sites))),
+                chain,
+                Signers::NEW_DOWNLOADS_PER_MINUTE,
+            );
+            let url = CertificateLocation::default().check(DISPATCH_URL).unwrap();
+            signers.find(&url, now).await
+        };
+        let at = |seconds: u64| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let found = find(at(parsed.not_before().as_secs() + 2 * 86_400))
+            .await
+            .unwrap();
+        assert!(!found.current().issuers().is_empty());
+        let error = find(at(parsed.not_after().as_secs() + 86_400))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, SignerError::Chain(ChainError::Expired { .. })),
+            "{error}"
+        );
     }
 }
 

@@ -1,13 +1,15 @@
 //! One issuer for all tests, and a certificate source that does as it is told.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use partner_center_webhooks::chain::ChainVerifier;
 use partner_center_webhooks::crypto::{AwsLcRs, Backend};
-use partner_center_webhooks::http_client::BoxFuture;
+use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use partner_center_webhooks::source::{
     CertificateBundle, CertificateSource, CertificateUrl, SourceError,
 };
@@ -115,4 +117,66 @@ pub(crate) fn outage() -> Result<CertificateBundle, SourceError> {
         url: partner_center_webhooks::Excerpt::of(DISPATCH_URL),
         status: 500,
     })
+}
+
+/// An HTTP client without a network: a page for each URL, and a count of the requests.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Web {
+    pages: Arc<Mutex<HashMap<String, (u16, Bytes)>>>,
+    requests: Arc<Mutex<Vec<String>>>,
+    down: Arc<AtomicBool>,
+}
+
+impl Web {
+    /// Serves whatever `issuer` publishes under `base_url`.
+    pub(crate) fn publishing(self, issuer: &Issuer, base_url: &str) -> Self {
+        for (path, bytes) in issuer.publications().unwrap() {
+            self.page(&format!("{base_url}{path}"), 200, bytes);
+        }
+        self
+    }
+
+    pub(crate) fn page(&self, url: &str, status: u16, body: impl Into<Bytes>) {
+        let mut pages = self.pages.lock().unwrap();
+        pages.insert(url.to_owned(), (status, body.into()));
+    }
+
+    pub(crate) fn go_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// The URLs that were asked for since the last call.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.requests.lock().unwrap())
+    }
+}
+
+impl HttpClient for Web {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
+        let url = request.uri().to_string();
+        self.requests.lock().unwrap().push(url.clone());
+        let page = self.pages.lock().unwrap().get(&url).cloned();
+        let down = self.down.load(Ordering::SeqCst);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            if down {
+                return Err(HttpClientError::Timeout {
+                    deadline: limits.deadline,
+                });
+            }
+            let (status, body) = page.unwrap_or((404, Bytes::new()));
+            if body.len() > limits.max_body {
+                return Err(HttpClientError::BodyTooLong {
+                    limit: limits.max_body,
+                });
+            }
+            let mut response = Response::new(body);
+            *response.status_mut() = status.try_into().unwrap();
+            Ok(response)
+        })
+    }
 }
