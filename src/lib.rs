@@ -38,14 +38,13 @@
 //! | [`event`] | a body | [`Event`] | `event` |
 //! | [`Receiver`] | headers and body | [`Received`], or an [`Error`] that knows the HTTP answer | `receiver` |
 //!
-//! [`signers`] keeps verified signers between callbacks. [`testing`] is a test kit that signs callbacks as Partner Center
+//! [`signers`] keeps verified signers between callbacks, and gathers what their chains need: issuers' certificates and
+//! revocation lists. [`testing`] is a test kit that signs callbacks as Partner Center
 //! does, and wrongly in every way that matters.
 //!
-//! # What it does not do yet
+//! # What it does not do
 //!
-//! - Partner Center serves the signing certificate alone, and its issuers are not fetched: give them as
-//!   [`intermediates`](receiver::ReceiverBuilder::intermediates).
-//! - Revocation is not checked.
+//! - OCSP is not asked: revocation is judged by lists (CRLs), which Microsoft's certificates name.
 //! - The protocol has neither nonce nor time: a genuine callback can be replayed by whoever saw it. Partner Center itself
 //!   delivers up to ten times. Tell repeated deliveries by their [`digest`](Received::digest).
 //! - An event does not say which partner it is for. If several tenants share an endpoint, give each its own URL.
@@ -64,7 +63,7 @@
 //! | `aws-lc-rs` | crypto by aws-lc-rs; needs a C compiler | yes |
 //! | `rustcrypto` | crypto by the `rsa`, `sha2`, `p256` and `p384` crates; pure Rust, slower | |
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
-//! | `tracing` | log events, one a callback: `outcome`, and `event`, `digest`, `signer` or `kind`, `status`, `reason` | |
+//! | `tracing` | log events, one a callback: `outcome`, and `event`, `digest`, `signer` or `kind`, `status`, `reason`; warnings of what ends soon: `what`, `days_left` | |
 //! | `testing` | a throw-away certificate authority that signs callbacks | |
 //!
 //! With both backends on, `aws-lc-rs` is the default one. `rsa` carries the advisory RUSTSEC-2023-0071, about operations
