@@ -17,6 +17,7 @@ mod envelope;
 mod errors;
 mod layout;
 mod location;
+mod logs;
 mod microsoft;
 mod receiver;
 mod signers;

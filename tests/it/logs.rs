@@ -1,0 +1,131 @@
+//! What the log says: one line a callback, and a warning of what ends soon.
+
+use std::io::{self, Write};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+
+use partner_center_webhooks::chain::{ChainVerifier, Revocation};
+use partner_center_webhooks::crypto::AwsLcRs;
+use partner_center_webhooks::receiver::ReceiverBuilder;
+use partner_center_webhooks::signers::Signers;
+use partner_center_webhooks::source::{Authorities, CertificateLocation, DistributionLocation};
+use tracing::instrument::WithSubscriber as _;
+
+use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, Web, chain, later};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The log lines of `run`.
+async fn lines_of(run: impl Future) -> Vec<String> {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .without_time()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    run.with_subscriber(subscriber).await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    text.lines()
+        .map(|line| line.trim_start().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn one_line_a_callback() {
+    let signer = ISSUER.signer().unwrap();
+    let receiver = ReceiverBuilder::new(chain(), Scripted::serving(&signer))
+        .clock(|| NOW)
+        .build()
+        .unwrap();
+    let callback = signer.callback(EVENT).unwrap();
+    let mut digest = String::new();
+    let lines = lines_of(async {
+        let received = receiver
+            .receive(&callback.headers, &callback.body)
+            .await
+            .unwrap();
+        digest = format!(
+            "digest={} signer={}",
+            received.digest(),
+            received.signer().fingerprint()
+        );
+        let _ = receiver.receive(&callback.headers, "{}").await;
+        let bearer = callback
+            .clone()
+            .with_header("authorization", b"Bearer eyJ-secret")
+            .unwrap();
+        let _ = receiver.receive(&bearer.headers, &bearer.body).await;
+    })
+    .await;
+    assert_eq!(
+        lines[0],
+        format!(
+            "INFO partner_center_webhooks: callback accepted outcome=\"accepted\" event=test-created {digest}"
+        )
+    );
+    assert!(
+        lines[1].starts_with(
+            "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"signature\" status=401 reason=the rsa-sha256 signature does not match the body (2 bytes,"
+        ),
+        "{}",
+        lines[1]
+    );
+    assert_eq!(
+        lines[2],
+        "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"envelope\" status=401 reason=header `authorization` is not of scheme `Signature`"
+    );
+    assert_eq!(lines.len(), 3);
+}
+
+#[tokio::test]
+async fn a_warning_of_what_ends_within_a_week() {
+    let base = "http://pki.example/";
+    let issuer = ISSUER.published_at(base).unwrap();
+    let location = DistributionLocation::none().also_allow(base).unwrap();
+    let authorities = Authorities::new(Arc::new(Web::default().publishing(&issuer, base)))
+        .with_issuer_location(location.clone())
+        .with_revocation_list_location(location);
+    let find = async |days: u64| {
+        let signer = issuer
+            .signing_certificate()
+            .valid(NOW, later(days * 86_400))
+            .issue()
+            .unwrap();
+        let chain = ChainVerifier::new(AwsLcRs::new(), issuer.anchors().unwrap())
+            .with_revocation(Revocation::BestEffort);
+        let source = Arc::new(Scripted::serving(&signer));
+        let signers = Signers::build(source, Some(authorities.clone()), chain, NonZeroU32::MAX);
+        let url = CertificateLocation::default().check(DISPATCH_URL).unwrap();
+        lines_of(async { signers.find(&url, NOW).await.unwrap() }).await
+    };
+    let leaf = "what=C=US, ST=WA, L=Redmond, O=Microsoft Corporation, CN=pcnotifications-dispatch.microsoft.com days_left=6";
+    // The lists have six days left at any time; Microsoft's have about as many.
+    let lines = find(6).await;
+    assert_eq!(
+        lines.iter().filter(|line| line.contains(leaf)).count(),
+        1,
+        "{lines:?}"
+    );
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.contains("what=the revocation list for"))
+            .count(),
+        2,
+        "{lines:?}"
+    );
+    let lines = find(8).await;
+    assert!(!lines.iter().any(|line| line.contains(leaf)), "{lines:?}");
+}
