@@ -17,6 +17,8 @@ mod errors;
 mod layout;
 mod location;
 mod microsoft;
+mod pki;
 mod receiver;
+mod revocation;
 mod signers;
 mod support;
