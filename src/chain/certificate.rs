@@ -29,6 +29,8 @@ pub struct Certificate<'a> {
     public_key: PublicKey,
     is_ca: bool,
     digital_signature: Option<bool>,
+    signs_certificates: Option<bool>,
+    signs_lists: Option<bool>,
     purposes: Option<Vec<Box<str>>>,
     issuer_urls: Vec<Box<str>>,
     revocation_list_urls: Vec<Box<str>>,
@@ -56,6 +58,8 @@ impl<'a> Certificate<'a> {
             public_key: PublicKey::new(&parsed.tbs_certificate.subject_pki)?,
             is_ca: false,
             digital_signature: None,
+            signs_certificates: None,
+            signs_lists: None,
             purposes: None,
             issuer_urls: Vec::new(),
             revocation_list_urls: Vec::new(),
@@ -74,6 +78,8 @@ impl<'a> Certificate<'a> {
             ParsedExtension::BasicConstraints(constraints) => self.is_ca = constraints.ca,
             ParsedExtension::KeyUsage(usage) => {
                 self.digital_signature = Some(usage.digital_signature());
+                self.signs_certificates = Some(usage.key_cert_sign());
+                self.signs_lists = Some(usage.crl_sign());
             }
             ParsedExtension::ExtendedKeyUsage(usage) => {
                 let named = [
@@ -112,8 +118,10 @@ impl<'a> Certificate<'a> {
                     .collect();
             }
             ParsedExtension::CRLDistributionPoints(points) => {
+                // Neither lists for some reasons nor those of other issuers are complete.
                 let names = points
                     .iter()
+                    .filter(|each| each.reasons.is_none() && each.crl_issuer.is_none())
                     .filter_map(|each| each.distribution_point.as_ref());
                 self.revocation_list_urls = names.flat_map(uris).collect();
             }
@@ -163,6 +171,16 @@ impl<'a> Certificate<'a> {
     /// Whether its key usage allows signatures over data; nothing if it has no key usage.
     pub fn digital_signature(&self) -> Option<bool> {
         self.digital_signature
+    }
+
+    /// Whether its key usage allows signatures over certificates; nothing if it has no key usage.
+    pub(super) fn signs_certificates(&self) -> Option<bool> {
+        self.signs_certificates
+    }
+
+    /// Whether its key usage allows signatures over revocation lists; nothing if it has no key usage.
+    pub(super) fn signs_lists(&self) -> Option<bool> {
+        self.signs_lists
     }
 
     /// The object identifiers of its extended key usage; nothing if it has none.

@@ -1,15 +1,16 @@
 //! Paths from a certificate to a trust anchor, by webpki.
 
-use rustls_pki_types::{CertificateDer, UnixTime};
+use std::cell::RefCell;
+
+use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use thiserror::Error;
 use webpki::{
-    EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
-    RequiredEkuNotFoundContext, RevocationCheckDepth, RevocationOptionsBuilder,
-    UnknownStatusPolicy,
+    Cert, EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
+    RequiredEkuNotFoundContext, VerifiedPath,
 };
 
-use super::certificate::{Certificate, distinguished_name, rfc3339};
-use super::revocation::RevocationList;
+use super::certificate::{Certificate, distinguished_name, rfc3339, sequence};
+use super::revocation::{Coverage, RevocationList};
 use super::{Anchors, policy};
 use crate::Excerpt;
 use crate::crypto::Backend;
@@ -54,73 +55,111 @@ pub(super) struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// Finds a path on which nothing is known to be revoked.
+    /// Finds a path on which every issuer may issue and nothing is known to be revoked.
     ///
-    /// Only lists in force whose signature one of the known issuers of that name made are believed. If two issuers have one
-    /// name and different keys, a list of one may be held against a path over the other: then the lists are chosen for the
-    /// path that holds without them.
+    /// Both are asked here, of each path whose signatures hold: webpki does not look at the key usage of issuers, and of
+    /// several lists it looks at one.
     pub(super) fn run(&self, certificate: &CertificateDer<'_>) -> Result<Path, PathError> {
-        let believed: Vec<_> = self
-            .lists
-            .iter()
-            .filter(|list| list.is_current(self.now) && self.believes(list, self.issuers))
-            .collect();
-        match self.with_lists(certificate, &believed) {
-            Err(PathError::RevocationList) => {
-                let (path, certificates) = self.with_lists(certificate, &[])?;
-                let believed: Vec<_> = believed
-                    .into_iter()
-                    .filter(|list| self.believes(list, &certificates))
-                    .collect();
-                match self.with_lists(certificate, &believed) {
-                    // Such as of an issuer that may not sign lists: then nothing is known.
-                    Err(PathError::RevocationList) => Ok(path),
-                    other => other.map(|(path, _)| path),
-                }
-            }
-            other => other.map(|(path, _)| path),
-        }
-    }
-
-    fn believes(&self, list: &RevocationList, issuers: &[CertificateDer<'_>]) -> bool {
-        list.is_signed_by_any(issuers, self.anchors.as_slice(), self.backend)
-    }
-
-    fn with_lists(
-        &self,
-        certificate: &CertificateDer<'_>,
-        lists: &[&RevocationList],
-    ) -> Result<(Path, Vec<CertificateDer<'static>>), PathError> {
         let end_entity = EndEntityCert::try_from(certificate)?;
-        let webpki_lists: Vec<_> = lists.iter().map(|list| list.as_webpki()).collect();
-        let revocation = RevocationOptionsBuilder::new(&webpki_lists)
-            .ok()
-            .map(|options| {
-                options
-                    .with_depth(RevocationCheckDepth::Chain)
-                    .with_status_policy(UnknownStatusPolicy::Allow)
-                    .with_expiration_policy(ExpirationPolicy::Enforce)
-                    .build()
-            });
+        let links = RefCell::new(Vec::new());
         let path = end_entity.verify_for_usage(
             self.backend.certificate_algorithms(),
             self.anchors.as_slice(),
             self.issuers,
             self.now,
             TlsPurposes,
-            revocation,
             None,
+            Some(&|path| {
+                *links.borrow_mut() = self.links(path)?;
+                Ok(())
+            }),
         )?;
-        let issuers = path.intermediate_certificates();
-        let ders: Vec<_> = std::iter::once(certificate.clone().into_owned())
-            .chain(issuers.map(|issuer| issuer.der().into_owned()))
-            .collect();
-        let links = ders.iter().map(|der| Link::describe(der, lists));
-        let path = Path {
-            links: links.collect::<Result<_, _>>()?,
+        Ok(Path {
             anchor: distinguished_name(&path.anchor().subject),
-        };
-        Ok((path, ders))
+            links: links.take(),
+        })
+    }
+
+    fn links(&self, path: &VerifiedPath<'_>) -> Result<Vec<Link>, webpki::Error> {
+        let certificates: Vec<&Cert<'_>> = std::iter::once::<&Cert<'_>>(path.end_entity())
+            .chain(path.intermediate_certificates())
+            .collect();
+        let mut links = Vec::with_capacity(certificates.len());
+        for (index, certificate) in certificates.iter().enumerate() {
+            let der = certificate.der();
+            // webpki has read it. Should the two parsers ever disagree, there is no proof.
+            let parsed =
+                Certificate::parse(&der).map_err(|_| webpki::Error::MalformedExtensions)?;
+            if index > 0 && parsed.signs_certificates() == Some(false) {
+                return Err(webpki::Error::EndEntityUsedAsCa);
+            }
+            let list_ends = match certificates.get(index.saturating_add(1)) {
+                Some(issuer) => self.list_ends(certificate, &parsed, issuer)?,
+                None => self.list_ends_at_anchor(certificate, &parsed, path.anchor())?,
+            };
+            links.push(Link {
+                der: der.clone().into_owned(),
+                subject: parsed.subject().excerpt(),
+                not_before: parsed.not_before(),
+                not_after: parsed.not_after(),
+                revocation_list_urls: parsed.revocation_list_urls().to_vec(),
+                list_ends,
+            });
+        }
+        Ok(links)
+    }
+
+    fn list_ends(
+        &self,
+        certificate: &Cert<'_>,
+        parsed: &Certificate<'_>,
+        issuer: &Cert<'_>,
+    ) -> Result<Option<UnixTime>, webpki::Error> {
+        let der = issuer.der();
+        let may_sign = Certificate::parse(&der).map(|issuer| issuer.signs_lists() != Some(false));
+        match may_sign {
+            Ok(true) => self.ask_lists(certificate, parsed, &issuer.subject_public_key_info()),
+            // As good as if there were none.
+            _ => Ok(None),
+        }
+    }
+
+    fn list_ends_at_anchor(
+        &self,
+        certificate: &Cert<'_>,
+        parsed: &Certificate<'_>,
+        anchor: &TrustAnchor<'_>,
+    ) -> Result<Option<UnixTime>, webpki::Error> {
+        match sequence(&anchor.subject_public_key_info) {
+            Some(key) => self.ask_lists(certificate, parsed, &key.into()),
+            None => Ok(None),
+        }
+    }
+
+    /// When the last of the lists ends that cover the certificate and were signed with its issuer's key; an error if one of
+    /// them revokes it.
+    fn ask_lists(
+        &self,
+        certificate: &Cert<'_>,
+        parsed: &Certificate<'_>,
+        issuer_key: &SubjectPublicKeyInfoDer<'_>,
+    ) -> Result<Option<UnixTime>, webpki::Error> {
+        let mut ends = None;
+        for list in self.lists.iter().filter(|list| list.is_current(self.now)) {
+            let Some(coverage) = list.coverage(certificate, parsed) else {
+                continue;
+            };
+            if !list.is_signed_with(issuer_key, self.backend) {
+                continue;
+            }
+            if list.names(certificate) {
+                return Err(webpki::Error::CertRevoked);
+            }
+            if coverage == Coverage::Full {
+                ends = ends.max(Some(list.next_update()));
+            }
+        }
+        Ok(ends)
     }
 }
 
@@ -145,23 +184,6 @@ impl Link {
         let list = Excerpt::of(format!("the revocation list for {}", self.subject));
         std::iter::once((self.subject.clone(), self.not_after))
             .chain(self.list_ends.map(|end| (list, end)))
-    }
-
-    fn describe(der: &CertificateDer<'_>, lists: &[&RevocationList]) -> Result<Self, PathError> {
-        // webpki has read it. Should the two parsers ever disagree, there is no proof.
-        let certificate = Certificate::parse(der).map_err(|_| PathError::Extension)?;
-        Ok(Self {
-            der: der.clone().into_owned(),
-            subject: certificate.subject().excerpt(),
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
-            revocation_list_urls: certificate.revocation_list_urls().to_vec(),
-            list_ends: lists
-                .iter()
-                .filter(|list| list.covers(&certificate, der))
-                .map(|list| list.next_update())
-                .max(),
-        })
     }
 }
 
@@ -198,7 +220,7 @@ impl ExtendedKeyUsageValidator for TlsPurposes {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PathError {
-    /// An issuer is no CA, or the signing certificate is one.
+    /// An issuer is no CA or may not issue, or the signing certificate is a CA's.
     #[error("a certificate is used as a CA and is none, or the other way round")]
     CaRole,
     /// An extension that must be understood is not, or one cannot be read.
@@ -228,11 +250,6 @@ pub enum PathError {
     /// An issuer may not issue certificates for TLS.
     #[error("an issuer's extended key usage allows neither TLS servers nor TLS clients")]
     Purpose,
-    /// A revocation list could not be applied.
-    #[error(
-        "a revocation list was not signed by the issuer that it names, or that issuer may not sign lists"
-    )]
-    RevocationList,
     /// A certificate of every path is revoked.
     #[error("a certificate is revoked")]
     Revoked,
@@ -271,11 +288,6 @@ impl From<webpki::Error> for PathError {
             E::UnsupportedSignatureAlgorithmContext(_)
             | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => Self::SignatureAlgorithm,
             E::CertRevoked => Self::Revoked,
-            E::InvalidCrlSignatureForPublicKey
-            | E::IssuerNotCrlSigner
-            | E::CrlExpired { .. }
-            | E::UnsupportedCrlSignatureAlgorithmContext(_)
-            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => Self::RevocationList,
             E::UnknownIssuer => Self::UnknownIssuer,
             other => Self::Other(Excerpt::of(other.to_string())),
         }

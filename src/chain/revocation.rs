@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
+use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use thiserror::Error;
-use webpki::{CertRevocationList, EndEntityCert, OwnedCertRevocationList, RawPublicKeyEntity};
+use webpki::{Cert, CertRevocationList, OwnedCertRevocationList, RawPublicKeyEntity};
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use super::certificate::{Certificate, sequence};
+use super::certificate::Certificate;
 use crate::Excerpt;
 use crate::crypto::Backend;
 
@@ -61,8 +61,26 @@ pub struct RevocationList {
     issuer: Excerpt,
     this_update: UnixTime,
     next_update: UnixTime,
-    /// Where its issuing distribution point says that it is, if it is a part of a list.
-    partition: Option<Vec<Box<str>>>,
+    /// What its issuing distribution point says, if it has one.
+    part: Option<Part>,
+}
+
+/// The certificates that a part of a list is about.
+#[derive(Clone, Debug)]
+struct Part {
+    /// Where it is: certificates name the same place.
+    uris: Vec<Box<str>>,
+    only_authorities: bool,
+    only_end_entities: bool,
+}
+
+/// What a list can tell about a certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Coverage {
+    /// Everything: were it revoked, the list would name it.
+    Full,
+    /// Only that it is revoked.
+    Partial,
 }
 
 impl RevocationList {
@@ -86,25 +104,27 @@ impl RevocationList {
         let time = |seconds: i64| {
             UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
         };
-        let partition =
+        let part =
             parsed
                 .extensions()
                 .iter()
                 .find_map(|extension| match extension.parsed_extension() {
-                    ParsedExtension::IssuingDistributionPoint(point) => Some(
-                        point
+                    ParsedExtension::IssuingDistributionPoint(point) => Some(Part {
+                        uris: point
                             .distribution_point
                             .as_ref()
                             .map(uris)
                             .unwrap_or_default(),
-                    ),
+                        only_authorities: point.only_contains_ca_certs,
+                        only_end_entities: point.only_contains_user_certs,
+                    }),
                     _ => None,
                 });
         Ok(Self {
             issuer: Excerpt::of(parsed.issuer().to_string()),
             this_update: time(parsed.last_update().timestamp()),
             next_update: time(next_update.timestamp()),
-            partition,
+            part,
             signed: parsed.tbs_cert_list.as_ref().into(),
             signature: parsed.signature_value.data.as_ref().into(),
             list: Arc::new(list.into()),
@@ -131,45 +151,43 @@ impl RevocationList {
         self.this_update <= now && now < self.next_update
     }
 
-    pub(super) fn as_webpki(&self) -> &CertRevocationList<'static> {
-        &self.list
-    }
-
-    /// Whether it tells about `certificate`: the same issuer and, if it is a part of a list, the part that the certificate
-    /// names.
-    pub(super) fn covers(&self, certificate: &Certificate<'_>, der: &CertificateDer<'_>) -> bool {
-        let Ok(parsed) = EndEntityCert::try_from(der) else {
-            return false;
+    /// How much it tells about `certificate`, if anything: the same issuer, the same sort of certificate and, if it is a part
+    /// of a list, the part that the certificate names.
+    pub(super) fn coverage(&self, raw: &Cert<'_>, parsed: &Certificate<'_>) -> Option<Coverage> {
+        if raw.issuer() != self.list.issuer() {
+            return None;
+        }
+        let Some(part) = &self.part else {
+            return Some(Coverage::Full);
         };
-        let named = certificate.revocation_list_urls();
-        parsed.issuer() == self.list.issuer()
-            && self
-                .partition
-                .as_ref()
-                .is_none_or(|uris| uris.iter().any(|uri| named.contains(uri)))
+        let excluded = if parsed.is_ca() {
+            part.only_end_entities
+        } else {
+            part.only_authorities
+        };
+        let named = parsed.revocation_list_urls();
+        if excluded {
+            None
+        } else if named.is_empty() {
+            // It may be on any part.
+            Some(Coverage::Partial)
+        } else {
+            let is_named = part.uris.iter().any(|uri| named.contains(uri));
+            is_named.then_some(Coverage::Full)
+        }
     }
 
-    /// Whether one of `issuers`, or an anchor, signed it.
-    pub(super) fn is_signed_by_any(
+    /// Whether `certificate` is on it. Serial numbers are compared byte by byte.
+    pub(super) fn names(&self, certificate: &Cert<'_>) -> bool {
+        !matches!(self.list.find_serial(certificate.serial()), Ok(None))
+    }
+
+    /// Whether it was signed with `key`.
+    pub(super) fn is_signed_with(
         &self,
-        issuers: &[CertificateDer<'_>],
-        anchors: &[TrustAnchor<'_>],
+        key: &SubjectPublicKeyInfoDer<'_>,
         backend: &dyn Backend,
     ) -> bool {
-        let issuers = issuers.iter().filter_map(|issuer| {
-            let issuer = EndEntityCert::try_from(issuer).ok()?;
-            (issuer.subject() == self.list.issuer()).then(|| issuer.subject_public_key_info())
-        });
-        let anchors = anchors.iter().filter_map(|anchor| {
-            let key = SubjectPublicKeyInfoDer::from(sequence(&anchor.subject_public_key_info)?);
-            (anchor.subject.as_ref() == self.list.issuer()).then_some(key)
-        });
-        issuers
-            .chain(anchors)
-            .any(|key| self.is_signed_with(&key, backend))
-    }
-
-    fn is_signed_with(&self, key: &SubjectPublicKeyInfoDer<'_>, backend: &dyn Backend) -> bool {
         let Ok(key) = RawPublicKeyEntity::try_from(key) else {
             return false;
         };
@@ -185,7 +203,7 @@ impl fmt::Debug for RevocationList {
         f.debug_struct("RevocationList")
             .field("issuer", &self.issuer)
             .field("next_update", &self.next_update)
-            .field("partition", &self.partition)
+            .field("part", &self.part)
             .finish_non_exhaustive()
     }
 }

@@ -19,6 +19,8 @@ mod layout;
 mod location;
 mod logs;
 mod microsoft;
+mod pki;
 mod receiver;
+mod revocation;
 mod signers;
 mod support;

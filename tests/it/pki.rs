@@ -1,0 +1,335 @@
+//! A little CA for certificates and revocation lists that no honest CA issues: every field can be altered before it is
+//! signed.
+
+use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use partner_center_webhooks::chain::{
+    Anchors, ChainError, ChainVerifier, Evidence, Revocation, RevocationList, VerifiedSigner,
+};
+use partner_center_webhooks::crypto::{AwsLcRs, RustCrypto};
+use rustls_pki_types::CertificateDer;
+use x509_cert::certificate::{Certificate, TbsCertificate, Version};
+use x509_cert::crl::{CertificateList, RevokedCert, TbsCertList};
+use x509_cert::der::asn1::{BitString, Ia5String, ObjectIdentifier, OctetString, UtcTime};
+use x509_cert::der::{Decode as _, Encode};
+use x509_cert::ext::pkix::crl::dp::{DistributionPoint, IssuingDistributionPoint};
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{
+    BasicConstraints, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+};
+use x509_cert::ext::{Extension, Extensions};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use x509_cert::time::{Time, Validity};
+
+use crate::support::{ISSUER, NOW};
+
+pub(crate) const BASIC_CONSTRAINTS: &str = "2.5.29.19";
+pub(crate) const KEY_USAGE: &str = "2.5.29.15";
+pub(crate) const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
+pub(crate) const CRL_DISTRIBUTION_POINTS: &str = "2.5.29.31";
+pub(crate) const ISSUING_DISTRIBUTION_POINT: &str = "2.5.29.28";
+
+/// A CA: a name and a key.
+#[derive(Clone)]
+pub(crate) struct Ca {
+    name: Name,
+    key: Arc<EcdsaKeyPair>,
+}
+
+impl Ca {
+    /// A CA of Microsoft's, by its name, with a new key.
+    pub(crate) fn new(common_name: &str) -> Self {
+        Self {
+            name: Name::from_str(&format!("CN={common_name},O=Microsoft Corporation,C=US"))
+                .unwrap(),
+            key: Arc::new(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap()),
+        }
+    }
+
+    /// A CA of the same name with a new key.
+    pub(crate) fn rekeyed(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            ..Self::new("x")
+        }
+    }
+
+    /// The certificate of another CA, or of this one, by this one.
+    pub(crate) fn certify(&self, other: &Self) -> CertificateDer<'static> {
+        self.certify_with(other, |_| {})
+    }
+
+    /// The same, altered before it is signed.
+    pub(crate) fn certify_with(
+        &self,
+        other: &Self,
+        alter: impl FnOnce(&mut TbsCertificate),
+    ) -> CertificateDer<'static> {
+        let mut certificate = self.certificate(
+            other.name.clone(),
+            SubjectPublicKeyInfoOwned::from_der(other.key.public_key().as_der().unwrap().as_ref())
+                .unwrap(),
+        );
+        set_basic_constraints(&mut certificate, true, None);
+        set_key_usage(
+            &mut certificate,
+            KeyUsages::KeyCertSign | KeyUsages::CRLSign,
+        );
+        alter(&mut certificate);
+        self.sign(certificate)
+    }
+
+    /// A good signing certificate.
+    pub(crate) fn issue(&self) -> CertificateDer<'static> {
+        self.issue_with(|_| {})
+    }
+
+    /// The same, altered before it is signed.
+    pub(crate) fn issue_with(
+        &self,
+        alter: impl FnOnce(&mut TbsCertificate),
+    ) -> CertificateDer<'static> {
+        let mut certificate = self.certificate(
+            Name::from_str("CN=x,O=Microsoft Corporation,C=US").unwrap(),
+            RSA_KEY.clone(),
+        );
+        set_basic_constraints(&mut certificate, false, None);
+        set_key_usage(&mut certificate, KeyUsages::DigitalSignature.into());
+        set_purposes(&mut certificate, &["1.3.6.1.5.5.7.3.1"]);
+        let name = Ia5String::new("pcnotifications-dispatch.microsoft.com").unwrap();
+        let names = SubjectAltName(vec![GeneralName::DnsName(name)]);
+        set(&mut certificate, "2.5.29.17", false, &names);
+        alter(&mut certificate);
+        self.sign(certificate)
+    }
+
+    /// A list in force that names these certificates.
+    pub(crate) fn list(&self, revoked: &[&CertificateDer<'_>]) -> RevocationList {
+        self.list_with(revoked, |_| {})
+    }
+
+    /// The same, altered before it is signed.
+    pub(crate) fn list_with(
+        &self,
+        revoked: &[&CertificateDer<'_>],
+        alter: impl FnOnce(&mut TbsCertList),
+    ) -> RevocationList {
+        let entry = |certificate: &&CertificateDer<'_>| RevokedCert {
+            serial_number: parse(certificate).tbs_certificate.serial_number,
+            revocation_date: at(NOW.as_secs() - 3_600),
+            crl_entry_extensions: None,
+        };
+        let entries: Vec<_> = revoked.iter().map(entry).collect();
+        let mut list = TbsCertList {
+            version: Version::V2,
+            signature: ECDSA_WITH_SHA256,
+            issuer: self.name.clone(),
+            this_update: at(NOW.as_secs() - 3_600),
+            next_update: Some(at(NOW.as_secs() + 86_400)),
+            revoked_certificates: (!entries.is_empty()).then_some(entries),
+            // Its number.
+            crl_extensions: Some(vec![extension("2.5.29.20", false, vec![2, 1, 1])]),
+        };
+        alter(&mut list);
+        let signature = self.signature(&list.to_der().unwrap());
+        let list = CertificateList {
+            signature_algorithm: list.signature.clone(),
+            tbs_cert_list: list,
+            signature,
+        };
+        RevocationList::from_der(&list.to_der().unwrap()).unwrap()
+    }
+
+    fn certificate(&self, subject: Name, key: SubjectPublicKeyInfoOwned) -> TbsCertificate {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        TbsCertificate {
+            version: Version::V3,
+            serial_number: SerialNumber::new(&serial.to_be_bytes()).unwrap(),
+            signature: ECDSA_WITH_SHA256,
+            issuer: self.name.clone(),
+            validity: validity(NOW.as_secs() - 86_400, NOW.as_secs() + 86_400),
+            subject,
+            subject_public_key_info: key,
+            issuer_unique_id: None,
+            subject_unique_id: None,
+            extensions: Some(Vec::new()),
+        }
+    }
+
+    fn sign(&self, certificate: TbsCertificate) -> CertificateDer<'static> {
+        let certificate = Certificate {
+            signature: self.signature(&certificate.to_der().unwrap()),
+            signature_algorithm: certificate.signature.clone(),
+            tbs_certificate: certificate,
+        };
+        CertificateDer::from(certificate.to_der().unwrap())
+    }
+
+    fn signature(&self, message: &[u8]) -> BitString {
+        let signature = self.key.sign(&SystemRandom::new(), message).unwrap();
+        BitString::from_bytes(signature.as_ref()).unwrap()
+    }
+}
+
+/// Verifies with both backends, which must agree to the letter.
+#[track_caller]
+pub(crate) fn verify(
+    root: &CertificateDer<'_>,
+    certificate: &CertificateDer<'_>,
+    evidence: &Evidence,
+    revocation: Revocation,
+) -> Result<VerifiedSigner, ChainError> {
+    let anchors = Anchors::from_certificates(std::slice::from_ref(root)).unwrap();
+    let verify = |verifier: ChainVerifier| {
+        verifier
+            .with_revocation(revocation)
+            .verify_with(certificate, evidence, NOW)
+    };
+    let one = verify(ChainVerifier::new(AwsLcRs::new(), anchors.clone()));
+    let other = verify(ChainVerifier::new(RustCrypto::new(), anchors));
+    let told = |verdict: &Result<VerifiedSigner, ChainError>| match verdict {
+        Ok(signer) => format!("{signer:?} {:?}", signer.revocation()),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(told(&one), told(&other));
+    one
+}
+
+pub(crate) fn evidence<const N: usize>(
+    issuers: [&CertificateDer<'static>; N],
+    lists: &[&RevocationList],
+) -> Evidence {
+    Evidence {
+        issuers: issuers.into_iter().cloned().collect(),
+        revocation_lists: lists.iter().copied().cloned().collect(),
+    }
+}
+
+pub(crate) fn parse(der: &CertificateDer<'_>) -> Certificate {
+    Certificate::from_der(der).unwrap()
+}
+
+pub(crate) fn at(seconds: u64) -> Time {
+    Time::UtcTime(UtcTime::from_unix_duration(Duration::from_secs(seconds)).unwrap())
+}
+
+pub(crate) fn validity(not_before: u64, not_after: u64) -> Validity {
+    Validity {
+        not_before: at(not_before),
+        not_after: at(not_after),
+    }
+}
+
+pub(crate) fn extension(oid: &str, critical: bool, value: Vec<u8>) -> Extension {
+    Extension {
+        extn_id: ObjectIdentifier::new(oid).unwrap(),
+        critical,
+        extn_value: OctetString::new(value).unwrap(),
+    }
+}
+
+/// Sets an extension, or replaces it.
+pub(crate) fn set(
+    certificate: &mut TbsCertificate,
+    oid: &str,
+    critical: bool,
+    value: &impl Encode,
+) {
+    unset(certificate, oid);
+    let value = extension(oid, critical, value.to_der().unwrap());
+    extensions(certificate).push(value);
+}
+
+pub(crate) fn unset(certificate: &mut TbsCertificate, oid: &str) {
+    let oid = ObjectIdentifier::new(oid).unwrap();
+    extensions(certificate).retain(|each| each.extn_id != oid);
+}
+
+pub(crate) fn extensions(certificate: &mut TbsCertificate) -> &mut Extensions {
+    certificate.extensions.get_or_insert_default()
+}
+
+pub(crate) fn set_basic_constraints(
+    certificate: &mut TbsCertificate,
+    ca: bool,
+    path_len_constraint: Option<u8>,
+) {
+    let constraints = BasicConstraints {
+        ca,
+        path_len_constraint,
+    };
+    set(certificate, BASIC_CONSTRAINTS, true, &constraints);
+}
+
+pub(crate) fn set_key_usage(
+    certificate: &mut TbsCertificate,
+    usages: x509_cert::der::flagset::FlagSet<KeyUsages>,
+) {
+    set(certificate, KEY_USAGE, true, &KeyUsage(usages));
+}
+
+pub(crate) fn set_purposes(certificate: &mut TbsCertificate, oids: &[&str]) {
+    let oids = oids.iter().map(|oid| ObjectIdentifier::new(oid).unwrap());
+    let purposes = ExtendedKeyUsage(oids.collect());
+    set(certificate, EXTENDED_KEY_USAGE, false, &purposes);
+}
+
+/// Where a certificate says that its list is.
+pub(crate) fn set_list_url(certificate: &mut TbsCertificate, url: &str) {
+    set_distribution_point(
+        certificate,
+        DistributionPoint {
+            distribution_point: Some(full_name(url)),
+            reasons: None,
+            crl_issuer: None,
+        },
+    );
+}
+
+pub(crate) fn set_distribution_point(certificate: &mut TbsCertificate, point: DistributionPoint) {
+    let points = CrlDistributionPoints(vec![point]);
+    set(certificate, CRL_DISTRIBUTION_POINTS, false, &points);
+}
+
+/// Where a list says that it is.
+pub(crate) fn set_partition(list: &mut TbsCertList, point: &IssuingDistributionPoint) {
+    let value = extension(ISSUING_DISTRIBUTION_POINT, true, point.to_der().unwrap());
+    list.crl_extensions.get_or_insert_default().push(value);
+}
+
+pub(crate) fn partition(url: &str) -> IssuingDistributionPoint {
+    IssuingDistributionPoint {
+        distribution_point: Some(full_name(url)),
+        only_contains_user_certs: false,
+        only_contains_ca_certs: false,
+        only_some_reasons: None,
+        indirect_crl: false,
+        only_contains_attribute_certs: false,
+    }
+}
+
+pub(crate) fn full_name(url: &str) -> DistributionPointName {
+    let url = Ia5String::new(url).unwrap();
+    DistributionPointName::FullName(vec![GeneralName::UniformResourceIdentifier(url)])
+}
+
+static RSA_KEY: LazyLock<SubjectPublicKeyInfoOwned> = LazyLock::new(|| {
+    let signer = ISSUER.signer().unwrap();
+    parse(signer.certificate())
+        .tbs_certificate
+        .subject_public_key_info
+});
+
+const ECDSA_WITH_SHA256: AlgorithmIdentifierOwned = AlgorithmIdentifierOwned {
+    oid: ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"),
+    parameters: None,
+};

@@ -1,0 +1,454 @@
+//! Revocation lists, and which of them are believed about whom. Case 30 of the attacks.
+
+use partner_center_webhooks::chain::{
+    CertificateDer, ChainError, Evidence, PathError, Revocation, RevocationList, RevocationStatus,
+};
+use x509_cert::der::flagset::FlagSet;
+use x509_cert::ext::pkix::KeyUsages;
+use x509_cert::ext::pkix::crl::dp::{DistributionPoint, IssuingDistributionPoint};
+
+use crate::pki::{
+    CRL_DISTRIBUTION_POINTS, Ca, at, evidence, full_name, partition, set_distribution_point,
+    set_key_usage, set_list_url, set_partition, unset, validity, verify,
+};
+use crate::support::{NOW, later};
+use Revocation::{BestEffort, Off, Required};
+use RevocationStatus::{Good, NotChecked, Unknown};
+
+const PART_1: &str = "http://crl.example/part1.crl";
+const PART_2: &str = "http://crl.example/part2.crl";
+
+/// A root, a CA under it, and a signing certificate under that.
+struct World {
+    root: Ca,
+    ca: Ca,
+    root_der: CertificateDer<'static>,
+    ca_der: CertificateDer<'static>,
+    leaf: CertificateDer<'static>,
+}
+
+impl World {
+    fn new() -> Self {
+        let root = Ca::new("Root");
+        let ca = Ca::new("CA");
+        Self {
+            root_der: root.certify(&root),
+            ca_der: root.certify(&ca),
+            leaf: ca.issue_with(|leaf| set_list_url(leaf, PART_1)),
+            root,
+            ca,
+        }
+    }
+
+    /// What is known about the signing certificate and its issuer; nothing if it is revoked.
+    #[track_caller]
+    fn ask(&self, lists: &[&RevocationList], mode: Revocation) -> Option<Vec<RevocationStatus>> {
+        self.ask_with(&evidence([&self.ca_der], lists), mode)
+    }
+
+    #[track_caller]
+    fn ask_with(&self, evidence: &Evidence, mode: Revocation) -> Option<Vec<RevocationStatus>> {
+        match verify(&self.root_der, &self.leaf, evidence, mode) {
+            Ok(signer) => Some(
+                signer
+                    .revocation()
+                    .iter()
+                    .map(|(_, status)| *status)
+                    .collect(),
+            ),
+            Err(ChainError::Revoked { .. }) => None,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[track_caller]
+    fn is_unknown_when_required(&self, lists: &[&RevocationList]) {
+        let evidence = evidence([&self.ca_der], lists);
+        let error = verify(&self.root_der, &self.leaf, &evidence, Required).unwrap_err();
+        assert!(
+            matches!(error, ChainError::RevocationUnknown { .. }),
+            "{error}"
+        );
+        assert!(error.may_pass());
+    }
+}
+
+#[test]
+fn a_list_that_names_nobody() {
+    let world = World::new();
+    let (of_ca, of_root) = (world.ca.list(&[]), world.root.list(&[]));
+    assert_eq!(world.ask(&[], BestEffort), Some(vec![Unknown, Unknown]));
+    assert_eq!(world.ask(&[&of_ca], BestEffort), Some(vec![Good, Unknown]));
+    assert_eq!(
+        world.ask(&[&of_root], BestEffort),
+        Some(vec![Unknown, Good])
+    );
+    for mode in [BestEffort, Required] {
+        assert_eq!(world.ask(&[&of_ca, &of_root], mode), Some(vec![Good, Good]));
+        assert_eq!(world.ask(&[&of_root, &of_ca], mode), Some(vec![Good, Good]));
+    }
+    assert_eq!(
+        world.ask(&[&of_ca, &of_root], Off),
+        Some(vec![NotChecked, NotChecked])
+    );
+    world.is_unknown_when_required(&[]);
+    world.is_unknown_when_required(&[&of_ca]);
+    world.is_unknown_when_required(&[&of_root]);
+
+    let other = world.ca.issue();
+    let names_another = world.ca.list(&[&other]);
+    assert_eq!(
+        world.ask(&[&names_another], BestEffort),
+        Some(vec![Good, Unknown])
+    );
+}
+
+#[test]
+fn a_revoked_certificate() {
+    let world = World::new();
+    let of_ca = world.ca.list(&[&world.leaf]);
+    let of_root = world.root.list(&[]);
+    for mode in [BestEffort, Required] {
+        assert_eq!(world.ask(&[&of_ca], mode), None);
+        assert_eq!(world.ask(&[&of_ca, &of_root], mode), None);
+    }
+    assert_eq!(
+        world.ask(&[&of_ca], Off),
+        Some(vec![NotChecked, NotChecked])
+    );
+}
+
+#[test]
+fn a_revoked_intermediate() {
+    let world = World::new();
+    let of_root = world.root.list(&[&world.ca_der]);
+    for mode in [BestEffort, Required] {
+        assert_eq!(world.ask(&[&of_root], mode), None);
+        assert_eq!(world.ask(&[&of_root, &world.ca.list(&[])], mode), None);
+    }
+    assert_eq!(
+        world.ask(&[&of_root], Off),
+        Some(vec![NotChecked, NotChecked])
+    );
+    // It cannot clear itself.
+    let of_ca = world.ca.list(&[]);
+    assert_eq!(world.ask(&[&of_ca, &of_root], BestEffort), None);
+}
+
+#[test]
+fn a_revoked_intermediate_and_its_reissued_twin() {
+    let world = World::new();
+    let twin = world.root.certify(&world.ca);
+    let lists = [&world.root.list(&[&world.ca_der]), &world.ca.list(&[])];
+    for issuers in [[&world.ca_der, &twin], [&twin, &world.ca_der]] {
+        for mode in [BestEffort, Required] {
+            let signer = verify(
+                &world.root_der,
+                &world.leaf,
+                &evidence(issuers, &lists),
+                mode,
+            )
+            .unwrap();
+            assert_eq!(signer.issuers(), std::slice::from_ref(&twin));
+        }
+    }
+    let both = world.root.list(&[&world.ca_der, &twin]);
+    let evidence = evidence([&world.ca_der, &twin], &[&both]);
+    assert_eq!(world.ask_with(&evidence, BestEffort), None);
+}
+
+#[test]
+fn a_list_out_of_force() {
+    let world = World::new();
+    let with = |this_update: u64, next_update: u64| {
+        world.ca.list_with(&[&world.leaf], |list| {
+            list.this_update = at(this_update);
+            list.next_update = Some(at(next_update));
+        })
+    };
+    let now = NOW.as_secs();
+    for list in [
+        with(now - 7_200, now - 3_600),
+        with(now - 7_200, now),
+        with(now + 1, now + 2),
+    ] {
+        assert_eq!(
+            world.ask(&[&list], BestEffort),
+            Some(vec![Unknown, Unknown])
+        );
+        world.is_unknown_when_required(&[&list]);
+    }
+    for list in [with(now, now + 1), with(now - 1, now + 1)] {
+        assert_eq!(world.ask(&[&list], BestEffort), None);
+    }
+    // An old one takes nothing away from the one in force.
+    let old = world.ca.list_with(&[], |list| {
+        list.this_update = at(now - 7_200);
+        list.next_update = Some(at(now - 3_600));
+    });
+    let new = world.ca.list(&[&world.leaf]);
+    assert_eq!(world.ask(&[&old, &new], BestEffort), None);
+}
+
+#[test]
+fn an_older_list_in_force_hides_nothing() {
+    let world = World::new();
+    let older = world
+        .ca
+        .list_with(&[], |list| list.this_update = at(NOW.as_secs() - 7_200));
+    let newer = world.ca.list(&[&world.leaf]);
+    assert_eq!(world.ask(&[&older, &newer], BestEffort), None);
+    assert_eq!(world.ask(&[&newer, &older], BestEffort), None);
+}
+
+#[test]
+fn a_list_of_another_key() {
+    let world = World::new();
+    // Somebody else's, of the same name: by itself, and with a certificate that the root did or did not issue.
+    let impostor = world.ca.rekeyed();
+    let list = impostor.list(&[&world.leaf]);
+    let own = world.ca.list(&[]);
+    let rekeyed = world.root.certify(&impostor);
+    let self_made = impostor.certify(&impostor);
+    let ended = world.root.certify_with(&world.ca, |ca| {
+        ca.validity = validity(NOW.as_secs() - 200, NOW.as_secs() - 100);
+    });
+    for issuers in [
+        vec![],
+        vec![&rekeyed],
+        vec![&self_made],
+        vec![&rekeyed, &ended],
+        vec![&self_made, &ended],
+    ] {
+        for last in [false, true] {
+            let mut evidence = evidence([], &[&list]);
+            evidence.issuers = issuers.iter().copied().cloned().collect();
+            evidence
+                .issuers
+                .insert(if last { issuers.len() } else { 0 }, world.ca_der.clone());
+            assert_eq!(
+                world.ask_with(&evidence, BestEffort),
+                Some(vec![Unknown, Unknown])
+            );
+            evidence.revocation_lists.push(own.clone());
+            assert_eq!(
+                world.ask_with(&evidence, BestEffort),
+                Some(vec![Good, Unknown])
+            );
+            evidence.revocation_lists.reverse();
+            assert_eq!(
+                world.ask_with(&evidence, BestEffort),
+                Some(vec![Good, Unknown])
+            );
+        }
+    }
+    world.is_unknown_when_required(&[&list]);
+
+    // And it cannot clear anybody.
+    let clears = impostor.list(&[]);
+    let own = world.ca.list(&[&world.leaf]);
+    for lists in [[&clears, &own], [&own, &clears]] {
+        for issuers in [[&world.ca_der, &rekeyed], [&rekeyed, &world.ca_der]] {
+            assert_eq!(world.ask_with(&evidence(issuers, &lists), BestEffort), None);
+        }
+    }
+    let only_theirs = evidence(
+        [&world.ca_der, &rekeyed, &world.root.certify(&world.root)],
+        &[&clears, &world.root.list(&[])],
+    );
+    let error = verify(&world.root_der, &world.leaf, &only_theirs, Required).unwrap_err();
+    assert!(
+        matches!(error, ChainError::RevocationUnknown { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_list_of_another_issuer() {
+    let world = World::new();
+    let other = Ca::new("Other");
+    let other_der = world.root.certify(&other);
+    let list = other.list(&[&world.leaf]);
+    let evidence = evidence([&world.ca_der, &other_der], &[&list]);
+    assert_eq!(
+        world.ask_with(&evidence, BestEffort),
+        Some(vec![Unknown, Unknown])
+    );
+    // The root cannot speak for its CA, though it has the serial number.
+    let of_root = world.root.list(&[&world.leaf]);
+    assert_eq!(
+        world.ask(&[&of_root], BestEffort),
+        Some(vec![Unknown, Good])
+    );
+}
+
+#[test]
+fn a_list_of_an_issuer_that_may_not_sign_lists() {
+    let mut world = World::new();
+    world.ca_der = world.root.certify_with(&world.ca, |ca| {
+        set_key_usage(ca, KeyUsages::KeyCertSign.into())
+    });
+    let list = world.ca.list(&[&world.leaf]);
+    assert_eq!(
+        world.ask(&[&list], BestEffort),
+        Some(vec![Unknown, Unknown])
+    );
+    world.is_unknown_when_required(&[&list]);
+    // It does not silence the list of the root.
+    let of_root = world.root.list(&[]);
+    assert_eq!(
+        world.ask(&[&list, &of_root], BestEffort),
+        Some(vec![Unknown, Good])
+    );
+    let of_root = world.root.list(&[&world.ca_der]);
+    assert_eq!(world.ask(&[&list, &of_root], BestEffort), None);
+}
+
+#[test]
+fn a_list_of_the_right_key_under_another_name() {
+    let world = World::new();
+    // The tag of the signature's algorithm is wrong, so the signature is over other bytes: as good as forged.
+    let list = world
+        .ca
+        .list_with(&[&world.leaf], |list| list.issuer.0.truncate(2));
+    assert_eq!(
+        world.ask(&[&list], BestEffort),
+        Some(vec![Unknown, Unknown])
+    );
+}
+
+#[test]
+fn a_part_of_a_list() {
+    let world = World::new();
+    let part = |revoked: &[&CertificateDer<'_>], point: &IssuingDistributionPoint| {
+        world
+            .ca
+            .list_with(revoked, |list| set_partition(list, point))
+    };
+    let named = part(&[], &partition(PART_1));
+    assert_eq!(world.ask(&[&named], BestEffort), Some(vec![Good, Unknown]));
+    let named = part(&[&world.leaf], &partition(PART_1));
+    assert_eq!(world.ask(&[&named], BestEffort), None);
+
+    for revoked in [vec![], vec![&world.leaf]] {
+        let not_named = part(&revoked, &partition(PART_2));
+        assert_eq!(
+            world.ask(&[&not_named], BestEffort),
+            Some(vec![Unknown, Unknown])
+        );
+        world.is_unknown_when_required(&[&not_named]);
+    }
+    let hides = part(&[], &partition(PART_2));
+    assert_eq!(world.ask(&[&hides, &named], BestEffort), None);
+
+    // Part 1 is for CAs, so it says nothing of a signing certificate, good or bad.
+    for revoked in [vec![], vec![&world.leaf]] {
+        let of_cas = part(
+            &revoked,
+            &IssuingDistributionPoint {
+                only_contains_ca_certs: true,
+                ..partition(PART_1)
+            },
+        );
+        assert_eq!(
+            world.ask(&[&of_cas], BestEffort),
+            Some(vec![Unknown, Unknown])
+        );
+        world.is_unknown_when_required(&[&of_cas]);
+    }
+    let of_users = IssuingDistributionPoint {
+        only_contains_user_certs: true,
+        ..partition(PART_1)
+    };
+    assert_eq!(
+        world.ask(&[&part(&[], &of_users)], BestEffort),
+        Some(vec![Good, Unknown])
+    );
+    assert_eq!(
+        world.ask(&[&part(&[&world.leaf], &of_users)], BestEffort),
+        None
+    );
+
+    // A certificate that names no list may be on any part: it is revoked if one names it, and no part clears it.
+    let leaf = world
+        .ca
+        .issue_with(|leaf| unset(leaf, CRL_DISTRIBUTION_POINTS));
+    let bad = part(&[&leaf], &partition(PART_1));
+    let good = part(&[], &partition(PART_1));
+    let world = World { leaf, ..world };
+    assert_eq!(
+        world.ask(&[&good], BestEffort),
+        Some(vec![Unknown, Unknown])
+    );
+    assert_eq!(world.ask(&[&bad], BestEffort), None);
+}
+
+#[test]
+fn a_distribution_point_for_some_reasons_or_of_another_issuer() {
+    use x509_cert::ext::pkix::crl::dp::Reasons;
+    let world = World::new();
+    let named = |reasons: Option<FlagSet<Reasons>>| DistributionPoint {
+        distribution_point: Some(full_name(PART_1)),
+        reasons,
+        crl_issuer: None,
+    };
+    let leaf = world.ca.issue_with(|leaf| {
+        set_distribution_point(leaf, named(Some(Reasons::KeyCompromise.into())))
+    });
+    let part = world
+        .ca
+        .list_with(&[], |list| set_partition(list, &partition(PART_1)));
+    let world = World { leaf, ..world };
+    assert_eq!(
+        world.ask(&[&part], BestEffort),
+        Some(vec![Unknown, Unknown])
+    );
+}
+
+#[test]
+fn a_required_list_ends_the_proof() {
+    let world = World::new();
+    let lists = [&world.ca.list(&[]), &world.root.list(&[])];
+    let evidence = evidence([&world.ca_der], &lists);
+    let end = |mode| {
+        verify(&world.root_der, &world.leaf, &evidence, mode)
+            .unwrap()
+            .valid_until()
+    };
+    assert_eq!(end(Required), later(86_400));
+    assert_eq!(end(BestEffort), later(86_400));
+    let soon = world
+        .ca
+        .list_with(&[], |list| list.next_update = Some(at(NOW.as_secs() + 60)));
+    let evidence = crate::pki::evidence([&world.ca_der], &[&soon, lists[1]]);
+    let end = |mode| {
+        verify(&world.root_der, &world.leaf, &evidence, mode)
+            .unwrap()
+            .valid_until()
+    };
+    assert_eq!(end(Required), later(60));
+    assert_eq!(end(BestEffort), later(86_400));
+}
+
+#[test]
+fn find_path_judges_alike() {
+    use partner_center_webhooks::chain::{Anchors, ChainVerifier};
+    use partner_center_webhooks::crypto::AwsLcRs;
+    let world = World::new();
+    let anchors = Anchors::from_certificates(std::slice::from_ref(&world.root_der)).unwrap();
+    let verifier = ChainVerifier::new(AwsLcRs::new(), anchors);
+    let list = world.ca.list(&[&world.leaf]);
+    let evidence = evidence([&world.ca_der], &[&list]);
+    assert_eq!(
+        verifier.find_path(&world.leaf, &evidence, NOW).unwrap_err(),
+        PathError::Revoked
+    );
+    let off = verifier.with_revocation(Off);
+    assert_eq!(
+        off.find_path(&world.leaf, &evidence, NOW)
+            .unwrap()
+            .links()
+            .len(),
+        2
+    );
+}
