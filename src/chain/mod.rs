@@ -192,7 +192,7 @@ impl ChainVerifier {
                     certificate: about(),
                 },
             })?;
-        let status = |link: &path::Link| match (self.revocation, link.list_ends) {
+        let status = |link: &Link| match (self.revocation, link.list_ends) {
             (Revocation::Off, _) => RevocationStatus::NotChecked,
             (_, Some(_)) => RevocationStatus::Good,
             (_, None) => RevocationStatus::Unknown,
@@ -250,7 +250,7 @@ impl ChainVerifier {
                 .skip(1)
                 .map(|link| link.der.clone())
                 .collect(),
-            ends: path.links.iter().flat_map(path::Link::ends).collect(),
+            ends: path.links.iter().flat_map(Link::ends).collect(),
             revocation_lists_end: lists_end,
             path: issuers.chain([path.anchor]).collect(),
             revocation,
