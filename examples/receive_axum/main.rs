@@ -9,6 +9,8 @@ mod arguments;
 #[path = "../support/json.rs"]
 mod json;
 mod line;
+#[path = "../support/location.rs"]
+mod location;
 mod options;
 #[path = "../support/resource.rs"]
 mod resource;

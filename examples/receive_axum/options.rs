@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use lexopt::Arg::{Long, Short};
 use partner_center_webhooks::Receiver;
-use partner_center_webhooks::source::{CertificateLocation, PrefixError};
+use partner_center_webhooks::source::CertificateLocation;
 
 use crate::arguments::{anchors, certificates, parsed};
+use crate::location::also_allow;
 
 /// What the command line asks for.
 pub(crate) struct Options {
@@ -77,15 +78,5 @@ Exit code 1: cannot listen, or callbacks were left unanswered; 2: a fault of the
         let receiver = receiver.certificate_location(location);
         let receiver = receiver.build().map_err(|error| error.to_string())?;
         Ok(Some(Self { listen, receiver }))
-    }
-}
-
-fn also_allow(
-    location: CertificateLocation,
-    prefix: &str,
-) -> Result<CertificateLocation, PrefixError> {
-    match prefix.starts_with("http://") {
-        true => location.danger_also_allow_loopback_http(prefix),
-        false => location.also_allow(prefix),
     }
 }

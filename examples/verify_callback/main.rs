@@ -7,6 +7,8 @@
 
 #[path = "../support/arguments.rs"]
 mod arguments;
+#[path = "../support/instant.rs"]
+mod instant;
 #[path = "../support/json.rs"]
 mod json;
 mod options;

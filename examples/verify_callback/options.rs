@@ -1,18 +1,14 @@
 //! The command line, and the files that it names.
 
 use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lexopt::Arg::{Long, Short};
 use partner_center_webhooks::Receiver;
 use partner_center_webhooks::source::{CertificateBundle, Pinned};
-use rustls_pki_types::UnixTime;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::arguments::{about, anchors, certificates, file, parsed};
+use crate::instant::Instant;
 
 /// What the command line asks for.
 pub(crate) struct Options {
@@ -78,7 +74,7 @@ Exit code: 0 genuine, 1 refused, 2 a fault of the command line or of a file.
                     receiver = receiver.signer_name(parsed("--signer-name", &mut parser)?);
                 }
                 Long("at") => {
-                    let Time(time) = parsed("--at", &mut parser)?;
+                    let Instant(time) = parsed("--at", &mut parser)?;
                     receiver = receiver.clock(move || time);
                 }
                 Short('h') | Long("help") => return Ok(None),
@@ -134,19 +130,4 @@ fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
         HeaderName::from_bytes(name).ok()?,
         HeaderValue::from_bytes(value.trim_ascii()).ok()?,
     ))
-}
-
-/// The value of `--at`.
-struct Time(UnixTime);
-
-impl FromStr for Time {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .and_then(|time| u64::try_from(time.unix_timestamp()).ok())
-            .map(|seconds| Self(UnixTime::since_unix_epoch(Duration::from_secs(seconds))))
-            .ok_or("no time (expected RFC 3339 since 1970, as in 2026-08-01T12:00:00Z)")
-    }
 }

@@ -8,6 +8,7 @@
     reason = "the helpers of tests may fail like tests"
 )]
 
+mod doctor;
 #[cfg(unix)]
 mod http;
 mod microsoft;

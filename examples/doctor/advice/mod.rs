@@ -1,0 +1,164 @@
+//! What would change a refusal, and what that would weaken.
+
+mod fetching;
+mod path;
+
+use partner_center_webhooks::chain::{ChainError, PolicyError, SignerName};
+use partner_center_webhooks::source::{CertificateLocation, LocationError, LocationRefusal};
+use serde::Serialize;
+
+use self::fetching::{about_issuers, about_lists};
+use self::path::about_path;
+use crate::examination::{Absent, Examination};
+use crate::location::also_allow;
+
+/// One thing to do.
+#[derive(Eq, PartialEq, Serialize)]
+pub(crate) struct Advice {
+    pub(crate) what: String,
+    /// The flag of the examples, if one does it.
+    pub(crate) flag: Option<String>,
+    /// The call on the receiver's builder, if one does it.
+    pub(crate) builder: Option<String>,
+    pub(crate) weakens: String,
+}
+
+impl Advice {
+    fn new(what: impl Into<String>, weakens: &str) -> Self {
+        Self {
+            what: what.into(),
+            flag: None,
+            builder: None,
+            weakens: weakens.to_owned(),
+        }
+    }
+
+    fn with(self, flag: impl Into<String>, builder: impl Into<String>) -> Self {
+        Self {
+            flag: Some(flag.into()),
+            builder: Some(builder.into()),
+            ..self
+        }
+    }
+}
+
+/// For a certificate that could not be had.
+pub(crate) fn to_obtain(absent: &Absent) -> Vec<Advice> {
+    vec![match absent {
+        Absent::Location(LocationError {
+            url,
+            refusal: LocationRefusal::Elsewhere { .. },
+            ..
+        }) => {
+            let url = url.to_string();
+            let folder = url.rfind('/').and_then(|at| url.get(..=at));
+            let prefix = folder
+                .filter(|prefix| also_allow(CertificateLocation::none(), prefix).is_ok())
+                .unwrap_or("URL-PREFIX");
+            let method = match prefix.starts_with("http://") {
+                true => "danger_also_allow_loopback_http",
+                false => "also_allow",
+            };
+            Advice::new(
+                "if this is where your Partner Center's certificate is, allow the location",
+                "strangers can make the receiver send requests there; what it serves is verified like any other \
+                 certificate",
+            )
+            .with(
+                format!("--danger-certificate-location {prefix}"),
+                format!(
+                    ".certificate_location(CertificateLocation::default().{method}(\"{prefix}\")?)"
+                ),
+            )
+        }
+        Absent::Location(_) => Advice::new(
+            "nothing allows such a URL: is it the one that Partner Center sends?",
+            NOTHING,
+        ),
+        Absent::Source(_) => Advice::new(
+            "try again, and look for a proxy or a firewall between here and that host; or fetch the file elsewhere, \
+             and examine it here with `--certificate FILE`",
+            NOTHING,
+        ),
+    }]
+}
+
+/// For a certificate that is refused: for the first reason, and for the one behind it.
+pub(crate) fn to_trust(errors: &[ChainError], examination: &Examination) -> Vec<Advice> {
+    let mut advice = Vec::new();
+    let mut is_for_paths = true;
+    for error in errors {
+        match error {
+            ChainError::Policy { error, .. } => advice.push(about_policy(error, examination)),
+            // Then no path holds, for the same reason.
+            ChainError::Expired { now, .. } | ChainError::NotYetValid { now, .. } => {
+                advice.push(out_of_time(now));
+                is_for_paths = false;
+            }
+            ChainError::Revoked { .. } => {
+                advice.push(revoked());
+                is_for_paths = false;
+            }
+            ChainError::RevocationUnknown { .. } => advice.extend(about_lists(&examination.steps)),
+            ChainError::Key { .. } | ChainError::Malformed(_) => advice.push(Advice::new(
+                "nothing changes this: is it the file that Partner Center serves?",
+                NOTHING,
+            )),
+            _ => {}
+        }
+    }
+    let candidates = &examination.candidates;
+    if is_for_paths && candidates.iter().all(|each| each.fault.is_some()) {
+        advice.extend(about_issuers(&examination.steps));
+        advice.extend(candidates.iter().flat_map(about_path));
+    }
+    let mut unique = Vec::new();
+    for each in advice {
+        if !unique.contains(&each) {
+            unique.push(each);
+        }
+    }
+    unique
+}
+
+fn revoked() -> Advice {
+    Advice::new(
+        "nothing: the authority took it back. Wait until Partner Center serves another certificate, or ask Microsoft",
+        "turning revocation off would let whoever holds a stolen key sign callbacks",
+    )
+}
+
+fn out_of_time(now: &str) -> Advice {
+    Advice::new(
+        format!(
+            "check the clock: it was {now}. If it is right, wait until Partner Center serves a certificate in force \
+             (a receiver fetches it by itself); if it is a file, fetch it anew. To judge an old callback as of its time:"
+        ),
+        "as of a past time, whatever was signed with a key that has ended passes: for captured callbacks only, never in \
+         a receiver",
+    )
+    .with("--at TIME", ".clock(move || time)")
+}
+
+fn about_policy(error: &PolicyError, examination: &Examination) -> Advice {
+    let PolicyError::SignerName { .. } = error else {
+        return Advice::new(
+            "nothing turns this policy off: is it the certificate that Partner Center signs with?",
+            NOTHING,
+        );
+    };
+    let names = examination.certificate.iter().flat_map(|it| &it.dns_names);
+    let mut names = names.filter(|name| name.parse::<SignerName>().is_ok());
+    let name = names.next().map_or("NAME", String::as_str);
+    Advice::new(
+        "only if you know that this certificate is Partner Center's, expect its name",
+        "whatever the holder of that name signs passes as Partner Center's; with the key of `metadata.azure.com`, say, \
+         Azure signs JSON for any virtual machine that asks",
+    )
+    .with(
+        format!("--signer-name {name}"),
+        format!(".signer_name(\"{name}\".parse()?)"),
+    )
+}
+
+const NOTHING: &str = "nothing";
