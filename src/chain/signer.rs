@@ -1,0 +1,136 @@
+//! A signing certificate that is trusted.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+use super::{CertificateSummary, RevocationStatus};
+use crate::Excerpt;
+use crate::crypto::{Backend, RsaKey, write_hex};
+
+/// A signing certificate that is trusted, and its key, ready to verify. Holding one is the proof.
+///
+/// The proof ends: see [`valid_until`](Self::valid_until).
+#[must_use]
+pub struct VerifiedSigner {
+    pub(super) key: Box<dyn RsaKey>,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) summary: CertificateSummary,
+    pub(super) dns_names: Vec<String>,
+    pub(super) valid_from: UnixTime,
+    pub(super) valid_until: UnixTime,
+    pub(super) certificate: CertificateDer<'static>,
+    pub(super) issuers: Vec<CertificateDer<'static>>,
+    pub(super) ends: Vec<(Excerpt, UnixTime)>,
+    pub(super) revocation_lists_end: Option<UnixTime>,
+    pub(super) path: Vec<Excerpt>,
+    pub(super) revocation: Vec<(Excerpt, RevocationStatus)>,
+}
+
+impl VerifiedSigner {
+    /// SHA-256 of the certificate.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The certificate's names, its issuer and its validity, for people to read.
+    pub fn summary(&self) -> &CertificateSummary {
+        &self.summary
+    }
+
+    /// Every DNS name of the certificate, as it stands there.
+    pub fn dns_names(&self) -> &[String] {
+        &self.dns_names
+    }
+
+    /// When the last certificate of the path began to be valid.
+    pub fn valid_from(&self) -> UnixTime {
+        self.valid_from
+    }
+
+    /// When the first certificate of the path ends: at the latest then the proof is worth nothing.
+    pub fn valid_until(&self) -> UnixTime {
+        self.valid_until
+    }
+
+    /// Whether the proof holds at the time `now`.
+    pub fn is_valid_at(&self, now: UnixTime) -> bool {
+        self.valid_from <= now && now <= self.valid_until
+    }
+
+    /// The subjects of the path, from the issuer of the signing certificate to the trust anchor.
+    pub fn path(&self) -> &[Excerpt] {
+        &self.path
+    }
+
+    /// What is known about the revocation of each certificate of the path but the anchor, beginning with the signing
+    /// certificate.
+    pub fn revocation(&self) -> &[(Excerpt, RevocationStatus)] {
+        &self.revocation
+    }
+
+    /// When the first of the revocation lists that cover the path ends, if there are any.
+    pub fn revocation_lists_end(&self) -> Option<UnixTime> {
+        self.revocation_lists_end
+    }
+
+    /// What ends when: the certificates of the path without the anchor, and the revocation lists that cover them.
+    pub fn ends(&self) -> Vec<(Excerpt, UnixTime)> {
+        self.ends.clone()
+    }
+
+    /// The certificates of its issuers on the path, without the anchor.
+    pub fn issuers(&self) -> &[CertificateDer<'static>] {
+        &self.issuers
+    }
+
+    /// The signing certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// The key of the signing certificate.
+    pub(crate) fn key(&self) -> &dyn RsaKey {
+        &*self.key
+    }
+
+    /// The backend that parsed it.
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.backend
+    }
+}
+
+impl fmt::Debug for VerifiedSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedSigner")
+            .field("fingerprint", &self.fingerprint)
+            .field("summary", &self.summary)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The SHA-256 of a certificate, written in hexadecimal.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct Fingerprint(pub(super) [u8; 32]);
+
+impl Fingerprint {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
