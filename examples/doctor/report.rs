@@ -210,7 +210,13 @@ fn advise(out: &mut String, advice: &Advice) {
         wrap(out, "    flag:     ", flag);
     }
     if let Some(builder) = &advice.builder {
-        wrap(out, "    builder:  ", builder);
+        let mut label = "    builder:  ";
+        for line in builder.lines() {
+            let code = line.trim_start();
+            let indent = " ".repeat(line.len().saturating_sub(code.len()));
+            wrap(out, &format!("{label}{indent}"), code);
+            label = "              ";
+        }
     }
     wrap(out, "    weakens:  ", &advice.weakens);
 }

@@ -13,10 +13,7 @@ pub(super) fn about_lists(steps: &[Step]) -> Vec<Advice> {
             let prefix = prefix(&step.from);
             Advice::new("allow the location of the revocation list", FETCHES).with(
                 format!("--revocation-list-location {prefix}"),
-                format!(
-                    ".authorities(Authorities::new(client).with_revocation_list_location(\
-                     DistributionLocation::revocation_lists().also_allow(\"{prefix}\")?))"
-                ),
+                authorities("with_revocation_list_location", "revocation_lists", prefix),
             )
         })
         .collect();
@@ -42,15 +39,20 @@ pub(super) fn about_issuers(steps: &[Step]) -> Vec<Advice> {
             let prefix = prefix(&step.from);
             Advice::new("allow the location of the issuer's certificate", FETCHES).with(
                 format!("--issuer-location {prefix}"),
-                format!(
-                    ".authorities(Authorities::new(client).with_issuer_location(\
-                     DistributionLocation::issuers().also_allow(\"{prefix}\")?))"
-                ),
+                authorities("with_issuer_location", "issuers", prefix),
             )
         })
         .collect();
     advice.extend(passing(steps, "issuer"));
     advice
+}
+
+/// The call that allows `prefix` beside the places that are allowed by default.
+fn authorities(method: &str, places: &str, prefix: &str) -> String {
+    format!(
+        ".authorities(\n  Authorities::new(client).{method}(\n    DistributionLocation::{places}()\n      \
+         .also_allow(\"{prefix}\")?,\n  ),\n)"
+    )
 }
 
 /// When something might be fetched another time.

@@ -18,7 +18,7 @@ pub(crate) struct Advice {
     pub(crate) what: String,
     /// The flag of the examples, if one does it.
     pub(crate) flag: Option<String>,
-    /// The call on the receiver's builder, if one does it.
+    /// The call on the receiver's builder, if one does it; perhaps in several lines.
     pub(crate) builder: Option<String>,
     pub(crate) weakens: String,
 }
@@ -67,7 +67,8 @@ pub(crate) fn to_obtain(absent: &Absent) -> Vec<Advice> {
             .with(
                 format!("--danger-certificate-location {prefix}"),
                 format!(
-                    ".certificate_location(CertificateLocation::default().{method}(\"{prefix}\")?)"
+                    ".certificate_location(\n  CertificateLocation::default().{method}(\n    \
+                     \"{prefix}\",\n  )?,\n)"
                 ),
             )
         }
@@ -131,11 +132,12 @@ fn revoked() -> Advice {
 fn out_of_time(now: &str) -> Advice {
     Advice::new(
         format!(
-            "check the clock: it was {now}. If it is right, wait until Partner Center serves a certificate in force \
-             (a receiver fetches it by itself); if it is a file, fetch it anew. To judge an old callback as of its time:"
+            "check the clock: it was {now}. If it is right, wait until Partner Center serves a certificate in \
+             force (a receiver fetches it by itself); if this is a file, fetch it anew. To judge an old callback as \
+             of its time:"
         ),
-        "as of a past time, whatever was signed with a key that has ended passes: for captured callbacks only, never in \
-         a receiver",
+        "as of a past time, whatever was signed with a key that has ended passes: for captured callbacks only, never \
+         in a receiver",
     )
     .with("--at TIME", ".clock(move || time)")
 }
