@@ -368,7 +368,7 @@ fn without_arguments_the_documented_certificate_is_asked_for() {
         examined.json["steps"][0]["from"],
         "https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer"
     );
-    examined.shows("could not be downloaded from");
+    examined.shows("could not be downloaded");
 }
 
 #[test]
