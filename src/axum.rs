@@ -40,6 +40,9 @@ use crate::receiver::{Received, Receiver, told};
 /// The application's state must be a [`Receiver`], or give one ([`FromRef`]). The headers are judged before the body
 /// is read, and of the body no more is read than the receiver's limit. What is refused is answered with
 /// [`Rejection`], and the handler is not called.
+///
+/// How long a sender may take over its body is the server's to limit: put a timeout around the route, as the example
+/// `receive_axum` does.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -70,7 +73,8 @@ where
 
 /// A callback that was refused. As an answer it is the error's status, and `Retry-After` where there is one: the reason
 /// is for the log, not for the sender.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "applications that answer otherwise take it apart"

@@ -24,6 +24,11 @@ pub(crate) fn authority_failed(reason: &dyn Display) {
     tracing::warn!(target: TARGET, %reason, "certificate authority not reached");
 }
 
+/// A signing certificate that is kept could not be renewed.
+pub(crate) fn not_renewed(reason: &dyn Display) {
+    tracing::warn!(target: TARGET, %reason, "signing certificate not renewed");
+}
+
 /// Something that callbacks depend on ends within days.
 pub(crate) fn ends_soon(what: &dyn Display, days_left: u64) {
     tracing::warn!(target: TARGET, %what, days_left, "ends soon and has not been renewed");

@@ -9,3 +9,5 @@ pub(crate) fn refused(_: &'static str, _: u16, _: &dyn Display) {}
 pub(crate) fn authority_failed(_: &dyn Display) {}
 
 pub(crate) fn ends_soon(_: &dyn Display, _: u64) {}
+
+pub(crate) fn not_renewed(_: &dyn Display) {}

@@ -42,7 +42,7 @@ impl<'a> Certificate<'a> {
     /// # Errors
     ///
     /// [`Malformed`], also for bytes that follow the certificate and for an extension that occurs twice or cannot
-    /// be read, if policies look at it.
+    /// be read.
     pub fn parse(der: &'a CertificateDer<'_>) -> Result<Self, Malformed> {
         let (rest, parsed) =
             X509Certificate::from_der(der).map_err(|error| Malformed::new("structure", error))?;

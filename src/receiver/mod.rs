@@ -152,7 +152,7 @@ impl Receiver {
     ) -> Result<Received<B>, Error> {
         let body = self.prove(admitted, body).await.map_err(told)?;
         let event = Event::from_slice(body.as_bytes()).map_err(|error| told(error.into()))?;
-        log_accepted(&body, Some(event.name()));
+        log_accepted(&body, Some(&Excerpt::of(event.name().as_str())));
         Ok(Received { event, body })
     }
 
@@ -188,7 +188,7 @@ impl Receiver {
             Err(failed) => failed,
         };
         // The certificate behind the URL may have been replaced.
-        match self.signers.find_newer(url, &signers, now).await {
+        match self.signers.find_newer(url, &signers, now).await? {
             Some(newer) => under(&newer, body).map_err(|(_, error)| error.into()),
             None => Err(mismatch.into()),
         }

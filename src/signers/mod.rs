@@ -5,7 +5,7 @@
 //!
 //! - A hit costs one atomic load and a look through at most [`Signers::MAX_URLS`] entries: no lock, no allocation.
 //! - However many callbacks wait for one URL, it is fetched once. Whoever started the fetch may go away: the others
-//!   carry it on.
+//!   carry it on. A fetch that everybody left is begun anew, at most once a second.
 //! - A failure is remembered for [`Signers::NEGATIVE_SECONDS`], so that a failing host is not asked for every callback.
 //! - URLs that never verified share a quota of downloads, so that made-up names cost the certificate host nothing.
 //!   Names that Microsoft documents, and URLs that verified before, never wait on it.
@@ -33,6 +33,7 @@ use thiserror::Error;
 use crate::Excerpt;
 use crate::chain::{CertificateDer, ChainError, ChainVerifier, VerifiedSigner};
 use crate::source::{Authorities, CertificateSource, CertificateUrl, SourceError};
+use crate::trace;
 
 use gather::{Knowledge, warn_of_ends};
 use quota::Quota;
@@ -53,9 +54,6 @@ impl Signers {
     pub const NEGATIVE_SECONDS: u64 = 10;
     /// How often a URL is fetched again at most because signatures fail under its signer, in seconds.
     pub const REFETCH_SECONDS: u64 = 60;
-    /// After this time a fetch that nobody drives any more counts as abandoned, in seconds: the deadline of
-    /// [`Download`](crate::source::Download), by which one that is driven has ended.
-    pub const ABANDONED_SECONDS: u64 = 5;
     /// A signer is fetched anew when it was kept for a day, or has less than a week left; in seconds.
     pub const REFRESH_AGE_SECONDS: u64 = 24 * 60 * 60;
     /// See [`Self::REFRESH_AGE_SECONDS`].
@@ -92,6 +90,7 @@ impl Signers {
                 state: Mutex::new(State {
                     flights: HashMap::new(),
                     failures: HashMap::new(),
+                    departures: 0,
                     quota: Quota::new(new_downloads_per_minute),
                 }),
             }),
@@ -143,42 +142,49 @@ impl Signers {
             if !found.refresh_is_due(now) {
                 return Ok(found);
             }
-            // Whoever is the first to see that it is due waits for it. If it fails, nothing is lost yet, unless what was
-            // learned is that the signer is revoked.
-            return match self.inner.depart(url, now, Reason::Refresh) {
-                Ok(Departure::Started(flight)) => match flight.await {
-                    Ok(refreshed) => Ok(refreshed),
-                    Err(error) => self.inner.table.load().get(url, now).ok_or(error),
-                },
-                _ => Ok(found),
+            // Whoever is the first to see that it is due waits for it, and the others push it on. If it fails, nothing is
+            // lost yet, unless what was learned is that the signer is revoked.
+            let outcome = match self.inner.depart(url, now, Reason::Refresh) {
+                Ok(Departure::Started(flight)) => Some(flight.await),
+                Ok(Departure::Joined(flight)) => flight.now_or_never(),
+                Ok(Departure::Settled(_)) | Err(_) => None,
+            };
+            return match outcome {
+                None => Ok(found),
+                Some(Ok(refreshed)) => Ok(refreshed),
+                Some(Err(error)) => self.inner.table.load().get(url, now).ok_or(error),
             };
         }
         match self.inner.depart(url, now, Reason::Unknown)? {
             Departure::Started(flight) | Departure::Joined(flight) => flight.await,
             Departure::Settled(found) => Ok(found),
-            Departure::TooEarly => Err(SignerError::NoLongerValid),
         }
     }
 
     /// The signers of `url` after a signature failed under `tried`: fetched anew, unless that was done within the last
     /// [`Self::REFETCH_SECONDS`]. Nothing if the current one is among those still.
+    ///
+    /// # Errors
+    ///
+    /// [`SignerError`] if the last fetch failed: then nobody knows whether the certificate was replaced.
     pub async fn find_newer(
         &self,
         url: &CertificateUrl<'_>,
         tried: &SignersOfUrl,
         now: UnixTime,
-    ) -> Option<SignersOfUrl> {
+    ) -> Result<Option<SignersOfUrl>, SignerError> {
         let newer = |found: &SignersOfUrl| !tried.holds(found.current());
         if let Some(found) = self.inner.table.load().get(url, now).filter(newer) {
-            return Some(found);
+            return Ok(Some(found));
         }
-        match self.inner.depart(url, now, Reason::Mismatch) {
-            Ok(Departure::Started(flight) | Departure::Joined(flight)) => {
-                flight.await.ok().filter(newer)
-            }
-            Ok(Departure::Settled(found)) => Some(found).filter(newer),
-            _ => None,
-        }
+        let found = match self.inner.depart(url, now, Reason::Mismatch)? {
+            Departure::Started(flight) | Departure::Joined(flight) => flight.await?,
+            Departure::Settled(found) => match found.last_error() {
+                Some(error) => return Err(error.clone()),
+                None => found,
+            },
+        };
+        Ok(Some(found).filter(newer))
     }
 }
 
@@ -189,9 +195,6 @@ pub enum SignerError {
     /// What was fetched is not trusted.
     #[error(transparent)]
     Chain(ChainError),
-    /// The proof ended while it was being made. A later attempt may succeed.
-    #[error("the signing certificate ended while it was being verified")]
-    NoLongerValid,
     /// Too many URLs that never verified were asked for. A later attempt may succeed.
     #[error(
         "`{url}` was not fetched: it has never verified, and the quota of {per_minute} downloads a minute for such URLs \
@@ -235,14 +238,14 @@ struct Inner {
 struct State {
     flights: HashMap<CertificateUrl<'static>, Flight>,
     failures: HashMap<CertificateUrl<'static>, Failure>,
+    /// How many flights there were, which numbers them.
+    departures: u64,
     quota: Quota,
 }
 
 impl State {
     fn forget_what_is_over(&mut self, now: u64) {
-        let abandoned = Signers::ABANDONED_SECONDS.saturating_add(1);
-        self.flights
-            .retain(|_, flight| is_within(flight.started, abandoned, now));
+        self.flights.retain(|_, flight| flight.is_under_way(now));
         self.failures
             .retain(|_, failure| is_within(failure.at, Signers::NEGATIVE_SECONDS, now));
     }
@@ -253,8 +256,17 @@ type FlightOutcome = Shared<BoxFuture<'static, Outcome>>;
 
 #[derive(Debug)]
 struct Flight {
+    number: u64,
     started: u64,
     outcome: FlightOutcome,
+}
+
+impl Flight {
+    /// Whether somebody drives it, or it began this very second. One that everybody left may have run out of its time
+    /// meanwhile, through no fault of the host.
+    fn is_under_way(&self, now: u64) -> bool {
+        self.outcome.strong_count() > Some(1) || is_within(self.started, 1, now)
+    }
 }
 
 #[derive(Debug)]
@@ -267,12 +279,10 @@ struct Failure {
 enum Departure {
     /// There was one already.
     Joined(FlightOutcome),
-    /// It is not needed: the table has what was wanted since a moment ago.
+    /// None is needed, for the table has what was wanted since a moment ago, or none is allowed so soon after the last.
     Settled(SignersOfUrl),
     /// There is one now.
     Started(FlightOutcome),
-    /// The last one is too recent for the reason that was given.
-    TooEarly,
 }
 
 impl Inner {
@@ -296,7 +306,6 @@ impl Inner {
         let kept = table.get(&url, now);
         match (reason, kept) {
             (Reason::Unknown, Some(found)) => return Ok(Departure::Settled(found)),
-            (Reason::Unknown, None) => self.may_ask(&url, &mut state, seconds)?,
             (Reason::Refresh, Some(found)) if !found.refresh_is_due(now) => {
                 return Ok(Departure::Settled(found));
             }
@@ -306,11 +315,14 @@ impl Inner {
                 return Ok(Departure::Settled(found));
             }
             (Reason::Refresh | Reason::Mismatch, Some(_)) => {}
-            (Reason::Refresh | Reason::Mismatch, None) => return Ok(Departure::TooEarly),
+            (_, None) => self.may_ask(&url, &mut state, seconds)?,
         }
 
-        let outcome = self.fly(url.clone(), now).boxed().shared();
+        state.departures = state.departures.wrapping_add(1);
+        let number = state.departures;
+        let outcome = self.fly(url.clone(), number, now).boxed().shared();
         let flight = Flight {
+            number,
             started: seconds,
             outcome: outcome.clone(),
         };
@@ -345,6 +357,7 @@ impl Inner {
     fn fly(
         self: &Arc<Self>,
         url: CertificateUrl<'static>,
+        number: u64,
         now: UnixTime,
     ) -> impl Future<Output = Outcome> + Send + 'static {
         let keeper: Weak<Self> = Arc::downgrade(self);
@@ -364,7 +377,7 @@ impl Inner {
                 Err(error) => Err(SignerError::Source(error)),
             };
             match keeper.upgrade() {
-                Some(inner) => inner.land(&url, outcome, &chain, now),
+                Some(inner) => inner.land(&url, number, outcome, &chain, now),
                 None => outcome.map(|signer| SignersOfUrl::new(signer, now)),
             }
         }
@@ -375,12 +388,19 @@ impl Inner {
     fn land(
         &self,
         url: &CertificateUrl<'static>,
+        number: u64,
         outcome: Result<Arc<VerifiedSigner>, SignerError>,
         verified_by: &Arc<ChainVerifier>,
         now: UnixTime,
     ) -> Outcome {
         let mut state = self.state();
-        state.flights.remove(url);
+        if state
+            .flights
+            .get(url)
+            .is_some_and(|flight| flight.number == number)
+        {
+            state.flights.remove(url);
+        }
         let chain = self.chain.load_full();
         let outcome = outcome.and_then(|signer| match Arc::ptr_eq(&chain, verified_by) {
             true => Ok(signer),
@@ -388,21 +408,26 @@ impl Inner {
             false => self.judge(&chain, &signer, now).map_err(SignerError::Chain),
         });
         let table = self.table.load();
-        let table = match &outcome {
-            Err(SignerError::Source(_)) => table.after_failure(url, now),
-            _ => table
-                .after_failure(url, now)
-                .judged_at(url, |signer| self.judge(&chain, signer, now)),
-        };
         match outcome {
             Ok(signer) => {
                 warn_of_ends(&signer, now);
-                let (table, signers) = table.with(url, signer, now);
+                let judged = table.judged_at(url, |signer| self.judge(&chain, signer, now));
+                let (table, signers) = judged.with(url, signer, now);
                 self.table.store(Arc::new(table));
                 Ok(signers)
             }
             Err(error) => {
-                self.table.store(Arc::new(table));
+                if table.knows(url) {
+                    trace::not_renewed(&error);
+                }
+                let table = match &error {
+                    SignerError::Chain(_) => {
+                        table.judged_at(url, |signer| self.judge(&chain, signer, now))
+                    }
+                    _ => Table::clone(&table),
+                };
+                self.table
+                    .store(Arc::new(table.after_failure(url, &error, now)));
                 let failure = Failure {
                     at: now.as_secs(),
                     error: error.clone(),

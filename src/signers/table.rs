@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls_pki_types::UnixTime;
 
-use super::{Signers, is_within};
+use super::{SignerError, Signers, is_within};
 use crate::chain::{ChainError, VerifiedSigner};
 use crate::source::CertificateUrl;
 
@@ -52,10 +52,16 @@ impl Table {
     }
 
     /// The table after `url` was fetched in vain.
-    pub(super) fn after_failure(&self, url: &CertificateUrl<'static>, now: UnixTime) -> Self {
+    pub(super) fn after_failure(
+        &self,
+        url: &CertificateUrl<'static>,
+        error: &SignerError,
+        now: UnixTime,
+    ) -> Self {
         let mut table = self.clone();
         for (kept, signers) in &mut table.0 {
             if kept == url {
+                signers.last_error = Some(Arc::new(error.clone()));
                 signers.fetched_at = now.as_secs();
                 signers.refresh_at = now.as_secs().saturating_add(Signers::REFRESH_RETRY_SECONDS);
             }
@@ -112,6 +118,8 @@ pub struct SignersOfUrl {
     former: Option<Arc<VerifiedSigner>>,
     fetched_at: u64,
     refresh_at: u64,
+    /// Why the last fetch failed, if it did.
+    last_error: Option<Arc<SignerError>>,
 }
 
 impl SignersOfUrl {
@@ -127,6 +135,7 @@ impl SignersOfUrl {
         Self {
             current,
             former: None,
+            last_error: None,
             fetched_at: now,
             refresh_at: now
                 .saturating_add(Signers::REFRESH_AGE_SECONDS)
@@ -151,6 +160,7 @@ impl SignersOfUrl {
         Some(Self {
             current: passed.next()?,
             former: passed.next(),
+            last_error: self.last_error.clone(),
             ..*self
         })
     }
@@ -169,6 +179,10 @@ impl SignersOfUrl {
     pub(super) fn holds(&self, signer: &VerifiedSigner) -> bool {
         self.iter()
             .any(|held| held.fingerprint() == signer.fingerprint())
+    }
+
+    pub(super) fn last_error(&self) -> Option<&SignerError> {
+        self.last_error.as_deref()
     }
 
     pub(super) fn fetched_at(&self) -> u64 {

@@ -54,13 +54,18 @@ impl CertificateBundle {
             .strip_prefix(BYTE_ORDER_MARK)
             .unwrap_or(bytes)
             .trim_ascii();
+        if text.is_empty() {
+            return Err(BundleError::Empty);
+        }
         let mut certificates = match contains(text, b"-----BEGIN ") {
             true => pem_certificates(text)?.into_iter(),
             false => vec![certificate(bare_base64(text)?)?].into_iter(),
         };
         match certificates.next() {
             Some(signing) => Ok(Self::new(signing, certificates.collect())),
-            None => Err(BundleError::Empty),
+            None => Err(BundleError::NotText {
+                found: Excerpt::of(text),
+            }),
         }
     }
 
@@ -114,7 +119,9 @@ pub enum BundleError {
 /// The certificates of a PEM file with certificates only.
 fn pem_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleError> {
     let mut certificates = Vec::new();
-    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = text
+        .split(|byte| b"\r\n".contains(byte))
+        .map(<[u8]>::trim_ascii);
     while let Some(line) = lines.next() {
         let Some(label) = boundary(line, b"-----BEGIN ") else {
             continue;

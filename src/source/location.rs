@@ -113,16 +113,17 @@ impl CertificateLocation {
                 .map(|prefix| prefix.as_str().into())
                 .collect(),
         };
-        let (prefix, name) = self
+        let mut under = self
             .prefixes
             .iter()
-            .find_map(|prefix| Some((prefix, prefix.strip(url)?)))
-            .ok_or_else(elsewhere)?;
-        let stem = name.strip_suffix(".cer").ok_or(LocationRefusal::FileName)?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if stem.is_empty() || stem.starts_with('.') || !stem.bytes().all(plain) {
-            return Err(LocationRefusal::FileName);
+            .filter_map(|prefix| Some((prefix, prefix.strip(url)?)))
+            .peekable();
+        if under.peek().is_none() {
+            return Err(elsewhere());
         }
+        let (prefix, name) = under
+            .find(|(_, name)| is_file_name(name))
+            .ok_or(LocationRefusal::FileName)?;
         Ok(CertificateUrl(match url.starts_with(prefix.as_str()) {
             true => Cow::Borrowed(url),
             false => Cow::Owned(format!("{prefix}{name}")),
@@ -222,6 +223,13 @@ pub enum LocationRefusal {
         /// Its length, in bytes.
         found: usize,
     },
+}
+
+/// Whether `name` is `<stem>.cer`.
+fn is_file_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    name.strip_suffix(".cer")
+        .is_some_and(|stem| !stem.is_empty() && !stem.starts_with('.') && stem.bytes().all(plain))
 }
 
 pub(super) fn list(allowed: &[Box<str>]) -> String {

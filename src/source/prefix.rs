@@ -53,7 +53,10 @@ impl Prefix {
             || path
                 .strip_suffix('/')
                 .is_some_and(|path| path.split('/').all(segment));
-        let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+        let good_port = port.is_none_or(|text| {
+            text.parse::<u16>()
+                .is_ok_and(|port| port > 0 && port.to_string() == text)
+        });
         if text.len() > MAX_LEN || !is_host(host) || !good_port || !good_path {
             return Err(malformed());
         }

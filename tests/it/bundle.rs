@@ -28,6 +28,7 @@ fn der_pem_and_bare_base64_are_one_certificate() {
         der(),
         pem.clone().into_bytes(),
         pem.replace('\n', "\r\n").into_bytes(),
+        pem.replace('\n', "\r").into_bytes(),
         format!("\u{feff}{pem}").into_bytes(),
         format!("subject=CN = x\n\n{pem}\ntrailing words\n").into_bytes(),
         format!("0 s:CN = x\n{pem}").into_bytes(),
@@ -105,7 +106,10 @@ fn der_that_is_not_one_certificate() {
 #[test]
 fn text_that_is_no_certificate() {
     assert_eq!(error(""), BundleError::Empty);
-    assert_eq!(error("  \n"), BundleError::NotDer);
+    assert_eq!(error("  \n"), BundleError::Empty);
+    assert_eq!(error("\u{feff}"), BundleError::Empty);
+    let page = "<p>paste -----BEGIN CERTIFICATE----- here</p>";
+    assert!(matches!(error(page), BundleError::NotText { .. }));
     let html = error("<!DOCTYPE html><html><body>404</body></html>");
     assert_eq!(
         html.to_string(),

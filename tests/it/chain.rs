@@ -1,7 +1,9 @@
 //! Stage 3, with both backends: one good certificate, and every way to be wrong.
 
+use partner_center_webhooks::Excerpt;
 use partner_center_webhooks::chain::{
-    Anchors, ChainError, ChainVerifier, PathError, PolicyError, SignerName,
+    Anchors, Certificate, CertificatePolicy, ChainError, ChainVerifier, PathError, PolicyError,
+    SignerName,
 };
 use partner_center_webhooks::crypto::{AwsLcRs, RustCrypto};
 use partner_center_webhooks::testing::{Issuer, Name, Signer, SigningCertificate, StringType};
@@ -409,6 +411,29 @@ fn chains_that_lead_nowhere() {
     let error =
         verify_under(&ISSUER, &good().subject(microsoft).self_signed().unwrap()).unwrap_err();
     assert!(matches!(error, ChainError::UnknownIssuer { .. }), "{error}");
+}
+
+#[test]
+fn a_policy_of_ones_own() {
+    #[derive(Debug)]
+    struct Never;
+    impl CertificatePolicy for Never {
+        fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {
+            let name = certificate.dns_names()[0];
+            Err(PolicyError::Other(Excerpt::of(format!("never {name}"))))
+        }
+    }
+    let signer = ISSUER.signer().unwrap();
+    let error = chain()
+        .require(Never)
+        .verify(signer.certificate(), &[], NOW)
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with(
+            "the signing certificate is refused: never pcnotifications-dispatch.microsoft.com; "
+        ),
+        "{error}"
+    );
 }
 
 #[test]

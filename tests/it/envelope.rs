@@ -72,7 +72,13 @@ fn the_forms_a_signature_comes_in() {
 #[test]
 fn an_authorization_of_another_scheme_is_ignored_beside_x_ms_signature_only() {
     let base64 = signature();
-    for other in ["Bearer abc", "Basic YTpi", "Signatures x", "Negotiate"] {
+    for other in [
+        "Bearer abc",
+        "Basic YTpi",
+        "Signatures x",
+        "Signaturf x",
+        "Negotiate",
+    ] {
         assert_eq!(
             read(&[("authorization", other), ("x-ms-signature", &base64)]),
             Ok([0xfb; 256].to_vec())

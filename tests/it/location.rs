@@ -200,6 +200,22 @@ fn further_locations() {
 }
 
 #[test]
+fn overlapping_locations_in_any_order() {
+    let (outer, inner) = ("https://h.example/", "https://h.example/cert/");
+    for prefixes in [[outer, inner], [inner, outer]] {
+        let location = prefixes
+            .iter()
+            .fold(CertificateLocation::none(), |location, prefix| {
+                location.also_allow(prefix).unwrap()
+            });
+        for url in ["https://h.example/a.cer", "https://h.example/cert/a.cer"] {
+            assert_eq!(location.check(url).unwrap().as_str(), url);
+        }
+        assert!(location.check("https://h.example/other/a.cer").is_err());
+    }
+}
+
+#[test]
 fn prefixes_that_cannot_be_allowed() {
     for prefix in [
         "",
@@ -213,6 +229,8 @@ fn prefixes_that_cannot_be_allowed() {
         "https://user@host.example/a/",
         "https://host.example:0/a/",
         "https://host.example:99999/a/",
+        "https://host.example:+443/a/",
+        "https://host.example:0443/a/",
         "https://host.example/a/../b/",
         "https://host.example//a/",
         "https://host.example/a%20b/",

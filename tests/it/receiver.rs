@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use partner_center_webhooks::body::BodyLimit;
+use partner_center_webhooks::cloud::{Cloud, CloudProfile};
 use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
 use partner_center_webhooks::envelope::SignatureAlgorithm;
 use partner_center_webhooks::event::EventName;
@@ -381,11 +382,12 @@ async fn an_outage_after_a_first_success() {
                 .await
                 .is_ok()
         );
+        // Whether the certificate was replaced nobody knows now: undecided, and not accepted.
         let error = receiver
             .receive(&forged.headers, &forged.body)
             .await
             .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Signature);
+        assert_eq!(error.status().as_u16(), 503);
     }
 }
 
@@ -455,6 +457,56 @@ async fn settings() {
         .build()
         .unwrap();
     assert_eq!(kind(other).await, Some(ErrorKind::Chain));
+}
+
+#[tokio::test]
+async fn the_cloud_says_where_certificates_are() {
+    let profile = CloudProfile {
+        api_base: "https://api.example".into(),
+        authority: "https://login.example".into(),
+        token_audience: "https://api.example".into(),
+        certificate_locations: vec!["https://certificates.example/a/".into()],
+    };
+    let url = "https://certificates.example/a/b.cer";
+    let signer = ISSUER.signer().unwrap().with_certificate_url(url);
+    let callback = signer.callback(EVENT).unwrap();
+    let build = || {
+        ReceiverBuilder::new(
+            chain_of(AwsLcRs::new(), &ISSUER),
+            Scripted::serving(&signer),
+        )
+        .clock(|| NOW)
+    };
+    let custom = build()
+        .cloud(&Cloud::Custom(profile.clone()))
+        .unwrap()
+        .build()
+        .unwrap();
+    assert!(
+        custom
+            .receive(&callback.headers, &callback.body)
+            .await
+            .is_ok()
+    );
+    for cloud in Cloud::ALL {
+        let receiver = build().cloud(cloud).unwrap().build().unwrap();
+        let error = receiver
+            .receive(&callback.headers, &callback.body)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Location);
+        assert!(
+            receiver
+                .receive(&good().headers, &good().body)
+                .await
+                .is_ok()
+        );
+    }
+    let broken = CloudProfile {
+        certificate_locations: vec!["http://certificates.example/".into()],
+        ..profile
+    };
+    assert!(build().cloud(&Cloud::Custom(broken)).is_err());
 }
 
 #[tokio::test]

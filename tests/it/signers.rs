@@ -105,20 +105,112 @@ async fn a_fetch_that_everybody_left_is_carried_on_or_replaced() {
         let _ = task.await;
     };
     leave(NOW).await;
-    leave(later(Signers::ABANDONED_SECONDS)).await;
-    assert_eq!(source.fetches(), 1, "the one under way is joined");
-    leave(later(Signers::ABANDONED_SECONDS + 1)).await;
+    leave(NOW).await;
+    assert_eq!(source.fetches(), 1, "one a second is begun at most");
+    leave(later(1)).await;
     assert_eq!(
         source.fetches(),
         2,
         "the one that nobody drives is replaced"
     );
     source.open();
-    signers
-        .find(&dispatch(), later(Signers::ABANDONED_SECONDS + 2))
-        .await
-        .unwrap();
+    signers.find(&dispatch(), later(2)).await.unwrap();
+    assert_eq!(source.fetches(), 3);
+}
+
+#[tokio::test]
+async fn a_fetch_that_somebody_drives_is_joined_however_long_it_takes() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap()).held_back();
+    let signers = Signers::new(source.clone(), chain());
+    let waiting: Vec<_> = (0..20)
+        .map(|second| {
+            let signers = signers.clone();
+            tokio::spawn(async move { signers.find(&dispatch(), later(second)).await.map(drop) })
+        })
+        .collect();
+    yield_often().await;
+    assert_eq!(source.fetches(), 1);
+    source.open();
+    for each in waiting {
+        each.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_left_is_pushed_on_by_whoever_comes() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap());
+    let signers = Signers::new(source.clone(), chain());
+    signers.find(&dispatch(), NOW).await.unwrap();
+    let new = rotated();
+    source.now_answers(Ok(bundle(&new)));
+    source.hold();
+    let tomorrow = later(Signers::REFRESH_AGE_SECONDS);
+    poll_once(signers.find(&dispatch(), tomorrow)).await;
+    source.open();
+    signers.find(&dispatch(), tomorrow).await.unwrap();
+    let found = signers.find(&dispatch(), tomorrow).await.unwrap();
+    assert_eq!(found.current().certificate(), new.certificate());
     assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test]
+async fn failed_refreshes_and_refetches_are_spaced_out() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap());
+    let signers = Signers::new(source.clone(), chain());
+    signers.find(&dispatch(), NOW).await.unwrap();
+    source.now_answers(outage());
+    // An hour of callbacks after the first day: a refresh every ten minutes.
+    for second in 0..3_600 {
+        signers
+            .find(&dispatch(), later(Signers::REFRESH_AGE_SECONDS + second))
+            .await
+            .unwrap();
+    }
+    assert_eq!(source.fetches(), 1 + 6);
+    // An hour of forgeries: a fetch every minute, counting those six.
+    let hour = Signers::REFRESH_AGE_SECONDS + 3_600;
+    for second in 0..3_600 {
+        let now = later(hour + second);
+        let tried = signers.find(&dispatch(), now).await.unwrap();
+        let error = signers.find_newer(&dispatch(), &tried, now).await;
+        assert!(
+            matches!(error, Err(SignerError::Source(_))),
+            "second {second}"
+        );
+    }
+    assert_eq!(source.fetches(), 1 + 6 + 60);
+}
+
+#[tokio::test]
+async fn a_mismatch_while_the_host_is_down_or_wrong_says_so() {
+    let source = Scripted::serving(&ISSUER.signer().unwrap());
+    let signers = Signers::new(source.clone(), chain());
+    let tried = signers.find(&dispatch(), NOW).await.unwrap();
+    source.now_answers(outage());
+    for second in 60..120 {
+        let error = signers.find_newer(&dispatch(), &tried, later(second)).await;
+        assert!(matches!(error, Err(SignerError::Source(_))));
+    }
+    assert_eq!(source.fetches(), 2);
+    let other = ISSUER
+        .signing_certificate()
+        .dns_names(["new.microsoft.com"])
+        .issue()
+        .unwrap();
+    source.now_answers(Ok(bundle(&other)));
+    let error = signers
+        .find_newer(&dispatch(), &tried, later(120))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("`new.microsoft.com`"), "{error}");
+    source.now_answers(Ok(bundle(&rotated())));
+    assert!(
+        signers
+            .find_newer(&dispatch(), &tried, later(180))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -192,8 +284,18 @@ async fn made_up_names_cost_the_quota_and_leave_known_ones_alone() {
     signers.find(&dispatch(), NOW).await.unwrap();
     assert_eq!(source.fetches(), 1 + 15 + 1);
 
-    // And so is one that verified before and has ended since.
+    // And so is one that verified before and has ended since, also while the quota is used up.
     let hundred_days = later(100 * 86_400);
+    source.now_answers(outage());
+    for n in 0..100 {
+        let _ = signers.find(&url(&format!("more-{n}")), hundred_days).await;
+    }
+    let quota = signers
+        .find(&url("one-more"), hundred_days)
+        .await
+        .unwrap_err();
+    assert!(matches!(quota, SignerError::Quota { .. }), "{quota}");
+    source.now_answers(Ok(bundle(&genuine)));
     let error = signers
         .find(&url("verified-before"), hundred_days)
         .await
@@ -321,6 +423,7 @@ async fn a_mismatch_fetches_again_once_a_minute() {
         signers
             .find_newer(&dispatch(), &tried, later(59))
             .await
+            .unwrap()
             .is_none()
     );
     assert_eq!(source.fetches(), 1);
@@ -328,6 +431,7 @@ async fn a_mismatch_fetches_again_once_a_minute() {
         signers
             .find_newer(&dispatch(), &tried, later(60))
             .await
+            .unwrap()
             .is_none()
     );
     assert_eq!(source.fetches(), 2);
@@ -336,12 +440,14 @@ async fn a_mismatch_fetches_again_once_a_minute() {
         signers
             .find_newer(&dispatch(), &tried, later(119))
             .await
+            .unwrap()
             .is_none()
     );
     assert_eq!(source.fetches(), 2);
     let newer = signers
         .find_newer(&dispatch(), &tried, later(120))
         .await
+        .unwrap()
         .unwrap();
     assert_eq!(source.fetches(), 3);
     let held: Vec<_> = newer.iter().map(|signer| signer.fingerprint()).collect();
@@ -351,6 +457,7 @@ async fn a_mismatch_fetches_again_once_a_minute() {
         signers
             .find_newer(&dispatch(), &tried, later(121))
             .await
+            .unwrap()
             .is_some()
     );
     assert_eq!(source.fetches(), 3);
@@ -372,9 +479,10 @@ async fn a_forger_who_hangs_up_does_not_hold_back_a_rotation() {
         signers
             .find_newer(&dispatch(), &tried, later(61))
             .await
+            .unwrap()
             .is_some()
     );
-    assert_eq!(source.fetches(), 2);
+    assert_eq!(source.fetches(), 3);
 }
 
 #[tokio::test]
@@ -389,5 +497,11 @@ async fn a_clock_that_is_set_back_blocks_nothing() {
     let tried = signers.find(&dispatch(), later(7_000)).await.unwrap();
     assert_eq!(source.fetches(), 2);
     source.now_answers(Ok(bundle(&rotated())));
-    assert!(signers.find_newer(&dispatch(), &tried, NOW).await.is_some());
+    assert!(
+        signers
+            .find_newer(&dispatch(), &tried, NOW)
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
