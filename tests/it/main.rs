@@ -9,6 +9,7 @@
     reason = "helpers of tests are tests too, and what cannot be tested is skipped aloud"
 )]
 
+mod attacks;
 mod axum;
 mod bundle;
 mod chain;
