@@ -131,6 +131,15 @@ impl Ca {
         revoked: &[&CertificateDer<'_>],
         alter: impl FnOnce(&mut TbsCertList),
     ) -> RevocationList {
+        RevocationList::from_der(&self.list_der(revoked, alter)).unwrap()
+    }
+
+    /// The same in DER.
+    pub(crate) fn list_der(
+        &self,
+        revoked: &[&CertificateDer<'_>],
+        alter: impl FnOnce(&mut TbsCertList),
+    ) -> Vec<u8> {
         let entry = |certificate: &&CertificateDer<'_>| RevokedCert {
             serial_number: parse(certificate).tbs_certificate.serial_number,
             revocation_date: at(NOW.as_secs() - 3_600),
@@ -154,7 +163,7 @@ impl Ca {
             tbs_cert_list: list,
             signature,
         };
-        RevocationList::from_der(&list.to_der().unwrap()).unwrap()
+        list.to_der().unwrap()
     }
 
     fn certificate(&self, subject: Name, key: SubjectPublicKeyInfoOwned) -> TbsCertificate {
