@@ -441,7 +441,7 @@ fn case_32_thousands_of_intermediates() {
     world.verify(&leaf, &before).unwrap();
     assert!(world.verify(&leaf, &after).is_err());
     let took = begun.elapsed();
-    assert!(took.as_secs() < 10, "{took:?}");
+    assert!(took.as_secs() < 30, "{took:?}");
 }
 
 /// Case 32: CAs that all certified each other, of which no order leads anywhere: many more than one bundle
@@ -460,7 +460,7 @@ fn case_32_a_thicket() {
     let begun = Instant::now();
     assert!(world.verify(&thicket[0].issue(), &issuers).is_err());
     let took = begun.elapsed();
-    assert!(took.as_secs() < 15, "{took:?}");
+    assert!(took.as_secs() < 30, "{took:?}");
 }
 
 /// Case 33: keys that cannot have signed a callback.
