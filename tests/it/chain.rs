@@ -186,6 +186,9 @@ fn signer_name_patterns() {
         "a..example",
         "a.example.",
         "a b.example",
+        "8.8.8.8",
+        "a.example.1",
+        "a*.1",
     ] {
         assert!(pattern.parse::<SignerName>().is_err(), "{pattern}");
     }

@@ -9,6 +9,7 @@
     reason = "helpers of tests are tests too, and what cannot be tested is skipped aloud"
 )]
 
+mod attacks;
 mod authorities;
 mod axum;
 mod bundle;

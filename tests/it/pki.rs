@@ -45,20 +45,29 @@ pub(crate) struct Ca {
 }
 
 impl Ca {
-    /// A CA of Microsoft's, by its name, with a new key.
+    /// A CA of Microsoft's, with a new key.
     pub(crate) fn new(common_name: &str) -> Self {
+        Self::named(&format!("CN={common_name},O=Microsoft Corporation,C=US"))
+    }
+
+    /// A CA, with a new key.
+    pub(crate) fn named(name: &str) -> Self {
         Self {
-            name: Name::from_str(&format!("CN={common_name},O=Microsoft Corporation,C=US"))
-                .unwrap(),
+            name: Name::from_str(name).unwrap(),
             key: Arc::new(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap()),
         }
     }
 
     /// A CA of the same name with a new key.
     pub(crate) fn rekeyed(&self) -> Self {
+        Self::new("x").renamed(self.name.clone())
+    }
+
+    /// A CA of the same key with another name.
+    pub(crate) fn renamed(&self, name: Name) -> Self {
         Self {
-            name: self.name.clone(),
-            ..Self::new("x")
+            name,
+            key: Arc::clone(&self.key),
         }
     }
 
@@ -122,6 +131,15 @@ impl Ca {
         revoked: &[&CertificateDer<'_>],
         alter: impl FnOnce(&mut TbsCertList),
     ) -> RevocationList {
+        RevocationList::from_der(&self.list_der(revoked, alter)).unwrap()
+    }
+
+    /// The same in DER.
+    pub(crate) fn list_der(
+        &self,
+        revoked: &[&CertificateDer<'_>],
+        alter: impl FnOnce(&mut TbsCertList),
+    ) -> Vec<u8> {
         let entry = |certificate: &&CertificateDer<'_>| RevokedCert {
             serial_number: parse(certificate).tbs_certificate.serial_number,
             revocation_date: at(NOW.as_secs() - 3_600),
@@ -145,7 +163,7 @@ impl Ca {
             tbs_cert_list: list,
             signature,
         };
-        RevocationList::from_der(&list.to_der().unwrap()).unwrap()
+        list.to_der().unwrap()
     }
 
     fn certificate(&self, subject: Name, key: SubjectPublicKeyInfoOwned) -> TbsCertificate {

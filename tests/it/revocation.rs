@@ -1,15 +1,20 @@
 //! Revocation lists, and which of them are believed about whom. Case 30 of the attacks.
 
 use partner_center_webhooks::chain::{
-    CertificateDer, ChainError, Evidence, PathError, Revocation, RevocationList, RevocationStatus,
+    Anchors, CertificateDer, ChainError, ChainVerifier, Evidence, PathError, Revocation,
+    RevocationList, RevocationStatus,
 };
-use x509_cert::der::flagset::FlagSet;
+use partner_center_webhooks::crypto::AwsLcRs;
+use x509_cert::crl::TbsCertList;
+use x509_cert::der::asn1::Ia5String;
+use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::KeyUsages;
-use x509_cert::ext::pkix::crl::dp::{DistributionPoint, IssuingDistributionPoint};
+use x509_cert::ext::pkix::crl::dp::{DistributionPoint, IssuingDistributionPoint, Reasons};
+use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::pki::{
-    CRL_DISTRIBUTION_POINTS, Ca, at, evidence, full_name, partition, set_distribution_point,
-    set_key_usage, set_list_url, set_partition, unset, validity, verify,
+    CRL_DISTRIBUTION_POINTS, Ca, at, evidence, extension, full_name, partition,
+    set_distribution_point, set_key_usage, set_list_url, set_partition, unset, validity, verify,
 };
 use crate::support::{NOW, later};
 use Revocation::{BestEffort, Off, Required};
@@ -48,7 +53,22 @@ impl World {
 
     #[track_caller]
     fn ask_with(&self, evidence: &Evidence, mode: Revocation) -> Option<Vec<RevocationStatus>> {
-        match verify(&self.root_der, &self.leaf, evidence, mode) {
+        Self::verdict(&self.root_der, &self.leaf, evidence, mode)
+    }
+
+    fn verifier(&self) -> ChainVerifier {
+        let anchors = Anchors::from_certificates(std::slice::from_ref(&self.root_der)).unwrap();
+        ChainVerifier::new(AwsLcRs::new(), anchors)
+    }
+
+    #[track_caller]
+    fn verdict(
+        root: &CertificateDer<'_>,
+        leaf: &CertificateDer<'_>,
+        evidence: &Evidence,
+        mode: Revocation,
+    ) -> Option<Vec<RevocationStatus>> {
+        match verify(root, leaf, evidence, mode) {
             Ok(signer) => Some(
                 signer
                     .revocation()
@@ -385,24 +405,99 @@ fn a_part_of_a_list() {
 
 #[test]
 fn a_distribution_point_for_some_reasons_or_of_another_issuer() {
-    use x509_cert::ext::pkix::crl::dp::Reasons;
     let world = World::new();
-    let named = |reasons: Option<FlagSet<Reasons>>| DistributionPoint {
+    let whole = DistributionPoint {
         distribution_point: Some(full_name(PART_1)),
-        reasons,
+        reasons: None,
         crl_issuer: None,
     };
-    let leaf = world.ca.issue_with(|leaf| {
-        set_distribution_point(leaf, named(Some(Reasons::KeyCompromise.into())))
-    });
-    let part = world
-        .ca
-        .list_with(&[], |list| set_partition(list, &partition(PART_1)));
-    let world = World { leaf, ..world };
-    assert_eq!(
-        world.ask(&[&part], BestEffort),
-        Some(vec![Unknown, Unknown])
-    );
+    let issuer = Ia5String::new("http://other.example").unwrap();
+    for (point, cleared) in [
+        (whole.clone(), Good),
+        (
+            DistributionPoint {
+                reasons: Some(Reasons::KeyCompromise.into()),
+                ..whole.clone()
+            },
+            Unknown,
+        ),
+        (
+            DistributionPoint {
+                crl_issuer: Some(vec![GeneralName::UniformResourceIdentifier(issuer)]),
+                ..whole.clone()
+            },
+            Unknown,
+        ),
+    ] {
+        let leaf = world
+            .ca
+            .issue_with(|leaf| set_distribution_point(leaf, point));
+        let part = |revoked: &[&CertificateDer<'_>]| {
+            world
+                .ca
+                .list_with(revoked, |list| set_partition(list, &partition(PART_1)))
+        };
+        let (clears, revokes) = (part(&[]), part(&[&leaf]));
+        let ask = |list| {
+            let evidence = evidence([&world.ca_der], &[list]);
+            World::verdict(&world.root_der, &leaf, &evidence, BestEffort)
+        };
+        assert_eq!(ask(&clears), Some(vec![cleared, Unknown]));
+        assert_eq!(ask(&revokes), None);
+    }
+}
+
+#[test]
+fn lists_that_cannot_be_used() {
+    let world = World::new();
+    let point = partition(PART_1);
+    let read = |alter: &dyn Fn(&mut TbsCertList)| {
+        RevocationList::from_der(&world.ca.list_der(&[], alter)).map(|_| ())
+    };
+    read(&|_| {}).unwrap();
+    assert!(read(&|list| list.next_update = None).is_err(), "no end");
+    let delta = extension("2.5.29.27", true, vec![2, 1, 1]);
+    let add = |list: &mut TbsCertList, extension: &Extension| {
+        let extensions = list.crl_extensions.get_or_insert_default();
+        extensions.push(extension.clone());
+    };
+    assert!(read(&|list| add(list, &delta)).is_err(), "a delta");
+    let unknown = extension("1.3.6.1.4.1.99999.1", true, vec![5, 0]);
+    assert!(read(&|list| add(list, &unknown)).is_err(), "unknown");
+    for point in [
+        IssuingDistributionPoint {
+            indirect_crl: true,
+            ..point.clone()
+        },
+        IssuingDistributionPoint {
+            only_some_reasons: Some(Reasons::KeyCompromise.into()),
+            ..point.clone()
+        },
+        IssuingDistributionPoint {
+            only_contains_attribute_certs: true,
+            ..point.clone()
+        },
+    ] {
+        assert!(read(&|list| set_partition(list, &point)).is_err());
+    }
+    let whole = world.ca.list_der(&[&world.leaf], |_| {});
+    assert!(RevocationList::from_der(&[whole.as_slice(), b"x"].concat()).is_err());
+    for end in 0..whole.len() {
+        assert!(RevocationList::from_der(&whole[..end]).is_err(), "{end}");
+    }
+    // Whatever bit is flipped: it is never taken for one that clears.
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        let Ok(list) = RevocationList::from_der(&flipped) else {
+            continue;
+        };
+        let evidence = evidence([&world.ca_der], &[&list]);
+        let verifier = world.verifier();
+        let told = verifier.verify_with(&world.leaf, &evidence, NOW);
+        let told = told.map(|signer| signer.revocation()[0].1);
+        assert!(!matches!(told, Ok(Good)), "byte {at}: {told:?}");
+    }
 }
 
 #[test]
@@ -431,12 +526,28 @@ fn a_required_list_ends_the_proof() {
 }
 
 #[test]
-fn find_path_judges_alike() {
-    use partner_center_webhooks::chain::{Anchors, ChainVerifier};
-    use partner_center_webhooks::crypto::AwsLcRs;
+fn the_last_of_several_lists_counts() {
     let world = World::new();
-    let anchors = Anchors::from_certificates(std::slice::from_ref(&world.root_der)).unwrap();
-    let verifier = ChainVerifier::new(AwsLcRs::new(), anchors);
+    let with = |seconds: u64| {
+        world.ca.list_with(&[], |list| {
+            list.next_update = Some(at(NOW.as_secs() + seconds));
+        })
+    };
+    let (sooner, latest) = (with(60), with(120));
+    for lists in [[&sooner, &latest], [&latest, &sooner]] {
+        let evidence = evidence([&world.ca_der], &lists);
+        let path = world
+            .verifier()
+            .find_path(&world.leaf, &evidence, NOW)
+            .unwrap();
+        assert_eq!(path.links()[0].revocation_list_ends(), Some(later(120)));
+    }
+}
+
+#[test]
+fn find_path_judges_alike() {
+    let world = World::new();
+    let verifier = world.verifier();
     let list = world.ca.list(&[&world.leaf]);
     let evidence = evidence([&world.ca_der], &[&list]);
     assert_eq!(

@@ -44,7 +44,7 @@ impl SignerName {
     /// # Errors
     ///
     /// [`SignerNameError`] unless it is a DNS name of at least two labels, with at most one `*`, at the end of a first
-    /// label that has something before it.
+    /// label that has something before it. A name whose last label is a number is an IP address or nothing.
     pub fn new(pattern: &str) -> Result<Self, SignerNameError> {
         let malformed = || SignerNameError {
             found: Excerpt::of(pattern),
@@ -57,7 +57,9 @@ impl SignerName {
             domain: format!(".{}", rest.to_ascii_lowercase()).into(),
         };
         let good = |label: &str| !label.is_empty() && label.bytes().all(in_label);
-        match good(&name.label) && rest.split('.').all(good) && pattern.len() <= 253 {
+        let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+        let numeric = rest.rsplit('.').next().is_some_and(is_number);
+        match good(&name.label) && rest.split('.').all(good) && !numeric && pattern.len() <= 253 {
             true => Ok(name),
             false => Err(malformed()),
         }
