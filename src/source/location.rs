@@ -129,6 +129,10 @@ impl CertificateLocation {
     }
 
     /// The documented signing certificate under each allowed prefix.
+    #[cfg_attr(
+        not(feature = "receiver"),
+        expect(dead_code, reason = "the receiver's warm-up asks")
+    )]
     pub(crate) fn documented_urls(&self) -> impl Iterator<Item = CertificateUrl<'static>> {
         self.prefixes
             .iter()
@@ -167,6 +171,10 @@ impl CertificateUrl<'_> {
     }
 
     /// Whether the file name is one that Microsoft documents or documented.
+    #[cfg_attr(
+        not(feature = "receiver"),
+        expect(dead_code, reason = "the cache of signers asks")
+    )]
     pub(crate) fn is_documented(&self) -> bool {
         let name = self.0.rsplit('/').next();
         name == Some(DOCUMENTED_NAME) || name == Some(FORMER_NAME)
