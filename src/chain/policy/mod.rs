@@ -1,6 +1,6 @@
 //! What a signing certificate must be beyond well-signed: one policy a file, each of which can only refuse.
 //!
-//! To add one: a file here with a type that implements [`CertificatePolicy`], its line in [`defaults`], and a row of
+//! To add one: a file here with a type that implements [`CertificatePolicy`], its line in `defaults`, and a row of
 //! refused certificates in the table of `tests/it/policy.rs`.
 
 mod key;
