@@ -220,6 +220,49 @@ async fn slow_and_endless_answers_end() {
     }
 }
 
+/// An HTTP client that minds no limits, and remembers what it was asked.
+#[derive(Clone, Debug)]
+struct Careless(Bytes, Arc<std::sync::Mutex<Vec<http::HeaderMap>>>);
+
+impl partner_center_webhooks::http_client::HttpClient for Careless {
+    fn send(
+        &self,
+        request: http::Request<Bytes>,
+        _: Limits,
+    ) -> partner_center_webhooks::http_client::BoxFuture<
+        '_,
+        Result<http::Response<Bytes>, partner_center_webhooks::http_client::HttpClientError>,
+    > {
+        self.1.lock().unwrap().push(request.headers().clone());
+        Box::pin(std::future::ready(Ok(http::Response::new(self.0.clone()))))
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_minds_no_limits_is_minded() {
+    use partner_center_webhooks::source::CertificateSource as _;
+    let location = CertificateLocation::default();
+    let url = location.check(crate::support::DISPATCH_URL).unwrap();
+    let long = [
+        leaf().certificate_pem().into_bytes(),
+        vec![b'\n'; 64 * 1024],
+    ]
+    .concat();
+    let client = Careless(long.into(), Arc::default());
+    let error = Download::new(client.clone()).fetch(&url).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("the answer is longer than 65536 bytes"),
+        "{error}"
+    );
+    let client = Careless(Bytes::copy_from_slice(leaf().certificate()), Arc::default());
+    Download::new(client.clone()).fetch(&url).await.unwrap();
+    let asked = client.1.lock().unwrap().remove(0);
+    assert_eq!(asked["accept-encoding"], "identity");
+    assert!(!asked.contains_key("authorization"));
+}
+
 #[tokio::test]
 async fn a_host_that_is_down() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -90,6 +90,35 @@ async fn one_line_a_callback() {
 }
 
 #[tokio::test]
+async fn names_cannot_forge_lines() {
+    let signer = ISSUER.signer().unwrap();
+    let receiver = ReceiverBuilder::new(chain(), Scripted::serving(&signer))
+        .clock(|| NOW)
+        .build()
+        .unwrap();
+    let body = format!(
+        r#"{{"EventName":"a\\n\\u001b[31mINFO forged{}"}}"#,
+        "x".repeat(10_000)
+    )
+    .replace("\\\\", "\\");
+    let callback = signer.callback(body).unwrap();
+    let lines = lines_of(async {
+        receiver
+            .receive(&callback.headers, &callback.body)
+            .await
+            .unwrap()
+    })
+    .await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].contains(r"event=a\n\x1b[31mINFO forgedxxx"),
+        "{}",
+        lines[0]
+    );
+    assert!(lines[0].len() < 600, "{}", lines[0]);
+}
+
+#[tokio::test]
 async fn a_warning_of_what_ends_within_a_week() {
     let base = "http://pki.example/";
     let issuer = ISSUER.published_at(base).unwrap();
