@@ -30,11 +30,12 @@ struct Kept {
     lists: HashMap<Box<str>, KeptList>,
     /// When a URL last failed.
     failures: HashMap<Box<str>, u64>,
-    issuer_flights: HashMap<Box<str>, WeakShared<Flight<Vec<CertificateDer<'static>>>>>,
-    list_flights: HashMap<Box<str>, WeakShared<Flight<Bytes>>>,
+    issuer_flights: Flights<Vec<CertificateDer<'static>>>,
+    list_flights: Flights<Bytes>,
 }
 
 type Flight<T> = BoxFuture<'static, Result<T, AuthorityError>>;
+type Flights<T> = HashMap<Box<str>, WeakShared<Flight<T>>>;
 
 #[derive(Clone, Debug)]
 struct KeptList {
@@ -208,36 +209,44 @@ impl Knowledge {
         url: &str,
         now: UnixTime,
     ) -> Result<Vec<CertificateDer<'static>>, AuthorityError> {
-        let Some(authorities) = self.authorities.load_full() else {
-            return Err(AuthorityError::NotAsked);
+        let fetch = |authorities: Arc<Authorities>, url: String| {
+            async move { authorities.issuers(&url).await }.boxed()
         };
-        let flight = {
-            let mut kept = self.kept();
-            kept.may_ask(url, now)?;
-            let owned = url.to_owned();
-            join(&mut kept.issuer_flights, url, async move {
-                authorities.issuers(&owned).await
-            })
-        };
-        let outcome = flight.await;
-        self.kept().note(url, &outcome, now);
-        outcome
+        self.ask(url, now, |kept| &mut kept.issuer_flights, fetch)
+            .await
     }
 
     async fn fetch_list(&self, url: &str, now: UnixTime) -> Result<Bytes, AuthorityError> {
+        let fetch = |authorities: Arc<Authorities>, url: String| {
+            async move { authorities.revocation_list(&url).await }.boxed()
+        };
+        self.ask(url, now, |kept| &mut kept.list_flights, fetch)
+            .await
+    }
+
+    /// Fetches something once, however many ask for it, and not again at once if it failed.
+    async fn ask<T: Clone + Send + 'static>(
+        &self,
+        url: &str,
+        now: UnixTime,
+        flights: impl FnOnce(&mut Kept) -> &mut Flights<T>,
+        fetch: impl FnOnce(Arc<Authorities>, String) -> Flight<T>,
+    ) -> Result<T, AuthorityError> {
         let Some(authorities) = self.authorities.load_full() else {
             return Err(AuthorityError::NotAsked);
         };
         let flight = {
             let mut kept = self.kept();
             kept.may_ask(url, now)?;
-            let owned = url.to_owned();
-            join(&mut kept.list_flights, url, async move {
-                authorities.revocation_list(&owned).await
+            join(flights(&mut kept), url, || {
+                fetch(authorities, url.to_owned())
             })
         };
         let outcome = flight.await;
-        self.kept().note(url, &outcome, now);
+        if let Err(error) = &outcome {
+            trace::authority_failed(error);
+            self.kept().failures.insert(url.into(), now.as_secs());
+        }
         outcome
     }
 
@@ -299,13 +308,6 @@ impl Kept {
             false => Ok(()),
         }
     }
-
-    fn note<T>(&mut self, url: &str, outcome: &Result<T, AuthorityError>, now: UnixTime) {
-        if let Err(error) = outcome {
-            trace::authority_failed(error);
-            self.failures.insert(url.into(), now.as_secs());
-        }
-    }
 }
 
 impl KeptList {
@@ -322,17 +324,17 @@ impl KeptList {
     }
 }
 
-/// Joins the flight for `url`, or starts `flight`. It ends with the last of those who wait for it.
-fn join<T: Clone + Send + 'static>(
-    flights: &mut HashMap<Box<str>, WeakShared<Flight<T>>>,
+/// Joins the flight for `url`, or starts one. It ends with the last of those who wait for it.
+fn join<T: Clone>(
+    flights: &mut Flights<T>,
     url: &str,
-    flight: impl Future<Output = Result<T, AuthorityError>> + Send + 'static,
+    start: impl FnOnce() -> Flight<T>,
 ) -> Shared<Flight<T>> {
     flights.retain(|_, flight| flight.upgrade().is_some());
     if let Some(under_way) = flights.get(url).and_then(WeakShared::upgrade) {
         return under_way;
     }
-    let started = flight.boxed().shared();
+    let started = start().shared();
     if let Some(weak) = started.downgrade() {
         flights.insert(url.into(), weak);
     }
