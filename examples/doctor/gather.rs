@@ -44,6 +44,7 @@ pub(crate) async fn gather(
     steps: &mut Vec<Step>,
 ) -> Evidence {
     let mut gathering = Gathering {
+        chain,
         authorities,
         steps,
         evidence: Evidence {
@@ -70,6 +71,7 @@ pub(crate) async fn gather(
 }
 
 struct Gathering<'g> {
+    chain: &'g ChainVerifier,
     authorities: Option<&'g Authorities>,
     steps: &'g mut Vec<Step>,
     evidence: Evidence,
@@ -82,7 +84,7 @@ impl Gathering<'_> {
     async fn meet(&mut self, need: &Need, now: UnixTime) -> bool {
         let (what, of, urls) = match need {
             Need::Issuer { of, urls, .. } => ("issuer", of, urls),
-            Need::RevocationList { of, urls } => ("revocation list", of, urls),
+            Need::RevocationList { of, urls, .. } => ("revocation list", of, urls),
             _ => return false,
         };
         for url in urls {
@@ -93,7 +95,7 @@ impl Gathering<'_> {
             self.issuers += usize::from(is_issuer);
             let outcome = match is_issuer {
                 true => self.issuer(need, url).await,
-                false => self.list(url, now).await,
+                false => self.list(need, url, now).await,
             };
             let (succeeded, outcome, failure) = match outcome {
                 Ok(outcome) => (true, outcome, None),
@@ -119,13 +121,15 @@ impl Gathering<'_> {
         let found = authorities.issuers(url).await.map_err(why)?;
         let new: Vec<_> = found
             .into_iter()
-            .filter(|der| need.accepts(der) && !self.evidence.issuers.contains(der))
+            .filter(|der| {
+                self.chain.is_needed_issuer(need, der) && !self.evidence.issuers.contains(der)
+            })
             .collect();
         let number = new.len();
         self.evidence.issuers.extend(new);
         match number {
             0 => Err((
-                "no certificate of a CA of that name that was not known".to_owned(),
+                "no certificate of the CA that issued it, or none that was not known".to_owned(),
                 Failure::Useless,
             )),
             1 => Ok("1 certificate".to_owned()),
@@ -133,13 +137,22 @@ impl Gathering<'_> {
         }
     }
 
-    async fn list(&mut self, url: &str, now: UnixTime) -> Result<String, (String, Failure)> {
+    async fn list(
+        &mut self,
+        need: &Need,
+        url: &str,
+        now: UnixTime,
+    ) -> Result<String, (String, Failure)> {
         let authorities = self.authorities.ok_or_else(offline)?;
         let bytes = authorities.revocation_list(url).await.map_err(why)?;
         let list = RevocationList::from_der(&bytes)
             .map_err(|error| (error.to_string(), Failure::Useless))?;
         if !list.is_current(now) {
             return Err(("it is not in force".to_owned(), Failure::Useless));
+        }
+        if !self.chain.is_needed_list(need, &list) {
+            let problem = "it was not signed by the issuer that it should be of".to_owned();
+            return Err((problem, Failure::Useless));
         }
         let outcome = format!("{} bytes, issued by {}", bytes.len(), list.issuer());
         self.evidence.revocation_lists.push(list);

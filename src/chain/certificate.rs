@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use webpki::RawPublicKeyEntity;
 use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -17,6 +18,7 @@ use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
 use super::revocation::uris;
 use crate::Excerpt;
+use crate::crypto::Backend;
 
 /// A certificate, read. Nothing about it is proven.
 #[derive(Clone, Debug)]
@@ -197,6 +199,25 @@ impl<'a> Certificate<'a> {
     pub fn issuer_urls(&self) -> &[Box<str>] {
         &self.issuer_urls
     }
+}
+
+/// Whether `child` was signed with `key`.
+pub(super) fn is_signed_with(
+    child: &CertificateDer<'_>,
+    key: &SubjectPublicKeyInfoDer<'_>,
+    backend: &dyn Backend,
+) -> bool {
+    let (Ok((_, child)), Ok(key)) = (
+        X509Certificate::from_der(child),
+        RawPublicKeyEntity::try_from(key),
+    ) else {
+        return false;
+    };
+    let (signed, signature) = (child.tbs_certificate.as_ref(), &child.signature_value.data);
+    backend
+        .certificate_algorithms()
+        .iter()
+        .any(|algorithm| key.verify_signature(*algorithm, signed, signature).is_ok())
 }
 
 /// A certificate that cannot be read.

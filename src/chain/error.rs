@@ -38,12 +38,16 @@ pub enum ChainError {
         certificate: Box<CertificateSummary>,
     },
     /// There are paths, and each has a fault.
-    #[error("no path to a trust anchor holds: {error}; the signing certificate is: {certificate}")]
+    #[error("no path to a trust anchor holds: {error}; the signing certificate is: {certificate}{}", fetching(.problems))]
     Path {
         /// The most telling fault.
         error: PathError,
         /// The certificate.
         certificate: Box<CertificateSummary>,
+        /// What went wrong when issuers' certificates were fetched.
+        problems: Vec<String>,
+        /// Whether a later attempt to fetch them may succeed.
+        may_pass: bool,
     },
     /// A policy refused it.
     #[error("the signing certificate is refused: {error}; it is: {certificate}")]
@@ -95,7 +99,9 @@ impl ChainError {
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::RevocationUnknown { .. } | Self::UnknownIssuer { may_pass: true, .. }
+            Self::RevocationUnknown { .. }
+                | Self::Path { may_pass: true, .. }
+                | Self::UnknownIssuer { may_pass: true, .. }
         )
     }
 
@@ -103,6 +109,9 @@ impl ChainError {
     #[must_use]
     pub fn after_fetching(mut self, tried: Vec<String>, issuer_may_come: bool) -> Self {
         if let Self::UnknownIssuer {
+            problems, may_pass, ..
+        }
+        | Self::Path {
             problems, may_pass, ..
         } = &mut self
         {

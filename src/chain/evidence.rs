@@ -26,8 +26,8 @@ pub enum Need {
         of: Excerpt,
         /// Where, as that certificate says (authority information access).
         urls: Vec<Box<str>>,
-        /// The issuer's name, in DER.
-        name: Box<[u8]>,
+        /// That certificate: its issuer is whoever has signed it.
+        child: CertificateDer<'static>,
     },
     /// A revocation list.
     RevocationList {
@@ -35,18 +35,9 @@ pub enum Need {
         of: Excerpt,
         /// Where, as that certificate says (CRL distribution points).
         urls: Vec<Box<str>>,
+        /// The key of its issuer on the path (SubjectPublicKeyInfo, DER): with it the list is signed.
+        issuer_key: Box<[u8]>,
     },
-}
-
-impl Need {
-    /// Whether `certificate` is what an issuer is needed for: the certificate of a CA of that name.
-    pub fn accepts(&self, certificate: &CertificateDer<'_>) -> bool {
-        let Self::Issuer { name, .. } = self else {
-            return false;
-        };
-        EndEntityCert::try_from(certificate).is_ok_and(|raw| raw.subject() == &**name)
-            && Certificate::parse(certificate).is_ok_and(|parsed| parsed.is_ca())
-    }
 }
 
 /// The certificates that name their issuers' URLs, among those that can be reached over names: from the signing
@@ -72,7 +63,7 @@ pub(super) fn needed_issuers(
             let need = Need::Issuer {
                 of: parsed.subject().excerpt(),
                 urls: parsed.issuer_urls().to_vec(),
-                name: raw.issuer().into(),
+                child: der.clone().into_owned(),
             };
             match issuers.is_empty() {
                 true => needs.insert(0, need),

@@ -42,6 +42,7 @@ pub struct Link {
     pub(super) not_before: UnixTime,
     pub(super) not_after: UnixTime,
     pub(super) revocation_list_urls: Vec<Box<str>>,
+    pub(super) issuer_key: Box<[u8]>,
     pub(super) list_ends: Option<UnixTime>,
 }
 
@@ -97,7 +98,12 @@ impl Search<'_> {
                 Some(issuer) => self.list_ends(certificate, &parsed, issuer)?,
                 None => self.list_ends_at_anchor(certificate, &parsed, path.anchor())?,
             };
+            let issuer_key = match certificates.get(index.saturating_add(1)) {
+                Some(issuer) => Some(issuer.subject_public_key_info().to_vec()),
+                None => sequence(&path.anchor().subject_public_key_info),
+            };
             links.push(Link {
+                issuer_key: issuer_key.unwrap_or_default().into(),
                 der: der.clone().into_owned(),
                 subject: parsed.subject().excerpt(),
                 not_before: parsed.not_before(),
@@ -177,6 +183,11 @@ impl Link {
     /// When the revocation list ends that covers it, if a list in force does.
     pub fn revocation_list_ends(&self) -> Option<UnixTime> {
         self.list_ends
+    }
+
+    /// Whether no list in force covers it although it names one.
+    pub(super) fn misses_list(&self) -> bool {
+        self.list_ends.is_none() && !self.revocation_list_urls.is_empty()
     }
 
     /// When it ends, and when the list that covers it does.

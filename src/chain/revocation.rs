@@ -4,16 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
+use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use thiserror::Error;
-use webpki::{
-    Cert, CertRevocationList, EndEntityCert, OwnedCertRevocationList, RawPublicKeyEntity,
-};
+use webpki::{Cert, CertRevocationList, OwnedCertRevocationList, RawPublicKeyEntity};
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use super::certificate::{Certificate, sequence};
+use super::certificate::Certificate;
 use crate::Excerpt;
 use crate::crypto::Backend;
 
@@ -182,26 +180,6 @@ impl RevocationList {
     /// Whether `certificate` is on it. Serial numbers are compared byte by byte.
     pub(super) fn names(&self, certificate: &Cert<'_>) -> bool {
         !matches!(self.list.find_serial(certificate.serial()), Ok(None))
-    }
-
-    /// Whether one of `issuers`, or an anchor, has the name of its issuer and signed it.
-    pub(super) fn is_signed_by_any(
-        &self,
-        issuers: &[CertificateDer<'_>],
-        anchors: &[TrustAnchor<'_>],
-        backend: &dyn Backend,
-    ) -> bool {
-        let issuers = issuers.iter().filter_map(|issuer| {
-            let issuer = EndEntityCert::try_from(issuer).ok()?;
-            (issuer.subject() == self.list.issuer()).then(|| issuer.subject_public_key_info())
-        });
-        let anchors = anchors.iter().filter_map(|anchor| {
-            let key = SubjectPublicKeyInfoDer::from(sequence(&anchor.subject_public_key_info)?);
-            (anchor.subject.as_ref() == self.list.issuer()).then_some(key)
-        });
-        issuers
-            .chain(anchors)
-            .any(|key| self.is_signed_with(&key, backend))
     }
 
     /// Whether it was signed with `key`.

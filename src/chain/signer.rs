@@ -25,6 +25,7 @@ pub struct VerifiedSigner {
     pub(super) issuers: Vec<CertificateDer<'static>>,
     pub(super) ends: Vec<(Excerpt, UnixTime)>,
     pub(super) revocation_lists_end: Option<UnixTime>,
+    pub(super) misses_lists: bool,
     pub(super) path: Vec<Excerpt>,
     pub(super) revocation: Vec<(Excerpt, RevocationStatus)>,
 }
@@ -74,6 +75,11 @@ impl VerifiedSigner {
     /// When the first of the revocation lists that cover the path ends, if there are any.
     pub fn revocation_lists_end(&self) -> Option<UnixTime> {
         self.revocation_lists_end
+    }
+
+    /// Whether a certificate of the path names a revocation list that could not be had.
+    pub fn misses_lists(&self) -> bool {
+        self.misses_lists
     }
 
     /// What ends when: the certificates of the path without the anchor, and the revocation lists that cover them.

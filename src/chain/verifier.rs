@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
+use webpki::EndEntityCert;
 
-use super::certificate::rfc3339;
+use super::certificate::{is_signed_with, rfc3339};
 use super::evidence::needed_issuers;
 use super::path::Search;
 use super::{
@@ -82,6 +83,26 @@ impl ChainVerifier {
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Self {
         self.intermediates.extend(certificates);
+        self
+    }
+
+    /// Forgets the intermediates, to give others in their place.
+    #[must_use]
+    pub fn without_intermediates(mut self) -> Self {
+        self.intermediates.clear();
+        self
+    }
+
+    /// Replaces every policy but the signer name: key, organization, usage, and those that were
+    /// [required](Self::require).
+    ///
+    /// Dangerous: each of the default ones stands against something real.
+    #[must_use]
+    pub fn danger_replace_policies(
+        mut self,
+        policies: impl IntoIterator<Item = Arc<dyn CertificatePolicy>>,
+    ) -> Self {
+        self.policies = policies.into_iter().collect();
         self
     }
 
@@ -171,6 +192,8 @@ impl ChainVerifier {
                 error => ChainError::Path {
                     error,
                     certificate: about(),
+                    problems: Vec::new(),
+                    may_pass: false,
                 },
             })?;
         let status = |link: &Link| match (self.revocation, link.list_ends) {
@@ -232,6 +255,8 @@ impl ChainVerifier {
                 .map(|link| link.der.clone())
                 .collect(),
             ends: path.links.iter().flat_map(Link::ends).collect(),
+            misses_lists: self.revocation != Revocation::Off
+                && path.links.iter().any(Link::misses_list),
             revocation_lists_end: lists_end,
             path: issuers.chain([path.anchor]).collect(),
             revocation,
@@ -287,11 +312,32 @@ impl ChainVerifier {
         self.revocation
     }
 
-    /// Whether `list` is signed by one of the issuers, or anchors, that are known by its issuer's name. An unsigned one is
-    /// worth nothing, and not worth keeping.
-    pub fn believes(&self, list: &RevocationList, evidence: &Evidence) -> bool {
-        let issuers = self.issuers(evidence);
-        list.is_signed_by_any(&issuers, self.anchors.as_slice(), &*self.backend)
+    /// Whether `issuer` is the certificate of a CA that `need` asks for: of the right name, and with the key that signed the
+    /// certificate in question. A stranger's certificate of that name is worth nothing, and dear to search with.
+    pub fn is_needed_issuer(&self, need: &Need, issuer: &CertificateDer<'_>) -> bool {
+        let Need::Issuer { child, .. } = need else {
+            return false;
+        };
+        let (Ok(raw), Ok(parsed), Ok(raw_child)) = (
+            EndEntityCert::try_from(issuer),
+            Certificate::parse(issuer),
+            EndEntityCert::try_from(child),
+        ) else {
+            return false;
+        };
+        let key = raw.subject_public_key_info();
+        parsed.is_ca()
+            && raw.subject() == raw_child.issuer()
+            && is_signed_with(child, &key, &*self.backend)
+    }
+
+    /// Whether `list` is one that `need` asks for: signed with the key of the issuer on the path. Another one is worth
+    /// nothing, and not worth keeping.
+    pub fn is_needed_list(&self, need: &Need, list: &RevocationList) -> bool {
+        let Need::RevocationList { issuer_key, .. } = need else {
+            return false;
+        };
+        list.is_signed_with(&issuer_key.to_vec().into(), &*self.backend)
     }
 
     /// What might be fetched so that [`verify_with`](Self::verify_with) can say more: issuers' certificates where no path
@@ -311,10 +357,11 @@ impl ChainVerifier {
             Ok(path) => path
                 .links
                 .iter()
-                .filter(|link| link.list_ends.is_none() && !link.revocation_list_urls.is_empty())
+                .filter(|link| link.misses_list())
                 .map(|link| Need::RevocationList {
                     of: link.subject.clone(),
                     urls: link.revocation_list_urls.clone(),
+                    issuer_key: link.issuer_key.clone(),
                 })
                 .collect(),
             Err(_) => needed_issuers(certificate, &issuers),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
+use futures_util::future::{BoxFuture, Shared, WeakShared, join_all};
 
 use super::is_within;
 use crate::Excerpt;
@@ -27,7 +27,8 @@ pub(super) struct Knowledge {
 struct Kept {
     /// In the order in which they were learned.
     issuers: Vec<CertificateDer<'static>>,
-    lists: HashMap<Box<str>, KeptList>,
+    /// By URL and the key that signed it.
+    lists: HashMap<(Box<str>, Box<[u8]>), KeptList>,
     /// When a URL last failed.
     failures: HashMap<Box<str>, u64>,
     issuer_flights: Flights<Vec<CertificateDer<'static>>>,
@@ -51,6 +52,7 @@ pub(super) struct Gathered {
     pub(super) problems: Vec<String>,
     /// Whether one of the issuers could not be had for a reason that may pass.
     pub(super) issuer_may_come: bool,
+    issuers_asked: usize,
 }
 
 impl Knowledge {
@@ -68,6 +70,11 @@ impl Knowledge {
     /// The issuers' certificates that were fetched.
     pub(super) fn learned(&self) -> Vec<CertificateDer<'static>> {
         self.kept().issuers.clone()
+    }
+
+    /// Keeps issuers that are on a path that holds, and no other: what is merely fetched may be anybody's.
+    pub(super) fn learn(&self, issuers: &[CertificateDer<'static>]) {
+        self.kept().learn(issuers);
     }
 
     /// What is known without asking anybody.
@@ -91,56 +98,90 @@ impl Knowledge {
             evidence: self.at_hand(bundle.intermediates()),
             ..Gathered::default()
         };
-        gathered.evidence.revocation_lists = self.fresh_lists(now);
+        // First with the lists that need not be fetched anew, so that the others are asked for.
+        let kept = std::mem::replace(
+            &mut gathered.evidence.revocation_lists,
+            self.fresh_lists(now),
+        );
         let mut tried = HashSet::new();
-        let mut issuers = 0;
+        self.rounds(chain, bundle, &mut tried, now, &mut gathered)
+            .await;
+        // Then with whatever is known: a list that is kept and in force counts, whatever its successor says.
+        gathered.evidence.revocation_lists.extend(kept);
+        self.rounds(chain, bundle, &mut tried, now, &mut gathered)
+            .await;
+        gathered
+    }
+
+    async fn rounds(
+        &self,
+        chain: &ChainVerifier,
+        bundle: &CertificateBundle,
+        tried: &mut HashSet<Box<str>>,
+        now: UnixTime,
+        gathered: &mut Gathered,
+    ) {
         for _ in 0..MAX_ROUNDS {
-            let mut progress = false;
-            for need in chain.needs(bundle.signing(), &gathered.evidence, now) {
-                progress = match &need {
-                    Need::Issuer { urls, .. } => {
-                        self.issuer(&need, urls, &mut tried, &mut issuers, now, &mut gathered)
-                            .await
-                    }
-                    Need::RevocationList { urls, .. } => {
-                        self.list(chain, urls, &mut tried, now, &mut gathered).await
-                    }
+            let needs = chain.needs(bundle.signing(), &gathered.evidence, now);
+            let untried = needs.iter().filter_map(|need| {
+                let Need::RevocationList { urls, .. } = need else {
+                    return None;
                 };
-                // Each certificate and each list may change what is needed.
-                if progress {
-                    break;
+                let urls = urls.iter().filter(|url| tried.insert((*url).clone()));
+                Some((need, urls.collect::<Vec<_>>()))
+            });
+            let untried: Vec<_> = untried.collect();
+            // All lists at once: one that does not come holds nobody up for longer than another.
+            let lists = untried
+                .iter()
+                .flat_map(|(need, urls)| urls.iter().map(move |url| (*need, *url)))
+                .map(|(need, url)| self.list(chain, need, url, now));
+            let mut progress = false;
+            for outcome in join_all(lists).await {
+                match outcome {
+                    Ok(list) => {
+                        gathered.evidence.revocation_lists.push(list);
+                        progress = true;
+                    }
+                    Err(problem) => gathered.problems.push(problem),
+                }
+            }
+            for need in &needs {
+                if !progress && let Need::Issuer { urls, .. } = need {
+                    progress = self.issuer(chain, need, urls, tried, now, gathered).await;
                 }
             }
             if !progress {
                 break;
             }
         }
-        gathered
     }
 
     /// Fetches the certificate of an issuer; whether one was found that was not known.
     async fn issuer(
         &self,
+        chain: &ChainVerifier,
         need: &Need,
         urls: &[Box<str>],
         tried: &mut HashSet<Box<str>>,
-        count: &mut usize,
         now: UnixTime,
         gathered: &mut Gathered,
     ) -> bool {
         for url in urls {
-            if *count >= MAX_ISSUERS || !tried.insert(url.clone()) {
+            if gathered.issuers_asked >= MAX_ISSUERS || !tried.insert(url.clone()) {
                 continue;
             }
-            *count = count.saturating_add(1);
+            gathered.issuers_asked = gathered.issuers_asked.saturating_add(1);
             match self.fetch_issuers(url, now).await {
                 Ok(found) => {
                     let new: Vec<_> = found
                         .into_iter()
-                        .filter(|der| need.accepts(der) && !gathered.evidence.issuers.contains(der))
+                        .filter(|der| {
+                            chain.is_needed_issuer(need, der)
+                                && !gathered.evidence.issuers.contains(der)
+                        })
                         .collect();
                     if !new.is_empty() {
-                        self.kept().learn(&new);
                         gathered.evidence.issuers.extend(new);
                         return true;
                     }
@@ -154,54 +195,30 @@ impl Knowledge {
         false
     }
 
-    /// Fetches a revocation list, or takes the one that is kept and still in force; whether there is one.
+    /// Fetches a revocation list.
     async fn list(
         &self,
         chain: &ChainVerifier,
-        urls: &[Box<str>],
-        tried: &mut HashSet<Box<str>>,
+        need: &Need,
+        url: &str,
         now: UnixTime,
-        gathered: &mut Gathered,
-    ) -> bool {
-        let untried: Vec<_> = urls
-            .iter()
-            .filter(|url| tried.insert((*url).clone()))
-            .collect();
-        if untried.is_empty() {
-            return false;
+    ) -> Result<RevocationList, String> {
+        let about = Excerpt::of(url.as_bytes());
+        let der = self
+            .fetch_list(url, now)
+            .await
+            .map_err(|error| error.to_string())?;
+        let list = RevocationList::from_der(&der).map_err(|error| format!("`{about}`: {error}"))?;
+        if !list.is_current(now) {
+            return Err(format!("the list at `{about}` is not in force"));
         }
-        for url in &untried {
-            let about = Excerpt::of(url.as_bytes());
-            let problem = match self
-                .fetch_list(url, now)
-                .await
-                .map(|der| RevocationList::from_der(&der))
-            {
-                Ok(Ok(list)) if !list.is_current(now) => {
-                    format!("the list at `{about}` is not in force")
-                }
-                Ok(Ok(list)) if !chain.believes(&list, &gathered.evidence) => {
-                    format!("the list at `{about}` was not signed by an issuer that is known")
-                }
-                Ok(Ok(list)) => {
-                    let newest = self.kept().keep(url, list, now);
-                    gathered.evidence.revocation_lists.push(newest);
-                    return true;
-                }
-                Ok(Err(error)) => format!("`{about}`: {error}"),
-                Err(error) => error.to_string(),
-            };
-            gathered.problems.push(problem);
+        if !chain.is_needed_list(need, &list) {
+            return Err(format!(
+                "the list at `{about}` was not signed by the issuer that it should be of"
+            ));
         }
-        let kept = self.kept();
-        let old = untried.iter().find_map(|url| kept.lists.get(*url));
-        match old.filter(|old| old.list.is_current(now)) {
-            Some(old) => {
-                gathered.evidence.revocation_lists.push(old.list.clone());
-                true
-            }
-            None => false,
-        }
+        self.kept().keep(need, url, list.clone(), now);
+        Ok(list)
     }
 
     async fn fetch_issuers(
@@ -273,28 +290,31 @@ impl Kept {
         self.issuers.drain(..excess);
     }
 
-    /// Keeps the newer of `list` and what is kept, and returns it: an old list that is still in force shall not hide what a
-    /// newer one told.
-    fn keep(&mut self, url: &str, list: RevocationList, now: UnixTime) -> RevocationList {
-        let before = self.lists.get(url).map(|kept| kept.list.clone());
-        let list = match before {
-            Some(before) if before.this_update() > list.this_update() => before,
-            _ => list,
+    /// Keeps `list`, unless a newer one under the same key is kept that is still in force: an old list shall not hide what
+    /// a newer one told.
+    fn keep(&mut self, need: &Need, url: &str, list: RevocationList, now: UnixTime) {
+        let Need::RevocationList { issuer_key, .. } = need else {
+            return;
         };
+        let key = (Box::from(url), issuer_key.clone());
+        let newer = self
+            .lists
+            .get(&key)
+            .map(|kept| kept.list.clone())
+            .filter(|before| before.is_current(now) && before.this_update() > list.this_update());
         let kept = KeptList {
-            list: list.clone(),
+            list: newer.unwrap_or(list),
             fetched_at: now.as_secs(),
         };
-        self.lists.insert(url.into(), kept);
+        self.lists.insert(key, kept);
         while self.lists.len() > MAX_LISTS {
             let soonest = self
                 .lists
                 .iter()
                 .min_by_key(|(_, kept)| kept.list.next_update().as_secs())
-                .map(|(url, _)| url.clone());
-            soonest.and_then(|url| self.lists.remove(&url));
+                .map(|(key, _)| key.clone());
+            soonest.and_then(|key| self.lists.remove(&key));
         }
-        list
     }
 
     /// A URL that failed a moment ago is not asked again.

@@ -60,6 +60,8 @@ impl Signers {
     pub const REFRESH_BEFORE_END_SECONDS: u64 = 7 * 24 * 60 * 60;
     /// How long to wait from one attempt to refresh to the next if it changes nothing, in seconds.
     pub const REFRESH_RETRY_SECONDS: u64 = 10 * 60;
+    /// When to ask again for revocation lists that could not be had: an hour, in seconds.
+    pub const REVOCATION_RETRY_SECONDS: u64 = 60 * 60;
     /// The default quota of downloads for URLs that never verified, in a minute.
     pub const NEW_DOWNLOADS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
@@ -112,7 +114,7 @@ impl Signers {
         let table = inner
             .table
             .load()
-            .judged(|signer| inner.judge(&chain, signer, now));
+            .judged(|signer| inner.judge(&chain, signer, now).ok());
         inner.chain.store(Arc::new(chain));
         inner.table.store(Arc::new(table));
         state.failures.clear();
@@ -411,7 +413,14 @@ impl Inner {
         match outcome {
             Ok(signer) => {
                 warn_of_ends(&signer, now);
-                let judged = table.judged_at(url, |signer| self.judge(&chain, signer, now));
+                let fetched: Vec<_> = signer
+                    .issuers()
+                    .iter()
+                    .filter(|issuer| !chain.intermediates().contains(issuer))
+                    .cloned()
+                    .collect();
+                self.knowledge.learn(&fetched);
+                let judged = table.judged_at(url, |signer| self.rejudge(&chain, signer, now));
                 let (table, signers) = judged.with(url, signer, now);
                 self.table.store(Arc::new(table));
                 Ok(signers)
@@ -420,14 +429,22 @@ impl Inner {
                 if table.knows(url) {
                     trace::not_renewed(&error);
                 }
+                if let Some(kept) = table.get(url, now) {
+                    warn_of_ends(kept.current(), now);
+                }
                 let table = match &error {
                     SignerError::Chain(_) => {
-                        table.judged_at(url, |signer| self.judge(&chain, signer, now))
+                        table.judged_at(url, |signer| self.rejudge(&chain, signer, now))
                     }
                     _ => Table::clone(&table),
                 };
                 self.table
                     .store(Arc::new(table.after_failure(url, &error, now)));
+                // What a chain verifier refused that was replaced meanwhile is for the new one to judge.
+                let is_outdated = !Arc::ptr_eq(&chain, verified_by);
+                if is_outdated && matches!(error, SignerError::Chain(_)) {
+                    return Err(error);
+                }
                 let failure = Failure {
                     at: now.as_secs(),
                     error: error.clone(),
@@ -435,6 +452,20 @@ impl Inner {
                 state.failures.insert(url.clone(), failure);
                 Err(error)
             }
+        }
+    }
+
+    /// Verifies a signer that this chain verifier has proven anew. Passing trouble is no reason to drop it.
+    fn rejudge(
+        &self,
+        chain: &ChainVerifier,
+        signer: &Arc<VerifiedSigner>,
+        now: UnixTime,
+    ) -> Option<Arc<VerifiedSigner>> {
+        match self.judge(chain, signer, now) {
+            Ok(signer) => Some(signer),
+            Err(error) if error.may_pass() => Some(Arc::clone(signer)),
+            Err(_) => None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls_pki_types::UnixTime;
 
 use super::{SignerError, Signers, is_within};
-use crate::chain::{ChainError, VerifiedSigner};
+use crate::chain::VerifiedSigner;
 use crate::source::CertificateUrl;
 
 #[derive(Clone, Debug, Default)]
@@ -73,7 +73,7 @@ impl Table {
     pub(super) fn judged_at(
         &self,
         url: &CertificateUrl<'_>,
-        judge: impl Fn(&VerifiedSigner) -> Result<Arc<VerifiedSigner>, ChainError>,
+        judge: impl Fn(&Arc<VerifiedSigner>) -> Option<Arc<VerifiedSigner>>,
     ) -> Self {
         let pass = |(kept, signers): &(CertificateUrl<'static>, SignersOfUrl)| {
             let signers = match kept.as_str() == url.as_str() {
@@ -88,7 +88,7 @@ impl Table {
     /// The table with every signer judged anew.
     pub(super) fn judged(
         &self,
-        judge: impl Fn(&VerifiedSigner) -> Result<Arc<VerifiedSigner>, ChainError>,
+        judge: impl Fn(&Arc<VerifiedSigner>) -> Option<Arc<VerifiedSigner>>,
     ) -> Self {
         let pass = |(url, signers): &(CertificateUrl<'static>, SignersOfUrl)| {
             Some((url.clone(), signers.judged(&judge)?))
@@ -132,31 +132,29 @@ impl SignersOfUrl {
         let day_before_lists_end = current.revocation_lists_end().map_or(u64::MAX, |end| {
             end.as_secs().saturating_sub(Signers::REFRESH_AGE_SECONDS)
         });
+        let age = match current.misses_lists() {
+            true => Signers::REVOCATION_RETRY_SECONDS,
+            false => Signers::REFRESH_AGE_SECONDS,
+        };
         Self {
             current,
             former: None,
             last_error: None,
             fetched_at: now,
             refresh_at: now
-                .saturating_add(Signers::REFRESH_AGE_SECONDS)
+                .saturating_add(age)
                 .min(week_before_end)
                 .min(day_before_lists_end)
                 .max(now.saturating_add(Signers::REFRESH_RETRY_SECONDS)),
         }
     }
 
-    /// Those of the signers that pass, or nothing if none does. Passing trouble is no reason to drop one whose proof still
-    /// holds.
+    /// Those of the signers that pass, or nothing if none does.
     fn judged(
         &self,
-        judge: impl Fn(&VerifiedSigner) -> Result<Arc<VerifiedSigner>, ChainError>,
+        judge: impl Fn(&Arc<VerifiedSigner>) -> Option<Arc<VerifiedSigner>>,
     ) -> Option<Self> {
-        let pass = |signer: &Arc<VerifiedSigner>| match judge(signer) {
-            Ok(signer) => Some(signer),
-            Err(error) if error.may_pass() => Some(Arc::clone(signer)),
-            Err(_) => None,
-        };
-        let mut passed = self.iter().filter_map(pass);
+        let mut passed = self.iter().filter_map(judge);
         Some(Self {
             current: passed.next()?,
             former: passed.next(),

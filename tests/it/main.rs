@@ -11,6 +11,7 @@
 
 mod attacks;
 mod authorities;
+mod authority_attacks;
 mod axum;
 mod bundle;
 mod chain;
