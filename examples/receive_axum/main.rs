@@ -6,6 +6,7 @@
 
 #[path = "../support/arguments.rs"]
 mod arguments;
+mod files;
 #[path = "../support/json.rs"]
 mod json;
 mod line;
@@ -26,6 +27,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use files::Files;
 use line::Line;
 use options::Options;
 use partner_center_webhooks::Receiver;
@@ -60,7 +62,11 @@ fn exit_code<E: Into<Box<dyn Error>>>(outcome: Result<(), E>) -> ExitCode {
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
-    let Options { listen, receiver } = options;
+    let Options {
+        listen,
+        receiver,
+        files,
+    } = options;
     let stop = stop_signal()?; // From here on no signal kills.
     let listener = TcpListener::bind(listen)
         .await
@@ -69,6 +75,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     say(&format!("listening on {address}"))?;
     info!("listening on {address}");
     tokio::spawn(warm_up(receiver.clone()));
+    reload_on_signal(files, receiver.clone())?;
 
     let router = Router::new()
         .route("/webhooks/callback", post(callback))
@@ -131,6 +138,27 @@ fn say(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
+}
+
+/// Reads the certificate files again whenever the process is told to.
+#[cfg(unix)]
+fn reload_on_signal(files: Files, receiver: Receiver) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            match files.load(&receiver) {
+                Ok(()) => info!("the certificate files were read again"),
+                Err(error) => error!("the certificate files stay as they were: {error}"),
+            }
+        }
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn reload_on_signal(_: Files, _: Receiver) -> io::Result<()> {
+    Ok(())
 }
 
 /// Completes when the process is asked to stop.

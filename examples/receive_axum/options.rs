@@ -6,13 +6,15 @@ use lexopt::Arg::{Long, Short};
 use partner_center_webhooks::Receiver;
 use partner_center_webhooks::source::CertificateLocation;
 
-use crate::arguments::{anchors, certificates, parsed};
+use crate::arguments::parsed;
+use crate::files::Files;
 use crate::location::also_allow;
 
 /// What the command line asks for.
 pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) receiver: Receiver,
+    pub(crate) files: Files,
 }
 
 impl Options {
@@ -40,6 +42,7 @@ go to standard error.
 
 A request that is not complete within 10 seconds is answered with 408.
 
+SIGHUP: the files of --anchors and --intermediates are read again; a fault in one leaves everything as it was.
 SIGTERM or Ctrl-C: callbacks in flight are answered, for at most 12 seconds; then the exit code is 0.
 Exit code 1: cannot listen, or callbacks were left unanswered; 2: a fault of the command line or of a file.
 ";
@@ -49,16 +52,12 @@ Exit code 1: cannot listen, or callbacks were left unanswered; 2: a fault of the
         let mut listen = SocketAddr::from(([127, 0, 0, 1], 8080));
         let mut location = CertificateLocation::default();
         let mut receiver = Receiver::builder();
+        let mut files = Files::default();
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("listen") => listen = parsed("--listen", &mut parser)?,
-                Long("intermediates") => {
-                    receiver =
-                        receiver.intermediates(certificates("--intermediates", parser.value()?)?);
-                }
-                Long("anchors") => {
-                    receiver = receiver.anchors(anchors("--anchors", parser.value()?)?);
-                }
+                Long("intermediates") => files.intermediates.push(parser.value()?),
+                Long("anchors") => files.anchors = Some(parser.value()?),
                 Long("signer-name") => {
                     receiver = receiver.signer_name(parsed("--signer-name", &mut parser)?);
                 }
@@ -77,6 +76,11 @@ Exit code 1: cannot listen, or callbacks were left unanswered; 2: a fault of the
         }
         let receiver = receiver.certificate_location(location);
         let receiver = receiver.build().map_err(|error| error.to_string())?;
-        Ok(Some(Self { listen, receiver }))
+        files.load(&receiver)?;
+        Ok(Some(Self {
+            listen,
+            receiver,
+            files,
+        }))
     }
 }

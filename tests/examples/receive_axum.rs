@@ -108,6 +108,31 @@ fn a_genuine_callback_is_one_line_and_what_is_refused_is_none() {
 }
 
 #[test]
+fn replaced_files_are_read_again_without_a_restart() {
+    let directory = Directory::new();
+    let host = certificates();
+    let mut receiver = start(&directory, &host, &[]);
+    let genuine = signer_at(&host, DOCUMENTED).callback(BODY).unwrap();
+    assert_eq!(post(receiver.address, &genuine).status, 200);
+    receiver.line();
+
+    directory.write("anchors.pem", "nothing");
+    receiver.signal("HUP");
+    receiver.wait_for_log("the certificate files stay as they were: --anchors ");
+    assert_eq!(post(receiver.address, &genuine).status, 200);
+    receiver.line();
+
+    directory.write("anchors.pem", FOREIGN_ISSUER.root_pem());
+    receiver.signal("HUP");
+    receiver.wait_for_log("the certificate files were read again");
+    assert_eq!(post(receiver.address, &genuine).status, 401);
+
+    receiver.signal("TERM");
+    let ended = receiver.end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn what_is_no_callback_is_answered_and_never_a_line() {
     let directory = Directory::new();
     let host = certificates();

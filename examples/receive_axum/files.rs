@@ -1,0 +1,35 @@
+//! The certificate files, which may be replaced while the receiver runs.
+
+use std::ffi::OsString;
+
+use partner_center_webhooks::Receiver;
+
+use crate::arguments::{anchors, certificates};
+
+/// What `--anchors` and `--intermediates` name.
+#[derive(Default)]
+pub(crate) struct Files {
+    pub(crate) anchors: Option<OsString>,
+    pub(crate) intermediates: Vec<OsString>,
+}
+
+impl Files {
+    /// Reads all files, and hands what is in them to `receiver` if none has a fault. Callbacks go on meanwhile.
+    pub(crate) fn load(&self, receiver: &Receiver) -> Result<(), String> {
+        let read = |path: &OsString| anchors("--anchors", path);
+        let anchors = self.anchors.as_ref().map(read).transpose()?;
+        let read = |path: &OsString| certificates("--intermediates", path);
+        let intermediates: Result<Vec<_>, _> = self.intermediates.iter().map(read).collect();
+        let intermediates = intermediates?.into_iter().flatten();
+        receiver.replace_chain(|chain| {
+            let chain = chain
+                .without_intermediates()
+                .with_intermediates(intermediates);
+            match anchors {
+                Some(anchors) => chain.with_anchors(anchors),
+                None => chain,
+            }
+        });
+        Ok(())
+    }
+}
