@@ -1,6 +1,7 @@
 //! The examination of a signing certificate.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{env, fs, io};
 
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::http::serve;
 use crate::microsoft::{FOREIGN_ISSUER, ISSUER, SIGNER, sha256};
 use crate::process::{Directory, Ended, run};
 
@@ -78,6 +80,54 @@ fn examine_with_intermediate(signer: &Signer, more: &[&str]) -> Examined {
         signer,
         &[&["--intermediates", &*intermediates], more].concat(),
     )
+}
+
+#[test]
+fn issuers_and_lists_are_fetched_from_where_they_may() {
+    let published = Arc::new(OnceLock::<Vec<_>>::new());
+    let pages = Arc::clone(&published);
+    let host = serve(move |path| {
+        let path = path.strip_prefix('/')?;
+        let (_, page) = pages
+            .get()?
+            .iter()
+            .find(|(at, _): &&(String, _)| at == path)?;
+        Some(Vec::clone(page))
+    });
+    let issuer = ISSUER.published_at(host.as_str()).unwrap();
+    let signer = issuer.signer().unwrap();
+    let from = issuer.now();
+    let to = UnixTime::since_unix_epoch(Duration::from_secs(from.as_secs() + 86_400));
+    let revoked = issuer.signing_certificate().valid(from, to).partition(1);
+    let revoked = revoked.issue().unwrap();
+    let revoking = issuer.with_revoked(revoked.certificate());
+    published.set(revoking.publications().unwrap()).unwrap();
+    let locations = [
+        "--issuer-location",
+        &host,
+        "--revocation-list-location",
+        &host,
+    ];
+
+    let examined = examine_file(&signer, &[]);
+    assert_eq!(examined.code, Some(1));
+    examined.shows("is under none of the allowed locations");
+    assert_eq!(examined.json["verdict"], "refused");
+
+    let saved = Directory::new();
+    let file = saved.write("saved.pem", "");
+    let required = ["--revocation", "required", "--save-intermediates", &file];
+    let examined = examine_file(&signer, &[&locations, &required[..]].concat());
+    assert_eq!(examined.code, Some(0), "{}", examined.text);
+    assert_eq!(examined.json["verdict"], "trusted");
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        issuer.intermediate_pem()
+    );
+
+    let examined = examine_file(&revoked, &locations);
+    assert_eq!(examined.code, Some(1));
+    examined.shows("is revoked");
 }
 
 #[test]
@@ -303,7 +353,7 @@ fn intermediates_can_be_saved() {
 #[cfg(unix)]
 #[test]
 fn the_certificate_is_fetched_from_where_it_may() {
-    let host = crate::http::serve(|path| match path {
+    let host = serve(|path| match path {
         "/cert/signing.cer" => Some(SIGNER.certificate().to_vec()),
         "/cert/page.cer" => Some(b"<html>".to_vec()),
         _ => None,
