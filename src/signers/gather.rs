@@ -127,7 +127,8 @@ impl Knowledge {
                 let Need::RevocationList { urls, .. } = need else {
                     return None;
                 };
-                let urls = urls.iter().filter(|url| tried.insert((*url).clone()));
+                let urls = urls.iter().take(MAX_LIST_URLS);
+                let urls = urls.filter(|url| tried.insert((*url).clone()));
                 Some((need, urls.collect::<Vec<_>>()))
             });
             let untried: Vec<_> = untried.collect();
@@ -185,6 +186,12 @@ impl Knowledge {
                         gathered.evidence.issuers.extend(new);
                         return true;
                     }
+                    // Somebody on the way may have put another in its place.
+                    gathered.issuer_may_come = true;
+                    let about = Excerpt::of(url.as_bytes());
+                    gathered
+                        .problems
+                        .push(format!("`{about}` does not serve the issuer"));
                 }
                 Err(error) => {
                     gathered.issuer_may_come |= error.may_pass();
@@ -376,6 +383,8 @@ pub(super) fn warn_of_ends(signer: &VerifiedSigner, now: UnixTime) {
 const MAX_ISSUERS: usize = 4;
 /// How many times it is asked what is needed: four issuers and as many lists, and one for each list of a twin.
 const MAX_ROUNDS: usize = 12;
+/// How many URLs of one list are asked. Microsoft's certificates name two.
+const MAX_LIST_URLS: usize = 4;
 /// How many learned certificates are kept. Microsoft has some 40 current TLS CAs.
 const MAX_LEARNED: usize = 64;
 /// How many lists are kept: four for a path, and some for paths before and beside it.
