@@ -114,7 +114,7 @@ impl Signers {
         let table = inner
             .table
             .load()
-            .judged(|signer| inner.judge(&chain, signer, now).ok());
+            .judged(|_| true, |signer| inner.judge(&chain, signer, now).ok());
         inner.chain.store(Arc::new(chain));
         inner.table.store(Arc::new(table));
         state.failures.clear();
@@ -410,6 +410,10 @@ impl Inner {
             false => self.judge(&chain, &signer, now).map_err(SignerError::Chain),
         });
         let table = self.table.load();
+        let judged = || {
+            let rejudge = |signer: &_| self.rejudge(&chain, signer, now);
+            table.judged(|kept| kept == url, rejudge)
+        };
         match outcome {
             Ok(signer) => {
                 warn_of_ends(&signer, now);
@@ -420,8 +424,7 @@ impl Inner {
                     .cloned()
                     .collect();
                 self.knowledge.learn(&fetched);
-                let judged = table.judged_at(url, |signer| self.rejudge(&chain, signer, now));
-                let (table, signers) = judged.with(url, signer, now);
+                let (table, signers) = judged().with(url, signer, now);
                 self.table.store(Arc::new(table));
                 Ok(signers)
             }
@@ -433,9 +436,7 @@ impl Inner {
                     warn_of_ends(kept.current(), now);
                 }
                 let table = match &error {
-                    SignerError::Chain(_) => {
-                        table.judged_at(url, |signer| self.rejudge(&chain, signer, now))
-                    }
+                    SignerError::Chain(_) => judged(),
                     _ => Table::clone(&table),
                 };
                 self.table

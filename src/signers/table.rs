@@ -69,29 +69,18 @@ impl Table {
         table
     }
 
-    /// The table with each signer of `url` judged anew: those that do not pass are dropped.
-    pub(super) fn judged_at(
-        &self,
-        url: &CertificateUrl<'_>,
-        judge: impl Fn(&Arc<VerifiedSigner>) -> Option<Arc<VerifiedSigner>>,
-    ) -> Self {
-        let pass = |(kept, signers): &(CertificateUrl<'static>, SignersOfUrl)| {
-            let signers = match kept.as_str() == url.as_str() {
-                true => signers.judged(&judge)?,
-                false => signers.clone(),
-            };
-            Some((kept.clone(), signers))
-        };
-        Self(self.0.iter().filter_map(pass).collect())
-    }
-
-    /// The table with every signer judged anew.
+    /// The table with the signers of some URLs judged anew: those that do not pass are dropped.
     pub(super) fn judged(
         &self,
+        is_meant: impl Fn(&CertificateUrl<'_>) -> bool,
         judge: impl Fn(&Arc<VerifiedSigner>) -> Option<Arc<VerifiedSigner>>,
     ) -> Self {
         let pass = |(url, signers): &(CertificateUrl<'static>, SignersOfUrl)| {
-            Some((url.clone(), signers.judged(&judge)?))
+            let signers = match is_meant(url) {
+                true => signers.judged(&judge)?,
+                false => signers.clone(),
+            };
+            Some((url.clone(), signers))
         };
         Self(self.0.iter().filter_map(pass).collect())
     }

@@ -11,7 +11,7 @@ use partner_center_webhooks::signers::Signers;
 use partner_center_webhooks::source::{Authorities, CertificateLocation, DistributionLocation};
 use tracing::instrument::WithSubscriber as _;
 
-use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, Web, chain, later};
+use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, Web, chain, later, outage};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -157,4 +157,30 @@ async fn a_warning_of_what_ends_within_a_week() {
     );
     let lines = find(8).await;
     assert!(!lines.iter().any(|line| line.contains(leaf)), "{lines:?}");
+}
+
+#[tokio::test]
+async fn the_warning_comes_during_an_outage_too() {
+    let signer = ISSUER
+        .signing_certificate()
+        .valid(NOW, later(9 * 86_400))
+        .issue()
+        .unwrap();
+    let source = Scripted::serving(&signer);
+    let signers = Signers::new(source.clone(), chain());
+    let url = CertificateLocation::default().check(DISPATCH_URL).unwrap();
+    let find = async |days: u64| {
+        lines_of(async { signers.find(&url, later(days * 86_400)).await.unwrap() }).await
+    };
+    assert_eq!(find(0).await, [""; 0]);
+    source.now_answers(outage());
+    let renewed = |line: &String| line.contains("signing certificate not renewed reason=");
+    let lines = find(1).await;
+    assert_eq!((lines.len(), renewed(&lines[0])), (1, true), "{lines:?}");
+    let lines = find(4).await;
+    assert_eq!((lines.len(), renewed(&lines[0])), (2, true), "{lines:?}");
+    assert!(
+        lines[1].ends_with("CN=pcnotifications-dispatch.microsoft.com days_left=5"),
+        "{lines:?}"
+    );
 }
