@@ -49,6 +49,32 @@ impl Cloud {
         }
     }
 
+    /// Where Microsoft Graph is, without a slash at the end.
+    pub fn graph_base(&self) -> &str {
+        match self {
+            Self::China => "https://microsoftgraph.chinacloudapi.cn",
+            Self::Custom(profile) => &profile.graph_base,
+            Self::Global => GLOBAL_GRAPH,
+            Self::UsGovernment => "https://graph.microsoft.us",
+        }
+    }
+
+    /// Where the API of referrals is, without a slash at the end: one for all of Microsoft's clouds.
+    pub fn referrals_base(&self) -> &str {
+        match self {
+            Self::Custom(profile) => &profile.referrals_base,
+            Self::China | Self::Global | Self::UsGovernment => REFERRALS,
+        }
+    }
+
+    /// Whether plain http will do for endpoints on loopback addresses: for a test endpoint alone.
+    pub fn danger_plain_http_on_loopback(&self) -> bool {
+        match self {
+            Self::Custom(profile) => profile.danger_plain_http_on_loopback,
+            Self::China | Self::Global | Self::UsGovernment => false,
+        }
+    }
+
     /// The prefixes under which signing certificates are served.
     pub fn certificate_locations(&self) -> Vec<&str> {
         match self {
@@ -65,21 +91,56 @@ impl Cloud {
 }
 
 /// The endpoints of a [`Cloud::Custom`].
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::cloud::{Cloud, CloudProfile};
+///
+/// let mut profile = CloudProfile::new("https://api.example", "https://login.example");
+/// profile.certificate_locations = vec!["https://certificates.example/cert/".into()];
+/// assert_eq!(Cloud::Custom(profile).token_audience(), "https://api.example");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "callers write it; what a new endpoint should default to would be a breaking question anyway"
-)]
+#[non_exhaustive]
 pub struct CloudProfile {
     /// See [`Cloud::api_base`].
     pub api_base: String,
     /// See [`Cloud::authority`].
     pub authority: String,
-    /// See [`Cloud::token_audience`].
+    /// See [`Cloud::token_audience`]. By default the API's base.
     pub token_audience: String,
-    /// See [`Cloud::certificate_locations`].
+    /// See [`Cloud::certificate_locations`]. By default Microsoft's.
     pub certificate_locations: Vec<String>,
+    /// See [`Cloud::graph_base`]. By default the global one.
+    pub graph_base: String,
+    /// See [`Cloud::referrals_base`]. By default Microsoft's.
+    pub referrals_base: String,
+    /// See [`Cloud::danger_plain_http_on_loopback`]. By default it will not.
+    pub danger_plain_http_on_loopback: bool,
 }
+
+impl CloudProfile {
+    /// A profile of these two, and defaults for the rest.
+    pub fn new(api_base: impl Into<String>, authority: impl Into<String>) -> Self {
+        let api_base = api_base.into();
+        Self {
+            token_audience: api_base.clone(),
+            api_base,
+            authority: authority.into(),
+            certificate_locations: vec![DOCUMENTED_CERTIFICATE_LOCATION.to_owned()],
+            graph_base: GLOBAL_GRAPH.to_owned(),
+            referrals_base: REFERRALS.to_owned(),
+            danger_plain_http_on_loopback: false,
+        }
+    }
+}
+
+/// Source: "Microsoft Graph REST API endpoint reference"; so are the other two.
+const GLOBAL_GRAPH: &str = "https://graph.microsoft.com";
+
+/// Source: "Partner Center REST URLs".
+const REFERRALS: &str = "https://api.partner.microsoft.com";
 
 /// Source: "Partner Center webhooks", "How to authenticate the callback".
 pub(crate) const DOCUMENTED_CERTIFICATE_LOCATION: &str =
@@ -113,6 +174,17 @@ mod tests {
                 cloud.certificate_locations(),
                 [DOCUMENTED_CERTIFICATE_LOCATION]
             );
+            assert_eq!(cloud.referrals_base(), "https://api.partner.microsoft.com");
+            assert!(!cloud.danger_plain_http_on_loopback());
         }
+        let graphs: Vec<_> = Cloud::ALL.iter().map(Cloud::graph_base).collect();
+        assert_eq!(
+            graphs,
+            [
+                "https://microsoftgraph.chinacloudapi.cn",
+                "https://graph.microsoft.com",
+                "https://graph.microsoft.us",
+            ]
+        );
     }
 }

@@ -66,6 +66,9 @@ pub enum HttpClientError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// There was no connection: nothing was sent.
+    #[error("no connection could be made: {}", innermost(.0.as_ref()))]
+    Connect(#[source] Arc<dyn StdError + Send + Sync>),
     /// The client could not be set up.
     #[error("the HTTP client could not be set up")]
     Setup(#[source] Arc<dyn StdError + Send + Sync>),
@@ -75,7 +78,7 @@ pub enum HttpClientError {
         /// The deadline.
         deadline: Duration,
     },
-    /// The connection could not be made, or broke.
+    /// The connection broke, or it is not known how far it came.
     #[error("the connection failed: {}", innermost(.0.as_ref()))]
     Transport(#[source] Arc<dyn StdError + Send + Sync>),
 }

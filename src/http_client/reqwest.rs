@@ -56,11 +56,14 @@ impl HttpClient for ReqwestClient {
         limits: Limits,
     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
         Box::pin(async move {
-            let explain = |error: reqwest::Error| match error.is_timeout() {
-                true => HttpClientError::Timeout {
+            let explain = |error: reqwest::Error| match error {
+                error if error.is_timeout() => HttpClientError::Timeout {
                     deadline: limits.deadline,
                 },
-                false => HttpClientError::Transport(Arc::new(error.without_url())),
+                error if error.is_connect() => {
+                    HttpClientError::Connect(Arc::new(error.without_url()))
+                }
+                error => HttpClientError::Transport(Arc::new(error.without_url())),
             };
             let mut request = reqwest::Request::try_from(request).map_err(explain)?;
             *request.timeout_mut() = Some(limits.deadline);

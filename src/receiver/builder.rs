@@ -60,12 +60,15 @@ impl ReceiverBuilder {
     ///
     /// [`PrefixError`] if a location of a [`Cloud::Custom`] is malformed.
     pub fn cloud(self, cloud: &Cloud) -> Result<Self, PrefixError> {
-        let location = cloud
-            .certificate_locations()
-            .into_iter()
-            .try_fold(CertificateLocation::none(), |all, prefix| {
-                all.also_allow(prefix)
-            })?;
+        let location = cloud.certificate_locations().into_iter().try_fold(
+            CertificateLocation::none(),
+            |all, prefix| match cloud.danger_plain_http_on_loopback()
+                && prefix.starts_with("http://")
+            {
+                true => all.danger_also_allow_loopback_http(prefix),
+                false => all.also_allow(prefix),
+            },
+        )?;
         Ok(self.certificate_location(location))
     }
 

@@ -274,7 +274,7 @@ async fn a_host_that_is_down() {
     let (kind, status, reason) = host.judge(LIMITS).await.unwrap_err();
     assert_eq!((kind, status), (ErrorKind::Source, 503));
     assert!(
-        reason.ends_with("the connection failed: Connection refused (os error 111)"),
+        reason.ends_with("no connection could be made: Connection refused (os error 111)"),
         "{reason}"
     );
 }

@@ -461,12 +461,8 @@ async fn settings() {
 
 #[tokio::test]
 async fn the_cloud_says_where_certificates_are() {
-    let profile = CloudProfile {
-        api_base: "https://api.example".into(),
-        authority: "https://login.example".into(),
-        token_audience: "https://api.example".into(),
-        certificate_locations: vec!["https://certificates.example/a/".into()],
-    };
+    let mut profile = CloudProfile::new("https://api.example", "https://login.example");
+    profile.certificate_locations = vec!["https://certificates.example/a/".into()];
     let url = "https://certificates.example/a/b.cer";
     let signer = ISSUER.signer().unwrap().with_certificate_url(url);
     let callback = signer.callback(EVENT).unwrap();
@@ -502,11 +498,13 @@ async fn the_cloud_says_where_certificates_are() {
                 .is_ok()
         );
     }
-    let broken = CloudProfile {
-        certificate_locations: vec!["http://certificates.example/".into()],
-        ..profile
-    };
-    assert!(build().cloud(&Cloud::Custom(broken)).is_err());
+    // Plain http is for loopback addresses, and for those that ask for it.
+    profile.certificate_locations = vec!["http://127.0.0.1:8080/".into()];
+    assert!(build().cloud(&Cloud::Custom(profile.clone())).is_err());
+    profile.danger_plain_http_on_loopback = true;
+    assert!(build().cloud(&Cloud::Custom(profile.clone())).is_ok());
+    profile.certificate_locations = vec!["http://certificates.example/".into()];
+    assert!(build().cloud(&Cloud::Custom(profile)).is_err());
 }
 
 #[tokio::test]
