@@ -99,15 +99,30 @@ pub mod error;
 #[cfg(feature = "receiver")]
 pub mod body;
 
+#[cfg(feature = "registration")]
+pub mod api;
+
 pub mod cloud;
 
 #[cfg(feature = "verify")]
 pub mod crypto;
 
+#[cfg(feature = "event")]
+mod date;
+
+#[cfg(feature = "token")]
+pub mod endpoint;
+
 mod excerpt;
 
 #[cfg(feature = "http-client")]
 pub mod http_client;
+
+#[cfg(feature = "token")]
+mod retry_after;
+
+#[cfg(feature = "token")]
+pub mod token;
 
 #[cfg(all(feature = "receiver", feature = "tracing"))]
 mod trace;
@@ -120,6 +135,12 @@ mod trace;
 pub mod axum;
 
 // Beside it.
+#[cfg(feature = "registration")]
+pub mod registration;
+
+#[cfg(feature = "registration")]
+pub mod resources;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 
