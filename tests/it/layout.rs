@@ -54,7 +54,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Beside it.
     (
         "testing",
-        &["chain", "cloud", "crypto", "envelope", "receiver", "source"],
+        &[
+            "chain", "cloud", "crypto", "envelope", "event", "receiver", "source",
+        ],
     ),
 ];
 

@@ -21,6 +21,7 @@ mod layout;
 mod location;
 mod logs;
 mod microsoft;
+mod partner_center;
 mod pki;
 mod receiver;
 mod revocation;
