@@ -4,6 +4,8 @@
 //! `O=Microsoft Corporation`, and signing certificates for `pcnotifications-dispatch.microsoft.com`. Nobody trusts it
 //! but a receiver that was told to.
 //!
+//! [`PartnerCenter`] is a fake of the service on loopback, with the registration API and its quirks.
+//!
 //! ```
 //! # #[cfg(feature = "aws-lc-rs")] fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -29,10 +31,12 @@
 mod certificate;
 mod issuer;
 mod key;
+pub mod partner_center;
 mod revocation_list;
 mod signer;
 
 pub use certificate::{Name, SigningCertificate, StringType};
 pub use issuer::Issuer;
 pub use key::IssuerError;
+pub use partner_center::PartnerCenter;
 pub use signer::{Callback, Signer};

@@ -1,0 +1,311 @@
+//! Tokens, as Entra gives them out and Partner Center takes them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::WWW_AUTHENTICATE;
+use http::{Method, Response};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::answer::{ErrorBody, guid, header, ok};
+use super::request::{FORM, RecordedRequest};
+
+/// One application of one tenant, and the tokens that it got.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    pub(super) credentials: Credentials,
+    refresh_tokens: Vec<String>,
+    issued: HashMap<String, Issued>,
+    pub(super) requests: usize,
+}
+
+/// What a client has to know.
+#[derive(Clone)]
+pub(super) struct Credentials {
+    pub(super) tenant_id: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: String,
+    pub(super) refresh_token: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials")
+            .field("tenant_id", &self.tenant_id)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Issued {
+    audience: String,
+    /// Whether a user consented: by a refresh token.
+    is_users: bool,
+    expires_at: OffsetDateTime,
+}
+
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued")
+            .field("audience", &self.audience)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The two versions of the endpoint, which differ in what they ask for and how they write numbers.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Version {
+    /// `/oauth2/token`, with `resource`.
+    One,
+    /// `/oauth2/v2.0/token`, with `scope`.
+    Two,
+}
+
+impl Tokens {
+    pub(super) fn new() -> Self {
+        let credentials = Credentials {
+            tenant_id: guid().to_string(),
+            client_id: guid().to_string(),
+            client_secret: format!("secret~{}", guid().simple()),
+            refresh_token: format!("0.refresh.{}", guid().simple()),
+        };
+        Self {
+            refresh_tokens: vec![credentials.refresh_token.clone()],
+            credentials,
+            issued: HashMap::new(),
+            requests: 0,
+        }
+    }
+
+    /// Whether this is a path of the token endpoint.
+    pub(super) fn is_endpoint(path: &str) -> bool {
+        endpoint(path).is_some()
+    }
+
+    pub(super) fn revoke(&mut self) {
+        self.issued.clear();
+    }
+
+    /// Answers a token request.
+    pub(super) fn answer(
+        &mut self,
+        request: &RecordedRequest,
+        lifetime: Duration,
+        now: OffsetDateTime,
+    ) -> Response<Bytes> {
+        self.requests = self.requests.saturating_add(1);
+        match self.grant(request, lifetime, now) {
+            Ok(token) => ok(&token),
+            Err((status, error, code, description)) => ErrorBody::Entra {
+                error,
+                code,
+                description,
+            }
+            .answer(status),
+        }
+    }
+
+    fn grant(
+        &mut self,
+        request: &RecordedRequest,
+        lifetime: Duration,
+        now: OffsetDateTime,
+    ) -> Result<Value, Refusal> {
+        let (tenant, version) = endpoint(request.path()).unwrap_or(("", Version::Two));
+        if request.method() != Method::POST || !request.is_of_type(FORM) {
+            let reason = "The endpoint only accepts POST requests with a form.";
+            return Err(refusal("invalid_request", 900_561, reason));
+        }
+        if tenant != self.credentials.tenant_id {
+            let reason = format!("Tenant '{tenant}' not found.");
+            return Err(refusal("invalid_request", 90_002, reason));
+        }
+        let form: HashMap<String, String> = request.form().into_iter().collect();
+        let field = |name: &str| {
+            form.get(name).map(String::as_str).ok_or_else(|| {
+                let reason =
+                    format!("The request body must contain the following parameter: '{name}'.");
+                refusal("invalid_request", 900_144, reason)
+            })
+        };
+        let grant_type = field("grant_type")?;
+        let client_id = field("client_id")?;
+        if client_id != self.credentials.client_id {
+            let reason = format!(
+                "Application with identifier '{client_id}' was not found in the directory."
+            );
+            return Err(refusal("unauthorized_client", 700_016, reason));
+        }
+        let is_users = match grant_type {
+            "client_credentials" => false,
+            "refresh_token" => true,
+            other => {
+                let reason = format!("The grant type '{other}' is not supported.");
+                return Err(refusal("unsupported_grant_type", 70_003, reason));
+            }
+        };
+        let refresh_token = match is_users {
+            true => Some(field("refresh_token")?),
+            false => None,
+        };
+        if field("client_secret")? != self.credentials.client_secret {
+            let reason = format!("Invalid client secret provided for app '{client_id}'.");
+            return Err((401, "invalid_client", 7_000_215, reason));
+        }
+        if refresh_token.is_some_and(|sent| !self.refresh_tokens.iter().any(|one| one == sent)) {
+            let reason = "The provided grant is invalid or malformed.";
+            return Err(refusal("invalid_grant", 70_000, reason));
+        }
+        let audience = match version {
+            Version::One => field("resource")?.to_owned(),
+            Version::Two => audience(field("scope")?, is_users)?,
+        };
+        Ok(self.issue(version, audience, is_users, lifetime, now))
+    }
+
+    fn issue(
+        &mut self,
+        version: Version,
+        audience: String,
+        is_users: bool,
+        lifetime: Duration,
+        now: OffsetDateTime,
+    ) -> Value {
+        let token = format!("eyJ0eXAiOiJKV1Qi.{}", guid().simple());
+        let expires_at = now.checked_add(lifetime.try_into().unwrap_or_default());
+        let expires_at = expires_at.unwrap_or(now);
+        let seconds = lifetime.as_secs();
+        let mut answer = match version {
+            Version::One => json!({
+                "token_type": "Bearer",
+                "expires_in": seconds.to_string(),
+                "ext_expires_in": seconds.to_string(),
+                "expires_on": expires_at.unix_timestamp().to_string(),
+                "not_before": now.unix_timestamp().to_string(),
+                "resource": audience,
+                "access_token": token,
+            }),
+            Version::Two => json!({
+                "token_type": "Bearer",
+                "expires_in": seconds,
+                "ext_expires_in": seconds,
+                "access_token": token,
+            }),
+        };
+        if let (true, Some(members)) = (is_users, answer.as_object_mut()) {
+            let rotated = format!("0.refresh.{}", guid().simple());
+            members.insert("refresh_token".to_owned(), rotated.clone().into());
+            members.insert(
+                "scope".to_owned(),
+                format!("{audience}/user_impersonation").into(),
+            );
+            // Old refresh tokens keep working, as Entra's do.
+            self.refresh_tokens.push(rotated);
+        }
+        let issued = Issued {
+            audience,
+            is_users,
+            expires_at,
+        };
+        self.issued.insert(token, issued);
+        answer
+    }
+
+    /// A token of the application that nobody asked for.
+    pub(super) fn give(
+        &mut self,
+        audience: &str,
+        lifetime: Duration,
+        now: OffsetDateTime,
+    ) -> String {
+        let answer = self.issue(Version::Two, audience.to_owned(), false, lifetime, now);
+        let token = answer.get("access_token").and_then(Value::as_str);
+        token.unwrap_or_default().to_owned()
+    }
+
+    /// Whether the token that `request` has to carry for `audience` is a user's.
+    pub(super) fn check(
+        &self,
+        request: &RecordedRequest,
+        audience: &str,
+        now: OffsetDateTime,
+    ) -> Result<bool, ErrorBody> {
+        let sent = request.header("authorization").unwrap_or_default();
+        let token = match sent.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+            _ => {
+                return Err(ErrorBody::standard(
+                    "800001",
+                    "The partner token is missing.",
+                ));
+            }
+        };
+        match self.issued.get(token) {
+            Some(issued) if issued.expires_at <= now => Err(ErrorBody::standard(
+                "800001",
+                "The partner token has expired.",
+            )),
+            Some(issued) if issued.audience != audience => Err(ErrorBody::standard(
+                "900420",
+                "The token's audience is not valid for this API.",
+            )),
+            Some(issued) => Ok(issued.is_users),
+            None => Err(ErrorBody::standard(
+                "800001",
+                "The partner token is invalid.",
+            )),
+        }
+    }
+}
+
+/// Status, OAuth error, number, sentence.
+type Refusal = (u16, &'static str, u32, String);
+
+fn refusal(error: &'static str, code: u32, reason: impl Into<String>) -> Refusal {
+    (400, error, code, reason.into())
+}
+
+/// The tenant and the version that a path names.
+fn endpoint(path: &str) -> Option<(&str, Version)> {
+    let (tenant, rest) = path.strip_prefix('/')?.split_once('/')?;
+    match rest {
+        "oauth2/token" => Some((tenant, Version::One)),
+        "oauth2/v2.0/token" => Some((tenant, Version::Two)),
+        _ => None,
+    }
+}
+
+/// The one resource that `scope` names.
+fn audience(scope: &str, is_users: bool) -> Result<String, Refusal> {
+    let mut resources = scope
+        .split_whitespace()
+        .filter(|scope| !OPENID_SCOPES.contains(scope))
+        .map(|scope| {
+            scope.strip_suffix("/.default").or_else(|| {
+                scope
+                    .strip_suffix("/user_impersonation")
+                    .filter(|_| is_users)
+            })
+        });
+    match (resources.next(), resources.next()) {
+        (Some(Some(audience)), None) => Ok(audience.to_owned()),
+        _ => {
+            let reason = format!("The provided value for scope {scope} is not valid.");
+            Err(refusal("invalid_scope", 1_002_012, reason))
+        }
+    }
+}
+
+/// The answer to a request without the right token.
+pub(super) fn unauthorized(refusal: &ErrorBody) -> Response<Bytes> {
+    let mut answer = refusal.answer(401);
+    answer
+        .headers_mut()
+        .insert(WWW_AUTHENTICATE, header("Bearer"));
+    answer
+}
+
+/// Scopes that stand beside a resource.
+const OPENID_SCOPES: &[&str] = &["email", "offline_access", "openid", "profile"];
