@@ -25,6 +25,8 @@ mod partner_center;
 mod pki;
 mod receiver;
 mod registration;
+mod resources;
 mod revocation;
 mod signers;
 mod support;
+mod tokens;
