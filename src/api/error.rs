@@ -188,7 +188,7 @@ impl fmt::Display for ApiError {
             ids.request,
             ids.sent,
             self.correlation_id_received()
-                .map_or("none".to_owned(), Excerpt::to_string),
+                .map_or_else(|| "none".to_owned(), Excerpt::to_string),
             ids.attempts,
             if ids.attempts == 1 { "" } else { "s" },
         )?;

@@ -147,7 +147,7 @@ impl Api {
             let is_throttled = error.status() == Some(StatusCode::TOO_MANY_REQUESTS);
             let told = error
                 .retry_after()
-                .or(call.throttle.filter(|_| is_throttled));
+                .or_else(|| call.throttle.filter(|_| is_throttled));
             let wait = told.map_or(delay, |told| {
                 told.saturating_add(delay.min(RetryPolicy::SPREAD))
             });

@@ -44,7 +44,7 @@ pub enum RegistrationError {
     /// The test event was not finished in time.
     #[error(
         "test event {correlation_id} was not finished within {timeout:?}: {}",
-        last.as_ref().map_or("the service does not know it".to_owned(), |last| format!(
+        last.as_ref().map_or_else(|| "the service does not know it".to_owned(), |last| format!(
             "its status is `{}` after {} attempts",
             last.status(),
             last.results().len()

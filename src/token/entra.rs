@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{AccessToken, Application, TokenError};
+use super::{AccessToken, Application, EntraRefusal, TokenError};
 use crate::Excerpt;
 use crate::http_client::{HttpClient, Limits};
 use crate::retry_after::retry_after;
@@ -109,7 +109,7 @@ fn read(
         return grant.into_granted(now);
     }
     match serde_json::from_slice::<RefusalAnswer>(answer.body()) {
-        Ok(refusal) => Err(TokenError::Refused {
+        Ok(refusal) => Err(TokenError::Refused(Box::new(EntraRefusal {
             url,
             status,
             error: Excerpt::of(refusal.error),
@@ -117,7 +117,7 @@ fn read(
             trace_id: refusal.trace_id.map(Excerpt::of),
             correlation_id: refusal.correlation_id.map(Excerpt::of),
             retry_after,
-        }),
+        }))),
         Err(_) => Err(unreadable),
     }
 }

@@ -1,6 +1,7 @@
 //! Why there is no token.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,30 +36,8 @@ pub enum TokenError {
     #[error("the token provider failed: {}", Excerpt::long(.0.to_string()))]
     Provider(Arc<dyn StdError + Send + Sync>),
     /// Microsoft Entra refused.
-    ///
-    /// Source: "Microsoft identity platform and the OAuth 2.0 client credentials flow", error response.
-    #[error(
-        "`{url}` answered {}: {error}, {description} (trace id {}, correlation id {})",
-        status.as_u16(),
-        trace_id.as_ref().map_or("none".to_owned(), Excerpt::to_string),
-        correlation_id.as_ref().map_or("none".to_owned(), Excerpt::to_string)
-    )]
-    Refused {
-        /// The token endpoint.
-        url: Excerpt,
-        /// The HTTP status.
-        status: StatusCode,
-        /// What kind of refusal, such as `invalid_client`.
-        error: Excerpt,
-        /// What was wrong, beginning with a code such as `AADSTS7000215`.
-        description: Excerpt,
-        /// For a support case.
-        trace_id: Option<Excerpt>,
-        /// For a support case.
-        correlation_id: Option<Excerpt>,
-        /// When to try again, if that was said.
-        retry_after: Option<Duration>,
-    },
+    #[error("{0}")]
+    Refused(Box<EntraRefusal>),
     /// The answer is neither a token nor a refusal.
     #[error(
         "`{url}` answered {} with what is no token (expected a JSON object with `access_token`)",
@@ -85,8 +64,9 @@ impl TokenError {
         match self {
             Self::Connection { .. } | Self::NotSaved(_) | Self::Provider(_) => true,
             Self::Malformed | Self::NoOther => false,
-            Self::Refused { status, error, .. } => {
-                is_passing(*status) || *error == Excerpt::of("temporarily_unavailable")
+            Self::Refused(refusal) => {
+                is_passing(refusal.status)
+                    || refusal.error == Excerpt::of("temporarily_unavailable")
             }
             // A proxy's page rather than Entra's.
             Self::Unreadable { status, .. } => is_passing(*status) || status.is_success(),
@@ -96,11 +76,59 @@ impl TokenError {
     /// When to try again, if that was said.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. } | Self::Unreadable { retry_after, .. } => {
-                *retry_after
-            }
+            Self::Refused(refusal) => refusal.retry_after,
+            Self::Unreadable { retry_after, .. } => *retry_after,
             _ => None,
         }
+    }
+}
+
+/// What Microsoft Entra says about a refusal.
+///
+/// Source: "Microsoft identity platform and the OAuth 2.0 client credentials flow", error response.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EntraRefusal {
+    /// The token endpoint.
+    pub url: Excerpt,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What kind of refusal, such as `invalid_client`.
+    pub error: Excerpt,
+    /// What was wrong, beginning with a code such as `AADSTS7000215`.
+    pub description: Excerpt,
+    /// For a support case.
+    pub trace_id: Option<Excerpt>,
+    /// For a support case.
+    pub correlation_id: Option<Excerpt>,
+    /// When to try again, if that was said.
+    pub retry_after: Option<Duration>,
+}
+
+impl fmt::Display for EntraRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            url,
+            status,
+            error,
+            description,
+            ..
+        } = self;
+        write!(
+            f,
+            "`{url}` answered {}: {error}, {description}",
+            status.as_u16()
+        )?;
+        let ids = [
+            ("trace id", &self.trace_id),
+            ("correlation id", &self.correlation_id),
+        ];
+        for (name, id) in ids {
+            if let Some(id) = id {
+                write!(f, " ({name} {id})")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -33,7 +33,7 @@ pub use application::{Application, ApplicationError};
 pub use azure_identity::AzureCredential;
 pub use cached::Cached;
 pub use client_credentials::ClientCredentials;
-pub use error::TokenError;
+pub use error::{EntraRefusal, TokenError};
 pub use provider::{AccessToken, FromFn, StaticToken, TokenProvider, TokenRequest, from_fn};
 pub use refresh_token::{RefreshToken, SaveError};
 

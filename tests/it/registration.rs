@@ -444,7 +444,7 @@ async fn reads_and_replacements_are_repeated_with_the_same_request_id() {
         );
     }
     // What cannot pass is not repeated, and of what can, no more than was allowed.
-    for (status, requests) in [(400, 1), (403, 1), (404, 1), (501, 1), (500, 6)] {
+    for (status, attempts) in [(400, 1), (403, 1), (404, 1), (501, 1), (500, 6)] {
         let before = calls(&partner_center).len();
         for _ in 0..10 {
             let fault = Fault::status(status, &ErrorBody::Empty);
@@ -452,8 +452,12 @@ async fn reads_and_replacements_are_repeated_with_the_same_request_id() {
         }
         let error = client.update(&wanted(&[])).await.unwrap_err();
         partner_center.clear_faults();
-        assert_eq!(calls(&partner_center).len() - before, requests, "{status}");
-        assert_eq!(error.api().unwrap().attempts() as usize, requests);
+        assert_eq!(
+            u32::try_from(calls(&partner_center).len() - before),
+            Ok(attempts),
+            "{status}"
+        );
+        assert_eq!(error.api().unwrap().attempts(), attempts);
         assert_eq!(error.may_pass(), status == 500);
     }
 }
@@ -743,7 +747,7 @@ async fn an_error_is_fit_for_a_support_case() {
     );
     let received = error
         .correlation_id_received()
-        .map_or("none".to_owned(), ToString::to_string);
+        .map_or_else(|| "none".to_owned(), ToString::to_string);
     assert_eq!(
         error.to_string(),
         format!(
@@ -766,7 +770,7 @@ async fn an_error_is_fit_for_a_support_case() {
         .with_retries(quick().with_max_repeats(1));
     let error = client.get().await.unwrap_err();
     assert!(
-        error.to_string().contains(&format!("`{address}/{}", ""))
+        error.to_string().contains(&format!("`{address}/"))
             && error.to_string().contains("no connection could be made"),
         "{error}"
     );

@@ -41,7 +41,7 @@ async fn a_refusal_of_entra_says_why_and_shows_no_secret() {
     );
     assert!(said.starts_with(&url), "{said}");
     assert!(
-        said.contains("(trace id ") && !said.contains("trace id none"),
+        said.contains(" (trace id ") && said.contains(" (correlation id "),
         "{said}"
     );
     assert!(!error.may_pass());
@@ -256,7 +256,7 @@ async fn a_refresh_token_that_ended() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, TokenError::Refused { error, .. } if error.to_string() == "invalid_grant"),
+        matches!(&error, TokenError::Refused(refusal) if refusal.error.to_string() == "invalid_grant"),
         "{error}"
     );
     assert!(!error.to_string().contains("0.ended"));
