@@ -82,7 +82,7 @@ impl Call<'_> {
 impl Api {
     /// Until when a call that begins now may take.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.retries.deadline
+        after(self.retries.deadline)
     }
 
     /// Makes `call` until it succeeds, repeating is of no use, or time is up.
@@ -151,7 +151,7 @@ impl Api {
             let wait = told.map_or(delay, |told| {
                 told.saturating_add(delay.min(RetryPolicy::SPREAD))
             });
-            if Instant::now() + wait >= until {
+            if after(wait) >= until {
                 return Err(error);
             }
             *last = Some(error);
@@ -256,6 +256,12 @@ fn judge<T>(
     })
 }
 
+/// The instant that lies `wait` ahead; one that is too far to be told lies a year ahead.
+pub(crate) fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait.min(YEAR)).unwrap_or(now)
+}
+
 /// What a service said, without the token that it was sent.
 fn told(text: &[u8], secret: &str) -> Excerpt {
     Excerpt::long(String::from_utf8_lossy(text).replace(secret, "[token]"))
@@ -304,6 +310,7 @@ impl Ids {
     }
 }
 
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const REQUEST_ID: HeaderName = HeaderName::from_static("ms-requestid");
