@@ -46,7 +46,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::api::{Answer, Api, ApiError, Call, MAX_ANSWER, RetryPolicy, after};
+use crate::api::{Answer, Api, ApiError, Call, IdHeaders, MAX_ANSWER, RetryPolicy, after};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::{EventName, Id};
@@ -93,6 +93,7 @@ impl RegistrationClient {
                 tokens: Arc::new(tokens),
                 retries: RetryPolicy::default(),
                 headers: HeaderMap::new(),
+                id_headers: IdHeaders::PARTNER_CENTER,
             },
             limiter: Arc::default(),
             poll_interval: Self::POLL_INTERVAL,
@@ -276,6 +277,7 @@ impl RegistrationClient {
 fn call<'a>(operation: &'static str, method: Method, path: &'a str) -> Call<'a> {
     Call {
         operation,
+        is_idempotent: method != Method::POST,
         method,
         path,
         body: None,
