@@ -585,3 +585,54 @@ fn odd_callback_urls_are_refused() {
         .collect();
     assert!(accepted.is_empty(), "{accepted:?}");
 }
+
+/// The whole time is waited, with a last look at its end: "not finished within 600ms" must not be said after 400.
+#[tokio::test]
+async fn the_whole_time_is_waited() {
+    let status = |status: &str| (200, None, json!({"status": status}).to_string());
+    let script = Script::new([status("submitted"), status("submitted"), status("completed")]);
+    let client = script.client().with_poll_interval(Duration::from_millis(400));
+    let start = Instant::now();
+    let outcome = client.wait_for_test_event(&Id::new("a").unwrap(), Duration::from_millis(600), |_| {}).await;
+    assert!(outcome.is_ok(), "{} after {:?}", outcome.unwrap_err(), start.elapsed());
+}
+
+/// Plain http is for loopback: it must not go through a proxy on another host, as `HTTP_PROXY` in the environment has it (reqwest
+/// reads it by default and excepts no loopback). Shown with the same proxy set by hand on a client that was asked for nothing else;
+/// from a shell: `HTTP_PROXY=http://proxy:3128 registration --base-url http://127.0.0.1:1 show` sends the token there in the clear.
+#[tokio::test]
+async fn plain_http_on_loopback_does_not_go_through_a_proxy() {
+    let (partner_center, proxy) = (PartnerCenter::start().await.unwrap(), PartnerCenter::start().await.unwrap());
+    let http = ReqwestClient::customized(|builder| {
+        builder.proxy(reqwest::Proxy::http(proxy.base_url()).unwrap())
+    });
+    let token = StaticToken::new(AccessToken::new("token").unwrap());
+    let client = RegistrationClient::new(&partner_center.cloud(), http.unwrap(), token).unwrap().with_retries(quick());
+    let _ = client.get().await;
+    let seen = proxy.requests();
+    assert!(seen.iter().all(|request| request.header("authorization").is_none()), "the proxy saw the token");
+}
+
+/// A wait of more seconds than fit is a long wait (RFC 9110 sets no bound), and not no wait.
+#[tokio::test]
+async fn a_retry_after_of_many_digits_is_long() {
+    let script = Script::new([(503, Some("99999999999999999999999"), "")]);
+    let error = script.client().get().await.unwrap_err();
+    assert_eq!(error.attempts(), 1, "{error}");
+}
+
+/// What is sent to Graph and refused there has nothing to do with being enrolled in Partner Center; nor does a call that a proxy's
+/// redirect ended name "the token" where there is a status without meaning. (Only the first is shown here.)
+#[tokio::test]
+async fn advice_is_about_the_service_that_refused() {
+    let script = Script::new([(401, None, "")]);
+    let token = || StaticToken::new(AccessToken::new("token").unwrap());
+    let client = partner_center_webhooks::resources::ResourceClient::new(&Cloud::Global, script, token())
+        .unwrap()
+        .with_graph(token())
+        .unwrap();
+    let event = json!({"EventName": "x", "ResourceUri": "https://partner.microsoft.com/granularAdminRelationships/R-1"});
+    let event = partner_center_webhooks::Event::from_slice(event.to_string().as_bytes()).unwrap();
+    let error = client.fetch(&event).await.unwrap_err().to_string();
+    assert!(!error.contains("Partner Center"), "{error}");
+}
