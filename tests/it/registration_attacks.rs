@@ -42,19 +42,32 @@ struct Script {
 }
 
 impl Script {
-    fn new<S: Into<String>>(answers: impl IntoIterator<Item = (u16, Option<&'static str>, S)>) -> Self {
-        let answers = answers.into_iter().map(|(status, wait, body)| (status, wait, body.into()));
-        Self { answers: Arc::new(Mutex::new(answers.collect())), requests: Arc::default() }
+    fn new<S: Into<String>>(
+        answers: impl IntoIterator<Item = (u16, Option<&'static str>, S)>,
+    ) -> Self {
+        let answers = answers
+            .into_iter()
+            .map(|(status, wait, body)| (status, wait, body.into()));
+        Self {
+            answers: Arc::new(Mutex::new(answers.collect())),
+            requests: Arc::default(),
+        }
     }
 
     fn requests(&self, method: &Method) -> Vec<String> {
         let requests = self.requests.lock().unwrap();
-        requests.iter().filter(|(of, _)| of == method).map(|(_, body)| body.clone()).collect()
+        requests
+            .iter()
+            .filter(|(of, _)| of == method)
+            .map(|(_, body)| body.clone())
+            .collect()
     }
 
     fn client(&self) -> RegistrationClient {
         let token = StaticToken::new(AccessToken::new("s3cret+token").unwrap());
-        RegistrationClient::new(&Cloud::Global, self.clone(), token).unwrap().with_retries(quick())
+        RegistrationClient::new(&Cloud::Global, self.clone(), token)
+            .unwrap()
+            .with_retries(quick())
     }
 }
 
@@ -65,7 +78,10 @@ impl HttpClient for Script {
         _: Limits,
     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
         let body = String::from_utf8(request.body().to_vec()).unwrap();
-        self.requests.lock().unwrap().push((request.method().clone(), body));
+        self.requests
+            .lock()
+            .unwrap()
+            .push((request.method().clone(), body));
         let mut answers = self.answers.lock().unwrap();
         let (status, wait, body) = match answers.len() {
             1 => answers[0].clone(),
@@ -110,7 +126,9 @@ async fn a_retry_after_longer_than_time_itself() {
 #[tokio::test]
 async fn a_deadline_of_duration_max() {
     let script = Script::new([(200, None, registered(&[]))]);
-    let client = script.client().with_retries(quick().with_deadline(Duration::MAX));
+    let client = script
+        .client()
+        .with_retries(quick().with_deadline(Duration::MAX));
     client.get().await.unwrap();
 }
 
@@ -119,7 +137,11 @@ async fn a_deadline_of_duration_max() {
 async fn waiting_for_a_test_event_for_duration_max() {
     let script = Script::new([(200, None, r#"{"status":"completed"}"#)]);
     let id = Id::new("a").unwrap();
-    script.client().wait_for_test_event(&id, Duration::MAX, |_| {}).await.unwrap();
+    script
+        .client()
+        .wait_for_test_event(&id, Duration::MAX, |_| {})
+        .await
+        .unwrap();
 }
 
 /// As above, for the interval.
@@ -128,15 +150,23 @@ async fn polling_every_duration_max() {
     let script = Script::new([(200, None, r#"{"status":"submitted"}"#)]);
     let client = script.client().with_poll_interval(Duration::MAX);
     let id = Id::new("a").unwrap();
-    let error = client.wait_for_test_event(&id, Duration::from_secs(1), |_| {}).await.unwrap_err();
-    assert!(matches!(error, RegistrationError::TestEventNotFinished { .. }));
+    let error = client
+        .wait_for_test_event(&id, Duration::from_secs(1), |_| {})
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        RegistrationError::TestEventNotFinished { .. }
+    ));
 }
 
 /// As above, for the first delay: the call gives up rather than wait past its deadline.
 #[tokio::test]
 async fn a_first_delay_of_duration_max() {
     let script = Script::new([(500, None, "")]);
-    let client = script.client().with_retries(quick().with_first_delay(Duration::MAX));
+    let client = script
+        .client()
+        .with_retries(quick().with_first_delay(Duration::MAX));
     assert_eq!(client.get().await.unwrap_err().attempts(), 1);
 }
 
@@ -146,7 +176,9 @@ async fn a_first_delay_of_duration_max() {
 async fn jitter_differs_from_client_to_client() {
     let waits = join_all((0..10).map(|_| async {
         let script = Script::new([(500, None, ""), (404, None, "")]);
-        let client = script.client().with_retries(quick().with_first_delay(Duration::from_millis(300)));
+        let client = script
+            .client()
+            .with_retries(quick().with_first_delay(Duration::from_millis(300)));
         let start = Instant::now();
         client.get().await.unwrap();
         start.elapsed()
@@ -164,10 +196,17 @@ async fn a_flag_of_another_type_is_not_lost() {
         let current = json!({
             "webhookUrl": URL, "webhookEvents": ["a"], "signatureTokenToMsSignatureHeader": flag,
         });
-        let script = Script::new([(200, None, current.to_string()), (200, None, registered(&["a", "b"]))]);
+        let script = Script::new([
+            (200, None, current.to_string()),
+            (200, None, registered(&["a", "b"])),
+        ]);
         if script.client().ensure(&wanted(&["b"])).await.is_ok() {
             let put = script.requests(&Method::PUT).pop().unwrap();
-            assert!(put.to_ascii_lowercase().contains("signaturetokentomssignatureheader"), "{put}");
+            assert!(
+                put.to_ascii_lowercase()
+                    .contains("signaturetokentomssignatureheader"),
+                "{put}"
+            );
         }
     }
 }
@@ -176,7 +215,10 @@ async fn a_flag_of_another_type_is_not_lost() {
 #[tokio::test]
 async fn members_in_two_spellings_are_sent_once() {
     let current = r#"{"webhookUrl":"https://old.example/","WebhookUrl":"https://old.example/","webhookEvents":["a"],"WebhookEvents":["a"]}"#;
-    let script = Script::new([(200, None, current.to_owned()), (200, None, registered(&["a", "b"]))]);
+    let script = Script::new([
+        (200, None, current.to_owned()),
+        (200, None, registered(&["a", "b"])),
+    ]);
     let _ = script.client().ensure(&wanted(&["b"])).await;
     for put in script.requests(&Method::PUT) {
         let put = put.to_ascii_lowercase();
@@ -189,7 +231,11 @@ async fn members_in_two_spellings_are_sent_once() {
 #[tokio::test]
 async fn a_creation_sends_an_event_once() {
     let script = Script::new([(404, None, String::new()), (200, None, registered(&["x"]))]);
-    script.client().ensure(&wanted(&["x", "X", "x"])).await.unwrap();
+    script
+        .client()
+        .ensure(&wanted(&["x", "X", "x"]))
+        .await
+        .unwrap();
     let post = script.requests(&Method::POST).pop().unwrap();
     let post: Value = serde_json::from_str(&post).unwrap();
     assert_eq!(post["WebhookEvents"].as_array().unwrap().len(), 1, "{post}");
@@ -199,9 +245,19 @@ async fn a_creation_sends_an_event_once() {
 #[tokio::test]
 async fn what_does_not_exist_is_no_conflict() {
     let refusal = r#"{"code":"800002","description":"The event 'brand-new' does not exist."}"#;
-    let script = Script::new([(404, None, ""), (400, None, refusal), (404, None, ""), (400, None, refusal),
-        (404, None, ""), (400, None, refusal)]);
-    let error = script.client().ensure(&wanted(&["brand-new"])).await.unwrap_err();
+    let script = Script::new([
+        (404, None, ""),
+        (400, None, refusal),
+        (404, None, ""),
+        (400, None, refusal),
+        (404, None, ""),
+        (400, None, refusal),
+    ]);
+    let error = script
+        .client()
+        .ensure(&wanted(&["brand-new"]))
+        .await
+        .unwrap_err();
     assert_eq!(script.requests(&Method::POST).len(), 1);
     assert!(!error.is_conflict(), "{error}");
 }
@@ -246,9 +302,14 @@ async fn two_ensures_of_one_client_lose_no_event() {
     let partner_center = PartnerCenter::start().await.unwrap();
     partner_center.set_registration(&json!({"webhookUrl": URL, "webhookEvents": ["test-created"]}));
     let http = ReqwestClient::new().unwrap();
-    let client = RegistrationClient::new(&partner_center.cloud(), http, tokens(&partner_center)).unwrap();
+    let client =
+        RegistrationClient::new(&partner_center.cloud(), http, tokens(&partner_center)).unwrap();
     client.get().await.unwrap();
-    let (a, b, c) = (wanted(&["invoice-ready"]), wanted(&["referral-created"]), wanted(&["subscription-updated"]));
+    let (a, b, c) = (
+        wanted(&["invoice-ready"]),
+        wanted(&["referral-created"]),
+        wanted(&["subscription-updated"]),
+    );
     let (a, b, c) = tokio::join!(client.ensure(&a), client.ensure(&b), client.ensure(&c));
     (a.unwrap(), b.unwrap(), c.unwrap());
     let events = partner_center.registration().unwrap()["webhookEvents"].clone();
@@ -270,7 +331,11 @@ async fn no_more_than_two_test_events_a_minute_with_repetitions() {
     let script = Script::new([(429, Some("0"), "")]);
     let _ = script.client().send_test_event(WhenLimited::Wait).await;
     let posts = script.requests(&Method::POST).len();
-    assert!(posts <= 2, "{posts} POSTs within {:?}", Duration::from_secs(5));
+    assert!(
+        posts <= 2,
+        "{posts} POSTs within {:?}",
+        Duration::from_secs(5)
+    );
 }
 
 /// `WhenLimited::Refuse`: "Refuse, and say when to try again", also where the service counts better than we do.
@@ -278,8 +343,18 @@ async fn no_more_than_two_test_events_a_minute_with_repetitions() {
 async fn refusing_does_not_wait_for_the_service_either() {
     let script = Script::new([(429, Some("1"), r#""04af2aea-d413-42db-824e-f328001484d1""#)]);
     let start = Instant::now();
-    assert!(script.client().send_test_event(WhenLimited::Refuse).await.is_err());
-    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    assert!(
+        script
+            .client()
+            .send_test_event(WhenLimited::Refuse)
+            .await
+            .is_err()
+    );
+    assert!(
+        start.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 /// What was never sent does not count towards the limit.
@@ -319,7 +394,10 @@ async fn time_is_up_in_the_middle_of_a_repeated_post() {
         let client = RegistrationClient::new(&Cloud::Global, script.clone(), tokens)
             .unwrap()
             .with_retries(quick().with_deadline(Duration::from_millis(300)));
-        let error = client.send_test_event(WhenLimited::Refuse).await.unwrap_err();
+        let error = client
+            .send_test_event(WhenLimited::Refuse)
+            .await
+            .unwrap_err();
         assert_eq!(script.requests(&Method::POST).len(), 2);
         assert!(error.api().unwrap().may_have_been_done(), "{error}");
     }
@@ -354,9 +432,15 @@ async fn entra_is_away_for_a_moment_after_a_401() {
             }
         }
     });
-    let client = RegistrationClient::new(&Cloud::Global, script, tokens).unwrap().with_retries(quick());
+    let client = RegistrationClient::new(&Cloud::Global, script, tokens)
+        .unwrap()
+        .with_retries(quick());
     let outcome = client.get().await;
-    assert!(outcome.as_ref().is_ok_and(Option::is_some), "{}", outcome.unwrap_err());
+    assert!(
+        outcome.as_ref().is_ok_and(Option::is_some),
+        "{}",
+        outcome.unwrap_err()
+    );
 }
 
 /// "Secrets never appear in errors": as for the API's refusals, what a token endpoint (or the proxy before it) sends back is shown
@@ -365,12 +449,16 @@ async fn entra_is_away_for_a_moment_after_a_401() {
 async fn a_secret_that_entra_sends_back_is_not_shown() {
     let refusal = r#"{"error":"invalid_client","error_description":"bad form: client_secret=s3cret&refresh_token=r3fresh","trace_id":"s3cret"}"#;
     let script = Script::new([(401, None, refusal)]);
-    let application = || Application::new(&Cloud::Global, "contoso.example", "id", "s3cret").unwrap();
+    let application =
+        || Application::new(&Cloud::Global, "contoso.example", "id", "s3cret").unwrap();
     let own = ClientCredentials::new(application(), script.clone());
     let user = RefreshToken::new(application(), "r3fresh", script, async |_| Ok(()));
     let providers: [&dyn TokenProvider; 2] = [&own, &user];
     for (provider, secret) in providers.into_iter().zip(["s3cret", "r3fresh"]) {
-        let error = provider.token(TokenRequest::new("scope")).await.unwrap_err();
+        let error = provider
+            .token(TokenRequest::new("scope"))
+            .await
+            .unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(secret), "{shown}");
     }
@@ -379,7 +467,11 @@ async fn a_secret_that_entra_sends_back_is_not_shown() {
 /// .NET writes `+` as `\u002B` in JSON: the token must be found after JSON is read, too.
 #[tokio::test]
 async fn a_token_that_comes_back_escaped_is_not_shown() {
-    let script = Script::new([(400, None, r#"{"code":"s3cret\u002Btoken","description":"bad header: Bearer s3cret\u002Btoken"}"#)]);
+    let script = Script::new([(
+        400,
+        None,
+        r#"{"code":"s3cret\u002Btoken","description":"bad header: Bearer s3cret\u002Btoken"}"#,
+    )]);
     let error = script.client().get().await.unwrap_err();
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains("s3cret+token"), "{shown}");
@@ -388,7 +480,11 @@ async fn a_token_that_comes_back_escaped_is_not_shown() {
 /// An empty refresh token is none: it must not be saved over the one that works.
 #[tokio::test]
 async fn an_empty_refresh_token_does_not_replace_the_good_one() {
-    let script = Script::new([(200, None, r#"{"access_token":"a","expires_in":3600,"refresh_token":""}"#)]);
+    let script = Script::new([(
+        200,
+        None,
+        r#"{"access_token":"a","expires_in":3600,"refresh_token":""}"#,
+    )]);
     let application = Application::new(&Cloud::Global, "contoso.example", "id", "s3cret").unwrap();
     let saved = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&saved);
@@ -404,7 +500,11 @@ async fn an_empty_refresh_token_does_not_replace_the_good_one() {
 /// the middle (of writing a file, say) and begun anew, for ever.
 #[tokio::test]
 async fn a_save_that_was_begun_is_finished() {
-    let script = Script::new([(200, None, r#"{"access_token":"a","expires_in":3600,"refresh_token":"new"}"#)]);
+    let script = Script::new([(
+        200,
+        None,
+        r#"{"access_token":"a","expires_in":3600,"refresh_token":"new"}"#,
+    )]);
     let application = Application::new(&Cloud::Global, "contoso.example", "id", "s3cret").unwrap();
     let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (begin, end) = (Arc::clone(&begun), Arc::clone(&ended));
@@ -438,20 +538,30 @@ async fn the_same_token_with_another_end_is_the_same() {
         async move { AccessToken::new("one").map(|token| token.expiring_at(end)) }
     });
     let refused = tokens.token(TokenRequest::new("s")).await.unwrap();
-    let again = tokens.token(TokenRequest::new("s").after_refusal_of(&refused)).await;
+    let again = tokens
+        .token(TokenRequest::new("s").after_refusal_of(&refused))
+        .await;
     assert!(matches!(again, Err(TokenError::NoOther)), "{again:?}");
 }
 
 /// A provider that counts how often it is asked, with tokens that are numbered, or all the same, and live so long.
-fn counted(lifetime: Duration, is_same: bool) -> (Arc<AtomicUsize>, Arc<Cached<impl TokenProvider>>) {
+fn counted(
+    lifetime: Duration,
+    is_same: bool,
+) -> (Arc<AtomicUsize>, Arc<Cached<impl TokenProvider>>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let provider = from_fn(move |_| {
         let number = count.fetch_add(1, Ordering::SeqCst);
         async move {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            let name = if is_same { "same".to_owned() } else { format!("token-{number}") };
-            AccessToken::new(name).map(|token| token.expiring_at(OffsetDateTime::now_utc() + lifetime))
+            let name = if is_same {
+                "same".to_owned()
+            } else {
+                format!("token-{number}")
+            };
+            AccessToken::new(name)
+                .map(|token| token.expiring_at(OffsetDateTime::now_utc() + lifetime))
         }
     });
     (asked, Arc::new(Cached::new(provider)))
@@ -481,7 +591,10 @@ async fn a_thousand_refusals_of_a_token_that_does_not_change() {
     let outcomes = join_all((0..1000).map(|_| cached.token(request))).await;
     let given = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     let asked = asked.load(Ordering::SeqCst);
-    assert!(asked < 5 && given == 0, "{asked} token requests, the refused token was given again {given} times");
+    assert!(
+        asked < 5 && given == 0,
+        "{asked} token requests, the refused token was given again {given} times"
+    );
 }
 
 /// "One for each scope": a scope whose token does not come must not hold up another scope.
@@ -504,12 +617,21 @@ async fn a_slow_scope_does_not_hold_up_another() {
 /// "Constructors check": what no request can be sent to is no endpoint.
 #[test]
 fn odd_bases_are_no_endpoints() {
-    let accepted: Vec<_> = ["https://:443", "https://api.example:99999", "https://api.example:", "https://api.example?",
-        "https://api.example/?", "https://api.example:+443", "https://[::1].evil.example", "http://[::1].evil.example",
-        "http://[127.0.0.1]", "http://[::1]evil.example:80"]
-        .into_iter()
-        .filter(|base| Endpoint::new(base, true).is_ok())
-        .collect();
+    let accepted: Vec<_> = [
+        "https://:443",
+        "https://api.example:99999",
+        "https://api.example:",
+        "https://api.example?",
+        "https://api.example/?",
+        "https://api.example:+443",
+        "https://[::1].evil.example",
+        "http://[::1].evil.example",
+        "http://[127.0.0.1]",
+        "http://[::1]evil.example:80",
+    ]
+    .into_iter()
+    .filter(|base| Endpoint::new(base, true).is_ok())
+    .collect();
     assert!(accepted.is_empty(), "{accepted:?}");
 }
 
@@ -522,9 +644,16 @@ async fn a_slash_at_the_end_of_a_base_does_not_change_the_audience() {
         seen.lock().unwrap().push(scope);
         async { AccessToken::new("token") }
     });
-    let cloud = Cloud::Custom(CloudProfile::new("https://api.example/", "https://login.example/"));
+    let cloud = Cloud::Custom(CloudProfile::new(
+        "https://api.example/",
+        "https://login.example/",
+    ));
     let script = Script::new([(404, None, "")]);
-    RegistrationClient::new(&cloud, script, tokens).unwrap().get().await.unwrap();
+    RegistrationClient::new(&cloud, script, tokens)
+        .unwrap()
+        .get()
+        .await
+        .unwrap();
     assert_eq!(*scopes.lock().unwrap(), ["https://api.example/.default"]);
 }
 
@@ -534,11 +663,17 @@ async fn an_id_without_end_is_not_shown_whole_and_its_trouble_is_told() {
     let script = Script::new([(404, None, "")]);
     let client = script.client().with_poll_interval(Duration::from_millis(1));
     let id = Id::new(&"a".repeat(60_000)).unwrap();
-    let error = client.wait_for_test_event(&id, Duration::from_millis(20), |_| {}).await.unwrap_err();
+    let error = client
+        .wait_for_test_event(&id, Duration::from_millis(20), |_| {})
+        .await
+        .unwrap_err();
     let length = error.to_string().len();
     let id = Id::new(&"a".repeat(70_000)).unwrap();
     let error = client.test_event_status(&id).await.unwrap_err().to_string();
-    assert!(length < 4096 && error.contains("too long"), "{length} bytes; {error}");
+    assert!(
+        length < 4096 && error.contains("too long"),
+        "{length} bytes; {error}"
+    );
 }
 
 /// `{:?}` is what `unwrap` and `main` print: bounded, as `Display` is.
@@ -546,7 +681,11 @@ async fn an_id_without_end_is_not_shown_whole_and_its_trouble_is_told() {
 fn the_debug_of_an_error_is_bounded() {
     let error = TokenError::provider("line\nforged".repeat(10_000));
     let shown = format!("{error:?}");
-    assert!(error.to_string().len() < 4096 && shown.len() < 4096, "{} bytes", shown.len());
+    assert!(
+        error.to_string().len() < 4096 && shown.len() < 4096,
+        "{} bytes",
+        shown.len()
+    );
 }
 
 /// "`Debug` never shows tokens": the trait asks each provider for `Debug`, and most will derive it.
@@ -558,7 +697,10 @@ fn the_debug_of_a_client_does_not_show_what_its_provider_derives() {
         token: &'static str,
     }
     impl TokenProvider for Own {
-        fn token<'a>(&'a self, _: TokenRequest<'a>) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
+        fn token<'a>(
+            &'a self,
+            _: TokenRequest<'a>,
+        ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
             Box::pin(pending())
         }
     }
@@ -578,11 +720,15 @@ async fn what_is_whole_and_of_another_shape_is_asked_for_once() {
 /// A callback URL that no client can call is no callback URL.
 #[test]
 fn odd_callback_urls_are_refused() {
-    let accepted: Vec<_> = ["https://contoso.example:99999/", "https://[::1].evil.example/", "https://contoso.example:+443/",
-        "https://contoso.example:/"]
-        .into_iter()
-        .filter(|url| Registration::new(url, []).is_ok())
-        .collect();
+    let accepted: Vec<_> = [
+        "https://contoso.example:99999/",
+        "https://[::1].evil.example/",
+        "https://contoso.example:+443/",
+        "https://contoso.example:/",
+    ]
+    .into_iter()
+    .filter(|url| Registration::new(url, []).is_ok())
+    .collect();
     assert!(accepted.is_empty(), "{accepted:?}");
 }
 
@@ -590,11 +736,24 @@ fn odd_callback_urls_are_refused() {
 #[tokio::test]
 async fn the_whole_time_is_waited() {
     let status = |status: &str| (200, None, json!({"status": status}).to_string());
-    let script = Script::new([status("submitted"), status("submitted"), status("completed")]);
-    let client = script.client().with_poll_interval(Duration::from_millis(400));
+    let script = Script::new([
+        status("submitted"),
+        status("submitted"),
+        status("completed"),
+    ]);
+    let client = script
+        .client()
+        .with_poll_interval(Duration::from_millis(400));
     let start = Instant::now();
-    let outcome = client.wait_for_test_event(&Id::new("a").unwrap(), Duration::from_millis(600), |_| {}).await;
-    assert!(outcome.is_ok(), "{} after {:?}", outcome.unwrap_err(), start.elapsed());
+    let outcome = client
+        .wait_for_test_event(&Id::new("a").unwrap(), Duration::from_millis(600), |_| {})
+        .await;
+    assert!(
+        outcome.is_ok(),
+        "{} after {:?}",
+        outcome.unwrap_err(),
+        start.elapsed()
+    );
 }
 
 /// Plain http is for loopback: it must not go through a proxy on another host, as `HTTP_PROXY` in the environment has it (reqwest
@@ -602,15 +761,24 @@ async fn the_whole_time_is_waited() {
 /// from a shell: `HTTP_PROXY=http://proxy:3128 registration --base-url http://127.0.0.1:1 show` sends the token there in the clear.
 #[tokio::test]
 async fn plain_http_on_loopback_does_not_go_through_a_proxy() {
-    let (partner_center, proxy) = (PartnerCenter::start().await.unwrap(), PartnerCenter::start().await.unwrap());
+    let (partner_center, proxy) = (
+        PartnerCenter::start().await.unwrap(),
+        PartnerCenter::start().await.unwrap(),
+    );
     let http = ReqwestClient::customized(|builder| {
         builder.proxy(reqwest::Proxy::http(proxy.base_url()).unwrap())
     });
     let token = StaticToken::new(AccessToken::new("token").unwrap());
-    let client = RegistrationClient::new(&partner_center.cloud(), http.unwrap(), token).unwrap().with_retries(quick());
+    let client = RegistrationClient::new(&partner_center.cloud(), http.unwrap(), token)
+        .unwrap()
+        .with_retries(quick());
     let _ = client.get().await;
     let seen = proxy.requests();
-    assert!(seen.iter().all(|request| request.header("authorization").is_none()), "the proxy saw the token");
+    assert!(
+        seen.iter()
+            .all(|request| request.header("authorization").is_none()),
+        "the proxy saw the token"
+    );
 }
 
 /// A wait of more seconds than fit is a long wait (RFC 9110 sets no bound), and not no wait.
@@ -627,10 +795,11 @@ async fn a_retry_after_of_many_digits_is_long() {
 async fn advice_is_about_the_service_that_refused() {
     let script = Script::new([(401, None, "")]);
     let token = || StaticToken::new(AccessToken::new("token").unwrap());
-    let client = partner_center_webhooks::resources::ResourceClient::new(&Cloud::Global, script, token())
-        .unwrap()
-        .with_graph(token())
-        .unwrap();
+    let client =
+        partner_center_webhooks::resources::ResourceClient::new(&Cloud::Global, script, token())
+            .unwrap()
+            .with_graph(token())
+            .unwrap();
     let event = json!({"EventName": "x", "ResourceUri": "https://partner.microsoft.com/granularAdminRelationships/R-1"});
     let event = partner_center_webhooks::Event::from_slice(event.to_string().as_bytes()).unwrap();
     let error = client.fetch(&event).await.unwrap_err().to_string();
