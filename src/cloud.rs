@@ -135,11 +135,11 @@ pub struct CloudProfile {
 impl CloudProfile {
     /// A profile of these two, and defaults for the rest.
     pub fn new(api_base: impl Into<String>, authority: impl Into<String>) -> Self {
-        let api_base = api_base.into();
+        let api_base = api_base.into().trim_end_matches('/').to_owned();
         Self {
             token_audience: api_base.clone(),
             api_base,
-            authority: authority.into(),
+            authority: authority.into().trim_end_matches('/').to_owned(),
             certificate_locations: vec![DOCUMENTED_CERTIFICATE_LOCATION.to_owned()],
             graph_base: GLOBAL_GRAPH.to_owned(),
             management_base: GLOBAL_MANAGEMENT.to_owned(),

@@ -1,10 +1,11 @@
 //! Where requests with secrets may go: a base that was checked once.
 
 use http::Uri;
-use http::uri::{InvalidUri, Scheme};
+use http::uri::{Authority, InvalidUri, Scheme};
 use thiserror::Error;
 
 use crate::Excerpt;
+use crate::http_client::is_loopback;
 
 /// Why nothing may be sent to an endpoint.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -62,7 +63,7 @@ impl Endpoint {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(malformed());
         };
-        if authority.as_str().contains('@') || uri.query().is_some() || base.contains('#') {
+        if !is_host_and_port(authority) || uri.query().is_some() || base.contains('#') {
             return Err(malformed());
         }
         let is_secure = *scheme == Scheme::HTTPS;
@@ -100,7 +101,7 @@ impl Endpoint {
 
 /// User, host and port of a URI, without a port that its scheme has anyway.
 pub(crate) fn canonical_authority(uri: &Uri) -> &str {
-    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+    let authority = uri.authority().map_or("", Authority::as_str);
     let default = match uri.scheme_str() {
         Some("http") => ":80",
         _ => ":443",
@@ -108,12 +109,19 @@ pub(crate) fn canonical_authority(uri: &Uri) -> &str {
     authority.strip_suffix(default).unwrap_or(authority)
 }
 
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || bare
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+/// Whether an authority is a host and perhaps a port from 1 to 65535, and nothing else.
+pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
+    let (host, text) = (authority.host(), authority.as_str());
+    let port = match text.strip_prefix(host) {
+        Some("") => return !host.is_empty(),
+        Some(rest) => rest.strip_prefix(':'),
+        None => None,
+    };
+    let is_port = |text: &str| {
+        text.parse()
+            .is_ok_and(|port: u16| port > 0 && port.to_string() == text)
+    };
+    !host.is_empty() && port.is_some_and(is_port)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use http::header::{DATE, RETRY_AFTER};
 /// is zero. Source: RFC 9110, section 10.2.3.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(text).ok()?;
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
@@ -43,6 +43,7 @@ mod tests {
                 Some(0),
             ),
             ("Thu, 01 Jan 1970 00:00:00 GMT", None, Some(0)),
+            ("99999999999999999999999", None, Some(u64::MAX)),
             ("-1", None, None),
             ("1.5", None, None),
             ("soon", None, None),

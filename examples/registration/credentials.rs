@@ -9,10 +9,9 @@ use std::{fs, io};
 use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::token::{
-    AccessToken, Application, ClientCredentials, RefreshToken, SaveError, SecretString,
-    StaticToken, TokenProvider,
+    AccessToken, Application, ApplicationError, ClientCredentials, ExposeSecret as _, RefreshToken,
+    SaveError, SecretString, StaticToken, TokenProvider,
 };
-use secrecy::ExposeSecret as _;
 
 use crate::Failure;
 
@@ -42,7 +41,10 @@ pub(crate) fn provider(
             "a secret of that application",
         )?,
     )
-    .map_err(|error| format!("PARTNER_CENTER_TENANT_ID: {error}"))?;
+    .map_err(|error| match error {
+        ApplicationError::Tenant { .. } => format!("PARTNER_CENTER_TENANT_ID: {error}"),
+        _ => error.to_string(),
+    })?;
     let Some(file) = optional(REFRESH_TOKEN_FILE)? else {
         return Ok(Arc::new(ClientCredentials::new(application, http)));
     };

@@ -153,7 +153,10 @@ impl ProgressLine {
     }
 
     fn show(&mut self, event: &TestEvent) {
-        let text = format!("{}, {} attempts", event.status(), event.results().len());
+        let text = match event.results().len() {
+            1 => format!("{}, 1 attempt", event.status()),
+            attempts => format!("{}, {attempts} attempts", event.status()),
+        };
         if text == self.shown {
             return;
         }

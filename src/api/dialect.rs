@@ -25,10 +25,25 @@ pub(crate) static PARTNER_CENTER: Dialect = Dialect {
     advice: partner_center_advice,
 };
 
+/// Microsoft Graph.
+///
+/// Source: "Best practices for working with Microsoft Graph", reliability and support.
+pub(crate) static GRAPH: Dialect = Dialect {
+    request_id: HeaderName::from_static("client-request-id"),
+    request_id_received: HeaderName::from_static("request-id"),
+    correlation_id: None,
+    advice: |status, _| match status.is_redirection() {
+        true => REDIRECT,
+        false => "",
+    },
+};
+
+const REDIRECT: &str = " (redirects are not followed, for the token would go along)";
+
 /// Source: "Partner Center REST error codes"; the codes are not particular to one API.
 fn partner_center_advice(status: StatusCode, code: &str) -> &'static str {
     match (status.as_u16(), code) {
-        (300..=399, _) => " (redirects are not followed, for the token would go along)",
+        (300..=399, _) => REDIRECT,
         (401, "900420") => " (the token is for another audience than this API)",
         (401, _) => {
             " (the token was refused: is it of a tenant that is enrolled in Partner Center?)"

@@ -14,11 +14,11 @@ use crate::token::TokenError;
 
 /// A call to one of Microsoft's APIs that failed.
 ///
-/// Its text is complete; [`source`](std::error::Error::source) does not repeat it.
-#[derive(Clone, Debug)]
+/// Its text is complete; [`source`](std::error::Error::source) does not repeat it, and `Debug` is no other.
+#[derive(Clone)]
 pub struct ApiError(Box<Details>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Details {
     operation: &'static str,
     dialect: &'static Dialect,
@@ -33,6 +33,12 @@ pub enum ApiErrorCause {
     /// There was no answer. Unless it is [`HttpClientError::Connect`], the request may have been processed.
     #[error("{0}")]
     Connection(HttpClientError),
+    /// The request was not sent: it would exceed a limit that the service sets and the client keeps.
+    #[error("not sent, for the service's limit is reached")]
+    Limit {
+        /// When the next one may be sent.
+        retry_after: Duration,
+    },
     /// The service refused.
     #[error("answered {}{}{}{}", Status(*status), Named(" code ", code), Named(": ", description), Listed(details))]
     Refused {
@@ -57,6 +63,8 @@ pub enum ApiErrorCause {
         status: StatusCode,
         /// What was wrong with it.
         problem: Excerpt,
+        /// Whether it is the beginning of an answer of which the rest was lost.
+        is_cut: bool,
     },
 }
 
@@ -91,7 +99,9 @@ impl ApiError {
             ApiErrorCause::Refused { status, .. } | ApiErrorCause::Unreadable { status, .. } => {
                 Some(*status)
             }
-            ApiErrorCause::Connection(_) | ApiErrorCause::Token(_) => None,
+            ApiErrorCause::Connection(_)
+            | ApiErrorCause::Limit { .. }
+            | ApiErrorCause::Token(_) => None,
         }
     }
 
@@ -143,6 +153,7 @@ impl ApiError {
     /// When to try again, if that was said.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.cause() {
+            ApiErrorCause::Limit { retry_after } => Some(*retry_after),
             ApiErrorCause::Refused { retry_after, .. } => *retry_after,
             ApiErrorCause::Token(error) => error.retry_after(),
             ApiErrorCause::Connection(_) | ApiErrorCause::Unreadable { .. } => None,
@@ -163,6 +174,7 @@ impl ApiError {
     pub fn may_have_been_done(&self) -> bool {
         match self.cause() {
             ApiErrorCause::Connection(HttpClientError::Connect(_) | HttpClientError::Setup(_))
+            | ApiErrorCause::Limit { .. }
             | ApiErrorCause::Token(_) => false,
             ApiErrorCause::Connection(_) | ApiErrorCause::Unreadable { .. } => true,
             ApiErrorCause::Refused { status, .. } => {
@@ -185,6 +197,7 @@ impl ApiError {
     pub(super) fn may_repeat(&self, is_repeatable: bool) -> bool {
         let was_not_processed = match self.cause() {
             ApiErrorCause::Connection(error) => matches!(error, HttpClientError::Connect(_)),
+            ApiErrorCause::Limit { .. } => true,
             ApiErrorCause::Refused { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
             ApiErrorCause::Token(error) => error.may_pass(),
             ApiErrorCause::Unreadable { .. } => false,
@@ -198,8 +211,8 @@ impl ApiError {
                 *status == StatusCode::REQUEST_TIMEOUT
                     || status.is_server_error() && !NEVER_PASSING.contains(status)
             }
-            ApiErrorCause::Token(_) => false,
-            ApiErrorCause::Unreadable { .. } => true,
+            ApiErrorCause::Limit { .. } | ApiErrorCause::Token(_) => false,
+            ApiErrorCause::Unreadable { is_cut, .. } => *is_cut,
         };
         was_not_processed || is_repeatable && may_pass
     }
@@ -234,6 +247,12 @@ impl fmt::Display for ApiError {
             Some(wait) => write!(f, "; try again in {} s", wait.as_secs()),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

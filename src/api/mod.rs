@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -23,9 +23,9 @@ use crate::Excerpt;
 use crate::endpoint::Endpoint;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::retry_after::retry_after;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, TokenError};
 
-pub(crate) use dialect::{Dialect, PARTNER_CENTER};
+pub(crate) use dialect::{Dialect, GRAPH, PARTNER_CENTER};
 pub use error::{ApiError, ApiErrorCause};
 pub(crate) use proof::{Bearer, Proof, Shown};
 use refusal::Refusal;
@@ -45,7 +45,7 @@ pub(crate) struct Api {
 }
 
 /// One operation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Call<'a> {
     /// What the documentation calls it.
     pub(crate) operation: &'static str,
@@ -61,8 +61,8 @@ pub(crate) struct Call<'a> {
     pub(crate) is_repeatable: bool,
     /// Bytes of the answer at most.
     pub(crate) max_answer: usize,
-    /// How long to wait at least after a 429 that does not say how long.
-    pub(crate) throttle: Option<Duration>,
+    /// Asked before each attempt: how long to wait before another one is allowed.
+    pub(crate) limit: Option<&'a (dyn Fn() -> Result<(), Duration> + Send + Sync)>,
 }
 
 /// What answered a call.
@@ -80,6 +80,12 @@ impl Answer {
         let json = serde_json::from_slice(body.unwrap_or(&self.body));
         json.map_err(|error| error.to_string())
     }
+
+    /// Whether the body is the beginning of JSON, of which the rest was lost.
+    fn is_cut(&self) -> bool {
+        !self.body.is_empty()
+            && serde_json::from_slice::<IgnoredAny>(&self.body).is_err_and(|error| error.is_eof())
+    }
 }
 
 impl<'a> Call<'a> {
@@ -94,7 +100,7 @@ impl<'a> Call<'a> {
             content_type: JSON,
             headers: &[],
             max_answer: MAX_ANSWER,
-            throttle: None,
+            limit: None,
         }
     }
 }
@@ -115,19 +121,25 @@ impl Api {
         until: Instant,
         read: impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, ApiError> {
-        let mut ids = Ids::new(self.dialect);
-        let mut last = None;
-        let work = self.attempts(call, until, &read, &mut ids, &mut last);
-        match timeout_at(until, work).await {
-            Ok(outcome) => outcome,
-            // Why it had to be repeated says more than that time is up.
-            Err(_) => Err(last.unwrap_or_else(|| {
-                let error = HttpClientError::Timeout {
-                    deadline: self.retries.deadline,
-                };
-                self.failed(call, &ids, ApiErrorCause::Connection(error))
-            })),
+        let mut progress = Progress {
+            ids: Ids::new(self.dialect),
+            waits_for: WaitsFor::Proof,
+            last: None,
+        };
+        let work = self.attempts(call, until, &read, &mut progress);
+        if let Ok(outcome) = timeout_at(until, work).await {
+            return outcome;
         }
+        let deadline = self.retries.deadline;
+        let cause = match (progress.waits_for, progress.last) {
+            // Nothing is under way, and why it has to be repeated says more than that time is up.
+            (WaitsFor::Proof, Some(last)) => return Err(last),
+            (WaitsFor::Proof, None) => ApiErrorCause::Token(TokenError::Timeout { deadline }),
+            (WaitsFor::Answer, _) => {
+                ApiErrorCause::Connection(HttpClientError::Timeout { deadline })
+            }
+        };
+        Err(self.failed(call, &progress.ids, cause))
     }
 
     async fn attempts<T>(
@@ -135,13 +147,14 @@ impl Api {
         call: &Call<'_>,
         until: Instant,
         read: &impl Fn(&Answer) -> Result<T, String>,
-        ids: &mut Ids,
-        last: &mut Option<ApiError>,
+        progress: &mut Progress,
     ) -> Result<T, ApiError> {
         let mut delays = self.retries.delays();
         let mut refused: Option<AccessToken> = None;
         loop {
-            let (token, outcome) = self.attempt(call, until, read, ids, refused.as_ref()).await;
+            let attempt = self.attempt(call, until, read, progress, refused.as_ref());
+            let (token, outcome) = attempt.await;
+            progress.waits_for = WaitsFor::Proof;
             let error = match outcome {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
@@ -153,11 +166,11 @@ impl Api {
                 && token.is_some()
             {
                 refused = token;
-                *last = Some(error);
+                progress.last = Some(error);
                 continue;
             }
-            let error = match (&error.cause(), last.take()) {
-                (ApiErrorCause::Token(_), Some(refusal)) if refused.is_some() => refusal,
+            let error = match (&error.cause(), progress.last.take()) {
+                (ApiErrorCause::Token(TokenError::NoOther), Some(refusal)) => refusal,
                 _ => error,
             };
             let delay = match error.may_repeat(call.is_repeatable) {
@@ -167,17 +180,13 @@ impl Api {
             let Some(delay) = delay else {
                 return Err(error);
             };
-            let is_throttled = error.status() == Some(StatusCode::TOO_MANY_REQUESTS);
-            let told = error
-                .retry_after()
-                .or_else(|| call.throttle.filter(|_| is_throttled));
-            let wait = told.map_or(delay, |told| {
+            let wait = error.retry_after().map_or(delay, |told| {
                 told.saturating_add(delay.min(RetryPolicy::SPREAD))
             });
             if after(wait) >= until {
                 return Err(error);
             }
-            *last = Some(error);
+            progress.last = Some(error);
             tokio::time::sleep(wait).await;
         }
     }
@@ -188,31 +197,37 @@ impl Api {
         call: &Call<'_>,
         until: Instant,
         read: &impl Fn(&Answer) -> Result<T, String>,
-        ids: &mut Ids,
+        progress: &mut Progress,
         refused: Option<&AccessToken>,
     ) -> (Option<AccessToken>, Result<T, ApiError>) {
+        let ids = &mut progress.ids;
         ids.next();
-        let failed = |ids: &Ids, cause| self.failed(call, ids, cause);
+        let failed = |ids: &Ids, cause| (None, Err(self.failed(call, ids, cause)));
 
         let shown = match self.proof.show(refused).await {
             Ok(shown) => shown,
-            Err(error) => return (None, Err(failed(ids, ApiErrorCause::Token(error)))),
+            Err(error) => return failed(ids, ApiErrorCause::Token(error)),
         };
         let request = match self.request(call, ids, &shown) {
             Ok(request) => request,
             Err(error) => {
                 let error = HttpClientError::Setup(Arc::new(error));
-                return (None, Err(failed(ids, ApiErrorCause::Connection(error))));
+                return failed(ids, ApiErrorCause::Connection(error));
             }
         };
+        if let Some(Err(retry_after)) = call.limit.map(|limit| limit()) {
+            return failed(ids, ApiErrorCause::Limit { retry_after });
+        }
         let left = until.saturating_duration_since(Instant::now());
         let limits = Limits::new(left.min(self.retries.attempt), call.max_answer);
+        progress.waits_for = WaitsFor::Answer;
         let answer = match self.client.send(request, limits).await {
             Ok(answer) => answer,
-            Err(error) => return (None, Err(failed(ids, ApiErrorCause::Connection(error)))),
+            Err(error) => return failed(ids, ApiErrorCause::Connection(error)),
         };
         let outcome = self.judge(answer, ids, &shown, read);
-        (shown.token, outcome.map_err(|cause| failed(ids, cause)))
+        let outcome = outcome.map_err(|cause| self.failed(call, ids, cause));
+        (shown.token, outcome)
     }
 
     fn request(
@@ -252,8 +267,8 @@ impl Api {
     ) -> Result<T, ApiErrorCause> {
         let (parts, body) = answer.into_parts();
         let id = |name: &HeaderName| {
-            let id = parts.headers.get(name)?;
-            Some(Excerpt::long(shown.hide_in(id.as_bytes())))
+            let id = String::from_utf8_lossy(parts.headers.get(name)?.as_bytes());
+            Some(Excerpt::of(shown.hide(&id)))
         };
         ids.received = self.dialect.correlation_id.as_ref().and_then(id);
         ids.request_received = id(&self.dialect.request_id_received);
@@ -265,10 +280,11 @@ impl Api {
         if answer.status.is_success() {
             return read(&answer).map_err(|problem| ApiErrorCause::Unreadable {
                 status: answer.status,
-                problem: Excerpt::long(shown.hide_in(problem.as_bytes())),
+                problem: Excerpt::long(shown.hide(&problem)),
+                is_cut: answer.is_cut(),
             });
         }
-        let refusal = Refusal::read(&shown.hide_in(&answer.body));
+        let refusal = Refusal::read(&answer.body, &|text| shown.hide(text));
         Err(ApiErrorCause::Refused {
             status: answer.status,
             code: refusal.code,
@@ -293,10 +309,25 @@ impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Api")
             .field("endpoint", &self.endpoint.as_str())
-            .field("proof", &self.proof)
             .field("retries", &self.retries)
             .finish_non_exhaustive()
     }
+}
+
+/// How far a call is.
+struct Progress {
+    ids: Ids,
+    waits_for: WaitsFor,
+    /// Why the attempt before failed.
+    last: Option<ApiError>,
+}
+
+/// What would be cut off if time were up now.
+enum WaitsFor {
+    /// A request is under way.
+    Answer,
+    /// None is.
+    Proof,
 }
 
 /// By what an operation is found again in the service's records. A repeated request keeps its request id.

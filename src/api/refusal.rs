@@ -28,14 +28,18 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// Reads a body.
+    /// Reads a body. `hide` takes secrets out of what is kept of it.
     ///
     /// Source: "Partner Center REST error codes", "API throttling guidance", the error responses of OData, Azure and
     /// Microsoft Entra, and what ASP.NET answers by default.
-    pub(super) fn read(text: &str) -> Self {
-        let Ok(value) = serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')) else {
-            return Self::of_text(text);
+    pub(super) fn read(body: &[u8], hide: &dyn Fn(&str) -> String) -> Self {
+        let text = String::from_utf8_lossy(body);
+        let Ok(mut value) = serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}'))
+        else {
+            return Self::of_text(&hide(&text));
         };
+        // Only now, for an escape such as `\u002B` can stand within a secret.
+        hide_in(&mut value, hide);
         // OData puts an object where Entra puts a code.
         let inner = member(&value, &["error"]).filter(|error| error.is_object());
         let object = inner.unwrap_or(&value);
@@ -45,7 +49,7 @@ impl Refusal {
             &["description", "error_description", "message", "title"],
         );
         match description.and_then(plain) {
-            None if code.is_none() => Self::of_text(text),
+            None if code.is_none() => Self::of_text(&value.to_string()),
             description => Self {
                 code: code.map(Excerpt::of),
                 description: description.map(Excerpt::long),
@@ -66,6 +70,17 @@ impl Refusal {
             description: (!words.is_empty()).then(|| Excerpt::long(words)),
             ..Self::default()
         }
+    }
+}
+
+fn hide_in(value: &mut Value, hide: &dyn Fn(&str) -> String) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| hide_in(value, hide)),
+        Value::Object(members) => {
+            members.values_mut().for_each(|value| hide_in(value, hide));
+        }
+        Value::String(text) => *text = hide(text),
+        _ => {}
     }
 }
 
@@ -172,7 +187,7 @@ mod tests {
             (r#"{"code":"10"#, "", r#"{\"code\":\"10"#),
             (r#""text""#, "", r#"\"text\""#),
         ] {
-            let refusal = Refusal::read(body);
+            let refusal = Refusal::read(body.as_bytes(), &str::to_owned);
             let shown = |part: Option<Excerpt>| part.map_or(String::new(), |part| part.to_string());
             assert_eq!(
                 (shown(refusal.code), shown(refusal.description)),
@@ -186,7 +201,7 @@ mod tests {
     #[test]
     fn details_of_azure() {
         let shown = |body: &str| {
-            let details = Refusal::read(body).details;
+            let details = Refusal::read(body.as_bytes(), &str::to_owned).details;
             let shown = details.into_iter().map(|detail| {
                 let text = |part: Option<Excerpt>| part.map_or("-".to_owned(), |it| it.to_string());
                 format!("{} {}", text(detail.code), text(detail.message))

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// The id of something in Partner Center: text, as received.
 ///
-/// One or more ASCII letters, digits, `-`, `.`, `_`, `~`, `{` and `}`, and neither `.` nor `..`; so it is one
+/// One to 512 ASCII letters, digits, `-`, `.`, `_`, `~`, `{` and `}`, and neither `.` nor `..`; so it is one
 /// segment of a URI's path wherever it is put. The braces are for placeholders such as `{SubscriptionId}`,
 /// which samples hold. Compared byte by byte: compare [`Id::as_uuid`] where the case of a UUID may differ.
 ///
@@ -29,7 +29,8 @@ impl Id {
         let is_id = text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~{}".contains(&byte));
-        (is_id && !["", ".", ".."].contains(&text)).then(|| Self(text.into()))
+        let is_short = text.len() <= MAX_LEN;
+        (is_id && is_short && !["", ".", ".."].contains(&text)).then(|| Self(text.into()))
     }
 
     /// The id, as received.
@@ -48,6 +49,9 @@ impl fmt::Display for Id {
         f.pad(&self.0)
     }
 }
+
+/// Audit ids, which are the longest, are about 200 bytes.
+const MAX_LEN: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -71,6 +75,8 @@ mod tests {
         ] {
             assert_eq!(Id::new(text), None, "{text:?}");
         }
+        assert!(Id::new(&"a".repeat(512)).is_some());
+        assert_eq!(Id::new(&"a".repeat(513)), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod reqwest;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,8 +80,8 @@ pub enum HttpClientError {
     /// There was no connection: nothing was sent.
     #[error("no connection could be made: {}", innermost(.0.as_ref()))]
     Connect(#[source] Arc<dyn StdError + Send + Sync>),
-    /// The client could not be set up.
-    #[error("the HTTP client could not be set up")]
+    /// The client or its request could not be set up: nothing was sent.
+    #[error("the HTTP client or its request could not be set up: {}", innermost(.0.as_ref()))]
     Setup(#[source] Arc<dyn StdError + Send + Sync>),
     /// The deadline passed.
     #[error("no complete answer within {deadline:?}")]
@@ -91,6 +92,31 @@ pub enum HttpClientError {
     /// The connection broke, or it is not known how far it came.
     #[error("the connection failed: {}", innermost(.0.as_ref()))]
     Transport(#[source] Arc<dyn StdError + Send + Sync>),
+}
+
+/// Whether the host of a URI is this very machine: `localhost`, or a loopback address, that of IPv6 in brackets.
+///
+/// ```
+/// use partner_center_webhooks::http_client::is_loopback;
+///
+/// assert!(is_loopback("127.0.0.1") && is_loopback("[::1]"));
+/// assert!(!is_loopback("127.0.0.1.example") && !is_loopback("[127.0.0.1]"));
+/// ```
+pub fn is_loopback(host: &str) -> bool {
+    let v6 = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match v6 {
+        Some(v6) => v6
+            .parse()
+            .is_ok_and(|address: Ipv6Addr| address.is_loopback()),
+        None => {
+            host == "localhost"
+                || host
+                    .parse()
+                    .is_ok_and(|address: Ipv4Addr| address.is_loopback())
+        }
+    }
 }
 
 /// The last cause of a chain, which is the one that says what happened ("connection refused").

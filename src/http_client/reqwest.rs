@@ -1,20 +1,27 @@
 //! The HTTP client over reqwest.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::uri::Scheme;
+use http::{Request, Response, Uri};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 
-use super::{BoxFuture, HttpClient, HttpClientError, Limits};
+use super::{BoxFuture, HttpClient, HttpClientError, Limits, is_loopback};
 
 /// The [`HttpClient`] over [reqwest](https://docs.rs/reqwest), with rustls and the platform's trust store.
 ///
 /// Follows no redirects, decompresses nothing, sends no referrer. Needs a tokio runtime around it, as reqwest
 /// does.
+///
+/// Plain http to a loopback address goes there directly, whatever proxies the environment names.
 #[derive(Clone, Debug)]
-pub struct ReqwestClient(Client);
+pub struct ReqwestClient {
+    client: Client,
+    /// For loopback addresses; made when there is one.
+    direct: Arc<OnceLock<Client>>,
+}
 
 impl ReqwestClient {
     /// A client with reqwest's defaults.
@@ -36,17 +43,35 @@ impl ReqwestClient {
     pub fn customized(
         customize: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Self, HttpClientError> {
-        customize(Client::builder())
-            .redirect(Policy::none())
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .referer(false)
-            .build()
-            .map(Self)
-            .map_err(|error| HttpClientError::Setup(Arc::new(error)))
+        Ok(Self {
+            client: build(customize(Client::builder()))?,
+            direct: Arc::default(),
+        })
     }
+
+    /// The client for `uri`. A secret that is sent to this very machine must not take the way through another.
+    fn client_for(&self, uri: &Uri) -> Result<&Client, HttpClientError> {
+        if uri.scheme() != Some(&Scheme::HTTP) || !uri.host().is_some_and(is_loopback) {
+            return Ok(&self.client);
+        }
+        if let Some(client) = self.direct.get() {
+            return Ok(client);
+        }
+        let client = build(Client::builder().no_proxy())?;
+        Ok(self.direct.get_or_init(|| client))
+    }
+}
+
+fn build(builder: ClientBuilder) -> Result<Client, HttpClientError> {
+    builder
+        .redirect(Policy::none())
+        .no_gzip()
+        .no_brotli()
+        .no_deflate()
+        .no_zstd()
+        .referer(false)
+        .build()
+        .map_err(|error| HttpClientError::Setup(Arc::new(error)))
 }
 
 impl HttpClient for ReqwestClient {
@@ -57,18 +82,22 @@ impl HttpClient for ReqwestClient {
     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
         Box::pin(async move {
             let explain = |error: reqwest::Error| match error {
+                error if error.is_builder() => {
+                    HttpClientError::Setup(Arc::new(error.without_url()))
+                }
+                error if error.is_connect() && !error.is_timeout() => {
+                    HttpClientError::Connect(Arc::new(error.without_url()))
+                }
                 error if error.is_timeout() => HttpClientError::Timeout {
                     deadline: limits.deadline,
                 },
-                error if error.is_connect() => {
-                    HttpClientError::Connect(Arc::new(error.without_url()))
-                }
                 error => HttpClientError::Transport(Arc::new(error.without_url())),
             };
+            let client = self.client_for(request.uri())?;
             let mut request = reqwest::Request::try_from(request).map_err(explain)?;
             *request.timeout_mut() = Some(limits.deadline);
 
-            let mut answer = self.0.execute(request).await.map_err(explain)?;
+            let mut answer = client.execute(request).await.map_err(explain)?;
             let mut body = BytesMut::new();
             while let Some(chunk) = answer.chunk().await.map_err(explain)? {
                 if body.len().saturating_add(chunk.len()) > limits.max_body {

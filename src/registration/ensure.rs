@@ -1,6 +1,7 @@
 //! Bringing the registration to what is wanted, whatever happens meanwhile.
 
 use http::Method;
+use tokio::time::timeout_at;
 
 use super::{Plan, Registration, RegistrationClient, RegistrationError};
 use crate::api::ApiError;
@@ -20,7 +21,8 @@ impl RegistrationClient {
     /// Reads first, and writes only where something differs: see [`Plan::new`]. If the answer to a write is lost, if somebody
     /// else registers at the same time, or if the service did not take over what it was sent, it reads again and goes on from
     /// there, up to [`MAX_ROUNDS`](Self::MAX_ROUNDS) times within one deadline. The API has no way to write only if nothing
-    /// changed since the reading: two products that update in the same second can still overwrite one another.
+    /// changed since the reading: two products that update in the same second can still overwrite one another. Clones of one
+    /// client take turns.
     ///
     /// # Errors
     ///
@@ -28,6 +30,9 @@ impl RegistrationClient {
     pub async fn ensure(&self, wanted: &Registration) -> Result<Plan, RegistrationError> {
         wanted.check_url()?;
         let until = self.api.deadline();
+        // Two callers of one client would overwrite one another. Whoever waits for longer than a call may take goes on as if it
+        // were alone: the one before is about to end, for it has the same deadline.
+        let _turn = timeout_at(until, self.turn.lock()).await;
         let mut done = None;
         let mut round = 0;
         loop {
@@ -47,10 +52,11 @@ impl RegistrationClient {
                 },
                 Err(error) => error,
             };
-            if round == Self::MAX_ROUNDS || !trouble.is_worth_another_look() {
+            let is_worth_another_look = trouble.is_conflict() || trouble.may_have_been_done();
+            if round == Self::MAX_ROUNDS || !is_worth_another_look {
                 return Err(trouble);
             }
-            done = Some(plan);
+            done = Some(plan).filter(|_| trouble.may_have_been_done());
         }
     }
 

@@ -32,7 +32,7 @@ pub enum RegistrationError {
         /// What is still to do.
         difference: Box<Plan>,
     },
-    /// Two test events were asked for within the last minute.
+    /// Two test events were asked for within the last minute, by this client's own count.
     #[error(
         "two test events were sent within the last minute, which is the limit: try again in {} s",
         retry_after.as_secs().saturating_add(1)
@@ -71,15 +71,12 @@ impl RegistrationError {
 
     /// Whether something is registered already, so that it cannot be created.
     ///
-    /// Microsoft says that this is refused, not how: 409, and 400 with words to that effect, count.
+    /// Microsoft says that this is refused, not how: 409 counts, and 400 with the word "already" in its description.
     pub fn is_conflict(&self) -> bool {
         let Some(error) = self.api() else {
             return false;
         };
-        let says_so = |words: &Excerpt| {
-            let words = words.to_string().to_ascii_lowercase();
-            words.contains("already") || words.contains("exist")
-        };
+        let says_so = |words: &Excerpt| words.to_string().to_ascii_lowercase().contains("already");
         match error.status() {
             Some(StatusCode::CONFLICT) => true,
             Some(StatusCode::BAD_REQUEST) => error.description().is_some_and(says_so),
@@ -96,10 +93,9 @@ impl RegistrationError {
         }
     }
 
-    /// Whether what is registered may be something else than was read before.
-    pub(super) fn is_worth_another_look(&self) -> bool {
+    /// Whether what was asked for may have been done, in whole or in part.
+    pub(super) fn may_have_been_done(&self) -> bool {
         matches!(self, Self::NotTaken { .. })
-            || self.is_conflict()
             || self.api().is_some_and(ApiError::may_have_been_done)
     }
 }

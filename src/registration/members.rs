@@ -7,11 +7,17 @@ use serde_json::{Map, Value};
 pub(super) struct Members(Map<String, Value>);
 
 impl Members {
-    /// Takes the member `name` out.
+    /// Takes the member `name` out, in whatever spelling; of two spellings, the first that is not null counts.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
-        let mut keys = self.0.keys();
-        let key = keys.find(|key| key.eq_ignore_ascii_case(name))?.clone();
-        self.0.remove(&key)
+        let mut found = None;
+        self.0.retain(|key, value| {
+            let is_other = !key.eq_ignore_ascii_case(name);
+            if !is_other && found.as_ref().is_none_or(Value::is_null) {
+                found = Some(value.take());
+            }
+            is_other
+        });
+        found
     }
 
     /// What was not taken.
@@ -25,6 +31,20 @@ pub(super) fn text(value: Value) -> Option<Box<str>> {
     match value {
         Value::String(text) => Some(text.into()),
         Value::Number(number) => Some(number.to_string().into()),
+        _ => None,
+    }
+}
+
+/// The truth of a boolean, or of a text or number that says one.
+pub(super) fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => match number.as_u64() {
+            Some(0) => Some(false),
+            Some(1) => Some(true),
+            _ => None,
+        },
+        Value::String(text) => text.to_ascii_lowercase().parse().ok(),
         _ => None,
     }
 }

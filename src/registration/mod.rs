@@ -4,6 +4,8 @@
 //! most callers want. There is one registration for a partner's tenant, shared by all its products; the API cannot
 //! delete it.
 //!
+//! Calls wait between attempts and until deadlines, for which a tokio runtime with time has to be around them.
+//!
 //! # Example
 //!
 //! ```no_run
@@ -44,9 +46,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::api::{Answer, Api, ApiError, Bearer, Call, PARTNER_CENTER, RetryPolicy, after};
+use crate::api::{
+    Answer, Api, ApiError, ApiErrorCause, Bearer, Call, PARTNER_CENTER, RetryPolicy, after,
+};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::{EventName, Id};
@@ -67,6 +72,8 @@ pub use types::{CallbackUrlError, Registration};
 pub struct RegistrationClient {
     api: Api,
     limiter: Arc<test_event::Limiter>,
+    /// Of those who read the registration in order to write it.
+    turn: Arc<Mutex<()>>,
     poll_interval: Duration,
 }
 
@@ -98,6 +105,7 @@ impl RegistrationClient {
                 headers: HeaderMap::new(),
             },
             limiter: Arc::default(),
+            turn: Arc::default(),
             poll_interval: Self::POLL_INTERVAL,
         })
     }
@@ -188,13 +196,25 @@ impl RegistrationClient {
         })?;
         let mut call = Call::new(operation, method, REGISTRATION);
         call.body = Some(body.into());
-        Ok(self.api.send(&call, until, Answer::json).await?)
+        let read = |answer: &Answer| match answer.body.is_empty() {
+            true => Ok(None),
+            false => answer.json().map(Some),
+        };
+        match self.api.send(&call, until, read).await? {
+            Some(registration) => Ok(registration),
+            // It was done, and not said what.
+            None => self.get_until(until).await?.ok_or_else(|| {
+                let difference = Box::new(Plan::new(registration, None));
+                RegistrationError::NotTaken { difference }
+            }),
+        }
     }
 
     /// Asks for a test event, and gives its correlation id. The registration must hold
     /// [`EventName::TestCreated`].
     ///
-    /// Microsoft allows two a minute, which are counted here: a third one waits or is refused, as `when_limited` says.
+    /// Microsoft allows two requests a minute, and counts those that it rejects. They are counted here: a third one waits or is
+    /// refused, as `when_limited` says. With [`WhenLimited::Refuse`] nothing is repeated.
     ///
     /// # Errors
     ///
@@ -203,16 +223,20 @@ impl RegistrationClient {
         &self,
         when_limited: WhenLimited,
     ) -> Result<Id, RegistrationError> {
-        let until = self.api.deadline();
-        while let Err(retry_after) = self.limiter.take(Instant::now()) {
-            if when_limited == WhenLimited::Refuse || after(retry_after) >= until {
-                return Err(RegistrationError::TestEventLimit { retry_after });
-            }
-            tokio::time::sleep(retry_after).await;
-        }
+        let limit = || self.limiter.take(Instant::now());
         let mut call = Call::new("create validation event", Method::POST, TEST_EVENTS);
-        call.throttle = Some(TEST_EVENT_THROTTLE);
-        Ok(self.api.send(&call, until, correlation_id).await?)
+        call.limit = Some(&limit);
+        let mut api = self.api.clone();
+        if when_limited == WhenLimited::Refuse {
+            api.retries = api.retries.with_max_repeats(0);
+        }
+        let sent = api.send(&call, api.deadline(), correlation_id).await;
+        sent.map_err(|error| match error.cause() {
+            ApiErrorCause::Limit { retry_after } => RegistrationError::TestEventLimit {
+                retry_after: *retry_after,
+            },
+            _ => error.into(),
+        })
     }
 
     /// What became of a test event; nothing if the service does not know it (yet, or after seven days any longer).
@@ -250,7 +274,12 @@ impl RegistrationClient {
         let end = after(timeout);
         let mut last = None;
         loop {
-            let until = end.min(self.api.deadline());
+            let is_last_look = Instant::now() >= end;
+            // The last look may take as long as any call.
+            let until = match is_last_look {
+                true => self.api.deadline(),
+                false => end.min(self.api.deadline()),
+            };
             match self.test_event_until(id, until).await {
                 Ok(Some(event)) => {
                     progress(&event);
@@ -261,17 +290,17 @@ impl RegistrationClient {
                 }
                 Ok(None) => {}
                 // That the time of waiting is up in the middle of a call says nothing about the call.
-                Err(error) if error.may_pass() && after(self.poll_interval) >= end => {}
+                Err(error) if error.may_pass() && !is_last_look && Instant::now() >= end => {}
                 Err(error) => return Err(error.into()),
             }
-            if after(self.poll_interval) >= end {
+            if is_last_look {
                 return Err(RegistrationError::TestEventNotFinished {
                     correlation_id: id.clone(),
                     timeout,
                     last: last.map(Box::new),
                 });
             }
-            tokio::time::sleep(self.poll_interval).await;
+            tokio::time::sleep_until(end.min(after(self.poll_interval))).await;
         }
     }
 }
@@ -306,6 +335,3 @@ const TEST_EVENTS: &str = "/webhooks/v1/registration/validationEvents";
 
 /// Source: "Partner Center REST headers".
 const APPLICATION: HeaderName = HeaderName::from_static("ms-partnercenter-application");
-
-/// Rejected requests count towards the limit of two a minute too.
-const TEST_EVENT_THROTTLE: Duration = Duration::from_secs(30);

@@ -58,27 +58,22 @@ impl Plan {
     /// # Ok::<(), partner_center_webhooks::registration::CallbackUrlError>(())
     /// ```
     pub fn new(wanted: &Registration, current: Option<&Registration>) -> Self {
-        let Some(current) = current else {
-            return Self::Create(wanted.clone());
-        };
         let mut registration = wanted.clone();
+        registration.webhook_events.clear();
+        let Some(current) = current else {
+            add(&mut registration, wanted.webhook_events());
+            return Self::Create(registration);
+        };
         let mut changes = Vec::new();
-
         if !wanted.has_url_of(current) {
             changes.push(Change::WebhookUrl {
                 from: current.webhook_url().into(),
             });
         }
-        let mut missing: Vec<EventName> = Vec::new();
-        for event in wanted.webhook_events() {
-            let is_known = |known: &EventName| known.as_str().eq_ignore_ascii_case(event.as_str());
-            if !current.holds(event) && !missing.iter().any(is_known) {
-                missing.push(event.clone());
-            }
-        }
-        registration.webhook_events = [current.webhook_events(), missing.as_slice()].concat();
-        if !missing.is_empty() {
-            changes.push(Change::AddEvents(missing));
+        registration.webhook_events = current.webhook_events().to_vec();
+        let added = add(&mut registration, wanted.webhook_events());
+        if !added.is_empty() {
+            changes.push(Change::AddEvents(added));
         }
         // The service's default is false.
         let is_flagged = current.signature_token_to_ms_signature_header;
@@ -88,10 +83,10 @@ impl Plan {
             Some(flag) => changes.push(Change::SignatureHeader(flag)),
         }
         for (name, value) in &current.others {
-            registration
-                .others
-                .entry(name)
-                .or_insert_with(|| value.clone());
+            let mut names = registration.others.keys();
+            if !names.any(|known| known.eq_ignore_ascii_case(name)) {
+                registration.others.insert(name.clone(), value.clone());
+            }
         }
         match changes.is_empty() {
             true => Self::Keep(current.clone()),
@@ -115,6 +110,18 @@ impl Plan {
     pub fn is_keep(&self) -> bool {
         matches!(self, Self::Keep(_))
     }
+}
+
+/// Adds those of `events` that `registration` does not hold, and says which.
+fn add(registration: &mut Registration, events: &[EventName]) -> Vec<EventName> {
+    let mut added = Vec::new();
+    for event in events {
+        if !registration.holds(event) {
+            registration.webhook_events.push(event.clone());
+            added.push(event.clone());
+        }
+    }
+    added
 }
 
 impl fmt::Display for Plan {

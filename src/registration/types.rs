@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::members::{Members, text};
+use super::members::{Members, boolean, text};
 use crate::Excerpt;
 use crate::date::date;
-use crate::endpoint::canonical_authority;
+use crate::endpoint::{canonical_authority, is_host_and_port};
 use crate::event::EventName;
 
 /// A webhook registration: one callback URL for a partner's tenant, and the events that go there.
@@ -95,6 +95,24 @@ impl Registration {
         registration.check_url().map(|()| registration)
     }
 
+    /// The same with other events, and all else as it is.
+    #[must_use]
+    pub fn with_webhook_events(mut self, events: impl IntoIterator<Item = EventName>) -> Self {
+        self.webhook_events = events.into_iter().collect();
+        self
+    }
+
+    /// The same with another URL, which must be https, and all else as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackUrlError`].
+    pub fn with_webhook_url(mut self, webhook_url: &str) -> Result<Self, CallbackUrlError> {
+        self.webhook_url = webhook_url.into();
+        self.danger_plain_http = false;
+        self.check_url().map(|()| self)
+    }
+
     /// Asks for the signature in `x-ms-signature` instead of `Authorization`, which gateways take away, or for the
     /// contrary. If this is not said, an update leaves it as it is.
     #[must_use]
@@ -138,7 +156,9 @@ impl Registration {
     /// Whether both name the same callback: scheme and host count in any ASCII case, all else as it stands.
     pub(super) fn has_url_of(&self, other: &Self) -> bool {
         let (one, other) = (&*self.webhook_url, &*other.webhook_url);
-        let (Ok(first), Ok(second)) = (one.parse::<Uri>(), other.parse::<Uri>()) else {
+        let parsed = (one.parse::<Uri>(), other.parse::<Uri>());
+        // A URI forgets its fragment.
+        let (Ok(first), Ok(second), false) = (parsed.0, parsed.1, other.contains('#')) else {
             return one == other;
         };
         first.scheme() == second.scheme()
@@ -154,9 +174,7 @@ impl Registration {
             .parse()
             .map_err(|_: InvalidUri| malformed())?;
         let authority = uri.authority().ok_or_else(malformed)?;
-        let is_odd = authority.as_str().contains('@')
-            || authority.host().is_empty()
-            || self.webhook_url.contains('#');
+        let is_odd = !is_host_and_port(authority) || self.webhook_url.contains('#');
         match uri.scheme_str() {
             _ if is_odd => Err(malformed()),
             Some("https") => Ok(()),
@@ -192,19 +210,26 @@ impl Serialize for Registration {
 impl<'de> Deserialize<'de> for Registration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut members = Members::deserialize(deserializer)?;
-        let Some(Value::String(webhook_url)) = members.take("webhookUrl") else {
-            return Err(D::Error::custom("`webhookUrl` is missing or no string"));
+        let webhook_url = match members.take("webhookUrl") {
+            Some(Value::String(webhook_url)) => webhook_url,
+            Some(Value::Null) => String::new(),
+            _ => return Err(D::Error::custom("`webhookUrl` is missing or no string")),
         };
         let webhook_events = match members.take("webhookEvents") {
             None | Some(Value::Null) => Vec::new(),
             Some(events) => Vec::deserialize(events)
                 .map_err(|_| D::Error::custom("`webhookEvents` is no array of strings"))?,
         };
-        let flag = members.take("signatureTokenToMsSignatureHeader");
+        let flag = match members.take("signatureTokenToMsSignatureHeader") {
+            None | Some(Value::Null) => None,
+            Some(flag) => Some(boolean(&flag).ok_or_else(|| {
+                D::Error::custom("`signatureTokenToMsSignatureHeader` is no boolean")
+            })?),
+        };
         Ok(Self {
             webhook_url: webhook_url.into(),
             webhook_events,
-            signature_token_to_ms_signature_header: flag.as_ref().and_then(Value::as_bool),
+            signature_token_to_ms_signature_header: flag,
             subscriber_id: members.take("subscriberId").and_then(text),
             last_modified: members.take("lastModifiedTimestamp").and_then(text),
             others: members.into_rest(),

@@ -14,7 +14,7 @@ use http::header::ETAG;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::value::RawValue;
 
-use crate::api::{Answer, Api, Bearer, Call, PARTNER_CENTER, RetryPolicy};
+use crate::api::{Answer, Api, Bearer, Call, GRAPH, PARTNER_CENTER, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::Event;
@@ -106,8 +106,10 @@ impl ResourceClient {
         mut self,
         tokens: impl TokenProvider + 'static,
     ) -> Result<Self, EndpointError> {
-        let base = self.cloud.graph_base();
-        self.graph = Some(self.api(base, &format!("{base}/.default"), tokens)?);
+        let base = self.cloud.graph_base().trim_end_matches('/');
+        let mut graph = self.api(base, &format!("{base}/.default"), tokens)?;
+        graph.dialect = &GRAPH;
+        self.graph = Some(graph);
         Ok(self)
     }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use crate::Excerpt;
+use crate::http_client::is_loopback;
 
 /// A prefix that cannot be allowed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -132,10 +133,6 @@ fn is_host(host: &str) -> bool {
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     host.split('.').all(label) || address(host).is_some_and(|address| address.is_ipv6())
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
 }
 
 fn address(host: &str) -> Option<IpAddr> {

@@ -46,10 +46,7 @@ impl TokenProvider for AzureCredential {
             let given = self.0.get_token(&scopes, None).await;
             let given = given.map_err(TokenError::provider)?;
             let token = AccessToken::new(given.token.secret())?.expiring_at(given.expires_on);
-            match request
-                .refused
-                .is_some_and(|refused| refused.authorization() == token.authorization())
-            {
+            match request.refused == Some(&token) {
                 true => Err(TokenError::NoOther),
                 false => Ok(token),
             }

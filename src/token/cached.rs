@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -13,15 +13,13 @@ use crate::http_client::BoxFuture;
 /// Keeps the tokens of another provider, one for each scope.
 ///
 /// A token is kept until [`Cached::BEFORE_END`] before its end; one that has less than twice that left, for half of it; one
-/// that never ends, until it is refused. However many
-/// callers wait for a token, it is asked for once, and a failure is told to all of them. A caller that goes away leaves
-/// the asking to the next one. If a new token cannot be had while the old one is still good, and that may pass, the old
-/// one is given, and the provider left alone for [`Cached::RETRY`].
+/// that never ends, until it is refused. However many callers wait for a token, it is asked for once, and what comes of it is
+/// told to all of them. A caller that goes away leaves the asking to the next one. If a new token cannot be had while the old
+/// one is still good, and that may pass, the old one is given, and the provider left alone for [`Cached::RETRY`].
 pub struct Cached<P> {
     provider: P,
     clock: Box<dyn Fn() -> OffsetDateTime + Send + Sync>,
-    state: Mutex<State>,
-    flight: tokio::sync::Mutex<()>,
+    scopes: Mutex<HashMap<Box<str>, Arc<Scope>>>,
 }
 
 impl<P: TokenProvider> Cached<P> {
@@ -35,8 +33,7 @@ impl<P: TokenProvider> Cached<P> {
         Self {
             provider,
             clock: Box::new(OffsetDateTime::now_utc),
-            state: Mutex::default(),
-            flight: tokio::sync::Mutex::default(),
+            scopes: Mutex::default(),
         }
     }
 
@@ -51,29 +48,34 @@ impl<P: TokenProvider> Cached<P> {
     }
 
     async fn find(&self, request: TokenRequest<'_>) -> Result<AccessToken, TokenError> {
-        let failures = {
-            let state = self.state();
-            match state.kept(&request, (self.clock)()) {
+        let scope = self.scope(request.scope);
+        let seen = {
+            let state = locked(&scope.state);
+            match state.kept(request.refused, (self.clock)()) {
                 Some(token) => return Ok(token),
-                None => state.failures,
+                None => state.flights,
             }
         };
-        let _flight = self.flight.lock().await;
+        let _flight = scope.flight.lock().await;
         {
-            let state = self.state();
-            if let Some(token) = state.kept(&request, (self.clock)()) {
+            let state = locked(&scope.state);
+            if let Some(token) = state.kept(request.refused, (self.clock)()) {
                 return Ok(token);
             }
-            if let Some(error) = state.failure_since(failures, request.scope) {
-                return Err(error.clone());
+            if let Some(outcome) = state.landed_since(seen, request.refused) {
+                return outcome;
             }
         }
         let outcome = self.provider.token(request).await;
-        self.state().land(&request, outcome, (self.clock)())
+        locked(&scope.state).land(request.refused, outcome, (self.clock)())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn scope(&self, name: &str) -> Arc<Scope> {
+        let mut scopes = locked(&self.scopes);
+        match scopes.get(name) {
+            Some(scope) => Arc::clone(scope),
+            None => Arc::clone(scopes.entry(name.into()).or_default()),
+        }
     }
 }
 
@@ -94,12 +96,19 @@ impl<P: fmt::Debug> fmt::Debug for Cached<P> {
     }
 }
 
+/// One scope: whoever asks for a token holds `flight`; nobody waits for `state`.
+#[derive(Default)]
+struct Scope {
+    flight: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
 #[derive(Default)]
 struct State {
-    tokens: HashMap<Box<str>, Kept>,
-    /// How many requests failed so far, and how the last one did.
-    failures: u64,
-    last_failure: Option<(Box<str>, TokenError)>,
+    kept: Option<Kept>,
+    /// How often the provider answered, and what the last time.
+    flights: u64,
+    last: Option<Result<AccessToken, TokenError>>,
 }
 
 struct Kept {
@@ -109,51 +118,66 @@ struct Kept {
 }
 
 impl State {
-    /// The token that is kept for `request`, if it need not be renewed.
-    fn kept(&self, request: &TokenRequest<'_>, now: OffsetDateTime) -> Option<AccessToken> {
-        let kept = self.tokens.get(request.scope)?;
-        let is_good = kept.renew_at.is_none_or(|at| now < at)
-            && request.refused != Some(&kept.token)
-            && !has_ended(&kept.token, now);
+    /// The token that is kept, if it need not be renewed.
+    fn kept(&self, refused: Option<&AccessToken>, now: OffsetDateTime) -> Option<AccessToken> {
+        let kept = self.kept.as_ref()?;
+        let is_good = kept.renew_at.is_none_or(|at| now < at) && kept.is_good(refused, now);
         is_good.then(|| kept.token.clone())
     }
 
-    /// The failure for `scope` that came after the first `failures` of them.
-    fn failure_since(&self, failures: u64, scope: &str) -> Option<&TokenError> {
-        let (of, error) = self.last_failure.as_ref()?;
-        (self.failures > failures && **of == *scope).then_some(error)
+    /// What the last flight gave, if it landed after the first `seen` of them: whoever waited for it takes it, even if it is
+    /// not worth keeping.
+    fn landed_since(
+        &self,
+        seen: u64,
+        refused: Option<&AccessToken>,
+    ) -> Option<Result<AccessToken, TokenError>> {
+        let last = self.last.as_ref().filter(|_| self.flights != seen)?;
+        match last {
+            Ok(token) if refused == Some(token) => Some(Err(TokenError::NoOther)),
+            outcome => Some(outcome.clone()),
+        }
     }
 
     fn land(
         &mut self,
-        request: &TokenRequest<'_>,
+        refused: Option<&AccessToken>,
         outcome: Result<AccessToken, TokenError>,
         now: OffsetDateTime,
     ) -> Result<AccessToken, TokenError> {
-        let error = match outcome {
+        let outcome = match outcome {
+            Ok(token) if refused == Some(&token) => Err(TokenError::NoOther),
             Ok(token) => {
-                let kept = Kept {
+                self.kept = Some(Kept {
                     token: token.clone(),
                     renew_at: token.expires_at().map(|end| renewal(end, now)),
-                };
-                self.tokens.insert(request.scope.into(), kept);
-                self.last_failure = None;
-                return Ok(token);
+                });
+                Ok(token)
             }
-            Err(error) => error,
+            Err(error) => match &mut self.kept {
+                Some(kept) if error.may_pass() && kept.is_good(refused, now) => {
+                    let retry = RETRY.try_into().unwrap_or_default();
+                    kept.renew_at = Some(now.saturating_add(retry));
+                    Ok(kept.token.clone())
+                }
+                _ => Err(error),
+            },
         };
-        if let Some(kept) = self.tokens.get_mut(request.scope)
-            && error.may_pass()
-            && request.refused != Some(&kept.token)
-            && !has_ended(&kept.token, now)
-        {
-            kept.renew_at = Some(now.saturating_add(RETRY.try_into().unwrap_or_default()));
-            return Ok(kept.token.clone());
-        }
-        self.failures = self.failures.wrapping_add(1);
-        self.last_failure = Some((request.scope.into(), error.clone()));
-        Err(error)
+        self.flights = self.flights.wrapping_add(1);
+        self.last = Some(outcome.clone());
+        outcome
     }
+}
+
+impl Kept {
+    fn is_good(&self, refused: Option<&AccessToken>, now: OffsetDateTime) -> bool {
+        let has_ended = self.token.expires_at().is_some_and(|end| end <= now);
+        refused != Some(&self.token) && !has_ended
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// When to replace a token that is given `now`.
@@ -162,16 +186,11 @@ fn renewal(end: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
     before.max(now.saturating_add((end - now) / 2))
 }
 
-fn has_ended(token: &AccessToken, now: OffsetDateTime) -> bool {
-    token.expires_at().is_some_and(|end| end <= now)
-}
-
 const BEFORE_END: Duration = Duration::from_secs(5 * 60);
 const RETRY: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
     use super::super::from_fn;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::entra::Entra;
+use super::entra::{Entra, GRANT_TYPE};
 use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
 use crate::http_client::{BoxFuture, HttpClient};
 
@@ -58,7 +58,7 @@ impl TokenProvider for Grant {
         request: TokenRequest<'a>,
     ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
         Box::pin(async move {
-            let grant = [("grant_type", "client_credentials")];
+            let grant = [(GRANT_TYPE, "client_credentials")];
             let granted = self.0.ask(&grant, request.scope).await?;
             Ok(granted.access)
         })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use form_urlencoded::Serializer;
+use form_urlencoded::{Serializer, byte_serialize};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use secrecy::zeroize::{Zeroize as _, Zeroizing};
@@ -85,7 +85,11 @@ impl Entra {
             url: url.clone(),
             error,
         })?;
-        let outcome = read(&answer, url, now);
+        let secrets = grant.iter().filter(|(name, _)| *name != GRANT_TYPE);
+        let secrets = secrets.map(|(_, value)| *value);
+        let secrets = secrets.chain([client_secret.expose_secret()]);
+        let hide = |text: String| secrets.clone().fold(text, without);
+        let outcome = read(&answer, url, now, &hide);
         wipe(answer.into_body());
         outcome
     }
@@ -101,6 +105,7 @@ fn read(
     answer: &Response<Bytes>,
     url: Excerpt,
     now: OffsetDateTime,
+    hide: &dyn Fn(String) -> String,
 ) -> Result<Granted, TokenError> {
     let status = answer.status();
     let retry_after = retry_after(answer.headers());
@@ -119,10 +124,10 @@ fn read(
         Ok(refusal) => Err(TokenError::Refused(Box::new(EntraRefusal {
             url,
             status,
-            error: Excerpt::of(refusal.error),
-            description: Excerpt::long(refusal.error_description.unwrap_or_default()),
-            trace_id: refusal.trace_id.map(Excerpt::of),
-            correlation_id: refusal.correlation_id.map(Excerpt::of),
+            error: Excerpt::of(hide(refusal.error)),
+            description: Excerpt::long(hide(refusal.error_description.unwrap_or_default())),
+            trace_id: refusal.trace_id.map(hide).map(Excerpt::of),
+            correlation_id: refusal.correlation_id.map(hide).map(Excerpt::of),
             retry_after,
         }))),
         Err(_) => Err(unreadable),
@@ -161,12 +166,24 @@ struct RefusalAnswer {
     correlation_id: Option<String>,
 }
 
+/// What was said, without a secret, be it as it is or as it was sent.
+fn without(text: String, secret: &str) -> String {
+    if secret.is_empty() {
+        return text;
+    }
+    let sent: String = byte_serialize(secret.as_bytes()).collect();
+    text.replace(secret, "[hidden]").replace(&sent, "[hidden]")
+}
+
 /// Wipes an answer, if nobody else holds it.
 fn wipe(body: Bytes) {
     if let Ok(mut body) = body.try_into_mut() {
         body.as_mut().zeroize();
     }
 }
+
+/// The field of a grant that is no secret.
+pub(super) const GRANT_TYPE: &str = "grant_type";
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 

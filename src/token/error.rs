@@ -11,8 +11,8 @@ use thiserror::Error;
 use crate::Excerpt;
 use crate::http_client::HttpClientError;
 
-/// Why there is no token.
-#[derive(Clone, Debug, Error)]
+/// Why there is no token. `Debug` shows the same as `Display`, for what is in it may be of any size.
+#[derive(Clone, Error)]
 #[non_exhaustive]
 pub enum TokenError {
     /// Microsoft Entra could not be asked.
@@ -38,6 +38,12 @@ pub enum TokenError {
     /// Microsoft Entra refused.
     #[error("{0}")]
     Refused(Box<EntraRefusal>),
+    /// There was no token in time.
+    #[error("there was no token within {deadline:?}")]
+    Timeout {
+        /// The time.
+        deadline: Duration,
+    },
     /// The answer is neither a token nor a refusal.
     #[error(
         "`{url}` answered {} with what is no token (expected a JSON object with `access_token`)",
@@ -62,7 +68,10 @@ impl TokenError {
     /// Whether the same request may succeed later, without anybody changing anything.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Connection { .. } | Self::NotSaved(_) | Self::Provider(_) => true,
+            Self::Connection { .. }
+            | Self::NotSaved(_)
+            | Self::Provider(_)
+            | Self::Timeout { .. } => true,
             Self::Malformed | Self::NoOther => false,
             Self::Refused(refusal) => {
                 is_passing(refusal.status)
@@ -129,6 +138,12 @@ impl fmt::Display for EntraRefusal {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

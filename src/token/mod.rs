@@ -37,5 +37,5 @@ pub use error::{EntraRefusal, TokenError};
 pub use provider::{AccessToken, FromFn, StaticToken, TokenProvider, TokenRequest, from_fn};
 pub use refresh_token::{RefreshToken, SaveError};
 
-/// Text that is wiped from memory when it is dropped, and does not show itself.
-pub use secrecy::SecretString;
+/// Text that is wiped from memory when it is dropped and does not show itself, and what one sees it by.
+pub use secrecy::{ExposeSecret, SecretString};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
-use super::entra::Entra;
+use super::entra::{Entra, GRANT_TYPE};
 use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
 use crate::http_client::{BoxFuture, HttpClient};
 
@@ -18,8 +18,9 @@ pub type SaveError = Box<dyn StdError + Send + Sync>;
 ///
 /// With each use Microsoft Entra gives a new refresh token, which lives 90 days. It is handed to a callback, and used
 /// only once the callback has saved it: where a refresh token is lost, somebody has to sign in again. If the callback
-/// fails, so does the request for a token, and the next one begins with the callback again. It may be called twice with
-/// the same token, and never twice at the same time.
+/// fails, so does the request for a token, and the next one begins with the callback again, with the same token. It never runs
+/// twice at the same time. If whoever asks for a token goes away while it runs, it rests until the next one asks, and goes on
+/// from there: what must not rest, let it spawn.
 ///
 /// Tokens are kept, see [`Cached`]; clones share them.
 ///
@@ -33,11 +34,13 @@ pub type SaveError = Box<dyn StdError + Send + Sync>;
 /// # #[cfg(feature = "reqwest")] fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use partner_center_webhooks::cloud::Cloud;
 /// use partner_center_webhooks::http_client::ReqwestClient;
-/// use partner_center_webhooks::token::{Application, RefreshToken, SaveError, SecretString};
+/// use partner_center_webhooks::token::{
+///     Application, ExposeSecret as _, RefreshToken, SaveError, SecretString,
+/// };
 ///
 /// async fn save(refresh_token: SecretString) -> Result<(), SaveError> {
-///     // …to the vault that the next start reads it from.
-/// #   let _ = refresh_token;
+///     // In earnest to a vault, from where the next start reads it.
+///     std::fs::write("refresh-token", refresh_token.expose_secret())?;
 ///     Ok(())
 /// }
 ///
@@ -68,6 +71,7 @@ impl RefreshToken {
             held: Mutex::new(Held {
                 saved: refresh_token.into(),
                 unsaved: None,
+                saving: None,
             }),
         }))
     }
@@ -90,8 +94,10 @@ struct Grant {
 
 struct Held {
     saved: SecretString,
-    /// Received, and not known to be saved: the callback failed, or whoever waited for it went away.
+    /// Received, and not known to be saved.
     unsaved: Option<SecretString>,
+    /// The callback at work. Whoever waited for it may have gone away: the next one goes on with it.
+    saving: Option<BoxFuture<'static, Result<(), SaveError>>>,
 }
 
 impl Grant {
@@ -99,11 +105,14 @@ impl Grant {
         let mut held = self.held.lock().await;
         self.save(&mut held).await?;
         let grant = [
-            ("grant_type", "refresh_token"),
+            (GRANT_TYPE, "refresh_token"),
             ("refresh_token", held.saved.expose_secret()),
         ];
         let granted = self.entra.ask(&grant, scope).await?;
-        held.unsaved = granted.refresh;
+        held.unsaved = granted.refresh.filter(|token| {
+            let token = token.expose_secret();
+            !token.is_empty() && token != held.saved.expose_secret()
+        });
         self.save(&mut held).await?;
         Ok(granted.access)
     }
@@ -112,11 +121,12 @@ impl Grant {
         let Some(token) = &held.unsaved else {
             return Ok(());
         };
-        if token.expose_secret() != held.saved.expose_secret() {
-            (self.save)(token.clone())
-                .await
-                .map_err(|error| TokenError::NotSaved(error.into()))?;
-        }
+        let saving = held
+            .saving
+            .get_or_insert_with(|| (self.save)(token.clone()));
+        let outcome = saving.await;
+        held.saving = None;
+        outcome.map_err(|error| TokenError::NotSaved(error.into()))?;
         if let Some(token) = held.unsaved.take() {
             held.saved = token;
         }

@@ -118,7 +118,7 @@ fn from_nothing_to_a_tested_registration() {
     assert!(lines[0].starts_with("asked for test event "), "{said}");
     assert_eq!(
         lines[1..3],
-        ["submitted, 0 attempts", "completed, 1 attempts"]
+        ["submitted, 0 attempts", "completed, 1 attempt"]
     );
     assert!(lines[3].contains(" OK"), "{said}");
     assert_eq!(lines[4..], ["the callback accepted it"]);

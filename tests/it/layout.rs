@@ -48,7 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cloud", &[]),
     ("crypto", &[]),
     ("date", &[]),
-    ("endpoint", &[]),
+    ("endpoint", &["http_client"]),
     ("excerpt", &[]),
     ("http_client", &[]),
     ("json", &[]),

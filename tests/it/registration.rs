@@ -411,9 +411,9 @@ async fn a_post_is_not_repeated_where_it_could_double() {
         register(&partner_center, &["test-created"]);
         partner_center.clear_faults();
         partner_center.inject_on(Method::POST, PATH, fault.clone());
-        let sent = client.send_test_event(WhenLimited::Refuse).await;
-        assert_eq!(sent.is_ok(), requests == 2, "{fault:?} {sent:?}");
-        assert_eq!(calls(&partner_center).len(), 2 * requests, "{fault:?}");
+        // The limit of test events counts what is repeated, too.
+        assert!(client.send_test_event(WhenLimited::Refuse).await.is_err());
+        assert_eq!(calls(&partner_center).len(), requests + 1, "{fault:?}");
     }
 }
 
@@ -574,7 +574,11 @@ async fn every_call_ends_within_its_deadline() {
             status.unwrap_err().to_string(),
         ];
         for said in said {
-            assert!(said.contains("no complete answer within"), "{said}");
+            let expected = [
+                "there was no token within 600ms",
+                "no complete answer within",
+            ];
+            assert!(said.contains(expected[round]), "{round}: {said}");
         }
     }
 }

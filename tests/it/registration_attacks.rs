@@ -19,7 +19,7 @@ use partner_center_webhooks::http_client::{
 use partner_center_webhooks::registration::{
     Plan, Registration, RegistrationClient, RegistrationError, WhenLimited,
 };
-use partner_center_webhooks::testing::partner_center::PartnerCenter;
+use partner_center_webhooks::testing::partner_center::{Fault, PartnerCenter};
 use partner_center_webhooks::token::{
     AccessToken, Application, Cached, ClientCredentials, RefreshToken, SecretString, StaticToken,
     TokenError, TokenProvider, TokenRequest, from_fn,
@@ -394,10 +394,7 @@ async fn time_is_up_in_the_middle_of_a_repeated_post() {
         let client = RegistrationClient::new(&Cloud::Global, script.clone(), tokens)
             .unwrap()
             .with_retries(quick().with_deadline(Duration::from_millis(300)));
-        let error = client
-            .send_test_event(WhenLimited::Refuse)
-            .await
-            .unwrap_err();
+        let error = client.create(&wanted(&[])).await.unwrap_err();
         assert_eq!(script.requests(&Method::POST).len(), 2);
         assert!(error.api().unwrap().may_have_been_done(), "{error}");
     }
@@ -657,23 +654,21 @@ async fn a_slash_at_the_end_of_a_base_does_not_change_the_audience() {
     assert_eq!(*scopes.lock().unwrap(), ["https://api.example/.default"]);
 }
 
-/// A message is bounded, whatever id the service gave; and says why a request could not be made, for `source()` is empty.
+/// A message is bounded, whatever id the service gave.
 #[tokio::test]
-async fn an_id_without_end_is_not_shown_whole_and_its_trouble_is_told() {
-    let script = Script::new([(404, None, "")]);
-    let client = script.client().with_poll_interval(Duration::from_millis(1));
-    let id = Id::new(&"a".repeat(60_000)).unwrap();
-    let error = client
-        .wait_for_test_event(&id, Duration::from_millis(20), |_| {})
-        .await
-        .unwrap_err();
-    let length = error.to_string().len();
-    let id = Id::new(&"a".repeat(70_000)).unwrap();
-    let error = client.test_event_status(&id).await.unwrap_err().to_string();
-    assert!(
-        length < 4096 && error.contains("too long"),
-        "{length} bytes; {error}"
-    );
+async fn an_id_without_end_is_none() {
+    assert_eq!(Id::new(&"a".repeat(60_000)), None);
+    let id = Id::new(&"a".repeat(512)).unwrap();
+    let client = Script::new([(404, None, "")])
+        .client()
+        .with_poll_interval(Duration::from_millis(1));
+    let timeout = Duration::from_millis(20);
+    let error = client.wait_for_test_event(&id, timeout, |_| {}).await;
+    assert!(error.unwrap_err().to_string().len() < 1024);
+    let script = Script::new([(200, None, json!("a".repeat(513)).to_string())]);
+    let error = script.client().send_test_event(WhenLimited::Refuse).await;
+    let said = error.unwrap_err().to_string();
+    assert!(said.contains("there is no correlation id in it"), "{said}");
 }
 
 /// `{:?}` is what `unwrap` and `main` print: bounded, as `Display` is.
@@ -712,9 +707,20 @@ fn the_debug_of_a_client_does_not_show_what_its_provider_derives() {
 /// An answer of an unexpected shape is no better the sixth time; one that is cut may be.
 #[tokio::test]
 async fn what_is_whole_and_of_another_shape_is_asked_for_once() {
-    let script = Script::new([(200, None, r#"{"webhookUrl":null,"webhookEvents":[]}"#)]);
+    let script = Script::new([(200, None, r#"{"webhookUrl":[],"webhookEvents":[]}"#)]);
     let error = script.client().get().await.unwrap_err();
     assert_eq!(error.attempts(), 1, "{error}");
+    // A URL that is null may be what a tenant ends with whose registration was taken back.
+    let script = Script::new([
+        (
+            200,
+            None,
+            r#"{"webhookUrl":null,"webhookEvents":[]}"#.to_owned(),
+        ),
+        (200, None, registered(&["x"])),
+    ]);
+    let plan = script.client().ensure(&wanted(&["x"])).await.unwrap();
+    assert!(matches!(plan, Plan::Update { .. }), "{plan}");
 }
 
 /// A callback URL that no client can call is no callback URL.
@@ -789,8 +795,7 @@ async fn a_retry_after_of_many_digits_is_long() {
     assert_eq!(error.attempts(), 1, "{error}");
 }
 
-/// What is sent to Graph and refused there has nothing to do with being enrolled in Partner Center; nor does a call that a proxy's
-/// redirect ended name "the token" where there is a status without meaning. (Only the first is shown here.)
+/// What is sent to Graph and refused there has nothing to do with being enrolled in Partner Center.
 #[tokio::test]
 async fn advice_is_about_the_service_that_refused() {
     let script = Script::new([(401, None, "")]);
@@ -804,4 +809,113 @@ async fn advice_is_about_the_service_that_refused() {
     let event = partner_center_webhooks::Event::from_slice(event.to_string().as_bytes()).unwrap();
     let error = client.fetch(&event).await.unwrap_err().to_string();
     assert!(!error.contains("Partner Center"), "{error}");
+}
+
+/// The service says that it took the registration, and gives another one: it is read and written anew, and in the end told.
+#[tokio::test]
+async fn what_the_service_does_not_take_over_is_told() {
+    let script = Script::new([(200, None, registered(&["x"]))]);
+    let error = script
+        .client()
+        .ensure(&wanted(&["x", "y"]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the service did not take over all of the registration; still to do: update the registration: add y"
+    );
+    assert_eq!(script.requests(&Method::PUT).len(), 3);
+
+    // An answer that does not say where the signature goes is no answer that it goes elsewhere.
+    let script = Script::new([(200, None, registered(&["x"]))]);
+    let signed = wanted(&["x"]).with_signature_token_to_ms_signature_header(true);
+    let plan = script.client().ensure(&signed).await.unwrap();
+    assert_eq!(
+        plan.to_string(),
+        "update the registration: the signature in x-ms-signature"
+    );
+    assert_eq!(script.requests(&Method::PUT).len(), 1);
+
+    // Only what was written later is said to be what was done.
+    let script = Script::new([
+        (404, None, String::new()),
+        (500, None, String::new()),
+        (200, None, registered(&["x"])),
+    ]);
+    let plan = script.client().ensure(&wanted(&["x"])).await.unwrap();
+    assert!(matches!(plan, Plan::Create(_)), "{plan}");
+}
+
+/// Of what is long, no more is read than was allowed; a byte order mark is none of it.
+#[tokio::test]
+async fn answers_are_bounded_and_may_begin_with_a_mark() {
+    let script = Script::new([(200, None, format!("\u{feff}{}", registered(&["x"])))]);
+    assert!(script.client().get().await.unwrap().is_some());
+
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let long = "x".repeat(9 * 1024 * 1024);
+    partner_center.set_registration(&json!({"webhookUrl": URL, "webhookEvents": [long]}));
+    let http = ReqwestClient::new().unwrap();
+    let client = RegistrationClient::new(&partner_center.cloud(), http, tokens(&partner_center));
+    let client = client
+        .unwrap()
+        .with_application_name("Contoso".try_into().unwrap());
+    let error = client.get().await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("the answer is longer than 8388608 bytes"),
+        "{error}"
+    );
+    assert_eq!(error.attempts(), 1);
+    let request = partner_center.requests().pop().unwrap();
+    assert_eq!(
+        request.header("ms-partnercenter-application"),
+        Some("Contoso")
+    );
+}
+
+/// One slow attempt is not the whole call.
+#[tokio::test]
+async fn an_attempt_has_a_deadline_of_its_own() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let http = ReqwestClient::new().unwrap();
+    let client = RegistrationClient::new(&partner_center.cloud(), http, tokens(&partner_center))
+        .unwrap()
+        .with_retries(quick().with_attempt_deadline(Duration::from_millis(100)));
+    client.get().await.unwrap();
+    partner_center.inject(Fault::Slow(Duration::from_secs(60)));
+    let start = Instant::now();
+    client.get().await.unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+/// The v1 endpoint of Entra writes numbers as text; a life without end is a fault.
+#[tokio::test]
+async fn lives_of_tokens() {
+    for (expires_in, seconds) in [
+        (r#""3599""#, 3599),
+        ("3599", 3599),
+        ("99999999999", 604_800),
+    ] {
+        let answer = format!(r#"{{"access_token":"a","expires_in":{expires_in}}}"#);
+        let script = Script::new([(200, None, answer)]);
+        let application = Application::new(&Cloud::Global, "contoso.example", "id", "s3cret");
+        let application = application
+            .unwrap()
+            .with_clock(|| OffsetDateTime::UNIX_EPOCH);
+        let tokens = ClientCredentials::new(application, script);
+        let token = tokens.token(TokenRequest::new("scope")).await.unwrap();
+        assert_eq!(token.expires_at().unwrap().unix_timestamp(), seconds);
+    }
+    for tenant in ["", "a/b", "a?b", "a#b", "..", "a b", "ä", "%2e"] {
+        assert!(
+            Application::new(&Cloud::Global, tenant, "id", "s").is_err(),
+            "{tenant:?}"
+        );
+    }
 }

@@ -48,6 +48,7 @@ async fn each_resource_is_read_with_its_model() {
     assert_eq!(subscription.quantity, Some(25.into()));
     let json: serde_json::Value = serde_json::from_str(fetched.json().get()).unwrap();
     assert_eq!(json["id"], OTHER);
+    assert_eq!(fetched.etag(), None);
 
     let request = partner_center.requests().pop().unwrap();
     assert_eq!(request.method(), Method::GET);
@@ -55,8 +56,15 @@ async fn each_resource_is_read_with_its_model() {
     assert_eq!(request.header("accept"), Some("application/json"));
     assert_eq!(request.header("x-neweventsmodel"), None);
 
+    let answer = http::Response::builder()
+        .header("etag", "\"1\"")
+        .body("{}".into());
+    partner_center.inject_on(Method::GET, "/v1", Fault::Status(answer.unwrap()));
+    let client = client(&partner_center, tokens(&partner_center));
+    assert_eq!(client.fetch(&event).await.unwrap().etag().unwrap(), "\"1\"");
+
     let (partner_center, event) = scene(samples::customer(CUSTOMER)).await;
-    let fetched = client(&partner_center, tokens(&partner_center))
+    let fetched = self::client(&partner_center, tokens(&partner_center))
         .fetch(&event)
         .await
         .unwrap();
@@ -65,7 +73,7 @@ async fn each_resource_is_read_with_its_model() {
     );
 
     let (partner_center, event) = scene(samples::invoice("G000024135")).await;
-    let fetched = client(&partner_center, tokens(&partner_center))
+    let fetched = self::client(&partner_center, tokens(&partner_center))
         .fetch(&event)
         .await
         .unwrap();
@@ -99,6 +107,12 @@ async fn newer_fraud_events_are_asked_for_by_a_header() {
     let (partner_center, event) =
         scene((path.clone(), json!([{"eventId": "1", "severity": "High"}]))).await;
     let client = client(&partner_center, tokens(&partner_center)).with_new_fraud_events();
+    let (path_of_other, other) = samples::customer(CUSTOMER);
+    let uri = format!("{}{path_of_other}", partner_center.base_url());
+    partner_center.put_resource(path_of_other, other);
+    client.fetch(&self::event("x", &uri, "")).await.unwrap();
+    let request = partner_center.requests().pop().unwrap();
+    assert_eq!(request.header("x-neweventsmodel"), None);
     let fetched = client.fetch(&event).await.unwrap();
     assert!(
         matches!(fetched.model(), ResourceModel::FraudEvents(events) if events[0].severity.as_deref() == Some("High"))
@@ -168,6 +182,18 @@ async fn other_hosts_have_tokens_of_their_own() {
         let fetched = client.fetch(event).await.unwrap();
         assert_eq!(*fetched.model(), ResourceModel::Untyped);
     }
+    let requests = partner_center.requests();
+    let graph = requests
+        .iter()
+        .find(|request| request.path().starts_with("/graph"))
+        .unwrap();
+    for name in [
+        "ms-contract-version",
+        "ms-correlationid",
+        "x-neweventsmodel",
+    ] {
+        assert_eq!(graph.header(name), None);
+    }
     let scopes: Vec<_> = partner_center
         .requests()
         .iter()
@@ -231,8 +257,17 @@ async fn what_goes_wrong_is_told() {
     let (partner_center, event) = scene(samples::customer(CUSTOMER)).await;
     let elsewhere = PartnerCenter::start().await.unwrap();
     let client = client(&partner_center, tokens(&partner_center));
+    let client = client.with_graph(tokens(&partner_center)).unwrap();
     let client = client.with_retries(RetryPolicy::default().with_max_repeats(0));
     client.fetch(&event).await.unwrap();
+    partner_center.inject_on(Method::GET, "/graph", Fault::status(500, &ErrorBody::Empty));
+    let relationship = self::event(
+        "x",
+        "https://partner.microsoft.com/granularAdminRelationships/R-1",
+        "",
+    );
+    let error = client.fetch(&relationship).await.unwrap_err();
+    assert!(error.to_string().contains("answered 500"), "{error}");
     let redirect = Fault::Redirect {
         location: format!("{}/v1/customers/1", elsewhere.base_url()),
     };

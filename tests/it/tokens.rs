@@ -8,10 +8,9 @@ use http::Method;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault, PartnerCenter};
 use partner_center_webhooks::token::{
-    AccessToken, Application, AzureCredential, ClientCredentials, RefreshToken, SecretString,
-    TokenError, TokenProvider, TokenRequest,
+    AccessToken, Application, AzureCredential, ClientCredentials, ExposeSecret as _, RefreshToken,
+    SecretString, TokenError, TokenProvider, TokenRequest,
 };
-use secrecy::ExposeSecret as _;
 use time::OffsetDateTime;
 
 fn application(partner_center: &PartnerCenter, secret: &str) -> Application {
