@@ -40,6 +40,8 @@ impl Desk {
             "webhookUrl": "https://partner.example/callback",
             "webhookEvents": ["test-created"],
         }));
+        desk.fake
+            .configure(|quirks| quirks.validation = Validation::Pending);
         desk
     }
 

@@ -33,7 +33,18 @@
 //! ```
 
 mod answer;
+mod builder;
+mod calls;
+mod certificates;
+mod client;
+mod command;
+mod control;
+mod delivery;
+mod dispatch;
+mod emulator;
+mod events;
 mod fault;
+mod forgery;
 mod quirks;
 mod registration;
 mod request;
@@ -46,22 +57,29 @@ mod validation;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::cloud::{Cloud, CloudProfile};
 
 pub use answer::ErrorBody;
+pub use builder::PartnerCenterBuilder;
+pub use command::{Command, CommandError};
+pub use delivery::{Attempt, Delivery, Origin, Outcome};
+pub use emulator::PartnerCenterError;
 pub use fault::Fault;
+pub use forgery::{Forgery, UnknownForgery};
 pub use quirks::{
-    Casing, CorrelationIdShape, Delay, NoResults, Quirks, Validation, ValidationResult,
+    Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
+    ValidationResult,
 };
 pub use request::RecordedRequest;
 
+use certificates::CERT;
 use registration::Registration;
 use resources::{GRAPH, REFERRALS};
 use service::Service;
@@ -82,11 +100,12 @@ impl PartnerCenter {
     ///
     /// Whatever keeps it from listening.
     pub async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let base_url = format!("http://{}", listener.local_addr()?);
-        let service = Arc::new(Service::new(base_url));
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&service)));
-        Ok(Self { service, server })
+        Self::builder().start().await
+    }
+
+    /// Sets one up.
+    pub fn builder() -> PartnerCenterBuilder {
+        PartnerCenterBuilder::new()
     }
 
     /// Where it is, without a slash at the end.
@@ -99,7 +118,7 @@ impl PartnerCenter {
     pub fn cloud(&self) -> Cloud {
         let base_url = self.base_url();
         let mut profile = CloudProfile::new(base_url, base_url);
-        profile.certificate_locations = vec![format!("{base_url}/cert/")];
+        profile.certificate_locations = vec![format!("{base_url}{CERT}")];
         profile.graph_base = format!("{base_url}{GRAPH}");
         profile.referrals_base = format!("{base_url}{REFERRALS}");
         profile.danger_plain_http_on_loopback = true;
@@ -131,7 +150,7 @@ impl PartnerCenter {
     /// A new token of the application for the Partner Center API, without a request for it.
     pub fn access_token(&self) -> String {
         let mut state = self.service.state();
-        let (lifetime, now) = (state.quirks.token_lifetime, (state.clock)());
+        let (lifetime, now) = (state.quirks.token_lifetime, state.now());
         state.tokens.give(self.base_url(), lifetime, now)
     }
 
@@ -154,6 +173,14 @@ impl PartnerCenter {
     /// system's.
     pub fn set_clock(&self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) {
         self.service.state().clock = Arc::new(clock);
+    }
+
+    /// Lets the clock jump ahead, for whoever goes by it: [receivers](Self::receiver_builder) too, one of which asks for a
+    /// rotated certificate at most once a minute.
+    pub fn advance(&self, time: Duration) {
+        let mut state = self.service.state();
+        let clock = Arc::clone(&state.clock);
+        state.clock = Arc::new(move || clock().saturating_add(time.try_into().unwrap_or_default()));
     }
 
     /// Serves `resource` at `GET path_and_query`, as in `/v1/customers/1`, to whoever has a token for it.
@@ -202,12 +229,13 @@ impl PartnerCenter {
     /// are read in any case.
     pub fn set_registration(&self, registration: &Value) {
         let mut state = self.service.state();
-        state.registration = Registration::from_value(registration, (state.clock)());
+        state.registration = Registration::from_value(registration, state.now());
     }
 }
 
 impl Drop for PartnerCenter {
     fn drop(&mut self) {
         self.server.abort();
+        self.service.state().dispatch.abort();
     }
 }
