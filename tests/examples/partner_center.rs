@@ -1,0 +1,220 @@
+//! The Partner Center on a desk, with the receiver to deploy beside it.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use crate::process::{Directory, example, run};
+use crate::running::Running;
+
+/// A running `partner_center`; killed if the test forgets it.
+struct Emulator {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Emulator {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = example("partner_center")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            stdin: child.stdin.take(),
+            stdout: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// What follows `name` on one of the first lines.
+    fn told(&mut self, name: &str) -> String {
+        loop {
+            let line = self.line();
+            assert_ne!(line, "", "`{name}` is not told");
+            if let Some(value) = line.strip_prefix(name) {
+                return value.trim().to_owned();
+            }
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_service_is_developed_against_it() {
+    let directory = Directory::new();
+    let (anchors, intermediates) = (directory.missing(), directory.write("issuers.pem", ""));
+    let mut emulator = Emulator::start(&[
+        "--write-anchors",
+        &anchors,
+        "--write-intermediates",
+        &intermediates,
+        "--first-pause",
+        "1",
+    ]);
+    let location = emulator.told("certificate-location");
+    emulator.told("intermediates");
+    let mut service = Running::start(&[
+        "--anchors",
+        &anchors,
+        "--intermediates",
+        &intermediates,
+        "--danger-certificate-location",
+        &location,
+    ]);
+    let url = format!("http://{}/webhooks/callback", service.address);
+
+    emulator.say("emit invoice-ready");
+    emulator.say(&format!("register {url}"));
+    assert_eq!(
+        emulator.line(),
+        format!("33 events go to {url}"),
+        "and the first failed"
+    );
+    emulator.say("emit invoice-ready");
+    assert_eq!(emulator.line(), "delivery 1");
+    let attempt = emulator.line();
+    assert!(
+        attempt.starts_with("delivery 1 invoice-ready attempt 1: 200 in "),
+        "{attempt}"
+    );
+    assert!(attempt.ends_with(" ms, delivered"), "{attempt}");
+    assert!(service.line().contains(r#""event_name":"invoice-ready""#));
+
+    emulator.say("signature-header x-ms-signature");
+    assert_eq!(emulator.line(), "the registration is changed");
+    emulator.say(r#"emit x {"EventName":"subscription-updated","ResourceUri":null}"#);
+    assert_eq!(emulator.line(), "delivery 2");
+    assert!(emulator.line().ends_with(" ms, delivered"));
+    assert!(service.line().contains(r#""resource_uri":null"#));
+
+    emulator.say("forge another-body");
+    assert_eq!(emulator.line(), "delivery 3");
+    let attempt = emulator.line();
+    assert!(
+        attempt.contains("(forgery another-body) attempt 1: 401 "),
+        "{attempt}"
+    );
+    emulator.say("test");
+    assert!(emulator.line().starts_with("validation event "));
+    assert!(
+        emulator
+            .line()
+            .contains("test-created (validation event) attempt 1: 200 ")
+    );
+    assert!(service.line().contains(r#""event_name":"test-created""#));
+    emulator.say("replay 1");
+    assert_eq!(emulator.line(), "delivery 5");
+    assert!(emulator.line().contains("(replay of 1) attempt 1: 200 "));
+    emulator.say("quit");
+    assert_eq!(emulator.child.wait().unwrap().code(), Some(0));
+    service.signal("TERM");
+    assert_eq!(service.end().code, Some(0));
+}
+
+#[test]
+fn the_end_of_standard_input_is_the_end() {
+    let mut emulator = Emulator::start(&[]);
+    emulator.told("intermediates");
+    emulator.stdin = None;
+    assert_eq!(emulator.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn commands_of_the_command_line_tell_by_the_exit_code_how_it_went() {
+    let command = |lines: &[&str]| {
+        let commands = lines.iter().flat_map(|line| ["--command", line]);
+        let hurry = ["--first-pause", "1", "--attempts", "2"];
+        run(
+            "partner_center",
+            &hurry.into_iter().chain(commands).collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(command(&["rotate", "wait", "help"]).code, Some(0));
+
+    let failed = command(&["emit invoice-ready", "rotate"]);
+    assert_eq!(failed.code, Some(1));
+    assert_eq!(
+        failed.stderr,
+        "partner_center: no webhook URL is registered\n"
+    );
+    assert!(
+        failed
+            .stdout
+            .contains("another signing certificate is in place")
+    );
+
+    let given_up = command(&["register http://127.0.0.1:1/", "emit invoice-ready"]);
+    assert_eq!((given_up.code, given_up.stderr.as_str()), (Some(1), ""));
+    let attempts: Vec<_> = given_up.stdout.lines().rev().take(2).collect();
+    assert!(
+        attempts[1].starts_with("delivery 1 invoice-ready attempt 1: no answer: "),
+        "{attempts:?}"
+    );
+    assert!(
+        attempts[1].ends_with(" ms, pending") && attempts[0].ends_with(" ms, offline"),
+        "{attempts:?}"
+    );
+}
+
+#[test]
+fn faults_of_the_command_line_are_told() {
+    let help = run("partner_center", &["--help"]);
+    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
+    for word in [
+        "--write-anchors",
+        "signature-header NAME",
+        "quit",
+        "not documented",
+    ] {
+        assert!(help.stdout.contains(word), "{word}");
+    }
+    for (arguments, reason) in [
+        (
+            ["--listen", "here"],
+            "--listen here: invalid socket address syntax",
+        ),
+        (
+            ["--command", "forge"],
+            "--command forge: `forge` lacks a kind of forgery",
+        ),
+        (["--command", "fly"], "--command fly: `fly` is no command"),
+    ] {
+        let ended = run("partner_center", &arguments);
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = run(
+        "partner_center",
+        &["--listen", &address, "--command", "rotate"],
+    );
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended
+            .stderr
+            .starts_with(&format!("partner_center: cannot listen on {address}: ")),
+        "{}",
+        ended.stderr
+    );
+}
