@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A piece of foreign text, at most [`Excerpt::LIMIT`] bytes of it, escaped.
+/// A piece of foreign text, at most [`Excerpt::LIMIT`] or [`Excerpt::LONG_LIMIT`] bytes of it, escaped.
 ///
 /// Header values, URLs and certificate names are chosen by whoever sent them. An excerpt carries enough of
 /// one to recognise it, and can neither forge a log line nor fill a disk: everything but printable ASCII is
@@ -23,6 +23,7 @@ use std::fmt;
 pub struct Excerpt {
     escaped: Box<str>,
     length: usize,
+    limit: usize,
 }
 
 impl Excerpt {
@@ -30,13 +31,25 @@ impl Excerpt {
     /// and for the first names of a certificate.
     pub const LIMIT: usize = 120;
 
+    /// How many bytes [`Excerpt::long`] keeps: what Microsoft gives for the description of an error.
+    pub const LONG_LIMIT: usize = 1024;
+
     /// Takes the beginning of `text`.
     pub fn of(text: impl AsRef<[u8]>) -> Self {
-        let bytes = text.as_ref();
-        let kept = bytes.get(..Self::LIMIT).unwrap_or(bytes);
+        Self::limited(text.as_ref(), Self::LIMIT)
+    }
+
+    /// Takes more of it: for the words of a service that was called, rather than of a stranger.
+    pub fn long(text: impl AsRef<[u8]>) -> Self {
+        Self::limited(text.as_ref(), Self::LONG_LIMIT)
+    }
+
+    fn limited(bytes: &[u8], limit: usize) -> Self {
+        let kept = bytes.get(..limit).unwrap_or(bytes);
         Self {
             escaped: kept.escape_ascii().to_string().into_boxed_str(),
             length: bytes.len(),
+            limit,
         }
     }
 
@@ -49,7 +62,7 @@ impl Excerpt {
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.escaped)?;
-        match self.length > Self::LIMIT {
+        match self.length > self.limit {
             true => write!(f, "… ({} bytes)", self.length),
             false => Ok(()),
         }

@@ -42,6 +42,11 @@
 //! revocation lists. [`testing`] is a test kit that signs callbacks as Partner Center
 //! does, and wrongly in every way that matters.
 //!
+//! # Beside the pipeline
+//!
+//! [`registration`] says which URL is called for which events, and tests it; [`resources`] reads what an event is about,
+//! and shows the [`token`] to nobody but the cloud's own API.
+//!
 //! # What it does not do
 //!
 //! - OCSP is not asked: revocation is judged by lists (CRLs), which Microsoft's certificates name.
@@ -58,10 +63,13 @@
 //! | `event` | event names, the event model, typed resources; no crypto, no HTTP | by `receiver` |
 //! | `verify` | envelope, certificate location, chain, signature; no async runtime, no HTTP client | by `receiver` |
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
-//! | `http-client` | the trait that every download goes through | by `verify` |
+//! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
+//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `registration` |
+//! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
 //! | `axum` | an extractor for axum | |
 //! | `aws-lc-rs` | crypto by aws-lc-rs; needs a C compiler | yes |
 //! | `rustcrypto` | crypto by the `rsa`, `sha2`, `p256` and `p384` crates; pure Rust, slower | |
+//! | `azure-identity` | access tokens from the credentials of the Azure SDK | |
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
 //! | `tracing` | log events, one a callback: `outcome`, and `event`, `digest`, `signer` or `kind`, `status`, `reason`; warnings of what ends soon: `what`, `days_left` | |
 //! | `testing` | a throw-away certificate authority that signs callbacks, and a fake Partner Center on loopback | |
@@ -99,15 +107,30 @@ pub mod error;
 #[cfg(feature = "receiver")]
 pub mod body;
 
+#[cfg(feature = "registration")]
+pub mod api;
+
 pub mod cloud;
 
 #[cfg(feature = "verify")]
 pub mod crypto;
 
+#[cfg(feature = "event")]
+mod date;
+
+#[cfg(feature = "token")]
+pub mod endpoint;
+
 mod excerpt;
 
 #[cfg(feature = "http-client")]
 pub mod http_client;
+
+#[cfg(feature = "token")]
+mod retry_after;
+
+#[cfg(feature = "token")]
+pub mod token;
 
 #[cfg(all(feature = "receiver", feature = "tracing"))]
 mod trace;
@@ -120,6 +143,12 @@ mod trace;
 pub mod axum;
 
 // Beside it.
+#[cfg(feature = "registration")]
+pub mod registration;
+
+#[cfg(feature = "registration")]
+pub mod resources;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 

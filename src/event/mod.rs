@@ -27,10 +27,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 use crate::Excerpt;
+use crate::date::date;
 
 mod audit;
 pub use audit::AuditId;
@@ -137,11 +137,7 @@ impl Event {
     /// RFC 3339; a date without an offset is taken as UTC. `None` if there is none that can be read: see
     /// [`Event::resource_change_utc_date_text`].
     pub fn resource_change_utc_date(&self) -> Option<OffsetDateTime> {
-        let text = self.resource_change_utc_date_text()?;
-        OffsetDateTime::parse(text, &Rfc3339)
-            .or_else(|_| OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339))
-            .ok()?
-            .checked_to_offset(UtcOffset::UTC)
+        date(self.resource_change_utc_date_text()?)
     }
 
     /// The date as received, whether or not it can be read.

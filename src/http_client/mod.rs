@@ -39,6 +39,16 @@ pub trait HttpClient: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>>;
 }
 
+impl<T: HttpClient + ?Sized> HttpClient for Arc<T> {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
+        (**self).send(request, limits)
+    }
+}
+
 /// What one request may cost.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]

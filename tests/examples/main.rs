@@ -18,6 +18,7 @@ mod process;
 mod quickstart;
 #[cfg(unix)]
 mod receive_axum;
+mod registration;
 #[cfg(unix)]
 mod running;
 mod verify_callback;

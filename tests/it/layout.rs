@@ -12,7 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("chain", &["crypto"]),
     ("signers", &["source", "chain", "trace"]),
     ("signature", &["crypto", "envelope", "chain"]),
-    ("event", &[]),
+    ("event", &["date"]),
     (
         "error",
         &[
@@ -43,15 +43,47 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     // What it stands on.
+    ("api", &["endpoint", "http_client", "retry_after", "token"]),
     ("body", &[]),
     ("cloud", &[]),
     ("crypto", &[]),
+    ("date", &[]),
+    ("endpoint", &[]),
     ("excerpt", &[]),
     ("http_client", &[]),
+    ("retry_after", &[]),
+    (
+        "token",
+        &["cloud", "endpoint", "http_client", "retry_after"],
+    ),
     ("trace", &[]),
     // Who calls it.
     ("axum", &["body", "error", "receiver"]),
     // Beside it.
+    (
+        "registration",
+        &[
+            "api",
+            "cloud",
+            "date",
+            "endpoint",
+            "event",
+            "http_client",
+            "token",
+        ],
+    ),
+    (
+        "resources",
+        &[
+            "api",
+            "cloud",
+            "date",
+            "endpoint",
+            "event",
+            "http_client",
+            "token",
+        ],
+    ),
     (
         "testing",
         &[

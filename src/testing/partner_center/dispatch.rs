@@ -36,7 +36,8 @@ pub(super) type Observer = Arc<dyn Fn(&Delivery) + Send + Sync>;
 /// A delivery and what exactly is sent.
 struct Record {
     delivery: Delivery,
-    callback: Callback,
+    /// Nothing until it is signed.
+    callback: Option<Callback>,
 }
 
 impl Dispatch {
@@ -62,7 +63,7 @@ impl Dispatch {
 
     /// What was sent in delivery `number`.
     pub(super) fn callback(&self, number: usize) -> Option<&Callback> {
-        self.record(number).map(|record| &record.callback)
+        self.record(number)?.callback.as_ref()
     }
 
     fn record(&self, number: usize) -> Option<&Record> {
@@ -74,12 +75,12 @@ impl Dispatch {
         self.attempts.subscribe()
     }
 
-    /// Begins a delivery, and gives its number.
+    /// Begins a delivery, and gives its number. Without a callback, its body is signed before the first attempt.
     pub(super) fn begin(
         &mut self,
         service: &Arc<Service>,
         mut delivery: Delivery,
-        callback: Callback,
+        callback: Option<Callback>,
     ) -> usize {
         let number = self.records.len().saturating_add(1);
         delivery.number = number;
@@ -106,6 +107,7 @@ impl fmt::Debug for Dispatch {
 
 /// Makes attempts until one succeeds or there have been enough.
 async fn deliver(service: Arc<Service>, number: usize) {
+    service.prepare_issuer().await;
     loop {
         let prepared = service.state().prepare(number, service.base_url());
         let Some((client, request, timeout)) = prepared else {
@@ -148,20 +150,22 @@ type Noted = (Option<Observer>, Delivery, Duration);
 impl State {
     /// The next attempt of a delivery, and how long it may take.
     fn prepare(&mut self, number: usize, base_url: &str) -> Option<Prepared> {
-        let delivery = self.dispatch.delivery(number)?;
-        if self.quirks.signs_each_attempt
-            && delivery.origin.is_partner_center()
-            && !delivery.attempts.is_empty()
-        {
-            let body = delivery.body.clone();
-            // An issuer that cannot sign leaves the former signature in place.
-            if let Ok(callback) = self.sign(base_url, body) {
-                let at = self.dispatch.records.get_mut(number.checked_sub(1)?)?;
-                at.callback = callback;
-            }
-        }
         let record = self.dispatch.record(number)?;
-        let request = request(&record.delivery.webhook_url, &record.callback);
+        let delivery = &record.delivery;
+        let is_again = self.quirks.signs_each_attempt
+            && delivery.origin.is_partner_center()
+            && !delivery.attempts.is_empty();
+        if is_again || record.callback.is_none() {
+            let signed = self.sign(base_url, delivery.body.clone());
+            let at = self.dispatch.records.get_mut(number.checked_sub(1)?)?;
+            // What cannot be signed anew keeps its former signature.
+            at.callback = signed.ok().or_else(|| at.callback.take());
+        }
+        let Record { delivery, callback } = self.dispatch.record(number)?;
+        let request = match callback {
+            Some(callback) => request(&delivery.webhook_url, callback),
+            None => Err("it could not be signed".to_owned()),
+        };
         let client = Arc::clone(&self.dispatch.client);
         Some((client, request, self.quirks.callback_timeout))
     }

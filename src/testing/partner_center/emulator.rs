@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use thiserror::Error;
 
-use super::answer::{ErrorBody, guid};
+use super::answer::guid;
 use super::delivery::{Delivery, Origin, Outcome};
 use super::events::Scene;
 use super::forgery::Forgery;
@@ -96,7 +96,7 @@ impl Service {
         let certificates = state.certificates(self.base_url())?;
         let callback = forgery.callback(certificates, self.base_url(), body)?;
         let callback = state.placed(callback)?;
-        Ok(state.deliver(self, Origin::Forgery(forgery), url, callback))
+        Ok(state.send(self, Origin::Forgery(forgery), url, callback))
     }
 
     /// Somebody sends again, once, what was sent before.
@@ -105,7 +105,7 @@ impl Service {
         let url = state.webhook_url()?;
         let callback = state.dispatch.callback(number).cloned();
         let callback = callback.ok_or(PartnerCenterError::NoDelivery { number })?;
-        Ok(state.deliver(self, Origin::Replay(number), url, callback))
+        Ok(state.send(self, Origin::Replay(number), url, callback))
     }
 }
 
@@ -136,7 +136,7 @@ impl State {
             });
         }
         let callback = self.sign(service.base_url(), body)?;
-        Ok(self.deliver(service, Origin::Event, url, callback))
+        Ok(self.send(service, Origin::Event, url, callback))
     }
 
     /// Answers `POST /registration/validationEvents`, and delivers the event.
@@ -157,14 +157,21 @@ impl State {
         };
         let scene = self.scene(service.base_url());
         let body = scene.validation_event(correlation_id).into();
-        match self.sign(service.base_url(), body) {
-            Ok(callback) => {
-                let number = self.deliver(service, Origin::ValidationEvent, url, callback);
-                self.validations.delivered_as(correlation_id, number);
-                answer
-            }
-            Err(error) => ErrorBody::standard("800003", error.to_string()).answer(500),
-        }
+        // Signed when it is sent: who asks for it does not wait for the making of keys.
+        let number = self.deliver(service, Origin::ValidationEvent, url, body, None);
+        self.validations.delivered_as(correlation_id, number);
+        answer
+    }
+
+    fn send(
+        &mut self,
+        service: &Arc<Service>,
+        origin: Origin,
+        webhook_url: String,
+        callback: Callback,
+    ) -> usize {
+        let body = callback.body.clone();
+        self.deliver(service, origin, webhook_url, body, Some(callback))
     }
 
     fn deliver(
@@ -172,14 +179,15 @@ impl State {
         service: &Arc<Service>,
         origin: Origin,
         webhook_url: String,
-        callback: Callback,
+        body: Bytes,
+        callback: Option<Callback>,
     ) -> usize {
         let delivery = Delivery {
             number: 0,
             origin,
-            event_name: event_name(&callback.body),
+            event_name: event_name(&body),
             webhook_url,
-            body: callback.body.clone(),
+            body,
             attempts: Vec::new(),
             outcome: Outcome::Pending,
         };

@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Response};
 use rustls_pki_types::UnixTime;
 use serde_json::json;
 use time::OffsetDateTime;
+use tokio::task::spawn_blocking;
 
 use super::answer::{ErrorBody, guid, header, ok};
 use super::certificates::{Certificates, is_hosted};
@@ -98,6 +99,21 @@ impl Service {
         fault
     }
 
+    /// Makes an issuer, if there is none yet, while everything else goes on.
+    pub(super) async fn prepare_issuer(&self) {
+        let now = {
+            let state = self.state();
+            if state.certificates.is_some() || state.issuer.is_some() {
+                return;
+            }
+            state.issuers_time()
+        };
+        if let Ok(Ok(issuer)) = spawn_blocking(move || Issuer::at(now)).await {
+            // Of two that were made at once, only the first may be known.
+            self.state().issuer.get_or_insert(issuer);
+        }
+    }
+
     /// Processes a request.
     pub(super) fn process(self: &Arc<Self>, request: &RecordedRequest) -> Response<Bytes> {
         let mut state = self.state();
@@ -118,6 +134,11 @@ impl State {
         (self.clock)()
     }
 
+    fn issuers_time(&self) -> UnixTime {
+        let now = u64::try_from(self.now().unix_timestamp()).unwrap_or_default();
+        UnixTime::since_unix_epoch(Duration::from_secs(now))
+    }
+
     /// Who signs.
     pub(super) fn certificates(
         &mut self,
@@ -126,11 +147,7 @@ impl State {
         let certificates = match (self.certificates.take(), self.issuer.take()) {
             (Some(certificates), _) => certificates,
             (None, Some(issuer)) => Certificates::new(&issuer, base_url)?,
-            (None, None) => {
-                let now = u64::try_from(self.now().unix_timestamp()).unwrap_or_default();
-                let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
-                Certificates::new(&Issuer::at(now)?, base_url)?
-            }
+            (None, None) => Certificates::new(&Issuer::at(self.issuers_time())?, base_url)?,
         };
         Ok(self.certificates.insert(certificates))
     }

@@ -1,0 +1,177 @@
+//! Says and sets which URL Partner Center calls, tests it, and reads what an event is about.
+//!
+//! ```text
+//! registration show
+//! registration ensure --url https://contoso.example/callback --event test-created --event invoice-ready
+//! registration test --wait
+//! registration fetch event.json
+//! ```
+
+mod credentials;
+mod options;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use options::{Command, Options};
+use partner_center_webhooks::event::{Event, EventName};
+use partner_center_webhooks::http_client::ReqwestClient;
+use partner_center_webhooks::registration::{
+    Registration, RegistrationClient, TestEvent, WhenLimited,
+};
+use partner_center_webhooks::resources::ResourceClient;
+
+/// What ends a command early: a sentence for the operator.
+type Failure = Box<dyn std::error::Error>;
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::print_stderr, reason = "the place for it")]
+async fn main() -> ExitCode {
+    let options = match Options::parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => options,
+        Ok(None) => return finish(say(Options::HELP.trim_end()).map(|()| true)),
+        Err(error) => {
+            eprintln!("registration: {error}\nTry `registration --help`.");
+            return ExitCode::from(2);
+        }
+    };
+    finish(run(&options).await)
+}
+
+#[expect(clippy::print_stderr, reason = "the place for it")]
+fn finish(outcome: Result<bool, Failure>) -> ExitCode {
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("registration: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all is well in the end.
+async fn run(options: &Options) -> Result<bool, Failure> {
+    let http = ReqwestClient::new()?;
+    let tokens = credentials::provider(&options.cloud, http.clone())?;
+    if let Command::Fetch { event, audit } = &options.command {
+        let client = ResourceClient::new(&options.cloud, http, tokens)?;
+        let event = Event::from_slice(event)?;
+        let fetched = match audit {
+            true => client.audit_record(&event).await?,
+            false => client.fetch(&event).await?,
+        };
+        say(fetched.json())?;
+        return Ok(true);
+    }
+    let client = RegistrationClient::new(&options.cloud, http, tokens)?;
+    match &options.command {
+        Command::Ensure { wanted, dry_run } => {
+            let plan = match dry_run {
+                true => client.plan(wanted).await?,
+                false => client.ensure(wanted).await?,
+            };
+            say(plan)?;
+        }
+        Command::Events => {
+            for name in client.supported_events().await? {
+                say(name.as_str().escape_debug())?;
+            }
+        }
+        Command::Fetch { .. } => {}
+        Command::Show => match client.get().await? {
+            Some(registration) => show(&registration)?,
+            None => say("nothing is registered")?,
+        },
+        Command::Test { wait } => return test(&client, *wait).await,
+    }
+    Ok(true)
+}
+
+fn show(registration: &Registration) -> Result<(), Failure> {
+    say(format_args!(
+        "callbacks go to {}",
+        registration.webhook_url().escape_debug()
+    ))?;
+    match registration.signature_token_to_ms_signature_header() {
+        Some(true) => say("the signature comes in x-ms-signature")?,
+        Some(false) => say("the signature comes in Authorization")?,
+        None => {}
+    }
+    for name in registration.webhook_events() {
+        say(format_args!("  {}", name.as_str().escape_debug()))?;
+    }
+    if !registration.holds(&EventName::TestCreated) {
+        say("`test-created` is not among the events: test events cannot be sent")?;
+    }
+    Ok(())
+}
+
+async fn test(client: &RegistrationClient, wait: Option<Duration>) -> Result<bool, Failure> {
+    let id = client.send_test_event(WhenLimited::Wait).await?;
+    say(format_args!("asked for test event {id}"))?;
+    let Some(timeout) = wait else {
+        return Ok(true);
+    };
+    let mut line = ProgressLine::new();
+    let outcome = client
+        .wait_for_test_event(&id, timeout, |event| line.show(event))
+        .await;
+    line.end();
+    let event = outcome?;
+    for result in event.results() {
+        say(format_args!(
+            "  {} {} {}",
+            result
+                .date_time_utc()
+                .map_or_else(|| "at an unknown time".to_owned(), |date| date.to_string()),
+            result.response_code().unwrap_or("no answer").escape_debug(),
+            result.response_message().unwrap_or_default().escape_debug(),
+        ))?;
+    }
+    let verdict = match event.was_delivered() {
+        true => "the callback accepted it",
+        false => "the callback did not accept it",
+    };
+    say(verdict)?;
+    Ok(event.was_delivered())
+}
+
+/// One line that changes while one waits; on what is no terminal, a line for each change.
+struct ProgressLine {
+    is_terminal: bool,
+    shown: String,
+}
+
+impl ProgressLine {
+    fn new() -> Self {
+        Self {
+            is_terminal: io::stdout().is_terminal(),
+            shown: String::new(),
+        }
+    }
+
+    fn show(&mut self, event: &TestEvent) {
+        let text = format!("{}, {} attempts", event.status(), event.results().len());
+        if text == self.shown {
+            return;
+        }
+        let before = if self.is_terminal { "\r\x1b[K" } else { "" };
+        let after = if self.is_terminal { "" } else { "\n" };
+        let mut out = io::stdout().lock();
+        // Whether somebody still reads it does not change the outcome.
+        let _ = write!(out, "{before}{text}{after}").and_then(|()| out.flush());
+        self.shown = text;
+    }
+
+    fn end(&self) {
+        if self.is_terminal && !self.shown.is_empty() {
+            let _ = writeln!(io::stdout());
+        }
+    }
+}
+
+fn say(text: impl std::fmt::Display) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{text}").map_err(|error| format!("standard output: {error}").into())
+}

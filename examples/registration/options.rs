@@ -1,0 +1,163 @@
+//! The command line.
+
+use std::fs;
+use std::time::Duration;
+
+use lexopt::ValueExt as _;
+use lexopt::prelude::{Long, Short, Value};
+use partner_center_webhooks::cloud::{Cloud, CloudProfile};
+use partner_center_webhooks::event::EventName;
+use partner_center_webhooks::registration::Registration;
+
+pub(crate) struct Options {
+    pub(crate) cloud: Cloud,
+    pub(crate) command: Command,
+}
+
+pub(crate) enum Command {
+    Ensure { wanted: Registration, dry_run: bool },
+    Events,
+    Fetch { event: Vec<u8>, audit: bool },
+    Show,
+    Test { wait: Option<Duration> },
+}
+
+impl Options {
+    pub(crate) const HELP: &str = "\
+Says and sets which URL Partner Center calls, tests it, and reads what an event is about.
+
+Usage: registration [--cloud CLOUD | --base-url URL] COMMAND
+
+Commands:
+  show                   what is registered
+  events                 the events that can be registered
+  ensure                 register, or add to what is registered
+      --url URL            the callback URL, https
+      --event NAME         an event; may be given again
+      --ms-signature       have the signature in x-ms-signature
+      --authorization      have it in Authorization, which is where it comes by default
+      --danger-plain-http  allow a callback URL of plain http, for tests
+      --dry-run            say what would change, and change nothing
+  test                   have a test event sent; the registration must hold test-created
+      --wait [SECONDS]     wait for its delivery; 120 seconds if not said
+  fetch FILE             read what the event in FILE is about
+      --audit              read its audit record instead
+
+Options:
+  --cloud CLOUD          global (default), us-government or china
+  --base-url URL         another API, which gives tokens too: plain http on loopback, for tests
+  --help                 this text
+
+Credentials come from the environment:
+  PARTNER_CENTER_TENANT_ID, PARTNER_CENTER_CLIENT_ID, PARTNER_CENTER_CLIENT_SECRET
+                         the tenant, and an application registered in it
+  PARTNER_CENTER_REFRESH_TOKEN_FILE
+                         a file with a refresh token, to act for a user; it is replaced at each use
+  PARTNER_CENTER_ACCESS_TOKEN
+                         a token that is there already, instead of all these
+
+Exit code: 0 if all is well, 1 if not (a test event that was refused, too), 2 if the command line is not understood.
+";
+
+    /// Nothing if help was asked for.
+    pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
+        let mut cloud = Cloud::Global;
+        let mut words: Vec<String> = Vec::new();
+        let (mut url, mut events, mut header) = (None, Vec::new(), None);
+        let (mut danger_plain_http, mut dry_run, mut audit) = (false, false, false);
+        let mut wait = None;
+        let mut given = Vec::new();
+        while let Some(argument) = parser.next()? {
+            if let Long(flag) = argument
+                && !["cloud", "base-url", "help"].contains(&flag)
+            {
+                given.push(flag.to_owned());
+            }
+            match argument {
+                Short('h') | Long("help") => return Ok(None),
+                Long("cloud") => cloud = named_cloud(&parser.value()?.string()?)?,
+                Long("base-url") => cloud = test_cloud(parser.value()?.string()?),
+                Long("url") => url = Some(parser.value()?.string()?),
+                Long("event") => events.push(EventName::from(&*parser.value()?.string()?)),
+                Long("ms-signature") => header = Some(true),
+                Long("authorization") => header = Some(false),
+                Long("danger-plain-http") => danger_plain_http = true,
+                Long("dry-run") => dry_run = true,
+                Long("wait") => {
+                    let seconds = parser.optional_value().or_else(|| {
+                        parser.try_raw_args().and_then(|mut arguments| {
+                            arguments.next_if(|next| {
+                                next.to_str()
+                                    .is_some_and(|next| next.parse::<u64>().is_ok())
+                            })
+                        })
+                    });
+                    let seconds = seconds.map_or(Ok(120), |seconds| seconds.parse())?;
+                    wait = Some(Duration::from_secs(seconds));
+                }
+                Long("audit") => audit = true,
+                Value(word) => words.push(word.string()?),
+                other => return Err(other.unexpected()),
+            }
+        }
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (command, flags): (_, &[&str]) = match words.as_slice() {
+            ["show"] => (Command::Show, &[]),
+            ["events"] => (Command::Events, &[]),
+            ["ensure"] => {
+                let url = url.ok_or("ensure: `--url` is missing")?;
+                let wanted = match danger_plain_http {
+                    true => Registration::danger_plain_http(&url, events),
+                    false => Registration::new(&url, events),
+                };
+                let mut wanted = wanted.map_err(|error| error.to_string())?;
+                if let Some(flag) = header {
+                    wanted = wanted.with_signature_token_to_ms_signature_header(flag);
+                }
+                let flags = &[
+                    "url",
+                    "event",
+                    "ms-signature",
+                    "authorization",
+                    "danger-plain-http",
+                    "dry-run",
+                ];
+                (Command::Ensure { wanted, dry_run }, flags)
+            }
+            ["test"] => (Command::Test { wait }, &["wait"]),
+            ["fetch", file] => {
+                let event = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+                (Command::Fetch { event, audit }, &["audit"])
+            }
+            ["fetch"] => return Err("fetch: the file with the event is missing".into()),
+            [] => return Err("the command is missing".into()),
+            [other, ..] => {
+                return Err(
+                    format!("`{other}`: no such command, or too many words after it").into(),
+                );
+            }
+        };
+        match given.iter().find(|flag| !flags.contains(&flag.as_str())) {
+            Some(flag) => Err(format!("`--{flag}` is not for this command").into()),
+            None => Ok(Some(Self { cloud, command })),
+        }
+    }
+}
+
+fn named_cloud(name: &str) -> Result<Cloud, String> {
+    match name {
+        "china" => Ok(Cloud::China),
+        "global" => Ok(Cloud::Global),
+        "us-government" => Ok(Cloud::UsGovernment),
+        other => Err(format!(
+            "--cloud {other}: expected global, us-government or china"
+        )),
+    }
+}
+
+/// A service on loopback that is everything at once.
+fn test_cloud(base_url: String) -> Cloud {
+    let mut profile = CloudProfile::new(base_url.clone(), base_url);
+    profile.danger_plain_http_on_loopback = true;
+    Cloud::Custom(profile)
+}

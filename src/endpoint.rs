@@ -1,0 +1,177 @@
+//! Where requests with secrets may go: a base that was checked once.
+
+use http::Uri;
+use http::uri::{InvalidUri, Scheme};
+use thiserror::Error;
+
+use crate::Excerpt;
+
+/// Why nothing may be sent to an endpoint.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// Plain http would show tokens to the network.
+    #[error(
+        "`{found}` is plain http (expected https; http on a loopback address only if the cloud's profile says \
+         `danger_plain_http_on_loopback`)"
+    )]
+    Insecure {
+        /// The endpoint.
+        found: Excerpt,
+    },
+    /// It is no base of a URL.
+    #[error(
+        "`{found}` is no endpoint (expected `https://`, a host, perhaps a port and a path, and no user, query or fragment)"
+    )]
+    Malformed {
+        /// The endpoint.
+        found: Excerpt,
+    },
+}
+
+/// A scheme, a host and perhaps a path, without a slash at the end: secrets may be sent there.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::endpoint::{Endpoint, EndpointError};
+///
+/// let endpoint = Endpoint::new("https://api.partnercenter.microsoft.com/", false)?;
+/// assert_eq!(endpoint.as_str(), "https://api.partnercenter.microsoft.com");
+/// assert!(endpoint.is_host_of(&"https://API.partnercenter.microsoft.com:443/v1/invoices".parse().unwrap()));
+/// assert!(Endpoint::new("http://api.partnercenter.microsoft.com", true).is_err());
+/// # Ok::<(), EndpointError>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Endpoint {
+    base: Box<str>,
+    authority: Box<str>,
+}
+
+impl Endpoint {
+    /// Takes `base` if it is https, or plain http on a loopback address where `danger_plain_http_on_loopback`.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointError`].
+    pub fn new(base: &str, danger_plain_http_on_loopback: bool) -> Result<Self, EndpointError> {
+        let malformed = || EndpointError::Malformed {
+            found: Excerpt::of(base),
+        };
+        let uri: Uri = base.parse().map_err(|_: InvalidUri| malformed())?;
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
+            return Err(malformed());
+        };
+        if authority.as_str().contains('@') || uri.query().is_some() || base.contains('#') {
+            return Err(malformed());
+        }
+        let is_secure = *scheme == Scheme::HTTPS;
+        let is_loopback = *scheme == Scheme::HTTP && is_loopback(authority.host());
+        if !(is_secure || is_loopback && danger_plain_http_on_loopback) {
+            return Err(EndpointError::Insecure {
+                found: Excerpt::of(base),
+            });
+        }
+        Ok(Self {
+            base: base.trim_end_matches('/').into(),
+            authority: canonical_authority(&uri).into(),
+        })
+    }
+
+    /// The base, without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.base
+    }
+
+    /// The URI of `path`, which begins with a slash.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUri`] if `path` cannot be in one.
+    pub fn uri(&self, path: &str) -> Result<Uri, InvalidUri> {
+        format!("{}{path}", self.base).parse()
+    }
+
+    /// Whether `uri` names this very host and port.
+    pub fn is_host_of(&self, uri: &Uri) -> bool {
+        canonical_authority(uri).eq_ignore_ascii_case(&self.authority)
+    }
+}
+
+/// User, host and port of a URI, without a port that its scheme has anyway.
+pub(crate) fn canonical_authority(uri: &Uri) -> &str {
+    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+    let default = match uri.scheme_str() {
+        Some("http") => ":80",
+        _ => ":443",
+    };
+    authority.strip_suffix(default).unwrap_or(authority)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || bare
+            .parse()
+            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_anywhere_and_http_on_loopback_if_asked_for() {
+        for (base, safe, danger) in [
+            ("https://api.example", true, true),
+            ("https://api.example:8443/base/", true, true),
+            ("http://127.0.0.1:1234", false, true),
+            ("http://localhost", false, true),
+            ("http://[::1]:80", false, true),
+            ("http://api.example", false, false),
+            ("http://127.0.0.1.example", false, false),
+            ("http://localhost.example", false, false),
+            ("https://user@api.example", false, false),
+            ("https://api.example?a=b", false, false),
+            ("https://api.example/#a", false, false),
+            ("ftp://api.example", false, false),
+            ("api.example", false, false),
+            ("/path", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(Endpoint::new(base, false).is_ok(), safe, "{base}");
+            assert_eq!(Endpoint::new(base, true).is_ok(), danger, "{base}");
+        }
+        assert_eq!(
+            Endpoint::new("http://api.example", true)
+                .unwrap_err()
+                .to_string(),
+            "`http://api.example` is plain http (expected https; http on a loopback address only if the cloud's profile \
+             says `danger_plain_http_on_loopback`)"
+        );
+        assert_eq!(
+            Endpoint::new("api", true).unwrap_err().to_string(),
+            "`api` is no endpoint (expected `https://`, a host, perhaps a port and a path, and no user, query or \
+             fragment)"
+        );
+    }
+
+    #[test]
+    fn hosts_are_compared_whole() {
+        let endpoint = Endpoint::new("https://API.example", false).unwrap();
+        for (uri, same) in [
+            ("https://api.example/x", true),
+            ("https://api.EXAMPLE:443/x", true),
+            ("http://api.example:80/x", true),
+            ("https://api.example:444/x", false),
+            ("https://api.example:80/x", false),
+            ("https://u@api.example/x", false),
+            ("https://api.example./x", false),
+            ("https://api.example.evil.example/x", false),
+            ("https://evil.example/api.example", false),
+            ("/x", false),
+        ] {
+            assert_eq!(endpoint.is_host_of(&uri.parse().unwrap()), same, "{uri}");
+        }
+    }
+}

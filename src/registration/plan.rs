@@ -1,0 +1,245 @@
+//! What has to change for a registration to be as wanted: pure, so that it can be shown before it is done.
+
+use std::fmt;
+
+use super::Registration;
+use crate::Excerpt;
+use crate::event::EventName;
+
+/// What [`ensure`](super::RegistrationClient::ensure) would do, or did.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Plan {
+    /// Nothing is registered: register this.
+    Create(Registration),
+    /// All is as wanted.
+    Keep(Registration),
+    /// Replace what is registered.
+    Update {
+        /// What is registered instead: what was wanted, the events that were there, and what else came with them.
+        registration: Registration,
+        /// How it differs.
+        changes: Vec<Change>,
+    },
+}
+
+/// One difference between what is registered and what is wanted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Change {
+    /// These events are added.
+    AddEvents(Vec<EventName>),
+    /// The signature goes to `x-ms-signature` from now on, or no longer.
+    SignatureHeader(bool),
+    /// Callbacks go elsewhere.
+    WebhookUrl {
+        /// Where they went.
+        from: Box<str>,
+    },
+}
+
+impl Plan {
+    /// How to come from `current` to `wanted`.
+    ///
+    /// Events are added and never removed: other products of the partner share the one registration of its tenant. If
+    /// `wanted` does not say where the signature goes, that stays.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::event::EventName;
+    /// use partner_center_webhooks::registration::{Plan, Registration};
+    ///
+    /// let current = Registration::new("https://contoso.example/", [EventName::TestCreated])?;
+    /// let wanted = Registration::new("https://contoso.example/", [EventName::InvoiceReady])?;
+    /// let plan = Plan::new(&wanted, Some(&current));
+    /// assert_eq!(plan.to_string(), "update the registration: add invoice-ready");
+    /// assert_eq!(plan.registration().webhook_events(), [EventName::TestCreated, EventName::InvoiceReady]);
+    /// # Ok::<(), partner_center_webhooks::registration::CallbackUrlError>(())
+    /// ```
+    pub fn new(wanted: &Registration, current: Option<&Registration>) -> Self {
+        let Some(current) = current else {
+            return Self::Create(wanted.clone());
+        };
+        let mut registration = wanted.clone();
+        let mut changes = Vec::new();
+
+        if !wanted.has_url_of(current) {
+            changes.push(Change::WebhookUrl {
+                from: current.webhook_url().into(),
+            });
+        }
+        let mut missing: Vec<EventName> = Vec::new();
+        for event in wanted.webhook_events() {
+            let is_known = |known: &EventName| known.as_str().eq_ignore_ascii_case(event.as_str());
+            if !current.holds(event) && !missing.iter().any(is_known) {
+                missing.push(event.clone());
+            }
+        }
+        registration.webhook_events = [current.webhook_events(), missing.as_slice()].concat();
+        if !missing.is_empty() {
+            changes.push(Change::AddEvents(missing));
+        }
+        // The service's default is false.
+        let is_flagged = current.signature_token_to_ms_signature_header;
+        match wanted.signature_token_to_ms_signature_header {
+            None => registration.signature_token_to_ms_signature_header = is_flagged,
+            Some(flag) if flag == is_flagged.unwrap_or_default() => {}
+            Some(flag) => changes.push(Change::SignatureHeader(flag)),
+        }
+        for (name, value) in &current.others {
+            registration
+                .others
+                .entry(name)
+                .or_insert_with(|| value.clone());
+        }
+        match changes.is_empty() {
+            true => Self::Keep(current.clone()),
+            false => Self::Update {
+                registration,
+                changes,
+            },
+        }
+    }
+
+    /// What is registered afterwards.
+    pub fn registration(&self) -> &Registration {
+        match self {
+            Self::Create(registration)
+            | Self::Keep(registration)
+            | Self::Update { registration, .. } => registration,
+        }
+    }
+
+    /// Whether nothing has to change.
+    pub fn is_keep(&self) -> bool {
+        matches!(self, Self::Keep(_))
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(registration) => {
+                let url = Excerpt::of(registration.webhook_url());
+                write!(f, "register `{url}` for ")?;
+                write_names(f, registration.webhook_events())
+            }
+            Self::Keep(_) => f.write_str("nothing to change"),
+            Self::Update {
+                registration,
+                changes,
+            } => {
+                for (index, change) in changes.iter().enumerate() {
+                    let before = ["update the registration: ", ", "];
+                    f.write_str(before.get(index.min(1)).copied().unwrap_or_default())?;
+                    match change {
+                        Change::AddEvents(events) => {
+                            f.write_str("add ")?;
+                            write_names(f, events)?;
+                        }
+                        Change::SignatureHeader(flag) => {
+                            let header = ["Authorization", "x-ms-signature"];
+                            let header = header.get(usize::from(*flag)).copied();
+                            write!(f, "the signature in {}", header.unwrap_or_default())?;
+                        }
+                        Change::WebhookUrl { from } => {
+                            let to = Excerpt::of(registration.webhook_url());
+                            write!(
+                                f,
+                                "callbacks to `{to}` instead of `{}`",
+                                Excerpt::of(&**from)
+                            )?;
+                        }
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn write_names(f: &mut fmt::Formatter<'_>, events: &[EventName]) -> fmt::Result {
+    for (index, event) in events.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        write!(f, "{comma}{}", Excerpt::of(event.as_str()))?;
+    }
+    match events.is_empty() {
+        true => f.write_str("no event"),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registration(url: &str, events: &[&str]) -> Registration {
+        Registration::new(url, events.iter().map(|event| EventName::from(*event))).unwrap()
+    }
+
+    #[test]
+    fn what_is_planned_is_said() {
+        let a = "https://a.example/";
+        let current = registration(a, &["test-created", "brand-new"])
+            .with_signature_token_to_ms_signature_header(true);
+        for (wanted, said) in [
+            (registration(a, &[]), "nothing to change"),
+            (
+                registration("HTTPS://A.example", &["TEST-created"]),
+                "nothing to change",
+            ),
+            (registration(a, &["Brand-New"]), "nothing to change"),
+            (
+                registration(a, &["invoice-ready", "x", "X", "invoice-ready"]),
+                "update the registration: add invoice-ready, x",
+            ),
+            (
+                registration("https://b.example/", &["x"]),
+                "update the registration: callbacks to `https://b.example/` instead of `https://a.example/`, add x",
+            ),
+            (
+                registration(a, &[]).with_signature_token_to_ms_signature_header(false),
+                "update the registration: the signature in Authorization",
+            ),
+            (
+                registration(a, &[]).with_signature_token_to_ms_signature_header(true),
+                "nothing to change",
+            ),
+        ] {
+            let plan = Plan::new(&wanted, Some(&current));
+            assert_eq!(plan.to_string(), said);
+            assert_eq!(plan.is_keep(), said == "nothing to change");
+        }
+        let create = Plan::new(&registration(a, &["x", "y"]), None);
+        assert_eq!(create.to_string(), "register `https://a.example/` for x, y");
+        assert_eq!(
+            Plan::new(&registration(a, &[]), None).to_string(),
+            "register `https://a.example/` for no event"
+        );
+    }
+
+    #[test]
+    fn an_update_resends_what_was_there() {
+        let current: Registration = serde_json::from_str(
+            r#"{"webhookUrl":"https://a.example/","webhookEvents":["test-created"],"signatureTokenToMsSignatureHeader":true,"properties":{"a":1}}"#,
+        )
+        .unwrap();
+        let plan = Plan::new(&registration("https://b.example/", &["x"]), Some(&current));
+        assert_eq!(
+            serde_json::to_string(plan.registration()).unwrap(),
+            r#"{"WebhookUrl":"https://b.example/","WebhookEvents":["test-created","x"],"SignatureTokenToMsSignatureHeader":true,"properties":{"a":1}}"#
+        );
+
+        // A flag that is absent is false: saying so is no difference, and the contrary is one.
+        let silent = registration("https://a.example/", &[]);
+        let off = silent
+            .clone()
+            .with_signature_token_to_ms_signature_header(false);
+        assert!(Plan::new(&off, Some(&silent)).is_keep());
+        let on = silent
+            .clone()
+            .with_signature_token_to_ms_signature_header(true);
+        assert!(!Plan::new(&on, Some(&silent)).is_keep());
+    }
+}

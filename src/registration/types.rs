@@ -1,0 +1,327 @@
+//! What is registered.
+
+use http::Uri;
+use http::uri::InvalidUri;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use super::members::{Members, text};
+use crate::Excerpt;
+use crate::date::date;
+use crate::endpoint::canonical_authority;
+use crate::event::EventName;
+
+/// A webhook registration: one callback URL for a partner's tenant, and the events that go there.
+///
+/// Members that are not documented are kept, and sent back: an update replaces the whole registration.
+///
+/// # Source
+///
+/// `WebhookRegistration` in the REST reference; the samples of "Partner Center webhooks", whose spelling is what is sent.
+/// Answers are read in any ASCII case.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event::EventName;
+/// use partner_center_webhooks::registration::{CallbackUrlError, Registration};
+///
+/// let url = "https://contoso.example/webhooks/callback";
+/// let registration = Registration::new(url, [EventName::InvoiceReady, EventName::from("brand-new")])?
+///     .with_signature_token_to_ms_signature_header(true);
+/// assert_eq!(
+///     serde_json::to_string(&registration).unwrap(),
+///     r#"{"WebhookUrl":"https://contoso.example/webhooks/callback","WebhookEvents":["invoice-ready","brand-new"],"SignatureTokenToMsSignatureHeader":true}"#
+/// );
+///
+/// let error = Registration::new("http://contoso.example/", []).unwrap_err();
+/// assert_eq!(error.to_string(), "`http://contoso.example/` is no callback URL to register (expected https)");
+/// # Ok::<(), CallbackUrlError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registration {
+    webhook_url: Box<str>,
+    pub(super) webhook_events: Vec<EventName>,
+    pub(super) signature_token_to_ms_signature_header: Option<bool>,
+    subscriber_id: Option<Box<str>>,
+    last_modified: Option<Box<str>>,
+    /// What else came.
+    pub(super) others: Map<String, Value>,
+    danger_plain_http: bool,
+}
+
+impl Registration {
+    /// Sends `events` to `webhook_url`, which must be https.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackUrlError`].
+    pub fn new(
+        webhook_url: &str,
+        events: impl IntoIterator<Item = EventName>,
+    ) -> Result<Self, CallbackUrlError> {
+        Self::build(webhook_url, events, false)
+    }
+
+    /// The same for a URL that may be plain http: whoever listens reads the events. For tests.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackUrlError`].
+    pub fn danger_plain_http(
+        webhook_url: &str,
+        events: impl IntoIterator<Item = EventName>,
+    ) -> Result<Self, CallbackUrlError> {
+        Self::build(webhook_url, events, true)
+    }
+
+    fn build(
+        webhook_url: &str,
+        events: impl IntoIterator<Item = EventName>,
+        danger_plain_http: bool,
+    ) -> Result<Self, CallbackUrlError> {
+        let registration = Self {
+            webhook_url: webhook_url.into(),
+            webhook_events: events.into_iter().collect(),
+            signature_token_to_ms_signature_header: None,
+            subscriber_id: None,
+            last_modified: None,
+            others: Map::new(),
+            danger_plain_http,
+        };
+        registration.check_url().map(|()| registration)
+    }
+
+    /// Asks for the signature in `x-ms-signature` instead of `Authorization`, which gateways take away, or for the
+    /// contrary. If this is not said, an update leaves it as it is.
+    #[must_use]
+    pub fn with_signature_token_to_ms_signature_header(mut self, wanted: bool) -> Self {
+        self.signature_token_to_ms_signature_header = Some(wanted);
+        self
+    }
+
+    /// Where callbacks go.
+    pub fn webhook_url(&self) -> &str {
+        &self.webhook_url
+    }
+
+    /// Which events go there.
+    pub fn webhook_events(&self) -> &[EventName] {
+        &self.webhook_events
+    }
+
+    /// Whether the signature comes in `x-ms-signature`, if that was said.
+    pub fn signature_token_to_ms_signature_header(&self) -> Option<bool> {
+        self.signature_token_to_ms_signature_header
+    }
+
+    /// The partner, as the service calls it: a UUID. Some answers lack it.
+    pub fn subscriber_id(&self) -> Option<&str> {
+        self.subscriber_id.as_deref()
+    }
+
+    /// When it was last changed, in UTC. Most answers lack it.
+    pub fn last_modified(&self) -> Option<OffsetDateTime> {
+        date(self.last_modified.as_deref()?)
+    }
+
+    /// Whether `event` goes there; in any ASCII case.
+    pub fn holds(&self, event: &EventName) -> bool {
+        let name = event.as_str();
+        let mut names = self.webhook_events.iter().map(EventName::as_str);
+        names.any(|held| held.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether both name the same callback: scheme and host count in any ASCII case, all else as it stands.
+    pub(super) fn has_url_of(&self, other: &Self) -> bool {
+        let (one, other) = (&*self.webhook_url, &*other.webhook_url);
+        let (Ok(first), Ok(second)) = (one.parse::<Uri>(), other.parse::<Uri>()) else {
+            return one == other;
+        };
+        first.scheme() == second.scheme()
+            && canonical_authority(&first).eq_ignore_ascii_case(canonical_authority(&second))
+            && (first.path(), first.query()) == (second.path(), second.query())
+    }
+
+    pub(super) fn check_url(&self) -> Result<(), CallbackUrlError> {
+        let found = || Excerpt::of(&*self.webhook_url);
+        let malformed = || CallbackUrlError::Malformed { found: found() };
+        let uri: Uri = self
+            .webhook_url
+            .parse()
+            .map_err(|_: InvalidUri| malformed())?;
+        let authority = uri.authority().ok_or_else(malformed)?;
+        let is_odd = authority.as_str().contains('@')
+            || authority.host().is_empty()
+            || self.webhook_url.contains('#');
+        match uri.scheme_str() {
+            _ if is_odd => Err(malformed()),
+            Some("https") => Ok(()),
+            Some("http") if self.danger_plain_http => Ok(()),
+            Some("http") => Err(CallbackUrlError::NotHttps { found: found() }),
+            _ => Err(malformed()),
+        }
+    }
+}
+
+impl Serialize for Registration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Sent<'a> {
+            webhook_url: &'a str,
+            webhook_events: &'a [EventName],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            signature_token_to_ms_signature_header: Option<bool>,
+            #[serde(flatten)]
+            others: &'a Map<String, Value>,
+        }
+        let sent = Sent {
+            webhook_url: &self.webhook_url,
+            webhook_events: &self.webhook_events,
+            signature_token_to_ms_signature_header: self.signature_token_to_ms_signature_header,
+            others: &self.others,
+        };
+        sent.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Registration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut members = Members::deserialize(deserializer)?;
+        let Some(Value::String(webhook_url)) = members.take("webhookUrl") else {
+            return Err(D::Error::custom("`webhookUrl` is missing or no string"));
+        };
+        let webhook_events = match members.take("webhookEvents") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(events) => Vec::deserialize(events)
+                .map_err(|_| D::Error::custom("`webhookEvents` is no array of strings"))?,
+        };
+        let flag = members.take("signatureTokenToMsSignatureHeader");
+        Ok(Self {
+            webhook_url: webhook_url.into(),
+            webhook_events,
+            signature_token_to_ms_signature_header: flag.as_ref().and_then(Value::as_bool),
+            subscriber_id: members.take("subscriberId").and_then(text),
+            last_modified: members.take("lastModifiedTimestamp").and_then(text),
+            others: members.into_rest(),
+            danger_plain_http: false,
+        })
+    }
+}
+
+/// Why a callback URL is not registered.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum CallbackUrlError {
+    /// It is none.
+    #[error("`{found}` is no callback URL (expected `https://`, a host, and no user or fragment)")]
+    Malformed {
+        /// The URL.
+        found: Excerpt,
+    },
+    /// Events would be sent where anybody on the way can read them.
+    #[error("`{found}` is no callback URL to register (expected https)")]
+    NotHttps {
+        /// The URL.
+        found: Excerpt,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callback_urls() {
+        for (url, safe, danger) in [
+            ("https://contoso.example/callback?id=1", true, true),
+            ("HTTPS://contoso.example", true, true),
+            ("https://contoso.example:8443/", true, true),
+            ("http://contoso.example/", false, true),
+            ("http://localhost:8080/", false, true),
+            ("https://user:password@contoso.example/", false, false),
+            ("https://contoso.example/#part", false, false),
+            ("https:///callback", false, false),
+            ("ftp://contoso.example/", false, false),
+            ("contoso.example/callback", false, false),
+            ("/callback", false, false),
+            ("https://contoso example/", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(Registration::new(url, []).is_ok(), safe, "{url}");
+            assert_eq!(
+                Registration::danger_plain_http(url, []).is_ok(),
+                danger,
+                "{url}"
+            );
+        }
+        assert_eq!(
+            Registration::new("callback", []).unwrap_err().to_string(),
+            "`callback` is no callback URL (expected `https://`, a host, and no user or fragment)"
+        );
+    }
+
+    #[test]
+    fn urls_are_compared_with_scheme_and_host_in_any_case() {
+        let registered = |url| Registration::danger_plain_http(url, []).unwrap();
+        let wanted = registered("https://contoso.example/Callback?Id=1");
+        for (url, same) in [
+            ("HTTPS://Contoso.EXAMPLE/Callback?Id=1", true),
+            ("https://contoso.example:443/Callback?Id=1", true),
+            ("https://contoso.example/callback?Id=1", false),
+            ("https://contoso.example/Callback?id=1", false),
+            ("https://contoso.example/Callback", false),
+            ("https://contoso.example:8443/Callback?Id=1", false),
+            ("https://contoso.example.evil.example/Callback?Id=1", false),
+            ("http://contoso.example/Callback?Id=1", false),
+        ] {
+            assert_eq!(wanted.has_url_of(&registered(url)), same, "{url}");
+        }
+        assert!(registered("https://a.example").has_url_of(&registered("https://a.example/")));
+    }
+
+    #[test]
+    fn both_spellings_are_read_and_nothing_is_lost() {
+        // The guide's sample of PUT, and the REST reference's.
+        let guide = r#"{"SubscriberId":"e82cac64-dc67-4cd3-849b-78b6127dd57d","WebhookUrl":"https://a.example/","WebhookEvents":["subscription-updated","test-created"]}"#;
+        let reference = r#"{"webhookUrl":"https://a.example/","webhookEvents":["subscription-updated","test-created"],"subscriberId":"e82cac64-dc67-4cd3-849b-78b6127dd57d","signatureTokenToMsSignatureHeader":true,"lastModifiedTimestamp":"2026-11-21T00:00:00","properties":{"a":1}}"#;
+        for (json, flag) in [(guide, None), (reference, Some(true))] {
+            let registration: Registration = serde_json::from_str(json).unwrap();
+            assert_eq!(registration.webhook_url(), "https://a.example/");
+            let events = [EventName::SubscriptionUpdated, EventName::TestCreated];
+            assert_eq!(registration.webhook_events(), events);
+            assert_eq!(
+                registration.subscriber_id(),
+                Some("e82cac64-dc67-4cd3-849b-78b6127dd57d")
+            );
+            assert_eq!(registration.signature_token_to_ms_signature_header(), flag);
+        }
+        let registration: Registration = serde_json::from_str(reference).unwrap();
+        let modified = registration.last_modified().unwrap();
+        assert_eq!(modified.unix_timestamp(), 1_795_219_200);
+        assert_eq!(
+            serde_json::to_string(&registration).unwrap(),
+            r#"{"WebhookUrl":"https://a.example/","WebhookEvents":["subscription-updated","test-created"],"SignatureTokenToMsSignatureHeader":true,"properties":{"a":1}}"#
+        );
+
+        let bare: Registration =
+            serde_json::from_str(r#"{"webhookUrl":"","webhookEvents":null}"#).unwrap();
+        assert_eq!(bare.webhook_events(), []);
+        for json in [
+            "{}",
+            "[]",
+            "null",
+            r#"{"webhookUrl":null}"#,
+            r#"{"webhookUrl":"","webhookEvents":1}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<Registration>(json).is_err(),
+                "{json}"
+            );
+        }
+    }
+}

@@ -1,0 +1,512 @@
+//! Resources as types: open, and tolerant of null.
+//!
+//! Every field is optional; one that is missing, null or of another JSON type than documented reads as `None`. What has
+//! no field is in `others`, and all of it in [`Fetched::json`](super::Fetched::json).
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Number, Value};
+use time::OffsetDateTime;
+
+use crate::date::date;
+use crate::event::Resource;
+
+/// A resource as a type, where there is one for it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ResourceModel {
+    /// An audit record.
+    AuditRecord(Box<AuditRecord>),
+    /// A customer.
+    Customer(Box<Customer>),
+    /// The fraud events of a subscription.
+    FraudEvents(Vec<FraudEvent>),
+    /// An invoice.
+    Invoice(Box<Invoice>),
+    /// A subscription.
+    Subscription(Box<Subscription>),
+    /// Another resource, or an answer of another shape: there is its JSON.
+    Untyped,
+}
+
+impl ResourceModel {
+    /// Reads what a request for `resource` was answered.
+    pub fn read(resource: &Resource, json: &RawValue) -> Self {
+        let model = match resource {
+            Resource::Customer { .. } => read(json).map(Self::Customer),
+            Resource::FraudEvents { .. } => fraud_events(json).map(Self::FraudEvents),
+            Resource::Invoice { .. } => read(json).map(Self::Invoice),
+            Resource::Subscription { .. } => read(json).map(Self::Subscription),
+            _ => None,
+        };
+        model.unwrap_or(Self::Untyped)
+    }
+
+    /// Reads what a request for an audit record was answered.
+    pub fn read_audit_record(json: &RawValue) -> Self {
+        read(json).map_or(Self::Untyped, Self::AuditRecord)
+    }
+}
+
+fn read<T: DeserializeOwned>(json: &RawValue) -> Option<T> {
+    serde_json::from_str(json.get()).ok()
+}
+
+/// A bare array, or in a collection as other resources are.
+fn fraud_events(json: &RawValue) -> Option<Vec<FraudEvent>> {
+    #[derive(Deserialize)]
+    struct Collection {
+        items: Vec<FraudEvent>,
+    }
+    read(json).or_else(|| read(json).map(|collection: Collection| collection.items))
+}
+
+/// A model: its documentation, and a line for each field.
+macro_rules! models {
+    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+ })+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+        #[serde(rename_all = "camelCase")]
+        #[non_exhaustive]
+        pub struct $name {
+            $(
+                $(#[doc = $field_doc])+
+                #[serde(default, deserialize_with = "lenient")]
+                pub $field: Option<$type>,
+            )+
+            /// The members that have no field.
+            #[serde(flatten)]
+            pub others: Map<String, Value>,
+        }
+
+        impl Lenient for $name {
+            fn read(value: Value) -> Option<Self> {
+                serde_json::from_value(value).ok()
+            }
+        }
+    )+};
+}
+
+models! {
+    /// What somebody did.
+    ///
+    /// Source: "Auditing resources"; `id`, `partner_id`, `participants` and `original_correlation_id` were seen in answers.
+    AuditRecord {
+        /// Its audit id, see [`AuditId`](crate::event::AuditId).
+        id: String,
+        /// Tenant of the partner: a UUID.
+        partner_id: String,
+        /// Tenant of the customer: a UUID.
+        customer_id: String,
+        /// Name of the customer.
+        customer_name: String,
+        /// Who did it.
+        user_principal_name: String,
+        /// Through which application.
+        application_id: String,
+        /// What it was done to, such as `subscription`.
+        resource_type: String,
+        /// How that was before: JSON in a string. See [`AuditRecord::old_value`].
+        resource_old_value: String,
+        /// How that is now: JSON in a string. See [`AuditRecord::new_value`].
+        resource_new_value: String,
+        /// What was done, such as `update_subscription`.
+        operation_type: String,
+        /// When, in UTC.
+        operation_date: OffsetDateTime,
+        /// `succeeded`, `failed` or `progress`.
+        operation_status: String,
+        /// Of the call that did it.
+        original_correlation_id: String,
+        /// Who else was part of it.
+        participants: Vec<Value>,
+        /// Pairs of `key` and `value`.
+        customized_data: Vec<Value>,
+    }
+
+    /// A customer. With few rights over it, few fields.
+    ///
+    /// Source: "Customer resources".
+    Customer {
+        /// Tenant of the customer: a UUID.
+        id: String,
+        /// For commerce.
+        commerce_id: String,
+        /// Who they are.
+        company_profile: CompanyProfile,
+        /// Such as `reseller`.
+        relationship_to_partner: String,
+        /// Whether the partner may act for them by delegated admin privileges.
+        allow_delegated_access: bool,
+        /// The indirect reseller's id.
+        associated_partner_id: String,
+        /// Their domains.
+        custom_domains: Vec<String>,
+    }
+
+    /// Who a customer is.
+    ///
+    /// Source: "Customer resources".
+    CompanyProfile {
+        /// Tenant of the customer: a UUID.
+        tenant_id: String,
+        /// Their first domain.
+        domain: String,
+        /// Their name.
+        company_name: String,
+    }
+
+    /// A fraud event. The older form lacks severity and what follows it.
+    ///
+    /// Source: "Get fraud events".
+    FraudEvent {
+        /// When it was found, in UTC.
+        event_time: OffsetDateTime,
+        /// Its id.
+        event_id: String,
+        /// Such as `NetworkConnectionsToCryptoMiningPools`.
+        event_type: String,
+        /// `Active`, `Investigating` or `Resolved`.
+        event_status: String,
+        /// Tenant of the partner: a UUID.
+        partner_tenant_id: String,
+        /// Name of the partner.
+        partner_friendly_name: String,
+        /// Tenant of the customer: a UUID.
+        customer_tenant_id: String,
+        /// Name of the customer.
+        customer_friendly_name: String,
+        /// The subscription: a UUID.
+        subscription_id: String,
+        /// Name of the subscription.
+        subscription_name: String,
+        /// Such as `modern`.
+        subscription_type: String,
+        /// Of what was found.
+        entity_id: String,
+        /// Of what was found.
+        entity_name: String,
+        /// Of what was found.
+        entity_url: String,
+        /// How often it was found: a number in a string.
+        hit_count: String,
+        /// The offer of the subscription.
+        catalog_offer_id: String,
+        /// Such as `Azure Batch Service`.
+        service_name: String,
+        /// The resource.
+        resource_name: String,
+        /// Its group.
+        resource_group_name: String,
+        /// In UTC.
+        first_occurrence: OffsetDateTime,
+        /// In UTC; the last second of the year 9999 for "never".
+        last_occurrence: OffsetDateTime,
+        /// In UTC.
+        first_observed: OffsetDateTime,
+        /// In UTC.
+        last_observed: OffsetDateTime,
+        /// `Fraud` or `Ignore`.
+        resolved_reason: String,
+        /// In UTC; the last second of the year 9999 for "never".
+        resolved_on: OffsetDateTime,
+        /// Who resolved it.
+        resolved_by: String,
+        /// Such as `High`.
+        severity: String,
+        /// Such as `High`.
+        confidence_level: String,
+        /// A title.
+        display_name: String,
+        /// A text.
+        description: String,
+        /// Of the customer.
+        country: String,
+        /// Tenant of the value-added reseller: a UUID.
+        value_added_reseller_tenant_id: String,
+        /// Name of the value-added reseller.
+        value_added_reseller_friendly_name: String,
+        /// What it affects.
+        affected_resources: Vec<AffectedResource>,
+        /// Depends on the kind of event.
+        additional_details: Value,
+        /// What was done about it: JSON in a string.
+        activity_logs: String,
+        /// Whether it is a test: text, such as `true`.
+        is_test: String,
+    }
+
+    /// A resource that a fraud event affects.
+    ///
+    /// Source: "Get fraud events".
+    AffectedResource {
+        /// Its id in Azure.
+        azure_resource_id: String,
+        /// Its type.
+        r#type: String,
+    }
+
+    /// An invoice.
+    ///
+    /// Source: "Invoice resources".
+    Invoice {
+        /// Its id, such as `G000024135`.
+        id: String,
+        /// When it was made, in UTC.
+        invoice_date: OffsetDateTime,
+        /// In UTC.
+        billing_period_start_date: OffsetDateTime,
+        /// In UTC.
+        billing_period_end_date: OffsetDateTime,
+        /// What is charged. Rounded to a binary fraction: for the digits see the JSON.
+        total_charges: Number,
+        /// What was paid. Rounded to a binary fraction: for the digits see the JSON.
+        paid_amount: Number,
+        /// Such as `USD`.
+        currency_code: String,
+        /// Such as `$`.
+        currency_symbol: String,
+        /// Such as `recurring`.
+        invoice_type: String,
+        /// Such as `invoice` or `adjustment_note`.
+        document_type: String,
+        /// Where it is as PDF.
+        pdf_download_link: String,
+    }
+
+    /// A subscription of a customer.
+    ///
+    /// Source: "Subscription resources".
+    Subscription {
+        /// The subscription: a UUID.
+        id: String,
+        /// What it was named.
+        friendly_name: String,
+        /// The offer.
+        offer_id: String,
+        /// Name of the offer.
+        offer_name: String,
+        /// How many licences.
+        quantity: Number,
+        /// What they count, such as `Licenses`.
+        unit_type: String,
+        /// Such as `active`, `suspended` or `deleted`.
+        status: String,
+        /// Why it is suspended.
+        suspension_reasons: Vec<String>,
+        /// In UTC.
+        creation_date: OffsetDateTime,
+        /// In UTC.
+        effective_start_date: OffsetDateTime,
+        /// In UTC.
+        commitment_end_date: OffsetDateTime,
+        /// Whether it goes on at its end.
+        auto_renew_enabled: bool,
+        /// Whether it is a trial.
+        is_trial: bool,
+        /// Such as `monthly`.
+        billing_cycle: String,
+        /// `license` or `usage`.
+        billing_type: String,
+        /// Such as `P1Y`.
+        term_duration: String,
+        /// Such as `subscription`.
+        contract_type: String,
+        /// The subscription that this one is an add-on of.
+        parent_subscription_id: String,
+        /// The indirect reseller.
+        partner_id: String,
+        /// The order.
+        order_id: String,
+    }
+}
+
+impl AuditRecord {
+    /// How the resource was before, read from the JSON in the string. Its members are spelt as the resource spells them:
+    /// in PascalCase, or in camelCase.
+    pub fn old_value(&self) -> Option<Value> {
+        serde_json::from_str(self.resource_old_value.as_deref()?).ok()
+    }
+
+    /// How the resource is now, as [`old_value`](Self::old_value).
+    pub fn new_value(&self) -> Option<Value> {
+        serde_json::from_str(self.resource_new_value.as_deref()?).ok()
+    }
+}
+
+/// What can be read from JSON of any type, or not.
+trait Lenient: Sized {
+    fn read(value: Value) -> Option<Self>;
+}
+
+impl Lenient for String {
+    fn read(value: Value) -> Option<Self> {
+        match value {
+            Value::Bool(flag) => Some(flag.to_string()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Lenient for bool {
+    fn read(value: Value) -> Option<Self> {
+        match value {
+            Value::Bool(flag) => Some(flag),
+            Value::String(text) => text.to_ascii_lowercase().parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Lenient for Number {
+    fn read(value: Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => Some(number),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Lenient for OffsetDateTime {
+    fn read(value: Value) -> Option<Self> {
+        date(value.as_str()?)
+    }
+}
+
+impl Lenient for Value {
+    fn read(value: Value) -> Option<Self> {
+        Some(value).filter(|value| !value.is_null())
+    }
+}
+
+impl<T: Lenient> Lenient for Vec<T> {
+    fn read(value: Value) -> Option<Self> {
+        match value {
+            Value::Array(values) => Some(values.into_iter().filter_map(T::read).collect()),
+            _ => None,
+        }
+    }
+}
+
+fn lenient<'de, T: Lenient, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Value::deserialize(deserializer).map(T::read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    fn of(uri: &str, json: &str) -> ResourceModel {
+        ResourceModel::read(&Resource::from_uri(uri), &raw(json))
+    }
+
+    #[test]
+    fn each_resource_has_its_model() {
+        let ResourceModel::Subscription(subscription) = of(
+            "https://h/v1/customers/C/subscriptions/S",
+            r#"{"id":"S","quantity":5,"status":"active","creationDate":"2026-11-21T00:00:00.0000000Z","autoRenewEnabled":true,"isTrial":"False","suspensionReasons":["a",1,null],"unitType":null,"brandNew":{"a":1}}"#,
+        ) else {
+            panic!()
+        };
+        assert_eq!(subscription.id.as_deref(), Some("S"));
+        assert_eq!(subscription.quantity, Some(5.into()));
+        assert_eq!(
+            subscription.creation_date.unwrap().unix_timestamp(),
+            1_795_219_200
+        );
+        assert_eq!(
+            (subscription.auto_renew_enabled, subscription.is_trial),
+            (Some(true), Some(false))
+        );
+        assert_eq!(subscription.suspension_reasons.unwrap(), ["a", "1"]);
+        assert_eq!(subscription.unit_type, None);
+        assert_eq!(subscription.others["brandNew"]["a"], 1);
+
+        let ResourceModel::Customer(customer) = of(
+            "https://h/v1/customers/C",
+            r#"{"id":"C","companyProfile":{"companyName":"Contoso","domain":{}}}"#,
+        ) else {
+            panic!()
+        };
+        let profile = customer.company_profile.unwrap();
+        assert_eq!(
+            (profile.company_name.as_deref(), profile.domain),
+            (Some("Contoso"), None)
+        );
+
+        let ResourceModel::Invoice(invoice) = of(
+            "https://h/v1/invoices/I",
+            r#"{"id":"I","totalCharges":5602.39,"invoiceDate":"not a date"}"#,
+        ) else {
+            panic!()
+        };
+        assert_eq!(invoice.total_charges.unwrap().to_string(), "5602.39");
+        assert_eq!(invoice.invoice_date, None);
+
+        // "Get fraud events": no offsets, and the end of time for "never".
+        let fraud = r#"[{"eventTime":"2021-12-08T00:25:45.69","hitCount":"10","lastOccurrence":"9999-12-31T23:59:59.9970000","affectedResources":[{"azureResourceId":"/a","type":"vm"}],"additionalDetails":{"a":"b"},"isTest":true}]"#;
+        for json in [
+            fraud.to_owned(),
+            format!(r#"{{"totalCount":1,"items":{fraud}}}"#),
+        ] {
+            let ResourceModel::FraudEvents(events) =
+                of("https://h/v1/fraudEvents?SubscriptionId=S", &json)
+            else {
+                panic!()
+            };
+            let event = &events[0];
+            assert_eq!(
+                event.event_time.unwrap().to_string(),
+                "2021-12-08 0:25:45.69 +00:00:00"
+            );
+            assert_eq!(event.last_occurrence.unwrap().year(), 9999);
+            assert_eq!(
+                event.affected_resources.as_ref().unwrap()[0]
+                    .r#type
+                    .as_deref(),
+                Some("vm")
+            );
+            assert_eq!(event.is_test.as_deref(), Some("true"));
+        }
+    }
+
+    #[test]
+    fn an_audit_record_holds_json_in_strings() {
+        let json = r#"{"id":"A","resourceNewValue":"{\"Id\":\"R\",\"customer\":{\"organizationDisplayName\":\"Contoso\"}}","resourceOldValue":null,"operationDate":"2026-11-21T00:00:00Z","customizedData":[{"key":"a","value":null}]}"#;
+        let ResourceModel::AuditRecord(record) = ResourceModel::read_audit_record(&raw(json))
+        else {
+            panic!()
+        };
+        assert_eq!(
+            record.new_value().unwrap()["customer"]["organizationDisplayName"],
+            "Contoso"
+        );
+        assert_eq!(record.old_value(), None);
+        assert_eq!(record.customized_data.unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_of_another_shape_stays_json() {
+        for (uri, json) in [
+            ("https://h/v1/customers/C", "[]"),
+            ("https://h/v1/customers/C", "null"),
+            ("https://h/v1/fraudEvents", r#"{"a":1}"#),
+            ("https://h/v1/fraudEvents", "[1]"),
+            ("https://h/v1/brand/new", "{}"),
+        ] {
+            assert_eq!(of(uri, json), ResourceModel::Untyped, "{json}");
+        }
+        assert_eq!(
+            ResourceModel::read_audit_record(&raw("7")),
+            ResourceModel::Untyped
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! An application that is registered in Microsoft Entra.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+use crate::Excerpt;
+use crate::cloud::Cloud;
+use crate::endpoint::{Endpoint, EndpointError};
+
+/// An application that is registered in Microsoft Entra, and the tenant in which it acts.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::cloud::Cloud;
+/// use partner_center_webhooks::token::{Application, ApplicationError};
+///
+/// let application = Application::new(&Cloud::Global, "contoso.onmicrosoft.com", "0f5a…", "client secret")?;
+/// assert!(!format!("{application:?}").contains("client secret"));
+///
+/// let error = Application::new(&Cloud::Global, "contoso/../common", "0f5a…", "client secret").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "`contoso/../common` is no tenant (expected its id, which is a UUID, or one of its domain names)"
+/// );
+/// # Ok::<(), ApplicationError>(())
+/// ```
+#[derive(Clone)]
+pub struct Application {
+    pub(super) token_endpoint: Box<str>,
+    pub(super) client_id: Box<str>,
+    pub(super) client_secret: SecretString,
+}
+
+impl Application {
+    /// The application `client_id` in `tenant`, which proves itself by `client_secret`.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplicationError`].
+    pub fn new(
+        cloud: &Cloud,
+        tenant: &str,
+        client_id: impl Into<String>,
+        client_secret: impl Into<SecretString>,
+    ) -> Result<Self, ApplicationError> {
+        let authority = Endpoint::new(cloud.authority(), cloud.danger_plain_http_on_loopback())?;
+        let is_tenant = tenant
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+            && tenant.contains(|c: char| c.is_ascii_alphanumeric());
+        if !is_tenant {
+            return Err(ApplicationError::Tenant {
+                found: Excerpt::of(tenant),
+            });
+        }
+        Ok(Self {
+            token_endpoint: format!("{}/{tenant}/oauth2/v2.0/token", authority.as_str()).into(),
+            client_id: client_id.into().into(),
+            client_secret: client_secret.into(),
+        })
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Application")
+            .field("token_endpoint", &self.token_endpoint)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an [`Application`] cannot be one.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ApplicationError {
+    /// The cloud's authority may not be asked.
+    #[error(transparent)]
+    Authority(#[from] EndpointError),
+    /// The tenant is not one.
+    #[error(
+        "`{found}` is no tenant (expected its id, which is a UUID, or one of its domain names)"
+    )]
+    Tenant {
+        /// The tenant.
+        found: Excerpt,
+    },
+}

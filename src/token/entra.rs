@@ -1,0 +1,173 @@
+//! Asking Microsoft Entra.
+//!
+//! Source: "Microsoft identity platform and the OAuth 2.0 client credentials flow", "… authorization code flow", "Refresh
+//! the access token"; RFC 6749, sections 4.4, 5 and 6.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use form_urlencoded::Serializer;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use secrecy::zeroize::{Zeroize as _, Zeroizing};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::{AccessToken, Application, EntraRefusal, TokenError};
+use crate::Excerpt;
+use crate::http_client::{HttpClient, Limits};
+use crate::retry_after::retry_after;
+
+/// An application that asks for tokens.
+#[derive(Clone)]
+pub(super) struct Entra {
+    application: Application,
+    client: Arc<dyn HttpClient>,
+}
+
+/// What a grant gave: an access token, and with some grants a new refresh token.
+pub(super) struct Granted {
+    pub(super) access: AccessToken,
+    pub(super) refresh: Option<SecretString>,
+}
+
+impl Entra {
+    pub(super) fn new(application: Application, client: Arc<dyn HttpClient>) -> Self {
+        Self {
+            application,
+            client,
+        }
+    }
+
+    /// Asks for a token for `scope`. `grant` are the fields of the form that are the grant's own.
+    pub(super) async fn ask(
+        &self,
+        grant: &[(&str, &str)],
+        scope: &str,
+        now: OffsetDateTime,
+    ) -> Result<Granted, TokenError> {
+        let Application {
+            token_endpoint,
+            client_id,
+            client_secret,
+        } = &self.application;
+        let url = Excerpt::of(&**token_endpoint);
+
+        let form = {
+            // One allocation, so that growing leaves no copy of a secret behind.
+            let mut form = Serializer::new(String::with_capacity(FORM_CAPACITY));
+            form.extend_pairs(grant)
+                .append_pair("client_id", client_id)
+                .append_pair("client_secret", client_secret.expose_secret())
+                .append_pair("scope", scope);
+            Zeroizing::new(form.finish().into_bytes())
+        };
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(&**token_endpoint)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(CONTENT_TYPE, FORM)
+            .body(Bytes::from_owner(form))
+            .map_err(TokenError::provider)?;
+        let answer = self.client.send(request, LIMITS).await;
+        let answer = answer.map_err(|error| TokenError::Connection {
+            url: url.clone(),
+            error,
+        })?;
+        let outcome = read(&answer, url, now);
+        wipe(answer.into_body());
+        outcome
+    }
+}
+
+impl fmt::Debug for Entra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.application.fmt(f)
+    }
+}
+
+fn read(
+    answer: &Response<Bytes>,
+    url: Excerpt,
+    now: OffsetDateTime,
+) -> Result<Granted, TokenError> {
+    let status = answer.status();
+    let retry_after = retry_after(answer.headers());
+    let unreadable = TokenError::Unreadable {
+        url: url.clone(),
+        status,
+        retry_after,
+    };
+    if status == StatusCode::OK {
+        let Ok(grant) = serde_json::from_slice::<GrantAnswer>(answer.body()) else {
+            return Err(unreadable);
+        };
+        return grant.into_granted(now);
+    }
+    match serde_json::from_slice::<RefusalAnswer>(answer.body()) {
+        Ok(refusal) => Err(TokenError::Refused(Box::new(EntraRefusal {
+            url,
+            status,
+            error: Excerpt::of(refusal.error),
+            description: Excerpt::long(refusal.error_description.unwrap_or_default()),
+            trace_id: refusal.trace_id.map(Excerpt::of),
+            correlation_id: refusal.correlation_id.map(Excerpt::of),
+            retry_after,
+        }))),
+        Err(_) => Err(unreadable),
+    }
+}
+
+#[derive(Deserialize)]
+struct GrantAnswer {
+    access_token: SecretString,
+    refresh_token: Option<SecretString>,
+    /// Seconds; a number from the v2 endpoint, a string from the v1 endpoint.
+    expires_in: Option<Value>,
+}
+
+impl GrantAnswer {
+    /// A token that does not say how long it lives is used once.
+    fn into_granted(self, now: OffsetDateTime) -> Result<Granted, TokenError> {
+        let seconds = match &self.expires_in {
+            Some(Value::Number(seconds)) => seconds.as_u64(),
+            Some(Value::String(seconds)) => seconds.parse().ok(),
+            _ => None,
+        };
+        let lifetime = Duration::from_secs(seconds.unwrap_or_default().min(LONGEST_LIFETIME));
+        Ok(Granted {
+            access: AccessToken::new(self.access_token)?.expiring_at(now + lifetime),
+            refresh: self.refresh_token,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct RefusalAnswer {
+    error: String,
+    error_description: Option<String>,
+    trace_id: Option<String>,
+    correlation_id: Option<String>,
+}
+
+/// Wipes an answer, if nobody else holds it.
+fn wipe(body: Bytes) {
+    if let Ok(mut body) = body.try_into_mut() {
+        body.as_mut().zeroize();
+    }
+}
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+/// Room for a form: refresh tokens are below 2 KiB, and percent-encoding can treble them.
+const FORM_CAPACITY: usize = 16 * 1024;
+
+/// Entra's tokens live 60 to 90 minutes, up to 28 hours with continuous access evaluation: a week is a fault, in seconds.
+const LONGEST_LIFETIME: u64 = 7 * 24 * 60 * 60;
+
+/// Entra answers in less than a second; a token is a few KiB.
+const LIMITS: Limits = Limits::new(Duration::from_secs(15), 64 * 1024);

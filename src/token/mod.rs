@@ -1,0 +1,41 @@
+//! Access tokens: who is asked for them, for how long they are kept, and that nobody else sees them.
+//!
+//! [`TokenProvider`] is what the API clients of this crate ask, with one method. [`ClientCredentials`] (an application
+//! on its own) and [`RefreshToken`] (an application for a user: the Secure Application Model) ask Microsoft Entra;
+//! [`StaticToken`] and [`from_fn`] take tokens from elsewhere; feature `azure-identity` takes those of the Azure SDK.
+//!
+//! Secrets are wiped from memory when they are dropped, and no `Debug`, error or log shows one.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! use partner_center_webhooks::token::{AccessToken, StaticToken, TokenProvider, TokenRequest};
+//!
+//! let provider = StaticToken::new(AccessToken::new("eyJ0e.example")?);
+//! let token = provider.token(TokenRequest::new("https://api.partnercenter.microsoft.com/.default")).await?;
+//! assert_eq!(token.expose_secret(), "eyJ0e.example");
+//! assert_eq!(format!("{token:?}"), "AccessToken { expires_at: None, .. }");
+//! # Ok(()) }) }
+//! ```
+
+mod application;
+#[cfg(feature = "azure-identity")]
+mod azure_identity;
+mod cached;
+mod client_credentials;
+mod entra;
+mod error;
+mod provider;
+mod refresh_token;
+
+pub use application::{Application, ApplicationError};
+#[cfg(feature = "azure-identity")]
+pub use azure_identity::AzureCredential;
+pub use cached::Cached;
+pub use client_credentials::ClientCredentials;
+pub use error::{EntraRefusal, TokenError};
+pub use provider::{AccessToken, FromFn, StaticToken, TokenProvider, TokenRequest, from_fn};
+pub use refresh_token::{RefreshToken, SaveError};
+
+/// Text that is wiped from memory when it is dropped, and does not show itself.
+pub use secrecy::SecretString;

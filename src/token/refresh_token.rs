@@ -1,0 +1,143 @@
+//! An application for a user: the Secure Application Model.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+
+use super::entra::Entra;
+use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
+use crate::http_client::{BoxFuture, HttpClient};
+
+/// Why a rotated refresh token could not be saved.
+pub type SaveError = Box<dyn StdError + Send + Sync>;
+
+/// Tokens of an application that acts for a user who consented once ("app + user", the Secure Application Model).
+///
+/// With each use Microsoft Entra gives a new refresh token, which lives 90 days. It is handed to a callback, and used
+/// only once the callback has saved it: where a refresh token is lost, somebody has to sign in again. If the callback
+/// fails, so does the request for a token, and the next one begins with the callback again. It may be called twice with
+/// the same token, and never twice at the same time.
+///
+/// Tokens are kept, see [`Cached`]; clones share them.
+///
+/// # Source
+///
+/// "Enable the Secure Application Model"; RFC 6749, section 6.
+///
+/// # Example
+///
+/// ```no_run
+/// # #[cfg(feature = "reqwest")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use partner_center_webhooks::cloud::Cloud;
+/// use partner_center_webhooks::http_client::ReqwestClient;
+/// use partner_center_webhooks::token::{Application, RefreshToken, SaveError, SecretString};
+///
+/// async fn save(refresh_token: SecretString) -> Result<(), SaveError> {
+///     // …to the vault that the next start reads it from.
+/// #   let _ = refresh_token;
+///     Ok(())
+/// }
+///
+/// let application = Application::new(&Cloud::Global, "contoso.onmicrosoft.com", "0f5a…", "secret")?;
+/// let tokens = RefreshToken::new(application, "0.AXo…", ReqwestClient::new()?, save);
+/// # let _ = tokens; Ok(()) }
+/// # #[cfg(not(feature = "reqwest"))] fn main() {}
+/// ```
+#[derive(Clone, Debug)]
+pub struct RefreshToken(Arc<Cached<Grant>>);
+
+impl RefreshToken {
+    /// Tokens of `application` for the user who gave `refresh_token`. Each new refresh token is handed to `save`.
+    pub fn new<S, R>(
+        application: Application,
+        refresh_token: impl Into<SecretString>,
+        client: impl HttpClient + 'static,
+        save: S,
+    ) -> Self
+    where
+        S: Fn(SecretString) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), SaveError>> + Send + 'static,
+    {
+        Self(Arc::new(Cached::new(Grant {
+            entra: Entra::new(application, Arc::new(client)),
+            save: Box::new(move |token| Box::pin(save(token))),
+            held: Mutex::new(Held {
+                saved: refresh_token.into(),
+                unsaved: None,
+            }),
+        })))
+    }
+}
+
+impl TokenProvider for RefreshToken {
+    fn token<'a>(
+        &'a self,
+        request: TokenRequest<'a>,
+    ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
+        self.0.token(request)
+    }
+}
+
+struct Grant {
+    entra: Entra,
+    save: Box<dyn Fn(SecretString) -> BoxFuture<'static, Result<(), SaveError>> + Send + Sync>,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    saved: SecretString,
+    /// Received, and not known to be saved: the callback failed, or whoever waited for it went away.
+    unsaved: Option<SecretString>,
+}
+
+impl Grant {
+    async fn grant(&self, scope: &str) -> Result<AccessToken, TokenError> {
+        let mut held = self.held.lock().await;
+        self.save(&mut held).await?;
+        let grant = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", held.saved.expose_secret()),
+        ];
+        let now = OffsetDateTime::now_utc();
+        let granted = self.entra.ask(&grant, scope, now).await?;
+        held.unsaved = granted.refresh;
+        self.save(&mut held).await?;
+        Ok(granted.access)
+    }
+
+    async fn save(&self, held: &mut Held) -> Result<(), TokenError> {
+        let Some(token) = &held.unsaved else {
+            return Ok(());
+        };
+        if token.expose_secret() != held.saved.expose_secret() {
+            (self.save)(token.clone())
+                .await
+                .map_err(|error| TokenError::NotSaved(error.into()))?;
+        }
+        if let Some(token) = held.unsaved.take() {
+            held.saved = token;
+        }
+        Ok(())
+    }
+}
+
+impl TokenProvider for Grant {
+    fn token<'a>(
+        &'a self,
+        request: TokenRequest<'a>,
+    ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
+        Box::pin(self.grant(request.scope))
+    }
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("entra", &self.entra)
+            .finish_non_exhaustive()
+    }
+}

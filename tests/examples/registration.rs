@@ -1,0 +1,268 @@
+//! The registration from the command line, with a fake Partner Center behind it.
+
+use http::Method;
+use partner_center_webhooks::testing::partner_center::{
+    Delay, ErrorBody, Fault, PartnerCenter, Validation, samples,
+};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::process::{Directory, Ended, example};
+
+const URL: &str = "https://contoso.example/webhooks/callback";
+
+/// A fake, and the runtime that it lives on.
+struct Scene {
+    runtime: Runtime,
+    partner_center: PartnerCenter,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let partner_center = runtime.block_on(PartnerCenter::start()).unwrap();
+        let environment = vec![
+            ("PARTNER_CENTER_TENANT_ID", partner_center.tenant_id()),
+            ("PARTNER_CENTER_CLIENT_ID", partner_center.client_id()),
+            (
+                "PARTNER_CENTER_CLIENT_SECRET",
+                partner_center.client_secret(),
+            ),
+        ];
+        Self {
+            runtime,
+            partner_center,
+            environment,
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        let _guard = self.runtime.enter();
+        let output = example("registration")
+            .args(["--base-url", self.partner_center.base_url()])
+            .args(arguments)
+            .env_remove("PARTNER_CENTER_ACCESS_TOKEN")
+            .env_remove("PARTNER_CENTER_REFRESH_TOKEN_FILE")
+            .envs(
+                self.environment
+                    .iter()
+                    .map(|(name, value)| (*name, &**value)),
+            )
+            .output()
+            .unwrap();
+        Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs what must succeed.
+    fn says(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments);
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{arguments:?}");
+        ended.stdout
+    }
+}
+
+#[test]
+fn from_nothing_to_a_tested_registration() {
+    let scene = Scene::new();
+    assert_eq!(scene.says(&["show"]), "nothing is registered\n");
+    assert!(
+        scene
+            .says(&["events"])
+            .lines()
+            .any(|line| line == "azure-fraud-event-detected")
+    );
+
+    let ensure = [
+        "ensure",
+        "--url",
+        URL,
+        "--event",
+        "test-created",
+        "--event",
+        "invoice-ready",
+    ];
+    let planned = format!("register `{URL}` for test-created, invoice-ready\n");
+    assert_eq!(scene.says(&[&ensure[..], &["--dry-run"]].concat()), planned);
+    assert_eq!(scene.partner_center.registration(), None);
+    assert_eq!(scene.says(&ensure), planned);
+    assert_eq!(scene.says(&ensure), "nothing to change\n");
+    assert_eq!(
+        scene.says(&[
+            "ensure",
+            "--url",
+            URL,
+            "--event",
+            "referral-created",
+            "--ms-signature"
+        ]),
+        "update the registration: add referral-created, the signature in x-ms-signature\n"
+    );
+    assert_eq!(
+        scene.says(&["show"]),
+        format!(
+            "callbacks go to {URL}\nthe signature comes in x-ms-signature\n  test-created\n  invoice-ready\n  referral-created\n"
+        )
+    );
+
+    let validation = Validation::completed(Delay::Polls(1));
+    scene
+        .partner_center
+        .configure(|quirks| quirks.validation = validation);
+    let said = scene.says(&["test", "--wait"]);
+    let lines: Vec<_> = said.lines().collect();
+    assert!(lines[0].starts_with("asked for test event "), "{said}");
+    assert_eq!(
+        lines[1..3],
+        ["submitted, 0 attempts", "completed, 1 attempts"]
+    );
+    assert!(lines[3].contains(" OK"), "{said}");
+    assert_eq!(lines[4..], ["the callback accepted it"]);
+
+    let validation = Validation::failed(Delay::Polls(0));
+    scene
+        .partner_center
+        .configure(|quirks| quirks.validation = validation);
+    let ended = scene.run(&["test", "--wait", "20"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stdout.ends_with("the callback did not accept it\n"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn an_event_is_followed() {
+    let scene = Scene::new();
+    let (path, customer) = samples::customer("4cfba01c-47d4-4b91-9559-740129e7352b");
+    let uri = format!("{}{path}", scene.partner_center.base_url());
+    scene.partner_center.put_resource(path, customer);
+    let directory = Directory::new();
+    let event = json!({"EventName": "x", "ResourceUri": uri});
+    let file = directory.write("event.json", event.to_string());
+    let said = scene.says(&["fetch", &file]);
+    assert!(said.contains("Wingtip Toys"), "{said}");
+
+    let ended = scene.run(&["fetch", &file, "--audit"]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(
+        ended.stderr,
+        "registration: the event names no audit record\n"
+    );
+    let event = json!({"EventName": "x", "ResourceUri": "https://evil.example/v1/customers/1"});
+    let ended = scene.run(&["fetch", &directory.write("event.json", event.to_string())]);
+    assert!(
+        ended
+            .stderr
+            .contains("`https://evil.example/v1/customers/1` is not called"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_refresh_token_is_replaced_in_its_file() {
+    let mut scene = Scene::new();
+    let directory = Directory::new();
+    let first = scene.partner_center.refresh_token();
+    let file = directory.write("refresh-token", format!("{first}\n"));
+    scene
+        .environment
+        .push(("PARTNER_CENTER_REFRESH_TOKEN_FILE", file.clone()));
+    scene.says(&["show"]);
+    let second = std::fs::read_to_string(&file).unwrap();
+    assert!(!second.is_empty() && second != first);
+    scene.says(&["show"]);
+    let used: Vec<_> = scene
+        .partner_center
+        .requests()
+        .iter()
+        .flat_map(|request| request.form())
+        .collect();
+    assert!(used.contains(&("refresh_token".to_owned(), second)));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let mut scene = Scene::new();
+    for (variable, what) in [
+        (
+            "PARTNER_CENTER_CLIENT_SECRET",
+            "a secret of that application",
+        ),
+        (
+            "PARTNER_CENTER_TENANT_ID",
+            "the tenant of the partner: its id or a domain name",
+        ),
+    ] {
+        scene.environment.retain(|(name, _)| *name != variable);
+        scene.environment.push((variable, String::new()));
+        let ended = scene.run(&["show"]);
+        assert_eq!(
+            ended.stderr,
+            format!(
+                "registration: {variable} is not set ({what}); or set PARTNER_CENTER_ACCESS_TOKEN. `registration --help` \
+                 lists all variables\n"
+            )
+        );
+        assert_eq!(ended.code, Some(1));
+    }
+    let token = scene.partner_center.access_token();
+    scene.environment = vec![("PARTNER_CENTER_ACCESS_TOKEN", token)];
+    assert_eq!(scene.says(&["show"]), "nothing is registered\n");
+}
+
+#[test]
+fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
+    let scene = Scene::new();
+    let body = ErrorBody::Standard {
+        code: "900150".into(),
+        description: "The role lacks rights.".into(),
+    };
+    scene
+        .partner_center
+        .inject_on(Method::GET, "/webhooks", Fault::status(403, &body));
+    let ended = scene.run(&["show"]);
+    assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
+    assert!(
+        ended.stderr.starts_with("registration: get registration: answered 403 Forbidden code 900150: The role lacks rights."),
+        "{ended:?}"
+    );
+    for (arguments, said) in [
+        (&["ensure"][..], "ensure: `--url` is missing"),
+        (
+            &["ensure", "--url", "http://contoso.example"],
+            "`http://contoso.example` is no callback URL to register (expected https)",
+        ),
+        (&["show", "--wait"], "`--wait` is not for this command"),
+        (
+            &["test", "--event", "x"],
+            "`--event` is not for this command",
+        ),
+        (&["fetch"], "fetch: the file with the event is missing"),
+        (
+            &["show", "more"],
+            "`show`: no such command, or too many words after it",
+        ),
+        (&[], "the command is missing"),
+        (
+            &["--cloud", "mars", "show"],
+            "--cloud mars: expected global, us-government or china",
+        ),
+    ] {
+        let ended = scene.run(arguments);
+        assert_eq!(
+            ended.stderr,
+            format!("registration: {said}\nTry `registration --help`.\n")
+        );
+        assert_eq!(ended.code, Some(2));
+    }
+    assert!(
+        scene
+            .says(&["--help"])
+            .starts_with("Says and sets which URL")
+    );
+}

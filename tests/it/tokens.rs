@@ -1,0 +1,316 @@
+//! Tokens from an Entra on loopback, and where they must not show.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use azure_core::credentials::{AccessToken as AzureToken, TokenCredential, TokenRequestOptions};
+use http::Method;
+use partner_center_webhooks::http_client::ReqwestClient;
+use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault, PartnerCenter};
+use partner_center_webhooks::token::{
+    AccessToken, Application, AzureCredential, ClientCredentials, RefreshToken, SecretString,
+    TokenError, TokenProvider, TokenRequest,
+};
+use secrecy::ExposeSecret as _;
+use time::OffsetDateTime;
+
+fn application(partner_center: &PartnerCenter, secret: &str) -> Application {
+    let (tenant, client_id) = (partner_center.tenant_id(), partner_center.client_id());
+    Application::new(&partner_center.cloud(), &tenant, client_id, secret).unwrap()
+}
+
+fn client() -> ReqwestClient {
+    ReqwestClient::new().unwrap()
+}
+
+fn scope(partner_center: &PartnerCenter) -> String {
+    format!("{}/.default", partner_center.base_url())
+}
+
+#[tokio::test]
+async fn a_refusal_of_entra_says_why_and_shows_no_secret() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let tokens = ClientCredentials::new(application(&partner_center, "s3cret"), client());
+    let scope = scope(&partner_center);
+    let error = tokens.token(TokenRequest::new(&scope)).await.unwrap_err();
+    let said = error.to_string();
+    let url = format!(
+        "`{}/{}/oauth2/v2.0/token` answered 401: invalid_client, AADSTS7000215",
+        partner_center.base_url(),
+        partner_center.tenant_id()
+    );
+    assert!(said.starts_with(&url), "{said}");
+    assert!(
+        said.contains(" (trace id ") && said.contains(" (correlation id "),
+        "{said}"
+    );
+    assert!(!error.may_pass());
+    for shown in [said, format!("{error:?}"), format!("{tokens:?}")] {
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_of_entra() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let scope = scope(&partner_center);
+    let secret = partner_center.client_secret();
+    for (fault, may_pass, said) in [
+        (
+            Fault::status(503, &ErrorBody::Html),
+            true,
+            "answered 503 with what is no token",
+        ),
+        (
+            Fault::status(404, &ErrorBody::Empty),
+            false,
+            "answered 404 with what is no token",
+        ),
+        (Fault::CutJson, true, "answered 200 with what is no token"),
+        (Fault::Drop, true, "could not be asked for a token"),
+        (Fault::Truncated, true, "could not be asked for a token"),
+        (
+            Fault::Throttle {
+                retry_after: Some("7".into()),
+            },
+            true,
+            "answered 429",
+        ),
+        (
+            Fault::Redirect {
+                location: "https://evil.example/".into(),
+            },
+            false,
+            "answered 307 with what is no token",
+        ),
+    ] {
+        let tokens = ClientCredentials::new(application(&partner_center, &secret), client());
+        partner_center.inject_on(Method::POST, "/", fault.clone());
+        let error = tokens.token(TokenRequest::new(&scope)).await.unwrap_err();
+        assert!(error.to_string().contains(said), "{fault:?}: {error}");
+        assert_eq!(error.may_pass(), may_pass, "{error}");
+        let throttled = matches!(fault, Fault::Throttle { .. });
+        assert_eq!(
+            error.retry_after(),
+            throttled.then_some(Duration::from_secs(7))
+        );
+        assert!(tokens.token(TokenRequest::new(&scope)).await.is_ok());
+    }
+}
+
+/// A vault that may be closed.
+#[derive(Clone, Default)]
+struct Vault {
+    kept: Arc<Mutex<Vec<String>>>,
+    is_closed: Arc<Mutex<bool>>,
+}
+
+impl Vault {
+    fn tokens(&self, partner_center: &PartnerCenter) -> RefreshToken {
+        let vault = self.clone();
+        let secret = partner_center.client_secret();
+        let application = application(partner_center, &secret);
+        RefreshToken::new(
+            application,
+            partner_center.refresh_token(),
+            client(),
+            move |token: SecretString| {
+                let vault = vault.clone();
+                async move {
+                    tokio::task::yield_now().await;
+                    if *vault.is_closed.lock().unwrap() {
+                        return Err("the vault is closed".into());
+                    }
+                    vault
+                        .kept
+                        .lock()
+                        .unwrap()
+                        .push(token.expose_secret().to_owned());
+                    Ok(())
+                }
+            },
+        )
+    }
+
+    fn close(&self, is_closed: bool) {
+        *self.is_closed.lock().unwrap() = is_closed;
+    }
+
+    fn kept(&self) -> Vec<String> {
+        self.kept.lock().unwrap().clone()
+    }
+}
+
+/// The refresh tokens that Entra was sent.
+fn used(partner_center: &PartnerCenter) -> Vec<String> {
+    let fields = partner_center
+        .requests()
+        .into_iter()
+        .flat_map(|request| request.form());
+    fields
+        .filter(|(name, _)| name == "refresh_token")
+        .map(|(_, value)| value)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_rotated_refresh_token_is_saved_before_it_is_used() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    partner_center.configure(|quirks| quirks.token_lifetime = Duration::from_secs(1));
+    let (vault, scope) = (Vault::default(), scope(&partner_center));
+    let tokens = vault.tokens(&partner_center);
+    for _ in 0..3 {
+        tokens.token(TokenRequest::new(&scope)).await.unwrap();
+    }
+    let (kept, used) = (vault.kept(), used(&partner_center));
+    assert_eq!(kept.len(), 3);
+    assert_eq!(
+        used,
+        [
+            partner_center.refresh_token(),
+            kept[0].clone(),
+            kept[1].clone()
+        ]
+    );
+    let form = partner_center.requests()[0].form();
+    let names: Vec<_> = form.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(
+        names,
+        [
+            "grant_type",
+            "refresh_token",
+            "client_id",
+            "client_secret",
+            "scope"
+        ]
+    );
+    for shown in [
+        format!("{tokens:?}"),
+        format!("{:?}", partner_center.requests()),
+    ] {
+        assert!(
+            !shown.contains(&kept[0]) && !shown.contains(&partner_center.client_secret()),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_saved_is_not_used() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    partner_center.configure(|quirks| quirks.token_lifetime = Duration::from_secs(1));
+    let (vault, scope) = (Vault::default(), scope(&partner_center));
+    let tokens = vault.tokens(&partner_center);
+    vault.close(true);
+    for _ in 0..3 {
+        let error = tokens.token(TokenRequest::new(&scope)).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the rotated refresh token could not be saved, and was not used: the vault is closed"
+        );
+    }
+    // Entra was asked once, and is asked again only once the token of that time is safe.
+    assert_eq!(partner_center.token_requests(), 1);
+    vault.close(false);
+    tokens.token(TokenRequest::new(&scope)).await.unwrap();
+    let kept = vault.kept();
+    assert_eq!(
+        (kept.len(), used(&partner_center)[1].as_str()),
+        (2, &*kept[0])
+    );
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_while_it_is_saved_loses_nothing() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let (vault, scope) = (Vault::default(), scope(&partner_center));
+    let tokens = vault.tokens(&partner_center);
+    // Dropped at every point of its way.
+    for polls in 0..40 {
+        let mut asking = tokens.token(TokenRequest::new(&scope));
+        for _ in 0..polls {
+            if futures_util::poll!(&mut asking).is_ready() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    tokens.token(TokenRequest::new(&scope)).await.unwrap();
+    let (kept, used) = (vault.kept(), used(&partner_center));
+    for token in &used[1..] {
+        assert!(kept.contains(token) || *token == partner_center.refresh_token());
+    }
+    assert!(!kept.is_empty());
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_ended() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let secret = partner_center.client_secret();
+    let application = application(&partner_center, &secret);
+    let tokens = RefreshToken::new(application, "0.ended", client(), async |_| {
+        panic!("nothing to save")
+    });
+    let error = tokens
+        .token(TokenRequest::new(&scope(&partner_center)))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, TokenError::Refused(refusal) if refusal.error.to_string() == "invalid_grant"),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("0.ended"));
+}
+
+#[derive(Debug)]
+struct Credential(Mutex<Vec<Vec<String>>>);
+
+#[async_trait::async_trait]
+impl TokenCredential for Credential {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AzureToken> {
+        self.0
+            .lock()
+            .unwrap()
+            .push(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        match scopes {
+            ["bad"] => Err(azure_core::Error::with_message(
+                azure_core::error::ErrorKind::Credential,
+                "no identity here",
+            )),
+            _ => Ok(AzureToken::new("azure-token", OffsetDateTime::UNIX_EPOCH)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_credential_of_the_azure_sdk() {
+    let credential = Arc::new(Credential(Mutex::default()));
+    let tokens = AzureCredential::new(credential.clone());
+    let token = tokens.token(TokenRequest::new("scope")).await.unwrap();
+    assert_eq!(token.expose_secret(), "azure-token");
+    assert_eq!(token.expires_at(), Some(OffsetDateTime::UNIX_EPOCH));
+    let other = AccessToken::new("other").unwrap();
+    let request = TokenRequest::new("scope");
+    assert_eq!(
+        tokens
+            .token(request.after_refusal_of(&other))
+            .await
+            .unwrap(),
+        token
+    );
+    let error = tokens
+        .token(request.after_refusal_of(&token))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, TokenError::NoOther));
+    let error = tokens.token(TokenRequest::new("bad")).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the token provider failed: no identity here"
+    );
+    assert_eq!(credential.0.lock().unwrap()[0], ["scope"]);
+}
