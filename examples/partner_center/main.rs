@@ -82,7 +82,12 @@ async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
     if let Some(path) = &options.write_intermediates {
         write(path, &partner_center.intermediates_pem()?)?;
     }
-    introduce(&partner_center)?;
+    let environment = environment(&partner_center);
+    if let Some(path) = &options.write_environment {
+        write(path, &environment)?;
+    }
+    say(&format!("listening on {}", partner_center.base_url()))?;
+    say(environment.trim_end())?;
 
     let went_well = match options.orders.is_empty() {
         true => converse(&partner_center).await?,
@@ -101,32 +106,37 @@ async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
     Ok(went_well)
 }
 
-/// Says what a service has to be told.
-fn introduce(partner_center: &PartnerCenter) -> io::Result<()> {
-    let base_url = partner_center.base_url();
+/// What a service has to be told, as environment variables: those of the example `registration`, and a few more.
+fn environment(partner_center: &PartnerCenter) -> String {
     let cloud = partner_center.cloud();
-    say(&format!("listening on {base_url}"))?;
-    for (name, value) in [
-        ("api-base", cloud.api_base().to_owned()),
-        ("authority", cloud.authority().to_owned()),
-        ("tenant-id", partner_center.tenant_id()),
-        ("client-id", partner_center.client_id()),
-        ("client-secret", partner_center.client_secret()),
-        ("refresh-token", partner_center.refresh_token()),
-        ("scope", format!("{}/.default", cloud.token_audience())),
+    let (base_url, tenant_id) = (partner_center.base_url(), partner_center.tenant_id());
+    let variables = [
+        ("BASE_URL", base_url.to_owned()),
+        ("TENANT_ID", tenant_id.clone()),
+        ("CLIENT_ID", partner_center.client_id()),
+        ("CLIENT_SECRET", partner_center.client_secret()),
+        ("REFRESH_TOKEN", partner_center.refresh_token()),
+        ("SCOPE", format!("{}/.default", cloud.token_audience())),
         (
-            "certificate-location",
+            "TOKEN_URL",
+            format!("{}/{tenant_id}/oauth2/v2.0/token", cloud.authority()),
+        ),
+        (
+            "REGISTRATION_URL",
+            format!("{base_url}/webhooks/v1/registration"),
+        ),
+        (
+            "CERTIFICATE_LOCATION",
             cloud.certificate_locations().concat(),
         ),
-        ("anchors", format!("{base_url}/emulator/anchors.pem")),
+        ("ANCHORS_URL", format!("{base_url}/emulator/anchors.pem")),
         (
-            "intermediates",
+            "INTERMEDIATES_URL",
             format!("{base_url}/emulator/intermediates.pem"),
         ),
-    ] {
-        say(&format!("{name} {value}"))?;
-    }
-    Ok(())
+    ];
+    let line = |(name, value)| format!("PARTNER_CENTER_{name}={value}\n");
+    variables.map(line).concat()
 }
 
 /// Does what standard input says, line by line, to its end.

@@ -13,6 +13,7 @@ use crate::order::Order;
 pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) write_anchors: Option<PathBuf>,
+    pub(crate) write_environment: Option<PathBuf>,
     pub(crate) write_intermediates: Option<PathBuf>,
     pub(crate) attempts: u32,
     pub(crate) first_pause: Duration,
@@ -29,6 +30,7 @@ Usage: partner_center [OPTIONS]
   --listen ADDR               where to listen. Default: a free port of 127.0.0.1
   --write-anchors FILE        write the root to trust, as PEM
   --write-intermediates FILE  write the CA certificate below it, as PEM, for services that fetch none
+  --write-environment FILE    write what a service has to be told, as PARTNER_CENTER_…=… a line
   --attempts N                how often an event is tried before it is given up. Default: 10, as documented
   --first-pause MILLISECONDS  the pause after the first failed attempt; it doubles after each. Default: 1000. How long
                               Partner Center really waits is not documented
@@ -36,8 +38,11 @@ Usage: partner_center [OPTIONS]
   --stay                      go on after the last command, until a signal
   --help                      print this
 
-Standard output: where it listens and what a service has to be told, a name and a value a line; then a line for each
-attempt to deliver, and for each command.
+Standard output: where it listens, and what a service has to be told; then a line for each attempt to deliver, and for
+each command.
+
+Everything is throw-away: tenant, secrets and keys are new each time. A receiver asks for a rotated certificate at most
+once a minute, and refuses until then what was signed with it; Partner Center tries again, and so does this.
 
 Commands, one a line on standard input:
 
@@ -48,6 +53,7 @@ Commands, one a line on standard input:
         let mut options = Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             write_anchors: None,
+            write_environment: None,
             write_intermediates: None,
             attempts: 10,
             first_pause: Duration::from_secs(1),
@@ -58,6 +64,9 @@ Commands, one a line on standard input:
             match argument {
                 Long("listen") => options.listen = parsed("--listen", &mut parser)?,
                 Long("write-anchors") => options.write_anchors = Some(parser.value()?.into()),
+                Long("write-environment") => {
+                    options.write_environment = Some(parser.value()?.into());
+                }
                 Long("write-intermediates") => {
                     options.write_intermediates = Some(parser.value()?.into());
                 }

@@ -62,17 +62,21 @@ impl Drop for Emulator {
 #[test]
 fn a_service_is_developed_against_it() {
     let directory = Directory::new();
-    let (anchors, intermediates) = (directory.missing(), directory.write("issuers.pem", ""));
+    let [anchors, intermediates, environment] =
+        ["anchors", "issuers", "environment"].map(|name| directory.write(name, ""));
     let mut emulator = Emulator::start(&[
         "--write-anchors",
         &anchors,
         "--write-intermediates",
         &intermediates,
+        "--write-environment",
+        &environment,
         "--first-pause",
         "1",
     ]);
-    let location = emulator.told("certificate-location");
-    emulator.told("intermediates");
+    let base_url = emulator.told("PARTNER_CENTER_BASE_URL=");
+    let location = emulator.told("PARTNER_CENTER_CERTIFICATE_LOCATION=");
+    emulator.told("PARTNER_CENTER_INTERMEDIATES_URL=");
     let mut service = Running::start(&[
         "--anchors",
         &anchors,
@@ -125,6 +129,44 @@ fn a_service_is_developed_against_it() {
     emulator.say("replay 1");
     assert_eq!(emulator.line(), "delivery 5");
     assert!(emulator.line().contains("(replay of 1) attempt 1: 200 "));
+    assert!(service.line().contains(r#""event_name":"invoice-ready""#));
+
+    // Another program registers and tests, with what it was told.
+    let told = std::fs::read_to_string(environment).unwrap();
+    let register = |arguments: &[&str]| {
+        let output = example("registration")
+            .args(["--base-url", &base_url])
+            .args(arguments)
+            .envs(told.lines().filter_map(|line| line.split_once('=')))
+            .output()
+            .unwrap();
+        let [stdout, stderr] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert_eq!(
+            (output.status.code(), stderr.as_str()),
+            (Some(0), ""),
+            "{stdout}"
+        );
+        stdout
+    };
+    let url = format!("{url}?again");
+    register(&[
+        "ensure",
+        "--url",
+        &url,
+        "--danger-plain-http",
+        "--event",
+        "test-created",
+    ]);
+    assert!(register(&["show"]).contains(&url));
+    register(&["test", "--wait", "20"]);
+    let attempt = emulator.line();
+    assert!(
+        attempt.starts_with("delivery 6 test-created (validation event) attempt 1: 200 "),
+        "{attempt}"
+    );
+    assert!(service.line().contains(r#""event_name":"test-created""#));
+
     emulator.say("quit");
     assert_eq!(emulator.child.wait().unwrap().code(), Some(0));
     service.signal("TERM");
@@ -134,7 +176,7 @@ fn a_service_is_developed_against_it() {
 #[test]
 fn the_end_of_standard_input_is_the_end() {
     let mut emulator = Emulator::start(&[]);
-    emulator.told("intermediates");
+    emulator.told("PARTNER_CENTER_INTERMEDIATES_URL=");
     emulator.stdin = None;
     assert_eq!(emulator.child.wait().unwrap().code(), Some(0));
 }

@@ -1,4 +1,4 @@
-//! A fake Partner Center on loopback: tokens, the registration API with its quirks, resources, and faults.
+//! A Partner Center on loopback: tokens, the registration API with its quirks, resources, faults, and signed callbacks.
 //!
 //! [`PartnerCenter`] answers over real HTTP as the service is documented to, or reported to where the documentation is
 //! silent or disagrees with itself ([`Quirks`]). It writes down each request, and breaks answers and connections on demand
@@ -31,6 +31,42 @@
 //! # Ok(()) }) }
 //! # #[cfg(not(feature = "reqwest"))] fn main() {}
 //! ```
+//!
+//! It is an emulator too: it delivers [events](PartnerCenter::emit) and validation events to the registered webhook URL, with
+//! ten attempts and an offline queue, and its certificate host [rotates](PartnerCenter::rotate),
+//! [revokes](PartnerCenter::revoke) and [goes down](PartnerCenter::go_down). A receiver trusts it in one line.
+//!
+//! ```
+//! # #[cfg(feature = "aws-lc-rs")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use std::time::Duration;
+//!
+//! use partner_center_webhooks::EventName;
+//! use partner_center_webhooks::crypto::DefaultBackend;
+//! use partner_center_webhooks::testing::partner_center::{Outcome, PartnerCenter};
+//! use serde_json::json;
+//!
+//! let partner_center = PartnerCenter::start().await?;
+//! let receiver = partner_center.receiver_builder(DefaultBackend::new())?.build()?;
+//! let callback = partner_center.signer()?.callback(r#"{"EventName":"invoice-ready"}"#)?;
+//! assert!(receiver.receive(&callback.headers, &callback.body).await.is_ok());
+//!
+//! // Nobody listens where this one goes.
+//! partner_center.configure(|quirks| quirks.first_pause = Duration::from_millis(1));
+//! partner_center.set_registration(&json!({
+//!     "webhookUrl": "http://127.0.0.1:1/callback",
+//!     "webhookEvents": ["invoice-ready"],
+//! }));
+//! partner_center.emit(&EventName::InvoiceReady)?;
+//! partner_center.settled().await;
+//! let given_up = &partner_center.offline_queue()[0];
+//! assert_eq!((given_up.outcome(), given_up.attempts().len()), (Outcome::Offline, 10));
+//! # Ok(()) }) }
+//! # #[cfg(not(feature = "aws-lc-rs"))] fn main() {}
+//! ```
+//!
+//! The example `partner_center` is this as a program, for services in any language: `GET /emulator` tells them what they have to
+//! know, and `POST /emulator/commands` takes a [`Command`].
 
 mod answer;
 mod builder;
@@ -86,7 +122,8 @@ use service::Service;
 
 /// A Partner Center on a port of 127.0.0.1 that stops when it is dropped.
 ///
-/// It has one tenant with one application, whose ids and secrets are new for each fake.
+/// It has one tenant with one application, whose ids and secrets are new each time. Keys for signing are made when the first
+/// callback or certificate is asked for, which takes some tenths of a second.
 #[derive(Debug)]
 pub struct PartnerCenter {
     service: Arc<Service>,
