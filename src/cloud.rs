@@ -67,6 +67,16 @@ impl Cloud {
         }
     }
 
+    /// Where Azure Resource Manager is, without a slash at the end.
+    pub fn management_base(&self) -> &str {
+        match self {
+            Self::China => "https://management.chinacloudapi.cn",
+            Self::Custom(profile) => &profile.management_base,
+            Self::Global => GLOBAL_MANAGEMENT,
+            Self::UsGovernment => "https://management.usgovcloudapi.net",
+        }
+    }
+
     /// Whether plain http will do for endpoints on loopback addresses: for a test endpoint alone.
     pub fn danger_plain_http_on_loopback(&self) -> bool {
         match self {
@@ -114,6 +124,8 @@ pub struct CloudProfile {
     pub certificate_locations: Vec<String>,
     /// See [`Cloud::graph_base`]. By default the global one.
     pub graph_base: String,
+    /// See [`Cloud::management_base`]. By default the global one.
+    pub management_base: String,
     /// See [`Cloud::referrals_base`]. By default Microsoft's.
     pub referrals_base: String,
     /// See [`Cloud::danger_plain_http_on_loopback`]. By default it will not.
@@ -130,6 +142,7 @@ impl CloudProfile {
             authority: authority.into(),
             certificate_locations: vec![DOCUMENTED_CERTIFICATE_LOCATION.to_owned()],
             graph_base: GLOBAL_GRAPH.to_owned(),
+            management_base: GLOBAL_MANAGEMENT.to_owned(),
             referrals_base: REFERRALS.to_owned(),
             danger_plain_http_on_loopback: false,
         }
@@ -138,6 +151,9 @@ impl CloudProfile {
 
 /// Source: "Microsoft Graph REST API endpoint reference"; so are the other two.
 const GLOBAL_GRAPH: &str = "https://graph.microsoft.com";
+
+/// Source: "Azure Government endpoint mapping" and "Azure China developer guide" for the other two.
+const GLOBAL_MANAGEMENT: &str = "https://management.azure.com";
 
 /// Source: "Partner Center REST URLs".
 const REFERRALS: &str = "https://api.partner.microsoft.com";
@@ -177,6 +193,15 @@ mod tests {
             assert_eq!(cloud.referrals_base(), "https://api.partner.microsoft.com");
             assert!(!cloud.danger_plain_http_on_loopback());
         }
+        let management: Vec<_> = Cloud::ALL.iter().map(Cloud::management_base).collect();
+        assert_eq!(
+            management,
+            [
+                "https://management.chinacloudapi.cn",
+                "https://management.azure.com",
+                "https://management.usgovcloudapi.net",
+            ]
+        );
         let graphs: Vec<_> = Cloud::ALL.iter().map(Cloud::graph_base).collect();
         assert_eq!(
             graphs,

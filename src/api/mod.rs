@@ -37,6 +37,28 @@ pub(crate) struct Api {
     pub(crate) retries: RetryPolicy,
     /// Headers that every call carries.
     pub(crate) headers: HeaderMap,
+    /// What its ids are called.
+    pub(crate) id_headers: IdHeaders,
+}
+
+/// The headers by which an operation is found again in a service's records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdHeaders {
+    /// Sent: the same with each attempt.
+    pub(crate) request: &'static str,
+    /// Received.
+    pub(crate) request_received: &'static str,
+    /// Sent and received: new with each attempt.
+    pub(crate) correlation: &'static str,
+}
+
+impl IdHeaders {
+    /// Source: "Partner Center REST headers": a repeated request keeps its request id.
+    pub(crate) const PARTNER_CENTER: Self = Self {
+        request: "ms-requestid",
+        request_received: "ms-requestid",
+        correlation: "ms-correlationid",
+    };
 }
 
 /// One operation.
@@ -45,6 +67,8 @@ pub(crate) struct Call<'a> {
     /// What the documentation calls it.
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
+    /// Whether doing it twice is doing it once.
+    pub(crate) is_idempotent: bool,
     /// Path and query under the endpoint.
     pub(crate) path: &'a str,
     pub(crate) body: Option<Bytes>,
@@ -72,17 +96,10 @@ impl Answer {
     }
 }
 
-impl Call<'_> {
-    /// Whether doing it twice is doing it once.
-    fn is_idempotent(&self) -> bool {
-        self.method == Method::GET || self.method == Method::PUT
-    }
-}
-
 impl Api {
     /// Until when a call that begins now may take.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.retries.deadline
+        after(self.retries.deadline)
     }
 
     /// Makes `call` until it succeeds, repeating is of no use, or time is up.
@@ -137,7 +154,7 @@ impl Api {
                 (ApiErrorCause::Token(_), Some(refusal)) if refused.is_some() => refusal,
                 _ => error,
             };
-            let delay = match error.may_repeat(call.is_idempotent()) {
+            let delay = match error.may_repeat(call.is_idempotent) {
                 true => delays.next(),
                 false => None,
             };
@@ -151,7 +168,7 @@ impl Api {
             let wait = told.map_or(delay, |told| {
                 told.saturating_add(delay.min(RetryPolicy::SPREAD))
             });
-            if Instant::now() + wait >= until {
+            if after(wait) >= until {
                 return Err(error);
             }
             *last = Some(error);
@@ -190,7 +207,9 @@ impl Api {
             Ok(answer) => answer,
             Err(error) => return (None, Err(failed(ids, ApiErrorCause::Connection(error)))),
         };
-        let outcome = judge(answer, ids, &token, read).map_err(|cause| failed(ids, cause));
+        let secret = token.expose_secret();
+        ids.receive(answer.headers(), &self.id_headers, secret);
+        let outcome = judge(answer, secret, read).map_err(|cause| failed(ids, cause));
         (Some(token), outcome)
     }
 
@@ -204,8 +223,8 @@ impl Api {
             .method(call.method.clone())
             .uri(self.endpoint.uri(call.path)?)
             .header(ACCEPT, JSON)
-            .header(REQUEST_ID, ids.request.to_string())
-            .header(CORRELATION_ID, ids.sent.to_string())
+            .header(self.id_headers.request, ids.request.to_string())
+            .header(self.id_headers.correlation, ids.sent.to_string())
             .header(AUTHORIZATION, token.authorization());
         match &call.body {
             Some(_) => request = request.header(CONTENT_TYPE, JSON),
@@ -220,23 +239,13 @@ impl Api {
     }
 }
 
-/// What `answer` comes to.
+/// What `answer` comes to; `secret` is left out of whatever is told about it.
 fn judge<T>(
     answer: Response<Bytes>,
-    ids: &mut Ids,
-    token: &AccessToken,
+    secret: &str,
     read: &impl Fn(&Answer) -> Result<T, String>,
 ) -> Result<T, ApiErrorCause> {
     let (parts, body) = answer.into_parts();
-    let secret = token.expose_secret();
-    let id = |name| {
-        parts
-            .headers
-            .get(name)
-            .map(|id| told(id.as_bytes(), secret))
-    };
-    ids.received = id(CORRELATION_ID);
-    ids.request_received = id(REQUEST_ID);
     let answer = Answer {
         headers: parts.headers,
         body,
@@ -256,6 +265,12 @@ fn judge<T>(
     })
 }
 
+/// The instant that lies `wait` ahead; one that is too far to be told lies a year ahead.
+pub(crate) fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait.min(YEAR)).unwrap_or(now)
+}
+
 /// What a service said, without the token that it was sent.
 fn told(text: &[u8], secret: &str) -> Excerpt {
     Excerpt::long(String::from_utf8_lossy(text).replace(secret, "[token]"))
@@ -273,8 +288,6 @@ impl fmt::Debug for Api {
 }
 
 /// By what an operation is found again in the service's records.
-///
-/// Source: "Partner Center REST headers": a repeated request keeps its request id.
 #[derive(Clone, Debug)]
 struct Ids {
     request: Uuid,
@@ -302,12 +315,18 @@ impl Ids {
         self.request_received = None;
         self.attempts = self.attempts.saturating_add(1);
     }
+
+    /// Of an answer.
+    fn receive(&mut self, headers: &HeaderMap, names: &IdHeaders, secret: &str) {
+        let id = |name| headers.get(name).map(|id| told(id.as_bytes(), secret));
+        self.received = id(names.correlation);
+        self.request_received = id(names.request_received);
+    }
 }
 
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const REQUEST_ID: HeaderName = HeaderName::from_static("ms-requestid");
-const CORRELATION_ID: HeaderName = HeaderName::from_static("ms-correlationid");
 
 /// Answers of the registration API are below a KiB, a list of resources may be long: 8 MiB.
 pub(crate) const MAX_ANSWER: usize = 8 * 1024 * 1024;

@@ -46,10 +46,10 @@ impl RetryPolicy {
         self
     }
 
-    /// How long to wait after the first failure; each wait is twice the one before, up to 20 s, and up to once as long again
+    /// How long to wait after the first failure, 20 s at most; each wait is twice the one before, up to 20 s, and up to once as long again
     /// by chance. Default: half a second.
     pub fn with_first_delay(mut self, delay: Duration) -> Self {
-        self.first_delay = delay;
+        self.first_delay = delay.min(LONGEST_DELAY);
         self
     }
 

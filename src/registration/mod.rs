@@ -46,7 +46,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::api::{Answer, Api, ApiError, Call, MAX_ANSWER, RetryPolicy};
+use crate::api::{Answer, Api, ApiError, Call, IdHeaders, MAX_ANSWER, RetryPolicy, after};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::{EventName, Id};
@@ -93,6 +93,7 @@ impl RegistrationClient {
                 tokens: Arc::new(tokens),
                 retries: RetryPolicy::default(),
                 headers: HeaderMap::new(),
+                id_headers: IdHeaders::PARTNER_CENTER,
             },
             limiter: Arc::default(),
             poll_interval: Self::POLL_INTERVAL,
@@ -202,7 +203,7 @@ impl RegistrationClient {
     ) -> Result<Id, RegistrationError> {
         let until = self.api.deadline();
         while let Err(retry_after) = self.limiter.take(Instant::now()) {
-            if when_limited == WhenLimited::Refuse || Instant::now() + retry_after >= until {
+            if when_limited == WhenLimited::Refuse || after(retry_after) >= until {
                 return Err(RegistrationError::TestEventLimit { retry_after });
             }
             tokio::time::sleep(retry_after).await;
@@ -244,7 +245,7 @@ impl RegistrationClient {
         timeout: Duration,
         mut progress: impl FnMut(&TestEvent),
     ) -> Result<TestEvent, RegistrationError> {
-        let end = Instant::now() + timeout;
+        let end = after(timeout);
         let mut last = None;
         loop {
             let until = end.min(self.api.deadline());
@@ -258,10 +259,10 @@ impl RegistrationClient {
                 }
                 Ok(None) => {}
                 // That the time of waiting is up in the middle of a call says nothing about the call.
-                Err(error) if error.may_pass() && Instant::now() + self.poll_interval >= end => {}
+                Err(error) if error.may_pass() && after(self.poll_interval) >= end => {}
                 Err(error) => return Err(error.into()),
             }
-            if Instant::now() + self.poll_interval >= end {
+            if after(self.poll_interval) >= end {
                 return Err(RegistrationError::TestEventNotFinished {
                     correlation_id: id.clone(),
                     timeout,
@@ -276,6 +277,7 @@ impl RegistrationClient {
 fn call<'a>(operation: &'static str, method: Method, path: &'a str) -> Call<'a> {
     Call {
         operation,
+        is_idempotent: method != Method::POST,
         method,
         path,
         body: None,

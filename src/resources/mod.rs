@@ -14,7 +14,7 @@ use http::header::ETAG;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::value::RawValue;
 
-use crate::api::{Answer, Api, Call, MAX_ANSWER, RetryPolicy};
+use crate::api::{Answer, Api, Call, IdHeaders, MAX_ANSWER, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::Event;
@@ -87,6 +87,7 @@ impl ResourceClient {
                 tokens: Arc::new(tokens),
                 retries: RetryPolicy::default(),
                 headers: headers.into_iter().collect(),
+                id_headers: IdHeaders::PARTNER_CENTER,
             },
             graph: None,
             referrals: None,
@@ -205,6 +206,7 @@ impl ResourceClient {
         let call = Call {
             operation,
             method: Method::GET,
+            is_idempotent: true,
             path: &address.path,
             body: None,
             headers: match self.has_new_fraud_events && address.is_of_fraud_events() {

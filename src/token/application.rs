@@ -1,9 +1,11 @@
 //! An application that is registered in Microsoft Entra.
 
 use std::fmt;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use thiserror::Error;
+use time::OffsetDateTime;
 
 use crate::Excerpt;
 use crate::cloud::Cloud;
@@ -32,6 +34,7 @@ pub struct Application {
     pub(super) token_endpoint: Box<str>,
     pub(super) client_id: Box<str>,
     pub(super) client_secret: SecretString,
+    pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
 }
 
 impl Application {
@@ -60,7 +63,18 @@ impl Application {
             token_endpoint: format!("{}/{tenant}/oauth2/v2.0/token", authority.as_str()).into(),
             client_id: client_id.into().into(),
             client_secret: client_secret.into(),
+            clock: Arc::new(OffsetDateTime::now_utc),
         })
+    }
+
+    /// Reads the time from `clock`, which decides when tokens are renewed. Default: the system's.
+    #[must_use]
+    pub fn with_clock(
+        mut self,
+        clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static,
+    ) -> Self {
+        self.clock = Arc::new(clock);
+        self
     }
 }
 

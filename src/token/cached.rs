@@ -12,7 +12,8 @@ use crate::http_client::BoxFuture;
 
 /// Keeps the tokens of another provider, one for each scope.
 ///
-/// A token is kept until [`Cached::BEFORE_END`] before its end; one that never ends, until it is refused. However many
+/// A token is kept until [`Cached::BEFORE_END`] before its end; one that has less than twice that left, for half of it; one
+/// that never ends, until it is refused. However many
 /// callers wait for a token, it is asked for once, and a failure is told to all of them. A caller that goes away leaves
 /// the asking to the next one. If a new token cannot be had while the old one is still good, and that may pass, the old
 /// one is given, and the provider left alone for [`Cached::RETRY`].
@@ -133,9 +134,7 @@ impl State {
             Ok(token) => {
                 let kept = Kept {
                     token: token.clone(),
-                    renew_at: token
-                        .expires_at()
-                        .map(|end| end.saturating_sub(BEFORE_END.try_into().unwrap_or_default())),
+                    renew_at: token.expires_at().map(|end| renewal(end, now)),
                 };
                 self.tokens.insert(request.scope.into(), kept);
                 self.last_failure = None;
@@ -155,6 +154,12 @@ impl State {
         self.last_failure = Some((request.scope.into(), error.clone()));
         Err(error)
     }
+}
+
+/// When to replace a token that is given `now`.
+fn renewal(end: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
+    let before = end.saturating_sub(BEFORE_END.try_into().unwrap_or_default());
+    before.max(now.saturating_add((end - now) / 2))
 }
 
 fn has_ended(token: &AccessToken, now: OffsetDateTime) -> bool {
@@ -253,6 +258,22 @@ mod tests {
         let other = cached.token(TokenRequest::new("other")).await.unwrap();
         assert_eq!(other.expose_secret(), "other-4");
         assert_eq!(ask(&cached, None).await.unwrap(), "s-3");
+    }
+
+    #[test]
+    fn a_token_of_a_short_life_is_kept_for_half_of_it() {
+        let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        for (end, renewed) in [
+            (3600, 3300),
+            (600, 300),
+            (599, 299),
+            (10, 5),
+            (0, 0),
+            (-10, -5),
+        ] {
+            let difference = (renewal(at(end), at(0)) - at(renewed)).whole_seconds();
+            assert_eq!(difference, 0, "{end}");
+        }
     }
 
     #[tokio::test]

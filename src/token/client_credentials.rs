@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use time::OffsetDateTime;
-
 use super::entra::Entra;
 use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
 use crate::http_client::{BoxFuture, HttpClient};
@@ -38,7 +36,7 @@ impl ClientCredentials {
     /// Tokens of `application`, asked for through `client`.
     pub fn new(application: Application, client: impl HttpClient + 'static) -> Self {
         let entra = Entra::new(application, Arc::new(client));
-        Self(Arc::new(Cached::new(Grant(entra))))
+        Self(entra.cached(Grant(entra.clone())))
     }
 }
 
@@ -61,8 +59,7 @@ impl TokenProvider for Grant {
     ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
         Box::pin(async move {
             let grant = [("grant_type", "client_credentials")];
-            let now = OffsetDateTime::now_utc();
-            let granted = self.0.ask(&grant, request.scope, now).await?;
+            let granted = self.0.ask(&grant, request.scope).await?;
             Ok(granted.access)
         })
     }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{AccessToken, Application, EntraRefusal, TokenError};
+use super::{AccessToken, Application, Cached, EntraRefusal, TokenError, TokenProvider};
 use crate::Excerpt;
 use crate::http_client::{HttpClient, Limits};
 use crate::retry_after::retry_after;
@@ -43,18 +43,25 @@ impl Entra {
         }
     }
 
+    /// A provider that keeps what `grant` gives, by the clock of this application.
+    pub(super) fn cached<P: TokenProvider>(&self, grant: P) -> Arc<Cached<P>> {
+        let clock = Arc::clone(&self.application.clock);
+        Arc::new(Cached::new(grant).with_clock(move || clock()))
+    }
+
     /// Asks for a token for `scope`. `grant` are the fields of the form that are the grant's own.
     pub(super) async fn ask(
         &self,
         grant: &[(&str, &str)],
         scope: &str,
-        now: OffsetDateTime,
     ) -> Result<Granted, TokenError> {
         let Application {
             token_endpoint,
             client_id,
             client_secret,
+            clock,
         } = &self.application;
+        let now = clock();
         let url = Excerpt::of(&**token_endpoint);
 
         let form = {

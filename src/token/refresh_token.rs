@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
 use super::entra::Entra;
@@ -62,14 +61,15 @@ impl RefreshToken {
         S: Fn(SecretString) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), SaveError>> + Send + 'static,
     {
-        Self(Arc::new(Cached::new(Grant {
-            entra: Entra::new(application, Arc::new(client)),
+        let entra = Entra::new(application, Arc::new(client));
+        Self(entra.cached(Grant {
+            entra: entra.clone(),
             save: Box::new(move |token| Box::pin(save(token))),
             held: Mutex::new(Held {
                 saved: refresh_token.into(),
                 unsaved: None,
             }),
-        })))
+        }))
     }
 }
 
@@ -102,8 +102,7 @@ impl Grant {
             ("grant_type", "refresh_token"),
             ("refresh_token", held.saved.expose_secret()),
         ];
-        let now = OffsetDateTime::now_utc();
-        let granted = self.entra.ask(&grant, scope, now).await?;
+        let granted = self.entra.ask(&grant, scope).await?;
         held.unsaved = granted.refresh;
         self.save(&mut held).await?;
         Ok(granted.access)

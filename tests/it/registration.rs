@@ -1,5 +1,6 @@
 //! The registration API over real HTTP, on a fake that has the quirks of the real one.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use partner_center_webhooks::testing::partner_center::{
 };
 use partner_center_webhooks::token::{Application, ClientCredentials};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 const URL: &str = "https://contoso.example/webhooks/callback";
 const PATH: &str = "/webhooks/v1/registration";
@@ -27,14 +29,14 @@ fn quick() -> RetryPolicy {
         .with_deadline(Duration::from_secs(10))
 }
 
+fn application(partner_center: &PartnerCenter) -> Application {
+    let tenant = partner_center.tenant_id();
+    let (id, secret) = (partner_center.client_id(), partner_center.client_secret());
+    Application::new(&partner_center.cloud(), &tenant, id, secret).unwrap()
+}
+
 pub(crate) fn tokens(partner_center: &PartnerCenter) -> ClientCredentials {
-    let application = Application::new(
-        &partner_center.cloud(),
-        &partner_center.tenant_id(),
-        partner_center.client_id(),
-        partner_center.client_secret(),
-    );
-    ClientCredentials::new(application.unwrap(), ReqwestClient::new().unwrap())
+    ClientCredentials::new(application(partner_center), ReqwestClient::new().unwrap())
 }
 
 fn client_with(partner_center: &PartnerCenter, retries: RetryPolicy) -> RegistrationClient {
@@ -503,6 +505,34 @@ async fn retry_after_is_honoured_and_never_past_the_deadline() {
 }
 
 #[tokio::test]
+async fn times_beyond_all_bounds() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let endless = quick().with_deadline(Duration::MAX).with_max_repeats(0);
+    let client = client_with(&partner_center, endless);
+    register(&partner_center, &["test-created"]);
+    partner_center.configure(|quirks| quirks.validation = Validation::completed(Delay::Polls(1)));
+    let id = client.send_test_event(WhenLimited::Wait).await.unwrap();
+    client
+        .wait_for_test_event(&id, Duration::MAX, |_| {})
+        .await
+        .unwrap();
+
+    let client = client.with_retries(quick());
+    for wait in [
+        u64::MAX.to_string(),
+        "Fri, 31 Dec 9999 23:59:59 GMT".to_owned(),
+    ] {
+        let fault = Fault::Throttle {
+            retry_after: Some(wait),
+        };
+        partner_center.inject_on(Method::GET, PATH, fault);
+        let error = client.get().await.unwrap_err();
+        assert!(error.retry_after().unwrap() > Duration::from_secs(1 << 32));
+        assert_eq!(error.attempts(), 1);
+    }
+}
+
+#[tokio::test]
 async fn every_call_ends_within_its_deadline() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let deadline = Duration::from_millis(600);
@@ -605,22 +635,35 @@ async fn a_refused_token_is_replaced_once() {
 
 #[tokio::test]
 async fn a_thousand_calls_on_an_expired_token_ask_for_one() {
-    let (partner_center, client) = scene().await;
-    // Below five minutes a token is not kept.
-    partner_center.configure(|quirks| quirks.token_lifetime = Duration::from_secs(10));
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let seconds = Arc::new(AtomicI64::new(1_795_219_200));
+    let clock = {
+        let seconds = Arc::clone(&seconds);
+        move || OffsetDateTime::from_unix_timestamp(seconds.load(Ordering::SeqCst)).unwrap()
+    };
+    partner_center.set_clock(clock.clone());
+    let application = application(&partner_center).with_clock(clock);
+    let http = ReqwestClient::new().unwrap();
+    let tokens = ClientCredentials::new(application, http.clone());
+    let client = RegistrationClient::new(&partner_center.cloud(), http, tokens).unwrap();
     client.get().await.unwrap();
-    partner_center.configure(|quirks| quirks.token_lifetime = Duration::from_secs(3599));
-    let before = partner_center.token_requests();
-    let tasks: Vec<_> = (0..1000)
-        .map(|_| {
-            let client = client.clone().with_retries(RetryPolicy::default());
+
+    let thousand = async || {
+        let before = partner_center.token_requests();
+        let calls = (0..1000).map(|_| {
+            let client = client.clone();
             tokio::spawn(async move { client.get().await })
-        })
-        .collect();
-    for task in tasks {
-        assert_eq!(task.await.unwrap().unwrap(), None);
-    }
-    assert_eq!(partner_center.token_requests() - before, 1);
+        });
+        for call in calls.collect::<Vec<_>>() {
+            assert_eq!(call.await.unwrap().unwrap(), None);
+        }
+        partner_center.token_requests() - before
+    };
+    assert_eq!(thousand().await, 0);
+    seconds.fetch_add(3600, Ordering::SeqCst);
+    assert_eq!(thousand().await, 1, "expired");
+    partner_center.revoke_tokens();
+    assert_eq!(thousand().await, 1, "refused");
 }
 
 #[tokio::test]

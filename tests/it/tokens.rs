@@ -156,7 +156,7 @@ fn used(partner_center: &PartnerCenter) -> Vec<String> {
 #[tokio::test]
 async fn a_rotated_refresh_token_is_saved_before_it_is_used() {
     let partner_center = PartnerCenter::start().await.unwrap();
-    partner_center.configure(|quirks| quirks.token_lifetime = Duration::from_secs(1));
+    partner_center.configure(|quirks| quirks.token_lifetime = Duration::ZERO);
     let (vault, scope) = (Vault::default(), scope(&partner_center));
     let tokens = vault.tokens(&partner_center);
     for _ in 0..3 {
@@ -198,7 +198,7 @@ async fn a_rotated_refresh_token_is_saved_before_it_is_used() {
 #[tokio::test]
 async fn what_cannot_be_saved_is_not_used() {
     let partner_center = PartnerCenter::start().await.unwrap();
-    partner_center.configure(|quirks| quirks.token_lifetime = Duration::from_secs(1));
+    partner_center.configure(|quirks| quirks.token_lifetime = Duration::ZERO);
     let (vault, scope) = (Vault::default(), scope(&partner_center));
     let tokens = vault.tokens(&partner_center);
     vault.close(true);
