@@ -14,7 +14,9 @@ use http::{HeaderMap, StatusCode};
 use partner_center_webhooks::axum::Callback;
 use partner_center_webhooks::chain::Revocation;
 use partner_center_webhooks::crypto::AwsLcRs;
-use partner_center_webhooks::event::Resource;
+use partner_center_webhooks::event::Event;
+use partner_center_webhooks::http_client::ReqwestClient;
+use partner_center_webhooks::resources::ResourceClient;
 use partner_center_webhooks::testing::PartnerCenter;
 use partner_center_webhooks::testing::partner_center::{
     Delivery, Forgery, Origin, Outcome, PartnerCenterError, ResponseCode,
@@ -24,6 +26,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
+use crate::registration::tokens;
 use crate::support::{ISSUER, NOW};
 
 async fn serve(router: Router) -> SocketAddr {
@@ -154,20 +157,40 @@ async fn every_documented_event_is_delivered_verified_and_points_to_something() 
         .filter(|request| request.path().starts_with("/cert/"))
         .count();
     assert_eq!(certificates, 1, "fetched over HTTP, once");
+}
 
-    let delivery = &partner_center.deliveries()[1];
-    let event: partner_center_webhooks::Event =
-        partner_center_webhooks::Event::from_slice(delivery.body()).unwrap();
-    assert!(matches!(event.resource(), Resource::Subscription { .. }));
-    let path = event
-        .resource_uri()
+#[tokio::test]
+async fn what_an_event_is_about_can_be_read() {
+    let (_, url) = Credulous::start([]).await;
+    let partner_center = registered(&url).await;
+    partner_center.configure(|quirks| quirks.app_only_refused = false);
+    let http = ReqwestClient::new().unwrap();
+    let referrals = format!("{}/referrals/.default", partner_center.base_url());
+    let client = ResourceClient::new(&partner_center.cloud(), http, tokens(&partner_center))
         .unwrap()
-        .replace("/webhooks/v1/", "/v1/");
-    let resource = reqwest::Client::new()
-        .get(path)
-        .bearer_auth(partner_center.access_token())
-        .send();
-    assert_eq!(resource.await.unwrap().status(), 200);
+        .with_graph(tokens(&partner_center))
+        .unwrap()
+        .with_referrals(tokens(&partner_center), &referrals)
+        .unwrap();
+    for name in EventName::ALL {
+        let number = partner_center.emit(name).unwrap();
+        let delivery = partner_center.delivery(number).unwrap();
+        let event = Event::from_slice(delivery.body()).unwrap();
+        let fetched = client.fetch(&event).await;
+        match name {
+            // It has no validation event behind it.
+            EventName::TestCreated => assert!(fetched.is_err()),
+            EventName::DapAdminRelationshipApproved
+            | EventName::DapAdminRelationshipTerminated
+            | EventName::DapAdminRelationshipTerminatedByMicrosoft => {
+                assert!(fetched.is_err(), "{name} is about nothing that can be read");
+            }
+            _ => drop(fetched.unwrap_or_else(|error| panic!("{name}: {error}"))),
+        }
+        if event.audit_uri().is_some() {
+            client.audit_record(&event).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]
@@ -536,6 +559,11 @@ async fn services_in_any_language_can_drive_it() {
         (200, partner_center.intermediates_pem().unwrap())
     );
     assert_eq!(get("/nothing").await.0, 404);
+    let page = client
+        .post(format!("{}/emulator/commands", partner_center.base_url()))
+        .header("origin", "https://page.example")
+        .body("rotate");
+    assert_eq!(page.send().await.unwrap().status(), 403);
 
     let none = r#"{"Message":"no webhook URL is registered"}"#.to_owned();
     assert_eq!(command("emit invoice-ready").await, (400, none));

@@ -1,8 +1,6 @@
 //! The fake Partner Center does as the service is documented or reported to, over real HTTP; beside each answer, its
 //! refusals.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
@@ -43,6 +41,16 @@ impl Desk {
         desk.fake
             .configure(|quirks| quirks.validation = Validation::Pending);
         desk
+    }
+
+    /// 2026-11-21T00:00:00Z, until it is advanced.
+    fn stop_the_clock(&self) {
+        let now = OffsetDateTime::from_unix_timestamp(1_795_219_200).unwrap();
+        self.fake.set_clock(move || now);
+    }
+
+    fn advance(&self, seconds: u64) {
+        self.fake.advance(Duration::from_secs(seconds));
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -215,11 +223,7 @@ async fn wrong_token_requests_are_refused_as_by_entra() {
 #[tokio::test]
 async fn tokens_end_are_revoked_and_are_for_one_audience() {
     let desk = Desk::new().await;
-    let now = Arc::new(AtomicI64::new(1_795_219_200));
-    let clock = Arc::clone(&now);
-    desk.fake.set_clock(move || {
-        OffsetDateTime::from_unix_timestamp(clock.load(Ordering::SeqCst)).unwrap()
-    });
+    desk.stop_the_clock();
     let ask = async |bearer: &str| {
         let request = desk.request(Method::GET, EVENTS).bearer_auth(bearer);
         let (status, body) = answer(request).await;
@@ -231,9 +235,9 @@ async fn tokens_end_are_revoked_and_are_for_one_audience() {
 
     let token = desk.fake.access_token();
     assert_eq!(ask(&token).await.0, 200);
-    now.fetch_add(3598, Ordering::SeqCst);
+    desk.advance(3598);
     assert_eq!(ask(&token).await.0, 200);
-    now.fetch_add(1, Ordering::SeqCst);
+    desk.advance(1);
     assert_eq!(ask(&token).await.0, 401);
 
     let token = desk.fake.access_token();
@@ -398,24 +402,20 @@ async fn the_id_of_a_validation_event_is_that_of_the_answer() {
 #[tokio::test]
 async fn two_validation_events_a_minute() {
     let desk = Desk::registered().await;
-    let now = Arc::new(AtomicI64::new(1_795_219_200));
-    let clock = Arc::clone(&now);
-    desk.fake.set_clock(move || {
-        OffsetDateTime::from_unix_timestamp(clock.load(Ordering::SeqCst)).unwrap()
-    });
+    desk.stop_the_clock();
     assert_eq!(answer(desk.validate()).await.0, 200);
-    now.fetch_add(4, Ordering::SeqCst);
+    desk.advance(4);
     assert_eq!(answer(desk.validate()).await.0, 200);
     let response = desk.validate().send().await.unwrap();
-    let wait: i64 = header(&response, "retry-after").parse().unwrap();
+    let wait: u64 = header(&response, "retry-after").parse().unwrap();
     assert!((56..=57).contains(&wait), "{wait}");
     let (status, body) = read(response).await;
     assert_eq!((status, &body["statusCode"]), (429, &json!(429)));
     let message = format!("Rate limit is exceeded. Try again in {wait} seconds.");
     assert_eq!(body["message"], message);
-    now.fetch_add(wait - 2, Ordering::SeqCst);
+    desk.advance(wait - 2);
     assert_eq!(answer(desk.validate()).await.0, 429);
-    now.fetch_add(2, Ordering::SeqCst);
+    desk.advance(2);
     assert_eq!(answer(desk.validate()).await.0, 200);
     desk.fake
         .configure(|quirks| quirks.validation_events_per_minute = 3);
@@ -427,11 +427,7 @@ async fn two_validation_events_a_minute() {
 #[tokio::test]
 async fn results_come_when_they_are_due() {
     let desk = Desk::registered().await;
-    let now = Arc::new(AtomicI64::new(1_795_219_200));
-    let clock = Arc::clone(&now);
-    desk.fake.set_clock(move || {
-        OffsetDateTime::from_unix_timestamp(clock.load(Ordering::SeqCst)).unwrap()
-    });
+    desk.stop_the_clock();
     let (_, id) = answer(desk.validate()).await;
     let path = format!("{VALIDATION}/{}", id["correlationId"].as_str().unwrap());
     let poll = async || answer(desk.get(&path)).await.1;
@@ -466,11 +462,11 @@ async fn results_come_when_they_are_due() {
     desk.fake
         .configure(|quirks| quirks.validation = Validation::failed(after));
     assert_eq!(poll().await["status"], "Submitted");
-    now.fetch_add(30, Ordering::SeqCst);
+    desk.advance(30);
     let status = poll().await;
     assert_eq!(status["status"], "failed");
     assert_eq!(status["results"].as_array().unwrap().len(), 10);
-    now.fetch_add(7 * 24 * 60 * 60, Ordering::SeqCst);
+    desk.advance(7 * 24 * 60 * 60);
     assert_eq!(answer(desk.get(&path)).await.0, 404, "kept for seven days");
 }
 

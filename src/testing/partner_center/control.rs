@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Method, Response};
 use serde_json::{Value, json};
 
@@ -18,6 +18,10 @@ use crate::testing::{Issuer, IssuerError};
 /// Answers what is for the emulator itself; nothing if the request is for Partner Center.
 pub(super) fn answer(service: &Arc<Service>, request: &RecordedRequest) -> Option<Response<Bytes>> {
     let rest = request.path().strip_prefix("/emulator")?;
+    if request.headers().contains_key(ORIGIN) {
+        // A page in a browser on the same desk has no business here.
+        return Some(ErrorBody::Empty.answer(403));
+    }
     Some(match (request.method(), rest) {
         (&Method::GET, "" | "/") => ok(&configuration(service)),
         (&Method::GET, "/anchors.pem") => pem(service, Issuer::root_pem),
