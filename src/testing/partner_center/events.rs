@@ -48,7 +48,7 @@ impl Scene<'_> {
             resources.push((path, resource));
             uri
         };
-        let (uri, resource_name, operation) = match name {
+        let (uri, resource_name, audit) = match name {
             EventName::TestCreated => {
                 return Sample {
                     body: self.validation_event(&id),
@@ -62,12 +62,12 @@ impl Scene<'_> {
                 let uri = about(samples::subscription(CUSTOMER, &id));
                 // As documented: with a part too many.
                 let uri = uri.replacen("/v1/", "/webhooks/v1/", 1);
-                (uri, Some("subscription"), Some("updatesubscription"))
+                (uri, Some("subscription"), Audit::OfResource)
             }
             EventName::UsageRecordsThresholdExceeded => {
                 let path = "/v1/customers/usagerecords".to_owned();
                 let uri = about((path, json!({"totalCount": 0, "items": []})));
-                (uri, Some("usagerecords"), None)
+                (uri, Some("usagerecords"), Audit::None)
             }
             EventName::ReferralCreated
             | EventName::ReferralUpdated
@@ -79,14 +79,18 @@ impl Scene<'_> {
                     json!({"id": id, "status": "New", "substatus": "Pending"}),
                 ));
                 let uri = self.api(&format!("/engagements/v1/referrals/{id}"));
-                (uri, Some("referral"), None)
+                (uri, Some("referral"), Audit::None)
             }
             EventName::InvoiceReady => {
                 let invoice = format!(
                     "G{:09}",
                     self.now.unix_timestamp().rem_euclid(1_000_000_000)
                 );
-                (about(samples::invoice(&invoice)), Some("invoice"), None)
+                (
+                    about(samples::invoice(&invoice)),
+                    Some("invoice"),
+                    Audit::None,
+                )
             }
             EventName::GranularAdminRelationshipActivated
             | EventName::GranularAdminRelationshipApproved
@@ -98,8 +102,12 @@ impl Scene<'_> {
                     json!({"id": granular, "displayName": "Wingtip Toys", "status": "active"}),
                 ));
                 let uri = format!("{PARTNER}/granularAdminRelationships/{granular}");
-                let operation = "granularadminrelationshipapproved";
-                (uri, Some("GranularAdminRelationship"), Some(operation))
+                // Samples have none; real deliveries of this one do.
+                let audit = match name {
+                    EventName::GranularAdminRelationshipApproved => Audit::OfCustomer,
+                    _ => Audit::None,
+                };
+                (uri, Some("GranularAdminRelationship"), audit)
             }
             EventName::GranularAdminAccessAssignmentActivated
             | EventName::GranularAdminAccessAssignmentCreated
@@ -110,13 +118,13 @@ impl Scene<'_> {
                 let uri = format!(
                     "{PARTNER}/granularAdminRelationships/{granular}/accessAssignments/{id}"
                 );
-                (uri, Some("GranularAdminAccessAssignment"), None)
+                (uri, Some("GranularAdminAccessAssignment"), Audit::None)
             }
             EventName::IndirectResellerRelationshipAcceptedByCustomer
             | EventName::ResellerRelationshipAcceptedByCustomer => (
                 about(samples::customer(CUSTOMER)),
                 Some("Customer"),
-                Some("resellerrelationshipacceptedbycustomer"),
+                Audit::OfCustomer,
             ),
             EventName::DapAdminRelationshipApproved | EventName::DapAdminRelationshipTerminated => {
                 let body = self.body(&[
@@ -135,7 +143,9 @@ impl Scene<'_> {
                 ]);
                 return Sample { body, resources };
             }
-            EventName::AzureFraudEventDetected => (about(samples::fraud_events(&id)), None, None),
+            EventName::AzureFraudEventDetected => {
+                (about(samples::fraud_events(&id)), None, Audit::None)
+            }
             EventName::NewCommerceMigrationCompleted
             | EventName::NewCommerceMigrationCreated
             | EventName::NewCommerceMigrationFailed
@@ -144,7 +154,7 @@ impl Scene<'_> {
                 (
                     about((path, json!({"id": id, "status": "Completed"}))),
                     None,
-                    None,
+                    Audit::None,
                 )
             }
             EventName::CompleteTransfer
@@ -155,7 +165,7 @@ impl Scene<'_> {
                 about((path, json!({"id": id, "status": "Complete"})));
                 // As reported: only the audit id tells which transfer.
                 let uri = self.api(&format!("/v1/customers/{CUSTOMER}"));
-                (uri, Some("Transfer"), Some("createtransfer"))
+                (uri, Some("Transfer"), Audit::OfResource)
             }
             EventName::Other(_) => {
                 let body = self.body(&[
@@ -166,14 +176,14 @@ impl Scene<'_> {
                 return Sample { body, resources };
             }
         };
-        let names_resource = matches!(operation, Some("createtransfer" | "updatesubscription"));
-        let audit_uri = operation.map(|operation| {
-            let resource = if names_resource {
-                format!("{id}_")
-            } else {
-                String::new()
-            };
+        let resource = match audit {
+            Audit::None => None,
+            Audit::OfCustomer => Some(String::new()),
+            Audit::OfResource => Some(format!("{id}_")),
+        };
+        let audit_uri = resource.map(|resource| {
             let (partner, ticks) = (self.partner_id, ticks(self.now));
+            let operation = operation(name);
             about(samples::audit_record(&format!(
                 "{partner}_{CUSTOMER}_{resource}{operation}_{ticks}"
             )))
@@ -205,6 +215,26 @@ impl Scene<'_> {
             .map(|(name, value)| format!("{}:{}", json!(name), json!(value)))
             .collect();
         format!("{{{}}}", members.join(","))
+    }
+}
+
+/// What an event's audit id is about.
+enum Audit {
+    /// The event has none.
+    None,
+    OfCustomer,
+    /// The customer, and the resource.
+    OfResource,
+}
+
+/// The operation in an audit id: nearly always the event's name without hyphens.
+fn operation(name: &EventName) -> String {
+    match name {
+        EventName::SubscriptionActive
+        | EventName::SubscriptionPending
+        | EventName::SubscriptionRenewed
+        | EventName::SubscriptionUpdated => "updatesubscription".to_owned(),
+        name => name.as_str().replace('-', ""),
     }
 }
 
