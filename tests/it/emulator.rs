@@ -349,6 +349,39 @@ async fn attempts_end_with_success_and_nothing_but_2xx_is_one() {
 }
 
 #[tokio::test]
+async fn who_does_not_answer_is_told_from_who_cannot_be_reached() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok(connection) = silent.accept().await {
+            kept.push(connection);
+        }
+    });
+    for (url, reason) in [
+        (
+            format!("http://{address}/"),
+            "no complete answer within 50ms",
+        ),
+        ("http://127.0.0.1:1/".to_owned(), "Connection refused"),
+        (
+            "https://127.0.0.1:1/".to_owned(),
+            "is not plain http, and no other client was given",
+        ),
+    ] {
+        let partner_center = registered(&url).await;
+        partner_center.configure(|quirks| {
+            quirks.callback_timeout = Duration::from_millis(50);
+            quirks.delivery_attempts = 1;
+        });
+        let number = partner_center.emit(&EventName::InvoiceReady).unwrap();
+        let delivery = ended(&partner_center, number).await;
+        let error = delivery.attempts()[0].error().unwrap();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn validation_events_tell_what_really_happened() {
     let api = async |partner_center: &PartnerCenter, method, path: &str| {
         let url = format!(

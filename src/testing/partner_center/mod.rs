@@ -201,7 +201,7 @@ impl PartnerCenter {
         self.service.state().tokens.revoke();
     }
 
-    /// Changes how it behaves, from the next request on.
+    /// Changes how it behaves, from the next request or attempt on. Everything waits for `change` to return.
     pub fn configure(&self, change: impl FnOnce(&mut Quirks)) {
         change(&mut self.service.state().quirks);
     }
