@@ -3,12 +3,14 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
 use super::client::PlainClient;
+use super::dispatch::Dispatch;
 use super::service::{Clock, Service};
 use super::{PartnerCenter, server};
 use crate::http_client::HttpClient;
@@ -20,6 +22,7 @@ pub struct PartnerCenterBuilder {
     address: SocketAddr,
     issuer: Option<Issuer>,
     client: Arc<dyn HttpClient>,
+    concurrent_attempts: NonZeroUsize,
     clock: Clock,
 }
 
@@ -29,6 +32,7 @@ impl PartnerCenterBuilder {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             issuer: None,
             client: Arc::new(PlainClient),
+            concurrent_attempts: CONCURRENT_ATTEMPTS,
             clock: Arc::new(OffsetDateTime::now_utc),
         }
     }
@@ -51,6 +55,12 @@ impl PartnerCenterBuilder {
         self
     }
 
+    /// How many attempts to deliver go on at once, which is not documented. Default: 100.
+    pub fn concurrent_attempts(mut self, number: NonZeroUsize) -> Self {
+        self.concurrent_attempts = number;
+        self
+    }
+
     /// Reads the time from `clock`. See [`PartnerCenter::set_clock`].
     pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -70,7 +80,8 @@ impl PartnerCenterBuilder {
             address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
         let base_url = format!("http://{address}");
-        let service = Service::new(base_url, self.issuer, self.client, self.clock);
+        let dispatch = Dispatch::new(self.client, self.concurrent_attempts);
+        let service = Service::new(base_url, self.issuer, dispatch, self.clock);
         let service = Arc::new(service);
         let server = tokio::spawn(server::serve(listener, Arc::clone(&service)));
         Ok(PartnerCenter { service, server })
@@ -84,3 +95,6 @@ impl fmt::Debug for PartnerCenterBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// Many listeners keep no more than 128 connections waiting; one beyond is made a second later.
+const CONCURRENT_ATTEMPTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99);

@@ -1,6 +1,7 @@
 //! Deliveries under way: attempts, pauses between them, and the offline queue.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderValue, Method, Request};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -28,6 +29,8 @@ pub(super) struct Dispatch {
     pub(super) observer: Option<Observer>,
     /// How many attempts there were, all in all.
     attempts: watch::Sender<usize>,
+    /// One for each attempt that may go on at once.
+    permits: Arc<Semaphore>,
 }
 
 /// Hears of an attempt, and of the delivery as it stands then.
@@ -41,8 +44,8 @@ struct Record {
 }
 
 impl Dispatch {
-    /// One that calls through `client`, on the runtime that this runs on.
-    pub(super) fn new(client: Arc<dyn HttpClient>) -> Self {
+    /// One that calls through `client`, so many at once, on the runtime that this runs on.
+    pub(super) fn new(client: Arc<dyn HttpClient>, concurrent: NonZeroUsize) -> Self {
         Self {
             client,
             runtime: Handle::current(),
@@ -50,6 +53,7 @@ impl Dispatch {
             records: Vec::new(),
             observer: None,
             attempts: watch::Sender::default(),
+            permits: Arc::new(Semaphore::new(concurrent.get())),
         }
     }
 
@@ -108,7 +112,11 @@ impl fmt::Debug for Dispatch {
 /// Makes attempts until one succeeds or there have been enough.
 async fn deliver(service: Arc<Service>, number: usize) {
     service.prepare_issuer().await;
+    let permits = Arc::clone(&service.state().dispatch.permits);
     loop {
+        let Ok(permit) = permits.acquire().await else {
+            return;
+        };
         let prepared = service.state().prepare(number, service.base_url());
         let Some((client, request, timeout)) = prepared else {
             return;
@@ -123,6 +131,7 @@ async fn deliver(service: Arc<Service>, number: usize) {
             Err(error) => Err(error),
         };
         let answer = answer.map(|answer| answer.status());
+        drop(permit);
         let noted = service.state().note(number, started.elapsed(), answer);
         let Some((observer, delivery, pause)) = noted else {
             return;

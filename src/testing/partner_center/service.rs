@@ -22,7 +22,6 @@ use super::request::RecordedRequest;
 use super::resources::{GRAPH, REFERRALS, Resources};
 use super::tokens::{Tokens, unauthorized};
 use super::validation::Validations;
-use crate::http_client::HttpClient;
 use crate::testing::{Issuer, IssuerError};
 
 /// What all connections share.
@@ -53,11 +52,11 @@ pub(super) struct State {
 }
 
 impl Service {
-    /// One at `base_url` that calls through `client`.
+    /// One at `base_url`.
     pub(super) fn new(
         base_url: String,
         issuer: Option<Issuer>,
-        client: Arc<dyn HttpClient>,
+        dispatch: Dispatch,
         clock: Clock,
     ) -> Self {
         Self {
@@ -74,7 +73,7 @@ impl Service {
                 certificates: None,
                 issuer,
                 is_down: false,
-                dispatch: Dispatch::new(client),
+                dispatch,
             }),
         }
     }

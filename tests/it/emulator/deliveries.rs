@@ -1,15 +1,18 @@
 //! How callbacks are sent, and how often.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::routing::post;
 use partner_center_webhooks::EventName;
 use partner_center_webhooks::testing::PartnerCenter;
 use partner_center_webhooks::testing::partner_center::{Outcome, PartnerCenterError, ResponseCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{Credulous, ended, register, registered, statuses};
+use super::{Credulous, ended, register, registered, serve, statuses};
 
 #[tokio::test]
 async fn a_callback_is_as_in_the_documented_sample() {
@@ -175,6 +178,30 @@ async fn who_does_not_answer_is_told_from_who_cannot_be_reached() {
         let error = delivery.attempts()[0].error().unwrap();
         assert!(error.contains(reason), "{error}");
     }
+}
+
+#[tokio::test]
+async fn no_more_attempts_at_once_than_allowed() {
+    let counts: Arc<Mutex<(usize, usize)>> = Arc::default();
+    let inside = Arc::clone(&counts);
+    let slow = async move || {
+        {
+            let mut counts = inside.lock().unwrap();
+            counts.0 += 1;
+            counts.1 = counts.1.max(counts.0);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        inside.lock().unwrap().0 -= 1;
+    };
+    let address = serve(Router::new().route("/", post(slow))).await;
+    let builder = PartnerCenter::builder().concurrent_attempts(NonZeroUsize::new(3).unwrap());
+    let partner_center = builder.start().await.unwrap();
+    register(&partner_center, &format!("http://{address}/"), &json!({}));
+    for _ in 0..12 {
+        partner_center.emit(&EventName::InvoiceReady).unwrap();
+    }
+    partner_center.settled().await;
+    assert_eq!(*counts.lock().unwrap(), (0, 3));
 }
 
 #[tokio::test]
