@@ -12,7 +12,7 @@ use crate::Excerpt;
 pub enum EndpointError {
     /// Plain http would show tokens to the network.
     #[error(
-        "`{found}` is plain http (expected https; http on a loopback address only if the cloud's profile says \
+        "`{found}` is plain http (expected https; http on a loopback address only with \
          `danger_plain_http_on_loopback`)"
     )]
     Insecure {
@@ -146,8 +146,8 @@ mod tests {
             Endpoint::new("http://api.example", true)
                 .unwrap_err()
                 .to_string(),
-            "`http://api.example` is plain http (expected https; http on a loopback address only if the cloud's profile \
-             says `danger_plain_http_on_loopback`)"
+            "`http://api.example` is plain http (expected https; http on a loopback address only with \
+             `danger_plain_http_on_loopback`)"
         );
         assert_eq!(
             Endpoint::new("api", true).unwrap_err().to_string(),

@@ -64,7 +64,8 @@
 //! | `verify` | envelope, certificate location, chain, signature; no async runtime, no HTTP client | by `receiver` |
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
 //! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
-//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `registration` |
+//! | `api` | calls to Microsoft's APIs: retries, deadlines, and errors with what a support case asks for | by `registration` |
+//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `api` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
 //! | `axum` | an extractor for axum | |
 //! | `aws-lc-rs` | crypto by aws-lc-rs; needs a C compiler | yes |
@@ -107,7 +108,7 @@ pub mod error;
 #[cfg(feature = "receiver")]
 pub mod body;
 
-#[cfg(feature = "registration")]
+#[cfg(feature = "api")]
 pub mod api;
 
 pub mod cloud;
@@ -122,6 +123,9 @@ mod date;
 pub mod endpoint;
 
 mod excerpt;
+
+#[cfg(feature = "event")]
+mod json;
 
 #[cfg(feature = "http-client")]
 pub mod http_client;

@@ -7,7 +7,7 @@ use http::StatusCode;
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::Ids;
+use super::{Dialect, Ids, RefusalDetail};
 use crate::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::token::TokenError;
@@ -21,6 +21,7 @@ pub struct ApiError(Box<Details>);
 #[derive(Clone, Debug)]
 struct Details {
     operation: &'static str,
+    dialect: &'static Dialect,
     cause: ApiErrorCause,
     ids: Ids,
 }
@@ -33,7 +34,7 @@ pub enum ApiErrorCause {
     #[error("{0}")]
     Connection(HttpClientError),
     /// The service refused.
-    #[error("answered {}{}{}{}", Status(*status), Named(" code ", code), Named(": ", description), advice(*status, code))]
+    #[error("answered {}{}{}{}", Status(*status), Named(" code ", code), Named(": ", description), Listed(details))]
     Refused {
         /// The HTTP status.
         status: StatusCode,
@@ -41,6 +42,8 @@ pub enum ApiErrorCause {
         code: Option<Excerpt>,
         /// What the service says about it.
         description: Option<Excerpt>,
+        /// What it says in particular: the first [`RefusalDetail::MAX`] of a list that only some services give.
+        details: Vec<RefusalDetail>,
         /// When to try again, if that was said.
         retry_after: Option<Duration>,
     },
@@ -58,9 +61,15 @@ pub enum ApiErrorCause {
 }
 
 impl ApiError {
-    pub(super) fn new(operation: &'static str, ids: &Ids, cause: ApiErrorCause) -> Self {
+    pub(super) fn new(
+        operation: &'static str,
+        dialect: &'static Dialect,
+        ids: &Ids,
+        cause: ApiErrorCause,
+    ) -> Self {
         Self(Box::new(Details {
             operation,
+            dialect,
             cause,
             ids: ids.clone(),
         }))
@@ -102,18 +111,27 @@ impl ApiError {
         }
     }
 
-    /// The `MS-RequestId` that was sent, with each attempt.
+    /// What the service says in particular, if anything.
+    pub fn details(&self) -> &[RefusalDetail] {
+        match self.cause() {
+            ApiErrorCause::Refused { details, .. } => details,
+            _ => &[],
+        }
+    }
+
+    /// The request id that was sent, with each attempt: `MS-RequestId` to Partner Center, `x-ms-client-request-id` to
+    /// Azure.
     pub fn request_id(&self) -> Uuid {
         self.0.ids.request
     }
 
-    /// The `MS-RequestId` of the answer, which is not always the one that was sent.
+    /// The request id of the answer (`MS-RequestId`, `x-ms-request-id`), which is not always the one that was sent.
     pub fn request_id_received(&self) -> Option<&Excerpt> {
         self.0.ids.request_received.as_ref()
     }
 
-    /// The `MS-CorrelationId` that was sent with the last attempt.
-    pub fn correlation_id(&self) -> Uuid {
+    /// The `MS-CorrelationId` that was sent with the last attempt, to services that have it.
+    pub fn correlation_id(&self) -> Option<Uuid> {
         self.0.ids.sent
     }
 
@@ -153,8 +171,18 @@ impl ApiError {
         }
     }
 
-    /// Whether to repeat a call that is, or is not, idempotent.
-    pub(super) fn may_repeat(&self, is_idempotent: bool) -> bool {
+    fn advice(&self) -> &'static str {
+        match self.cause() {
+            ApiErrorCause::Refused { status, code, .. } => {
+                let code = code.as_ref().map(Excerpt::to_string).unwrap_or_default();
+                (self.0.dialect.advice)(*status, &code)
+            }
+            _ => "",
+        }
+    }
+
+    /// Whether to repeat a call that may, or may not, be done twice.
+    pub(super) fn may_repeat(&self, is_repeatable: bool) -> bool {
         let was_not_processed = match self.cause() {
             ApiErrorCause::Connection(error) => matches!(error, HttpClientError::Connect(_)),
             ApiErrorCause::Refused { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
@@ -173,25 +201,35 @@ impl ApiError {
             ApiErrorCause::Token(_) => false,
             ApiErrorCause::Unreadable { .. } => true,
         };
-        was_not_processed || is_idempotent && may_pass
+        was_not_processed || is_repeatable && may_pass
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids = &self.0.ids;
+        let received =
+            |id: Option<&Excerpt>| id.map_or_else(|| "none".to_owned(), Excerpt::to_string);
         write!(
             f,
-            "{}: {} (request id {}, correlation id {} sent and {} received, {} attempt{})",
+            "{}: {}{} (request id {}",
             self.operation(),
             self.cause(),
-            ids.request,
-            ids.sent,
-            self.correlation_id_received()
-                .map_or_else(|| "none".to_owned(), Excerpt::to_string),
-            ids.attempts,
-            if ids.attempts == 1 { "" } else { "s" },
+            self.advice(),
+            ids.request
         )?;
+        match ids.sent {
+            Some(sent) => {
+                let received = received(self.correlation_id_received());
+                write!(f, ", correlation id {sent} sent and {received} received")?;
+            }
+            None => {
+                let received = received(self.request_id_received());
+                write!(f, " sent and {received} received")?;
+            }
+        }
+        let plural = if ids.attempts == 1 { "" } else { "s" };
+        write!(f, ", {} attempt{plural})", ids.attempts)?;
         match self.retry_after() {
             Some(wait) => write!(f, "; try again in {} s", wait.as_secs()),
             None => Ok(()),
@@ -200,26 +238,6 @@ impl fmt::Display for ApiError {
 }
 
 impl std::error::Error for ApiError {}
-
-/// What an operator can do about a refusal, where its own words do not say it.
-///
-/// Source: "Partner Center REST error codes"; the codes are not particular to one API.
-fn advice(status: StatusCode, code: &Option<Excerpt>) -> &'static str {
-    let code = code.as_ref().map(Excerpt::to_string).unwrap_or_default();
-    match (status.as_u16(), code.as_str()) {
-        (300..=399, _) => " (redirects are not followed, for the token would go along)",
-        (401, "900420") => " (the token is for another audience than this API)",
-        (401, _) => {
-            " (the token was refused: is it of a tenant that is enrolled in Partner Center?)"
-        }
-        (403, "900329") => " (this call needs a user's token, not an application's own)",
-        (403, "2032" | "900150" | "900308") => {
-            " (the user or the application lacks a role in Partner Center, such as Admin agent)"
-        }
-        (403, "900309") => " (a conditional access policy of the tenant forbids it)",
-        _ => "",
-    }
-}
 
 /// A status and its reason.
 struct Status(StatusCode);
@@ -243,6 +261,20 @@ impl fmt::Display for Named<'_> {
             Some(part) => write!(f, "{}{part}", self.0),
             None => Ok(()),
         }
+    }
+}
+
+/// Details, each in brackets.
+struct Listed<'a>(&'a [RefusalDetail]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|RefusalDetail { code, message, .. }| {
+                let separator = if code.is_some() { ": " } else { "" };
+                write!(f, " [{}{}]", Named("", code), Named(separator, message))
+            })
     }
 }
 

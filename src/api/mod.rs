@@ -2,7 +2,9 @@
 //!
 //! The clients of this crate stand on it; from outside, [`ApiError`] and [`RetryPolicy`] are of interest.
 
+mod dialect;
 mod error;
+mod proof;
 mod refusal;
 mod retry;
 
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
@@ -21,44 +23,25 @@ use crate::Excerpt;
 use crate::endpoint::Endpoint;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::retry_after::retry_after;
-use crate::token::{AccessToken, TokenProvider, TokenRequest};
+use crate::token::AccessToken;
 
+pub(crate) use dialect::{Dialect, PARTNER_CENTER};
 pub use error::{ApiError, ApiErrorCause};
+pub(crate) use proof::{Bearer, Proof, Shown};
 use refusal::Refusal;
+pub use refusal::RefusalDetail;
 pub use retry::RetryPolicy;
 
 /// An API: where it is, who may call it, and how.
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) endpoint: Endpoint,
-    pub(crate) scope: Box<str>,
+    pub(crate) proof: Arc<dyn Proof>,
     pub(crate) client: Arc<dyn HttpClient>,
-    pub(crate) tokens: Arc<dyn TokenProvider>,
+    pub(crate) dialect: &'static Dialect,
     pub(crate) retries: RetryPolicy,
     /// Headers that every call carries.
     pub(crate) headers: HeaderMap,
-    /// What its ids are called.
-    pub(crate) id_headers: IdHeaders,
-}
-
-/// The headers by which an operation is found again in a service's records.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct IdHeaders {
-    /// Sent: the same with each attempt.
-    pub(crate) request: &'static str,
-    /// Received.
-    pub(crate) request_received: &'static str,
-    /// Sent and received: new with each attempt.
-    pub(crate) correlation: &'static str,
-}
-
-impl IdHeaders {
-    /// Source: "Partner Center REST headers": a repeated request keeps its request id.
-    pub(crate) const PARTNER_CENTER: Self = Self {
-        request: "ms-requestid",
-        request_received: "ms-requestid",
-        correlation: "ms-correlationid",
-    };
 }
 
 /// One operation.
@@ -67,13 +50,15 @@ pub(crate) struct Call<'a> {
     /// What the documentation calls it.
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
-    /// Whether doing it twice is doing it once.
-    pub(crate) is_idempotent: bool,
     /// Path and query under the endpoint.
     pub(crate) path: &'a str,
     pub(crate) body: Option<Bytes>,
+    /// What the body is.
+    pub(crate) content_type: HeaderValue,
     /// Headers of this operation.
     pub(crate) headers: &'a [(HeaderName, HeaderValue)],
+    /// Whether doing it twice does no harm.
+    pub(crate) is_repeatable: bool,
     /// Bytes of the answer at most.
     pub(crate) max_answer: usize,
     /// How long to wait at least after a 429 that does not say how long.
@@ -83,6 +68,7 @@ pub(crate) struct Call<'a> {
 /// What answered a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -93,6 +79,23 @@ impl Answer {
         let body = self.body.strip_prefix(BYTE_ORDER_MARK);
         let json = serde_json::from_slice(body.unwrap_or(&self.body));
         json.map_err(|error| error.to_string())
+    }
+}
+
+impl<'a> Call<'a> {
+    /// A call with JSON or nothing in it, which is repeatable if its method is.
+    pub(crate) fn new(operation: &'static str, method: Method, path: &'a str) -> Self {
+        Self {
+            operation,
+            is_repeatable: method == Method::GET || method == Method::PUT,
+            method,
+            path,
+            body: None,
+            content_type: JSON,
+            headers: &[],
+            max_answer: MAX_ANSWER,
+            throttle: None,
+        }
     }
 }
 
@@ -112,7 +115,7 @@ impl Api {
         until: Instant,
         read: impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, ApiError> {
-        let mut ids = Ids::new();
+        let mut ids = Ids::new(self.dialect);
         let mut last = None;
         let work = self.attempts(call, until, &read, &mut ids, &mut last);
         match timeout_at(until, work).await {
@@ -122,7 +125,7 @@ impl Api {
                 let error = HttpClientError::Timeout {
                     deadline: self.retries.deadline,
                 };
-                ApiError::new(call.operation, &ids, ApiErrorCause::Connection(error))
+                self.failed(call, &ids, ApiErrorCause::Connection(error))
             })),
         }
     }
@@ -145,7 +148,10 @@ impl Api {
             };
             // A token may end early. Another one is worth one attempt, for nothing was done under the first; if there is
             // no other, the refusal is the better answer.
-            if error.status() == Some(StatusCode::UNAUTHORIZED) && refused.is_none() {
+            if error.status() == Some(StatusCode::UNAUTHORIZED)
+                && refused.is_none()
+                && token.is_some()
+            {
                 refused = token;
                 *last = Some(error);
                 continue;
@@ -154,7 +160,7 @@ impl Api {
                 (ApiErrorCause::Token(_), Some(refusal)) if refused.is_some() => refusal,
                 _ => error,
             };
-            let delay = match error.may_repeat(call.is_idempotent) {
+            let delay = match error.may_repeat(call.is_repeatable) {
                 true => delays.next(),
                 false => None,
             };
@@ -186,15 +192,13 @@ impl Api {
         refused: Option<&AccessToken>,
     ) -> (Option<AccessToken>, Result<T, ApiError>) {
         ids.next();
-        let failed = |ids: &Ids, cause| ApiError::new(call.operation, ids, cause);
+        let failed = |ids: &Ids, cause| self.failed(call, ids, cause);
 
-        let mut wanted = TokenRequest::new(&self.scope);
-        wanted.refused = refused;
-        let token = match self.tokens.token(wanted).await {
-            Ok(token) => token,
+        let shown = match self.proof.show(refused).await {
+            Ok(shown) => shown,
             Err(error) => return (None, Err(failed(ids, ApiErrorCause::Token(error)))),
         };
-        let request = match self.request(call, ids, &token) {
+        let request = match self.request(call, ids, &shown) {
             Ok(request) => request,
             Err(error) => {
                 let error = HttpClientError::Setup(Arc::new(error));
@@ -207,27 +211,27 @@ impl Api {
             Ok(answer) => answer,
             Err(error) => return (None, Err(failed(ids, ApiErrorCause::Connection(error)))),
         };
-        let secret = token.expose_secret();
-        ids.receive(answer.headers(), &self.id_headers, secret);
-        let outcome = judge(answer, secret, read).map_err(|cause| failed(ids, cause));
-        (Some(token), outcome)
+        let outcome = self.judge(answer, ids, &shown, read);
+        (shown.token, outcome.map_err(|cause| failed(ids, cause)))
     }
 
     fn request(
         &self,
         call: &Call<'_>,
         ids: &Ids,
-        token: &AccessToken,
+        shown: &Shown,
     ) -> Result<Request<Bytes>, http::Error> {
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(self.endpoint.uri(call.path)?)
             .header(ACCEPT, JSON)
-            .header(self.id_headers.request, ids.request.to_string())
-            .header(self.id_headers.correlation, ids.sent.to_string())
-            .header(AUTHORIZATION, token.authorization());
+            .header(&self.dialect.request_id, ids.request.to_string())
+            .header(&shown.name, &shown.value);
+        if let (Some(name), Some(id)) = (&self.dialect.correlation_id, ids.sent) {
+            request = request.header(name, id.to_string());
+        }
         match &call.body {
-            Some(_) => request = request.header(CONTENT_TYPE, JSON),
+            Some(_) => request = request.header(CONTENT_TYPE, &call.content_type),
             // Some front ends answer 411 to a POST that does not say that it is empty.
             None if call.method == Method::POST => request = request.header(CONTENT_LENGTH, 0),
             None => {}
@@ -237,32 +241,46 @@ impl Api {
         request.headers_mut().extend(call.headers.iter().cloned());
         Ok(request)
     }
-}
 
-/// What `answer` comes to; `secret` is left out of whatever is told about it.
-fn judge<T>(
-    answer: Response<Bytes>,
-    secret: &str,
-    read: &impl Fn(&Answer) -> Result<T, String>,
-) -> Result<T, ApiErrorCause> {
-    let (parts, body) = answer.into_parts();
-    let answer = Answer {
-        headers: parts.headers,
-        body,
-    };
-    if parts.status.is_success() {
-        return read(&answer).map_err(|problem| ApiErrorCause::Unreadable {
+    /// What `answer` comes to.
+    fn judge<T>(
+        &self,
+        answer: Response<Bytes>,
+        ids: &mut Ids,
+        shown: &Shown,
+        read: &impl Fn(&Answer) -> Result<T, String>,
+    ) -> Result<T, ApiErrorCause> {
+        let (parts, body) = answer.into_parts();
+        let id = |name: &HeaderName| {
+            let id = parts.headers.get(name)?;
+            Some(Excerpt::long(shown.hide_in(id.as_bytes())))
+        };
+        ids.received = self.dialect.correlation_id.as_ref().and_then(id);
+        ids.request_received = id(&self.dialect.request_id_received);
+        let answer = Answer {
             status: parts.status,
-            problem: told(problem.as_bytes(), secret),
-        });
+            headers: parts.headers,
+            body,
+        };
+        if answer.status.is_success() {
+            return read(&answer).map_err(|problem| ApiErrorCause::Unreadable {
+                status: answer.status,
+                problem: Excerpt::long(shown.hide_in(problem.as_bytes())),
+            });
+        }
+        let refusal = Refusal::read(&shown.hide_in(&answer.body));
+        Err(ApiErrorCause::Refused {
+            status: answer.status,
+            code: refusal.code,
+            description: refusal.description,
+            details: refusal.details,
+            retry_after: retry_after(&answer.headers),
+        })
     }
-    let Refusal { code, description } = Refusal::read(&answer.body, secret);
-    Err(ApiErrorCause::Refused {
-        status: parts.status,
-        code,
-        description,
-        retry_after: retry_after(&answer.headers),
-    })
+
+    fn failed(&self, call: &Call<'_>, ids: &Ids, cause: ApiErrorCause) -> ApiError {
+        ApiError::new(call.operation, self.dialect, ids, cause)
+    }
 }
 
 /// The instant that lies `wait` ahead; one that is too far to be told lies a year ahead.
@@ -271,37 +289,34 @@ pub(crate) fn after(wait: Duration) -> Instant {
     now.checked_add(wait.min(YEAR)).unwrap_or(now)
 }
 
-/// What a service said, without the token that it was sent.
-fn told(text: &[u8], secret: &str) -> Excerpt {
-    Excerpt::long(String::from_utf8_lossy(text).replace(secret, "[token]"))
-}
-
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Api")
             .field("endpoint", &self.endpoint.as_str())
-            .field("scope", &self.scope)
-            .field("tokens", &self.tokens)
+            .field("proof", &self.proof)
             .field("retries", &self.retries)
             .finish_non_exhaustive()
     }
 }
 
-/// By what an operation is found again in the service's records.
+/// By what an operation is found again in the service's records. A repeated request keeps its request id.
 #[derive(Clone, Debug)]
 struct Ids {
     request: Uuid,
-    sent: Uuid,
+    /// Whether there is a correlation id for each attempt.
+    has_correlation: bool,
+    sent: Option<Uuid>,
     received: Option<Excerpt>,
     request_received: Option<Excerpt>,
     attempts: u32,
 }
 
 impl Ids {
-    fn new() -> Self {
+    fn new(dialect: &Dialect) -> Self {
         Self {
             request: Uuid::new_v4(),
-            sent: Uuid::nil(),
+            has_correlation: dialect.correlation_id.is_some(),
+            sent: None,
             received: None,
             request_received: None,
             attempts: 0,
@@ -310,17 +325,10 @@ impl Ids {
 
     /// For the next attempt.
     fn next(&mut self) {
-        self.sent = Uuid::new_v4();
+        self.sent = self.has_correlation.then(Uuid::new_v4);
         self.received = None;
         self.request_received = None;
         self.attempts = self.attempts.saturating_add(1);
-    }
-
-    /// Of an answer.
-    fn receive(&mut self, headers: &HeaderMap, names: &IdHeaders, secret: &str) {
-        let id = |name| headers.get(name).map(|id| told(id.as_bytes(), secret));
-        self.received = id(names.correlation);
-        self.request_received = id(names.request_received);
     }
 }
 
@@ -329,4 +337,4 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Answers of the registration API are below a KiB, a list of resources may be long: 8 MiB.
-pub(crate) const MAX_ANSWER: usize = 8 * 1024 * 1024;
+const MAX_ANSWER: usize = 8 * 1024 * 1024;

@@ -4,22 +4,37 @@ use serde_json::Value;
 
 use crate::Excerpt;
 
+/// One of several things that a service says about a refusal: `error.details` of Azure's services.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RefusalDetail {
+    /// Often more telling than the code of the whole.
+    pub code: Option<Excerpt>,
+    /// In words.
+    pub message: Option<Excerpt>,
+}
+
+impl RefusalDetail {
+    /// How many are kept: a batch may be refused for each of its events.
+    pub const MAX: usize = 8;
+}
+
 /// A code and a description, where there are any.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Refusal {
     pub(super) code: Option<Excerpt>,
     pub(super) description: Option<Excerpt>,
+    pub(super) details: Vec<RefusalDetail>,
 }
 
 impl Refusal {
-    /// Reads a body. `secret` is left out of it, wherever it is.
+    /// Reads a body.
     ///
-    /// Source: "Partner Center REST error codes", "API throttling guidance", the error responses of OData and of Microsoft
-    /// Entra, and what ASP.NET answers by default.
-    pub(super) fn read(body: &[u8], secret: &str) -> Self {
-        let text = String::from_utf8_lossy(body).replace(secret, "[token]");
+    /// Source: "Partner Center REST error codes", "API throttling guidance", the error responses of OData, Azure and
+    /// Microsoft Entra, and what ASP.NET answers by default.
+    pub(super) fn read(text: &str) -> Self {
         let Ok(value) = serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')) else {
-            return Self::of_text(&text);
+            return Self::of_text(text);
         };
         // OData puts an object where Entra puts a code.
         let inner = member(&value, &["error"]).filter(|error| error.is_object());
@@ -30,10 +45,11 @@ impl Refusal {
             &["description", "error_description", "message", "title"],
         );
         match description.and_then(plain) {
-            None if code.is_none() => Self::of_text(&text),
+            None if code.is_none() => Self::of_text(text),
             description => Self {
                 code: code.map(Excerpt::of),
                 description: description.map(Excerpt::long),
+                details: details(object),
             },
         }
     }
@@ -47,10 +63,24 @@ impl Refusal {
         };
         let words = words.trim();
         Self {
-            code: None,
             description: (!words.is_empty()).then(|| Excerpt::long(words)),
+            ..Self::default()
         }
     }
+}
+
+fn details(error: &Value) -> Vec<RefusalDetail> {
+    let list = member(error, &["details"]).and_then(Value::as_array);
+    let details = list.into_iter().flatten().map(|detail| RefusalDetail {
+        code: member(detail, &["code"]).and_then(plain).map(Excerpt::of),
+        message: member(detail, &["message"])
+            .and_then(plain)
+            .map(Excerpt::long),
+    });
+    details
+        .filter(|detail| detail.code.is_some() || detail.message.is_some())
+        .take(RefusalDetail::MAX)
+        .collect()
 }
 
 /// The first of `names` that is a member and not null; in any ASCII case.
@@ -142,7 +172,7 @@ mod tests {
             (r#"{"code":"10"#, "", r#"{\"code\":\"10"#),
             (r#""text""#, "", r#"\"text\""#),
         ] {
-            let refusal = Refusal::read(body.as_bytes(), "token");
+            let refusal = Refusal::read(body);
             let shown = |part: Option<Excerpt>| part.map_or(String::new(), |part| part.to_string());
             assert_eq!(
                 (shown(refusal.code), shown(refusal.description)),
@@ -152,24 +182,45 @@ mod tests {
         }
     }
 
+    /// The recorded answer of Event Grid to a path that is not there has one detail.
     #[test]
-    fn a_secret_that_comes_back_is_not_shown_and_length_is_bounded() {
-        for body in [
-            r#"{"code":"s3cret","description":"bad header: Bearer s3cret"}"#,
-            "Bearer s3cret is no good",
-            "<title>s3cret</title>",
+    fn details_of_azure() {
+        let shown = |body: &str| {
+            let details = Refusal::read(body).details;
+            let shown = details.into_iter().map(|detail| {
+                let text = |part: Option<Excerpt>| part.map_or("-".to_owned(), |it| it.to_string());
+                format!("{} {}", text(detail.code), text(detail.message))
+            });
+            shown.collect::<Vec<_>>()
+        };
+        for (body, expected) in [
+            (
+                r#"{"error":{"code":"NotFound","message":"m","details":[{"code":"ResourceNotFound","message":"n"}]}}"#,
+                &["ResourceNotFound n"][..],
+            ),
+            (
+                r#"{"error":{"code":"a","details":[{"code":1},{"message":"x"},{},7,null]}}"#,
+                &["1 -", "- x"],
+            ),
+            (r#"{"error":{"code":"a","details":null}}"#, &[]),
+            (r#"{"error":{"code":"a","details":{}}}"#, &[]),
         ] {
-            let shown = format!("{:?}", Refusal::read(body.as_bytes(), "s3cret"));
-            assert!(
-                !shown.contains("s3cret") && shown.contains("[token]"),
-                "{shown}"
-            );
+            assert_eq!(shown(body), expected, "{body}");
         }
-        let long = Refusal::read("x".repeat(1_000_000).as_bytes(), "s3cret");
+        let many = format!(
+            r#"{{"error":{{"code":"a","details":[{{"code":"b"}}{}]}}}}"#,
+            r#",{"code":"b"}"#.repeat(5000)
+        );
+        assert_eq!(shown(&many).len(), RefusalDetail::MAX);
+    }
+
+    #[test]
+    fn length_is_bounded_and_text_escaped() {
+        let long = Refusal::read(&"x".repeat(1_000_000));
         assert!(format!("{long:?}").len() < 1200);
-        let Refusal { code, description } = Refusal::read(&[b'\n', 0xff, b'"'], "s3cret");
+        let refusal = Refusal::read("\n\u{fffd}\"");
         assert_eq!(
-            (code, description.unwrap().to_string()),
+            (refusal.code, refusal.description.unwrap().to_string()),
             (None, r#"\xef\xbf\xbd\""#.into())
         );
     }

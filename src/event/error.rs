@@ -2,8 +2,8 @@
 
 use std::str::Utf8Error;
 
-use super::json::DEPTH_LIMIT;
 use crate::Excerpt;
+use crate::json::DEPTH_LIMIT;
 
 /// Why a body is not an event.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

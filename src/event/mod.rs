@@ -31,6 +31,7 @@ use time::OffsetDateTime;
 
 use crate::Excerpt;
 use crate::date::date;
+use crate::json::{DEPTH_LIMIT, Members, depth, json_type, string};
 
 mod audit;
 pub use audit::AuditId;
@@ -38,8 +39,6 @@ mod error;
 pub use error::EventError;
 mod id;
 pub use id::Id;
-mod json;
-use json::{DEPTH_LIMIT, Members, depth, json_type, string};
 mod name;
 pub use name::{EventName, OtherEventName};
 mod resource;

@@ -46,7 +46,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::api::{Answer, Api, ApiError, Call, IdHeaders, MAX_ANSWER, RetryPolicy, after};
+use crate::api::{Answer, Api, ApiError, Bearer, Call, PARTNER_CENTER, RetryPolicy, after};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::{EventName, Id};
@@ -88,12 +88,14 @@ impl RegistrationClient {
         Ok(Self {
             api: Api {
                 endpoint,
-                scope: format!("{}/.default", cloud.token_audience()).into(),
+                proof: Arc::new(Bearer {
+                    tokens: Box::new(tokens),
+                    scope: format!("{}/.default", cloud.token_audience()).into(),
+                }),
                 client: Arc::new(client),
-                tokens: Arc::new(tokens),
+                dialect: &PARTNER_CENTER,
                 retries: RetryPolicy::default(),
                 headers: HeaderMap::new(),
-                id_headers: IdHeaders::PARTNER_CENTER,
             },
             limiter: Arc::default(),
             poll_interval: Self::POLL_INTERVAL,
@@ -127,7 +129,7 @@ impl RegistrationClient {
     ///
     /// [`ApiError`].
     pub async fn supported_events(&self) -> Result<Vec<EventName>, ApiError> {
-        let call = call("get all events", Method::GET, EVENTS);
+        let call = Call::new("get all events", Method::GET, EVENTS);
         self.api
             .send(&call, self.api.deadline(), Answer::json)
             .await
@@ -143,7 +145,7 @@ impl RegistrationClient {
     }
 
     async fn get_until(&self, until: Instant) -> Result<Option<Registration>, ApiError> {
-        let call = call("get registration", Method::GET, REGISTRATION);
+        let call = Call::new("get registration", Method::GET, REGISTRATION);
         found(self.api.send(&call, until, Answer::json).await)
     }
 
@@ -184,7 +186,7 @@ impl RegistrationClient {
         let body = serde_json::to_vec(registration).map_err(|error| RegistrationError::Body {
             reason: error.to_string().into(),
         })?;
-        let mut call = call(operation, method, REGISTRATION);
+        let mut call = Call::new(operation, method, REGISTRATION);
         call.body = Some(body.into());
         Ok(self.api.send(&call, until, Answer::json).await?)
     }
@@ -208,7 +210,7 @@ impl RegistrationClient {
             }
             tokio::time::sleep(retry_after).await;
         }
-        let mut call = call("create validation event", Method::POST, TEST_EVENTS);
+        let mut call = Call::new("create validation event", Method::POST, TEST_EVENTS);
         call.throttle = Some(TEST_EVENT_THROTTLE);
         Ok(self.api.send(&call, until, correlation_id).await?)
     }
@@ -228,7 +230,7 @@ impl RegistrationClient {
         until: Instant,
     ) -> Result<Option<TestEvent>, ApiError> {
         let path = format!("{TEST_EVENTS}/{id}");
-        let call = call("get validation event", Method::GET, &path);
+        let call = Call::new("get validation event", Method::GET, &path);
         found(self.api.send(&call, until, Answer::json).await)
     }
 
@@ -271,19 +273,6 @@ impl RegistrationClient {
             }
             tokio::time::sleep(self.poll_interval).await;
         }
-    }
-}
-
-fn call<'a>(operation: &'static str, method: Method, path: &'a str) -> Call<'a> {
-    Call {
-        operation,
-        is_idempotent: method != Method::POST,
-        method,
-        path,
-        body: None,
-        headers: &[],
-        max_answer: MAX_ANSWER,
-        throttle: None,
     }
 }
 

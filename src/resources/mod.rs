@@ -14,7 +14,7 @@ use http::header::ETAG;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::value::RawValue;
 
-use crate::api::{Answer, Api, Call, IdHeaders, MAX_ANSWER, RetryPolicy};
+use crate::api::{Answer, Api, Bearer, Call, PARTNER_CENTER, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::Event;
@@ -82,12 +82,14 @@ impl ResourceClient {
             cloud: cloud.clone(),
             partner_center: Api {
                 endpoint: Endpoint::new(cloud.api_base(), cloud.danger_plain_http_on_loopback())?,
-                scope: format!("{}/.default", cloud.token_audience()).into(),
+                proof: Arc::new(Bearer {
+                    tokens: Box::new(tokens),
+                    scope: format!("{}/.default", cloud.token_audience()).into(),
+                }),
                 client: Arc::new(client),
-                tokens: Arc::new(tokens),
+                dialect: &PARTNER_CENTER,
                 retries: RetryPolicy::default(),
                 headers: headers.into_iter().collect(),
-                id_headers: IdHeaders::PARTNER_CENTER,
             },
             graph: None,
             referrals: None,
@@ -150,8 +152,10 @@ impl ResourceClient {
     ) -> Result<Api, EndpointError> {
         Ok(Api {
             endpoint: Endpoint::new(base, self.cloud.danger_plain_http_on_loopback())?,
-            scope: scope.into(),
-            tokens: Arc::new(tokens),
+            proof: Arc::new(Bearer {
+                tokens: Box::new(tokens),
+                scope: scope.into(),
+            }),
             headers: HeaderMap::new(),
             ..self.partner_center.clone()
         })
@@ -203,19 +207,10 @@ impl ResourceClient {
                 host: address.service.name(),
             });
         };
-        let call = Call {
-            operation,
-            method: Method::GET,
-            is_idempotent: true,
-            path: &address.path,
-            body: None,
-            headers: match self.has_new_fraud_events && address.is_of_fraud_events() {
-                true => &NEW_FRAUD_EVENTS,
-                false => &[],
-            },
-            max_answer: MAX_ANSWER,
-            throttle: None,
-        };
+        let mut call = Call::new(operation, Method::GET, &address.path);
+        if self.has_new_fraud_events && address.is_of_fraud_events() {
+            call.headers = &NEW_FRAUD_EVENTS;
+        }
         let read = |answer: &Answer| {
             let json: Box<RawValue> = answer.json()?;
             Ok(Fetched {
@@ -257,7 +252,7 @@ impl Fetched {
 const CONTRACT_VERSION: HeaderName = HeaderName::from_static("ms-contract-version");
 
 /// Source: "Get fraud events".
-const NEW_FRAUD_EVENTS: [(HeaderName, HeaderValue); 1] = [(
+static NEW_FRAUD_EVENTS: [(HeaderName, HeaderValue); 1] = [(
     HeaderName::from_static("x-neweventsmodel"),
     HeaderValue::from_static("true"),
 )];

@@ -12,7 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("chain", &["crypto"]),
     ("signers", &["source", "chain", "trace"]),
     ("signature", &["crypto", "envelope", "chain"]),
-    ("event", &["date"]),
+    ("event", &["date", "json"]),
     (
         "error",
         &[
@@ -51,6 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("endpoint", &[]),
     ("excerpt", &[]),
     ("http_client", &[]),
+    ("json", &[]),
     ("retry_after", &[]),
     (
         "token",

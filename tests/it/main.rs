@@ -26,6 +26,7 @@ mod partner_center;
 mod pki;
 mod receiver;
 mod registration;
+mod registration_attacks;
 mod resources;
 mod revocation;
 mod signers;

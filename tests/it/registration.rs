@@ -787,7 +787,7 @@ async fn an_error_is_fit_for_a_support_case() {
     );
     assert_eq!(
         call.header("ms-correlationid").unwrap(),
-        error.correlation_id().to_string()
+        error.correlation_id().unwrap().to_string()
     );
     let received = error
         .correlation_id_received()
@@ -799,7 +799,7 @@ async fn an_error_is_fit_for_a_support_case() {
              lacks a role in Partner Center, such as Admin agent) (request id {}, correlation id {} sent and {received} \
              received, 1 attempt)",
             error.request_id(),
-            error.correlation_id(),
+            error.correlation_id().unwrap(),
         )
     );
 

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members of an object, with values as text: no member is lost, none is read.
-pub(super) struct Members<'a>(pub(super) Vec<(Box<str>, &'a RawValue)>);
+pub(crate) struct Members<'a>(pub(super) Vec<(Box<str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -33,11 +33,11 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 /// The text of a JSON string; `None` for anything else, and for a string that is not Unicode.
-pub(super) fn string(value: Option<&RawValue>) -> Option<Box<str>> {
+pub(crate) fn string(value: Option<&RawValue>) -> Option<Box<str>> {
     serde_json::from_str(value?.get()).ok()
 }
 
-pub(super) fn json_type(value: &RawValue) -> &'static str {
+pub(crate) fn json_type(value: &RawValue) -> &'static str {
     match value.get().bytes().next() {
         Some(b'"') => "a string",
         Some(b'[') => "an array",
@@ -50,7 +50,7 @@ pub(super) fn json_type(value: &RawValue) -> &'static str {
 
 /// How many levels of objects and arrays there are in `value`. A loop, for its text may nest as deeply as
 /// the sender likes; that it is JSON is known.
-pub(super) fn depth(value: &RawValue) -> usize {
+pub(crate) fn depth(value: &RawValue) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_string, mut is_escaped) = (false, false);
     for byte in value.get().bytes() {
@@ -72,7 +72,7 @@ pub(super) fn depth(value: &RawValue) -> usize {
 
 /// Levels of objects and arrays: as many as `serde_json` reads into a value before it refuses (its limit is
 /// 128, exclusive). It does not count what it keeps as text, and would hand that on to readers who do.
-pub(super) const DEPTH_LIMIT: usize = 127;
+pub(crate) const DEPTH_LIMIT: usize = 127;
 
 #[cfg(test)]
 mod tests {

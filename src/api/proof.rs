@@ -1,0 +1,96 @@
+//! How a call proves on whose behalf it is made.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::http_client::BoxFuture;
+use crate::token::{AccessToken, TokenError, TokenProvider, TokenRequest};
+
+/// What every call shows.
+pub(crate) trait Proof: fmt::Debug + Send + Sync {
+    /// What to show in one attempt, after `refused` was shown in vain.
+    fn show<'a>(
+        &'a self,
+        refused: Option<&'a AccessToken>,
+    ) -> BoxFuture<'a, Result<Shown, TokenError>>;
+}
+
+/// What one attempt shows: a header.
+pub(crate) struct Shown {
+    pub(crate) name: HeaderName,
+    /// Marked as sensitive.
+    pub(crate) value: HeaderValue,
+    /// The token in it, if there is one: there may be another.
+    pub(crate) token: Option<AccessToken>,
+    /// What of it nobody may see, in each form in which a service might repeat it.
+    pub(crate) secrets: Arc<[SecretString]>,
+}
+
+impl Shown {
+    /// What a service said, without the secrets that it was sent.
+    pub(crate) fn hide_in(&self, text: &[u8]) -> String {
+        let text = String::from_utf8_lossy(text).into_owned();
+        let secrets = self.secrets.iter().map(SecretString::expose_secret);
+        let secrets = secrets.filter(|secret| !secret.is_empty());
+        secrets.fold(text, |text, secret| text.replace(secret, "[hidden]"))
+    }
+}
+
+/// An access token, asked for at each attempt.
+#[derive(Debug)]
+pub(crate) struct Bearer {
+    pub(crate) tokens: Box<dyn TokenProvider>,
+    pub(crate) scope: Box<str>,
+}
+
+impl Proof for Bearer {
+    fn show<'a>(
+        &'a self,
+        refused: Option<&'a AccessToken>,
+    ) -> BoxFuture<'a, Result<Shown, TokenError>> {
+        let mut wanted = TokenRequest::new(&self.scope);
+        wanted.refused = refused;
+        Box::pin(async move {
+            let token = self.tokens.token(wanted).await?;
+            Ok(Shown {
+                name: AUTHORIZATION,
+                value: token.authorization(),
+                secrets: Arc::new([token.expose_secret().into()]),
+                token: Some(token),
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::StaticToken;
+
+    #[tokio::test]
+    async fn a_secret_that_comes_back_is_not_shown() {
+        let token = AccessToken::new("s3cret").unwrap();
+        let bearer = Bearer {
+            tokens: Box::new(StaticToken::new(token)),
+            scope: "scope".into(),
+        };
+        let shown = bearer.show(None).await.unwrap();
+        assert_eq!(shown.value, "Bearer s3cret");
+        assert!(shown.value.is_sensitive() && shown.token.is_some());
+        for (text, without) in [
+            ("bad header: Bearer s3cret", "bad header: Bearer [hidden]"),
+            (
+                "<title>s3crets3cret</title>",
+                "<title>[hidden][hidden]</title>",
+            ),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(shown.hide_in(text.as_bytes()), without);
+        }
+        assert_eq!(shown.hide_in(b"\xff"), "\u{fffd}");
+    }
+}

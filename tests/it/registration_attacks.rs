@@ -1,0 +1,807 @@
+//! Attacks on the registration API client, tokens and resources: each says what should hold.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{Method, Request, Response};
+use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
+use partner_center_webhooks::cloud::{Cloud, CloudProfile};
+use partner_center_webhooks::endpoint::Endpoint;
+use partner_center_webhooks::event::{EventName, Id};
+use partner_center_webhooks::http_client::{
+    BoxFuture, HttpClient, HttpClientError, Limits, ReqwestClient,
+};
+use partner_center_webhooks::registration::{
+    Plan, Registration, RegistrationClient, RegistrationError, WhenLimited,
+};
+use partner_center_webhooks::testing::partner_center::PartnerCenter;
+use partner_center_webhooks::token::{
+    AccessToken, Application, Cached, ClientCredentials, RefreshToken, SecretString, StaticToken,
+    TokenError, TokenProvider, TokenRequest, from_fn,
+};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::registration::tokens;
+
+const URL: &str = "https://contoso.example/webhooks/callback";
+
+/// An answer: status, `Retry-After`, body. Status 0 never answers.
+type Said = (u16, Option<&'static str>, String);
+
+/// Says one answer after the other, the last one for ever.
+#[derive(Clone, Debug, Default)]
+struct Script {
+    answers: Arc<Mutex<VecDeque<Said>>>,
+    requests: Arc<Mutex<Vec<(Method, String)>>>,
+}
+
+impl Script {
+    fn new<S: Into<String>>(
+        answers: impl IntoIterator<Item = (u16, Option<&'static str>, S)>,
+    ) -> Self {
+        let answers = answers
+            .into_iter()
+            .map(|(status, wait, body)| (status, wait, body.into()));
+        Self {
+            answers: Arc::new(Mutex::new(answers.collect())),
+            requests: Arc::default(),
+        }
+    }
+
+    fn requests(&self, method: &Method) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        requests
+            .iter()
+            .filter(|(of, _)| of == method)
+            .map(|(_, body)| body.clone())
+            .collect()
+    }
+
+    fn client(&self) -> RegistrationClient {
+        let token = StaticToken::new(AccessToken::new("s3cret+token").unwrap());
+        RegistrationClient::new(&Cloud::Global, self.clone(), token)
+            .unwrap()
+            .with_retries(quick())
+    }
+}
+
+impl HttpClient for Script {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        _: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
+        let body = String::from_utf8(request.body().to_vec()).unwrap();
+        self.requests
+            .lock()
+            .unwrap()
+            .push((request.method().clone(), body));
+        let mut answers = self.answers.lock().unwrap();
+        let (status, wait, body) = match answers.len() {
+            1 => answers[0].clone(),
+            _ => answers.pop_front().unwrap(),
+        };
+        Box::pin(async move {
+            if status == 0 {
+                pending::<()>().await;
+            }
+            let mut answer = Response::builder().status(status);
+            if let Some(wait) = wait {
+                answer = answer.header("retry-after", wait);
+            }
+            Ok(answer.body(body.into()).unwrap())
+        })
+    }
+}
+
+fn quick() -> RetryPolicy {
+    RetryPolicy::default()
+        .with_first_delay(Duration::from_millis(5))
+        .with_deadline(Duration::from_secs(5))
+}
+
+fn wanted(events: &[&str]) -> Registration {
+    Registration::new(URL, events.iter().map(|name| EventName::from(*name))).unwrap()
+}
+
+fn registered(events: &[&str]) -> String {
+    json!({"webhookUrl": URL, "webhookEvents": events}).to_string()
+}
+
+/// A server must not be able to make the client panic: the wait it names is past the deadline, so that the refusal is told.
+#[tokio::test]
+async fn a_retry_after_longer_than_time_itself() {
+    let script = Script::new([(429, Some("18446744073709551615"), "")]);
+    let error = script.client().get().await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 429);
+}
+
+/// "No deadline" is commonly said as `Duration::MAX`; it should be one, or be refused by the setter, and not panic in a call.
+#[tokio::test]
+async fn a_deadline_of_duration_max() {
+    let script = Script::new([(200, None, registered(&[]))]);
+    let client = script
+        .client()
+        .with_retries(quick().with_deadline(Duration::MAX));
+    client.get().await.unwrap();
+}
+
+/// As above, for waiting.
+#[tokio::test]
+async fn waiting_for_a_test_event_for_duration_max() {
+    let script = Script::new([(200, None, r#"{"status":"completed"}"#)]);
+    let id = Id::new("a").unwrap();
+    script
+        .client()
+        .wait_for_test_event(&id, Duration::MAX, |_| {})
+        .await
+        .unwrap();
+}
+
+/// As above, for the interval.
+#[tokio::test]
+async fn polling_every_duration_max() {
+    let script = Script::new([(200, None, r#"{"status":"submitted"}"#)]);
+    let client = script.client().with_poll_interval(Duration::MAX);
+    let id = Id::new("a").unwrap();
+    let error = client
+        .wait_for_test_event(&id, Duration::from_secs(1), |_| {})
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        RegistrationError::TestEventNotFinished { .. }
+    ));
+}
+
+/// As above, for the first delay: the call gives up rather than wait past its deadline.
+#[tokio::test]
+async fn a_first_delay_of_duration_max() {
+    let script = Script::new([(500, None, "")]);
+    let client = script
+        .client()
+        .with_retries(quick().with_first_delay(Duration::MAX));
+    assert_eq!(client.get().await.unwrap_err().attempts(), 1);
+}
+
+/// "Jitter … by chance": a hundred clients that fail together must not come back together. (backon is built without `std`, and
+/// so draws from the same seed each time.)
+#[tokio::test]
+async fn jitter_differs_from_client_to_client() {
+    let waits = join_all((0..10).map(|_| async {
+        let script = Script::new([(500, None, ""), (404, None, "")]);
+        let client = script
+            .client()
+            .with_retries(quick().with_first_delay(Duration::from_millis(300)));
+        let start = Instant::now();
+        client.get().await.unwrap();
+        start.elapsed()
+    }))
+    .await;
+    let spread = *waits.iter().max().unwrap() - *waits.iter().min().unwrap();
+    assert!(spread > Duration::from_millis(40), "{waits:?}");
+}
+
+/// Must hold: "the flag always resent". A flag in an unexpected type is read, kept as it came, or an error; not dropped, for an
+/// update without it turns it off.
+#[tokio::test]
+async fn a_flag_of_another_type_is_not_lost() {
+    for flag in [json!("true"), json!("True"), json!(1)] {
+        let current = json!({
+            "webhookUrl": URL, "webhookEvents": ["a"], "signatureTokenToMsSignatureHeader": flag,
+        });
+        let script = Script::new([
+            (200, None, current.to_string()),
+            (200, None, registered(&["a", "b"])),
+        ]);
+        if script.client().ensure(&wanted(&["b"])).await.is_ok() {
+            let put = script.requests(&Method::PUT).pop().unwrap();
+            assert!(
+                put.to_ascii_lowercase()
+                    .contains("signaturetokentomssignatureheader"),
+                "{put}"
+            );
+        }
+    }
+}
+
+/// A member is sent once: the service binds in any case, so of two spellings either may win, the old URL too.
+#[tokio::test]
+async fn members_in_two_spellings_are_sent_once() {
+    let current = r#"{"webhookUrl":"https://old.example/","WebhookUrl":"https://old.example/","webhookEvents":["a"],"WebhookEvents":["a"]}"#;
+    let script = Script::new([
+        (200, None, current.to_owned()),
+        (200, None, registered(&["a", "b"])),
+    ]);
+    let _ = script.client().ensure(&wanted(&["b"])).await;
+    for put in script.requests(&Method::PUT) {
+        let put = put.to_ascii_lowercase();
+        assert_eq!(put.matches("\"webhookurl\"").count(), 1, "{put}");
+        assert_eq!(put.matches("\"webhookevents\"").count(), 1, "{put}");
+    }
+}
+
+/// An event is registered once, whatever its case: `Plan` says so for updates, and should do so for creations.
+#[tokio::test]
+async fn a_creation_sends_an_event_once() {
+    let script = Script::new([(404, None, String::new()), (200, None, registered(&["x"]))]);
+    script
+        .client()
+        .ensure(&wanted(&["x", "X", "x"]))
+        .await
+        .unwrap();
+    let post = script.requests(&Method::POST).pop().unwrap();
+    let post: Value = serde_json::from_str(&post).unwrap();
+    assert_eq!(post["WebhookEvents"].as_array().unwrap().len(), 1, "{post}");
+}
+
+/// "The event does not exist" is no conflict, and no reason to post the same thing three times.
+#[tokio::test]
+async fn what_does_not_exist_is_no_conflict() {
+    let refusal = r#"{"code":"800002","description":"The event 'brand-new' does not exist."}"#;
+    let script = Script::new([
+        (404, None, ""),
+        (400, None, refusal),
+        (404, None, ""),
+        (400, None, refusal),
+        (404, None, ""),
+        (400, None, refusal),
+    ]);
+    let error = script
+        .client()
+        .ensure(&wanted(&["brand-new"]))
+        .await
+        .unwrap_err();
+    assert_eq!(script.requests(&Method::POST).len(), 1);
+    assert!(!error.is_conflict(), "{error}");
+}
+
+/// `ensure` "says what was done". Our POST was refused (409), for somebody else had registered just that: we did nothing.
+#[tokio::test]
+async fn ensure_does_not_claim_what_somebody_else_did() {
+    let script = Script::new([
+        (404, None, String::new()),
+        (409, None, String::new()),
+        (200, None, registered(&["a"])),
+    ]);
+    let plan = script.client().ensure(&wanted(&["a"])).await.unwrap();
+    assert!(!matches!(plan, Plan::Create(_)), "{plan}");
+}
+
+/// A write that the service took (204, or 200 without a body) is not written six times: looking once tells more.
+#[tokio::test]
+async fn a_write_answered_without_a_body_is_not_repeated() {
+    for status in [200, 204] {
+        let script = Script::new([
+            (200, None, registered(&["a"])),
+            (status, None, String::new()),
+            (200, None, registered(&["a", "b"])),
+        ]);
+        // As a service that answers each PUT so.
+        let answers = Arc::clone(&script.answers);
+        for _ in 0..8 {
+            let answer = answers.lock().unwrap()[1].clone();
+            answers.lock().unwrap().insert(1, answer);
+        }
+        let _ = script.client().ensure(&wanted(&["b"])).await;
+        let puts = script.requests(&Method::PUT).len();
+        assert!(puts <= 1, "{puts} writes for one change, status {status}");
+    }
+}
+
+/// Two callers in one process that add different events: neither is lost. (Across processes the API offers no way; clones of one
+/// client can take turns.)
+#[tokio::test]
+async fn two_ensures_of_one_client_lose_no_event() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    partner_center.set_registration(&json!({"webhookUrl": URL, "webhookEvents": ["test-created"]}));
+    let http = ReqwestClient::new().unwrap();
+    let client =
+        RegistrationClient::new(&partner_center.cloud(), http, tokens(&partner_center)).unwrap();
+    client.get().await.unwrap();
+    let (a, b, c) = (
+        wanted(&["invoice-ready"]),
+        wanted(&["referral-created"]),
+        wanted(&["subscription-updated"]),
+    );
+    let (a, b, c) = tokio::join!(client.ensure(&a), client.ensure(&b), client.ensure(&c));
+    (a.unwrap(), b.unwrap(), c.unwrap());
+    let events = partner_center.registration().unwrap()["webhookEvents"].clone();
+    assert_eq!(events.as_array().unwrap().len(), 4, "{events}");
+}
+
+/// A URL that differs in its fragment is another URL; what is registered is malformed and should be replaced.
+#[tokio::test]
+async fn a_registered_fragment_is_a_difference() {
+    let current = json!({"webhookUrl": format!("{URL}#old"), "webhookEvents": ["a"]});
+    let script = Script::new([(200, None, current.to_string())]);
+    let plan = script.client().plan(&wanted(&["a"])).await.unwrap();
+    assert!(!plan.is_keep(), "{plan}");
+}
+
+/// "2 a minute kept on our side", and "rejected requests count too": so do repetitions.
+#[tokio::test]
+async fn no_more_than_two_test_events_a_minute_with_repetitions() {
+    let script = Script::new([(429, Some("0"), "")]);
+    let _ = script.client().send_test_event(WhenLimited::Wait).await;
+    let posts = script.requests(&Method::POST).len();
+    assert!(
+        posts <= 2,
+        "{posts} POSTs within {:?}",
+        Duration::from_secs(5)
+    );
+}
+
+/// `WhenLimited::Refuse`: "Refuse, and say when to try again", also where the service counts better than we do.
+#[tokio::test]
+async fn refusing_does_not_wait_for_the_service_either() {
+    let script = Script::new([(429, Some("1"), r#""04af2aea-d413-42db-824e-f328001484d1""#)]);
+    let start = Instant::now();
+    assert!(
+        script
+            .client()
+            .send_test_event(WhenLimited::Refuse)
+            .await
+            .is_err()
+    );
+    assert!(
+        start.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+/// What was never sent does not count towards the limit.
+#[tokio::test]
+async fn without_a_token_no_place_is_taken() {
+    let script = Script::new([(200, None, r#""04af2aea-d413-42db-824e-f328001484d1""#)]);
+    let fails = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&fails);
+    let tokens = from_fn(move |_| {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            match number {
+                0 | 1 => Err(TokenError::NoOther),
+                _ => AccessToken::new("token"),
+            }
+        }
+    });
+    let client = RegistrationClient::new(&Cloud::Global, script.clone(), tokens).unwrap();
+    for _ in 0..2 {
+        assert!(client.send_test_event(WhenLimited::Refuse).await.is_err());
+    }
+    assert_eq!(script.requests(&Method::POST).len(), 0);
+    client.send_test_event(WhenLimited::Refuse).await.unwrap();
+}
+
+/// The first attempt was refused (429), the second one is on its way when time is up: the service may well have done it, and a
+/// caller who is told the contrary sends it again.
+#[tokio::test]
+async fn time_is_up_in_the_middle_of_a_repeated_post() {
+    for status in [429, 401] {
+        let script = Script::new([(status, Some("0"), ""), (0, None, "")]);
+        let tokens = Arc::new(AtomicUsize::new(0));
+        let tokens = from_fn(move |_| {
+            let number = tokens.fetch_add(1, Ordering::SeqCst);
+            async move { AccessToken::new(format!("token-{number}")) }
+        });
+        let client = RegistrationClient::new(&Cloud::Global, script.clone(), tokens)
+            .unwrap()
+            .with_retries(quick().with_deadline(Duration::from_millis(300)));
+        let error = client
+            .send_test_event(WhenLimited::Refuse)
+            .await
+            .unwrap_err();
+        assert_eq!(script.requests(&Method::POST).len(), 2);
+        assert!(error.api().unwrap().may_have_been_done(), "{error}");
+    }
+}
+
+/// No request was sent, for the token provider hangs: the error should say so, and not that the service did not answer.
+#[tokio::test]
+async fn a_hanging_token_provider_is_named() {
+    let script = Script::new([(200, None, "")]);
+    let tokens = from_fn(|_| pending());
+    let client = RegistrationClient::new(&Cloud::Global, script.clone(), tokens)
+        .unwrap()
+        .with_retries(quick().with_deadline(Duration::from_millis(100)));
+    let error = client.create(&wanted(&[])).await.unwrap_err();
+    let error = error.api().unwrap();
+    assert_eq!(script.requests(&Method::POST).len(), 0);
+    assert!(!error.may_have_been_done(), "{error}");
+    assert!(matches!(error.cause(), ApiErrorCause::Token(_)), "{error}");
+}
+
+/// A token ended early and Entra is away for a moment: that passes, and a GET should be repeated, or at least say that it may.
+#[tokio::test]
+async fn entra_is_away_for_a_moment_after_a_401() {
+    let script = Script::new([(401, None, String::new()), (200, None, registered(&[]))]);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let tokens = from_fn(move |_| {
+        let number = asked.fetch_add(1, Ordering::SeqCst);
+        async move {
+            match number {
+                1 => Err(TokenError::provider("Entra answered 503")),
+                _ => AccessToken::new(format!("token-{number}")),
+            }
+        }
+    });
+    let client = RegistrationClient::new(&Cloud::Global, script, tokens)
+        .unwrap()
+        .with_retries(quick());
+    let outcome = client.get().await;
+    assert!(
+        outcome.as_ref().is_ok_and(Option::is_some),
+        "{}",
+        outcome.unwrap_err()
+    );
+}
+
+/// "Secrets never appear in errors": as for the API's refusals, what a token endpoint (or the proxy before it) sends back is shown
+/// without the secrets that it was sent.
+#[tokio::test]
+async fn a_secret_that_entra_sends_back_is_not_shown() {
+    let refusal = r#"{"error":"invalid_client","error_description":"bad form: client_secret=s3cret&refresh_token=r3fresh","trace_id":"s3cret"}"#;
+    let script = Script::new([(401, None, refusal)]);
+    let application =
+        || Application::new(&Cloud::Global, "contoso.example", "id", "s3cret").unwrap();
+    let own = ClientCredentials::new(application(), script.clone());
+    let user = RefreshToken::new(application(), "r3fresh", script, async |_| Ok(()));
+    let providers: [&dyn TokenProvider; 2] = [&own, &user];
+    for (provider, secret) in providers.into_iter().zip(["s3cret", "r3fresh"]) {
+        let error = provider
+            .token(TokenRequest::new("scope"))
+            .await
+            .unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+/// .NET writes `+` as `\u002B` in JSON: the token must be found after JSON is read, too.
+#[tokio::test]
+async fn a_token_that_comes_back_escaped_is_not_shown() {
+    let script = Script::new([(
+        400,
+        None,
+        r#"{"code":"s3cret\u002Btoken","description":"bad header: Bearer s3cret\u002Btoken"}"#,
+    )]);
+    let error = script.client().get().await.unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("s3cret+token"), "{shown}");
+}
+
+/// An empty refresh token is none: it must not be saved over the one that works.
+#[tokio::test]
+async fn an_empty_refresh_token_does_not_replace_the_good_one() {
+    let script = Script::new([(
+        200,
+        None,
+        r#"{"access_token":"a","expires_in":3600,"refresh_token":""}"#,
+    )]);
+    let application = Application::new(&Cloud::Global, "contoso.example", "id", "s3cret").unwrap();
+    let saved = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&saved);
+    let tokens = RefreshToken::new(application, "good", script, move |_: SecretString| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Ok(()) }
+    });
+    tokens.token(TokenRequest::new("scope")).await.unwrap();
+    assert_eq!(saved.load(Ordering::SeqCst), 0);
+}
+
+/// A vault that is slower than what is left of one call: the saving goes on, or the second call ends it. It must not be dropped in
+/// the middle (of writing a file, say) and begun anew, for ever.
+#[tokio::test]
+async fn a_save_that_was_begun_is_finished() {
+    let script = Script::new([(
+        200,
+        None,
+        r#"{"access_token":"a","expires_in":3600,"refresh_token":"new"}"#,
+    )]);
+    let application = Application::new(&Cloud::Global, "contoso.example", "id", "s3cret").unwrap();
+    let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (begin, end) = (Arc::clone(&begun), Arc::clone(&ended));
+    let tokens = RefreshToken::new(application, "good", script, move |_: SecretString| {
+        begin.fetch_add(1, Ordering::SeqCst);
+        let end = Arc::clone(&end);
+        async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            end.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    });
+    let api = Script::new([(200, None, registered(&[]))]);
+    let client = RegistrationClient::new(&Cloud::Global, api, tokens)
+        .unwrap()
+        .with_retries(quick().with_deadline(Duration::from_millis(200)));
+    for _ in 0..4 {
+        let _ = client.get().await;
+    }
+    let (begun, ended) = (begun.load(Ordering::SeqCst), ended.load(Ordering::SeqCst));
+    assert!(ended > 0, "begun {begun} times, ended {ended} times");
+}
+
+/// The refused token with another time of ending is the refused token.
+#[tokio::test]
+async fn the_same_token_with_another_end_is_the_same() {
+    let seconds = Arc::new(AtomicUsize::new(1));
+    let tokens = from_fn(move |_| {
+        let seconds = seconds.fetch_add(1, Ordering::SeqCst).try_into().unwrap();
+        let end = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        async move { AccessToken::new("one").map(|token| token.expiring_at(end)) }
+    });
+    let refused = tokens.token(TokenRequest::new("s")).await.unwrap();
+    let again = tokens
+        .token(TokenRequest::new("s").after_refusal_of(&refused))
+        .await;
+    assert!(matches!(again, Err(TokenError::NoOther)), "{again:?}");
+}
+
+/// A provider that counts how often it is asked, with tokens that are numbered, or all the same, and live so long.
+fn counted(
+    lifetime: Duration,
+    is_same: bool,
+) -> (Arc<AtomicUsize>, Arc<Cached<impl TokenProvider>>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let provider = from_fn(move |_| {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let name = if is_same {
+                "same".to_owned()
+            } else {
+                format!("token-{number}")
+            };
+            AccessToken::new(name)
+                .map(|token| token.expiring_at(OffsetDateTime::now_utc() + lifetime))
+        }
+    });
+    (asked, Arc::new(Cached::new(provider)))
+}
+
+/// Must hold: "1,000 concurrent calls on an expired token cause one token request", also if the new token lives no longer than
+/// five minutes (or does not say how long): whoever waited for it can use it.
+#[tokio::test]
+async fn a_thousand_wait_for_one_short_lived_token() {
+    for lifetime in [Duration::from_secs(240), Duration::ZERO] {
+        let (asked, cached) = counted(lifetime, false);
+        for outcome in join_all((0..1000).map(|_| cached.token(TokenRequest::new("s")))).await {
+            outcome.unwrap();
+        }
+        let asked = asked.load(Ordering::SeqCst);
+        assert!(asked < 5, "{asked} token requests, lifetime {lifetime:?}");
+    }
+}
+
+/// The same where the provider answers a refusal with the very token that was refused (its `expires_at` newer, so that `FromFn`
+/// does not notice).
+#[tokio::test]
+async fn a_thousand_refusals_of_a_token_that_does_not_change() {
+    let (asked, cached) = counted(Duration::from_secs(3600), true);
+    let refused = cached.token(TokenRequest::new("s")).await.unwrap();
+    let request = TokenRequest::new("s").after_refusal_of(&refused);
+    let outcomes = join_all((0..1000).map(|_| cached.token(request))).await;
+    let given = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let asked = asked.load(Ordering::SeqCst);
+    assert!(
+        asked < 5 && given == 0,
+        "{asked} token requests, the refused token was given again {given} times"
+    );
+}
+
+/// "One for each scope": a scope whose token does not come must not hold up another scope.
+#[tokio::test]
+async fn a_slow_scope_does_not_hold_up_another() {
+    let provider = from_fn(|scope: String| async move {
+        if scope == "slow" {
+            pending::<()>().await;
+        }
+        AccessToken::new("token")
+    });
+    let cached = Cached::new(provider);
+    let mut slow = cached.token(TokenRequest::new("slow"));
+    assert!(futures_util::poll!(&mut slow).is_pending());
+    let other = cached.token(TokenRequest::new("other"));
+    let other = tokio::time::timeout(Duration::from_millis(300), other).await;
+    assert!(other.is_ok(), "the other scope waits");
+}
+
+/// "Constructors check": what no request can be sent to is no endpoint.
+#[test]
+fn odd_bases_are_no_endpoints() {
+    let accepted: Vec<_> = [
+        "https://:443",
+        "https://api.example:99999",
+        "https://api.example:",
+        "https://api.example?",
+        "https://api.example/?",
+        "https://api.example:+443",
+        "https://[::1].evil.example",
+        "http://[::1].evil.example",
+        "http://[127.0.0.1]",
+        "http://[::1]evil.example:80",
+    ]
+    .into_iter()
+    .filter(|base| Endpoint::new(base, true).is_ok())
+    .collect();
+    assert!(accepted.is_empty(), "{accepted:?}");
+}
+
+/// A base with a slash at its end is the same base; `aud//.default` asks Entra for another audience.
+#[tokio::test]
+async fn a_slash_at_the_end_of_a_base_does_not_change_the_audience() {
+    let scopes = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&scopes);
+    let tokens = from_fn(move |scope: String| {
+        seen.lock().unwrap().push(scope);
+        async { AccessToken::new("token") }
+    });
+    let cloud = Cloud::Custom(CloudProfile::new(
+        "https://api.example/",
+        "https://login.example/",
+    ));
+    let script = Script::new([(404, None, "")]);
+    RegistrationClient::new(&cloud, script, tokens)
+        .unwrap()
+        .get()
+        .await
+        .unwrap();
+    assert_eq!(*scopes.lock().unwrap(), ["https://api.example/.default"]);
+}
+
+/// A message is bounded, whatever id the service gave; and says why a request could not be made, for `source()` is empty.
+#[tokio::test]
+async fn an_id_without_end_is_not_shown_whole_and_its_trouble_is_told() {
+    let script = Script::new([(404, None, "")]);
+    let client = script.client().with_poll_interval(Duration::from_millis(1));
+    let id = Id::new(&"a".repeat(60_000)).unwrap();
+    let error = client
+        .wait_for_test_event(&id, Duration::from_millis(20), |_| {})
+        .await
+        .unwrap_err();
+    let length = error.to_string().len();
+    let id = Id::new(&"a".repeat(70_000)).unwrap();
+    let error = client.test_event_status(&id).await.unwrap_err().to_string();
+    assert!(
+        length < 4096 && error.contains("too long"),
+        "{length} bytes; {error}"
+    );
+}
+
+/// `{:?}` is what `unwrap` and `main` print: bounded, as `Display` is.
+#[test]
+fn the_debug_of_an_error_is_bounded() {
+    let error = TokenError::provider("line\nforged".repeat(10_000));
+    let shown = format!("{error:?}");
+    assert!(
+        error.to_string().len() < 4096 && shown.len() < 4096,
+        "{} bytes",
+        shown.len()
+    );
+}
+
+/// "`Debug` never shows tokens": the trait asks each provider for `Debug`, and most will derive it.
+#[test]
+fn the_debug_of_a_client_does_not_show_what_its_provider_derives() {
+    #[derive(Debug)]
+    struct Own {
+        #[expect(dead_code, reason = "shown by Debug")]
+        token: &'static str,
+    }
+    impl TokenProvider for Own {
+        fn token<'a>(
+            &'a self,
+            _: TokenRequest<'a>,
+        ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
+            Box::pin(pending())
+        }
+    }
+    let script = Script::new([(404, None, "")]);
+    let client = RegistrationClient::new(&Cloud::Global, script, Own { token: "s3cret" }).unwrap();
+    assert!(!format!("{client:?}").contains("s3cret"), "{client:?}");
+}
+
+/// An answer of an unexpected shape is no better the sixth time; one that is cut may be.
+#[tokio::test]
+async fn what_is_whole_and_of_another_shape_is_asked_for_once() {
+    let script = Script::new([(200, None, r#"{"webhookUrl":null,"webhookEvents":[]}"#)]);
+    let error = script.client().get().await.unwrap_err();
+    assert_eq!(error.attempts(), 1, "{error}");
+}
+
+/// A callback URL that no client can call is no callback URL.
+#[test]
+fn odd_callback_urls_are_refused() {
+    let accepted: Vec<_> = [
+        "https://contoso.example:99999/",
+        "https://[::1].evil.example/",
+        "https://contoso.example:+443/",
+        "https://contoso.example:/",
+    ]
+    .into_iter()
+    .filter(|url| Registration::new(url, []).is_ok())
+    .collect();
+    assert!(accepted.is_empty(), "{accepted:?}");
+}
+
+/// The whole time is waited, with a last look at its end: "not finished within 600ms" must not be said after 400.
+#[tokio::test]
+async fn the_whole_time_is_waited() {
+    let status = |status: &str| (200, None, json!({"status": status}).to_string());
+    let script = Script::new([
+        status("submitted"),
+        status("submitted"),
+        status("completed"),
+    ]);
+    let client = script
+        .client()
+        .with_poll_interval(Duration::from_millis(400));
+    let start = Instant::now();
+    let outcome = client
+        .wait_for_test_event(&Id::new("a").unwrap(), Duration::from_millis(600), |_| {})
+        .await;
+    assert!(
+        outcome.is_ok(),
+        "{} after {:?}",
+        outcome.unwrap_err(),
+        start.elapsed()
+    );
+}
+
+/// Plain http is for loopback: it must not go through a proxy on another host, as `HTTP_PROXY` in the environment has it (reqwest
+/// reads it by default and excepts no loopback). Shown with the same proxy set by hand on a client that was asked for nothing else;
+/// from a shell: `HTTP_PROXY=http://proxy:3128 registration --base-url http://127.0.0.1:1 show` sends the token there in the clear.
+#[tokio::test]
+async fn plain_http_on_loopback_does_not_go_through_a_proxy() {
+    let (partner_center, proxy) = (
+        PartnerCenter::start().await.unwrap(),
+        PartnerCenter::start().await.unwrap(),
+    );
+    let http = ReqwestClient::customized(|builder| {
+        builder.proxy(reqwest::Proxy::http(proxy.base_url()).unwrap())
+    });
+    let token = StaticToken::new(AccessToken::new("token").unwrap());
+    let client = RegistrationClient::new(&partner_center.cloud(), http.unwrap(), token)
+        .unwrap()
+        .with_retries(quick());
+    let _ = client.get().await;
+    let seen = proxy.requests();
+    assert!(
+        seen.iter()
+            .all(|request| request.header("authorization").is_none()),
+        "the proxy saw the token"
+    );
+}
+
+/// A wait of more seconds than fit is a long wait (RFC 9110 sets no bound), and not no wait.
+#[tokio::test]
+async fn a_retry_after_of_many_digits_is_long() {
+    let script = Script::new([(503, Some("99999999999999999999999"), "")]);
+    let error = script.client().get().await.unwrap_err();
+    assert_eq!(error.attempts(), 1, "{error}");
+}
+
+/// What is sent to Graph and refused there has nothing to do with being enrolled in Partner Center; nor does a call that a proxy's
+/// redirect ended name "the token" where there is a status without meaning. (Only the first is shown here.)
+#[tokio::test]
+async fn advice_is_about_the_service_that_refused() {
+    let script = Script::new([(401, None, "")]);
+    let token = || StaticToken::new(AccessToken::new("token").unwrap());
+    let client =
+        partner_center_webhooks::resources::ResourceClient::new(&Cloud::Global, script, token())
+            .unwrap()
+            .with_graph(token())
+            .unwrap();
+    let event = json!({"EventName": "x", "ResourceUri": "https://partner.microsoft.com/granularAdminRelationships/R-1"});
+    let event = partner_center_webhooks::Event::from_slice(event.to_string().as_bytes()).unwrap();
+    let error = client.fetch(&event).await.unwrap_err().to_string();
+    assert!(!error.contains("Partner Center"), "{error}");
+}
