@@ -62,7 +62,10 @@ fn exit_code(all_went_well: Result<bool, Box<dyn Error>>) -> ExitCode {
 async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
     // A service on the same desk is not behind the proxy that the rest of the world is behind.
     let client = ReqwestClient::customized(|builder| builder.no_proxy())?;
-    let builder = PartnerCenter::builder().listen(options.listen);
+    let mut builder = PartnerCenter::builder().listen(options.listen);
+    if let Some(base_url) = &options.base_url {
+        builder = builder.base_url(base_url.trim_end_matches('/'));
+    }
     let partner_center = builder
         .http_client(client)
         .start()

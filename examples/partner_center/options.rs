@@ -12,6 +12,7 @@ use crate::order::Order;
 /// What the command line asks for.
 pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
+    pub(crate) base_url: Option<String>,
     pub(crate) write_anchors: Option<PathBuf>,
     pub(crate) write_environment: Option<PathBuf>,
     pub(crate) write_intermediates: Option<PathBuf>,
@@ -28,6 +29,7 @@ A Partner Center on your desk: registration API, tokens, certificates, and signe
 Usage: partner_center [OPTIONS]
 
   --listen ADDR               where to listen. Default: a free port of 127.0.0.1
+  --base-url URL              how services reach it, if not at that address, as in http://host.docker.internal:4000
   --write-anchors FILE        write the root to trust, as PEM
   --write-intermediates FILE  write the CA certificate below it, as PEM, for services that fetch none
   --write-environment FILE    write what a service has to be told, as PARTNER_CENTER_…=… a line
@@ -52,6 +54,7 @@ Commands, one a line on standard input:
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut options = Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            base_url: None,
             write_anchors: None,
             write_environment: None,
             write_intermediates: None,
@@ -63,6 +66,7 @@ Commands, one a line on standard input:
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("listen") => options.listen = parsed("--listen", &mut parser)?,
+                Long("base-url") => options.base_url = Some(parsed("--base-url", &mut parser)?),
                 Long("write-anchors") => options.write_anchors = Some(parser.value()?.into()),
                 Long("write-environment") => {
                     options.write_environment = Some(parser.value()?.into());

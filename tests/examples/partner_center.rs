@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
+use crate::http::send;
 use crate::process::{Directory, example, run};
 use crate::running::Running;
 
@@ -179,6 +180,26 @@ fn the_end_of_standard_input_is_the_end() {
     emulator.told("PARTNER_CENTER_INTERMEDIATES_URL=");
     emulator.stdin = None;
     assert_eq!(emulator.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn it_can_stay_and_be_reached_under_another_name() {
+    let address = {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap()
+    };
+    let listen = address.to_string();
+    let named = ["--base-url", "http://partner-center:4000/", "--stay"];
+    let mut emulator = Emulator::start(&[&["--listen", &listen], &named[..]].concat());
+    let location = emulator.told("PARTNER_CENTER_CERTIFICATE_LOCATION=");
+    assert_eq!(location, "http://partner-center:4000/cert/");
+    emulator.told("PARTNER_CENTER_INTERMEDIATES_URL=");
+    emulator.stdin = None;
+    let request = "GET /emulator/anchors.pem HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let answer = send(address, request.as_bytes());
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert!(emulator.child.try_wait().unwrap().is_none());
 }
 
 #[test]

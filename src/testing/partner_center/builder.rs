@@ -20,6 +20,7 @@ use crate::testing::Issuer;
 #[must_use]
 pub struct PartnerCenterBuilder {
     address: SocketAddr,
+    base_url: Option<String>,
     issuer: Option<Issuer>,
     client: Arc<dyn HttpClient>,
     concurrent_attempts: NonZeroUsize,
@@ -30,6 +31,7 @@ impl PartnerCenterBuilder {
     pub(super) fn new() -> Self {
         Self {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
+            base_url: None,
             issuer: None,
             client: Arc::new(PlainClient),
             concurrent_attempts: CONCURRENT_ATTEMPTS,
@@ -40,6 +42,13 @@ impl PartnerCenterBuilder {
     /// Where to listen. Default: a free port of 127.0.0.1. Whoever reaches it can have all of its secrets and drive it.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.address = address;
+        self
+    }
+
+    /// How others reach it, as in `http://partner-center:4000`, without a slash at the end: in all URLs that it gives out.
+    /// Default: the address that it listens at. A [`Receiver`](crate::Receiver) takes plain http on loopback addresses only.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = Some(base_url.into());
         self
     }
 
@@ -79,7 +88,7 @@ impl PartnerCenterBuilder {
             // An address to listen at, and none to call.
             address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
-        let base_url = format!("http://{address}");
+        let base_url = self.base_url.unwrap_or_else(|| format!("http://{address}"));
         let dispatch = Dispatch::new(self.client, self.concurrent_attempts);
         let service = Service::new(base_url, self.issuer, dispatch, self.clock);
         let service = Arc::new(service);
