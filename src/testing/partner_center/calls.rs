@@ -194,18 +194,11 @@ impl PartnerCenter {
         deliveries
     }
 
-    /// Waits until no delivery is under way any more.
+    /// Waits until no delivery is under way any more, and whoever [hears of attempts](Self::on_attempt) has heard of the last.
     pub async fn settled(&self) {
-        let mut attempts = self.service.state().dispatch.watch();
-        loop {
-            let is_pending = |delivery: &Delivery| delivery.outcome() == Outcome::Pending;
-            if !self.service.state().dispatch.deliveries().any(is_pending) {
-                return;
-            }
-            if attempts.changed().await.is_err() {
-                return;
-            }
-        }
+        let mut under_way = self.service.state().dispatch.under_way();
+        // An error would mean that the counter is gone, and all deliveries with it.
+        let _ = under_way.wait_for(|count| *count == 0).await;
     }
 
     /// Tells `observer` of each attempt, with the delivery as it stands then. Replaces a former one.

@@ -27,8 +27,8 @@ pub(super) struct Dispatch {
     records: Vec<Record>,
     /// Whoever wants to hear of attempts.
     pub(super) observer: Option<Observer>,
-    /// How many attempts there were, all in all.
-    attempts: watch::Sender<usize>,
+    /// How many deliveries are under way.
+    under_way: watch::Sender<usize>,
     /// One for each attempt that may go on at once.
     permits: Arc<Semaphore>,
 }
@@ -52,7 +52,7 @@ impl Dispatch {
             tasks: JoinSet::new(),
             records: Vec::new(),
             observer: None,
-            attempts: watch::Sender::default(),
+            under_way: watch::Sender::default(),
             permits: Arc::new(Semaphore::new(concurrent.get())),
         }
     }
@@ -74,9 +74,9 @@ impl Dispatch {
         self.records.get(number.checked_sub(1)?)
     }
 
-    /// Tells of each attempt from now on.
-    pub(super) fn watch(&self) -> watch::Receiver<usize> {
-        self.attempts.subscribe()
+    /// How many deliveries are under way, now and from now on.
+    pub(super) fn under_way(&self) -> watch::Receiver<usize> {
+        self.under_way.subscribe()
     }
 
     /// Begins a delivery, and gives its number. Without a callback, its body is signed before the first attempt.
@@ -90,7 +90,11 @@ impl Dispatch {
         delivery.number = number;
         self.records.push(Record { delivery, callback });
         while self.tasks.try_join_next().is_some() {}
-        let task = deliver(Arc::clone(service), number);
+        let (service, under_way) = (Arc::clone(service), UnderWay::new(&self.under_way));
+        let task = async move {
+            deliver(service, number).await;
+            drop(under_way);
+        };
         self.tasks.spawn_on(task, &self.runtime);
         number
     }
@@ -106,6 +110,22 @@ impl fmt::Debug for Dispatch {
         f.debug_struct("Dispatch")
             .field("deliveries", &self.records.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// Counts a delivery for as long as it lives, however its task ends.
+struct UnderWay(watch::Sender<usize>);
+
+impl UnderWay {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count = count.saturating_add(1));
+        Self(count.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
     }
 }
 
@@ -139,9 +159,6 @@ async fn deliver(service: Arc<Service>, number: usize) {
         if let Some(observer) = observer {
             observer(&delivery);
         }
-        service.state().dispatch.attempts.send_modify(|count| {
-            *count = count.saturating_add(1);
-        });
         match delivery.outcome {
             Outcome::Pending => sleep(pause).await,
             Outcome::Delivered | Outcome::Offline | Outcome::Refused => return,

@@ -46,7 +46,7 @@ async fn each_attempt_can_be_signed_anew() {
     let partner_center = registered(&url).await;
     partner_center.configure(|quirks| {
         quirks.signs_each_attempt = true;
-        quirks.first_pause = Duration::from_millis(300);
+        quirks.first_pause = Duration::from_secs(1);
     });
     partner_center.emit(&EventName::InvoiceReady).unwrap();
     while service.seen().is_empty() {
