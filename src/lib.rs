@@ -73,7 +73,7 @@
 //! | `azure-identity` | access tokens from the credentials of the Azure SDK | |
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
 //! | `tracing` | log events, one a callback: `outcome`, and `event`, `digest`, `signer` or `kind`, `status`, `reason`; warnings of what ends soon: `what`, `days_left` | |
-//! | `testing` | a throw-away certificate authority that signs callbacks, and a fake Partner Center on loopback | |
+//! | `testing` | a throw-away certificate authority that signs callbacks, and a Partner Center on loopback that delivers them | |
 //!
 //! With both backends on, `aws-lc-rs` is the default one. `rsa` carries the advisory RUSTSEC-2023-0071, about operations
 //! with private keys; this crate only verifies, with public ones.

@@ -18,6 +18,8 @@ mod json;
 #[path = "../support/location.rs"]
 mod location;
 mod options;
+#[path = "../support/pem.rs"]
+mod pem;
 mod report;
 mod wrap;
 

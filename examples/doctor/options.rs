@@ -12,9 +12,10 @@ use partner_center_webhooks::source::{
     Authorities, CertificateBundle, CertificateLocation, DistributionLocation, Download,
 };
 
-use crate::arguments::{about, anchors, certificates, file, parsed};
+use crate::arguments::{about, parsed};
 use crate::instant::Instant;
 use crate::location::also_allow;
+use crate::pem::{anchors, certificates, file};
 
 /// What the command line asks for.
 pub(crate) struct Options {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use partner_center_webhooks::Receiver;
 
-use crate::arguments::{anchors, certificates};
+use crate::pem::{anchors, certificates};
 
 /// What `--anchors` and `--intermediates` name.
 #[derive(Default)]

@@ -13,6 +13,8 @@ mod line;
 #[path = "../support/location.rs"]
 mod location;
 mod options;
+#[path = "../support/pem.rs"]
+mod pem;
 #[path = "../support/resource.rs"]
 mod resource;
 

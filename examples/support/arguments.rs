@@ -1,13 +1,8 @@
 //! What the command lines of the examples have in common.
 
 use std::fmt::Display;
-use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
-
-use partner_center_webhooks::chain::{Anchors, certificates_from_pem};
-use rustls_pki_types::CertificateDer;
 
 /// The value of `flag`, read as a `T`.
 pub(crate) fn parsed<T>(flag: &str, parser: &mut lexopt::Parser) -> Result<T, lexopt::Error>
@@ -17,27 +12,6 @@ where
     let text = parser.value()?;
     let text = text.to_string_lossy();
     Ok(text.parse().map_err(about(flag, &text))?)
-}
-
-/// The bytes of the file that `flag` names.
-pub(crate) fn file(flag: &str, path: impl AsRef<Path>) -> Result<Vec<u8>, String> {
-    let path = path.as_ref();
-    fs::read(path).map_err(about(flag, path.display()))
-}
-
-/// The trust anchors of a PEM file.
-pub(crate) fn anchors(flag: &str, path: impl AsRef<Path>) -> Result<Anchors, String> {
-    let path = path.as_ref();
-    Anchors::from_pem(&file(flag, path)?).map_err(about(flag, path.display()))
-}
-
-/// The certificates of a PEM file.
-pub(crate) fn certificates(
-    flag: &str,
-    path: impl AsRef<Path>,
-) -> Result<Vec<CertificateDer<'static>>, String> {
-    let path = path.as_ref();
-    certificates_from_pem(&file(flag, path)?).map_err(about(flag, path.display()))
 }
 
 /// A fault of the command line, as a sentence that names the flag and its value.

@@ -12,6 +12,8 @@ mod instant;
 #[path = "../support/json.rs"]
 mod json;
 mod options;
+#[path = "../support/pem.rs"]
+mod pem;
 mod report;
 
 use std::io::Write as _;

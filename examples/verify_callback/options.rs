@@ -7,8 +7,9 @@ use lexopt::Arg::{Long, Short};
 use partner_center_webhooks::Receiver;
 use partner_center_webhooks::source::{CertificateBundle, Pinned};
 
-use crate::arguments::{about, anchors, certificates, file, parsed};
+use crate::arguments::{about, parsed};
 use crate::instant::Instant;
+use crate::pem::{anchors, certificates, file};
 
 /// What the command line asks for.
 pub(crate) struct Options {

@@ -4,7 +4,7 @@
 //! `O=Microsoft Corporation`, and signing certificates for `pcnotifications-dispatch.microsoft.com`. Nobody trusts it
 //! but a receiver that was told to.
 //!
-//! [`PartnerCenter`] is a fake of the service on loopback, with the registration API and its quirks.
+//! [`PartnerCenter`] is the service on loopback: registration API with its quirks, certificate host, and deliveries.
 //!
 //! ```
 //! # #[cfg(feature = "aws-lc-rs")] fn main() -> Result<(), Box<dyn std::error::Error>> {

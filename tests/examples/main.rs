@@ -12,6 +12,8 @@ mod doctor;
 #[cfg(unix)]
 mod http;
 mod microsoft;
+#[cfg(unix)]
+mod partner_center;
 mod process;
 mod quickstart;
 #[cfg(unix)]

@@ -88,7 +88,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "testing",
         &[
-            "chain", "cloud", "crypto", "envelope", "event", "receiver", "source",
+            "chain",
+            "cloud",
+            "crypto",
+            "envelope",
+            "event",
+            "http_client",
+            "receiver",
+            "source",
         ],
     ),
 ];

@@ -15,6 +15,7 @@ mod authority_attacks;
 mod axum;
 mod bundle;
 mod chain;
+mod emulator;
 mod envelope;
 mod errors;
 mod layout;

@@ -1,4 +1,4 @@
-//! A fake Partner Center on loopback: tokens, the registration API with its quirks, resources, and faults.
+//! A Partner Center on loopback: tokens, the registration API with its quirks, resources, faults, and signed callbacks.
 //!
 //! [`PartnerCenter`] answers over real HTTP as the service is documented to, or reported to where the documentation is
 //! silent or disagrees with itself ([`Quirks`]). It writes down each request, and breaks answers and connections on demand
@@ -31,9 +31,56 @@
 //! # Ok(()) }) }
 //! # #[cfg(not(feature = "reqwest"))] fn main() {}
 //! ```
+//!
+//! It is an emulator too: it delivers [events](PartnerCenter::emit) and validation events to the registered webhook URL, with
+//! ten attempts and an offline queue, and its certificate host [rotates](PartnerCenter::rotate),
+//! [revokes](PartnerCenter::revoke) and [goes down](PartnerCenter::go_down). A receiver trusts it in one line.
+//!
+//! ```
+//! # #[cfg(feature = "aws-lc-rs")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use std::time::Duration;
+//!
+//! use partner_center_webhooks::EventName;
+//! use partner_center_webhooks::crypto::DefaultBackend;
+//! use partner_center_webhooks::testing::partner_center::{Outcome, PartnerCenter};
+//! use serde_json::json;
+//!
+//! let partner_center = PartnerCenter::start().await?;
+//! let receiver = partner_center.receiver_builder(DefaultBackend::new())?.build()?;
+//! let callback = partner_center.signer()?.callback(r#"{"EventName":"invoice-ready"}"#)?;
+//! assert!(receiver.receive(&callback.headers, &callback.body).await.is_ok());
+//!
+//! // Nobody listens where this one goes.
+//! partner_center.configure(|quirks| quirks.first_pause = Duration::from_millis(1));
+//! partner_center.set_registration(&json!({
+//!     "webhookUrl": "http://127.0.0.1:1/callback",
+//!     "webhookEvents": ["invoice-ready"],
+//! }));
+//! partner_center.emit(&EventName::InvoiceReady)?;
+//! partner_center.settled().await;
+//! let given_up = &partner_center.offline_queue()[0];
+//! assert_eq!((given_up.outcome(), given_up.attempts().len()), (Outcome::Offline, 10));
+//! # Ok(()) }) }
+//! # #[cfg(not(feature = "aws-lc-rs"))] fn main() {}
+//! ```
+//!
+//! The example `partner_center` is this as a program, for services in any language: `GET /emulator` tells them what they have to
+//! know, and `POST /emulator/commands` takes a [`Command`].
 
 mod answer;
+mod builder;
+mod calls;
+mod certificates;
+mod client;
+mod command;
+mod control;
+mod delivery;
+mod dispatch;
+mod emulator;
+mod events;
 mod fault;
+mod forgery;
 mod quirks;
 mod registration;
 mod request;
@@ -46,29 +93,37 @@ mod validation;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::cloud::{Cloud, CloudProfile};
 
 pub use answer::ErrorBody;
+pub use builder::PartnerCenterBuilder;
+pub use command::{Command, CommandError};
+pub use delivery::{Attempt, Delivery, Origin, Outcome};
+pub use emulator::PartnerCenterError;
 pub use fault::Fault;
+pub use forgery::{Forgery, UnknownForgery};
 pub use quirks::{
-    Casing, CorrelationIdShape, Delay, NoResults, Quirks, Validation, ValidationResult,
+    Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
+    ValidationResult,
 };
 pub use request::RecordedRequest;
 
+use certificates::CERT;
 use registration::Registration;
 use resources::{GRAPH, REFERRALS};
 use service::Service;
 
 /// A Partner Center on a port of 127.0.0.1 that stops when it is dropped.
 ///
-/// It has one tenant with one application, whose ids and secrets are new for each fake.
+/// It has one tenant with one application, whose ids and secrets are new each time. Keys for signing are made when the first
+/// callback or certificate is asked for, which takes some tenths of a second.
 #[derive(Debug)]
 pub struct PartnerCenter {
     service: Arc<Service>,
@@ -82,11 +137,12 @@ impl PartnerCenter {
     ///
     /// Whatever keeps it from listening.
     pub async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let base_url = format!("http://{}", listener.local_addr()?);
-        let service = Arc::new(Service::new(base_url));
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&service)));
-        Ok(Self { service, server })
+        Self::builder().start().await
+    }
+
+    /// Sets one up.
+    pub fn builder() -> PartnerCenterBuilder {
+        PartnerCenterBuilder::new()
     }
 
     /// Where it is, without a slash at the end.
@@ -99,7 +155,7 @@ impl PartnerCenter {
     pub fn cloud(&self) -> Cloud {
         let base_url = self.base_url();
         let mut profile = CloudProfile::new(base_url, base_url);
-        profile.certificate_locations = vec![format!("{base_url}/cert/")];
+        profile.certificate_locations = vec![format!("{base_url}{CERT}")];
         profile.graph_base = format!("{base_url}{GRAPH}");
         profile.referrals_base = format!("{base_url}{REFERRALS}");
         profile.danger_plain_http_on_loopback = true;
@@ -131,7 +187,7 @@ impl PartnerCenter {
     /// A new token of the application for the Partner Center API, without a request for it.
     pub fn access_token(&self) -> String {
         let mut state = self.service.state();
-        let (lifetime, now) = (state.quirks.token_lifetime, (state.clock)());
+        let (lifetime, now) = (state.quirks.token_lifetime, state.now());
         state.tokens.give(self.base_url(), lifetime, now)
     }
 
@@ -145,7 +201,7 @@ impl PartnerCenter {
         self.service.state().tokens.revoke();
     }
 
-    /// Changes how it behaves, from the next request on.
+    /// Changes how it behaves, from the next request or attempt on. Everything waits for `change` to return.
     pub fn configure(&self, change: impl FnOnce(&mut Quirks)) {
         change(&mut self.service.state().quirks);
     }
@@ -154,6 +210,14 @@ impl PartnerCenter {
     /// system's.
     pub fn set_clock(&self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) {
         self.service.state().clock = Arc::new(clock);
+    }
+
+    /// Lets the clock jump ahead, for whoever goes by it: [receivers](Self::receiver_builder) too, one of which asks for a
+    /// rotated certificate at most once a minute.
+    pub fn advance(&self, time: Duration) {
+        let mut state = self.service.state();
+        let clock = Arc::clone(&state.clock);
+        state.clock = Arc::new(move || clock().saturating_add(time.try_into().unwrap_or_default()));
     }
 
     /// Serves `resource` at `GET path_and_query`, as in `/v1/customers/1`, to whoever has a token for it.
@@ -202,12 +266,13 @@ impl PartnerCenter {
     /// are read in any case.
     pub fn set_registration(&self, registration: &Value) {
         let mut state = self.service.state();
-        state.registration = Registration::from_value(registration, (state.clock)());
+        state.registration = Registration::from_value(registration, state.now());
     }
 }
 
 impl Drop for PartnerCenter {
     fn drop(&mut self) {
         self.server.abort();
+        self.service.state().dispatch.abort();
     }
 }

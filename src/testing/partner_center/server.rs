@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::control;
 use super::fault::Fault;
 use super::request::RecordedRequest;
 use super::service::Service;
@@ -48,11 +49,14 @@ async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
 /// Answers a request, or closes its connection.
 async fn answer(
     request: Request<Incoming>,
-    service: &Service,
+    service: &Arc<Service>,
 ) -> Result<Response<UnsyncBoxBody<Bytes, Cut>>, Cut> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let request = RecordedRequest::new(head.method, head.uri, head.headers, body);
+    if let Some(answer) = control::answer(service, &request) {
+        return Ok(whole(answer));
+    }
     let fault = service.receive(request.clone());
     if let Some(answer) = fault.as_ref().and_then(Fault::answer) {
         return Ok(whole(answer));

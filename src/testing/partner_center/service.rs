@@ -2,14 +2,19 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Response};
+use rustls_pki_types::UnixTime;
 use serde_json::json;
 use time::OffsetDateTime;
+use tokio::task::spawn_blocking;
 
 use super::answer::{ErrorBody, guid, header, ok};
+use super::certificates::{Certificates, is_hosted};
+use super::dispatch::Dispatch;
 use super::fault::{Fault, Faults};
 use super::quirks::Quirks;
 use super::registration::{self, Registration, method_not_allowed};
@@ -17,6 +22,7 @@ use super::request::RecordedRequest;
 use super::resources::{GRAPH, REFERRALS, Resources};
 use super::tokens::{Tokens, unauthorized};
 use super::validation::Validations;
+use crate::testing::{Issuer, IssuerError};
 
 /// What all connections share.
 pub(super) struct Service {
@@ -24,9 +30,12 @@ pub(super) struct Service {
     state: Mutex<State>,
 }
 
+/// Tells the time.
+pub(super) type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
 /// What changes.
 pub(super) struct State {
-    pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
+    pub(super) clock: Clock,
     pub(super) quirks: Quirks,
     pub(super) faults: Faults,
     pub(super) requests: Vec<RecordedRequest>,
@@ -34,14 +43,26 @@ pub(super) struct State {
     pub(super) registration: Option<Registration>,
     pub(super) validations: Validations,
     pub(super) resources: Resources,
+    /// Who signs, once somebody has to.
+    certificates: Option<Certificates>,
+    issuer: Option<Issuer>,
+    /// Whether the certificate host does not answer.
+    pub(super) is_down: bool,
+    pub(super) dispatch: Dispatch,
 }
 
 impl Service {
-    pub(super) fn new(base_url: String) -> Self {
+    /// One at `base_url`.
+    pub(super) fn new(
+        base_url: String,
+        issuer: Option<Issuer>,
+        dispatch: Dispatch,
+        clock: Clock,
+    ) -> Self {
         Self {
             base_url,
             state: Mutex::new(State {
-                clock: Arc::new(OffsetDateTime::now_utc),
+                clock,
                 quirks: Quirks::default(),
                 faults: Faults::default(),
                 requests: Vec::new(),
@@ -49,6 +70,10 @@ impl Service {
                 registration: None,
                 validations: Validations::default(),
                 resources: Resources::default(),
+                certificates: None,
+                issuer,
+                is_down: false,
+                dispatch,
             }),
         }
     }
@@ -65,43 +90,91 @@ impl Service {
     /// Writes down a request, and tells what shall happen to it.
     pub(super) fn receive(&self, request: RecordedRequest) -> Option<Fault> {
         let mut state = self.state();
-        let fault = state.faults.next(request.method(), request.path());
+        let fault = match state.is_down && is_hosted(request.path()) {
+            true => Some(Fault::Drop),
+            false => state.faults.next(request.method(), request.path()),
+        };
         state.requests.push(request);
         fault
     }
 
+    /// Makes an issuer, if there is none yet, while everything else goes on.
+    pub(super) async fn prepare_issuer(&self) {
+        let now = {
+            let state = self.state();
+            if state.certificates.is_some() || state.issuer.is_some() {
+                return;
+            }
+            state.issuers_time()
+        };
+        if let Ok(Ok(issuer)) = spawn_blocking(move || Issuer::at(now)).await {
+            // Of two that were made at once, only the first may be known.
+            self.state().issuer.get_or_insert(issuer);
+        }
+    }
+
     /// Processes a request.
-    pub(super) fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
+    pub(super) fn process(self: &Arc<Self>, request: &RecordedRequest) -> Response<Bytes> {
         let mut state = self.state();
-        let now = (state.clock)();
-        state.answer(&self.base_url, request, now)
+        let path = request.path();
+        if is_hosted(path) {
+            return state.answer_file(path, &self.base_url);
+        }
+        if Tokens::is_endpoint(path) {
+            let (lifetime, now) = (state.quirks.token_lifetime, state.now());
+            return state.tokens.answer(request, lifetime, now);
+        }
+        state.answer(self, request)
     }
 }
 
 impl State {
-    fn answer(
+    pub(super) fn now(&self) -> OffsetDateTime {
+        (self.clock)()
+    }
+
+    fn issuers_time(&self) -> UnixTime {
+        let now = u64::try_from(self.now().unix_timestamp()).unwrap_or_default();
+        UnixTime::since_unix_epoch(Duration::from_secs(now))
+    }
+
+    /// Who signs.
+    pub(super) fn certificates(
         &mut self,
         base_url: &str,
-        request: &RecordedRequest,
-        now: OffsetDateTime,
-    ) -> Response<Bytes> {
-        let path = request.path();
-        if Tokens::is_endpoint(path) {
-            let lifetime = self.quirks.token_lifetime;
-            return self.tokens.answer(request, lifetime, now);
+    ) -> Result<&mut Certificates, IssuerError> {
+        let certificates = match (self.certificates.take(), self.issuer.take()) {
+            (Some(certificates), _) => certificates,
+            (None, Some(issuer)) => Certificates::new(&issuer, base_url)?,
+            (None, None) => Certificates::new(&Issuer::at(self.issuers_time())?, base_url)?,
+        };
+        Ok(self.certificates.insert(certificates))
+    }
+
+    fn answer_file(&mut self, path: &str, base_url: &str) -> Response<Bytes> {
+        let file = self.certificates(base_url).and_then(|host| host.file(path));
+        match file {
+            Ok(Some(bytes)) => Response::new(bytes.into()),
+            Ok(None) => ErrorBody::Empty.answer(404),
+            Err(_) => ErrorBody::Empty.answer(500),
         }
+    }
+
+    fn answer(&mut self, service: &Arc<Service>, request: &RecordedRequest) -> Response<Bytes> {
+        let path = request.path();
+        let base_url = &service.base_url;
         let audience = match path {
             path if path.starts_with(GRAPH) => format!("{base_url}{GRAPH}"),
             path if path.starts_with(REFERRALS) => format!("{base_url}{REFERRALS}"),
             _ => base_url.to_owned(),
         };
         let ids = Ids::of(request);
-        let mut answer = match self.tokens.check(request, &audience, now) {
+        let mut answer = match self.tokens.check(request, &audience, self.now()) {
             Err(refusal) => unauthorized(&refusal),
             // As http.sys, in front of ASP.NET, does.
             Ok(_) if lacks_length(request) => ErrorBody::Html.answer(411),
             Ok(is_users) => match path.strip_prefix(REGISTRATION_API) {
-                Some(rest) => self.answer_registration(rest, request, &ids, now),
+                Some(rest) => self.answer_registration(service, rest, request, &ids),
                 None => {
                     let app_only_refused = self.quirks.app_only_refused;
                     self.resources.answer(request, is_users, app_only_refused)
@@ -117,25 +190,23 @@ impl State {
 
     fn answer_registration(
         &mut self,
+        service: &Arc<Service>,
         rest: &str,
         request: &RecordedRequest,
         ids: &Ids,
-        now: OffsetDateTime,
     ) -> Response<Bytes> {
+        let now = self.now();
         let quirks = &self.quirks;
         match (request.method(), rest) {
             (_, "") => registration::answer(&mut self.registration, request, quirks, now),
             (&Method::GET, "/events") => ok(&json!(quirks.supported_events)),
-            (&Method::POST, "/validationEvents") => {
-                let registration = self.registration.as_ref();
-                let id = &ids.correlation_id;
-                self.validations.create(registration, id, quirks, now)
-            }
+            (&Method::POST, "/validationEvents") => self.validate(service, &ids.correlation_id),
             (_, "/events" | "/validationEvents") => method_not_allowed(),
             (&Method::GET, rest) => {
                 let id = rest.strip_prefix("/validationEvents/").unwrap_or_default();
                 let partner_id = &self.tokens.credentials.tenant_id;
-                self.validations.show(id, partner_id, quirks, now)
+                let validations = &mut self.validations;
+                validations.show(id, partner_id, quirks, &self.dispatch, now)
             }
             _ => method_not_allowed(),
         }

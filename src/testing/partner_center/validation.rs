@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::answer::{ErrorBody, date_time, ok};
+use super::delivery::{Delivery, Outcome};
+use super::dispatch::Dispatch;
 use super::fault::throttled;
-use super::quirks::{Casing, CorrelationIdShape, Delay, NoResults, Quirks, Validation};
+use super::quirks::{
+    Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
+    ValidationResult,
+};
 use super::registration::{Registration, not_registered};
 
 /// The validation events of the tenant.
@@ -25,6 +30,8 @@ struct ValidationEvent {
     callback_url: String,
     created: OffsetDateTime,
     polls: u32,
+    /// Its number, if it is really delivered.
+    delivery: Option<usize>,
 }
 
 impl Validations {
@@ -50,6 +57,7 @@ impl Validations {
             callback_url: registration.webhook_url.clone(),
             created: now,
             polls: 0,
+            delivery: None,
         };
         self.events.insert(correlation_id.to_owned(), event);
         ok(&match quirks.correlation_id {
@@ -72,12 +80,20 @@ impl Validations {
         (count >= limit).then(|| seconds.saturating_add(1))
     }
 
+    /// Ties an event to its delivery.
+    pub(super) fn delivered_as(&mut self, correlation_id: &str, delivery: usize) {
+        if let Some(event) = self.events.get_mut(correlation_id) {
+            event.delivery = Some(delivery);
+        }
+    }
+
     /// Answers `GET /registration/validationEvents/{correlationId}`.
     pub(super) fn show(
         &mut self,
         correlation_id: &str,
         partner_id: &str,
         quirks: &Quirks,
+        dispatch: &Dispatch,
         now: OffsetDateTime,
     ) -> Response<Bytes> {
         let kept = self.events.get_mut(correlation_id);
@@ -85,7 +101,7 @@ impl Validations {
             return ErrorBody::standard("1000", "The validation event was not found.").answer(404);
         };
         event.polls = event.polls.saturating_add(1);
-        let (status, results) = event.outcome(quirks, now);
+        let (status, results) = event.outcome(quirks, dispatch, now);
         let status = json!({
             "correlationId": correlation_id,
             "partnerId": partner_id,
@@ -101,35 +117,94 @@ impl Validations {
 }
 
 impl ValidationEvent {
-    fn outcome(&self, quirks: &Quirks, now: OffsetDateTime) -> (String, Value) {
-        let pending = || match quirks.no_results {
-            NoResults::Empty => ("Submitted".to_owned(), json!([])),
-            NoResults::Null => ("Submitted".to_owned(), Value::Null),
-        };
-        let Validation::Scripted {
-            delay,
-            status,
-            results,
-        } = &quirks.validation
-        else {
-            return pending();
-        };
-        let is_over = match delay {
-            Delay::Polls(polls) => self.polls > *polls,
-            Delay::Time(time) => now - self.created >= *time,
-        };
-        if !is_over {
-            return pending();
+    /// Its status and results.
+    fn outcome(
+        &self,
+        quirks: &Quirks,
+        dispatch: &Dispatch,
+        now: OffsetDateTime,
+    ) -> (String, Value) {
+        let pending = ("Submitted".to_owned(), none(quirks));
+        match &quirks.validation {
+            Validation::Delivered => {
+                let delivery = self.delivery.and_then(|number| dispatch.delivery(number));
+                delivery.map_or(pending, |delivery| real(delivery, quirks))
+            }
+            Validation::Pending => pending,
+            Validation::Scripted {
+                delay,
+                status,
+                results,
+            } => {
+                let is_over = match delay {
+                    Delay::Polls(polls) => self.polls > *polls,
+                    Delay::Time(time) => now - self.created >= *time,
+                };
+                if !is_over {
+                    return pending;
+                }
+                let results = results.iter().map(|result| result.to_value(now));
+                (status.clone(), results.collect())
+            }
         }
-        let results = results.iter().map(|result| {
-            json!({
-                "responseCode": result.response_code,
-                "responseMessage": result.response_message,
-                "systemError": result.system_error,
-                "dateTimeUtc": date_time(now, 7),
-            })
-        });
-        (status.clone(), results.collect())
+    }
+}
+
+fn none(quirks: &Quirks) -> Value {
+    match quirks.no_results {
+        NoResults::Empty => json!([]),
+        NoResults::Null => Value::Null,
+    }
+}
+
+/// Status and results of a real delivery. "Completed" and "failed" are known words; what becomes of a delivery that goes
+/// to the offline queue is not documented, and is "failed" here.
+fn real(delivery: &Delivery, quirks: &Quirks) -> (String, Value) {
+    let status = match delivery.outcome() {
+        Outcome::Delivered => "completed",
+        Outcome::Offline | Outcome::Refused => "failed",
+        Outcome::Pending => "Submitted",
+    };
+    let attempts = delivery.attempts();
+    if attempts.is_empty() {
+        return (status.to_owned(), none(quirks));
+    }
+    let results = attempts.iter().map(|attempt| {
+        let result = match (attempt.status(), quirks.response_code) {
+            (None, _) => {
+                let error = attempt.error().unwrap_or_default();
+                ValidationResult::new("", error, true)
+            }
+            (Some(status), code) => {
+                let code = match code {
+                    ResponseCode::Name => name(status),
+                    ResponseCode::Number => status.as_str().to_owned(),
+                };
+                let message = status.canonical_reason().filter(|_| !status.is_success());
+                ValidationResult::new(code, message.unwrap_or_default(), false)
+            }
+        };
+        result.to_value(attempt.at())
+    });
+    (status.to_owned(), results.collect())
+}
+
+/// The name of a status as .NET has it, which for nearly all is the reason phrase without spaces.
+fn name(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => reason.split([' ', '-']).collect(),
+        None => status.as_str().to_owned(),
+    }
+}
+
+impl ValidationResult {
+    fn to_value(&self, at: OffsetDateTime) -> Value {
+        json!({
+            "responseCode": self.response_code,
+            "responseMessage": self.response_message,
+            "systemError": self.system_error,
+            "dateTimeUtc": date_time(at, 7),
+        })
     }
 }
 

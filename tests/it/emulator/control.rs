@@ -1,0 +1,127 @@
+//! How programs in other languages drive it.
+
+use partner_center_webhooks::testing::PartnerCenter;
+use serde_json::Value;
+
+use super::{MINUTE, pair};
+
+#[tokio::test]
+async fn services_in_any_language_can_drive_it() {
+    let (partner_center, service) = pair().await;
+    let url = service_url(&partner_center);
+    partner_center.set_registration(&Value::Null);
+    let client = reqwest::Client::new();
+    let get = async |path: &str| {
+        let request = client.get(format!("{}/emulator{path}", partner_center.base_url()));
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let command = async |line: &str| {
+        let url = format!("{}/emulator/commands", partner_center.base_url());
+        let answer = client.post(url).body(line.to_owned()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (_, configuration) = get("").await;
+    let configuration: Value = serde_json::from_str(&configuration).unwrap();
+    assert_eq!(
+        configuration["clientSecret"],
+        partner_center.client_secret()
+    );
+    assert_eq!(
+        get("/anchors.pem").await,
+        (200, partner_center.anchors_pem().unwrap())
+    );
+    assert_eq!(
+        get("/intermediates.pem").await,
+        (200, partner_center.intermediates_pem().unwrap())
+    );
+    assert_eq!(get("/nothing").await.0, 404);
+    let page = client
+        .post(format!("{}/emulator/commands", partner_center.base_url()))
+        .header("origin", "https://page.example")
+        .body("rotate");
+    assert_eq!(page.send().await.unwrap().status(), 403);
+
+    let none = r#"{"Message":"no webhook URL is registered"}"#.to_owned();
+    assert_eq!(command("emit invoice-ready").await, (400, none));
+    assert_eq!(
+        command(&format!("register {url}")).await,
+        (200, format!("33 events go to {url}"))
+    );
+    assert_eq!(command("signature-header x-ms-signature").await.0, 200);
+    assert_eq!(
+        command("emit invoice-ready").await,
+        (200, "delivery 1".to_owned())
+    );
+    assert_eq!(
+        command(r#"emit invoice-ready {"EventName":"test-created","a b":1}"#)
+            .await
+            .0,
+        200
+    );
+    partner_center.settled().await;
+    assert_eq!(command("rotate").await.0, 200);
+    partner_center.advance(MINUTE);
+    assert_eq!(command("replay 1").await, (200, "delivery 3".to_owned()));
+    assert_eq!(
+        command("forge another-body").await,
+        (200, "delivery 4".to_owned())
+    );
+    assert!(command("test").await.1.starts_with("validation event "));
+    for (line, reason) in [
+        ("forge nonsense", "`nonsense` is no kind of forgery"),
+        ("replay 99", "there is no delivery 99"),
+        ("replay x", "`replay` lacks the number of a delivery"),
+        ("rotate twice", "`twice` is one word too many"),
+        ("", "`` is no command"),
+    ] {
+        let (status, text) = command(line).await;
+        assert!(status == 400 && text.contains(reason), "{line}: {text}");
+    }
+    partner_center.settled().await;
+    let (_, deliveries) = get("/deliveries").await;
+    let deliveries: Value = serde_json::from_str(&deliveries).unwrap();
+    let outcomes: Vec<_> = deliveries
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["outcome"])
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            "delivered",
+            "delivered",
+            "delivered",
+            "refused",
+            "delivered"
+        ]
+    );
+    assert_eq!(deliveries[3]["attempts"][0]["status"], 401);
+    assert_eq!(service.accepted(), 4);
+    assert!(command("deliveries").await.1.lines().count() == 5);
+    assert_eq!(command("revoke").await.0, 200);
+    assert_eq!(command("down").await.0, 200);
+    assert!(
+        client
+            .get(partner_center.certificate_url())
+            .send()
+            .await
+            .is_err()
+    );
+    assert_eq!(command("up").await.0, 200);
+    assert_eq!(
+        client
+            .get(partner_center.certificate_url())
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+}
+
+fn service_url(partner_center: &PartnerCenter) -> String {
+    let registration = partner_center.registration().unwrap();
+    registration["webhookUrl"].as_str().unwrap().to_owned()
+}
