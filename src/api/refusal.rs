@@ -203,7 +203,9 @@ mod tests {
         let shown = |body: &str| {
             let details = Refusal::read(body.as_bytes(), &str::to_owned).details;
             let shown = details.into_iter().map(|detail| {
-                let text = |part: Option<Excerpt>| part.map_or("-".to_owned(), |it| it.to_string());
+                let text = |part: Option<Excerpt>| {
+                    part.map_or_else(|| "-".to_owned(), |it| it.to_string())
+                };
                 format!("{} {}", text(detail.code), text(detail.message))
             });
             shown.collect::<Vec<_>>()
@@ -231,9 +233,9 @@ mod tests {
 
     #[test]
     fn length_is_bounded_and_text_escaped() {
-        let long = Refusal::read(&"x".repeat(1_000_000));
+        let long = Refusal::read("x".repeat(1_000_000).as_bytes(), &str::to_owned);
         assert!(format!("{long:?}").len() < 1200);
-        let refusal = Refusal::read("\n\u{fffd}\"");
+        let refusal = Refusal::read(b"\n\xff\"", &str::to_owned);
         assert_eq!(
             (refusal.code, refusal.description.unwrap().to_string()),
             (None, r#"\xef\xbf\xbd\""#.into())

@@ -340,7 +340,8 @@ mod tests {
             "{}",
             "[]",
             "null",
-            r#"{"webhookUrl":null}"#,
+            r#"{"webhookUrl":1}"#,
+            r#"{"webhookUrl":"","signatureTokenToMsSignatureHeader":"perhaps"}"#,
             r#"{"webhookUrl":"","webhookEvents":1}"#,
         ] {
             assert!(

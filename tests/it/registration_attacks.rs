@@ -311,7 +311,9 @@ async fn two_ensures_of_one_client_lose_no_event() {
         wanted(&["subscription-updated"]),
     );
     let (a, b, c) = tokio::join!(client.ensure(&a), client.ensure(&b), client.ensure(&c));
-    (a.unwrap(), b.unwrap(), c.unwrap());
+    for outcome in [a, b, c] {
+        outcome.unwrap();
+    }
     let events = partner_center.registration().unwrap()["webhookEvents"].clone();
     assert_eq!(events.as_array().unwrap().len(), 4, "{events}");
 }
