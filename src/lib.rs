@@ -59,7 +59,9 @@
 //! | `verify` | envelope, certificate location, chain, signature; no async runtime, no HTTP client | by `receiver` |
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
 //! | `http-client` | the trait that every download goes through | by `verify` |
-//! | `axum` | an extractor for axum | |
+//! | `actix-web` | extractors and middleware for actix-web | |
+//! | `axum` | extractors for axum | |
+//! | `tower` | a layer for any tower service over `http` types | |
 //! | `aws-lc-rs` | crypto by aws-lc-rs; needs a C compiler | yes |
 //! | `rustcrypto` | crypto by the `rsa`, `sha2`, `p256` and `p384` crates; pure Rust, slower | |
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
@@ -95,6 +97,9 @@ pub mod receiver;
 #[cfg(feature = "receiver")]
 pub mod error;
 
+#[cfg(feature = "receiver")]
+pub mod duplicates;
+
 // What it stands on.
 #[cfg(feature = "receiver")]
 pub mod body;
@@ -116,8 +121,14 @@ mod trace;
 mod trace;
 
 // Who calls it.
+#[cfg(feature = "actix-web")]
+pub mod actix_web;
+
 #[cfg(feature = "axum")]
 pub mod axum;
+
+#[cfg(feature = "tower")]
+pub mod tower;
 
 // Beside it.
 #[cfg(feature = "testing")]

@@ -27,12 +27,14 @@
 //! ```
 
 mod certificate;
+mod duplicates;
 mod issuer;
 mod key;
 mod revocation_list;
 mod signer;
 
 pub use certificate::{Name, SigningCertificate, StringType};
+pub use duplicates::{Nonconformance, TestClock, duplicate_guard_conformance};
 pub use issuer::Issuer;
 pub use key::IssuerError;
 pub use signer::{Callback, Signer};

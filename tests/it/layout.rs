@@ -13,10 +13,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("signers", &["source", "chain", "trace"]),
     ("signature", &["crypto", "envelope", "chain"]),
     ("event", &[]),
+    ("duplicates", &["http_client", "signature", "trace"]),
     (
         "error",
         &[
             "body",
+            "duplicates",
             "envelope",
             "source",
             "chain",
@@ -50,11 +52,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http_client", &[]),
     ("trace", &[]),
     // Who calls it.
-    ("axum", &["body", "error", "receiver"]),
+    ("actix_web", &["duplicates", "error", "receiver"]),
+    ("axum", &["duplicates", "error", "receiver"]),
+    ("tower", &["duplicates", "error", "http_client", "receiver"]),
     // Beside it.
     (
         "testing",
-        &["chain", "cloud", "crypto", "envelope", "receiver", "source"],
+        &[
+            "chain",
+            "cloud",
+            "crypto",
+            "duplicates",
+            "envelope",
+            "receiver",
+            "signature",
+            "source",
+        ],
     ),
 ];
 
