@@ -8,14 +8,17 @@
     reason = "the helpers of tests may fail like tests"
 )]
 
+#[cfg(unix)]
+mod azure_functions;
 mod doctor;
 #[cfg(unix)]
 mod http;
 mod microsoft;
+mod observe;
 mod process;
 mod quickstart;
 #[cfg(unix)]
-mod receive_axum;
+mod receive;
 #[cfg(unix)]
 mod running;
 mod verify_callback;
