@@ -16,7 +16,7 @@ use crate::signature::BodyDigest;
 /// |---|---|
 /// | [time to live](Self::with_time_to_live) | seven days |
 /// | [lease](Self::with_lease) | two minutes |
-/// | [capacity](Self::with_capacity) | 100,000 callbacks, 12 MB |
+/// | [capacity](Self::with_capacity) | 100,000 callbacks, 20 MB |
 /// | [clock](Self::with_clock) | monotonic |
 ///
 /// Beyond its capacity it forgets what was done longest ago, and never what is in progress.
@@ -35,7 +35,7 @@ impl InMemory {
     /// How long an attempt may take before another may begin: two minutes, longer than the 100 seconds that .NET's
     /// `HttpClient` waits for an answer by default.
     pub const LEASE: Duration = Duration::from_secs(120);
-    /// How many callbacks are remembered: 100,000, in 12 MB on a 64-bit machine. Nothing is set aside in advance.
+    /// How many callbacks are remembered: 100,000, in 20 MB on a 64-bit machine. Nothing is set aside in advance.
     pub const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99_999);
 
     /// Remembers nothing yet.
@@ -64,7 +64,7 @@ impl InMemory {
         self
     }
 
-    /// Replaces how many callbacks are remembered, each of which takes about 120 bytes.
+    /// Replaces how many callbacks are remembered, each of which takes about 200 bytes.
     #[must_use]
     pub fn with_capacity(mut self, capacity: NonZeroUsize) -> Self {
         self.capacity = capacity;

@@ -538,7 +538,8 @@ async fn a_guard_that_is_down_loses_nothing_and_lets_nothing_through() {
             rest: true,
             ..Down::default()
         });
-        let service = Service::open(front, Arc::clone(&down) as _).await;
+        let guard = Arc::<Down>::clone(&down);
+        let service = Service::open(front, guard).await;
         let (good, failing) = (event("good"), event(FAIL));
         assert_eq!(service.deliver(&good).await.body, "good 20", "{front:?}");
         assert_eq!(service.deliver(&good).await, BUSY(), "{front:?}");
@@ -630,7 +631,7 @@ fn actix_answers_otherwise_too_and_says_what_it_was_not_given() {
             "signature 401 Unauthorized"
         );
 
-        let handler = |_: Extracted| async { HttpResponse::Ok() };
+        let handler = |_: Extracted| async { HttpResponse::Ok().finish() };
         let service = init_service(App::new().route("/", web::post().to(handler))).await;
         assert_eq!(
             call_service(&service, request(&good))

@@ -58,6 +58,9 @@ enum Fault {
     TokensRepeat,
 }
 
+/// The last token, and the table.
+type Rows = (u128, HashMap<Vec<u8>, Row>);
+
 #[derive(Debug)]
 struct Row {
     token: u128,
@@ -70,7 +73,7 @@ struct Row {
 struct Shared {
     fault: Fault,
     clock: TestClock,
-    rows: Arc<Mutex<(u128, HashMap<Vec<u8>, Row>)>>,
+    rows: Arc<Mutex<Rows>>,
 }
 
 impl Shared {
@@ -135,7 +138,7 @@ impl Shared {
             false => Fault::ReleasesWhateverTheToken,
         };
         if completes && self.fault == Fault::CompletesAgainAfterRelease {
-            rows.1.entry(key.clone()).or_insert(Row {
+            rows.1.entry(key.clone()).or_insert_with(|| Row {
                 token: lease.token(),
                 is_done: false,
                 since: now,

@@ -82,7 +82,7 @@ impl Load {
         let delivered = self.delivered.load(Ordering::SeqCst);
         let is_replaced = self.seconds.load(Ordering::SeqCst) > 0;
         // Afterwards either signs: what was signed before is still on its way.
-        let signer = &self.signers[usize::from(is_replaced && delivered % 2 == 0)];
+        let signer = &self.signers[usize::from(is_replaced && delivered.is_multiple_of(2))];
         signer.callback(Self::body(number)).unwrap()
     }
 
