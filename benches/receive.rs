@@ -13,6 +13,7 @@
 use std::alloc::System;
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -31,9 +32,11 @@ use partner_center_webhooks::axum::Callback as Extracted;
 use partner_center_webhooks::chain::{Certificate, ChainVerifier, PublicKey};
 use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
+use partner_center_webhooks::duplicates::{Attempt, DuplicateGuard, InMemory, Settled};
 use partner_center_webhooks::envelope::{SignatureAlgorithm, SignatureEnvelope};
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use partner_center_webhooks::receiver::ReceiverBuilder;
+use partner_center_webhooks::signature::BodyDigest;
 use partner_center_webhooks::source::{
     Authorities, CertificateBundle, CertificateSource, CertificateUrl, DistributionLocation,
     SourceError,
@@ -68,6 +71,7 @@ fn main() {
     bench.axum();
     bench.crowd(rsa);
     bench.floods();
+    bench.duplicates();
 }
 
 /// How much is done.
@@ -519,10 +523,6 @@ impl Bench {
 
     /// Heap in use after a tenth of the flood, and what the rest adds.
     fn watch(&self, what: &str, mut call: impl FnMut(u64) -> usize) {
-        let live = || {
-            let stats = ALLOCATOR.stats();
-            stats.bytes_allocated.abs_diff(stats.bytes_deallocated)
-        };
         let tenth = self.effort.flood / 10;
         for number in 0..tenth {
             call(number);
@@ -540,6 +540,35 @@ impl Bench {
             &format!("{fetches} fetches"),
             None,
             &goal("flat", after <= before.saturating_add(16 * 1024)),
+        );
+    }
+
+    /// Twice as many callbacks as the guard has room for.
+    fn duplicates(&self) {
+        let capacity = usize::try_from(self.effort.flood).expect("a capacity");
+        let guard: Arc<dyn DuplicateGuard> = Arc::new(
+            InMemory::new().with_capacity(NonZeroUsize::new(capacity).expect("a capacity")),
+        );
+        let before = live();
+        for number in 0..self.effort.flood * 2 {
+            let mut bytes = [0; 32];
+            for (to, from) in bytes.iter_mut().zip(number.to_le_bytes()) {
+                *to = from;
+            }
+            let digest = BodyDigest::from_bytes(bytes);
+            let attempt = Attempt::claim(&guard, digest).now_or_never();
+            let attempt = attempt.expect("memory").expect("not seen before");
+            let settled = attempt.complete().now_or_never();
+            assert_eq!(settled, Some(Ok(Settled::Current)));
+        }
+        let each = live().abs_diff(before) / capacity;
+        row(
+            &format!("heap for {capacity} callbacks remembered, each"),
+            &format!("{each} B"),
+            "",
+            "",
+            None,
+            &goal("≤ 200 B", each <= 200),
         );
     }
 
@@ -626,6 +655,12 @@ fn finish<T>(future: impl Future<Output = T>) -> T {
             return done;
         }
     }
+}
+
+/// Bytes of heap in use.
+fn live() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated.abs_diff(stats.bytes_deallocated)
 }
 
 fn verify(receiver: &Receiver, callback: &Callback) {

@@ -1,4 +1,14 @@
-//! The extractor for axum.
+//! Extractors for axum.
+//!
+//! [`Callback`] gives the event; [`Verified`] a type of your own, made by another extractor from the verified bytes;
+//! [`Claimed`] either of them once, however often it is delivered. The [tower layer](crate) fits axum too.
+//!
+//! The application's state must be a [`Receiver`], or give one ([`FromRef`]), and for [`Claimed`] an
+//! `Arc<dyn DuplicateGuard>`. The headers are judged before the body is read, and of the body no more is read than the
+//! receiver's limit. What is refused is answered, and the handler is not called.
+//!
+//! How long a sender may take over its body is the server's to limit: put a timeout around the route, as the example
+//! `receive_axum` does.
 //!
 //! # Example
 //!
@@ -24,25 +34,20 @@
 //! # }
 //! ```
 
+use std::sync::Arc;
+
+use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequest, Request};
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http::request::Parts;
+use http_body_util::BodyDataStream;
 
-use crate::body::{BodyError, BodyLimit};
+use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::error::Error;
-use crate::receiver::{Received, Receiver, told};
+use crate::receiver::{Received, Receiver};
 
 /// Extracts a genuine callback from a request.
-///
-/// The application's state must be a [`Receiver`], or give one ([`FromRef`]). The headers are judged before the body
-/// is read, and of the body no more is read than the receiver's limit. What is refused is answered with
-/// [`Rejection`], and the handler is not called.
-///
-/// How long a sender may take over its body is the server's to limit: put a timeout around the route, as the example
-/// `receive_axum` does.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -58,17 +63,143 @@ where
     type Rejection = Rejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        let receiver = Receiver::from_ref(state);
         let (parts, body) = request.into_parts();
-        let limit = receiver.body_limit();
-        announced_length(&parts.headers)
-            .map_or(Ok(()), |length| limit.check(length))
-            .map_err(Rejection::of_body)?;
-        let admitted = receiver.admit(&parts.headers).map_err(Rejection)?;
-        let body = read(body, limit).await.map_err(Rejection::of_body)?;
-        let received = receiver.receive_admitted(&admitted, body).await;
-        received.map(Self).map_err(Rejection)
+        receive(&parts, body, state).await.map(Self)
     }
+}
+
+impl AsRef<Received<Bytes>> for Callback {
+    fn as_ref(&self) -> &Received<Bytes> {
+        &self.0
+    }
+}
+
+/// Extracts a genuine callback, and what another extractor makes of its request: `Verified<Json<T>>`.
+///
+/// The other extractor is asked after the callback is verified, and gets a body of exactly the bytes that were signed.
+///
+/// # Example
+///
+/// ```no_run
+/// use axum::Json;
+/// use partner_center_webhooks::axum::Verified;
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(rename_all = "PascalCase")]
+/// struct Changed {
+///     resource_uri: String,
+/// }
+///
+/// async fn callback(Verified(Json(changed), received): Verified<Json<Changed>>) {
+///     println!("{} {} {}", received.digest(), received.signer().fingerprint(), changed.resource_uri);
+/// }
+/// # let _: axum::routing::MethodRouter<partner_center_webhooks::Receiver> = axum::routing::post(callback);
+/// ```
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "handlers take it apart in their arguments"
+)]
+pub struct Verified<E>(pub E, pub Received<Bytes>);
+
+impl<S, E> FromRequest<S> for Verified<E>
+where
+    E: FromRequest<S>,
+    Receiver: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = VerifiedRejection<E::Rejection>;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let received = receive(&parts, body, state).await?;
+        let body = Body::from(received.body().clone().into_inner());
+        let request = Request::from_parts(parts, body);
+        match E::from_request(request, state).await {
+            Ok(extracted) => Ok(Self(extracted, received)),
+            Err(rejection) => Err(VerifiedRejection::Extractor(rejection)),
+        }
+    }
+}
+
+impl<E> AsRef<Received<Bytes>> for Verified<E> {
+    fn as_ref(&self) -> &Received<Bytes> {
+        &self.1
+    }
+}
+
+/// Extracts a genuine callback that was not handled before and is not being handled now: `Claimed<Callback>`,
+/// `Claimed<Verified<Json<T>>>`.
+///
+/// The handler completes the [`Attempt`] when it has handled the callback. If it returns without that, fails, panics or is
+/// cancelled, the attempt is abandoned, and the next delivery comes to the handler again. See
+/// [`duplicates`](crate::duplicates).
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use axum::extract::FromRef;
+/// use axum::http::StatusCode;
+/// use axum::{Router, routing::post};
+/// use partner_center_webhooks::Receiver;
+/// use partner_center_webhooks::axum::{Callback, Claimed};
+/// use partner_center_webhooks::duplicates::{DuplicateGuard, InMemory};
+///
+/// #[derive(Clone, FromRef)]
+/// struct Service {
+///     receiver: Receiver,
+///     guard: Arc<dyn DuplicateGuard>,
+/// }
+///
+/// async fn callback(Claimed(Callback(received), attempt): Claimed<Callback>) -> StatusCode {
+///     // … store it; on failure return early: the attempt is abandoned …
+///     match attempt.complete().await {
+///         Ok(_) => StatusCode::OK,
+///         Err(_) => StatusCode::OK, // it is stored, and the failure is logged
+///     }
+/// }
+///
+/// pub fn router(receiver: Receiver) -> Router {
+///     Router::new()
+///         .route("/webhooks/callback", post(callback))
+///         .with_state(Service { receiver, guard: Arc::new(InMemory::new()) })
+/// }
+/// ```
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "handlers take it apart in their arguments"
+)]
+pub struct Claimed<E>(pub E, pub Attempt);
+
+impl<S, E> FromRequest<S> for Claimed<E>
+where
+    E: FromRequest<S, Rejection: From<Rejection>> + AsRef<Received<Bytes>> + Send,
+    Arc<dyn DuplicateGuard>: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = E::Rejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let extracted = E::from_request(request, state).await?;
+        let guard = Arc::from_ref(state);
+        match Attempt::claim(&guard, extracted.as_ref().digest()).await {
+            Ok(attempt) => Ok(Self(extracted, attempt)),
+            Err(error) => Err(Rejection(error.into()).into()),
+        }
+    }
+}
+
+async fn receive<S>(parts: &Parts, body: Body, state: &S) -> Result<Received<Bytes>, Rejection>
+where
+    Receiver: FromRef<S>,
+{
+    let receiver = Receiver::from_ref(state);
+    let body = BodyDataStream::new(body);
+    let received = receiver.receive_stream(&parts.headers, body).await;
+    received.map_err(Rejection)
 }
 
 /// A callback that was refused. As an answer it is the error's status, and `Retry-After` where there is one: the reason
@@ -81,33 +212,28 @@ where
 )]
 pub struct Rejection(pub Error);
 
-impl Rejection {
-    fn of_body(error: BodyError) -> Self {
-        Self(told(error.into()))
-    }
-}
-
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let mut response = self.0.status().into_response();
-        if let Some(wait) = self.0.retry_after() {
-            let seconds = HeaderValue::from(wait.as_secs());
-            response.headers_mut().insert(RETRY_AFTER, seconds);
-        }
-        response
+        self.0.to_response()
     }
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// Why there is no [`Verified`].
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+#[non_exhaustive]
+pub enum VerifiedRejection<R> {
+    /// The callback is genuine, and the other extractor refused it.
+    Extractor(R),
+    /// The callback was refused.
+    Refused(#[from] Rejection),
 }
 
-async fn read(body: axum_core::body::Body, limit: BodyLimit) -> Result<Bytes, BodyError> {
-    match Limited::new(body, limit.bytes()).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLong {
-            limit: limit.bytes(),
-        }),
-        Err(_) => Err(BodyError::Unreadable),
+impl<R: IntoResponse> IntoResponse for VerifiedRejection<R> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Extractor(rejection) => rejection.into_response(),
+            Self::Refused(rejection) => rejection.into_response(),
+        }
     }
 }

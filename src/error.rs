@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Response, StatusCode};
 use thiserror::Error;
 
 use crate::body::BodyError;
 use crate::chain::ChainError;
+use crate::duplicates::DuplicateError;
 use crate::envelope::EnvelopeError;
 use crate::event::EventError;
 use crate::signature::SignatureError;
@@ -30,6 +32,9 @@ pub enum Error {
     /// The signing certificate is not trusted.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The callback is genuine, and not to be handled now: by adapters that were given a duplicate guard.
+    #[error(transparent)]
+    Duplicate(#[from] DuplicateError),
     /// The signature headers are not in order.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
@@ -53,6 +58,7 @@ impl Error {
         match self {
             Self::Body(_) => ErrorKind::Body,
             Self::Chain(_) => ErrorKind::Chain,
+            Self::Duplicate(_) => ErrorKind::Duplicate,
             Self::Envelope(_) => ErrorKind::Envelope,
             Self::Event(_) => ErrorKind::Event,
             Self::Location(_) => ErrorKind::Location,
@@ -69,6 +75,7 @@ impl Error {
     /// | kind | status |
     /// |---|---|
     /// | body | 413 if it is too long, else 400 |
+    /// | duplicate | 200 if the callback was handled before, else 503 |
     /// | envelope | 401 if the signature is missing or of another scheme, else 400 |
     /// | event | 400 |
     /// | chain | 503 if an issuer or a required revocation list could not be had, else 401 |
@@ -81,9 +88,10 @@ impl Error {
                 EnvelopeError::MissingSignature | EnvelopeError::UnsupportedScheme { .. },
             ) => StatusCode::UNAUTHORIZED,
             Self::Chain(error) if error.may_pass() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Duplicate(DuplicateError::Done { .. }) => StatusCode::OK,
             Self::Body(_) | Self::Envelope(_) | Self::Event(_) => StatusCode::BAD_REQUEST,
             Self::Chain(_) | Self::Location(_) | Self::Signature(_) => StatusCode::UNAUTHORIZED,
-            Self::Source(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Duplicate(_) | Self::Source(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -95,8 +103,21 @@ impl Error {
             Self::Chain(error) if error.may_pass() => {
                 Some(Duration::from_secs(Signers::NEGATIVE_SECONDS))
             }
+            Self::Duplicate(DuplicateError::Done { .. }) => None,
+            Self::Duplicate(_) => Some(Duration::from_secs(DuplicateError::RETRY_SECONDS)),
             _ => None,
         }
+    }
+
+    /// The answer: [`status`](Self::status), [`retry_after`](Self::retry_after), and an empty body.
+    pub fn to_response<B: Default>(&self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = self.status();
+        if let Some(wait) = self.retry_after() {
+            let seconds = HeaderValue::from(wait.as_secs());
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        response
     }
 }
 
@@ -123,6 +144,8 @@ pub enum ErrorKind {
     Body,
     /// See [`Error::Chain`].
     Chain,
+    /// See [`Error::Duplicate`].
+    Duplicate,
     /// See [`Error::Envelope`].
     Envelope,
     /// See [`Error::Event`].
@@ -141,6 +164,7 @@ impl ErrorKind {
         match self {
             Self::Body => "body",
             Self::Chain => "chain",
+            Self::Duplicate => "duplicate",
             Self::Envelope => "envelope",
             Self::Event => "event",
             Self::Location => "location",

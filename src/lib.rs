@@ -38,6 +38,9 @@
 //! | [`event`] | a body | [`Event`] | `event` |
 //! | [`Receiver`] | headers and body | [`Received`], or an [`Error`] that knows the HTTP answer | `receiver` |
 //!
+//! Adapters: `tower`, `axum`, `actix_web`. They answer alike, and any other framework is served by
+//! [`Receiver::receive_stream`]. [`duplicates`] has each callback handled once.
+//!
 //! [`signers`] keeps verified signers between callbacks, and gathers what their chains need: issuers' certificates and
 //! revocation lists. [`testing`] is a test kit that signs callbacks as Partner Center
 //! does, and wrongly in every way that matters.
@@ -51,7 +54,8 @@
 //!
 //! - OCSP is not asked: revocation is judged by lists (CRLs), which Microsoft's certificates name.
 //! - The protocol has neither nonce nor time: a genuine callback can be replayed by whoever saw it. Partner Center itself
-//!   delivers up to ten times. Tell repeated deliveries by their [`digest`](Received::digest).
+//!   delivers up to ten times. Tell repeated deliveries by their [`digest`](Received::digest), or have [`duplicates`] keep
+//!   them from your handler.
 //! - An event does not say which partner it is for. If several tenants share an endpoint, give each its own URL.
 //!
 //! # Features
@@ -67,13 +71,33 @@
 //! | `api` | calls to Microsoft's APIs: retries, deadlines, and errors with what a support case asks for | by `registration` |
 //! | `token` | access tokens from Microsoft Entra, kept and renewed | by `api` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
-//! | `axum` | an extractor for axum | |
+//! | `actix-web` | extractors and middleware for actix-web | |
+//! | `axum` | extractors for axum | |
+//! | `tower` | a layer for any tower service over `http` types | |
 //! | `aws-lc-rs` | crypto by aws-lc-rs; needs a C compiler | yes |
 //! | `rustcrypto` | crypto by the `rsa`, `sha2`, `p256` and `p384` crates; pure Rust, slower | |
 //! | `azure-identity` | access tokens from the credentials of the Azure SDK | |
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
-//! | `tracing` | log events, one a callback: `outcome`, and `event`, `digest`, `signer` or `kind`, `status`, `reason`; warnings of what ends soon: `what`, `days_left` | |
 //! | `testing` | a throw-away certificate authority that signs callbacks, and a Partner Center on loopback that delivers them | |
+//! | `tracing` | log events through tracing, see below | |
+//!
+//! # What is logged
+//!
+//! With feature `tracing`, events of target `partner_center_webhooks`. Their fields are stable; texts from outside are escaped
+//! and cut, and tokens never appear. The example `observe` exports them.
+//!
+//! | event | level | fields |
+//! |---|---|---|
+//! | a callback is genuine | info | `outcome` = `accepted`, `event` (its name, where it was read), `digest`, `signer` |
+//! | a callback is refused | warn | `outcome` = `refused`, `kind`, `status`, `reason` |
+//! | it was handled before, or is being handled | info | `outcome` = `duplicate` or `in_progress`, `digest` |
+//! | its attempt is over | info | `outcome` = `completed`, `released` or `abandoned`, `digest` |
+//! | its attempt was settled after another had begun: it may have been handled twice | warn | `outcome` = `stale`, `step` = `complete` or `release`, `digest` |
+//! | the duplicate guard failed | warn | `outcome` = `unknown`, `step` = `claim`, `complete` or `release`, `digest`, `reason` |
+//! | a certificate authority was not reached, or a signing certificate not renewed | warn | `reason` |
+//! | something that callbacks depend on ends soon | warn | `what`, `days_left` |
+//!
+//! # Backends
 //!
 //! With both backends on, `aws-lc-rs` is the default one. `rsa` carries the advisory RUSTSEC-2023-0071, about operations
 //! with private keys; this crate only verifies, with public ones.
@@ -103,6 +127,9 @@ pub mod receiver;
 
 #[cfg(feature = "receiver")]
 pub mod error;
+
+#[cfg(feature = "receiver")]
+pub mod duplicates;
 
 // What it stands on.
 #[cfg(feature = "receiver")]
@@ -143,8 +170,14 @@ mod trace;
 mod trace;
 
 // Who calls it.
+#[cfg(feature = "actix-web")]
+pub mod actix_web;
+
 #[cfg(feature = "axum")]
 pub mod axum;
+
+#[cfg(feature = "tower")]
+pub mod tower;
 
 // Beside it.
 #[cfg(feature = "registration")]
@@ -170,7 +203,8 @@ pub use receiver::{Received, Receiver};
     feature = "aws-lc-rs",
     feature = "axum",
     feature = "reqwest",
-    feature = "testing"
+    feature = "testing",
+    feature = "tower"
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;

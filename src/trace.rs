@@ -19,6 +19,21 @@ pub(crate) fn refused(kind: &'static str, status: u16, reason: &dyn Display) {
     tracing::warn!(target: TARGET, outcome = "refused", kind, status, %reason, "callback refused");
 }
 
+/// What became of the attempt to handle a callback.
+pub(crate) fn attempt(outcome: &'static str, digest: &dyn Display) {
+    tracing::info!(target: TARGET, outcome, %digest, "attempt {outcome}");
+}
+
+/// An attempt was settled (`step`) after another had taken over: the callback may have been handled twice.
+pub(crate) fn attempt_stale(step: &'static str, digest: &dyn Display) {
+    tracing::warn!(target: TARGET, outcome = "stale", step, %digest, "attempt settled too late");
+}
+
+/// The duplicate guard failed at `step`.
+pub(crate) fn guard_failed(step: &'static str, digest: &dyn Display, reason: &dyn Display) {
+    tracing::warn!(target: TARGET, outcome = "unknown", step, %digest, %reason, "duplicate guard failed");
+}
+
 /// An issuer's certificate or a revocation list could not be fetched.
 pub(crate) fn authority_failed(reason: &dyn Display) {
     tracing::warn!(target: TARGET, %reason, "certificate authority not reached");

@@ -6,6 +6,12 @@ pub(crate) fn accepted(_: &dyn Display, _: &dyn Display, _: Option<&dyn Display>
 
 pub(crate) fn refused(_: &'static str, _: u16, _: &dyn Display) {}
 
+pub(crate) fn attempt(_: &'static str, _: &dyn Display) {}
+
+pub(crate) fn attempt_stale(_: &'static str, _: &dyn Display) {}
+
+pub(crate) fn guard_failed(_: &'static str, _: &dyn Display, _: &dyn Display) {}
+
 pub(crate) fn authority_failed(_: &dyn Display) {}
 
 pub(crate) fn ends_soon(_: &dyn Display, _: u64) {}

@@ -6,7 +6,7 @@ use std::path::Path;
 use partner_center_webhooks::chain::{Anchors, certificates_from_pem};
 use rustls_pki_types::CertificateDer;
 
-use crate::arguments::about;
+use super::arguments::about;
 
 /// The bytes of the file that `flag` names.
 pub(crate) fn file(flag: &str, path: impl AsRef<Path>) -> Result<Vec<u8>, String> {

@@ -63,7 +63,8 @@ pub use resource::Resource;
 /// accepted in each form.
 #[derive(Clone)]
 pub struct Event {
-    json: Box<RawValue>,
+    /// One JSON object, and nothing around it.
+    json: Box<str>,
     name: EventName,
     resource_uri: Option<Box<str>>,
     resource_name: Option<Box<str>>,
@@ -159,9 +160,10 @@ impl Event {
         self.extra.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// The event as received, with members that read as `None` for their odd JSON type.
+    /// The event as received, with members that read as `None` for their odd JSON type. Costs one scan of the text.
     pub fn as_json(&self) -> &RawValue {
-        &self.json
+        // It was read as JSON, so it is.
+        serde_json::from_str(&self.json).unwrap_or(RawValue::NULL)
     }
 
     /// What the event points to, as typed ids.
@@ -175,13 +177,7 @@ impl Event {
     }
 
     fn read(text: &str) -> Result<Self, EventError> {
-        let json: &RawValue = serde_json::from_str(text).map_err(EventError::syntax)?;
-        if !json.get().starts_with('{') {
-            return Err(EventError::NotAnObject {
-                found: json_type(json),
-            });
-        }
-        let Members(members) = serde_json::from_str(text).map_err(EventError::syntax)?;
+        let Members(members) = serde_json::from_str(text).map_err(|error| fault(text, error))?;
 
         let mut documented: [Option<&RawValue>; MEMBERS.len()] = [None; MEMBERS.len()];
         let mut extra = Vec::new();
@@ -196,7 +192,7 @@ impl Event {
             let is_first = match slots.find(|(member, _)| member.eq_ignore_ascii_case(name)) {
                 Some((_, slot)) => slot.replace(value).is_none(),
                 None => {
-                    extra.push((name.clone(), (*value).to_owned()));
+                    extra.push((name.clone().into(), (*value).to_owned()));
                     extra_names.insert(name)
                 }
             };
@@ -222,7 +218,7 @@ impl Event {
             audit_uri: string(audit_uri).or_else(|| string(audit_url)),
             resource_change_utc_date: string(date),
             extra,
-            json: json.to_owned(),
+            json: text.trim_matches(JSON_WHITESPACE).into(),
         })
     }
 }
@@ -244,7 +240,7 @@ impl<'de> Deserialize<'de> for Event {
 
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.json.serialize(serializer)
+        self.as_json().serialize(serializer)
     }
 }
 
@@ -252,13 +248,24 @@ impl Eq for Event {}
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
-        self.json.get() == other.json.get()
+        self.json == other.json
     }
 }
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Event").field(&self.json.get()).finish()
+        f.debug_tuple("Event").field(&self.json).finish()
+    }
+}
+
+/// Why `text`, which does not read as members, is no event.
+fn fault(text: &str, error: serde_json::Error) -> EventError {
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(json) if !json.get().starts_with('{') => EventError::NotAnObject {
+            found: json_type(json),
+        },
+        Ok(_) => EventError::syntax(error),
+        Err(error) => EventError::syntax(error),
     }
 }
 
@@ -284,6 +291,9 @@ const MEMBERS: [&str; 6] = [
     "ResourceName",
     "ResourceUri",
 ];
+
+/// RFC 8259 section 2.
+const JSON_WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 const BYTE_ORDER_MARKS: [(&[u8], &str); 3] = [
     (b"\xef\xbb\xbf", "UTF-8"),

@@ -6,6 +6,7 @@ mod builder;
     any(feature = "aws-lc-rs", feature = "rustcrypto")
 ))]
 mod defaults;
+mod stream;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use rustls_pki_types::UnixTime;
 use crate::Excerpt;
 use crate::body::BodyLimit;
 use crate::chain::{ChainVerifier, VerifiedSigner, certificate_to_pem};
-use crate::envelope::{EnvelopeReader, SignatureEnvelope};
+use crate::envelope::{EnvelopeError, EnvelopeReader, SignatureEnvelope};
 use crate::error::Error;
 use crate::event::Event;
 use crate::signature::{BodyDigest, SignatureError, VerifiedBody};
@@ -129,7 +130,7 @@ impl Receiver {
 
     fn admit_envelope<'h>(
         &self,
-        envelope: Result<SignatureEnvelope<'h>, crate::envelope::EnvelopeError>,
+        envelope: Result<SignatureEnvelope<'h>, EnvelopeError>,
     ) -> Result<Admitted<'h>, Error> {
         let envelope = envelope.map_err(|error| told(error.into()))?;
         let url = self
@@ -344,7 +345,7 @@ fn log_accepted<B: AsRef<[u8]>>(body: &VerifiedBody<B>, event: Option<&dyn fmt::
 }
 
 /// Logs a refusal, and hands it on.
-pub(crate) fn told(error: Error) -> Error {
+fn told(error: Error) -> Error {
     trace::refused(error.kind().as_str(), error.status().as_u16(), &error);
     error
 }

@@ -29,6 +29,7 @@
 //! ```
 
 mod certificate;
+mod duplicates;
 mod issuer;
 mod key;
 pub mod partner_center;
@@ -36,6 +37,7 @@ mod revocation_list;
 mod signer;
 
 pub use certificate::{Name, SigningCertificate, StringType};
+pub use duplicates::{Nonconformance, TestClock, duplicate_guard_conformance};
 pub use issuer::Issuer;
 pub use key::IssuerError;
 pub use partner_center::PartnerCenter;

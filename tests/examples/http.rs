@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use partner_center_webhooks::testing::Callback;
 
@@ -45,18 +46,34 @@ pub(crate) fn head(callback: &Callback, framing: &str) -> String {
     )
 }
 
-/// Sends bytes, and reads what is answered until the connection ends.
+/// Sends bytes, and reads the answer. The server need not end the connection: of a body that it refuses, more may come.
 pub(crate) fn send(address: SocketAddr, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    Answer {
+    let head = String::from_utf8(head_of(&mut stream).unwrap()).unwrap();
+    let mut answer = Answer {
         status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-        head: head.to_owned(),
-        body: body.to_owned(),
+        head,
+        body: String::new(),
+    };
+    let length = answer.header("content-length").unwrap().parse().unwrap();
+    let body = stream.take(length).read_to_string(&mut answer.body);
+    assert_eq!(u64::try_from(body.unwrap()), Ok(length));
+    answer
+}
+
+/// Reads up to the empty line; nothing if the connection ends before.
+fn head_of(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return None,
+        }
     }
+    Some(head)
 }
 
 /// Answers every GET with what `file` gives for its path, or with 404. Gives the URL of its root.
@@ -74,14 +91,9 @@ pub(crate) fn serve(file: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'stat
 }
 
 fn answer(mut stream: TcpStream, file: &dyn Fn(&str) -> Option<Vec<u8>>) {
-    let mut request = Vec::new();
-    let mut byte = [0];
-    while !request.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut byte) {
-            Ok(1) => request.push(byte[0]),
-            _ => return,
-        }
-    }
+    let Some(request) = head_of(&mut stream) else {
+        return;
+    };
     let request = String::from_utf8(request).unwrap();
     let (status, body) = match file(request.split(' ').nth(1).unwrap()) {
         Some(body) => ("200 OK", body),
@@ -92,3 +104,5 @@ fn answer(mut stream: TcpStream, file: &dyn Fn(&str) -> Option<Vec<u8>>) {
         format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
     let _ = stream.write_all(&[head.as_bytes(), &body].concat());
 }
+
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -8,16 +8,19 @@
     reason = "the helpers of tests may fail like tests"
 )]
 
+#[cfg(unix)]
+mod azure_functions;
 mod doctor;
 #[cfg(unix)]
 mod http;
 mod microsoft;
+mod observe;
 #[cfg(unix)]
 mod partner_center;
 mod process;
 mod quickstart;
 #[cfg(unix)]
-mod receive_axum;
+mod receive;
 mod registration;
 #[cfg(unix)]
 mod running;

@@ -78,14 +78,15 @@ fn a_service_is_developed_against_it() {
     let base_url = emulator.told("PARTNER_CENTER_BASE_URL=");
     let location = emulator.told("PARTNER_CENTER_CERTIFICATE_LOCATION=");
     emulator.told("PARTNER_CENTER_INTERMEDIATES_URL=");
-    let mut service = Running::start(&[
+    let trust = [
         "--anchors",
         &anchors,
         "--intermediates",
         &intermediates,
         "--danger-certificate-location",
         &location,
-    ]);
+    ];
+    let mut service = Running::start("receive_axum", &trust);
     let url = format!("http://{}/webhooks/callback", service.address);
 
     emulator.say("emit invoice-ready");

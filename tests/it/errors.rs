@@ -4,9 +4,11 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use partner_center_webhooks::body::BodyError;
+use partner_center_webhooks::duplicates::{DuplicateError, GuardError};
 use partner_center_webhooks::envelope::{Base64Problem, EnvelopeError};
 use partner_center_webhooks::event::Event;
 use partner_center_webhooks::http_client::HttpClientError;
+use partner_center_webhooks::signature::BodyDigest;
 use partner_center_webhooks::signers::SignerError;
 use partner_center_webhooks::source::{BundleError, CertificateLocation, SourceError};
 use partner_center_webhooks::{Error, ErrorKind, Excerpt};
@@ -218,10 +220,42 @@ fn events() {
 }
 
 #[test]
+fn duplicates() {
+    let digest = BodyDigest::from_bytes([0xab; 32]);
+    let hex = "ab".repeat(32);
+    let kind = ErrorKind::Duplicate;
+    says(
+        DuplicateError::Done { digest },
+        kind,
+        200,
+        None,
+        &format!("callback {hex} was handled before"),
+    );
+    says(
+        DuplicateError::InProgress { digest },
+        kind,
+        503,
+        Some(10),
+        &format!("callback {hex} is being handled at this moment"),
+    );
+    let error = GuardError::new("no route\nto host");
+    says(
+        DuplicateError::Unknown { digest, error },
+        kind,
+        503,
+        Some(10),
+        &format!(
+            "it is not known whether callback {hex} was handled before: the duplicate guard failed: no route\\nto host"
+        ),
+    );
+}
+
+#[test]
 fn kinds_have_names() {
     let kinds = [
         (ErrorKind::Body, "body"),
         (ErrorKind::Chain, "chain"),
+        (ErrorKind::Duplicate, "duplicate"),
         (ErrorKind::Envelope, "envelope"),
         (ErrorKind::Event, "event"),
         (ErrorKind::Location, "location"),

@@ -13,10 +13,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("signers", &["source", "chain", "trace"]),
     ("signature", &["crypto", "envelope", "chain"]),
     ("event", &["date", "json"]),
+    ("duplicates", &["http_client", "signature", "trace"]),
     (
         "error",
         &[
             "body",
+            "duplicates",
             "envelope",
             "source",
             "chain",
@@ -59,7 +61,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("trace", &[]),
     // Who calls it.
-    ("axum", &["body", "error", "receiver"]),
+    ("actix_web", &["duplicates", "error", "receiver"]),
+    ("axum", &["duplicates", "error", "receiver"]),
+    ("tower", &["duplicates", "error", "http_client", "receiver"]),
     // Beside it.
     (
         "registration",
@@ -91,10 +95,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "chain",
             "cloud",
             "crypto",
+            "duplicates",
             "envelope",
             "event",
             "http_client",
             "receiver",
+            "signature",
             "source",
         ],
     ),

@@ -90,6 +90,58 @@ async fn one_line_a_callback() {
 }
 
 #[tokio::test]
+async fn attempts_are_told_with_the_digest() {
+    use partner_center_webhooks::duplicates::{Attempt, DuplicateGuard, InMemory};
+    use partner_center_webhooks::signature::BodyDigest;
+    use partner_center_webhooks::testing::TestClock;
+
+    let clock = TestClock::default();
+    let time = clock.clone();
+    let one = std::num::NonZeroUsize::MIN;
+    let guard = InMemory::new()
+        .with_capacity(one)
+        .with_clock(move || time.now());
+    let guard: Arc<dyn DuplicateGuard> = Arc::new(guard);
+    let digest = BodyDigest::from_bytes([1; 32]);
+    let lines = lines_of(async {
+        let attempt = Attempt::claim(&guard, digest).await.unwrap();
+        let _ = Attempt::claim(&guard, digest).await.unwrap_err();
+        let _ = Attempt::claim(&guard, BodyDigest::from_bytes([2; 32]))
+            .await
+            .unwrap_err();
+        attempt.release().await.unwrap();
+        drop(Attempt::claim(&guard, digest).await.unwrap());
+        let attempt = Attempt::claim(&guard, digest).await.unwrap();
+        clock.advance(InMemory::LEASE);
+        let successor = Attempt::claim(&guard, digest).await.unwrap();
+        attempt.complete().await.unwrap();
+        successor.complete().await.unwrap();
+        let _ = Attempt::claim(&guard, digest).await.unwrap_err();
+    })
+    .await;
+    let told = |outcome: &str| {
+        format!(
+            "INFO partner_center_webhooks: attempt {outcome} outcome=\"{outcome}\" digest={digest}"
+        )
+    };
+    let expected = [
+        told("in_progress"),
+        format!(
+            "WARN partner_center_webhooks: duplicate guard failed outcome=\"unknown\" step=\"claim\" digest={} reason=the duplicate guard failed: it has room for 1 callbacks, and all of them are in progress",
+            "02".repeat(32)
+        ),
+        told("released"),
+        told("abandoned"),
+        format!(
+            "WARN partner_center_webhooks: attempt settled too late outcome=\"stale\" step=\"complete\" digest={digest}"
+        ),
+        told("completed"),
+        told("duplicate"),
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[tokio::test]
 async fn names_cannot_forge_lines() {
     let signer = ISSUER.signer().unwrap();
     let receiver = ReceiverBuilder::new(chain(), Scripted::serving(&signer))

@@ -9,16 +9,20 @@
     reason = "helpers of tests are tests too, and what cannot be tested is skipped aloud"
 )]
 
+mod adapters;
 mod attacks;
 mod authorities;
 mod authority_attacks;
 mod axum;
 mod bundle;
 mod chain;
+mod duplicates;
 mod emulator;
 mod envelope;
 mod errors;
+mod fronts;
 mod layout;
+mod load;
 mod location;
 mod logs;
 mod microsoft;

@@ -6,25 +6,23 @@ use lexopt::Arg::{Long, Short};
 use partner_center_webhooks::Receiver;
 use partner_center_webhooks::source::CertificateLocation;
 
-use crate::arguments::parsed;
-use crate::files::Files;
-use crate::location::also_allow;
+use super::arguments::parsed;
+use super::files::Files;
+use super::location::also_allow;
 
 /// What the command line asks for.
-pub(crate) struct Options {
-    pub(crate) listen: SocketAddr,
-    pub(crate) receiver: Receiver,
-    pub(crate) files: Files,
+pub(super) struct Options {
+    pub(super) listen: SocketAddr,
+    pub(super) receiver: Receiver,
+    pub(super) files: Files,
 }
 
 impl Options {
-    pub(crate) const HELP: &str = "\
-Receive Microsoft Partner Center webhooks at POST /webhooks/callback.
-
-Usage: receive_axum [OPTIONS]
+    pub(super) const HELP: &str = "\
+Usage: {program} [OPTIONS]
 
   --listen ADDR         where to listen, as in 0.0.0.0:8080; port 0 takes a free one.
-                        Default: 127.0.0.1:8080. Put a TLS-terminating proxy in front: Partner Center calls https only
+                        Default: {listen}. Put a TLS-terminating proxy in front: Partner Center calls https only
   --intermediates FILE  PEM with CA certificates between Partner Center's signing certificate and an anchor;
                         repeatable. What is missing is fetched from Microsoft and DigiCert (plain http, port 80)
   --anchors FILE        PEM with the certificates to trust, instead of the roots of Microsoft's TLS CAs
@@ -48,8 +46,10 @@ Exit code 1: cannot listen, or callbacks were left unanswered; 2: a fault of the
 ";
 
     /// Reads the command line, and the files that it names; nothing if it asks for help.
-    pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
-        let mut listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+    pub(super) fn parse(
+        mut parser: lexopt::Parser,
+        mut listen: SocketAddr,
+    ) -> Result<Option<Self>, lexopt::Error> {
         let mut location = CertificateLocation::default();
         let mut receiver = Receiver::builder();
         let mut files = Files::default();

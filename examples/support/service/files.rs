@@ -4,18 +4,18 @@ use std::ffi::OsString;
 
 use partner_center_webhooks::Receiver;
 
-use crate::pem::{anchors, certificates};
+use super::pem::{anchors, certificates};
 
 /// What `--anchors` and `--intermediates` name.
 #[derive(Default)]
-pub(crate) struct Files {
-    pub(crate) anchors: Option<OsString>,
-    pub(crate) intermediates: Vec<OsString>,
+pub(super) struct Files {
+    pub(super) anchors: Option<OsString>,
+    pub(super) intermediates: Vec<OsString>,
 }
 
 impl Files {
     /// Reads all files, and hands what is in them to `receiver` if none has a fault. Callbacks go on meanwhile.
-    pub(crate) fn load(&self, receiver: &Receiver) -> Result<(), String> {
+    pub(super) fn load(&self, receiver: &Receiver) -> Result<(), String> {
         let read = |path: &OsString| anchors("--anchors", path);
         let anchors = self.anchors.as_ref().map(read).transpose()?;
         let read = |path: &OsString| certificates("--intermediates", path);

@@ -7,12 +7,12 @@ use partner_center_webhooks::{Event, Received};
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
-use crate::json;
-use crate::resource::kind_and_ids;
+use super::json;
+use super::resource::kind_and_ids;
 
 /// What somebody who reads the lines wants to know, and the event itself.
 #[derive(Serialize)]
-pub(crate) struct Line<'a> {
+pub(super) struct Line<'a> {
     event_name: &'a str,
     resource_uri: Option<&'a str>,
     resource: ResourceLine,
@@ -34,7 +34,7 @@ struct ResourceLine {
 }
 
 impl<'a> Line<'a> {
-    pub(crate) fn of(received: &'a Received<Bytes>) -> Self {
+    pub(super) fn of(received: &'a Received<Bytes>) -> Self {
         let event = received.event();
         let resource = event.resource();
         let (kind, ids) = kind_and_ids(&resource);
@@ -55,7 +55,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
+    pub(super) fn to_json(&self) -> Result<String, serde_json::Error> {
         json::line(self)
     }
 }

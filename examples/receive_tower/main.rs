@@ -1,0 +1,107 @@
+//! A receiver to deploy, on plain hyper: a tower service with the layer in front, and no framework.
+//!
+//! The same flags and output as `receive_axum`.
+
+#[path = "../support/service/mod.rs"]
+mod service;
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use partner_center_webhooks::Received;
+use partner_center_webhooks::tower::VerifyLayer;
+use service::{DEADLINE, LOCALHOST, Program, handle, tell_overdue};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tower::{Layer as _, Service, ServiceExt as _};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let program = Program {
+        name: "receive_tower",
+        about: ", with hyper and tower",
+        path: "/webhooks/callback",
+        listen: LOCALHOST,
+    };
+    program.run(serve).await
+}
+
+async fn serve(mut service: service::Service) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::from_std(service.listener)?;
+    let path = service.path;
+    let verified = VerifyLayer::new(service.receiver).layer(tower::service_fn(callback));
+    let connections = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(_) => continue, // that one connection failed
+            },
+            () = &mut service.stop => break,
+        };
+        let verified = verified.clone();
+        let answer = service_fn(move |request| answer(path, verified.clone(), request));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(DEADLINE)
+            .serve_connection(TokioIo::new(stream), answer);
+        // A connection that breaks concerns its client alone.
+        tokio::spawn(connections.watch(connection));
+    }
+    drop(listener);
+    connections.shutdown().await;
+    Ok(())
+}
+
+type Answer = Response<Full<Bytes>>;
+
+/// Called for genuine callbacks only. What is refused, the layer has logged and answered.
+async fn callback(mut request: Request<Full<Bytes>>) -> Result<Answer, Infallible> {
+    let written = match request.extensions_mut().remove::<Received<Bytes>>() {
+        Some(received) => handle(received).await,
+        None => false, // the layer is missing
+    };
+    Ok(status(match written {
+        true => StatusCode::OK,
+        false => StatusCode::INTERNAL_SERVER_ERROR,
+    }))
+}
+
+/// Finds the service for a request, and gives up on one whose body does not come.
+async fn answer<S>(
+    path: &str,
+    verified: S,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible>
+where
+    S: Service<Request<Incoming>, Response = Answer, Error = Infallible>,
+{
+    if request.uri().path() != path {
+        return Ok(status(StatusCode::NOT_FOUND));
+    }
+    if request.method() != Method::POST {
+        return Ok(status(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    match timeout(DEADLINE, verified.oneshot(request)).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            tell_overdue();
+            Ok(status(StatusCode::REQUEST_TIMEOUT))
+        }
+    }
+}
+
+fn status(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer
+}

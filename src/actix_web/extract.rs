@@ -1,0 +1,179 @@
+//! What handlers take as arguments.
+
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::error::ErrorInternalServerError;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
+use bytes::Bytes;
+
+use super::{receive, response};
+use crate::duplicates::{Attempt, DuplicateGuard};
+use crate::error::Error;
+use crate::receiver::{Received, Receiver};
+
+/// Extracts a genuine callback from a request.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "handlers take it apart in their arguments"
+)]
+pub struct Callback(pub Received<Bytes>);
+
+impl FromRequest for Callback {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let receiver = data::<Receiver>(&request)?;
+            let received = receive(&receiver, request.headers(), payload).await;
+            Ok(Self(received.map_err(Rejection)?))
+        })
+    }
+}
+
+impl AsRef<Received<Bytes>> for Callback {
+    fn as_ref(&self) -> &Received<Bytes> {
+        &self.0
+    }
+}
+
+/// Extracts a genuine callback, and what another extractor makes of its request: `Verified<web::Json<T>>`.
+///
+/// The other extractor is asked after the callback is verified, and gets a body of exactly the bytes that were signed.
+///
+/// # Example
+///
+/// ```no_run
+/// use actix_web::{HttpResponse, web};
+/// use partner_center_webhooks::actix_web::Verified;
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(rename_all = "PascalCase")]
+/// struct Changed {
+///     resource_uri: String,
+/// }
+///
+/// async fn callback(Verified(changed, received): Verified<web::Json<Changed>>) -> HttpResponse {
+///     println!("{} {} {}", received.digest(), received.signer().fingerprint(), changed.resource_uri);
+///     HttpResponse::Ok().finish()
+/// }
+/// # let _ = web::post().to(callback);
+/// ```
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "handlers take it apart in their arguments"
+)]
+pub struct Verified<E>(pub E, pub Received<Bytes>);
+
+impl<E: FromRequest> FromRequest for Verified<E> {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let Callback(received) = Callback::from_request(&request, &mut payload).await?;
+            let mut payload = received.body().clone().into_inner().into();
+            let extracted = E::from_request(&request, &mut payload).await;
+            Ok(Self(extracted.map_err(Into::into)?, received))
+        })
+    }
+}
+
+impl<E> AsRef<Received<Bytes>> for Verified<E> {
+    fn as_ref(&self) -> &Received<Bytes> {
+        &self.1
+    }
+}
+
+/// Extracts a genuine callback that was not handled before and is not being handled now: `Claimed<Callback>`,
+/// `Claimed<Verified<web::Json<T>>>`.
+///
+/// The handler completes the [`Attempt`] when it has handled the callback. If it returns without that, fails or panics, the
+/// attempt is abandoned, and the next delivery comes to the handler again. See [`duplicates`](crate::duplicates). A handler
+/// whose client has gone is not cancelled by actix-web, and may complete.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use actix_web::{HttpResponse, web};
+/// use partner_center_webhooks::Receiver;
+/// use partner_center_webhooks::actix_web::{Callback, Claimed};
+/// use partner_center_webhooks::duplicates::{DuplicateGuard, InMemory};
+///
+/// async fn callback(Claimed(Callback(received), attempt): Claimed<Callback>) -> HttpResponse {
+///     // … store it; on failure return early: the attempt is abandoned …
+///     match attempt.complete().await {
+///         Ok(_) => HttpResponse::Ok().finish(),
+///         Err(_) => HttpResponse::Ok().finish(), // it is stored, and the failure is logged
+///     }
+/// }
+///
+/// fn configure(service: &mut web::ServiceConfig, receiver: Receiver, guard: Arc<dyn DuplicateGuard>) {
+///     service
+///         .app_data(web::Data::new(receiver))
+///         .app_data(web::Data::from(guard))
+///         .route("/webhooks/callback", web::post().to(callback));
+/// }
+/// ```
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "handlers take it apart in their arguments"
+)]
+pub struct Claimed<E>(pub E, pub Attempt);
+
+impl<E: FromRequest + AsRef<Received<Bytes>>> FromRequest for Claimed<E> {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let extracted = E::from_request(&request, &mut payload).await;
+            let extracted = extracted.map_err(Into::into)?;
+            let guard = data::<dyn DuplicateGuard>(&request)?.into_inner();
+            let attempt = Attempt::claim(&guard, extracted.as_ref().digest()).await;
+            let attempt = attempt.map_err(|error| Rejection(error.into()))?;
+            Ok(Self(extracted, attempt))
+        })
+    }
+}
+
+/// A callback that was refused. As an answer it is the error's status, and `Retry-After` where there is one: the reason
+/// is for the log, not for the sender.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "applications that answer otherwise take it apart"
+)]
+pub struct Rejection(pub Error);
+
+impl ResponseError for Rejection {
+    fn status_code(&self) -> actix_web::http::StatusCode {
+        self.error_response().status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        response(&self.0)
+    }
+}
+
+/// What [`FromRequest`] gives: actix-web's futures stay on their thread.
+type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, actix_web::Error>>>>;
+
+fn data<T: ?Sized + 'static>(request: &HttpRequest) -> Result<Data<T>, actix_web::Error> {
+    let found = request.app_data::<Data<T>>().cloned();
+    found.ok_or_else(|| {
+        let name = std::any::type_name::<T>();
+        ErrorInternalServerError(format!("the application has no `web::Data<{name}>`"))
+    })
+}

@@ -1,0 +1,79 @@
+//! Extractors and middleware for actix-web 4.
+//!
+//! [`Callback`] gives the event; [`Verified`] a type of your own, made by another extractor from the verified bytes;
+//! [`Claimed`] either of them once, however often it is delivered. They find the receiver, and the duplicate guard, in the
+//! application's data: `web::Data<Receiver>` and `web::Data<dyn DuplicateGuard>`; without them the answer is 500.
+//!
+//! [`VerifyCallbacks`] is a middleware that does the same for whole scopes.
+//!
+//! The headers are judged before the body is read, and of the body no more is read than the receiver's limit. What is
+//! refused is answered with a status and nothing else, see [`Error::status`], and the handler is not called.
+//!
+//! How long a sender may take over its body is not limited here: put a timeout around the route, as the example
+//! `receive_actix` does.
+//!
+//! # Example
+//!
+//! ```no_run
+//! # #[cfg(feature = "reqwest")] mod example {
+//! use actix_web::{App, HttpResponse, HttpServer, web};
+//! use partner_center_webhooks::actix_web::Callback;
+//! use partner_center_webhooks::{EventName, Receiver};
+//!
+//! async fn callback(Callback(received): Callback) -> HttpResponse {
+//!     match received.event().name() {
+//!         EventName::InvoiceReady => { /* … */ }
+//!         _ => {}
+//!     }
+//!     HttpResponse::Ok().finish()
+//! }
+//!
+//! pub async fn serve(receiver: Receiver) -> std::io::Result<()> {
+//!     HttpServer::new(move || {
+//!         App::new()
+//!             .app_data(web::Data::new(receiver.clone()))
+//!             .route("/webhooks/callback", web::post().to(callback))
+//!     })
+//!     .bind("127.0.0.1:8080")?
+//!     .run()
+//!     .await
+//! }
+//! # }
+//! ```
+
+mod extract;
+mod middleware;
+
+use ::actix_web::HttpResponse;
+use ::actix_web::dev::Payload;
+use ::actix_web::http::StatusCode;
+use ::actix_web::http::header::{HeaderMap, RETRY_AFTER};
+use bytes::Bytes;
+
+use crate::error::Error;
+use crate::receiver::{Received, Receiver};
+
+pub use extract::{Callback, Claimed, Rejection, Verified};
+pub use middleware::{Verify, VerifyCallbacks};
+
+async fn receive(
+    receiver: &Receiver,
+    headers: &HeaderMap,
+    body: Payload,
+) -> Result<Received<Bytes>, Error> {
+    let pairs = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    receiver.receive_stream_of_pairs(pairs, body).await
+}
+
+/// The answer to what is refused: its status, `Retry-After`, and no body.
+fn response(error: &Error) -> HttpResponse {
+    // Both are numbers of the same standard.
+    let status = StatusCode::from_u16(error.status().as_u16());
+    let mut response = HttpResponse::build(status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE));
+    if let Some(wait) = error.retry_after() {
+        response.insert_header((RETRY_AFTER, wait.as_secs()));
+    }
+    response.finish()
+}

@@ -1,0 +1,202 @@
+//! Each callback handled once, though it is delivered at least once and up to ten times.
+//!
+//! Before a callback is handled, its digest is claimed from a [`DuplicateGuard`]; afterwards the claim is completed, or
+//! released so that the next delivery may try again. The digest is that of the signed body ([`BodyDigest`]): nothing that
+//! is not signed counts, for anybody can change it.
+//!
+//! | the guard says | the answer is | the handler |
+//! |---|---|---|
+//! | [`Claim::First`] | the handler's own; 2xx completes the claim, anything else releases it | runs |
+//! | [`Claim::InProgress`] | 503 and `Retry-After`, for the attempt that runs may still fail | does not run |
+//! | [`Claim::Done`] | 200 | does not run |
+//! | an error, as when its database is down | 503 and `Retry-After`: nothing is lost, and nothing is handled unclaimed | does not run |
+//!
+//! A handler that panics or is cancelled (its client has gone) [abandons](DuplicateGuard::abandon) the claim. A claim that
+//! is neither completed nor released, as after a crash, ends with its [`Lease`], and the next delivery is handled.
+//!
+//! Handling and completing are two steps, so there is one case in which a callback is handled twice, and it is logged as a
+//! warning: the handler succeeded, and the claim could not be completed, because the guard failed just then or because the
+//! lease had ended and another attempt had begun. The handler's answer stands, for what it did is done, and a 503 would
+//! surely have it done again. Who cannot bear that keeps the digest in the same transaction as the handler's work.
+//!
+//! # Example
+//!
+//! ```
+//! # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! use std::sync::Arc;
+//!
+//! use partner_center_webhooks::crypto::DefaultBackend;
+//! use partner_center_webhooks::duplicates::{Attempt, DuplicateError, DuplicateGuard, InMemory};
+//! use partner_center_webhooks::testing::Issuer;
+//!
+//! let issuer = Issuer::new()?;
+//! let signer = issuer.signer()?;
+//! let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+//! let guard: Arc<dyn DuplicateGuard> = Arc::new(InMemory::new());
+//!
+//! let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+//! let received = receiver.receive(&callback.headers, &callback.body).await?;
+//! let attempt = Attempt::claim(&guard, received.digest()).await?;
+//! // … handle it; `?` or a panic here would abandon the attempt …
+//! attempt.complete().await?;
+//!
+//! let again = receiver.receive(&callback.headers, &callback.body).await?;
+//! let refused = Attempt::claim(&guard, again.digest()).await.unwrap_err();
+//! assert_eq!(refused, DuplicateError::Done { digest: again.digest() });
+//! # Ok(()) }) }
+//! # #[cfg(not(all(feature = "testing", feature = "aws-lc-rs")))] fn main() {}
+//! ```
+
+mod attempt;
+mod in_memory;
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::Excerpt;
+use crate::http_client::BoxFuture;
+use crate::signature::BodyDigest;
+
+pub use attempt::Attempt;
+pub use in_memory::InMemory;
+
+/// Remembers which callbacks are being handled and which have been.
+///
+/// Written so that a database which many nodes share can implement it; [`InMemory`] serves one process. The test kit
+/// (feature `testing`) has `duplicate_guard_conformance`, which checks what is said here.
+///
+/// - **One at a time.** Of any number of claims of one digest at once, on whatever nodes, one is [`Claim::First`]. A check
+///   and a write in two steps are not enough; a conditional write (`INSERT … ON CONFLICT DO UPDATE … WHERE`) is.
+/// - **Leases end.** A claim that was neither completed nor released ends after a time that is longer than any handler runs,
+///   and then the next claim is first.
+/// - **Fencing.** Each first claim has a token that no earlier claim of the digest had. [`complete`](Self::complete) and
+///   [`release`](Self::release) change nothing unless the token is the one of the last first claim, and that claim is still
+///   open: who comes too late cannot disturb the attempt that took over.
+/// - **A late success counts** as long as nobody took over: a lease that has ended can still be completed.
+/// - **What is done stays done** for as long as Partner Center may deliver again. That is not documented; seven days is ample.
+/// - **Clocks step.** A clock that is set back must not end a lease early. One that is set forward may: it looks like time.
+///
+/// The futures may be dropped at any time: whatever was not settled by then ends with its lease.
+pub trait DuplicateGuard: fmt::Debug + Send + Sync {
+    /// Asks to handle the callback whose body has this digest.
+    ///
+    /// # Errors
+    ///
+    /// [`GuardError`] if that cannot be known: the callback is then answered with 503, and not handled.
+    fn claim(&self, digest: BodyDigest) -> BoxFuture<'_, Result<Claim, GuardError>>;
+
+    /// Says that the callback was handled.
+    ///
+    /// # Errors
+    ///
+    /// [`GuardError`] if it is not known whether that was noted.
+    fn complete<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Settled, GuardError>>;
+
+    /// Says that the callback was not handled, so that the next delivery may be.
+    ///
+    /// # Errors
+    ///
+    /// [`GuardError`] if it is not known whether that was noted: the lease ends by itself.
+    fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Settled, GuardError>>;
+
+    /// Hears of an attempt that was dropped, by a panic or because its client has gone: as [`release`](Self::release), but
+    /// it cannot be waited for.
+    ///
+    /// Called while a future is dropped, so it must return at once and must not panic. By default nothing is done, and the
+    /// lease ends by itself; an implementation over a network can spawn its release here.
+    fn abandon(&self, lease: &Lease) {
+        let _ = lease;
+    }
+}
+
+/// What a guard says to a claim.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Claim {
+    /// It was handled before.
+    Done,
+    /// It is to be handled now, under this lease.
+    First(Lease),
+    /// It is being handled at this moment.
+    InProgress,
+}
+
+/// The right to handle one callback, for a time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Lease {
+    digest: BodyDigest,
+    token: u128,
+}
+
+impl Lease {
+    /// The lease of a first claim, with a token that no earlier claim of `digest` had: a counter, or a random UUID.
+    pub fn new(digest: BodyDigest, token: u128) -> Self {
+        Self { digest, token }
+    }
+
+    /// Whose lease it is.
+    pub fn digest(&self) -> BodyDigest {
+        self.digest
+    }
+
+    /// What tells it from earlier and later leases of the same digest.
+    pub fn token(&self) -> u128 {
+        self.token
+    }
+}
+
+/// What became of a lease that was completed or released.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Settled {
+    /// It was the current one, and now it is over.
+    Current,
+    /// Nothing was changed: another attempt took over after it had ended, or it was settled before.
+    Stale,
+}
+
+/// Why a callback is not handled now. The text is for logs.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum DuplicateError {
+    /// It was handled before.
+    #[error("callback {digest} was handled before")]
+    Done {
+        /// SHA-256 of the body.
+        digest: BodyDigest,
+    },
+    /// It is being handled at this moment.
+    #[error("callback {digest} is being handled at this moment")]
+    InProgress {
+        /// SHA-256 of the body.
+        digest: BodyDigest,
+    },
+    /// It is not known whether it was handled before.
+    #[error("it is not known whether callback {digest} was handled before: {error}")]
+    Unknown {
+        /// SHA-256 of the body.
+        digest: BodyDigest,
+        /// What the guard says.
+        error: GuardError,
+    },
+}
+
+impl DuplicateError {
+    /// How long to tell the sender to wait, in seconds.
+    pub const RETRY_SECONDS: u64 = 10;
+}
+
+/// A guard that could not answer.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("the duplicate guard failed: {0}")]
+pub struct GuardError(Excerpt);
+
+impl GuardError {
+    /// For this reason, which is escaped and cut.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self(Excerpt::of(reason.to_string()))
+    }
+}

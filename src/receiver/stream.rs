@@ -1,0 +1,125 @@
+//! Callbacks whose body still comes: no more of it is read than the limit, and nothing for headers that are refused.
+
+use std::mem;
+use std::pin::pin;
+
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue};
+
+use super::{Received, Receiver, told};
+use crate::body::{BodyError, BodyLimit};
+use crate::envelope::{EnvelopeError, SignatureEnvelope};
+use crate::error::Error;
+
+impl Receiver {
+    /// [`receive`](Self::receive), reading the body piece by piece.
+    ///
+    /// A body that is announced as too long, or whose headers are refused, is not read at all; any other no further than
+    /// the [limit](Self::body_limit). A body of one piece is not copied. How long the sender may take is the caller's to
+    /// limit. The future may be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: answer the request with its [`status`](Error::status).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use std::convert::Infallible;
+    ///
+    /// use partner_center_webhooks::crypto::DefaultBackend;
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let issuer = Issuer::new()?;
+    /// let signer = issuer.signer()?;
+    /// let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    ///
+    /// let pieces = callback.body.chunks(7).map(Ok::<_, Infallible>);
+    /// let body = futures_util::stream::iter(pieces);
+    /// let received = receiver.receive_stream(&callback.headers, body).await?;
+    /// assert_eq!(received.body().as_bytes(), callback.body);
+    /// # Ok(()) }) }
+    /// # #[cfg(not(all(feature = "testing", feature = "aws-lc-rs")))] fn main() {}
+    /// ```
+    pub async fn receive_stream<D: Buf, E>(
+        &self,
+        headers: &HeaderMap,
+        body: impl Stream<Item = Result<D, E>>,
+    ) -> Result<Received<Bytes>, Error> {
+        let announced = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+        let envelope = self.settings.reader.from_headers(headers);
+        self.receive_rest(announced, envelope, body).await
+    }
+
+    /// The same for a framework whose headers are of another type: (name, value) pairs, in any order.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_stream`](Self::receive_stream).
+    pub async fn receive_stream_of_pairs<'h, N: AsRef<str>, D: Buf, E>(
+        &self,
+        pairs: impl IntoIterator<Item = (N, &'h [u8])>,
+        body: impl Stream<Item = Result<D, E>>,
+    ) -> Result<Received<Bytes>, Error> {
+        let mut announced = None;
+        let pairs = pairs.into_iter().inspect(|(name, value)| {
+            if name.as_ref().eq_ignore_ascii_case(CONTENT_LENGTH.as_str()) {
+                announced.get_or_insert(*value);
+            }
+        });
+        let envelope = self.settings.reader.from_pairs(pairs);
+        self.receive_rest(announced, envelope, body).await
+    }
+
+    async fn receive_rest<D: Buf, E>(
+        &self,
+        announced: Option<&[u8]>,
+        envelope: Result<SignatureEnvelope<'_>, EnvelopeError>,
+        body: impl Stream<Item = Result<D, E>>,
+    ) -> Result<Received<Bytes>, Error> {
+        let limit = self.body_limit();
+        // One that is no number is the server's business.
+        let announced = announced.and_then(|length| str::from_utf8(length).ok()?.parse().ok());
+        announced
+            .map_or(Ok(()), |length| limit.check(length))
+            .map_err(|error| told(error.into()))?;
+        let admitted = self.admit_envelope(envelope)?;
+        let body = read(body, limit).await;
+        let body = body.map_err(|error| told(error.into()))?;
+        self.receive_admitted(&admitted, body).await
+    }
+}
+
+async fn read<D: Buf, E>(
+    body: impl Stream<Item = Result<D, E>>,
+    limit: BodyLimit,
+) -> Result<Bytes, BodyError> {
+    let mut body = pin!(body);
+    let (mut first, mut all) = (Bytes::new(), BytesMut::new());
+    while let Some(piece) = body.next().await {
+        let mut piece = piece.map_err(|_| BodyError::Unreadable)?;
+        let read = first.len().max(all.len());
+        let limit = limit.bytes();
+        if piece.remaining() > limit.saturating_sub(read) {
+            return Err(BodyError::TooLong { limit });
+        }
+        if read == 0 {
+            first = piece.copy_to_bytes(piece.remaining());
+        } else {
+            if all.is_empty() {
+                all = mem::take(&mut first).into();
+            }
+            all.put(piece);
+        }
+    }
+    Ok(match all.is_empty() {
+        true => first,
+        false => all.freeze(),
+    })
+}

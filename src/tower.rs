@@ -1,0 +1,227 @@
+//! A layer for any tower service over `http` 1 types: axum, hyper, tonic, or your own.
+//!
+//! [`VerifyLayer`] verifies each request that comes through it. The service behind it gets those that are genuine, with
+//! [`Received<Bytes>`](Received) among their extensions and a body of exactly the bytes that were signed. All others are
+//! answered with a status and nothing else, see [`Error::status`]; [`with_refusal`](VerifyLayer::with_refusal) replaces that
+//! answer.
+//!
+//! With [`with_duplicates`](VerifyLayer::with_duplicates) each callback is handled once: the service's own answer decides.
+//!
+//! How long a sender may take over its body is not limited here: put a timeout around the layer.
+//!
+//! # Example
+//!
+//! ```
+//! # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! use std::convert::Infallible;
+//! use std::sync::Arc;
+//!
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::{BodyExt as _, Full};
+//! use partner_center_webhooks::Received;
+//! use partner_center_webhooks::crypto::DefaultBackend;
+//! use partner_center_webhooks::duplicates::InMemory;
+//! use partner_center_webhooks::testing::Issuer;
+//! use partner_center_webhooks::tower::VerifyLayer;
+//! use tower::{Layer as _, ServiceExt as _, service_fn};
+//!
+//! let issuer = Issuer::new()?; // in production: Receiver::builder().build()?
+//! let signer = issuer.signer()?;
+//! let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+//! let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+//!
+//! let service = VerifyLayer::new(receiver)
+//!     .with_duplicates(Arc::new(InMemory::new()))
+//!     .layer(service_fn(async |request: Request<Full<Bytes>>| {
+//!         let received: &Received<Bytes> = request.extensions().get().expect("the layer put it there");
+//!         let name = received.event().name().to_string();
+//!         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(name))))
+//!     }));
+//! let deliver = async |body: Bytes| {
+//!     let mut request = Request::new(Full::new(body));
+//!     *request.headers_mut() = callback.headers.clone();
+//!     let (parts, body) = service.clone().oneshot(request).await?.into_parts();
+//!     Ok::<_, Infallible>((parts.status, body.collect().await?.to_bytes()))
+//! };
+//!
+//! assert_eq!(deliver(callback.body.clone()).await?, (StatusCode::OK, Bytes::from("invoice-ready")));
+//! // Delivered again, it is answered, and not handled.
+//! assert_eq!(deliver(callback.body.clone()).await?, (StatusCode::OK, Bytes::new()));
+//! assert_eq!(deliver(Bytes::from("{}")).await?, (StatusCode::UNAUTHORIZED, Bytes::new()));
+//! # Ok(()) }) }
+//! # #[cfg(not(all(feature = "testing", feature = "aws-lc-rs")))] fn main() {}
+//! ```
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyDataStream, Full};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::duplicates::{Attempt, DuplicateGuard};
+use crate::error::Error;
+use crate::http_client::BoxFuture;
+use crate::receiver::{Received, Receiver};
+
+/// Puts [`Verify`] around services. See the [module](self) for an example.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct VerifyLayer<R = StatusOnly> {
+    receiver: Receiver,
+    guard: Option<Arc<dyn DuplicateGuard>>,
+    refusal: R,
+}
+
+impl VerifyLayer {
+    /// Lets through what `receiver` accepts.
+    pub fn new(receiver: Receiver) -> Self {
+        Self {
+            receiver,
+            guard: None,
+            refusal: StatusOnly,
+        }
+    }
+}
+
+impl<R> VerifyLayer<R> {
+    /// Handles each callback once, as far as `guard` remembers. Default: as often as it is delivered.
+    ///
+    /// An answer of 2xx completes the attempt, any other one releases it, and so does an error of the service; a panic or a
+    /// client that goes away abandons it. See [`duplicates`](crate::duplicates).
+    pub fn with_duplicates(mut self, guard: Arc<dyn DuplicateGuard>) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// Answers what is not handled with `refusal`, a closure from `&`[`Error`] to a response. Default: [`StatusOnly`].
+    ///
+    /// The error's text is for logs. Whatever is told to the sender is told to forgers too.
+    ///
+    /// # Example: problem details
+    ///
+    /// ```
+    /// # use bytes::Bytes; use http::Response; use http_body_util::Full;
+    /// # use partner_center_webhooks::{Error, Receiver, tower::VerifyLayer};
+    /// # fn layer(receiver: Receiver) -> VerifyLayer<impl Fn(&Error) -> Response<Full<Bytes>> + Clone> {
+    /// VerifyLayer::new(receiver).with_refusal(|error: &Error| {
+    ///     let mut response = error.to_response::<Full<Bytes>>(); // status and Retry-After
+    ///     *response.body_mut() = Full::new(format!(r#"{{"title":"{}"}}"#, error.kind()).into());
+    ///     response
+    /// })
+    /// # }
+    /// ```
+    pub fn with_refusal<F>(self, refusal: F) -> VerifyLayer<F> {
+        VerifyLayer {
+            receiver: self.receiver,
+            guard: self.guard,
+            refusal,
+        }
+    }
+}
+
+impl<S, R: Clone> Layer<S> for VerifyLayer<R> {
+    type Service = Verify<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Verify {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// Lets a service see genuine callbacks only. See the [module](self) for an example.
+#[derive(Clone, Debug)]
+pub struct Verify<S, R = StatusOnly> {
+    inner: S,
+    layer: VerifyLayer<R>,
+}
+
+impl<S, R, RequestBody, ResponseBody> Service<Request<RequestBody>> for Verify<S, R>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<ResponseBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    R: Refusal<ResponseBody> + Clone + Send + Sync + 'static,
+    RequestBody: Body<Data: Send, Error: Send> + Send + 'static,
+    ResponseBody: Send,
+{
+    type Response = Response<ResponseBody>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        // The one that said it was ready is called; its clone has not been asked.
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
+        let layer = self.layer.clone();
+        Box::pin(async move {
+            match layer.judge(request).await {
+                Err(error) => Ok(layer.refusal.respond(&error)),
+                Ok((request, None)) => inner.call(request).await,
+                Ok((request, Some(attempt))) => {
+                    let answer = inner.call(request).await;
+                    match &answer {
+                        Ok(response) => attempt.settle(response.status().as_u16()).await,
+                        Err(_) => drop(attempt.release().await),
+                    }
+                    answer
+                }
+            }
+        })
+    }
+}
+
+impl<R> VerifyLayer<R> {
+    /// The request that the service gets, and its claim if there is a guard.
+    async fn judge<B: Body>(
+        &self,
+        request: Request<B>,
+    ) -> Result<(Request<Full<Bytes>>, Option<Attempt>), Error> {
+        let (mut parts, body) = request.into_parts();
+        let body = BodyDataStream::new(body);
+        let received = self.receiver.receive_stream(&parts.headers, body).await?;
+        let attempt = match &self.guard {
+            Some(guard) => Some(Attempt::claim(guard, received.digest()).await?),
+            None => None,
+        };
+        let body = Full::new(received.body().clone().into_inner());
+        parts.extensions.insert::<Received<Bytes>>(received);
+        Ok((Request::from_parts(parts, body), attempt))
+    }
+}
+
+/// Makes the answer to a request that is not handled. Closures from `&`[`Error`] to a response do.
+pub trait Refusal<B> {
+    /// The answer.
+    fn respond(&self, error: &Error) -> Response<B>;
+}
+
+impl<B, F: Fn(&Error) -> Response<B>> Refusal<B> for F {
+    fn respond(&self, error: &Error) -> Response<B> {
+        self(error)
+    }
+}
+
+/// Answers with [`Error::status`], [`Error::retry_after`] and no body.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct StatusOnly;
+
+impl<B: Default> Refusal<B> for StatusOnly {
+    fn respond(&self, error: &Error) -> Response<B> {
+        error.to_response()
+    }
+}

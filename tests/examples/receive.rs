@@ -1,0 +1,406 @@
+//! The receivers to deploy, each put to the same tests. They are stopped with signals, so these tests are for Unix.
+
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::thread;
+
+use partner_center_webhooks::testing::{Callback, Signer};
+
+use crate::http::{head, post, send, serve};
+use crate::microsoft::{BODY, FOREIGN_ISSUER, ISSUER, SIGNER, body_on_one_line, sha256};
+use crate::process::{Directory, run};
+use crate::running::Running;
+
+const DOCUMENTED: &str = "pcnotifications-dispatch.microsoft.com";
+
+/// One on each framework.
+const RECEIVERS: [&str; 3] = ["receive_actix", "receive_axum", "receive_tower"];
+
+/// Starts a receiver that trusts `ISSUER` and may fetch certificates from `host`.
+fn start(name: &str, directory: &Directory, host: &str, more: &[&str]) -> Running {
+    let anchors = directory.write("anchors.pem", ISSUER.root_pem());
+    let foreign = directory.write("foreign.pem", FOREIGN_ISSUER.intermediate_pem());
+    let intermediates = directory.write("intermediates.pem", ISSUER.intermediate_pem());
+    let arguments = [
+        ["--anchors", &anchors],
+        ["--intermediates", &foreign],
+        ["--intermediates", &intermediates],
+        ["--danger-certificate-location", &format!("{host}cert/")],
+    ];
+    Running::start(name, &[arguments.as_flattened(), more].concat())
+}
+
+/// Serves the certificate of `SIGNER` under every name that begins like the documented one, and that of the foreign
+/// issuer's signer under `foreign`.
+fn certificates() -> String {
+    serve(|path| match path.strip_prefix("/cert/")? {
+        name if name.starts_with(DOCUMENTED) => Some(SIGNER.certificate().to_vec()),
+        name if name.starts_with("foreign") => {
+            Some(FOREIGN_ISSUER.signer().unwrap().certificate().to_vec())
+        }
+        _ => None,
+    })
+}
+
+fn signer_at(host: &str, name: &str) -> Signer {
+    SIGNER
+        .clone()
+        .with_certificate_url(format!("{host}cert/{name}.cer"))
+}
+
+#[test]
+fn a_genuine_callback_is_one_line_and_what_is_refused_is_none() {
+    for name in RECEIVERS {
+        let directory = Directory::new();
+        let host = certificates();
+        let signer = signer_at(&host, DOCUMENTED);
+        let mut receiver = start(name, &directory, &host, &[]);
+        let genuine = signer.callback(BODY).unwrap();
+        let address = receiver.address;
+        let status = |callback: &Callback| {
+            let answer = post(address, callback);
+            assert_eq!(answer.body, "", "the sender is told the status alone");
+            answer.status
+        };
+
+        assert_eq!(status(&genuine), 200);
+        assert_eq!(status(&genuine.clone().with_body(body_on_one_line())), 401);
+        assert_eq!(
+            status(&genuine.clone().without_header("authorization")),
+            401
+        );
+        assert_eq!(
+            status(&signer_at(&host, "missing").callback(BODY).unwrap()),
+            503
+        );
+        assert_eq!(
+            status(&signer_at(&host, "foreign").callback(BODY).unwrap()),
+            401
+        );
+        assert_eq!(status(&SIGNER.callback("[]").unwrap()), 503);
+        assert_eq!(status(&signer.callback("[]").unwrap()), 400);
+        assert_eq!(status(&signer.callback("").unwrap()), 400);
+        assert_eq!(status(&genuine), 200);
+
+        let expected = format!(
+            r#"{{"event_name":"subscription-updated","resource_uri":"https://api.partnercenter.microsoft.com/v1/customers/4b2a6e33-8791-4386-bd2b-0d55baf25039/subscriptions/a4f1340d-6911-4758-bba3-0c6c6007d161","resource":{{"kind":"subscription","customer":"4b2a6e33-8791-4386-bd2b-0d55baf25039","subscription":"a4f1340d-6911-4758-bba3-0c6c6007d161"}},"resource_change_utc_date":"2026-08-21T14:44:18.627854Z","digest":"{}","signer":"{}","event":{}}}{}"#,
+            sha256(BODY),
+            sha256(SIGNER.certificate()),
+            body_on_one_line(),
+            "\n",
+        );
+        assert_eq!(receiver.line(), expected);
+        for reason in [
+            "listening on 127.0.0.1:",
+            "does not match the body",
+            "no signature: neither",
+            "cert/missing.cer` answered 404",
+            "not signed by the issuer that it names",
+            "body is an array",
+            "the body is empty",
+        ] {
+            receiver.wait_for_log(reason);
+        }
+        receiver.signal("TERM");
+        let ended = receiver.end();
+        assert_eq!(
+            (ended.code, ended.stdout),
+            (Some(0), expected),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn replaced_files_are_read_again_without_a_restart() {
+    for name in RECEIVERS {
+        let directory = Directory::new();
+        let host = certificates();
+        let mut receiver = start(name, &directory, &host, &[]);
+        let genuine = signer_at(&host, DOCUMENTED).callback(BODY).unwrap();
+        assert_eq!(post(receiver.address, &genuine).status, 200);
+        receiver.line();
+
+        directory.write("anchors.pem", "nothing");
+        receiver.signal("HUP");
+        receiver.wait_for_log("the certificate files stay as they were: --anchors ");
+        assert_eq!(post(receiver.address, &genuine).status, 200);
+        receiver.line();
+
+        directory.write("anchors.pem", FOREIGN_ISSUER.root_pem());
+        receiver.signal("HUP");
+        receiver.wait_for_log("the certificate files were read again");
+        assert_eq!(post(receiver.address, &genuine).status, 401);
+
+        receiver.signal("TERM");
+        let ended = receiver.end();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn what_is_no_callback_is_answered_and_never_a_line() {
+    for name in RECEIVERS {
+        let directory = Directory::new();
+        let host = certificates();
+        let receiver = start(name, &directory, &host, &[]);
+        let genuine = signer_at(&host, DOCUMENTED).callback(BODY).unwrap();
+        let answer = |request: &[u8]| send(receiver.address, request).status;
+
+        // Refused by its announcement: no byte of the body is sent.
+        assert_eq!(
+            answer(head(&genuine, "content-length: 262145\r\n").as_bytes()),
+            413
+        );
+        let chunked =
+            head(&genuine, "transfer-encoding: chunked\r\n") + "40001\r\n" + &" ".repeat(262_145);
+        assert_eq!(answer(chunked.as_bytes()), 413);
+        let whole = format!(
+            "{}{BODY}",
+            head(&genuine, &format!("content-length: {}\r\n", BODY.len()))
+        );
+        assert_eq!(
+            answer(
+                whole
+                    .replace("POST /webhooks/callback", "POST /elsewhere")
+                    .as_bytes()
+            ),
+            404
+        );
+        let get =
+            b"GET /webhooks/callback HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        assert_eq!(answer(get), 405);
+        assert_eq!(answer(whole.as_bytes()), 200);
+
+        receiver.signal("INT");
+        let ended = receiver.end();
+        assert_eq!((ended.code, ended.stdout.lines().count()), (Some(0), 1));
+        let told = ended.stderr.matches("the body is longer than 262144 bytes");
+        assert_eq!(told.count(), 2, "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_callback_in_flight_when_the_signal_comes_is_answered() {
+    for name in RECEIVERS {
+        let directory = Directory::new();
+        let (asked, was_asked) = channel();
+        let (release, released) = channel::<()>();
+        let held = Mutex::new((asked, released));
+        let host = serve(move |path| {
+            if path == "/cert/slow.cer" {
+                let held = held.lock().unwrap();
+                held.0.send(()).unwrap();
+                held.1.recv().unwrap();
+            }
+            Some(SIGNER.certificate().to_vec())
+        });
+        let receiver = start(name, &directory, &host, &[]);
+        let address = receiver.address;
+        let slow = signer_at(&host, "slow").callback(BODY).unwrap();
+        let sender = thread::spawn(move || post(address, &slow).status);
+
+        was_asked.recv().unwrap();
+        receiver.signal("TERM");
+        receiver.wait_for_log("stopping");
+        receiver.wait_for_refusal();
+        assert!(!sender.is_finished());
+        release.send(()).unwrap();
+
+        assert_eq!(sender.join().unwrap(), 200);
+        let ended = receiver.end();
+        assert_eq!(
+            (ended.code, ended.stdout.lines().count()),
+            (Some(0), 1),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn an_event_that_cannot_be_written_is_left_to_partner_center() {
+    for name in RECEIVERS {
+        let directory = Directory::new();
+        let host = certificates();
+        let mut receiver = start(name, &directory, &host, &[]);
+        receiver.close_stdout();
+        let answer = post(
+            receiver.address,
+            &signer_at(&host, DOCUMENTED).callback(BODY).unwrap(),
+        );
+        assert_eq!(answer.status, 500);
+        receiver.wait_for_log("the event could not be written: Broken pipe");
+    }
+}
+
+#[test]
+fn certificate_urls_that_never_verified_share_the_quota() {
+    for name in RECEIVERS {
+        let directory = Directory::new();
+        let host = certificates();
+        let receiver = start(
+            name,
+            &directory,
+            &host,
+            &["--new-certificate-downloads-per-minute", "1"],
+        );
+        let post = |name| {
+            post(
+                receiver.address,
+                &signer_at(&host, name).callback(BODY).unwrap(),
+            )
+        };
+
+        assert_eq!(post("foreign-1").status, 401);
+        let answer = post("foreign-2");
+        assert_eq!(answer.status, 503);
+        let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds}");
+        receiver.wait_for_log("the quota of 1 downloads a minute");
+        assert_eq!(post(DOCUMENTED).status, 200);
+    }
+}
+
+#[test]
+fn the_signer_name_can_be_another() {
+    for name in RECEIVERS {
+        let directory = Directory::new();
+        let other = ISSUER
+            .signing_certificate()
+            .dns_names(["metadata.azure.com"])
+            .issue()
+            .unwrap();
+        let der = other.certificate().to_vec();
+        let host = serve(move |_| Some(der.clone()));
+        let callback = other
+            .with_certificate_url(format!("{host}cert/a.cer"))
+            .callback(BODY)
+            .unwrap();
+
+        let strict = start(name, &directory, &host, &[]);
+        assert_eq!(post(strict.address, &callback).status, 401);
+        let lenient = start(
+            name,
+            &directory,
+            &host,
+            &["--signer-name", "metadata.azure.com"],
+        );
+        assert_eq!(post(lenient.address, &callback).status, 200);
+    }
+}
+
+#[test]
+fn warm_up_says_what_it_could_not_have_and_nobody_waits_for_it() {
+    for name in RECEIVERS {
+        let directory = Directory::new();
+        let host = certificates();
+        let receiver = start(name, &directory, &host, &[]);
+        // The default location is out of reach, the other one is not.
+        receiver.wait_for_log("warm-up failed; callbacks will try again url=https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer");
+        assert_eq!(
+            receiver.log().matches("warm-up").count(),
+            1,
+            "{}",
+            receiver.log()
+        );
+        assert_eq!(
+            post(
+                receiver.address,
+                &signer_at(&host, DOCUMENTED).callback(BODY).unwrap()
+            )
+            .status,
+            200
+        );
+    }
+}
+
+#[test]
+fn faults_of_the_command_line_end_with_exit_code_2() {
+    for name in RECEIVERS {
+        let directory = Directory::new();
+        let no_pem = directory.write("no.pem", "no certificate");
+        let missing = directory.missing();
+        let cases: &[(&[&str], &str)] = &[
+            (&["--unknown"], "invalid option '--unknown'"),
+            (&["file"], "unexpected argument \"file\""),
+            (&["--listen"], "missing argument for option '--listen'"),
+            (
+                &["--listen", "here"],
+                "--listen here: invalid socket address syntax",
+            ),
+            (&["--anchors", &missing], &format!("--anchors {missing}: ")),
+            (
+                &["--anchors", &no_pem],
+                &format!("--anchors {no_pem}: the PEM text holds no `CERTIFICATE` block"),
+            ),
+            (
+                &["--intermediates", &no_pem],
+                &format!("--intermediates {no_pem}: the PEM text holds no"),
+            ),
+            (
+                &["--signer-name", "*"],
+                "--signer-name *: `*` is no signer name",
+            ),
+            (
+                &["--danger-certificate-location", "http://host.example/"],
+                "--danger-certificate-location: `http://host.example/` is not on a loopback address",
+            ),
+            (
+                &["--danger-certificate-location", "https://host.example/cert"],
+                "--danger-certificate-location: `https://host.example/cert` is no location to allow",
+            ),
+            (
+                &["--new-certificate-downloads-per-minute", "0"],
+                "--new-certificate-downloads-per-minute 0: number would be zero for non-zero type",
+            ),
+        ];
+        for (arguments, message) in cases {
+            let ended = run(name, arguments);
+            assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{arguments:?}");
+            let expected = format!("{name}: {message}");
+            assert!(ended.stderr.starts_with(&expected), "{}", ended.stderr);
+            assert!(
+                ended.stderr.ends_with(&format!("\nTry `{name} --help`.\n")),
+                "{}",
+                ended.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_ends_with_exit_code_1() {
+    for name in RECEIVERS {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        let ended = run(name, &["--listen", &address]);
+        assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
+        assert!(
+            ended
+                .stderr
+                .contains(&format!("cannot listen on {address}: ")),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn help_names_every_option() {
+    for name in RECEIVERS {
+        let ended = run(name, &["--help"]);
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+        for option in [
+            "--listen ADDR",
+            "--anchors FILE",
+            "--intermediates FILE",
+            "--signer-name PATTERN",
+            "--danger-certificate-location URL-PREFIX",
+            "--new-certificate-downloads-per-minute N",
+        ] {
+            assert!(ended.stdout.contains(option), "{option}");
+        }
+    }
+}
