@@ -26,8 +26,8 @@ use tokio::net::TcpListener;
 /// 300 bytes, of the shape that is documented for `subscription-updated`.
 const BODY: &str = r#"{"EventName":"subscription-updated","ResourceUri":"https://api.partnercenter.microsoft.com/webhooks/v1/customers/4cfba01c/subscriptions/bf8c56ab","ResourceName":"subscription","AuditUri":"https://api.partnercenter.microsoft.com/v1/auditrecords/4cfba","ResourceChangeUtcDate":"2017-11-16T16:19:06.35"}"#;
 const CONNECTIONS: &str = "64";
-const SECONDS: &str = "4s";
-const ROUNDS: usize = 5;
+const SECONDS: &str = "2s";
+const ROUNDS: usize = 7;
 
 fn main() -> Result<(), Box<dyn Error>> {
     if !std::env::args().any(|argument| argument == "--bench") {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Requests a second of the axum adapter, beside the same route without verification and beside what one RSA verification
-# more may cost. Installs the load generator into target/ if it is not on the path. Takes a minute; wants a quiet machine.
+# more may cost. Installs the load generator into target/ if it is not on the path. Takes half a minute; wants a quiet machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
