@@ -22,7 +22,6 @@ mod envelope;
 mod errors;
 mod fronts;
 mod layout;
-mod load;
 mod location;
 mod logs;
 mod microsoft;

@@ -6,6 +6,7 @@ mod control;
 mod deliveries;
 mod events;
 mod forgeries;
+mod load;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
