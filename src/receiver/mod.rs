@@ -20,7 +20,7 @@ use crate::body::BodyLimit;
 use crate::chain::{ChainVerifier, VerifiedSigner, certificate_to_pem};
 use crate::envelope::{EnvelopeError, EnvelopeReader, SignatureEnvelope};
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, EventName};
 use crate::signature::{BodyDigest, SignatureError, VerifiedBody};
 use crate::signers::Signers;
 use crate::source::{Authorities, CertificateLocation, CertificateUrl};
@@ -153,7 +153,7 @@ impl Receiver {
     ) -> Result<Received<B>, Error> {
         let body = self.prove(admitted, body).await.map_err(told)?;
         let event = Event::from_slice(body.as_bytes()).map_err(|error| told(error.into()))?;
-        log_accepted(&body, Some(&Excerpt::of(event.name().as_str())));
+        log_accepted(&body, Some(&LoggedName(event.name())));
         Ok(Received { event, body })
     }
 
@@ -338,6 +338,15 @@ pub struct WarmUpFailure {
     pub url: Excerpt,
     /// Why.
     pub error: Error,
+}
+
+/// An event's name for the log: escaped and cut only if somebody listens.
+struct LoggedName<'e>(&'e EventName);
+
+impl fmt::Display for LoggedName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Excerpt::of(self.0.as_str()).fmt(f)
+    }
 }
 
 fn log_accepted<B: AsRef<[u8]>>(body: &VerifiedBody<B>, event: Option<&dyn fmt::Display>) {
