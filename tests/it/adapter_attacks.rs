@@ -597,3 +597,58 @@ async fn a_guard_given_twice_does_not_lose_every_event() {
     }
     assert_ne!(statuses, HashSet::from([503]), "ten attempts, and the event is lost");
 }
+
+// ---- framing -----------------------------------------------------------------------------------------------------------
+
+/// All that a server says to these bytes, until it closes or says no more.
+async fn talk(address: std::net::SocketAddr, request: &[u8]) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_millis(700), stream.read_to_end(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let lines = answer.lines().filter(|line| line.starts_with("HTTP/"));
+    let statuses = lines.filter_map(|line| line.split(' ').nth(1));
+    statuses.collect::<Vec<_>>().join(" ")
+}
+
+/// What should hold: "All three are driven by one table of cases and must answer alike", for every framing of a request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_adapters_answer_odd_framing_alike() {
+    use crate::fronts::{Front, Handler, head};
+    let mut differing = Vec::new();
+    let mut all = HashMap::<&str, HashMap<String, Vec<Front>>>::new();
+    for front in [Front::TowerLayer, Front::AxumCallback, Front::ActixCallback, Front::ActixMiddleware] {
+        let handler = Handler::new();
+        let address = front.serve(receiver(), Arc::new(InMemory::new()), &handler).await;
+        let good = event("invoice-ready");
+        let body = &good.body;
+        let with = |rest: String| [head(&good), rest.into_bytes()].concat();
+        let chunk = format!("{:x}\r\n{}\r\n0\r\n\r\n", body.len(), String::from_utf8_lossy(body));
+        let text = String::from_utf8_lossy(body);
+        let length = body.len();
+        let cases = [
+            ("expect, in order", with(format!("expect: 100-continue\r\ncontent-length: {length}\r\n\r\n{text}"))),
+            ("expect, too long", with("expect: 100-continue\r\ncontent-length: 999999\r\n\r\n".into())),
+            ("length and chunks", with(format!("content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n{chunk}"))),
+            ("two lengths", with(format!("content-length: {length}\r\ncontent-length: 999999\r\n\r\n{text}"))),
+            ("no number", with(format!("content-length: x\r\n\r\n{text}"))),
+            ("bad chunk", with("transfer-encoding: chunked\r\n\r\nzz\r\n".into())),
+            ("content-encoding", with(format!("content-encoding: gzip\r\ncontent-length: {length}\r\n\r\n{text}"))),
+            ("gzip, chunked", with(format!("transfer-encoding: gzip, chunked\r\n\r\n{chunk}"))),
+            ("length 0, then chunks", with(format!("transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n{chunk}"))),
+            ("lf only", with(format!("content-length: {length}\n\n{text}"))),
+        ];
+        for (what, request) in cases {
+            let said = talk(address, &request).await;
+            all.entry(what).or_default().entry(said).or_default().push(front);
+        }
+    }
+    for (what, answers) in all {
+        if answers.len() > 1 {
+            differing.push(format!("{what}: {answers:?}"));
+        }
+    }
+    assert!(differing.is_empty(), "{differing:#?}");
+}
