@@ -9,6 +9,7 @@
     reason = "helpers of tests are tests too, and what cannot be tested is skipped aloud"
 )]
 
+mod adapter_attacks;
 mod adapters;
 mod attacks;
 mod authorities;
