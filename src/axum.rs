@@ -132,7 +132,8 @@ impl<E> AsRef<Received<Bytes>> for Verified<E> {
 /// `Claimed<Verified<Json<T>>>`.
 ///
 /// The handler completes the [`Attempt`] when it has handled the callback. If it returns without that, fails, panics or is
-/// cancelled, the attempt is abandoned, and the next delivery comes to the handler again. See
+/// cancelled, the attempt is abandoned, and the next delivery comes to the handler again. What it has spawned goes on: give
+/// that the attempt, or a clone of it. Behind a layer with a guard, the attempt is the layer's. See
 /// [`duplicates`](crate::duplicates).
 ///
 /// # Example
@@ -181,7 +182,12 @@ where
     type Rejection = E::Rejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        // A layer around may have claimed it.
+        let claimed = request.extensions().get::<Attempt>().cloned();
         let extracted = E::from_request(request, state).await?;
+        if let Some(attempt) = claimed {
+            return Ok(Self(extracted, attempt));
+        }
         let guard = Arc::from_ref(state);
         match Attempt::claim(&guard, extracted.as_ref().digest()).await {
             Ok(attempt) => Ok(Self(extracted, attempt)),

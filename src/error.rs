@@ -95,6 +95,19 @@ impl Error {
         }
     }
 
+    /// The status to answer with where an application made its own answer with `own`: that, unless it calls a success what is
+    /// none, or the contrary. A 2xx would end the deliveries of a callback that nobody has handled.
+    #[cfg_attr(
+        not(any(feature = "actix-web", feature = "tower")),
+        expect(dead_code, reason = "for the adapters that let applications answer")
+    )]
+    pub(crate) fn status_instead_of(&self, own: StatusCode) -> StatusCode {
+        match own.is_success() == self.status().is_success() {
+            true => own,
+            false => self.status(),
+        }
+    }
+
     /// What to put into the `Retry-After` header of the answer, if anything.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -68,8 +68,7 @@
 //! | `verify` | envelope, certificate location, chain, signature; no async runtime, no HTTP client | by `receiver` |
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
 //! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
-//! | `api` | calls to Microsoft's APIs: retries, deadlines, and errors with what a support case asks for | by `registration` |
-//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `api` |
+//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `registration` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
 //! | `actix-web` | extractors and middleware for actix-web | |
 //! | `axum` | extractors for axum | |
@@ -95,6 +94,7 @@
 //! | its attempt was settled after another had begun: it may have been handled twice | warn | `outcome` = `stale`, `step` = `complete` or `release`, `digest` |
 //! | the duplicate guard failed | warn | `outcome` = `unknown`, `step` = `claim`, `complete` or `release`, `digest`, `reason` |
 //! | a certificate authority was not reached, or a signing certificate not renewed | warn | `reason` |
+//! | an adapter lacks what the application should have given to it | error | `reason` |
 //! | something that callbacks depend on ends soon | warn | `what`, `days_left` |
 //!
 //! # Backends
@@ -135,7 +135,7 @@ pub mod duplicates;
 #[cfg(feature = "receiver")]
 pub mod body;
 
-#[cfg(feature = "api")]
+#[cfg(feature = "registration")]
 pub mod api;
 
 pub mod cloud;

@@ -1,4 +1,4 @@
-//! A layer for any tower service over `http` 1 types: axum, hyper, tonic, or your own.
+//! A layer for any tower service over `http` 1 types, under axum, hyper, or your own server.
 //!
 //! [`VerifyLayer`] verifies each request that comes through it. The service behind it gets those that are genuine, with
 //! [`Received<Bytes>`](Received) among their extensions and a body of exactly the bytes that were signed. All others are
@@ -7,7 +7,11 @@
 //!
 //! With [`with_duplicates`](VerifyLayer::with_duplicates) each callback is handled once: the service's own answer decides.
 //!
-//! How long a sender may take over its body is not limited here: put a timeout around the layer.
+//! The service takes requests with a body of `Full<Bytes>`. It is asked whether it is ready only once a callback is known to
+//! be genuine: what limits it, such as tower's `ConcurrencyLimit`, is kept for those. Methods are not looked at.
+//!
+//! How long a sender may take over its body is not limited here: put a timeout around the layer. It ends the request, and not
+//! what a handler has spawned: see [`Attempt`], which handlers find among the extensions too.
 //!
 //! # Example
 //!
@@ -55,7 +59,7 @@
 //! # #[cfg(not(all(feature = "testing", feature = "aws-lc-rs")))] fn main() {}
 //! ```
 
-use std::mem;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -95,7 +99,9 @@ impl<R> VerifyLayer<R> {
     /// Handles each callback once, as far as `guard` remembers. Default: as often as it is delivered.
     ///
     /// An answer of 2xx completes the attempt, any other one releases it, and so does an error of the service; a panic or a
-    /// client that goes away abandons it. See [`duplicates`](crate::duplicates).
+    /// client that goes away abandons it. The head of the answer decides: a body that breaks off later changes nothing. Work
+    /// that outlives the request takes a clone of the [`Attempt`] along, which is among the request's extensions. See
+    /// [`duplicates`](crate::duplicates).
     pub fn with_duplicates(mut self, guard: Arc<dyn DuplicateGuard>) -> Self {
         self.guard = Some(guard);
         self
@@ -103,7 +109,8 @@ impl<R> VerifyLayer<R> {
 
     /// Answers what is not handled with `refusal`, a closure from `&`[`Error`] to a response. Default: [`StatusOnly`].
     ///
-    /// The error's text is for logs. Whatever is told to the sender is told to forgers too.
+    /// The error's text is for logs. Whatever is told to the sender is told to forgers too. A status of 2xx for what was not
+    /// handled is replaced by the error's own, and so is any other for what was.
     ///
     /// # Example: problem details
     ///
@@ -118,7 +125,10 @@ impl<R> VerifyLayer<R> {
     /// })
     /// # }
     /// ```
-    pub fn with_refusal<F>(self, refusal: F) -> VerifyLayer<F> {
+    pub fn with_refusal<F, B>(self, refusal: F) -> VerifyLayer<F>
+    where
+        F: Fn(&Error) -> Response<B>,
+    {
         VerifyLayer {
             receiver: self.receiver,
             guard: self.guard,
@@ -158,28 +168,29 @@ where
     type Error = S::Error;
     type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        // A stranger with half a body must not hold a place of the service behind.
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        // The one that said it was ready is called; its clone has not been asked.
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
-        let layer = self.layer.clone();
+        let (mut inner, layer) = (self.inner.clone(), self.layer.clone());
         Box::pin(async move {
-            match layer.judge(request).await {
-                Err(error) => Ok(layer.refusal.respond(&error)),
-                Ok((request, None)) => inner.call(request).await,
-                Ok((request, Some(attempt))) => {
-                    let answer = inner.call(request).await;
-                    match &answer {
-                        Ok(response) => attempt.settle(response.status().as_u16()).await,
-                        Err(_) => drop(attempt.release().await),
-                    }
-                    answer
+            let (request, attempt) = match layer.judge(request).await {
+                Ok(judged) => judged,
+                Err(error) => return Ok(layer.refuse(&error)),
+            };
+            let answer = match poll_fn(|context| inner.poll_ready(context)).await {
+                Ok(()) => inner.call(request).await,
+                Err(error) => Err(error),
+            };
+            if let Some(attempt) = attempt {
+                match &answer {
+                    Ok(response) => attempt.settle(response.status().as_u16()).await,
+                    Err(_) => drop(attempt.release().await),
                 }
             }
+            answer
         })
     }
 }
@@ -199,7 +210,21 @@ impl<R> VerifyLayer<R> {
         };
         let body = Full::new(received.body().clone().into_inner());
         parts.extensions.insert::<Received<Bytes>>(received);
+        if let Some(attempt) = &attempt {
+            parts.extensions.insert(attempt.clone());
+        }
         Ok((Request::from_parts(parts, body), attempt))
+    }
+}
+
+impl<R> VerifyLayer<R> {
+    fn refuse<B>(&self, error: &Error) -> Response<B>
+    where
+        R: Refusal<B>,
+    {
+        let mut response = self.refusal.respond(error);
+        *response.status_mut() = error.status_instead_of(response.status());
+        response
     }
 }
 

@@ -49,4 +49,10 @@ pub(crate) fn ends_soon(what: &dyn Display, days_left: u64) {
     tracing::warn!(target: TARGET, %what, days_left, "ends soon and has not been renewed");
 }
 
+/// An adapter lacks what the application should have given to it.
+#[cfg(feature = "actix-web")]
+pub(crate) fn misconfigured(reason: &dyn Display) {
+    tracing::error!(target: TARGET, %reason, "not set up to receive callbacks");
+}
+
 const TARGET: &str = "partner_center_webhooks";

@@ -17,3 +17,6 @@ pub(crate) fn authority_failed(_: &dyn Display) {}
 pub(crate) fn ends_soon(_: &dyn Display, _: u64) {}
 
 pub(crate) fn not_renewed(_: &dyn Display) {}
+
+#[cfg(feature = "actix-web")]
+pub(crate) fn misconfigured(_: &dyn Display) {}

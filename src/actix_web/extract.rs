@@ -1,17 +1,19 @@
 //! What handlers take as arguments.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::error::ErrorInternalServerError;
+use actix_web::error::InternalError;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
 
 use super::{receive, response};
 use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::error::Error;
 use crate::receiver::{Received, Receiver};
+use crate::trace;
 
 /// Extracts a genuine callback from a request.
 #[derive(Clone, Debug)]
@@ -43,7 +45,9 @@ impl AsRef<Received<Bytes>> for Callback {
 
 /// Extracts a genuine callback, and what another extractor makes of its request: `Verified<web::Json<T>>`.
 ///
-/// The other extractor is asked after the callback is verified, and gets a body of exactly the bytes that were signed.
+/// The other extractor is asked after the callback is verified, and gets a body of exactly the bytes that were signed. With
+/// actix-web's features for compression it unpacks them if the request says `Content-Encoding`, which is not signed: Partner
+/// Center does not send it, and [`VerifyCallbacks`](super::VerifyCallbacks) takes it away.
 ///
 /// # Example
 ///
@@ -137,7 +141,17 @@ impl<E: FromRequest + AsRef<Received<Bytes>>> FromRequest for Claimed<E> {
         Box::pin(async move {
             let extracted = E::from_request(&request, &mut payload).await;
             let extracted = extracted.map_err(Into::into)?;
-            let guard = data::<dyn DuplicateGuard>(&request)?.into_inner();
+            // A middleware around may have claimed it.
+            let claimed = request.extensions().get::<Attempt>().cloned();
+            if let Some(attempt) = claimed {
+                return Ok(Self(extracted, attempt));
+            }
+            // Both are natural ways to give it.
+            let guard: Arc<dyn DuplicateGuard> =
+                match request.app_data::<Data<Arc<dyn DuplicateGuard>>>() {
+                    Some(guard) => Arc::clone(guard.get_ref()),
+                    None => data::<dyn DuplicateGuard>(&request)?.into_inner(),
+                };
             let attempt = Attempt::claim(&guard, extracted.as_ref().digest()).await;
             let attempt = attempt.map_err(|error| Rejection(error.into()))?;
             Ok(Self(extracted, attempt))
@@ -168,10 +182,13 @@ impl ResponseError for Rejection {
 /// What [`FromRequest`] gives: actix-web's futures stay on their thread.
 type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, actix_web::Error>>>>;
 
+/// What the application was given. Without it nothing is verified and nothing handled: a fault to find at the first request,
+/// which is answered with 500.
 fn data<T: ?Sized + 'static>(request: &HttpRequest) -> Result<Data<T>, actix_web::Error> {
     let found = request.app_data::<Data<T>>().cloned();
     found.ok_or_else(|| {
         let name = std::any::type_name::<T>();
-        ErrorInternalServerError(format!("the application has no `web::Data<{name}>`"))
+        trace::misconfigured(&format_args!("the application has no `web::Data<{name}>`"));
+        InternalError::from_response("", HttpResponse::InternalServerError().finish()).into()
     })
 }

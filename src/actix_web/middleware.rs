@@ -11,8 +11,9 @@ use actix_web::HttpMessage as _;
 use actix_web::HttpResponse;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::header::CONTENT_ENCODING;
 
-use super::{receive, response};
+use super::{of_actix, receive, response};
 use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::error::Error;
 use crate::receiver::Receiver;
@@ -59,7 +60,11 @@ impl VerifyCallbacks {
     /// Handles each callback once, as far as `guard` remembers. Default: as often as it is delivered.
     ///
     /// An answer of 2xx completes the attempt, any other one releases it; a panic abandons it. A handler whose client has
-    /// gone is not cancelled by actix-web, and its answer counts. See [`duplicates`](crate::duplicates).
+    /// gone is not cancelled by actix-web, and its answer counts. The head of the answer decides: a body that breaks off later
+    /// changes nothing. Work that outlives the request takes a clone of the [`Attempt`] along, which is among the request's
+    /// extensions. See [`duplicates`](crate::duplicates).
+    ///
+    /// Make the guard before `HttpServer::new`: its closure runs once for each worker, and each would have a guard of its own.
     pub fn with_duplicates(mut self, guard: Arc<dyn DuplicateGuard>) -> Self {
         self.guard = Some(guard);
         self
@@ -67,7 +72,8 @@ impl VerifyCallbacks {
 
     /// Answers what is not handled with `refusal`. Default: [`Error::status`], [`Error::retry_after`] and no body.
     ///
-    /// The error's text is for logs. Whatever is told to the sender is told to forgers too.
+    /// The error's text is for logs. Whatever is told to the sender is told to forgers too. A status of 2xx for what was not
+    /// handled is replaced by the error's own, and so is any other for what was.
     pub fn with_refusal(
         mut self,
         refusal: impl Fn(&Error) -> HttpResponse + Send + Sync + 'static,
@@ -85,7 +91,14 @@ impl VerifyCallbacks {
             None => None,
         };
         request.set_payload(Payload::from(received.body().clone().into_inner()));
-        request.extensions_mut().insert(received);
+        // It is not signed, and would have actix-web's extractors unpack what was.
+        request.headers_mut().remove(CONTENT_ENCODING);
+        let mut extensions = request.extensions_mut();
+        extensions.insert(received);
+        if let Some(attempt) = &attempt {
+            extensions.insert(attempt.clone());
+        }
+        drop(extensions);
         Ok(attempt)
     }
 }
@@ -144,7 +157,10 @@ where
             let attempt = match layer.judge(&mut request).await {
                 Ok(attempt) => attempt,
                 Err(error) => {
-                    let response: HttpResponse<BoxBody> = (layer.refusal)(&error);
+                    let mut response: HttpResponse<BoxBody> = (layer.refusal)(&error);
+                    let own = http::StatusCode::from_u16(response.status().as_u16());
+                    let own = own.unwrap_or_else(|_| error.status());
+                    *response.status_mut() = of_actix(error.status_instead_of(own));
                     return Ok(request.into_response(response.map_into_right_body()));
                 }
             };

@@ -69,11 +69,14 @@ async fn receive(
 
 /// The answer to what is refused: its status, `Retry-After`, and no body.
 fn response(error: &Error) -> HttpResponse {
-    // Both are numbers of the same standard.
-    let status = StatusCode::from_u16(error.status().as_u16());
-    let mut response = HttpResponse::build(status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE));
+    let mut response = HttpResponse::build(of_actix(error.status()));
     if let Some(wait) = error.retry_after() {
         response.insert_header((RETRY_AFTER, wait.as_secs()));
     }
     response.finish()
+}
+
+/// Both are numbers of the same standard.
+fn of_actix(status: http::StatusCode) -> StatusCode {
+    StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }

@@ -61,7 +61,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("trace", &[]),
     // Who calls it.
-    ("actix_web", &["duplicates", "error", "receiver"]),
+    ("actix_web", &["duplicates", "error", "receiver", "trace"]),
     ("axum", &["duplicates", "error", "receiver"]),
     ("tower", &["duplicates", "error", "http_client", "receiver"]),
     // Beside it.
