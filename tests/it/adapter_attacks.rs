@@ -688,3 +688,58 @@ async fn all_adapters_answer_odd_framing_alike() {
         ]
     );
 }
+
+/// A handler of actix-web that fails with an error, rather than with an answer, has not handled the callback. What is not signed
+/// does not reach it as if it were: neither a `Content-Encoding`, nor a `Received` that was among the extensions before.
+#[test]
+fn actix_handlers_that_fail_and_what_they_see() {
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, web};
+    use partner_center_webhooks::Received;
+    use partner_center_webhooks::actix_web::VerifyCallbacks;
+
+    actix_web::rt::System::new().block_on(async {
+        let good = event("invoice-ready");
+        let spoof = receiver().receive(&good.headers, Bytes::from("{}")).await;
+        assert!(spoof.is_err(), "nobody has a wrong one to put there");
+        let other = event("referral-created");
+        let received = receiver().receive(&other.headers, other.body.clone()).await;
+        let received = received.unwrap();
+
+        let begun = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&begun);
+        let handler = move |request: HttpRequest, received: web::ReqData<Received<Bytes>>| {
+            let number = count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                assert!(!request.headers().contains_key("content-encoding"));
+                assert_eq!(received.event().name().as_str(), "invoice-ready");
+                match number {
+                    0 => Err(actix_web::error::ErrorInternalServerError("disk full")),
+                    _ => Ok(HttpResponse::Ok().finish()),
+                }
+            }
+        };
+        let guard = Arc::new(InMemory::new());
+        let layer = VerifyCallbacks::new(receiver()).with_duplicates(guard);
+        let app = App::new().route("/", web::post().to(handler).wrap(layer));
+        let service = init_service(app).await;
+        let mut statuses = Vec::new();
+        for _ in 0..3 {
+            let mut request = TestRequest::post()
+                .insert_header(("content-encoding", "gzip"))
+                .set_payload(good.body.clone());
+            for (name, value) in &good.headers {
+                request = request.insert_header((name.as_str(), value.as_bytes()));
+            }
+            let request = request.to_request();
+            request.extensions_mut().insert(received.clone());
+            statuses.push(call_service(&service, request).await.status().as_u16());
+        }
+        assert_eq!(statuses, [500, 200, 200]);
+        assert_eq!(
+            begun.load(Ordering::SeqCst),
+            2,
+            "the third was told that it is done"
+        );
+    });
+}
