@@ -28,7 +28,7 @@ use crate::token::AccessToken;
 pub(crate) use dialect::{Dialect, PARTNER_CENTER};
 pub use error::{ApiError, ApiErrorCause};
 pub(crate) use proof::{Bearer, Proof, Shown};
-use refusal::Refusal;
+pub(crate) use refusal::Refusal;
 pub use refusal::RefusalDetail;
 pub use retry::RetryPolicy;
 

@@ -52,6 +52,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("excerpt", &[]),
     ("http_client", &[]),
     ("json", &[]),
+    ("model", &["date"]),
     ("retry_after", &[]),
     (
         "token",
@@ -78,10 +79,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "api",
             "cloud",
-            "date",
             "endpoint",
             "event",
             "http_client",
+            "model",
             "token",
         ],
     ),
