@@ -64,7 +64,7 @@
 //! | `verify` | envelope, certificate location, chain, signature; no async runtime, no HTTP client | by `receiver` |
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
 //! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
-//! | `event-grid` | Event Grid Partner Events: the resources, and when a customer activates a channel; without the verification | |
+//! | `event-grid` | events as CloudEvents, published to Azure Event Grid's Partner Events, whose resources are managed; no C compiler | |
 //! | `api` | calls to Microsoft's APIs: retries, deadlines, and errors with what a support case asks for | by `registration` and `event-grid` |
 //! | `token` | access tokens from Microsoft Entra, kept and renewed | by `api` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
