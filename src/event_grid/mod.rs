@@ -10,6 +10,8 @@
 //! they show in the metric *UnmatchedEventCount* of the namespace. What is answered for a channel that does not exist, and
 //! what becomes of events for a channel that nobody has activated, Microsoft does not say: publish to activated channels.
 //!
+//! [`manage`] creates and changes the resources behind all that; [`activation`] tells when a customer activates a channel.
+//!
 //! # Example
 //!
 //! ```
@@ -35,6 +37,7 @@
 //! # #[cfg(not(all(feature = "reqwest", feature = "testing")))] fn main() {}
 //! ```
 
+pub mod activation;
 mod cloud_event;
 mod credential;
 pub mod manage;

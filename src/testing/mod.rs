@@ -7,6 +7,8 @@
 //! [`PartnerCenter`] is a fake of the service on loopback, with the registration API and its quirks; [`EventGrid`] one of
 //! the publish endpoint of Event Grid's partner namespaces.
 //!
+//! [`ResourceManager`] is a fake of Azure Resource Manager on loopback, with the resources of Event Grid.
+//!
 //! ```
 //! # #[cfg(feature = "aws-lc-rs")] fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -35,6 +37,7 @@ mod fake;
 mod issuer;
 mod key;
 pub mod partner_center;
+pub mod resource_manager;
 mod revocation_list;
 mod signer;
 
@@ -44,4 +47,5 @@ pub use certificate::{Name, SigningCertificate, StringType};
 pub use issuer::Issuer;
 pub use key::IssuerError;
 pub use partner_center::PartnerCenter;
+pub use resource_manager::ResourceManager;
 pub use signer::{Callback, Signer};

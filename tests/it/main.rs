@@ -20,6 +20,7 @@ mod errors;
 mod layout;
 mod location;
 mod logs;
+mod management;
 mod microsoft;
 mod partner_center;
 mod pki;

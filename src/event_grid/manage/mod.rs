@@ -5,7 +5,7 @@
 //! only begins are waited for.
 //!
 //! A partner registers once, has a namespace in each region, and a channel for each customer. The customer authorizes the
-//! partner, and activates the topic that the channel makes: `activation` tells when.
+//! partner, and activates the topic that the channel makes: [`activation`](super::activation) tells when.
 //!
 //! # Example
 //!

@@ -1,0 +1,172 @@
+//! One request after another, without a network.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::header::HeaderName;
+use http::{Method, Response};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::Settings;
+use super::operations::Operations;
+use super::resources::Resources;
+use super::route::Route;
+use crate::testing::fake::Traffic;
+use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
+use crate::testing::fake::fault::Fault;
+use crate::testing::fake::request::RecordedRequest;
+use crate::testing::fake::server::Site;
+
+/// What all connections share.
+pub(super) struct Service {
+    base_url: String,
+    state: Mutex<State>,
+}
+
+/// What changes.
+pub(super) struct State {
+    pub(super) base_url: String,
+    pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
+    pub(super) settings: Settings,
+    pub(super) traffic: Traffic,
+    pub(super) token: String,
+    pub(super) resources: Resources,
+    pub(super) operations: Operations,
+}
+
+/// What a request is answered: or refused, as something that went wrong.
+pub(super) type Outcome = Result<Response<Bytes>, Response<Bytes>>;
+
+impl Service {
+    pub(super) fn new(base_url: String) -> Self {
+        let state = State {
+            base_url: base_url.clone(),
+            clock: Arc::new(OffsetDateTime::now_utc),
+            settings: Settings::default(),
+            traffic: Traffic::default(),
+            token: format!("eyJ0eXAiOiJKV1Qi.{}", guid().simple()),
+            resources: Resources::default(),
+            operations: Operations::default(),
+        };
+        Self {
+            base_url,
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// What changes, for as long as the guard lives.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Site for Service {
+    fn receive(&self, request: RecordedRequest) -> Option<Fault> {
+        self.state().traffic.receive(request)
+    }
+
+    fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
+        let outcome = self.state().answer(request);
+        let mut answer = outcome.unwrap_or_else(|refusal| refusal);
+        let correlation = request.header(CORRELATION_ID.as_str());
+        let correlation = correlation.map_or_else(|| guid().to_string(), str::to_owned);
+        let headers = answer.headers_mut();
+        headers.insert(REQUEST_ID, header(&guid().to_string()));
+        headers.insert(CORRELATION_ID, header(&correlation));
+        answer
+    }
+}
+
+impl State {
+    fn answer(&mut self, request: &RecordedRequest) -> Outcome {
+        let sent = request.header("authorization").unwrap_or_default();
+        if sent != format!("Bearer {}", self.token) {
+            let message = "Authentication failed. The 'Authorization' header is missing or its access token is not valid.";
+            return Err(refusal(401, "AuthenticationFailed", message));
+        }
+        let route = Route::of(request);
+        let route = route.ok_or_else(|| {
+            refusal(
+                404,
+                "InvalidResourceType",
+                "The resource type could not be found.",
+            )
+        })?;
+        let kind = route.kind();
+        if route.api_version().is_empty() {
+            let message =
+                "The api-version query parameter (?api-version=) is required for all requests.";
+            return Err(refusal(400, "MissingApiVersionParameter", message));
+        }
+        let is_preview = route.api_version().ends_with("-preview");
+        if kind.starts_with("partnerdestinations") && !is_preview {
+            let message = "No registered resource provider found for this API version.";
+            return Err(refusal(400, "NoRegisteredProviderFound", message));
+        }
+        if let Some(what) = kind.strip_prefix("locations/operation") {
+            return self.show_operation(what, &route);
+        }
+        match *request.method() {
+            Method::GET if route.is_open() => self.list(&route),
+            Method::GET => self.get(&route),
+            Method::POST if route.is_open() => self.act(route, request),
+            Method::PUT if !route.is_open() => self.put(&route, &body(request)?),
+            Method::PATCH if !route.is_open() => self.patch(&route, &body(request)?),
+            Method::DELETE if !route.is_open() => self.delete(&route),
+            _ => Err(refusal(
+                405,
+                "MethodNotAllowed",
+                "The method is not allowed.",
+            )),
+        }
+    }
+
+    fn get(&mut self, route: &Route) -> Outcome {
+        if self.settings.no_operation {
+            self.finish_untold(&route.id());
+        }
+        let stored = self.resources.get(&route.id());
+        stored.map_or_else(|| Err(not_found(route)), |stored| Ok(ok(&stored.value)))
+    }
+}
+
+fn body(request: &RecordedRequest) -> Result<Value, Response<Bytes>> {
+    let body = request.json().filter(Value::is_object);
+    body.ok_or_else(|| {
+        let message = "The request content was invalid and could not be deserialized.";
+        refusal(400, "InvalidRequestContent", message)
+    })
+}
+
+pub(super) fn not_found(route: &Route) -> Response<Bytes> {
+    let message = format!(
+        "The Resource 'Microsoft.EventGrid/{}/{}' was not found.",
+        route.types().join("/"),
+        route.name()
+    );
+    refusal(404, "ResourceNotFound", &message)
+}
+
+/// In the words of Azure Resource Manager.
+pub(super) fn refusal(status: u16, code: &str, message: &str) -> Response<Bytes> {
+    let mut answer = ok(&json!({"error": {"code": code, "message": message}}));
+    *answer.status_mut() = ErrorBody::Empty.answer(status).status();
+    answer
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
