@@ -9,6 +9,7 @@
     reason = "helpers of tests are tests too, and what cannot be tested is skipped aloud"
 )]
 
+mod activation;
 mod attacks;
 mod authorities;
 mod authority_attacks;
@@ -21,6 +22,7 @@ mod layout;
 mod location;
 mod logs;
 mod management;
+mod management_quirks;
 mod microsoft;
 mod partner_center;
 mod pki;
