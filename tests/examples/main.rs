@@ -9,6 +9,7 @@
 )]
 
 mod doctor;
+mod event_grid_publish;
 #[cfg(unix)]
 mod http;
 mod microsoft;
