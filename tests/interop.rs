@@ -10,6 +10,9 @@
     reason = "helpers of tests are tests too, and what cannot be tested is skipped aloud"
 )]
 
+#[path = "interop/management.rs"]
+mod management;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

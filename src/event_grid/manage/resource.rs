@@ -86,7 +86,9 @@ impl<K: Kind> Resource<K> {
         put("location", self.location.clone().map(Value::String));
         put("tags", self.tags.clone().map(Value::Object));
         put("identity", self.identity.clone());
-        put("properties", Some(written(&self.properties)?));
+        let properties = written(&self.properties)?;
+        let is_empty = properties.as_object().is_some_and(Map::is_empty);
+        put("properties", (!is_empty).then_some(properties));
         Ok(Value::Object(body))
     }
 }
