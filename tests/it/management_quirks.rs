@@ -71,7 +71,8 @@ async fn q1_what_is_activated_has_no_message_and_no_end() {
     let found = fake.resource(id.as_str()).unwrap();
     let mut expected = names(&seen("q01-channel-before-activation"));
     let mut is = names(&found);
-    (expected.sort(), is.sort());
+    expected.sort();
+    is.sort();
     assert_eq!(is, expected);
     let topic: Id<PartnerTopic> = group("theirs").partner_topic("customer-7").unwrap();
     let topic = client.activate(&topic).await.unwrap();

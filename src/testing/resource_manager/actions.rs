@@ -1,13 +1,11 @@
 //! What can be done with a resource beside writing it.
 
-use bytes::Bytes;
-use http::Response;
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::resources::{Stored, new_key};
 use super::route::Route;
-use super::service::{Outcome, State, not_found, refusal};
+use super::service::{Outcome, Refusal, State, not_found, refusal};
 use super::writes::time_of;
 use crate::testing::fake::answer::ok;
 use crate::testing::fake::request::RecordedRequest;
@@ -89,11 +87,7 @@ fn partners(stored: &mut Stored) -> Option<&mut Vec<Value>> {
 }
 
 /// As recorded: again, it renews the time.
-fn authorize(
-    stored: &mut Stored,
-    mut partner: Value,
-    now: OffsetDateTime,
-) -> Result<(), Response<Bytes>> {
+fn authorize(stored: &mut Stored, mut partner: Value, now: OffsetDateTime) -> Result<(), Refusal> {
     let days = authorization(stored)
         .and_then(|authorization| authorization.get("defaultMaximumExpirationTimeInDays"))
         .and_then(Value::as_i64);
@@ -123,6 +117,6 @@ fn is_same(one: &Value, other: &Value) -> bool {
     same("partnerRegistrationImmutableId") || same("partnerName")
 }
 
-fn invalid(message: &str) -> Response<Bytes> {
+fn invalid(message: &str) -> Refusal {
     refusal(400, "InvalidRequest", message)
 }

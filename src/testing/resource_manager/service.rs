@@ -36,8 +36,8 @@ pub(super) struct State {
     pub(super) operations: Operations,
 }
 
-/// What a request is answered: or refused, as something that went wrong.
-pub(super) type Outcome = Result<Response<Bytes>, Response<Bytes>>;
+/// What a request is answered, or why it is refused.
+pub(super) type Outcome = Result<Response<Bytes>, Refusal>;
 
 impl Service {
     pub(super) fn new(base_url: String) -> Self {
@@ -73,7 +73,7 @@ impl Site for Service {
 
     fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
         let outcome = self.state().answer(request);
-        let mut answer = outcome.unwrap_or_else(|refusal| refusal);
+        let mut answer = outcome.unwrap_or_else(|refusal| refusal.answer());
         let correlation = request.header(CORRELATION_ID.as_str());
         let correlation = correlation.map_or_else(|| guid().to_string(), str::to_owned);
         let headers = answer.headers_mut();
@@ -136,7 +136,7 @@ impl State {
     }
 }
 
-fn body(request: &RecordedRequest) -> Result<Value, Response<Bytes>> {
+fn body(request: &RecordedRequest) -> Result<Value, Refusal> {
     let body = request.json().filter(Value::is_object);
     body.ok_or_else(|| {
         let message = "The request content was invalid and could not be deserialized.";
@@ -144,20 +144,36 @@ fn body(request: &RecordedRequest) -> Result<Value, Response<Bytes>> {
     })
 }
 
-pub(super) fn not_found(route: &Route) -> Response<Bytes> {
+pub(super) fn not_found(route: &Route) -> Refusal {
     let message = format!(
         "The Resource 'Microsoft.EventGrid/{}/{}' was not found.",
         route.types().join("/"),
         route.name()
     );
-    refusal(404, "ResourceNotFound", &message)
+    refusal(404, "ResourceNotFound", message)
+}
+
+pub(super) fn refusal(status: u16, code: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal {
+        status,
+        code,
+        message: message.into(),
+    }
 }
 
 /// In the words of Azure Resource Manager.
-pub(super) fn refusal(status: u16, code: &str, message: &str) -> Response<Bytes> {
-    let mut answer = ok(&json!({"error": {"code": code, "message": message}}));
-    *answer.status_mut() = ErrorBody::Empty.answer(status).status();
-    answer
+pub(super) struct Refusal {
+    status: u16,
+    code: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    fn answer(&self) -> Response<Bytes> {
+        let mut answer = ok(&json!({"error": {"code": self.code, "message": self.message}}));
+        *answer.status_mut() = ErrorBody::Empty.answer(self.status).status();
+        answer
+    }
 }
 
 impl fmt::Debug for Service {

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::resources::Stored;
 use super::route::Route;
-use super::service::{Outcome, State, not_found, refusal};
+use super::service::{Outcome, Refusal, State, not_found, refusal};
 use crate::testing::fake::answer::{ErrorBody, date_time, guid, ok};
 
 impl State {
@@ -83,7 +83,7 @@ impl State {
         route: &Route,
         stored: &mut Stored,
         existing: Option<&Stored>,
-    ) -> Result<(), Response<Bytes>> {
+    ) -> Result<(), Refusal> {
         let namespace = route.parent().unwrap_or_default();
         let Some(namespace) = self.resources.get(&namespace).cloned() else {
             let message = "Can not perform requested operation on nested resource. Parent resource was not found.";
@@ -225,7 +225,7 @@ fn is_slow(kind: &str) -> bool {
     kind == "partnernamespaces" || kind.ends_with("eventsubscriptions")
 }
 
-fn envelope(route: &Route, body: &Value) -> Result<Stored, Response<Bytes>> {
+fn envelope(route: &Route, body: &Value) -> Result<Stored, Refusal> {
     let kind = route.kind();
     let has_location = !kind.contains('/') && !kind.ends_with("eventsubscriptions");
     let location = body.get("location");
