@@ -17,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -72,6 +73,15 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The body, read as JSON; some of Microsoft's services put a byte order mark before it.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
+        let body = self.body.strip_prefix(BYTE_ORDER_MARK);
+        let json = serde_json::from_slice(body.unwrap_or(&self.body));
+        json.map_err(|error| error.to_string())
+    }
 }
 
 impl<'a> Call<'a> {
@@ -325,6 +335,7 @@ impl Ids {
 }
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Answers of the registration API are below a KiB, a list of resources may be long: 8 MiB.

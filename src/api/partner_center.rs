@@ -1,18 +1,8 @@
 //! What Partner Center's API, Graph's and that of referrals have in common.
 
 use http::{HeaderName, StatusCode};
-use serde::de::DeserializeOwned;
 
-use super::{Answer, Dialect};
-
-impl Answer {
-    /// The body, read as JSON; some of Microsoft's services put a byte order mark before it.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
-        let body = self.body.strip_prefix(BYTE_ORDER_MARK);
-        let json = serde_json::from_slice(body.unwrap_or(&self.body));
-        json.map_err(|error| error.to_string())
-    }
-}
+use super::Dialect;
 
 /// Partner Center, and those that were made in its image.
 ///
@@ -40,5 +30,3 @@ fn partner_center_advice(status: StatusCode, code: &str) -> &'static str {
         _ => "",
     }
 }
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
