@@ -66,8 +66,7 @@
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
 //! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
 //! | `event-grid` | events as CloudEvents, published to Azure Event Grid's Partner Events; no C compiler | |
-//! | `api` | calls to Microsoft's APIs: retries, deadlines, and errors with what a support case asks for | by `registration` and `event-grid` |
-//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `api` |
+//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `registration` and `event-grid` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
 //! | `axum` | an extractor for axum | |
 //! | `aws-lc-rs` | crypto by aws-lc-rs; needs a C compiler | yes |
@@ -110,7 +109,7 @@ pub mod error;
 #[cfg(feature = "receiver")]
 pub mod body;
 
-#[cfg(feature = "api")]
+#[cfg(any(feature = "event-grid", feature = "registration"))]
 pub mod api;
 
 pub mod cloud;
