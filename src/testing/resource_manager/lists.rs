@@ -48,7 +48,7 @@ impl State {
                 }
             }
             let query = query.append_pair("$skiptoken", &to.to_string()).finish();
-            let next = format!("{}{}?{query}", self.base_url, route.id());
+            let next = format!("{}{}?{query}", route.base_url, route.id());
             members.insert("nextLink".to_owned(), next.into());
         }
         let mut answer = ok(&page);

@@ -47,6 +47,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::cloud::{Cloud, CloudProfile};
+use crate::testing::fake::Service;
 use crate::testing::fake::server::Server;
 
 pub use crate::testing::fake::answer::ErrorBody;
@@ -54,12 +55,12 @@ pub use crate::testing::fake::fault::Fault;
 pub use crate::testing::fake::request::RecordedRequest;
 
 use resources::Stored;
-use service::Service;
+use service::State;
 
 /// An Azure Resource Manager on a port of 127.0.0.1 that stops when it is dropped.
 #[derive(Debug)]
 pub struct ResourceManager {
-    service: Arc<Service>,
+    service: Arc<Service<State>>,
     _server: Server,
 }
 
@@ -101,7 +102,7 @@ impl ResourceManager {
     ///
     /// Whatever keeps it from listening.
     pub async fn start() -> io::Result<Self> {
-        let (_server, service) = Server::start(Service::new).await?;
+        let (_server, service) = Server::start(State::new()).await?;
         Ok(Self { service, _server })
     }
 

@@ -44,7 +44,7 @@ impl State {
         };
         let id = guid().to_string().to_ascii_uppercase();
         let url = |what: &str| {
-            let (base, subscription) = (&self.base_url, route.subscription());
+            let (base, subscription) = (&route.base_url, route.subscription());
             let version = route.api_version();
             let url = format!(
                 "{base}/subscriptions/{subscription}/providers/Microsoft.EventGrid/locations/westeurope/operation{what}/{id}?api-version={version}"
@@ -91,7 +91,7 @@ impl State {
                 };
                 // The id is in lower case here.
                 let name = id.to_ascii_lowercase();
-                let mut body = json!({"id": self.base_url, "name": name, "status": status});
+                let mut body = json!({"id": route.id(), "name": name, "status": status});
                 if let (Some(error), Some(members)) = (failure, body.as_object_mut()) {
                     members.insert("error".to_owned(), error);
                 }

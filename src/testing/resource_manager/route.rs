@@ -8,6 +8,8 @@ use crate::testing::fake::request::RecordedRequest;
 
 /// A path and query of the provider, taken apart.
 pub(super) struct Route {
+    /// The fake's URL.
+    pub(super) base_url: String,
     /// What stands before `/providers/Microsoft.EventGrid`.
     pub(super) scope: String,
     /// Types and names, one after the other; the last type may have no name.
@@ -16,7 +18,7 @@ pub(super) struct Route {
 }
 
 impl Route {
-    pub(super) fn of(request: &RecordedRequest) -> Option<Self> {
+    pub(super) fn of(base_url: &str, request: &RecordedRequest) -> Option<Self> {
         let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
         let mut parts: Vec<_> = request.path().split('/').map(decoded).collect();
         let at = parts
@@ -30,6 +32,7 @@ impl Route {
         let query = request.path_and_query().split_once('?');
         let query = query.map_or("", |(_, query)| query);
         Some(Self {
+            base_url: base_url.to_owned(),
             scope: parts.join("/"),
             parts: own.collect(),
             query: form_urlencoded::parse(query.as_bytes())

@@ -1,7 +1,6 @@
 //! One request after another, without a network.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::HeaderName;
@@ -13,22 +12,13 @@ use super::Settings;
 use super::operations::Operations;
 use super::resources::Resources;
 use super::route::Route;
-use crate::testing::fake::Traffic;
 use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
-use crate::testing::fake::fault::Fault;
 use crate::testing::fake::request::RecordedRequest;
-use crate::testing::fake::server::Site;
-
-/// What all connections share.
-pub(super) struct Service {
-    base_url: String,
-    state: Mutex<State>,
-}
+use crate::testing::fake::{self, Clock, Traffic};
 
 /// What changes.
 pub(super) struct State {
-    pub(super) base_url: String,
-    pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
+    pub(super) clock: Clock,
     pub(super) settings: Settings,
     pub(super) traffic: Traffic,
     pub(super) token: String,
@@ -39,40 +29,13 @@ pub(super) struct State {
 /// What a request is answered, or why it is refused.
 pub(super) type Outcome = Result<Response<Bytes>, Refusal>;
 
-impl Service {
-    pub(super) fn new(base_url: String) -> Self {
-        let state = State {
-            base_url: base_url.clone(),
-            clock: Arc::new(OffsetDateTime::now_utc),
-            settings: Settings::default(),
-            traffic: Traffic::default(),
-            token: format!("eyJ0eXAiOiJKV1Qi.{}", guid().simple()),
-            resources: Resources::default(),
-            operations: Operations::default(),
-        };
-        Self {
-            base_url,
-            state: Mutex::new(state),
-        }
+impl fake::State for State {
+    fn traffic(&mut self) -> &mut Traffic {
+        &mut self.traffic
     }
 
-    pub(super) fn base_url(&self) -> &str {
-        &self.base_url
-    }
-
-    /// What changes, for as long as the guard lives.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Site for Service {
-    fn receive(&self, request: RecordedRequest) -> Option<Fault> {
-        self.state().traffic.receive(request)
-    }
-
-    fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
-        let outcome = self.state().answer(request);
+    fn process(&mut self, base_url: &str, request: &RecordedRequest) -> Response<Bytes> {
+        let outcome = self.answer(base_url, request);
         let mut answer = outcome.unwrap_or_else(|refusal| refusal.answer());
         let correlation = request.header(CORRELATION_ID.as_str());
         let correlation = correlation.map_or_else(|| guid().to_string(), str::to_owned);
@@ -84,13 +47,24 @@ impl Site for Service {
 }
 
 impl State {
-    fn answer(&mut self, request: &RecordedRequest) -> Outcome {
+    pub(super) fn new() -> Self {
+        Self {
+            clock: Arc::new(OffsetDateTime::now_utc),
+            settings: Settings::default(),
+            traffic: Traffic::default(),
+            token: format!("eyJ0eXAiOiJKV1Qi.{}", guid().simple()),
+            resources: Resources::default(),
+            operations: Operations::default(),
+        }
+    }
+
+    fn answer(&mut self, base_url: &str, request: &RecordedRequest) -> Outcome {
         let sent = request.header("authorization").unwrap_or_default();
         if sent != format!("Bearer {}", self.token) {
             let message = "Authentication failed. The 'Authorization' header is missing or its access token is not valid.";
             return Err(refusal(401, "AuthenticationFailed", message));
         }
-        let route = Route::of(request);
+        let route = Route::of(base_url, request);
         let route = route.ok_or_else(|| {
             refusal(
                 404,
@@ -173,14 +147,6 @@ impl Refusal {
         let mut answer = ok(&json!({"error": {"code": self.code, "message": self.message}}));
         *answer.status_mut() = ErrorBody::Empty.answer(self.status).status();
         answer
-    }
-}
-
-impl fmt::Debug for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
     }
 }
 
