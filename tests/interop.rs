@@ -41,7 +41,7 @@ const OF_THE_LIBRARY: &[&str] = &["accept", "accept-encoding", "connection", "us
 
 #[tokio::test]
 async fn python() {
-    let Some(python) = install_python() else {
+    let Some(python) = install_python("azure-eventgrid==4.22.1") else {
         return;
     };
     let scene = Scene::new(123_456_000).await;
@@ -205,15 +205,15 @@ fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Python, with the client: once for each version.
-fn install_python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("azure-eventgrid-4.22.1");
+/// Python, with one of the clients: once for each version.
+fn install_python(client: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(client);
     let python = folder.join("bin/python");
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv", "--clear"]).arg(&folder);
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--retries", "1"])
-        .args(["--disable-pip-version-check", "azure-eventgrid==4.22.1"]);
+        .args(["--disable-pip-version-check", client]);
     install(&folder, [venv, pip]).map(|()| python)
 }
 

@@ -1,7 +1,7 @@
 //! Managing resources beside Microsoft's own client for Python: each on a fake of its own, then all requests are compared.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use partner_center_webhooks::testing::resource_manager::RecordedRequest;
 use partner_center_webhooks::token::{AccessToken, StaticToken};
 use serde_json::{Value, json};
 
-use super::{install, script};
+use super::{install_python, script};
 
 const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000000a";
 const PARTNER: &str = "00000000-0000-0000-0000-0000000000ff";
 
 #[tokio::test]
 async fn python() {
-    let Some(python) = install_python() else {
+    let Some(python) = install_python("azure-mgmt-eventgrid==10.4.0") else {
         return;
     };
     let (theirs, ours) = (
@@ -215,19 +215,4 @@ fn essence(request: &RecordedRequest) -> Essence {
         body: request.json(),
         is_polled: false,
     }
-}
-
-/// Python, with the client: once for each version.
-fn install_python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("azure-mgmt-eventgrid-10.4.0");
-    let python = folder.join("bin/python");
-    let mut venv = Command::new("python3");
-    venv.args(["-m", "venv", "--clear"]).arg(&folder);
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--retries", "1"])
-        .args([
-            "--disable-pip-version-check",
-            "azure-mgmt-eventgrid==10.4.0",
-        ]);
-    install(&folder, [venv, pip]).map(|()| python)
 }
