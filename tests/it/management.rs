@@ -419,6 +419,16 @@ async fn changes_are_waited_for_in_each_way_there_is() {
 }
 
 #[tokio::test]
+async fn an_operation_that_nobody_knows_is_no_success() {
+    let (fake, client) = scene().await;
+    let namespace = namespace(&client).await;
+    let unknown = json!({"error": {"code": "OperationNotFound", "message": "Unknown."}});
+    fake.inject_on(Method::GET, "/", answer(404, &[], &unknown));
+    let error = client.delete(&namespace).await.unwrap_err();
+    assert_eq!(error.api().unwrap().status().unwrap(), 404);
+}
+
+#[tokio::test]
 async fn waiting_ends_and_overflows_nowhere() {
     let (fake, client) = scene().await;
     fake.configure(|settings| settings.polls = usize::MAX);
@@ -503,7 +513,18 @@ async fn nothing_is_sent_to_another_host() {
     }
     assert!(other.requests().is_empty());
     assert_eq!(fake.requests().len(), 4 * away.len());
-    assert_eq!(*asked.lock().unwrap(), 4 * away.len());
+    let elsewhere = "https://management.azure.com.example/x";
+    fake.inject(answer(200, &[], &json!({"nextLink": elsewhere})));
+    let listed = client
+        .list::<PartnerNamespace>(&group("ours"), &ListQuery::default())
+        .await;
+    assert_eq!(
+        listed.unwrap_err().to_string(),
+        format!(
+            "list: the service sent on to `{elsewhere}`, which is not its own host (nothing was sent there)"
+        )
+    );
+    assert_eq!(*asked.lock().unwrap(), 4 * away.len() + 1);
 }
 
 /// An HTTP client that notes where it would go, and answers a deletion that is under way, and then that it is done.
@@ -611,5 +632,5 @@ async fn what_is_refused_is_told_with_all_that_the_service_says() {
     );
     assert_eq!(fake.requests().len(), before);
     let missing = client.modify(&id, |_| {}).await.unwrap_err();
-    assert!(matches!(missing, ManagementError::Missing { .. }));
+    assert_eq!(missing.to_string(), format!("modify: {id} does not exist"));
 }

@@ -192,7 +192,7 @@ impl ActivationWatcher {
         watcher
     }
 
-    /// Replaces how often channels are read. Those that were read already keep to the former until their next time.
+    /// Replaces how often channels are read.
     #[must_use]
     pub fn with_pace(mut self, pace: Pace) -> Self {
         self.pace = pace;

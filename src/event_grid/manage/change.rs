@@ -12,7 +12,7 @@ use super::{
     Id, Kind, ManagementClient, ManagementError, OperationFailure, ProvisioningState, Resource,
 };
 use crate::Excerpt;
-use crate::api::{Answer, Call, Refusal, after};
+use crate::api::{Answer, ApiError, Call, Refusal, after};
 use crate::retry_after::retry_after;
 
 /// What the service answered at first.
@@ -64,7 +64,10 @@ impl ManagementClient {
         call.is_repeatable = true;
         call.body = body;
         let read = |answer: &Answer| Changed::read(answer, is_deletion);
-        let mut changed = self.api.send(&call, self.api.deadline(), read).await?;
+        let mut changed = match self.api.send(&call, self.api.deadline(), read).await {
+            Err(error) if is_not_found(&error) && is_deletion => return Ok(Changed::nothing()),
+            outcome => outcome?,
+        };
         let Some(track) = self.track(operation, &changed)? else {
             return Ok(changed);
         };
@@ -107,6 +110,8 @@ impl ManagementClient {
         is_deletion: bool,
     ) -> Result<(), ManagementError> {
         let call = Call::new(operation, Method::GET, path);
+        // Of a resource, that is; an operation that nobody knows is no news.
+        let is_gone = |error: &ApiError| matches!(track, Track::Resource) && is_not_found(error);
         let end = after(self.polling.deadline);
         let mut last = Excerpt::of("accepted");
         loop {
@@ -135,9 +140,7 @@ impl ManagementClient {
                     });
                 }
                 Ok(Progress::Pending { word, wait }) => (last, told) = (word, wait),
-                Err(error) if error.status() == Some(StatusCode::NOT_FOUND) && is_deletion => {
-                    return Ok(());
-                }
+                Err(error) if is_gone(&error) && is_deletion => return Ok(()),
                 // That the time of waiting is up in the middle of a call says nothing about the call.
                 Err(error) if error.may_pass() && after(pause) >= end => {
                     return Err(not_finished(last));
@@ -162,6 +165,17 @@ impl ManagementClient {
 }
 
 impl<K: Kind> Changed<K> {
+    /// There was nothing to delete, however the service puts it.
+    fn nothing() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            resource: None,
+            operation: None,
+            location: None,
+            wait: None,
+        }
+    }
+
     fn read(answer: &Answer, is_deletion: bool) -> Result<Self, String> {
         let header = |name: HeaderName| {
             let value = answer.headers.get(name)?;
@@ -218,6 +232,10 @@ struct Status {
     status: Option<String>,
     #[serde(default)]
     error: Option<Box<RawValue>>,
+}
+
+fn is_not_found(error: &ApiError) -> bool {
+    error.status() == Some(StatusCode::NOT_FOUND)
 }
 
 fn failure(status: Excerpt, answer: &Answer) -> OperationFailure {

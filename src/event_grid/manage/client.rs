@@ -204,9 +204,12 @@ impl ManagementClient {
 
     /// Reads a resource, lets `change` change it, and replaces it by that.
     ///
-    /// What has no field is sent back as it came. The message for activation that the service writes into a channel by
-    /// itself is not, for it is longer than the service takes. Whoever else changes the resource meanwhile is not
-    /// noticed: the service has no versions of resources.
+    /// What has no field is sent back as it came; what has one and was of another type than documented is not. Neither is
+    /// the message for activation that the service writes into a channel by itself, for it is longer than the service takes.
+    /// What the service does not give back has to be said again: the URL of an event subscription's web hook
+    /// ([`full_url`](Self::full_url)) and secret headers; an [`update`](Self::update) leaves them as they are.
+    ///
+    /// Whoever else changes the resource meanwhile is not noticed: the service has no versions of resources.
     ///
     /// # Errors
     ///
@@ -230,19 +233,15 @@ impl ManagementClient {
 
     /// Deletes a resource, waits until the service is done, and tells whether there was anything to delete.
     ///
-    /// A channel and its topic go together: deleting the one first leaves nothing of the other.
+    /// A channel and its topic go together: deleting the one first leaves nothing of the other. If the call had to be
+    /// repeated, there may have been something, and nothing when it came again.
     ///
     /// # Errors
     ///
     /// [`ManagementError`].
     pub async fn delete<K: Writable>(&self, id: &Id<K>) -> Result<bool, ManagementError> {
-        match self.change("delete", Method::DELETE, id, None).await {
-            Ok(changed) => Ok(changed.status != StatusCode::NO_CONTENT),
-            Err(ManagementError::Api(error)) if error.status() == Some(StatusCode::NOT_FOUND) => {
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
+        let changed = self.change("delete", Method::DELETE, id, None).await?;
+        Ok(changed.status != StatusCode::NO_CONTENT)
     }
 
     async fn write<K: Kind>(

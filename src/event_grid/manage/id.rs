@@ -66,11 +66,15 @@ impl<K: Kind> Id<K> {
         if !own.iter().zip(&pattern).all(is_like) {
             return Err(malformed());
         }
-        // Extensions belong to resources of any provider; nothing else does.
-        let is_extension = scope
-            .iter()
-            .any(|part| part.eq_ignore_ascii_case(PROVIDERS));
-        if is_extension != K::IS_EXTENSION {
+        // Extensions belong to resources of any provider, topics of this one among them; nothing else does.
+        let is_provider = |pair: &[&str]| matches!(pair, [a, b] if a.eq_ignore_ascii_case(PROVIDERS) && b.eq_ignore_ascii_case(PROVIDER));
+        let is_placed = match K::IS_EXTENSION {
+            true => scope.windows(2).any(is_provider),
+            false => !scope
+                .iter()
+                .any(|part| part.eq_ignore_ascii_case(PROVIDERS)),
+        };
+        if !is_placed {
             return Err(malformed());
         }
         let name = own.last().copied().unwrap_or_default();
@@ -330,6 +334,8 @@ mod tests {
         ] {
             assert_eq!(Id::parse(id.as_str()), Ok(id));
         }
+        let elsewhere = "/subscriptions/s/providers/Microsoft.Other/eventSubscriptions/sub";
+        assert!(Id::<EventSubscription>::parse(elsewhere).is_err());
         for odd in ["", "a", "/a//b", "/a/../b", "/a?b", "/a%2f", "/a#", "/a\\b"] {
             assert!(Scope::new(odd).is_err(), "{odd}");
         }

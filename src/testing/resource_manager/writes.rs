@@ -189,15 +189,13 @@ impl State {
             subscription(route, &mut stored);
             return Ok(self.put_slowly(route, stored, true));
         }
-        match (kind.as_str(), body.get("properties")) {
-            ("partnerconfigurations", Some(properties)) => {
-                if let Some(authorization) =
-                    stored.value.pointer_mut("/properties/partnerAuthorization")
-                {
-                    merge(authorization, properties);
-                }
-            }
-            (_, Some(_)) | (_, None) => merge(&mut stored.value, body),
+        let authorization = "/properties/partnerAuthorization";
+        match (
+            body.get("properties"),
+            stored.value.pointer_mut(authorization),
+        ) {
+            (Some(properties), Some(authorization)) => merge(authorization, properties),
+            _ => merge(&mut stored.value, body),
         }
         Ok(ok(&stored.value))
     }
