@@ -223,7 +223,7 @@ fn install_node() -> Option<PathBuf> {
     let mut node = Command::new("node");
     node.arg("--version");
     let mut npm = Command::new("npm");
-    npm.args(["install", "--silent", "--no-audit", "--no-fund"])
+    npm.args(["install", "--loglevel=error", "--no-audit", "--no-fund"])
         .args(["--fetch-retries=1", "--fetch-timeout=20000", "--prefix"])
         .arg(&folder)
         .arg("@azure/eventgrid@5.12.0");
