@@ -418,6 +418,22 @@ async fn changes_are_waited_for_in_each_way_there_is() {
     }
 }
 
+/// Without a word about an operation, too.
+#[tokio::test]
+async fn a_resource_that_failed_at_once_is_no_success() {
+    let (fake, client) = scene().await;
+    let id = group("ours").partner_registration("contoso").unwrap();
+    let failed = json!({"properties": {"provisioningState": "Failed"}});
+    fake.put_resource(id.as_str(), failed.clone());
+    fake.inject(answer(200, &[], &failed));
+    let wanted = Resource::new(PartnerRegistration::default()).at("global");
+    let error = client.create_or_update(&id, &wanted).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("create or update: {id} ended as `Failed`")
+    );
+}
+
 #[tokio::test]
 async fn an_operation_that_nobody_knows_is_no_success() {
     let (fake, client) = scene().await;

@@ -96,8 +96,10 @@ impl ManagementClient {
         }
         let state = changed.resource.as_ref();
         let state = state.and_then(|resource| resource.properties.provisioning_state());
-        let is_pending = state.map_or(is_accepted, ProvisioningState::is_pending);
-        Ok(is_pending.then_some(Track::Resource))
+        let is_done = state.map_or(!is_accepted, |state| {
+            !state.is_pending() && !is_failure(state)
+        });
+        Ok((!is_done).then_some(Track::Resource))
     }
 
     async fn wait<K: Kind>(
@@ -217,9 +219,7 @@ impl Track {
         };
         let word = Excerpt::of(state.as_str());
         Ok(match state {
-            ProvisioningState::Failed | ProvisioningState::Canceled => {
-                Progress::Failed(failure(word, answer))
-            }
+            state if is_failure(&state) => Progress::Failed(failure(word, answer)),
             state if state.is_pending() => Progress::Pending { word, wait },
             _ => Progress::Done,
         })
@@ -232,6 +232,13 @@ struct Status {
     status: Option<String>,
     #[serde(default)]
     error: Option<Box<RawValue>>,
+}
+
+fn is_failure(state: &ProvisioningState) -> bool {
+    matches!(
+        state,
+        ProvisioningState::Failed | ProvisioningState::Canceled
+    )
 }
 
 fn is_not_found(error: &ApiError) -> bool {
