@@ -97,6 +97,27 @@ impl Endpoint {
     pub fn is_host_of(&self, uri: &Uri) -> bool {
         canonical_authority(uri).eq_ignore_ascii_case(&self.authority)
     }
+
+    /// The path and query of `url` under this base, if it is on this very host and port, or names none; whatever scheme it
+    /// names, [`uri`](Self::uri) then has this base's.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use partner_center_webhooks::endpoint::{Endpoint, EndpointError};
+    /// let endpoint = Endpoint::new("https://management.azure.com", false)?;
+    /// assert_eq!(endpoint.path_of("https://management.azure.com:443/a?b=c").as_deref(), Some("/a?b=c"));
+    /// assert_eq!(endpoint.path_of("https://management.azure.com.example/a?b=c"), None);
+    /// # Ok::<(), EndpointError>(())
+    /// ```
+    pub fn path_of(&self, url: &str) -> Option<String> {
+        let uri: Uri = url.parse().ok()?;
+        let base: Uri = self.base.parse().ok()?;
+        let is_here = uri.authority().is_none() || self.is_host_of(&uri);
+        let path = uri.path_and_query().filter(|_| is_here)?.as_str();
+        let rest = path.strip_prefix(base.path().trim_end_matches('/'))?;
+        rest.starts_with('/').then(|| rest.to_owned())
+    }
 }
 
 /// User, host and port of a URI, without a port that its scheme has anyway.
@@ -180,6 +201,31 @@ mod tests {
             ("/x", false),
         ] {
             assert_eq!(endpoint.is_host_of(&uri.parse().unwrap()), same, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_followed_on_its_own_host_alone() {
+        let plain = Endpoint::new("https://api.example", false).unwrap();
+        let deep = Endpoint::new("https://api.example/base/", false).unwrap();
+        for (url, of_plain, of_deep) in [
+            ("https://api.example/x?y", Some("/x?y"), None),
+            (
+                "https://API.example:443/base/x",
+                Some("/base/x"),
+                Some("/x"),
+            ),
+            ("https://api.example/baseless", Some("/baseless"), None),
+            ("/base/x", Some("/base/x"), Some("/x")),
+            ("https://api.example:444/base/x", None, None),
+            ("https://api.example@evil.example/base/x", None, None),
+            ("https://api.example.evil.example/base/x", None, None),
+            ("api.example/x", None, None),
+            ("*", None, None),
+            ("", None, None),
+        ] {
+            assert_eq!(plain.path_of(url).as_deref(), of_plain, "{url}");
+            assert_eq!(deep.path_of(url).as_deref(), of_deep, "{url}");
         }
     }
 }

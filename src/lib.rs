@@ -48,7 +48,8 @@
 //! # Beside the pipeline
 //!
 //! [`registration`] says which URL is called for which events, and tests it; [`resources`] reads what an event is about,
-//! and shows the [`token`] to nobody but the cloud's own API.
+//! and shows the [`token`] to nobody but the cloud's own API. [`event_grid`] passes events on: it publishes them to
+//! customers' channels in Azure Event Grid.
 //!
 //! # What it does not do
 //!
@@ -68,7 +69,8 @@
 //! | `verify` | envelope, certificate location, chain, signature; no async runtime, no HTTP client | by `receiver` |
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
 //! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
-//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `registration` |
+//! | `event-grid` | events as CloudEvents, published to Azure Event Grid's Partner Events, whose resources are managed; no C compiler | |
+//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `registration` and `event-grid` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
 //! | `actix-web` | extractors and middleware for actix-web | |
 //! | `axum` | extractors for axum | |
@@ -77,7 +79,7 @@
 //! | `rustcrypto` | crypto by the `rsa`, `sha2`, `p256` and `p384` crates; pure Rust, slower | |
 //! | `azure-identity` | access tokens from the credentials of the Azure SDK | |
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
-//! | `testing` | a throw-away certificate authority that signs callbacks, and a Partner Center on loopback that delivers them | |
+//! | `testing` | a throw-away certificate authority that signs callbacks, a Partner Center on loopback that delivers them, and a fake Event Grid | |
 //! | `tracing` | log events through tracing, see below | |
 //!
 //! # What is logged
@@ -135,7 +137,7 @@ pub mod duplicates;
 #[cfg(feature = "receiver")]
 pub mod body;
 
-#[cfg(feature = "registration")]
+#[cfg(any(feature = "event-grid", feature = "registration"))]
 pub mod api;
 
 pub mod cloud;
@@ -156,6 +158,9 @@ mod json;
 
 #[cfg(feature = "http-client")]
 pub mod http_client;
+
+#[cfg(any(feature = "event-grid", feature = "registration"))]
+mod model;
 
 #[cfg(feature = "token")]
 mod retry_after;
@@ -180,6 +185,9 @@ pub mod axum;
 pub mod tower;
 
 // Beside it.
+#[cfg(feature = "event-grid")]
+pub mod event_grid;
+
 #[cfg(feature = "registration")]
 pub mod registration;
 
@@ -202,6 +210,7 @@ pub use receiver::{Received, Receiver};
     doctest,
     feature = "aws-lc-rs",
     feature = "axum",
+    feature = "event-grid",
     feature = "reqwest",
     feature = "testing",
     feature = "tower"

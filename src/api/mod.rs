@@ -4,6 +4,8 @@
 
 mod dialect;
 mod error;
+#[cfg(feature = "registration")]
+pub(crate) mod partner_center;
 mod proof;
 mod refusal;
 mod retry;
@@ -25,10 +27,10 @@ use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::retry_after::retry_after;
 use crate::token::{AccessToken, TokenError};
 
-pub(crate) use dialect::{Dialect, GRAPH, PARTNER_CENTER};
+pub(crate) use dialect::Dialect;
 pub use error::{ApiError, ApiErrorCause};
 pub(crate) use proof::{Bearer, Proof, Shown};
-use refusal::Refusal;
+pub(crate) use refusal::Refusal;
 pub use refusal::RefusalDetail;
 pub use retry::RetryPolicy;
 

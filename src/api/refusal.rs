@@ -20,11 +20,11 @@ impl RefusalDetail {
 }
 
 /// A code and a description, where there are any.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(super) struct Refusal {
-    pub(super) code: Option<Excerpt>,
-    pub(super) description: Option<Excerpt>,
-    pub(super) details: Vec<RefusalDetail>,
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) code: Option<Excerpt>,
+    pub(crate) description: Option<Excerpt>,
+    pub(crate) details: Vec<RefusalDetail>,
 }
 
 impl Refusal {
@@ -32,7 +32,7 @@ impl Refusal {
     ///
     /// Source: "Partner Center REST error codes", "API throttling guidance", the error responses of OData, Azure and
     /// Microsoft Entra, and what ASP.NET answers by default.
-    pub(super) fn read(body: &[u8], hide: &dyn Fn(&str) -> String) -> Self {
+    pub(crate) fn read(body: &[u8], hide: &dyn Fn(&str) -> String) -> Self {
         let text = String::from_utf8_lossy(body);
         let Ok(mut value) = serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}'))
         else {

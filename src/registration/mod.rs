@@ -49,9 +49,8 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::api::{
-    Answer, Api, ApiError, ApiErrorCause, Bearer, Call, PARTNER_CENTER, RetryPolicy, after,
-};
+use crate::api::partner_center::PARTNER_CENTER;
+use crate::api::{Answer, Api, ApiError, ApiErrorCause, Bearer, Call, RetryPolicy, after};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::{EventName, Id};

@@ -3,14 +3,14 @@
 //! Every field is optional; one that is missing, null or of another JSON type than documented reads as `None`. What has
 //! no field is in `others`, and all of it in [`Fetched::json`](super::Fetched::json).
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 use time::OffsetDateTime;
 
-use crate::date::date;
 use crate::event::Resource;
+use crate::model::models;
 
 /// A resource as a type, where there is one for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,32 +60,6 @@ fn fraud_events(json: &RawValue) -> Option<Vec<FraudEvent>> {
         items: Vec<FraudEvent>,
     }
     read(json).or_else(|| read(json).map(|collection: Collection| collection.items))
-}
-
-/// A model: its documentation, and a line for each field.
-macro_rules! models {
-    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+ })+) => {$(
-        $(#[doc = $doc])+
-        #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-        #[serde(rename_all = "camelCase")]
-        #[non_exhaustive]
-        pub struct $name {
-            $(
-                $(#[doc = $field_doc])+
-                #[serde(default, deserialize_with = "lenient")]
-                pub $field: Option<$type>,
-            )+
-            /// The members that have no field.
-            #[serde(flatten)]
-            pub others: Map<String, Value>,
-        }
-
-        impl Lenient for $name {
-            fn read(value: Value) -> Option<Self> {
-                serde_json::from_value(value).ok()
-            }
-        }
-    )+};
 }
 
 models! {
@@ -333,67 +307,6 @@ impl AuditRecord {
     pub fn new_value(&self) -> Option<Value> {
         serde_json::from_str(self.resource_new_value.as_deref()?).ok()
     }
-}
-
-/// What can be read from JSON of any type, or not.
-trait Lenient: Sized {
-    fn read(value: Value) -> Option<Self>;
-}
-
-impl Lenient for String {
-    fn read(value: Value) -> Option<Self> {
-        match value {
-            Value::Bool(flag) => Some(flag.to_string()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::String(text) => Some(text),
-            _ => None,
-        }
-    }
-}
-
-impl Lenient for bool {
-    fn read(value: Value) -> Option<Self> {
-        match value {
-            Value::Bool(flag) => Some(flag),
-            Value::String(text) => text.to_ascii_lowercase().parse().ok(),
-            _ => None,
-        }
-    }
-}
-
-impl Lenient for Number {
-    fn read(value: Value) -> Option<Self> {
-        match value {
-            Value::Number(number) => Some(number),
-            Value::String(text) => text.parse().ok(),
-            _ => None,
-        }
-    }
-}
-
-impl Lenient for OffsetDateTime {
-    fn read(value: Value) -> Option<Self> {
-        date(value.as_str()?)
-    }
-}
-
-impl Lenient for Value {
-    fn read(value: Value) -> Option<Self> {
-        Some(value).filter(|value| !value.is_null())
-    }
-}
-
-impl<T: Lenient> Lenient for Vec<T> {
-    fn read(value: Value) -> Option<Self> {
-        match value {
-            Value::Array(values) => Some(values.into_iter().filter_map(T::read).collect()),
-            _ => None,
-        }
-    }
-}
-
-fn lenient<'de, T: Lenient, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Value::deserialize(deserializer).map(T::read)
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! `O=Microsoft Corporation`, and signing certificates for `pcnotifications-dispatch.microsoft.com`. Nobody trusts it
 //! but a receiver that was told to.
 //!
-//! [`PartnerCenter`] is the service on loopback: registration API with its quirks, certificate host, and deliveries.
+//! [`PartnerCenter`] is the service on loopback: registration API with its quirks, certificate host, and deliveries;
+//! [`EventGrid`] a fake of the publish endpoint of Event Grid's partner namespaces, and [`ResourceManager`] one of Azure
+//! Resource Manager, with the resources of Event Grid.
 //!
 //! ```
 //! # #[cfg(feature = "aws-lc-rs")] fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,15 +32,21 @@
 
 mod certificate;
 mod duplicates;
+pub mod event_grid;
+mod fake;
 mod issuer;
 mod key;
 pub mod partner_center;
+pub mod resource_manager;
 mod revocation_list;
 mod signer;
+
+pub use event_grid::EventGrid;
 
 pub use certificate::{Name, SigningCertificate, StringType};
 pub use duplicates::{Nonconformance, TestClock, duplicate_guard_conformance};
 pub use issuer::Issuer;
 pub use key::IssuerError;
 pub use partner_center::PartnerCenter;
+pub use resource_manager::ResourceManager;
 pub use signer::{Callback, Signer};

@@ -11,6 +11,7 @@
 #[cfg(unix)]
 mod azure_functions;
 mod doctor;
+mod event_grid_publish;
 #[cfg(unix)]
 mod http;
 mod microsoft;

@@ -54,6 +54,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("excerpt", &[]),
     ("http_client", &[]),
     ("json", &[]),
+    ("model", &["date"]),
     ("retry_after", &[]),
     (
         "token",
@@ -65,6 +66,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("axum", &["duplicates", "error", "receiver"]),
     ("tower", &["duplicates", "error", "http_client", "receiver"]),
     // Beside it.
+    (
+        "event_grid",
+        &[
+            "api",
+            "cloud",
+            "date",
+            "endpoint",
+            "http_client",
+            "json",
+            "model",
+            "retry_after",
+            "token",
+        ],
+    ),
+    // The one place where it meets the pipeline.
+    ("event_grid/cloud_event/received", &["receiver"]),
     (
         "registration",
         &[
@@ -82,10 +99,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "api",
             "cloud",
-            "date",
             "endpoint",
             "event",
             "http_client",
+            "model",
             "token",
         ],
     ),
@@ -95,6 +112,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "chain",
             "cloud",
             "crypto",
+            "date",
             "duplicates",
             "envelope",
             "event",
@@ -189,7 +207,11 @@ fn imports(src: &Path) -> BTreeMap<String, BTreeSet<String>> {
             }
             let inside = path.strip_prefix(src).unwrap();
             let first = inside.iter().next().unwrap().to_str().unwrap();
-            let module = first.trim_end_matches(".rs").trim_end_matches("_off");
+            let whole = inside.with_extension("");
+            let module = match whole.to_str().unwrap() {
+                whole if MAY_IMPORT.iter().any(|(module, _)| *module == whole) => whole,
+                _ => first.trim_end_matches(".rs").trim_end_matches("_off"),
+            };
             if module == "lib" {
                 continue;
             }

@@ -9,6 +9,7 @@
     reason = "helpers of tests are tests too, and what cannot be tested is skipped aloud"
 )]
 
+mod activation;
 mod adapter_attacks;
 mod adapters;
 mod attacks;
@@ -17,14 +18,18 @@ mod authority_attacks;
 mod axum;
 mod bundle;
 mod chain;
+mod cloud_event;
 mod duplicates;
 mod emulator;
 mod envelope;
 mod errors;
+mod event_grid;
 mod fronts;
 mod layout;
 mod location;
 mod logs;
+mod management;
+mod management_quirks;
 mod microsoft;
 mod partner_center;
 mod pki;

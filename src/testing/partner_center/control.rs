@@ -7,12 +7,12 @@ use http::header::{CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Method, Response};
 use serde_json::{Value, json};
 
-use super::answer::{ErrorBody, ok};
 use super::certificates::{CERT, FILE};
 use super::command::Command;
 use super::delivery::Delivery;
-use super::request::RecordedRequest;
 use super::service::Service;
+use crate::testing::fake::answer::{ErrorBody, ok};
+use crate::testing::fake::request::RecordedRequest;
 use crate::testing::{Issuer, IssuerError};
 
 /// Answers what is for the emulator itself; nothing if the request is for Partner Center.

@@ -8,9 +8,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::answer::date_time;
 use super::forgery::Forgery;
 use crate::Excerpt;
+use crate::testing::fake::answer::date_time;
 
 /// A callback, and all attempts to deliver it so far.
 ///

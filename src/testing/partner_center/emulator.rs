@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::Response;
 use thiserror::Error;
 
-use super::answer::guid;
 use super::delivery::{Delivery, Origin, Outcome};
 use super::events::Scene;
 use super::forgery::Forgery;
@@ -16,6 +15,7 @@ use crate::Excerpt;
 use crate::chain::AnchorsError;
 use crate::event::{Event, EventName};
 use crate::source::PrefixError;
+use crate::testing::fake::answer::guid;
 use crate::testing::{Callback, IssuerError};
 
 /// Why an emulated Partner Center did not do as told.

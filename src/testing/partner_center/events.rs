@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::answer::{date_time, guid};
 use super::resources::{GRAPH, REFERRALS};
 use super::samples;
 use crate::event::EventName;
+use crate::testing::fake::answer::{date_time, guid};
 
 /// An event and what it points to.
 pub(super) struct Sample {

@@ -68,7 +68,6 @@
 //! The example `partner_center` is this as a program, for services in any language: `GET /emulator` tells them what they have to
 //! know, and `POST /emulator/commands` takes a [`Command`].
 
-mod answer;
 mod builder;
 mod calls;
 mod certificates;
@@ -79,11 +78,9 @@ mod delivery;
 mod dispatch;
 mod emulator;
 mod events;
-mod fault;
 mod forgery;
 mod quirks;
 mod registration;
-mod request;
 mod resources;
 pub mod samples;
 mod server;
@@ -102,18 +99,18 @@ use tokio::task::JoinHandle;
 
 use crate::cloud::{Cloud, CloudProfile};
 
-pub use answer::ErrorBody;
+pub use crate::testing::fake::answer::ErrorBody;
+pub use crate::testing::fake::fault::Fault;
+pub use crate::testing::fake::request::RecordedRequest;
 pub use builder::PartnerCenterBuilder;
 pub use command::{Command, CommandError};
 pub use delivery::{Attempt, Delivery, Origin, Outcome};
 pub use emulator::PartnerCenterError;
-pub use fault::Fault;
 pub use forgery::{Forgery, UnknownForgery};
 pub use quirks::{
     Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
     ValidationResult,
 };
-pub use request::RecordedRequest;
 
 use certificates::CERT;
 use registration::Registration;

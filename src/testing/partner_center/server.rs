@@ -19,9 +19,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::control;
-use super::fault::Fault;
-use super::request::RecordedRequest;
 use super::service::Service;
+use crate::testing::fake::fault::Fault;
+use crate::testing::fake::request::RecordedRequest;
 
 /// Serves until the future is dropped, and all connections with it.
 pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) {

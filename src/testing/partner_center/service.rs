@@ -12,16 +12,16 @@ use serde_json::json;
 use time::OffsetDateTime;
 use tokio::task::spawn_blocking;
 
-use super::answer::{ErrorBody, guid, header, ok};
 use super::certificates::{Certificates, is_hosted};
 use super::dispatch::Dispatch;
-use super::fault::{Fault, Faults};
 use super::quirks::Quirks;
 use super::registration::{self, Registration, method_not_allowed};
-use super::request::RecordedRequest;
 use super::resources::{GRAPH, REFERRALS, Resources};
 use super::tokens::{Tokens, unauthorized};
 use super::validation::Validations;
+use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
+use crate::testing::fake::fault::{Fault, Faults};
+use crate::testing::fake::request::RecordedRequest;
 use crate::testing::{Issuer, IssuerError};
 
 /// What all connections share.

@@ -7,15 +7,15 @@ use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::answer::{ErrorBody, date_time, ok};
 use super::delivery::{Delivery, Outcome};
 use super::dispatch::Dispatch;
-use super::fault::throttled;
 use super::quirks::{
     Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
     ValidationResult,
 };
 use super::registration::{Registration, not_registered};
+use crate::testing::fake::answer::{ErrorBody, date_time, ok};
+use crate::testing::fake::fault::throttled;
 
 /// The validation events of the tenant.
 #[derive(Debug, Default)]

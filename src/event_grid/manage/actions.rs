@@ -1,0 +1,163 @@
+//! What can be done with a resource beside writing it.
+
+use http::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::client::unwritable;
+use super::{
+    Activatable, HasFullUrl, Id, Kind, ManagementClient, ManagementError, Partner,
+    PartnerConfiguration, PartnerNamespace, PartnerTopic, Resource, Secret,
+};
+use crate::api::{Answer, Call};
+use crate::model::Lenient as _;
+
+/// The keys to publish with.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[non_exhaustive]
+pub struct NamespaceKeys {
+    /// The first.
+    #[serde(default, deserialize_with = "crate::model::read")]
+    pub key1: Option<Secret>,
+    /// The second, to be used while the first is made anew.
+    #[serde(default, deserialize_with = "crate::model::read")]
+    pub key2: Option<Secret>,
+}
+
+/// One of a namespace's two keys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum KeyName {
+    /// The first.
+    Key1,
+    /// The second.
+    Key2,
+}
+
+impl ManagementClient {
+    /// The keys to publish to a namespace with.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagementError::Api`], as in all that follow.
+    pub async fn keys(&self, id: &Id<PartnerNamespace>) -> Result<NamespaceKeys, ManagementError> {
+        self.act("list keys", id, "listKeys", None, true).await
+    }
+
+    /// Makes one of the keys anew, and gives both. From then on the old one is refused.
+    ///
+    /// Never repeated once it may have been done.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagementError::Api`].
+    pub async fn regenerate_key(
+        &self,
+        id: &Id<PartnerNamespace>,
+        key: KeyName,
+    ) -> Result<NamespaceKeys, ManagementError> {
+        let body = json!({"keyName": match key {
+            KeyName::Key1 => "key1",
+            KeyName::Key2 => "key2",
+        }});
+        self.act("regenerate key", id, "regenerateKey", Some(body), false)
+            .await
+    }
+
+    /// The URL of a web hook with its query, which is left out everywhere else.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagementError::Api`].
+    pub async fn full_url<K: HasFullUrl>(
+        &self,
+        id: &Id<K>,
+    ) -> Result<Option<Secret>, ManagementError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct FullUrl {
+            #[serde(default, deserialize_with = "crate::model::read")]
+            endpoint_url: Option<Secret>,
+        }
+        let url: FullUrl = self
+            .act("get full URL", id, "getFullUrl", None, true)
+            .await?;
+        Ok(url.endpoint_url)
+    }
+
+    /// As a customer: lets events flow.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagementError::Api`].
+    pub async fn activate<K: Activatable>(
+        &self,
+        id: &Id<K>,
+    ) -> Result<Resource<K>, ManagementError> {
+        self.act("activate", id, "activate", None, true).await
+    }
+
+    /// As a customer: lets no more events flow.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagementError::Api`].
+    pub async fn deactivate(
+        &self,
+        id: &Id<PartnerTopic>,
+    ) -> Result<Resource<PartnerTopic>, ManagementError> {
+        self.act("deactivate", id, "deactivate", None, true).await
+    }
+
+    /// As a customer: lets a partner create topics and destinations in the resource group, or longer than before.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagementError::Api`].
+    pub async fn authorize_partner(
+        &self,
+        id: &Id<PartnerConfiguration>,
+        partner: &Partner,
+    ) -> Result<Resource<PartnerConfiguration>, ManagementError> {
+        let body = Some(partner.write());
+        self.act("authorize partner", id, "authorizePartner", body, true)
+            .await
+    }
+
+    /// As a customer: takes that back.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagementError::Api`].
+    pub async fn unauthorize_partner(
+        &self,
+        id: &Id<PartnerConfiguration>,
+        partner: &Partner,
+    ) -> Result<Resource<PartnerConfiguration>, ManagementError> {
+        let body = Some(partner.write());
+        self.act("unauthorize partner", id, "unauthorizePartner", body, true)
+            .await
+    }
+
+    async fn act<K: Kind, T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        id: &Id<K>,
+        action: &str,
+        body: Option<Value>,
+        is_repeatable: bool,
+    ) -> Result<T, ManagementError> {
+        let path = self.path::<K>(&format!("{}/{action}", id.path()));
+        let mut call = Call::new(operation, Method::POST, &path);
+        call.is_repeatable = is_repeatable;
+        if let Some(body) = body {
+            let body = serde_json::to_vec(&body).map_err(|error| unwritable(operation, &error))?;
+            call.body = Some(body.into());
+        }
+        Ok(self
+            .api
+            .send(&call, self.api.deadline(), Answer::json)
+            .await?)
+    }
+}

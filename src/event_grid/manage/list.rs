@@ -1,0 +1,94 @@
+//! Lists, page by page.
+
+use http::Method;
+use serde::Deserialize;
+
+use super::place::encoded;
+use super::{Contains, Kind, ManagementClient, ManagementError, Resource};
+use crate::api::{Answer, Call};
+
+/// Which resources of a list, and how many a request.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event_grid::manage::ListQuery;
+///
+/// let query = ListQuery::default().with_filter("contains(name, 'contoso')").with_page_size(100);
+/// # let _ = query;
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ListQuery {
+    filter: Option<Box<str>>,
+    page_size: Option<u8>,
+}
+
+impl ListQuery {
+    /// Those that OData's `filter` lets through. The service knows `name`, with `eq`, `ne`, `contains`, `and`, `or`, `not`.
+    pub fn with_filter(mut self, filter: &str) -> Self {
+        self.filter = Some(filter.into());
+        self
+    }
+
+    /// How many a page: 1 to 100, which a number beyond is taken for. Default: what the service does, which is 20.
+    pub fn with_page_size(mut self, size: u8) -> Self {
+        self.page_size = Some(size.clamp(1, LARGEST_PAGE));
+        self
+    }
+
+    fn text(&self) -> String {
+        let filter = self.filter.as_ref();
+        let filter = filter.map_or(String::new(), |filter| {
+            format!("&$filter={}", encoded(filter))
+        });
+        let size = self
+            .page_size
+            .map_or(String::new(), |size| format!("&$top={size}"));
+        filter + &size
+    }
+}
+
+impl ManagementClient {
+    /// Reads all resources of a kind in `place`, in no order that means anything.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagementError::Elsewhere`] if a page is on another host, which is not asked; [`ManagementError::TooManyPages`]
+    /// after 1000 pages; [`ManagementError::Api`].
+    pub async fn list<K: Kind>(
+        &self,
+        place: &impl Contains<K>,
+        query: &ListQuery,
+    ) -> Result<Vec<Resource<K>>, ManagementError> {
+        let mut path = self.path::<K>(&place.list_path()) + &query.text();
+        let mut resources = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let call = Call::new(OPERATION, Method::GET, &path);
+            let until = self.api.deadline();
+            let page: Page<K> = self.api.send(&call, until, Answer::json).await?;
+            resources.extend(page.value.unwrap_or_default());
+            let Some(next) = page.next_link.filter(|link| !link.is_empty()) else {
+                return Ok(resources);
+            };
+            path = self.path_of(OPERATION, &next)?;
+        }
+        Err(ManagementError::TooManyPages {
+            operation: OPERATION,
+            limit: MAX_PAGES,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", bound = "K: Kind")]
+struct Page<K> {
+    value: Option<Vec<Resource<K>>>,
+    next_link: Option<String>,
+}
+
+const OPERATION: &str = "list";
+const LARGEST_PAGE: u8 = 100;
+
+/// A hundred thousand resources on full pages: far more than a subscription may have.
+const MAX_PAGES: usize = 1000;

@@ -1,0 +1,136 @@
+//! A resource: what all kinds have, and the properties of its own.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use super::Kind;
+
+/// A resource of kind `K`, as it was read or as it is to be written.
+///
+/// Open and tolerant, as its properties are: what is missing or null reads as `None`, and what has no field is kept.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event_grid::manage::{PartnerRegistration, Resource};
+///
+/// let registration = Resource::new(PartnerRegistration::default()).at("global").tagged("team", "events");
+/// assert_eq!(registration.location.as_deref(), Some("global"));
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", bound = "K: Kind")]
+#[non_exhaustive]
+pub struct Resource<K> {
+    /// Its id, in any case. See [`Id::parse`](super::Id::parse).
+    #[serde(default, deserialize_with = "crate::model::read")]
+    pub id: Option<String>,
+    /// Its name.
+    #[serde(default, deserialize_with = "crate::model::read")]
+    pub name: Option<String>,
+    /// Its type, in any case, and not always the right one: the first answer to the creation of an event subscription says
+    /// `systemTopics` for those of partner topics.
+    #[serde(default, deserialize_with = "crate::model::read")]
+    pub r#type: Option<String>,
+    /// Its region, or `global`. Some kinds have none.
+    #[serde(default, deserialize_with = "crate::model::read")]
+    pub location: Option<String>,
+    /// What its owner noted.
+    #[serde(default, deserialize_with = "crate::model::read")]
+    pub tags: Option<Map<String, Value>>,
+    /// On whose behalf it acts.
+    #[serde(default, deserialize_with = "crate::model::read")]
+    pub identity: Option<Value>,
+    /// Who made and changed it, and when.
+    #[serde(default, deserialize_with = "crate::model::read")]
+    pub system_data: Option<Value>,
+    /// What its kind has.
+    #[serde(default, deserialize_with = "null_is_nothing")]
+    pub properties: K,
+    /// The members that have no field.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
+}
+
+impl<K: Kind> Resource<K> {
+    /// A resource with these properties.
+    pub fn new(properties: K) -> Self {
+        Self {
+            properties,
+            ..Self::default()
+        }
+    }
+
+    /// The same in a region, or `global`.
+    #[must_use]
+    pub fn at(mut self, location: &str) -> Self {
+        self.location = Some(location.to_owned());
+        self
+    }
+
+    /// The same with one more tag.
+    #[must_use]
+    pub fn tagged(mut self, name: &str, value: &str) -> Self {
+        let tags = self.tags.get_or_insert_default();
+        tags.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// What is sent to write it: all but what the service alone writes.
+    pub(super) fn body(&self) -> Result<Value, serde_json::Error> {
+        let mut body = self.others.clone();
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                body.insert(name.to_owned(), value);
+            }
+        };
+        put("location", self.location.clone().map(Value::String));
+        put("tags", self.tags.clone().map(Value::Object));
+        put("identity", self.identity.clone());
+        let properties = written(&self.properties)?;
+        let is_empty = properties.as_object().is_some_and(Map::is_empty);
+        put("properties", (!is_empty).then_some(properties));
+        Ok(Value::Object(body))
+    }
+}
+
+/// What is to be changed of a resource; what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Update<P> {
+    /// All tags, anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Map<String, Value>>,
+    /// On whose behalf it acts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Value>,
+    /// What its kind has: the service documents which of it can be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub properties: Option<P>,
+}
+
+impl<P: Default> Update<P> {
+    /// A change of properties.
+    pub fn of(properties: P) -> Self {
+        Self {
+            properties: Some(properties),
+            ..Self::default()
+        }
+    }
+}
+
+fn written<K: Kind>(properties: &K) -> Result<Value, serde_json::Error> {
+    let mut properties = serde_json::to_value(properties)?;
+    strip::<K>(&mut properties);
+    Ok(properties)
+}
+
+/// Drops what the service alone writes.
+pub(super) fn strip<K: Kind>(properties: &mut Value) {
+    if let Some(members) = properties.as_object_mut() {
+        members.retain(|name, _| !K::READ_ONLY.contains(&name.as_str()));
+    }
+}
+
+fn null_is_nothing<'de, K: Kind, D: Deserializer<'de>>(deserializer: D) -> Result<K, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}

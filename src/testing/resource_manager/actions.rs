@@ -1,0 +1,122 @@
+//! What can be done with a resource beside writing it.
+
+use serde_json::{Map, Value, json};
+use time::{Duration, OffsetDateTime};
+
+use super::resources::{Stored, new_key};
+use super::route::Route;
+use super::service::{Outcome, Refusal, State, not_found, refusal};
+use super::writes::time_of;
+use crate::testing::fake::answer::ok;
+use crate::testing::fake::request::RecordedRequest;
+
+impl State {
+    pub(super) fn act(&mut self, route: Route, request: &RecordedRequest) -> Outcome {
+        let (route, action) = route.split_action();
+        let (id, now) = (route.id(), (self.clock)());
+        let body = request.json().unwrap_or_default();
+        let stored = self.resources.get_mut(&id);
+        let stored = stored.ok_or_else(|| not_found(&route))?;
+        match (route.kind().as_str(), action.as_str()) {
+            ("partnernamespaces", "listKeys") => Ok(ok(&keys(stored))),
+            ("partnernamespaces", "regenerateKey") => {
+                let [key1, key2] = &mut stored.keys;
+                match body.get("keyName").and_then(Value::as_str) {
+                    Some("key1") => *key1 = new_key(),
+                    Some("key2") => *key2 = new_key(),
+                    _ => return Err(invalid("The key name must be key1 or key2.")),
+                }
+                Ok(ok(&keys(stored)))
+            }
+            ("partnertopics" | "partnerdestinations", "activate") => {
+                activate(stored, "activationState");
+                let answer = ok(&stored.value);
+                if let Some(channel) = self.resources.channel_of(&id) {
+                    activate(channel, "readinessState");
+                }
+                Ok(answer)
+            }
+            ("partnertopics", "deactivate") => {
+                stored.set("activationState", "Deactivated");
+                Ok(ok(&stored.value))
+            }
+            ("partnerconfigurations", "authorizePartner") => {
+                authorize(stored, body, now)?;
+                Ok(ok(&stored.value))
+            }
+            ("partnerconfigurations", "unauthorizePartner") => {
+                if let Some(partners) = partners(stored) {
+                    partners.retain(|partner| !is_same(partner, &body));
+                }
+                Ok(ok(&stored.value))
+            }
+            (_, "getFullUrl") => Ok(ok(&json!({"endpointUrl": stored.full_url}))),
+            _ => Err(refusal(
+                404,
+                "InvalidResourceType",
+                "The action could not be found.",
+            )),
+        }
+    }
+}
+
+fn keys(stored: &Stored) -> Value {
+    let [key1, key2] = &stored.keys;
+    json!({"key1": key1, "key2": key2})
+}
+
+/// As recorded: what is activated no longer has a message, nor an end of the time to activate it.
+fn activate(stored: &mut Stored, state: &str) {
+    stored.set(state, "Activated");
+    if let Some(properties) = stored.properties() {
+        properties.remove("messageForActivation");
+        properties.remove("expirationTimeIfNotActivatedUtc");
+    }
+}
+
+fn authorization(stored: &mut Stored) -> Option<&mut Map<String, Value>> {
+    stored
+        .properties()?
+        .get_mut("partnerAuthorization")?
+        .as_object_mut()
+}
+
+fn partners(stored: &mut Stored) -> Option<&mut Vec<Value>> {
+    let list = authorization(stored)?.entry("authorizedPartnersList");
+    list.or_insert_with(|| json!([])).as_array_mut()
+}
+
+/// As recorded: again, it renews the time.
+fn authorize(stored: &mut Stored, mut partner: Value, now: OffsetDateTime) -> Result<(), Refusal> {
+    let days = authorization(stored)
+        .and_then(|authorization| authorization.get("defaultMaximumExpirationTimeInDays"))
+        .and_then(Value::as_i64);
+    let end = now.checked_add(Duration::days(days.unwrap_or(7)));
+    let end = time_of(end.unwrap_or(now));
+    let Some(members) = partner.as_object_mut() else {
+        return Err(invalid("There is no partner in the request."));
+    };
+    for name in ["partnerRegistrationImmutableId", "partnerName"] {
+        members.entry(name).or_insert(Value::Null);
+    }
+    members
+        .entry("authorizationExpirationTimeInUtc")
+        .or_insert_with(|| end.into());
+    if let Some(partners) = partners(stored) {
+        partners.retain(|other| !is_same(other, &partner));
+        partners.push(partner);
+    }
+    Ok(())
+}
+
+fn is_same(one: &Value, other: &Value) -> bool {
+    let same = |name: &str| {
+        let part = one.get(name).filter(|part| !part.is_null());
+        part.is_some() && part == other.get(name)
+    };
+    same("partnerRegistrationImmutableId") || same("partnerName")
+}
+
+fn invalid(message: &str) -> Refusal {
+    refusal(400, "InvalidRequest", message)
+}

@@ -1,0 +1,110 @@
+//! Lists, in pages.
+
+use http::header::HeaderName;
+use serde_json::{Value, json};
+
+use super::route::Route;
+use super::service::{Outcome, State, refusal};
+use crate::testing::fake::answer::{guid, header, ok};
+
+impl State {
+    pub(super) fn list(&self, route: &Route) -> Outcome {
+        let filter = route.query.get("$filter").map_or("", String::as_str);
+        let filter = Filter::of(filter)
+            .ok_or_else(|| refusal(400, "InvalidRequest", "The filter is not supported."))?;
+        let number = |name: &str| route.query.get(name).and_then(|text| text.parse().ok());
+        let top: usize = number("$top").unwrap_or(self.settings.page_size);
+        if !(1..=100).contains(&top) {
+            return Err(refusal(
+                400,
+                "InvalidRequest",
+                "The value of $top must be between 1 and 100.",
+            ));
+        }
+        let place = match route.parent_of_list() {
+            Some(parent) => parent,
+            None => route.scope.clone(),
+        };
+        let mut found = self.resources.under(&place, &route.kind());
+        // Merged from several regions: in no order that means anything.
+        let is_merged = !route.scope.contains("resourceGroups");
+        if is_merged {
+            found.reverse();
+        }
+        found.retain(|resource| {
+            let name = resource.get("name").and_then(Value::as_str);
+            filter.holds(name.unwrap_or_default())
+        });
+        let from: usize = number("$skiptoken").unwrap_or(0);
+        let to = from.saturating_add(top);
+        let mut page = json!({
+            "value": found.iter().skip(from).take(top).collect::<Vec<_>>(),
+        });
+        if let (true, Some(members)) = (to < found.len(), page.as_object_mut()) {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            for (name, value) in &route.query {
+                if name != "$skiptoken" {
+                    query.append_pair(name, value);
+                }
+            }
+            let query = query.append_pair("$skiptoken", &to.to_string()).finish();
+            let next = format!("{}{}?{query}", route.base_url, route.id());
+            members.insert("nextLink".to_owned(), next.into());
+        }
+        let mut answer = ok(&page);
+        if is_merged {
+            let ids = format!("{},{}", guid(), guid());
+            answer.headers_mut().insert(REGIONS, header(&ids));
+        }
+        Ok(answer)
+    }
+}
+
+impl Route {
+    /// The resource whose parts are listed.
+    fn parent_of_list(&self) -> Option<String> {
+        let id = self.id();
+        let (parent, _) = id.rsplit_once('/')?;
+        (self.types().len() > 1).then(|| parent.to_owned())
+    }
+}
+
+/// What of OData the fake knows: one comparison.
+enum Filter {
+    All,
+    Contains(String),
+    Is(String),
+    IsNot(String),
+}
+
+impl Filter {
+    fn of(text: &str) -> Option<Self> {
+        let quoted = |text: &str| {
+            let text = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+            Some(text.to_owned())
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return Some(Self::All);
+        }
+        if let Some(rest) = text.strip_prefix("contains(name,") {
+            return quoted(rest.strip_suffix(')')?).map(Self::Contains);
+        }
+        match text.strip_prefix("name eq ") {
+            Some(rest) => quoted(rest).map(Self::Is),
+            None => quoted(text.strip_prefix("name ne ")?).map(Self::IsNot),
+        }
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Contains(part) => name.contains(part),
+            Self::Is(other) => name.eq_ignore_ascii_case(other),
+            Self::IsNot(other) => !name.eq_ignore_ascii_case(other),
+        }
+    }
+}
+
+/// Names the requests that a list was put together from.
+const REGIONS: HeaderName = HeaderName::from_static("x-ms-original-request-ids");

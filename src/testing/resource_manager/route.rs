@@ -1,0 +1,94 @@
+//! What a path names.
+
+use std::collections::HashMap;
+
+use percent_encoding::percent_decode_str;
+
+use crate::testing::fake::request::RecordedRequest;
+
+/// A path and query of the provider, taken apart.
+pub(super) struct Route {
+    /// The fake's URL.
+    pub(super) base_url: String,
+    /// What stands before `/providers/Microsoft.EventGrid`.
+    pub(super) scope: String,
+    /// Types and names, one after the other; the last type may have no name.
+    parts: Vec<String>,
+    pub(super) query: HashMap<String, String>,
+}
+
+impl Route {
+    pub(super) fn of(base_url: &str, request: &RecordedRequest) -> Option<Self> {
+        let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+        let mut parts: Vec<_> = request.path().split('/').map(decoded).collect();
+        let at = parts
+            .iter()
+            .rposition(|part| part.eq_ignore_ascii_case("providers"))?;
+        let own = parts.split_off(at);
+        let mut own = own.into_iter().skip(1);
+        if !own.next()?.eq_ignore_ascii_case("Microsoft.EventGrid") {
+            return None;
+        }
+        let query = request.path_and_query().split_once('?');
+        let query = query.map_or("", |(_, query)| query);
+        Some(Self {
+            base_url: base_url.to_owned(),
+            scope: parts.join("/"),
+            parts: own.collect(),
+            query: form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        })
+    }
+
+    /// The types without their names, in lower case: `partnernamespaces/channels`.
+    pub(super) fn kind(&self) -> String {
+        self.types().join("/").to_ascii_lowercase()
+    }
+
+    /// The types without their names.
+    pub(super) fn types(&self) -> Vec<&str> {
+        self.parts.iter().step_by(2).map(String::as_str).collect()
+    }
+
+    /// The own name of a resource.
+    pub(super) fn name(&self) -> &str {
+        self.parts.last().map_or("", String::as_str)
+    }
+
+    /// Whether the last type has no name: a list, or an action.
+    pub(super) fn is_open(&self) -> bool {
+        self.parts.len() % 2 == 1
+    }
+
+    /// The resource of an action and the action.
+    pub(super) fn split_action(mut self) -> (Self, String) {
+        let action = self.parts.pop().unwrap_or_default();
+        (self, action)
+    }
+
+    pub(super) fn id(&self) -> String {
+        format!(
+            "{}/providers/Microsoft.EventGrid/{}",
+            self.scope,
+            self.parts.join("/")
+        )
+    }
+
+    /// The id of the resource that this one is part of, if it is part of one of the provider.
+    pub(super) fn parent(&self) -> Option<String> {
+        let id = self.id();
+        let (rest, _) = id.rsplit_once('/')?;
+        let (parent, _) = rest.rsplit_once('/')?;
+        (self.parts.len() > 2).then(|| parent.to_owned())
+    }
+
+    /// The subscription, where there is one.
+    pub(super) fn subscription(&self) -> &str {
+        self.scope.split('/').nth(2).unwrap_or_default()
+    }
+
+    pub(super) fn api_version(&self) -> &str {
+        self.query.get("api-version").map_or("", String::as_str)
+    }
+}

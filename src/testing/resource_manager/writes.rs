@@ -1,0 +1,323 @@
+//! What is created, changed and deleted, and what the service adds to it.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+use time::{Duration, OffsetDateTime};
+
+use super::resources::Stored;
+use super::route::Route;
+use super::service::{Outcome, Refusal, State, not_found, refusal};
+use crate::testing::fake::answer::{ErrorBody, date_time, guid, ok};
+
+impl State {
+    pub(super) fn put(&mut self, route: &Route, body: &Value) -> Outcome {
+        let (kind, id) = (route.kind(), route.id());
+        let existing = self.resources.get(&id).cloned();
+        let mut stored = envelope(route, body)?;
+        if let Some(existing) = &existing {
+            (stored.keys, stored.full_url) = (existing.keys.clone(), existing.full_url.clone());
+        }
+        stored.set("provisioningState", "Succeeded");
+        match kind.as_str() {
+            "partnerregistrations" => {
+                let name = "partnerRegistrationImmutableId";
+                let old = existing.as_ref().and_then(|old| property(old, name));
+                stored.set(name, old.unwrap_or_else(|| guid().to_string().into()));
+            }
+            "partnerconfigurations" => complete(
+                &mut stored,
+                &json!({"partnerAuthorization": {
+                    "defaultMaximumExpirationTimeInDays": 7,
+                    "authorizedPartnersList": [],
+                }}),
+            ),
+            "partnernamespaces" => {
+                complete(
+                    &mut stored,
+                    &json!({
+                        "privateEndpointConnections": null,
+                        "publicNetworkAccess": "Enabled",
+                        "inboundIpRules": null,
+                        "disableLocalAuth": false,
+                        // What the API does if it is not told.
+                        "partnerTopicRoutingMode": "SourceEventAttribute",
+                    }),
+                );
+                stored.set("endpoint", Value::Null);
+            }
+            "partnernamespaces/channels" => self.channel(route, &mut stored, existing.as_ref())?,
+            kind if kind.ends_with("eventsubscriptions") => subscription(route, &mut stored),
+            _ => {}
+        }
+        match is_slow(&kind) {
+            true => Ok(self.put_slowly(route, stored, existing.is_some())),
+            false => {
+                let answer = ok(&stored.value);
+                self.resources.put(&id, stored);
+                Ok(answer)
+            }
+        }
+    }
+
+    /// As recorded: 201, the state it is in, and where to look.
+    fn put_slowly(&mut self, route: &Route, mut stored: Stored, is_there: bool) -> Response<Bytes> {
+        let state = if is_there { "Updating" } else { "Creating" };
+        stored.set("provisioningState", state);
+        let mut shown = stored.value.clone();
+        if route.kind() == "partnertopics/eventsubscriptions"
+            && let Some(members) = shown.as_object_mut()
+        {
+            // As recorded: later it has its own type.
+            let type_ = "Microsoft.EventGrid/systemTopics/eventSubscriptions";
+            members.insert("type".to_owned(), type_.into());
+        }
+        self.resources.put(&route.id(), stored);
+        let mut answer = ok(&shown);
+        *answer.status_mut() = StatusCode::CREATED;
+        self.begin(route, false, answer)
+    }
+
+    fn channel(
+        &mut self,
+        route: &Route,
+        stored: &mut Stored,
+        existing: Option<&Stored>,
+    ) -> Result<(), Refusal> {
+        let namespace = route.parent().unwrap_or_default();
+        let Some(namespace) = self.resources.get(&namespace).cloned() else {
+            let message = "Can not perform requested operation on nested resource. Parent resource was not found.";
+            return Err(refusal(404, "ParentResourceNotFound", message));
+        };
+        let message = property(stored, "messageForActivation");
+        let message = message.as_ref().and_then(Value::as_str);
+        if message.is_some_and(|message| message.chars().count() > 256) {
+            let message = "The value of MessageForActivation exceeds the limit of 256 characters.";
+            return Err(refusal(400, "InvalidRequest", message));
+        }
+        if existing.is_some_and(|old| old.text("/properties/readinessState") == "Activated") {
+            stored.set("readinessState", "Activated");
+            return Ok(());
+        }
+        let now = (self.clock)();
+        let end = now.checked_add(Duration::days(7)).unwrap_or(now);
+        complete(
+            stored,
+            &json!({
+                "expirationTimeIfNotActivatedUtc": time_of(end),
+                "messageForActivation": DEFAULT_MESSAGE.repeat(3),
+            }),
+        );
+        stored.set("readinessState", "NeverActivated");
+        self.make_mirror(route, stored, &namespace);
+        Ok(())
+    }
+
+    /// Makes the customer's topic or destination.
+    fn make_mirror(&mut self, route: &Route, channel: &Stored, namespace: &Stored) {
+        let registration = namespace.text("/properties/partnerRegistrationFullyQualifiedId");
+        let registration = self.resources.get(registration);
+        let registration =
+            registration.and_then(|stored| property(stored, "partnerRegistrationImmutableId"));
+        let is_topic = channel.text("/properties/channelType") != "PartnerDestination";
+        let (kind, info) = match is_topic {
+            true => ("partnerTopics", "partnerTopicInfo"),
+            false => ("partnerDestinations", "partnerDestinationInfo"),
+        };
+        let info = property(channel, info).unwrap_or_default();
+        let part = |name: &str| info.get(name).and_then(Value::as_str).unwrap_or_default();
+        let id = format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.EventGrid/{kind}/{}",
+            part("azureSubscriptionId"),
+            part("resourceGroupName"),
+            part("name"),
+        );
+        let endpoint = info
+            .pointer("/properties/endpointUrl")
+            .and_then(Value::as_str);
+        let mut properties = json!({
+            "partnerRegistrationImmutableId": registration,
+            "expirationTimeIfNotActivatedUtc": property(channel, "expirationTimeIfNotActivatedUtc"),
+            "messageForActivation": property(channel, "messageForActivation"),
+            "activationState": "NeverActivated",
+            "provisioningState": "Succeeded",
+        });
+        let own = match is_topic {
+            true => json!({
+                "source": info.get("source"),
+                "eventTypeInfo": info.get("eventTypeInfo"),
+                "partnerTopicFriendlyDescription": null,
+            }),
+            false => json!({
+                "endpointServiceContext": info.get("endpointServiceContext"),
+                "endpointBaseUrl": endpoint.map(without_query),
+            }),
+        };
+        merge(&mut properties, &own);
+        let mut stored = Stored::of(json!({
+            "id": id,
+            "name": part("name"),
+            "type": format!("Microsoft.EventGrid/{kind}"),
+            "location": namespace.value.get("location"),
+            "tags": null,
+            "identity": null,
+            "systemData": null,
+            "properties": properties,
+        }));
+        stored.full_url = endpoint.map(Value::from);
+        self.resources.put(&id, stored);
+        self.resources.mirror(&id, &route.id());
+    }
+
+    pub(super) fn patch(&mut self, route: &Route, body: &Value) -> Outcome {
+        let stored = self.resources.get_mut(&route.id());
+        let stored = stored.ok_or_else(|| not_found(route))?;
+        let kind = route.kind();
+        if kind.ends_with("eventsubscriptions") {
+            // As recorded: flat.
+            if body.get("properties").is_some() {
+                return Err(refusal(
+                    400,
+                    "InvalidRequest",
+                    "The update has no properties.",
+                ));
+            }
+            if let Some(properties) = stored.value.get_mut("properties") {
+                merge(properties, body);
+            }
+            let mut stored = stored.clone();
+            subscription(route, &mut stored);
+            return Ok(self.put_slowly(route, stored, true));
+        }
+        let authorization = "/properties/partnerAuthorization";
+        match (
+            body.get("properties"),
+            stored.value.pointer_mut(authorization),
+        ) {
+            (Some(properties), Some(authorization)) => merge(authorization, properties),
+            _ => merge(&mut stored.value, body),
+        }
+        Ok(ok(&stored.value))
+    }
+
+    /// As recorded; that of a channel whose topic is still there has no record, and is taken to be like the others.
+    pub(super) fn delete(&mut self, route: &Route) -> Outcome {
+        let id = route.id();
+        let Some(stored) = self.resources.get_mut(&id) else {
+            return Ok(ErrorBody::Empty.answer(204));
+        };
+        if matches!(
+            route.kind().as_str(),
+            "partnerregistrations" | "partnerconfigurations"
+        ) {
+            self.resources.remove(&id);
+            return Ok(ErrorBody::Empty.answer(200));
+        }
+        stored.set("provisioningState", "Deleting");
+        Ok(self.begin(route, true, ErrorBody::Empty.answer(202)))
+    }
+}
+
+/// Whether writing it takes its time.
+fn is_slow(kind: &str) -> bool {
+    kind == "partnernamespaces" || kind.ends_with("eventsubscriptions")
+}
+
+fn envelope(route: &Route, body: &Value) -> Result<Stored, Refusal> {
+    let kind = route.kind();
+    let has_location = !kind.contains('/') && !kind.ends_with("eventsubscriptions");
+    let location = body.get("location");
+    // The configuration's is `global`, which need not be said.
+    if has_location && location.is_none() && kind != "partnerconfigurations" {
+        let message = "The location property is required for this definition.";
+        return Err(refusal(400, "LocationRequired", message));
+    }
+    let mut value = json!({
+        "id": route.id(),
+        "name": route.name(),
+        "type": format!("Microsoft.EventGrid/{}", route.types().join("/")),
+        "systemData": null,
+        "properties": body.get("properties").cloned().unwrap_or_else(|| json!({})),
+    });
+    if has_location {
+        let location = location.cloned().unwrap_or_else(|| "global".into());
+        merge(
+            &mut value,
+            &json!({"location": location, "tags": body.get("tags")}),
+        );
+    }
+    Ok(Stored::of(value))
+}
+
+/// What an event subscription is shown with.
+fn subscription(route: &Route, stored: &mut Stored) {
+    let schema = match route.kind().as_str() {
+        "partnertopics/eventsubscriptions" => "CloudEventSchemaV1_0",
+        _ => "EventGridSchema",
+    };
+    let topic = route.parent().unwrap_or_else(|| route.scope.clone());
+    complete(
+        stored,
+        &json!({
+            "labels": null,
+            "eventDeliverySchema": schema,
+            "filter": {"subjectBeginsWith": "", "subjectEndsWith": "", "includedEventTypes": null},
+            "retryPolicy": {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440},
+        }),
+    );
+    // As recorded.
+    stored.set("topic", topic.to_ascii_lowercase());
+    let properties = stored
+        .value
+        .pointer_mut("/properties/destination/properties");
+    let Some(properties) = properties.and_then(Value::as_object_mut) else {
+        return;
+    };
+    if let Some(url) = properties.remove("endpointUrl") {
+        let base = without_query(url.as_str().unwrap_or_default());
+        properties.insert("endpointBaseUrl".to_owned(), base.into());
+        stored.full_url = Some(url);
+    }
+}
+
+fn property(stored: &Stored, name: &str) -> Option<Value> {
+    let value = stored.value.get("properties")?.get(name)?;
+    Some(value.clone()).filter(|value| !value.is_null())
+}
+
+/// Adds the properties that are missing.
+fn complete(stored: &mut Stored, defaults: &Value) {
+    let mut completed = defaults.clone();
+    let given = stored.value.get("properties").cloned().unwrap_or_default();
+    merge(&mut completed, &given);
+    if let Some(members) = stored.value.as_object_mut() {
+        members.insert("properties".to_owned(), completed);
+    }
+}
+
+/// As RFC 7396 has it, but that null is a value: the service shows it.
+fn merge(target: &mut Value, patch: &Value) {
+    match (target, patch) {
+        (Value::Object(members), Value::Object(changes)) => merge_members(members, changes),
+        (target, patch) => *target = patch.clone(),
+    }
+}
+
+fn merge_members(members: &mut Map<String, Value>, changes: &Map<String, Value>) {
+    for (name, change) in changes {
+        merge(members.entry(name).or_insert(Value::Null), change);
+    }
+}
+
+fn without_query(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(base, _)| base)
+}
+
+/// As the service writes times, with seven digits.
+pub(super) fn time_of(at: OffsetDateTime) -> String {
+    date_time(at, 7) + "Z"
+}
+
+/// A third of what the service writes into a channel that has no message; together they are longer than it takes back. The
+/// words are ours.
+const DEFAULT_MESSAGE: &str = "This channel was created by a partner, who left no message. Please get in touch with the partner before you activate it. ";

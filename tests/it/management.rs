@@ -1,0 +1,652 @@
+//! The resources of Event Grid over real HTTP, on a fake that behaves as the service was recorded to.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{LOCATION, RETRY_AFTER};
+use http::{Method, Request, Response};
+use partner_center_webhooks::api::RetryPolicy;
+use partner_center_webhooks::cloud::Cloud;
+use partner_center_webhooks::event_grid::manage::{
+    Channel, ChannelType, Endpoint, EventDeliverySchema, EventSubscription, Filter, Id, KeyName,
+    ListQuery, ManagementClient, ManagementError, Partner, PartnerConfiguration,
+    PartnerConfigurationUpdate, PartnerDestinationInfo, PartnerNamespace, PartnerRegistration,
+    PartnerTopic, Polling, ProvisioningState, ReadinessState, Resource, ResourceGroup, RoutingMode,
+    Subscription, SystemTopic, Tenant, Update, VerifiedPartner,
+};
+use partner_center_webhooks::http_client::{
+    BoxFuture, HttpClient, HttpClientError, Limits, ReqwestClient,
+};
+use partner_center_webhooks::testing::ResourceManager;
+use partner_center_webhooks::testing::resource_manager::{ErrorBody, Fault, RecordedRequest};
+use partner_center_webhooks::token::{AccessToken, StaticToken, from_fn};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+pub(crate) fn group(name: &str) -> ResourceGroup {
+    let subscription = Subscription::new("00000000-0000-0000-0000-00000000000a").unwrap();
+    ResourceGroup::new(subscription, name).unwrap()
+}
+
+pub(crate) fn client(fake: &ResourceManager) -> ManagementClient {
+    let tokens = StaticToken::new(AccessToken::new(fake.access_token()).unwrap());
+    let retries = RetryPolicy::default()
+        .with_first_delay(Duration::from_millis(5))
+        .with_deadline(Duration::from_secs(10));
+    ManagementClient::new(&fake.cloud(), ReqwestClient::new().unwrap(), tokens)
+        .unwrap()
+        .with_retries(retries)
+        .with_polling(Polling::default().with_interval(Duration::ZERO))
+}
+
+pub(crate) async fn scene() -> (ResourceManager, ManagementClient) {
+    let fake = ResourceManager::start().await.unwrap();
+    let client = client(&fake);
+    (fake, client)
+}
+
+pub(crate) async fn namespace(client: &ManagementClient) -> Id<PartnerNamespace> {
+    let registration = group("ours").partner_registration("contoso").unwrap();
+    let resource = Resource::new(PartnerRegistration::default()).at("global");
+    client
+        .create_or_update(&registration, &resource)
+        .await
+        .unwrap();
+    let id = group("ours").partner_namespace("contoso-west").unwrap();
+    let namespace = PartnerNamespace::new(&registration, RoutingMode::ChannelNameHeader);
+    let resource = Resource::new(namespace).at("westeurope");
+    let made = client.create_or_update(&id, &resource).await.unwrap();
+    assert_eq!(
+        made.properties.endpoint.as_deref(),
+        Some("https://contoso-west.westeurope-1.eventgrid.azure.net/api/events")
+    );
+    id
+}
+
+pub(crate) async fn channel(
+    client: &ManagementClient,
+    namespace: &Id<PartnerNamespace>,
+    name: &str,
+) -> Id<Channel> {
+    let id = namespace.channel(name).unwrap();
+    let mut channel = Channel::to_topic(&group("theirs"), name, "contoso/customers/7");
+    channel.message_for_activation = Some("Hello".to_owned());
+    let resource = Resource::new(channel);
+    let made = client.create_or_update(&id, &resource).await.unwrap();
+    assert_eq!(
+        made.properties.readiness_state,
+        Some(ReadinessState::NeverActivated)
+    );
+    id
+}
+
+/// Method, path and query of each request, as `PUT /…`.
+fn lines(fake: &ResourceManager) -> Vec<String> {
+    let line =
+        |request: &RecordedRequest| format!("{} {}", request.method(), request.path_and_query());
+    fake.requests().iter().map(line).collect()
+}
+
+fn last(fake: &ResourceManager) -> String {
+    lines(fake).pop().unwrap()
+}
+
+/// The answer of the service to one request, with these headers.
+fn answer(status: u16, headers: &[(&'static str, String)], body: &Value) -> Fault {
+    let body = match body {
+        Value::Null => Bytes::new(),
+        body => body.to_string().into(),
+    };
+    let mut answer = Response::builder().status(status);
+    for (name, value) in headers {
+        answer = answer.header(*name, value);
+    }
+    Fault::Status(answer.body(body).unwrap())
+}
+
+#[tokio::test]
+async fn a_partner_and_its_customer_from_beginning_to_end() {
+    let (fake, client) = scene().await;
+    let namespace = namespace(&client).await;
+    let base = "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/ours/providers/Microsoft.EventGrid";
+    let version = "?api-version=2025-02-15";
+    let made = lines(&fake);
+    assert_eq!(
+        made[..2],
+        [
+            format!("PUT {base}/partnerRegistrations/contoso{version}"),
+            format!("PUT {base}/partnerNamespaces/contoso-west{version}"),
+        ]
+    );
+    // Twice the operation, and then the resource itself.
+    assert!(
+        made[2].contains("/operationsStatus/") && made[3] == made[2],
+        "{made:?}"
+    );
+    assert_eq!(
+        made[4..],
+        [format!(
+            "GET {base}/partnerNamespaces/contoso-west{version}"
+        )]
+    );
+    let put = &fake.requests()[1];
+    assert_eq!(
+        put.json().unwrap(),
+        json!({"location": "westeurope", "properties": {
+            "partnerRegistrationFullyQualifiedId": format!("{base}/partnerRegistrations/contoso"),
+            "partnerTopicRoutingMode": "ChannelNameHeader",
+        }})
+    );
+    assert!(put.header("x-ms-client-request-id").is_some());
+    assert!(put.header("x-ms-correlation-request-id").is_some());
+
+    let keys = client.keys(&namespace).await.unwrap();
+    let first = keys.key1.clone().unwrap();
+    assert!(!format!("{keys:?}").contains(first.expose_secret()));
+    let renewed = client.regenerate_key(&namespace, KeyName::Key1).await;
+    let renewed = renewed.unwrap();
+    assert_ne!(renewed.key1, keys.key1);
+    assert_eq!(renewed.key2, keys.key2);
+
+    let id = channel(&client, &namespace, "customer-7").await;
+    let topic = group("theirs").partner_topic("customer-7").unwrap();
+    let found = client.get(&topic).await.unwrap().unwrap();
+    assert_eq!(
+        found.properties.source.as_deref(),
+        Some("contoso/customers/7")
+    );
+    let active = client.activate(&topic).await.unwrap();
+    let state = active.properties.activation_state.unwrap();
+    assert_eq!(state.as_str(), "Activated");
+    let ready = client.get(&id).await.unwrap().unwrap().properties;
+    assert_eq!(ready.readiness_state, Some(ReadinessState::Activated));
+    let stopped = client.deactivate(&topic).await.unwrap();
+    let state = stopped.properties.activation_state.unwrap();
+    assert_eq!(state.as_str(), "Deactivated");
+
+    // Either takes the other with it, and what is gone is no error.
+    assert!(client.delete(&topic).await.unwrap());
+    assert!(!client.delete(&id).await.unwrap());
+    assert_eq!(client.get(&id).await.unwrap(), None);
+    assert!(client.delete(&namespace).await.unwrap());
+    let registration = group("ours").partner_registration("contoso").unwrap();
+    assert!(client.delete(&registration).await.unwrap());
+    assert!(!client.delete(&registration).await.unwrap());
+}
+
+#[tokio::test]
+async fn customers_authorize_partners_for_a_time() {
+    let (fake, client) = scene().await;
+    let now = OffsetDateTime::from_unix_timestamp(1_795_219_200).unwrap();
+    fake.set_clock(move || now);
+    let id = group("theirs").partner_configuration();
+    let empty = Resource::new(PartnerConfiguration::default()).at("global");
+    client.create_or_update(&id, &empty).await.unwrap();
+    let partner = Partner::of_registration("00000000-0000-0000-0000-0000000000ff");
+
+    let until = async |days: i64| {
+        let made = client.authorize_partner(&id, &partner).await.unwrap();
+        let authorization = made.properties.partner_authorization.unwrap();
+        let partners = authorization.authorized_partners_list.unwrap();
+        assert_eq!(partners.len(), 1);
+        let end = partners[0].authorization_expiration_time_in_utc.unwrap();
+        assert_eq!(end, now + time::Duration::days(days));
+    };
+    until(7).await;
+    let mut update = PartnerConfigurationUpdate::default();
+    update.default_maximum_expiration_time_in_days = Some(30.into());
+    client.update(&id, &Update::of(update)).await.unwrap();
+    assert_eq!(
+        fake.requests().pop().unwrap().json().unwrap(),
+        json!({"properties": {"defaultMaximumExpirationTimeInDays": 30}})
+    );
+    until(30).await;
+    let made = client.unauthorize_partner(&id, &partner).await.unwrap();
+    let authorization = made.properties.partner_authorization.unwrap();
+    assert_eq!(authorization.authorized_partners_list, Some(Vec::new()));
+}
+
+fn subscription_to(url: &str) -> EventSubscription {
+    let mut wanted = EventSubscription::default();
+    wanted.destination = Some(Endpoint::web_hook(url));
+    wanted
+}
+
+#[tokio::test]
+async fn event_subscriptions_of_topics_and_of_any_scope() {
+    let (fake, client) = scene().await;
+    let namespace = namespace(&client).await;
+    channel(&client, &namespace, "customer-7").await;
+    let topic = group("theirs").partner_topic("customer-7").unwrap();
+    let id = topic.event_subscription("to-us").unwrap();
+    let mut wanted = subscription_to("https://fabrikam.example/hook?code=s3cret");
+    let mut filter = Filter::default();
+    filter.included_event_types = Some(vec!["a".to_owned()]);
+    wanted.filter = Some(filter);
+    assert!(!format!("{wanted:?}").contains("s3cret"));
+    let wanted = Resource::new(wanted);
+    let made = client.create_or_update(&id, &wanted).await.unwrap();
+    assert_eq!(
+        made.properties.event_delivery_schema,
+        Some(EventDeliverySchema::CloudEventSchemaV1_0)
+    );
+    let endpoint = made.properties.destination.unwrap().properties.unwrap();
+    assert_eq!(endpoint.endpoint_url, None);
+    assert_eq!(
+        endpoint.endpoint_base_url.as_deref(),
+        Some("https://fabrikam.example/hook")
+    );
+    let full = client.full_url(&id).await.unwrap().unwrap();
+    assert!(full.expose_secret().ends_with("?code=s3cret"));
+
+    // Flat, and without what the service alone writes.
+    let mut change = EventSubscription::default();
+    change.labels = Some(vec!["x".to_owned()]);
+    change.topic = Some("not ours to say".to_owned());
+    let changed = client.update(&id, &change).await.unwrap();
+    let mut requests = fake.requests().into_iter();
+    let patch = requests.find(|one| one.method() == Method::PATCH);
+    assert_eq!(patch.unwrap().json().unwrap(), json!({"labels": ["x"]}));
+    assert_eq!(changed.properties.labels.unwrap(), ["x"]);
+
+    let scope = group("ours").scope();
+    let other = Id::at(&scope, "activations").unwrap();
+    let wanted = Resource::new(subscription_to("https://contoso.example/hook"));
+    let made = client.create_or_update(&other, &wanted).await.unwrap();
+    assert_eq!(
+        made.properties.provisioning_state,
+        Some(ProvisioningState::Succeeded)
+    );
+    let found = client.list(&scope, &ListQuery::default()).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let found: Vec<Resource<EventSubscription>> =
+        client.list(&topic, &ListQuery::default()).await.unwrap();
+    assert_eq!(found[0].name.as_deref(), Some("to-us"));
+    assert!(client.delete(&id).await.unwrap() && client.delete(&other).await.unwrap());
+
+    let system = group("ours").system_topic("our-resources").unwrap();
+    let mut topic = SystemTopic::default();
+    topic.source = Some("/subscriptions/s".to_owned());
+    topic.topic_type = Some("Microsoft.Resources.Subscriptions".to_owned());
+    let topic = Resource::new(topic).at("global");
+    client.create_or_update(&system, &topic).await.unwrap();
+    assert!(client.delete(&system).await.unwrap());
+}
+
+#[tokio::test]
+async fn destinations_are_asked_about_in_a_preview_version() {
+    let (fake, client) = scene().await;
+    let namespace = namespace(&client).await;
+    let id = namespace.channel("to-us").unwrap();
+    let mut info = PartnerDestinationInfo::default();
+    info.azure_subscription_id = Some("00000000-0000-0000-0000-00000000000a".to_owned());
+    info.resource_group_name = Some("theirs".to_owned());
+    info.name = Some("to-contoso".to_owned());
+    info.endpoint_type = Some("WebHook".to_owned());
+    let mut channel = Channel::default();
+    channel.channel_type = Some(ChannelType::PartnerDestination);
+    channel.partner_destination_info = Some(info);
+    let preview = client.clone().in_preview();
+    let channel = Resource::new(channel);
+    preview.create_or_update(&id, &channel).await.unwrap();
+    assert!(last(&fake).ends_with("?api-version=2025-07-15-preview"));
+
+    let destination = group("theirs").partner_destination("to-contoso").unwrap();
+    client.activate(&destination).await.unwrap();
+    assert!(last(&fake).ends_with("activate?api-version=2025-07-15-preview"));
+    let channel = preview.get(&id).await.unwrap().unwrap().properties;
+    assert_eq!(channel.readiness_state, Some(ReadinessState::Activated));
+
+    let other = client.with_preview_api_version("2026-06-15-preview&x=y");
+    other.get(&destination).await.unwrap_err();
+    let line = last(&fake);
+    assert!(
+        line.ends_with("?api-version=2026-06-15-preview%26x%3Dy"),
+        "{line}"
+    );
+    let older = other.with_api_version("2022-06-15");
+    older.get(&namespace).await.unwrap();
+    assert!(last(&fake).ends_with("?api-version=2022-06-15"));
+}
+
+#[tokio::test]
+async fn lists_are_read_to_their_end() {
+    let (fake, client) = scene().await;
+    let namespace = namespace(&client).await;
+    for number in 0..7 {
+        channel(&client, &namespace, &format!("customer-{number}")).await;
+    }
+    let before = fake.requests().len();
+    let query = ListQuery::default().with_page_size(3);
+    let channels = client.list(&namespace, &query).await.unwrap();
+    assert_eq!(channels.len(), 7);
+    assert_eq!(fake.requests().len() - before, 3);
+    let query = query.with_filter("name eq 'customer-3'");
+    let channels = client.list(&namespace, &query).await.unwrap();
+    assert_eq!(channels.len(), 1);
+    let line = last(&fake);
+    assert!(
+        line.ends_with("?api-version=2025-02-15&$filter=name%20eq%20%27customer-3%27&$top=3"),
+        "{line}"
+    );
+    let all: Vec<Resource<PartnerNamespace>> = client
+        .list(&group("ours").subscription(), &ListQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(all.len(), 1);
+    let none: Vec<Resource<PartnerNamespace>> = client
+        .list(&group("theirs"), &ListQuery::default())
+        .await
+        .unwrap();
+    assert!(none.is_empty());
+
+    fake.put_resource(
+        "/providers/Microsoft.EventGrid/verifiedPartners/MicrosoftGraphAPI",
+        json!({"name": "MicrosoftGraphAPI", "properties": {"organizationName": "Microsoft"}}),
+    );
+    let partners = client.list(&Tenant, &ListQuery::default()).await.unwrap();
+    let organization = partners[0].properties.organization_name.as_deref();
+    assert_eq!(organization, Some("Microsoft"));
+    let id = Id::<VerifiedPartner>::verified_partner("MicrosoftGraphAPI").unwrap();
+    assert!(client.get(&id).await.unwrap().is_some());
+
+    // A list that never ends.
+    let page = json!({"value": null, "nextLink": format!("{}/x?y=z", fake.base_url())});
+    for _ in 0..1001 {
+        fake.inject(answer(200, &[], &page));
+    }
+    let listed = client
+        .list::<PartnerTopic>(&group("ours"), &ListQuery::default())
+        .await;
+    assert_eq!(
+        listed.unwrap_err().to_string(),
+        "list: the list has more than 1000 pages"
+    );
+}
+
+/// The three ways to tell how far a change is, and what each of them answers when it fails.
+#[tokio::test]
+async fn changes_are_waited_for_in_each_way_there_is() {
+    let failure = json!({"code": "Url validation", "message": "Webhook validation handshake failed for x", "details": [{"code": "d", "message": "m"}]});
+    for (name, polls, no_operation, location_only) in [
+        ("operation", 0, false, false),
+        ("operation", 3, false, false),
+        ("location", 2, false, true),
+        ("state", 2, true, false),
+    ] {
+        let (fake, client) = scene().await;
+        fake.configure(|settings| {
+            settings.polls = polls;
+            settings.no_operation = no_operation;
+            settings.location_only = location_only;
+        });
+        let made = namespace(&client).await;
+        assert!(client.delete(&made).await.unwrap(), "{name}");
+        assert_eq!(fake.resource(made.as_str()), None, "{name}");
+
+        let made = namespace(&client).await;
+        fake.configure(|settings| settings.failure = Some(failure.clone()));
+        let error = match name {
+            "state" => {
+                let change = |resource: &mut Resource<PartnerNamespace>| {
+                    resource.properties.disable_local_auth = Some(true);
+                };
+                client.modify(&made, change).await.unwrap_err()
+            }
+            _ => client.delete(&made).await.unwrap_err(),
+        };
+        let text = error.to_string();
+        match (name, &error) {
+            ("operation", ManagementError::Failed { failure, .. }) => {
+                assert_eq!(failure.code.as_ref().unwrap().to_string(), "Url validation");
+                assert!(
+                    text.ends_with(
+                        "ended as `Failed` with code Url validation: Webhook validation handshake failed for x [d m]"
+                    ),
+                    "{text}"
+                );
+            }
+            ("location", ManagementError::Api(error)) => {
+                assert_eq!(error.code().unwrap().to_string(), "Url validation");
+            }
+            ("state", ManagementError::Failed { failure, .. }) => {
+                assert_eq!(failure.status.to_string(), "Failed");
+            }
+            _ => panic!("{name}: {error:?}"),
+        }
+    }
+}
+
+/// Without a word about an operation, too.
+#[tokio::test]
+async fn a_resource_that_failed_at_once_is_no_success() {
+    let (fake, client) = scene().await;
+    let id = group("ours").partner_registration("contoso").unwrap();
+    let failed = json!({"properties": {"provisioningState": "Failed"}});
+    fake.put_resource(id.as_str(), failed.clone());
+    fake.inject(answer(200, &[], &failed));
+    let wanted = Resource::new(PartnerRegistration::default()).at("global");
+    let error = client.create_or_update(&id, &wanted).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("create or update: {id} ended as `Failed`")
+    );
+}
+
+#[tokio::test]
+async fn an_operation_that_nobody_knows_is_no_success() {
+    let (fake, client) = scene().await;
+    let namespace = namespace(&client).await;
+    let unknown = json!({"error": {"code": "OperationNotFound", "message": "Unknown."}});
+    fake.inject_on(Method::GET, "/", answer(404, &[], &unknown));
+    let error = client.delete(&namespace).await.unwrap_err();
+    assert_eq!(error.api().unwrap().status().unwrap(), 404);
+}
+
+#[tokio::test]
+async fn waiting_ends_and_overflows_nowhere() {
+    let (fake, client) = scene().await;
+    fake.configure(|settings| settings.polls = usize::MAX);
+    let create = async |client: &ManagementClient| {
+        let registration = group("ours").partner_registration("contoso").unwrap();
+        let namespace = PartnerNamespace::new(&registration, RoutingMode::SourceEventAttribute);
+        let id = group("ours").partner_namespace("contoso").unwrap();
+        let resource = Resource::new(namespace).at("westeurope");
+        client.create_or_update(&id, &resource).await.unwrap_err()
+    };
+    let polling = Polling::default().with_interval(Duration::from_millis(20));
+    let polling = polling.with_deadline(Duration::from_millis(150));
+    let error = create(&client.clone().with_polling(polling)).await;
+    assert!(error.may_pass());
+    let text = error.to_string();
+    assert!(
+        text.ends_with("is not finished after 0 s, last it was `InProgress`"),
+        "{text}"
+    );
+
+    // Times that are too long to be added to anything.
+    let endless = Polling::default().with_deadline(Duration::MAX);
+    for (polling, told) in [
+        (Polling::default().with_interval(Duration::MAX), None),
+        (Polling::default(), Some(u64::MAX.to_string())),
+        (endless.with_interval(Duration::MAX), None),
+    ] {
+        fake.configure(|settings| settings.retry_after = told);
+        let error = create(&client.clone().with_polling(polling)).await;
+        assert!(
+            matches!(error, ManagementError::NotFinished { .. }),
+            "{error}"
+        );
+    }
+}
+
+/// A token goes to no other host: there is an error before one is even asked for.
+#[tokio::test]
+async fn nothing_is_sent_to_another_host() {
+    let fake = ResourceManager::start().await.unwrap();
+    let other = ResourceManager::start().await.unwrap();
+    let asked = Arc::new(Mutex::new(0));
+    let (count, token) = (Arc::clone(&asked), fake.access_token());
+    let tokens = from_fn(move |_| {
+        *count.lock().unwrap() += 1;
+        std::future::ready(AccessToken::new(token.clone()))
+    });
+    let http = ReqwestClient::new().unwrap();
+    let client = ManagementClient::new(&fake.cloud(), http, tokens).unwrap();
+    let client = client.with_polling(Polling::default().with_interval(Duration::ZERO));
+    let id = group("ours").partner_namespace("contoso").unwrap();
+    let away = [
+        format!("{}/x", other.base_url()),
+        fake.base_url().replace("http://", "http://user@") + "/x",
+        "https://management.azure.com.example/x".to_owned(),
+        "not a url".to_owned(),
+    ];
+    for url in &away {
+        for header in ["azure-asyncoperation", LOCATION.as_str()] {
+            fake.inject(answer(202, &[(header, url.clone())], &Value::Null));
+            let error = client.delete(&id).await.unwrap_err();
+            assert!(
+                matches!(error, ManagementError::Elsewhere { .. }),
+                "{error}"
+            );
+        }
+        fake.inject(answer(200, &[], &json!({"value": [], "nextLink": url})));
+        let listed = client
+            .list::<PartnerNamespace>(&group("ours"), &ListQuery::default())
+            .await;
+        let error = listed.unwrap_err();
+        assert!(
+            matches!(error, ManagementError::Elsewhere { .. }),
+            "{error}"
+        );
+        // Neither is a redirect followed.
+        fake.inject(Fault::Redirect {
+            location: url.clone(),
+        });
+        let error = client.get(&id).await.unwrap_err();
+        assert_eq!(error.api().unwrap().status().unwrap(), 307);
+    }
+    assert!(other.requests().is_empty());
+    assert_eq!(fake.requests().len(), 4 * away.len());
+    let elsewhere = "https://management.azure.com.example/x";
+    fake.inject(answer(200, &[], &json!({"nextLink": elsewhere})));
+    let listed = client
+        .list::<PartnerNamespace>(&group("ours"), &ListQuery::default())
+        .await;
+    assert_eq!(
+        listed.unwrap_err().to_string(),
+        format!(
+            "list: the service sent on to `{elsewhere}`, which is not its own host (nothing was sent there)"
+        )
+    );
+    assert_eq!(*asked.lock().unwrap(), 4 * away.len() + 1);
+}
+
+/// An HTTP client that notes where it would go, and answers a deletion that is under way, and then that it is done.
+#[derive(Clone, Debug, Default)]
+struct Noted(Arc<Mutex<Vec<String>>>);
+
+impl HttpClient for Noted {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        _: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
+        self.0.lock().unwrap().push(request.uri().to_string());
+        let answer = match *request.method() {
+            Method::DELETE => Response::builder().status(202).header(
+                "Azure-AsyncOperation",
+                "https://MANAGEMENT.azure.com:443/subscriptions/s/operationsStatus/ABC?api-version=x",
+            ),
+            _ => Response::builder().status(200),
+        };
+        let body = Bytes::from_static(br#"{"id":"x","name":"abc","status":"succeeded"}"#);
+        Box::pin(std::future::ready(Ok(answer.body(body).unwrap())))
+    }
+}
+
+#[tokio::test]
+async fn an_operation_url_names_the_port_of_its_scheme() {
+    let noted = Noted::default();
+    let tokens = StaticToken::new(AccessToken::new("token").unwrap());
+    let client = ManagementClient::new(&Cloud::Global, noted.clone(), tokens).unwrap();
+    let client = client.with_polling(Polling::default().with_interval(Duration::ZERO));
+    let id = group("ours").partner_topic("contoso").unwrap();
+    assert!(client.delete(&id).await.unwrap());
+    let noted = noted.0.lock().unwrap();
+    assert_eq!(
+        noted[1],
+        "https://management.azure.com/subscriptions/s/operationsStatus/ABC?api-version=x"
+    );
+    assert_eq!(noted.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_refused_is_told_with_all_that_the_service_says() {
+    let (fake, client) = scene().await;
+    let id = group("ours").partner_namespace("contoso").unwrap();
+    let body = json!({"error": {"code": "AuthorizationFailed", "message": "The client has no authorization.", "target": "t", "details": [{"code": "Inner", "message": "Why"}], "additionalInfo": [{"type": "PolicyViolation", "info": {}}]}});
+    let request_id = [("x-ms-request-id", "their-id".to_owned())];
+    fake.inject(answer(403, &request_id, &body));
+    let error = client.get(&id).await.unwrap_err();
+    assert!(!error.may_pass());
+    let api = error.api().unwrap();
+    assert_eq!(api.code().unwrap().to_string(), "AuthorizationFailed");
+    let why = api.details()[0].message.as_ref().unwrap();
+    assert_eq!(why.to_string(), "Why");
+    assert_eq!(api.request_id_received().unwrap().to_string(), "their-id");
+
+    let body = ErrorBody::OData {
+        code: "MissingSubscriptionRegistration".to_owned(),
+        message: "Not registered.".to_owned(),
+    };
+    fake.inject(Fault::status(409, &body));
+    let error = client.delete(&id).await.unwrap_err().to_string();
+    assert!(
+        error.contains("(register the provider Microsoft.EventGrid in the subscription)"),
+        "{error}"
+    );
+
+    // Passing trouble is passed over, but a key is never made anew twice.
+    for fault in [
+        Fault::Drop,
+        Fault::status(503, &ErrorBody::Empty),
+        Fault::Throttle {
+            retry_after: Some("0".to_owned()),
+        },
+    ] {
+        fake.inject(fault);
+    }
+    assert_eq!(client.get(&id).await.unwrap(), None);
+    let before = fake.requests().len();
+    fake.inject(Fault::status(503, &ErrorBody::Empty));
+    client.regenerate_key(&id, KeyName::Key2).await.unwrap_err();
+    assert_eq!(fake.requests().len() - before, 1);
+    let before = fake.requests().len();
+    let again = [(RETRY_AFTER.as_str(), "0".to_owned())];
+    fake.inject(answer(429, &again, &Value::Null));
+    client.keys(&id).await.unwrap_err();
+    assert_eq!(fake.requests().len() - before, 2);
+
+    // What it would do otherwise than meant, or refuse, is not sent.
+    let before = fake.requests().len();
+    let none = Resource::new(PartnerNamespace::default()).at("westeurope");
+    let error = client.create_or_update(&id, &none).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`partnerTopicRoutingMode` is not said (expected `ChannelNameHeader` or `SourceEventAttribute`)"
+    );
+    let mut channel = Channel::default();
+    channel.message_for_activation = Some("ä".repeat(257));
+    let to = id.channel("customer").unwrap();
+    let channel = Resource::new(channel);
+    let error = client.create_or_update(&to, &channel).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the message for activation has 257 characters (expected 256 at most)"
+    );
+    assert_eq!(fake.requests().len(), before);
+    let missing = client.modify(&id, |_| {}).await.unwrap_err();
+    assert_eq!(missing.to_string(), format!("modify: {id} does not exist"));
+}
