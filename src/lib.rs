@@ -64,7 +64,8 @@
 //! | `verify` | envelope, certificate location, chain, signature; no async runtime, no HTTP client | by `receiver` |
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
 //! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
-//! | `api` | calls to Microsoft's APIs: retries, deadlines, and errors with what a support case asks for | by `registration` |
+//! | `event-grid` | events as CloudEvents, published to Azure Event Grid's Partner Events; no C compiler | |
+//! | `api` | calls to Microsoft's APIs: retries, deadlines, and errors with what a support case asks for | by `registration` and `event-grid` |
 //! | `token` | access tokens from Microsoft Entra, kept and renewed | by `api` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
 //! | `axum` | an extractor for axum | |
@@ -147,6 +148,9 @@ mod trace;
 pub mod axum;
 
 // Beside it.
+#[cfg(feature = "event-grid")]
+pub mod event_grid;
+
 #[cfg(feature = "registration")]
 pub mod registration;
 

@@ -14,30 +14,3 @@ pub(crate) struct Dialect {
     /// What an operator can do about a refusal of this status and code, where its own words do not say it.
     pub(crate) advice: fn(StatusCode, &str) -> &'static str,
 }
-
-/// Partner Center, and those that were made in its image.
-///
-/// Source: "Partner Center REST headers".
-pub(crate) static PARTNER_CENTER: Dialect = Dialect {
-    request_id: HeaderName::from_static("ms-requestid"),
-    request_id_received: HeaderName::from_static("ms-requestid"),
-    correlation_id: Some(HeaderName::from_static("ms-correlationid")),
-    advice: partner_center_advice,
-};
-
-/// Source: "Partner Center REST error codes"; the codes are not particular to one API.
-fn partner_center_advice(status: StatusCode, code: &str) -> &'static str {
-    match (status.as_u16(), code) {
-        (300..=399, _) => " (redirects are not followed, for the token would go along)",
-        (401, "900420") => " (the token is for another audience than this API)",
-        (401, _) => {
-            " (the token was refused: is it of a tenant that is enrolled in Partner Center?)"
-        }
-        (403, "900329") => " (this call needs a user's token, not an application's own)",
-        (403, "2032" | "900150" | "900308") => {
-            " (the user or the application lacks a role in Partner Center, such as Admin agent)"
-        }
-        (403, "900309") => " (a conditional access policy of the tenant forbids it)",
-        _ => "",
-    }
-}

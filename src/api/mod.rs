@@ -4,6 +4,8 @@
 
 mod dialect;
 mod error;
+#[cfg(feature = "registration")]
+pub(crate) mod partner_center;
 mod proof;
 mod refusal;
 mod retry;
@@ -15,7 +17,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -25,7 +26,7 @@ use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::retry_after::retry_after;
 use crate::token::AccessToken;
 
-pub(crate) use dialect::{Dialect, PARTNER_CENTER};
+pub(crate) use dialect::Dialect;
 pub use error::{ApiError, ApiErrorCause};
 pub(crate) use proof::{Bearer, Proof, Shown};
 use refusal::Refusal;
@@ -71,15 +72,6 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-}
-
-impl Answer {
-    /// The body, read as JSON; some of Microsoft's services put a byte order mark before it.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
-        let body = self.body.strip_prefix(BYTE_ORDER_MARK);
-        let json = serde_json::from_slice(body.unwrap_or(&self.body));
-        json.map_err(|error| error.to_string())
-    }
 }
 
 impl<'a> Call<'a> {
@@ -333,7 +325,6 @@ impl Ids {
 }
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Answers of the registration API are below a KiB, a list of resources may be long: 8 MiB.

@@ -20,6 +20,7 @@ pub(crate) trait Proof: fmt::Debug + Send + Sync {
 }
 
 /// What one attempt shows: a header.
+#[derive(Clone)]
 pub(crate) struct Shown {
     pub(crate) name: HeaderName,
     /// Marked as sensitive.

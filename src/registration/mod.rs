@@ -46,7 +46,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::api::{Answer, Api, ApiError, Bearer, Call, PARTNER_CENTER, RetryPolicy, after};
+use crate::api::partner_center::PARTNER_CENTER;
+use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy, after};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::{EventName, Id};

@@ -14,7 +14,8 @@ use http::header::ETAG;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::value::RawValue;
 
-use crate::api::{Answer, Api, Bearer, Call, PARTNER_CENTER, RetryPolicy};
+use crate::api::partner_center::PARTNER_CENTER;
+use crate::api::{Answer, Api, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::Event;

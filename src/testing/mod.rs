@@ -4,7 +4,8 @@
 //! `O=Microsoft Corporation`, and signing certificates for `pcnotifications-dispatch.microsoft.com`. Nobody trusts it
 //! but a receiver that was told to.
 //!
-//! [`PartnerCenter`] is a fake of the service on loopback, with the registration API and its quirks.
+//! [`PartnerCenter`] is a fake of the service on loopback, with the registration API and its quirks; [`EventGrid`] one of
+//! the publish endpoint of Event Grid's partner namespaces.
 //!
 //! ```
 //! # #[cfg(feature = "aws-lc-rs")] fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,11 +30,15 @@
 //! ```
 
 mod certificate;
+pub mod event_grid;
+mod fake;
 mod issuer;
 mod key;
 pub mod partner_center;
 mod revocation_list;
 mod signer;
+
+pub use event_grid::EventGrid;
 
 pub use certificate::{Name, SigningCertificate, StringType};
 pub use issuer::Issuer;

@@ -25,7 +25,7 @@ mod cached;
 mod client_credentials;
 mod entra;
 mod error;
-mod provider;
+pub(crate) mod provider;
 mod refresh_token;
 
 pub use application::{Application, ApplicationError};

@@ -76,15 +76,7 @@ impl AccessToken {
     ///
     /// [`TokenError::Malformed`] if it is empty, or holds anything but visible ASCII: it goes into a header.
     pub fn new(token: impl Into<SecretString>) -> Result<Self, TokenError> {
-        let token = token.into();
-        let token = token.expose_secret();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(TokenError::Malformed);
-        }
-        let header = Zeroizing::new([SCHEME.as_bytes(), token.as_bytes()].concat());
-        let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(header))
-            .map_err(|_| TokenError::Malformed)?;
-        header.set_sensitive(true);
+        let header = secret_header(SCHEME, &token.into()).ok_or(TokenError::Malformed)?;
         Ok(Self {
             header,
             expires_at: None,
@@ -196,6 +188,19 @@ impl<F> fmt::Debug for FromFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FromFn").finish_non_exhaustive()
     }
+}
+
+/// The value of a header that is `secret`, with something open before it: marked as sensitive, and wiped when its last copy
+/// is dropped. Nothing if `secret` is empty, or holds anything but visible ASCII.
+pub(crate) fn secret_header(before: &str, secret: &SecretString) -> Option<HeaderValue> {
+    let secret = secret.expose_secret();
+    if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    let header = Zeroizing::new([before.as_bytes(), secret.as_bytes()].concat());
+    let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(header)).ok()?;
+    header.set_sensitive(true);
+    Some(header)
 }
 
 /// RFC 6750, section 2.1.

@@ -32,14 +32,10 @@
 //! # #[cfg(not(feature = "reqwest"))] fn main() {}
 //! ```
 
-mod answer;
-mod fault;
 mod quirks;
 mod registration;
-mod request;
 mod resources;
 pub mod samples;
-mod server;
 mod service;
 mod tokens;
 mod validation;
@@ -50,17 +46,16 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use crate::cloud::{Cloud, CloudProfile};
+use crate::testing::fake::server::Server;
 
-pub use answer::ErrorBody;
-pub use fault::Fault;
+pub use crate::testing::fake::answer::ErrorBody;
+pub use crate::testing::fake::fault::Fault;
+pub use crate::testing::fake::request::RecordedRequest;
 pub use quirks::{
     Casing, CorrelationIdShape, Delay, NoResults, Quirks, Validation, ValidationResult,
 };
-pub use request::RecordedRequest;
 
 use registration::Registration;
 use resources::{GRAPH, REFERRALS};
@@ -72,7 +67,7 @@ use service::Service;
 #[derive(Debug)]
 pub struct PartnerCenter {
     service: Arc<Service>,
-    server: JoinHandle<()>,
+    _server: Server,
 }
 
 impl PartnerCenter {
@@ -82,11 +77,8 @@ impl PartnerCenter {
     ///
     /// Whatever keeps it from listening.
     pub async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let base_url = format!("http://{}", listener.local_addr()?);
-        let service = Arc::new(Service::new(base_url));
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&service)));
-        Ok(Self { service, server })
+        let (_server, service) = Server::start(Service::new).await?;
+        Ok(Self { service, _server })
     }
 
     /// Where it is, without a slash at the end.
@@ -168,28 +160,31 @@ impl PartnerCenter {
     /// Lets `fault` happen to the next request for which no other fault was chosen. Faults happen in the order in which they
     /// were injected, one a request.
     pub fn inject(&self, fault: Fault) {
-        self.service.state().faults.push(fault);
+        self.service.state().traffic.faults.push(fault);
     }
 
     /// Lets `fault` happen to the next request of this method whose path begins so.
     pub fn inject_on(&self, method: Method, path_prefix: impl Into<String>, fault: Fault) {
         let mut state = self.service.state();
-        state.faults.push_on(method, path_prefix.into(), fault);
+        state
+            .traffic
+            .faults
+            .push_on(method, path_prefix.into(), fault);
     }
 
     /// Takes back all faults that have not happened.
     pub fn clear_faults(&self) {
-        self.service.state().faults.clear();
+        self.service.state().traffic.faults.clear();
     }
 
     /// How many faults have not happened.
     pub fn pending_faults(&self) -> usize {
-        self.service.state().faults.len()
+        self.service.state().traffic.faults.len()
     }
 
     /// All requests so far, those for tokens and those that a fault met included.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.service.state().requests.clone()
+        self.service.state().traffic.requests.clone()
     }
 
     /// What is registered, with the members of the REST reference.
@@ -203,11 +198,5 @@ impl PartnerCenter {
     pub fn set_registration(&self, registration: &Value) {
         let mut state = self.service.state();
         state.registration = Registration::from_value(registration, (state.clock)());
-    }
-}
-
-impl Drop for PartnerCenter {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }

@@ -5,9 +5,9 @@ use http::{Method, Response};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::answer::{ErrorBody, date_time, guid, ok};
 use super::quirks::{Casing, Quirks};
-use super::request::RecordedRequest;
+use crate::testing::fake::answer::{ErrorBody, date_time, guid, ok};
+use crate::testing::fake::request::RecordedRequest;
 
 /// What is registered.
 #[derive(Clone, Debug)]

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{Method, Response};
 use serde_json::Value;
 
-use super::answer::{ErrorBody, ok};
 use super::registration::method_not_allowed;
-use super::request::RecordedRequest;
+use crate::testing::fake::answer::{ErrorBody, ok};
+use crate::testing::fake::request::RecordedRequest;
 
 /// Resources by path and query.
 #[derive(Debug, Default)]

@@ -9,14 +9,16 @@ use http::{HeaderMap, Method, Response};
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::answer::{ErrorBody, guid, header, ok};
-use super::fault::{Fault, Faults};
 use super::quirks::Quirks;
 use super::registration::{self, Registration, method_not_allowed};
-use super::request::RecordedRequest;
 use super::resources::{GRAPH, REFERRALS, Resources};
 use super::tokens::{Tokens, unauthorized};
 use super::validation::Validations;
+use crate::testing::fake::Traffic;
+use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
+use crate::testing::fake::fault::Fault;
+use crate::testing::fake::request::RecordedRequest;
+use crate::testing::fake::server::Site;
 
 /// What all connections share.
 pub(super) struct Service {
@@ -28,8 +30,7 @@ pub(super) struct Service {
 pub(super) struct State {
     pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
     pub(super) quirks: Quirks,
-    pub(super) faults: Faults,
-    pub(super) requests: Vec<RecordedRequest>,
+    pub(super) traffic: Traffic,
     pub(super) tokens: Tokens,
     pub(super) registration: Option<Registration>,
     pub(super) validations: Validations,
@@ -43,8 +44,7 @@ impl Service {
             state: Mutex::new(State {
                 clock: Arc::new(OffsetDateTime::now_utc),
                 quirks: Quirks::default(),
-                faults: Faults::default(),
-                requests: Vec::new(),
+                traffic: Traffic::default(),
                 tokens: Tokens::new(),
                 registration: None,
                 validations: Validations::default(),
@@ -61,17 +61,14 @@ impl Service {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Writes down a request, and tells what shall happen to it.
-    pub(super) fn receive(&self, request: RecordedRequest) -> Option<Fault> {
-        let mut state = self.state();
-        let fault = state.faults.next(request.method(), request.path());
-        state.requests.push(request);
-        fault
+impl Site for Service {
+    fn receive(&self, request: RecordedRequest) -> Option<Fault> {
+        self.state().traffic.receive(request)
     }
 
-    /// Processes a request.
-    pub(super) fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
+    fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
         let mut state = self.state();
         let now = (state.clock)();
         state.answer(&self.base_url, request, now)

@@ -9,8 +9,8 @@ use http::{Method, Response};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::answer::{ErrorBody, guid, header, ok};
-use super::request::{FORM, RecordedRequest};
+use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
+use crate::testing::fake::request::{FORM, RecordedRequest};
 
 /// One application of one tenant, and the tokens that it got.
 #[derive(Debug)]

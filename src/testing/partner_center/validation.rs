@@ -7,10 +7,10 @@ use http::Response;
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::answer::{ErrorBody, date_time, ok};
-use super::fault::throttled;
 use super::quirks::{Casing, CorrelationIdShape, Delay, NoResults, Quirks, Validation};
 use super::registration::{Registration, not_registered};
+use crate::testing::fake::answer::{ErrorBody, date_time, ok};
+use crate::testing::fake::fault::throttled;
 
 /// The validation events of the tenant.
 #[derive(Debug, Default)]

@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
-/// The body of an error, in one of the shapes that a client of Partner Center has to read.
+/// The body of an error, in one of the shapes that a client of Microsoft's services has to read.
 ///
 /// # Source
 ///
-/// "Error codes" and "API throttling guidance" of Partner Center; the error documents of Entra, OData and ASP.NET.
+/// "Error codes" and "API throttling guidance" of Partner Center; the error documents of Entra, OData and ASP.NET; a
+/// recorded answer of Event Grid.
 ///
 /// # Example
 ///
@@ -27,6 +28,15 @@ use uuid::{Builder, Uuid};
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorBody {
+    /// `{"error":{"code":…,"message":…,"details":[{"code":…,"message":…}]}}`, as from Event Grid.
+    Azure {
+        /// As in `NotFound`.
+        code: String,
+        /// A sentence.
+        message: String,
+        /// The code of the one detail, as in `ResourceNotFound`.
+        detail: String,
+    },
     /// Nothing, as from front ends.
     Empty,
     /// `{"error":"invalid_grant","error_description":"AADSTS…",…}`, as from Entra's token endpoint.
@@ -85,6 +95,16 @@ impl ErrorBody {
     /// The body as text.
     pub fn text(&self) -> String {
         match self {
+            Self::Azure {
+                code,
+                message,
+                detail,
+            } => json!({"error": {
+                "code": code,
+                "message": message,
+                "details": [{"code": detail, "message": message}],
+            }})
+            .to_string(),
             Self::Empty => String::new(),
             Self::Entra {
                 error,
@@ -145,7 +165,7 @@ fn entra(error: &str, code: u32, description: &str) -> Value {
 }
 
 /// An answer of 200 with this body.
-pub(super) fn ok(body: &Value) -> Response<Bytes> {
+pub(in crate::testing) fn ok(body: &Value) -> Response<Bytes> {
     let mut answer = Response::new(Bytes::from(body.to_string()));
     let content_type = HeaderValue::from_static(JSON);
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -153,12 +173,12 @@ pub(super) fn ok(body: &Value) -> Response<Bytes> {
 }
 
 /// Text, if it can be a header's value at all.
-pub(super) fn header(text: &str) -> HeaderValue {
+pub(in crate::testing) fn header(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// A new GUID.
-pub(super) fn guid() -> Uuid {
+pub(in crate::testing) fn guid() -> Uuid {
     let mut bytes = [0; 16];
     // Without randomness nothing here has keys either; two equal ids are then the least of all troubles.
     let _ = rand::fill(&mut bytes);
@@ -166,7 +186,7 @@ pub(super) fn guid() -> Uuid {
 }
 
 /// ISO 8601 without an offset, with so many digits of a second: as the API writes times that are UTC by name only.
-pub(super) fn date_time(at: OffsetDateTime, digits: usize) -> String {
+pub(in crate::testing) fn date_time(at: OffsetDateTime, digits: usize) -> String {
     let mut text = format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
         at.year(),

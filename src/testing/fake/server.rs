@@ -1,5 +1,6 @@
 //! The network: connections, and what breaks them.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,20 +16,50 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::fault::Fault;
 use super::request::RecordedRequest;
-use super::service::Service;
+
+/// What answers.
+pub(in crate::testing) trait Site: Send + Sync + 'static {
+    /// Writes down a request, and tells what shall happen to it.
+    fn receive(&self, request: RecordedRequest) -> Option<Fault>;
+
+    /// Processes a request.
+    fn process(&self, request: &RecordedRequest) -> Response<Bytes>;
+}
+
+/// A server on a free port of 127.0.0.1 that stops when it is dropped.
+#[derive(Debug)]
+pub(in crate::testing) struct Server(JoinHandle<()>);
+
+impl Server {
+    /// Starts what `site` makes of the server's URL, which has no slash at the end.
+    pub(in crate::testing) async fn start<S: Site>(
+        site: impl FnOnce(String) -> S,
+    ) -> io::Result<(Self, Arc<S>)> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let site = Arc::new(site(format!("http://{}", listener.local_addr()?)));
+        let server = Self(tokio::spawn(serve(listener, Arc::clone(&site))));
+        Ok((server, site))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// Serves until the future is dropped, and all connections with it.
-pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) {
+async fn serve<S: Site>(listener: TcpListener, site: Arc<S>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(serve_connection(stream, Arc::clone(&service)));
+                connections.spawn(serve_connection(stream, Arc::clone(&site)));
             }
             // Out of file descriptors, say: others may close theirs.
             Err(_) => sleep(PAUSE).await,
@@ -37,8 +68,8 @@ pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
-    let answer = service_fn(|request| answer(request, &service));
+async fn serve_connection<S: Site>(stream: TcpStream, site: Arc<S>) {
+    let answer = service_fn(|request| answer(request, &*site));
     // How a connection ends is the client's choice, or a fault's.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), answer)
@@ -48,19 +79,19 @@ async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
 /// Answers a request, or closes its connection.
 async fn answer(
     request: Request<Incoming>,
-    service: &Service,
+    site: &impl Site,
 ) -> Result<Response<UnsyncBoxBody<Bytes, Cut>>, Cut> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let request = RecordedRequest::new(head.method, head.uri, head.headers, body);
-    let fault = service.receive(request.clone());
+    let fault = site.receive(request.clone());
     if let Some(answer) = fault.as_ref().and_then(Fault::answer) {
         return Ok(whole(answer));
     }
     if let Some(Fault::Drop) = fault {
         return Err(Cut);
     }
-    let answer = service.process(&request);
+    let answer = site.process(&request);
     match fault {
         Some(Fault::CutJson) => Ok(whole(answer.map(|body| half(&body)))),
         Some(Fault::DropAfter) => Err(Cut),

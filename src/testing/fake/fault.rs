@@ -44,7 +44,7 @@ impl Fault {
     }
 
     /// The answer, if this is a fault that has one without the request being processed.
-    pub(super) fn answer(&self) -> Option<Response<Bytes>> {
+    pub(in crate::testing) fn answer(&self) -> Option<Response<Bytes>> {
         match self {
             Self::Redirect { location } => {
                 let mut answer = ErrorBody::Empty.answer(StatusCode::TEMPORARY_REDIRECT.as_u16());
@@ -60,7 +60,7 @@ impl Fault {
 
 /// 429 in the words of the API's gateway. Its body needs a number, which is that of the header or, as in its
 /// documentation, 57.
-pub(super) fn throttled(retry_after: Option<&str>) -> Response<Bytes> {
+pub(in crate::testing) fn throttled(retry_after: Option<&str>) -> Response<Bytes> {
     let seconds = retry_after.and_then(|text| text.parse().ok()).unwrap_or(57);
     let mut answer = ErrorBody::Throttled { seconds }.answer(429);
     if let Some(retry_after) = retry_after {
@@ -73,7 +73,7 @@ pub(super) fn throttled(retry_after: Option<&str>) -> Response<Bytes> {
 
 /// The faults that are still to happen, in order.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(in crate::testing) struct Faults {
     any: VecDeque<Fault>,
     chosen: Vec<Chosen>,
 }
@@ -87,11 +87,11 @@ struct Chosen {
 }
 
 impl Faults {
-    pub(super) fn push(&mut self, fault: Fault) {
+    pub(in crate::testing) fn push(&mut self, fault: Fault) {
         self.any.push_back(fault);
     }
 
-    pub(super) fn push_on(&mut self, method: Method, prefix: String, fault: Fault) {
+    pub(in crate::testing) fn push_on(&mut self, method: Method, prefix: String, fault: Fault) {
         self.chosen.push(Chosen {
             method,
             prefix,
@@ -99,16 +99,16 @@ impl Faults {
         });
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(in crate::testing) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::testing) fn len(&self) -> usize {
         self.any.len().saturating_add(self.chosen.len())
     }
 
     /// The fault of this request: the first that was chosen for it, or else the first for any.
-    pub(super) fn next(&mut self, method: &Method, path: &str) -> Option<Fault> {
+    pub(in crate::testing) fn next(&mut self, method: &Method, path: &str) -> Option<Fault> {
         let chosen = self
             .chosen
             .iter()

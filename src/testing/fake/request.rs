@@ -4,12 +4,13 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri};
 use serde_json::Value;
 
 /// A request as it came.
 ///
-/// `Debug` shows neither the value of `Authorization` nor what is secret in a token request.
+/// `Debug` shows neither the values of `Authorization`, `aeg-sas-key` and `aeg-sas-token` nor what is secret in a token
+/// request.
 #[derive(Clone)]
 pub struct RecordedRequest {
     method: Method,
@@ -19,7 +20,12 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    pub(super) fn new(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Self {
+    pub(in crate::testing) fn new(
+        method: Method,
+        uri: Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Self {
         Self {
             method,
             uri,
@@ -68,7 +74,7 @@ impl RecordedRequest {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
-    pub(super) fn is_of_type(&self, essence: &str) -> bool {
+    pub(in crate::testing) fn is_of_type(&self, essence: &str) -> bool {
         let sent = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
         let sent = sent.split(';').next().unwrap_or_default();
         sent.trim().eq_ignore_ascii_case(essence)
@@ -93,7 +99,7 @@ impl fmt::Debug for RecordedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut headers = self.headers.clone();
         for (name, value) in &mut headers {
-            if name == AUTHORIZATION || name == COOKIE {
+            if HIDDEN_HEADERS.contains(name) {
                 *value = http::HeaderValue::from_static(HIDDEN);
             }
         }
@@ -106,9 +112,15 @@ impl fmt::Debug for RecordedRequest {
     }
 }
 
-pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+pub(in crate::testing) const FORM: &str = "application/x-www-form-urlencoded";
 /// The fields of a token request that are no secrets. Whatever else there is may be one.
 const OPEN_FIELDS: &[&str] = &["client_id", "grant_type", "resource", "scope"];
+static HIDDEN_HEADERS: [HeaderName; 4] = [
+    AUTHORIZATION,
+    COOKIE,
+    HeaderName::from_static("aeg-sas-key"),
+    HeaderName::from_static("aeg-sas-token"),
+];
 const HIDDEN: &str = "(hidden)";
 
 #[cfg(test)]
@@ -121,6 +133,7 @@ mod tests {
     fn debug_hides_what_is_secret() {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer secret-1"));
+        headers.insert("aeg-sas-key", HeaderValue::from_static("secret-4"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
         let request = RecordedRequest::new(
             Method::POST,

@@ -1,0 +1,139 @@
+//! What the value of each attribute may be.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::CloudEventError;
+use crate::Excerpt;
+
+/// Takes `value` if the attribute `name` can have it.
+pub(super) fn check(name: &'static str, value: &str) -> Result<Box<str>, CloudEventError> {
+    let may_be = match name {
+        "source" => is_uri_reference(value),
+        "dataschema" => is_uri_reference(value) && has_scheme(value),
+        "datacontenttype" => is_media_type(value),
+        "time" => OffsetDateTime::parse(value, &Rfc3339).is_ok(),
+        _ => !value.is_empty() && is_text(value),
+    };
+    match may_be {
+        true => Ok(value.into()),
+        false => Err(refusal(name, value)),
+    }
+}
+
+/// Says that the attribute `name` cannot be `found`.
+pub(super) fn refusal(name: &'static str, found: &str) -> CloudEventError {
+    let expected = match name {
+        "source" => "a URI reference that is not empty",
+        "dataschema" => "an absolute URI",
+        "datacontenttype" => "a media type, as in `application/json`",
+        "time" => "a time of RFC 3339, in the years 0 to 9999",
+        "specversion" => "1.0",
+        "data_base64" => "base64",
+        _ => "text that is not empty, without control characters",
+    };
+    CloudEventError::Attribute {
+        name: Excerpt::of(name),
+        found: Excerpt::of(found),
+        expected,
+    }
+}
+
+/// CloudEvents 1.0.2, "Type System", String: neither control characters nor what Unicode has set aside for nobody.
+pub(super) fn is_text(value: &str) -> bool {
+    value.chars().all(|c| {
+        let code = u32::from(c);
+        let is_noncharacter = (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe;
+        !c.is_control() && !is_noncharacter
+    })
+}
+
+/// RFC 3986: whether the characters are those of a URI reference.
+fn is_uri_reference(value: &str) -> bool {
+    let may_be = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte);
+    !value.is_empty() && value.bytes().all(may_be)
+}
+
+/// RFC 3986, section 3.1.
+fn has_scheme(value: &str) -> bool {
+    let Some((scheme, _)) = value.split_once(':') else {
+        return false;
+    };
+    let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(may_be)
+}
+
+/// RFC 2046: a type, a subtype, and perhaps parameters.
+fn is_media_type(value: &str) -> bool {
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let is_token = |part: &str| {
+        let may_be = |byte: u8| byte.is_ascii_graphic() && !br#"()<>@,;:\"/[]?="#.contains(&byte);
+        !part.is_empty() && part.bytes().all(may_be)
+    };
+    let parts = essence.split_once('/');
+    is_text(value) && parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attribute_has_its_values() {
+        for (name, good, bad) in [
+            (
+                "id",
+                &["1", "ä b"][..],
+                &["", "a\nb", "\u{7f}", "\u{85}", "\u{fffe}"][..],
+            ),
+            ("type", &["Contoso.Items.Created"], &[""]),
+            ("subject", &["a/b"], &[""]),
+            (
+                "source",
+                &[
+                    "/a",
+                    "https://a.example/b?c#d",
+                    "urn:uuid:6e8bc430",
+                    "a",
+                    "#",
+                ],
+                &["", "a b", "ä", "a\\b", "{a}"],
+            ),
+            (
+                "dataschema",
+                &["https://a.example/schema#x", "urn:a:b"],
+                &["", "#", "/a", "a", "1a:b", ":b", "a b:c"],
+            ),
+            (
+                "datacontenttype",
+                &[
+                    "application/json",
+                    "text/plain; charset=utf-8",
+                    "application/vnd.a+json",
+                ],
+                &["", "json", "a/", "/b", "a b/c", "a/b/c", "text/plain;\n"],
+            ),
+            (
+                "time",
+                &["2026-11-21T00:00:00Z", "2026-11-21T00:00:00.1234567+01:00"],
+                &[
+                    "",
+                    "2026-11-21",
+                    "2026-11-21T00:00:00",
+                    "2026-13-21T00:00:00Z",
+                ],
+            ),
+        ] {
+            for value in good {
+                assert_eq!(*check(name, value).unwrap(), **value, "{name}");
+            }
+            for value in bad {
+                assert!(check(name, value).is_err(), "{name} {value:?}");
+            }
+        }
+        assert_eq!(
+            check("dataschema", "#").unwrap_err().to_string(),
+            "attribute `dataschema` is `#` (expected an absolute URI)"
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! Attributes that CloudEvents does not define.
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::CloudEventError;
+use super::attribute::is_text;
+use crate::Excerpt;
+
+/// The value of an extension, in the types that JSON has for it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(untagged)]
+pub enum ExtensionValue {
+    /// A boolean.
+    Boolean(bool),
+    /// A number: 32 bits, as CloudEvents has it.
+    Integer(i32),
+    /// Text; times, URIs and bytes are text too.
+    Text(String),
+}
+
+impl ExtensionValue {
+    pub(super) fn into_json(self) -> Result<Box<RawValue>, CloudEventError> {
+        to_raw_value(&self).map_err(|error| CloudEventError::syntax(&error))
+    }
+}
+
+impl From<bool> for ExtensionValue {
+    fn from(value: bool) -> Self {
+        Self::Boolean(value)
+    }
+}
+
+impl From<i32> for ExtensionValue {
+    fn from(value: i32) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<&str> for ExtensionValue {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for ExtensionValue {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+/// Whether an extension may be written.
+pub(super) fn check(name: &str, value: &RawValue) -> Result<(), CloudEventError> {
+    let may_be = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if name.is_empty() || !name.bytes().all(may_be) || GIVEN.contains(&name) {
+        return Err(CloudEventError::ExtensionName {
+            name: Excerpt::of(name),
+        });
+    }
+    let json = value.get();
+    let is_value = match json.bytes().next() {
+        Some(b'"') => serde_json::from_str::<String>(json).is_ok_and(|text| is_text(&text)),
+        Some(b't' | b'f') => true,
+        _ => json.parse::<i32>().is_ok(),
+    };
+    match is_value {
+        true => Ok(()),
+        false => Err(CloudEventError::Attribute {
+            name: Excerpt::of(name),
+            found: Excerpt::of(json),
+            expected: "a boolean, an integer of 32 bits, or text without control characters",
+        }),
+    }
+}
+
+/// The names that have a meaning already. `data_base64` has a character that no name may have.
+const GIVEN: &[&str] = &[
+    "data",
+    "datacontenttype",
+    "dataschema",
+    "id",
+    "source",
+    "specversion",
+    "subject",
+    "time",
+    "type",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_fit(name: &str, json: &str) -> bool {
+        check(name, serde_json::from_str(json).unwrap()).is_ok()
+    }
+
+    #[test]
+    fn names_and_values() {
+        for name in ["a", "traceparent", "a1", "1"] {
+            assert!(is_fit(name, "1"), "{name}");
+        }
+        for name in ["", "A", "a_b", "a-b", "ä", "id", "data", "data_base64"] {
+            assert!(!is_fit(name, "1"), "{name}");
+        }
+        for json in [
+            "true",
+            "false",
+            "-2147483648",
+            "2147483647",
+            r#""""#,
+            r#""ä""#,
+        ] {
+            assert!(is_fit("a", json), "{json}");
+        }
+        for json in [
+            "1.5",
+            "1e3",
+            "2147483648",
+            "[]",
+            "{}",
+            r#""\n""#,
+            r#""\ud800""#,
+            "null",
+        ] {
+            assert!(!is_fit("a", json), "{json}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! To JSON.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::ser::{Error as _, SerializeMap as _};
+use serde::{Serialize, Serializer};
+
+use super::{CloudEvent, CloudEventError, Data, attribute, extension};
+
+/// Whether `event` conforms.
+pub(super) fn check(event: &CloudEvent) -> Result<(), CloudEventError> {
+    for (name, value) in attributes(event) {
+        attribute::check(name, value)?;
+    }
+    let mut extensions = event.extensions();
+    extensions.try_for_each(|(name, value)| extension::check(name, value))
+}
+
+/// Fails for an event that does not [`check`](CloudEvent::check).
+impl Serialize for CloudEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.check().map_err(S::Error::custom)?;
+        Unchecked(self).serialize(serializer)
+    }
+}
+
+/// Writes an event that was checked.
+pub(crate) struct Unchecked<'a>(pub(crate) &'a CloudEvent);
+
+impl Unchecked<'_> {
+    /// About how long the JSON will be, and rarely longer.
+    pub(crate) fn expected_len(&self) -> usize {
+        let event = self.0;
+        let attributes = attributes(event).map(|(_, value)| value.len());
+        let extensions = event.extensions();
+        let extensions = extensions.map(|(name, value)| name.len() + value.get().len() + 4);
+        let data = match &event.data {
+            None => 0,
+            Some(Data::Json(json)) => json.get().len(),
+            Some(Data::Binary(bytes)) => bytes.len().div_ceil(3).saturating_mul(4),
+        };
+        let members = attributes
+            .chain(extensions)
+            .fold(data, usize::saturating_add);
+        members.saturating_add(NAMES)
+    }
+}
+
+impl Serialize for Unchecked<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let event = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("specversion", "1.0")?;
+        for (name, value) in attributes(event) {
+            map.serialize_entry(name, value)?;
+        }
+        for (name, value) in event.extensions() {
+            map.serialize_entry(name, value)?;
+        }
+        match &event.data {
+            None => {}
+            Some(Data::Json(json)) => map.serialize_entry("data", json)?,
+            Some(Data::Binary(bytes)) => {
+                map.serialize_entry("data_base64", &STANDARD.encode(bytes))?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// The attributes that are written, but for the version and extensions. A schema of `#` is what Event Grid puts where there
+/// is none.
+pub(super) fn attributes(event: &CloudEvent) -> impl Iterator<Item = (&'static str, &str)> {
+    let schema = event.data_schema().filter(|schema| *schema != "#");
+    [
+        ("id", Some(event.id())),
+        ("source", Some(event.source())),
+        ("type", Some(event.event_type())),
+        ("subject", event.subject()),
+        ("time", event.time_text()),
+        ("datacontenttype", event.data_content_type()),
+        ("dataschema", schema),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+}
+
+/// What the names of all attributes take, with quotes, colons, commas and braces.
+const NAMES: usize = 144;

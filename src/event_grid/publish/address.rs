@@ -1,0 +1,192 @@
+//! Where events go.
+
+use std::fmt;
+
+use http::Uri;
+use thiserror::Error;
+
+use crate::Excerpt;
+use crate::endpoint::{Endpoint, EndpointError};
+
+/// The endpoint of a partner namespace: `https://{namespace}.{region}-1.eventgrid.azure.net/api/events`.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event_grid::PublishEndpoint;
+///
+/// let endpoint = PublishEndpoint::new("https://contoso.westeurope-1.eventgrid.azure.net/api/events")?;
+/// assert_eq!(endpoint.as_str(), "https://contoso.westeurope-1.eventgrid.azure.net/api/events");
+///
+/// let error = PublishEndpoint::new("https://contoso.westeurope-1.eventgrid.azure.net").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "`https://contoso.westeurope-1.eventgrid.azure.net` has the path `/` (expected `/api/events`, as in the \
+///      namespace's property `endpoint`)"
+/// );
+/// # Ok::<(), partner_center_webhooks::event_grid::PublishEndpointError>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PublishEndpoint(Endpoint);
+
+impl PublishEndpoint {
+    /// Takes the property `endpoint` of a partner namespace, as Azure gives it.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishEndpointError`].
+    pub fn new(url: &str) -> Result<Self, PublishEndpointError> {
+        Self::checked(url, false)
+    }
+
+    /// The same, with plain http on loopback addresses: for tests.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishEndpointError`].
+    pub fn danger_plain_http_on_loopback(url: &str) -> Result<Self, PublishEndpointError> {
+        Self::checked(url, true)
+    }
+
+    fn checked(url: &str, danger_plain_http: bool) -> Result<Self, PublishEndpointError> {
+        let endpoint = Endpoint::new(url, danger_plain_http)?;
+        let path: Option<Uri> = url.parse().ok();
+        let path = path.as_ref().map_or("", Uri::path);
+        match path {
+            PATH => Ok(Self(endpoint)),
+            _ => Err(PublishEndpointError::Path {
+                url: Excerpt::of(url),
+                path: Excerpt::of(path),
+            }),
+        }
+    }
+
+    /// The URL, without a query.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    pub(super) fn into_endpoint(self) -> Endpoint {
+        self.0
+    }
+}
+
+/// Why nothing may be published to a URL.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum PublishEndpointError {
+    /// It may not be called at all.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// It lacks the path, or has another one: the service answers 404 there.
+    #[error(
+        "`{url}` has the path `{path}` (expected `/api/events`, as in the namespace's property `endpoint`)"
+    )]
+    Path {
+        /// The URL.
+        url: Excerpt,
+        /// Its path.
+        path: Excerpt,
+    },
+}
+
+/// The name of a channel of a partner namespace: 3 to 50 letters, digits and hyphens.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event_grid::ChannelName;
+///
+/// assert_eq!(ChannelName::new("fabrikam-1")?.as_str(), "fabrikam-1");
+/// assert_eq!(
+///     ChannelName::new("a/b").unwrap_err().to_string(),
+///     "`a/b` is no name of a channel (expected 3 to 50 letters, digits and hyphens)"
+/// );
+/// # Ok::<(), partner_center_webhooks::event_grid::ChannelNameError>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct ChannelName(Box<str>);
+
+impl ChannelName {
+    /// Takes `name` if it can be one.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelNameError`].
+    pub fn new(name: &str) -> Result<Self, ChannelNameError> {
+        let may_be = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        match (3..=50).contains(&name.len()) && name.bytes().all(may_be) {
+            true => Ok(Self(name.into())),
+            false => Err(ChannelNameError {
+                found: Excerpt::of(name),
+            }),
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Text that is no name of a channel.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("`{found}` is no name of a channel (expected 3 to 50 letters, digits and hyphens)")]
+#[non_exhaustive]
+pub struct ChannelNameError {
+    /// The text.
+    pub found: Excerpt,
+}
+
+/// Source: the property `endpoint` of partner namespaces.
+const PATH: &str = "/api/events";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_have_the_path_and_nothing_else() {
+        for (url, is_fit) in [
+            (
+                "https://a.westeurope-1.eventgrid.azure.net/api/events",
+                true,
+            ),
+            ("https://a.example:8443/api/events", true),
+            ("https://a.example", false),
+            ("https://a.example/", false),
+            ("https://a.example/api/events/", false),
+            ("https://a.example/API/events", false),
+            ("https://a.example/x/api/events", false),
+            ("https://a.example/api/events?api-version=2018-01-01", false),
+            ("https://a.example/api/events#x", false),
+            ("https://key@a.example/api/events", false),
+            ("http://a.example/api/events", false),
+            ("http://127.0.0.1/api/events", false),
+            ("a.example/api/events", false),
+        ] {
+            assert_eq!(PublishEndpoint::new(url).is_ok(), is_fit, "{url}");
+        }
+        let danger = PublishEndpoint::danger_plain_http_on_loopback;
+        assert!(danger("http://127.0.0.1:1/api/events").is_ok());
+        assert!(danger("http://a.example/api/events").is_err());
+    }
+
+    #[test]
+    fn names_of_channels() {
+        let long = "a".repeat(50);
+        for name in ["abc", "A-1", &long] {
+            assert_eq!(ChannelName::new(name).unwrap().to_string(), name);
+        }
+        let longer = "a".repeat(51);
+        for name in ["", "ab", &longer, "a b", "a_b", "a\r\nb", "äöü"] {
+            assert!(ChannelName::new(name).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Access keys, and the signatures that are made with them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use http::{HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::Sha256;
+use thiserror::Error;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::PublishEndpoint;
+use crate::api::Shown;
+use crate::token::provider::secret_header;
+
+/// One of the two keys of a partner namespace: whoever has it can publish anything to it, for as long as it is not
+/// regenerated.
+///
+/// Wiped from memory when it is dropped; `Debug` does not show it.
+#[derive(Clone)]
+pub struct AccessKey(HeaderValue);
+
+impl AccessKey {
+    /// Takes a key as the portal and `listKeys` give it.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::Key`] if it is not base64.
+    pub fn new(key: impl Into<SecretString>) -> Result<Self, SasError> {
+        let key = Self(secret_header("", &key.into()).ok_or(SasError::Key)?);
+        key.bytes()?;
+        Ok(key)
+    }
+
+    fn text(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SasError> {
+        let bytes = STANDARD.decode(self.text()).map_err(|_| SasError::Key)?;
+        Ok(Zeroizing::new(bytes))
+    }
+
+    pub(super) fn shown(&self) -> Shown {
+        Shown {
+            name: KEY,
+            value: self.0.clone(),
+            token: None,
+            secrets: Arc::new([self.text().into()]),
+        }
+    }
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessKey").finish_non_exhaustive()
+    }
+}
+
+/// A shared access signature: the right to publish to one endpoint until some time, given by whoever has a key.
+///
+/// Wiped from memory when it is dropped; `Debug` does not show it.
+///
+/// # Source
+///
+/// "Authenticate publishing clients with access keys or shared access signatures"; the vector below is the JavaScript
+/// SDK's.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event_grid::{AccessKey, PublishEndpoint, SasToken};
+/// use time::OffsetDateTime;
+///
+/// let key = AccessKey::new("dGhpcyBpcyBub3QgYSByZWFsIEV2ZW50R3JpZCBrZXk=")?;
+/// let endpoint = PublishEndpoint::new("https://eg-topic.westus-2.eventgrid.azure.net/api/events")?;
+/// let expires_at = OffsetDateTime::from_unix_timestamp(1_577_836_800)?; // 2020-01-01T00:00:00Z
+/// let token = SasToken::mint(&key, &endpoint, expires_at)?;
+/// assert_eq!(
+///     token.expose_secret(),
+///     "r=https%3A%2F%2Feg-topic.westus-2.eventgrid.azure.net%2Fapi%2Fevents%3FapiVersion%3D2018-01-01\
+///      &e=1%2F1%2F2020%2012%3A00%3A00%20AM&s=ZzvNAYRyvJwDrOJKYxbNAPNCoSqgOJVLFi4IMXOrW2Q%3D"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SasToken(HeaderValue);
+
+impl SasToken {
+    /// Takes a signature that somebody else made.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::Token`] if it lacks one of its parts `r`, `e` and `s`, or holds what no header may.
+    pub fn new(token: impl Into<SecretString>) -> Result<Self, SasError> {
+        let token = token.into();
+        let mut parts = token.expose_secret().split('&');
+        let has_all = ["r=", "e=", "s="]
+            .into_iter()
+            .all(|name| parts.any(|part| part.strip_prefix(name).is_some_and(|it| !it.is_empty())));
+        let header = secret_header("", &token).filter(|_| has_all);
+        header.map(Self).ok_or(SasError::Token)
+    }
+
+    /// Signs the right to publish to `endpoint` until `expires_at`, which counts in whole seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::Expiry`] if the year is not one of 1 to 9999.
+    pub fn mint(
+        key: &AccessKey,
+        endpoint: &PublishEndpoint,
+        expires_at: OffsetDateTime,
+    ) -> Result<Self, SasError> {
+        let expires_at = expires_at
+            .checked_to_offset(UtcOffset::UTC)
+            .filter(|at| (1..=9999).contains(&at.year()))
+            .ok_or(SasError::Expiry)?;
+        // Other clients write `api-version`, or no query at all: the service takes each.
+        let resource = format!("{}?apiVersion=2018-01-01", endpoint.as_str());
+        let unsigned = format!("r={}&e={}", encode(&resource), encode(&en_us(expires_at)));
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key.bytes()?).map_err(|_| SasError::Key)?;
+        mac.update(unsigned.as_bytes());
+        let signature = STANDARD.encode(mac.finalize().into_bytes());
+        Self::new(format!("{unsigned}&s={}", encode(&signature)))
+    }
+
+    /// The token itself: the value of a header `aeg-sas-token`.
+    pub fn expose_secret(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    pub(super) fn shown(&self) -> Shown {
+        let mut parts = self.expose_secret().split('&');
+        let signature = parts.find_map(|part| part.strip_prefix("s="));
+        let encoded = signature.unwrap_or_default();
+        let decoded = percent_decode_str(encoded).decode_utf8_lossy();
+        Shown {
+            name: TOKEN,
+            value: self.0.clone(),
+            token: None,
+            // The rest of it is no secret, and a service may repeat the signature alone.
+            secrets: Arc::new([encoded.into(), decoded.as_ref().into()]),
+        }
+    }
+}
+
+impl fmt::Debug for SasToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SasToken").finish_non_exhaustive()
+    }
+}
+
+/// Why a key or a signature is none.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum SasError {
+    /// The time cannot be written.
+    #[error("the signature's end is not in the years 1 to 9999")]
+    Expiry,
+    /// The key is not one.
+    #[error("the access key is empty or not base64 (expected it as the portal shows it)")]
+    Key,
+    /// The token is not one.
+    #[error("the shared access signature is not one (expected `r=…&e=…&s=…`, percent-encoded)")]
+    Token,
+}
+
+/// As .NET writes a time for en-US, which is what the service was written against: `1/31/2020 12:00:00 AM`.
+fn en_us(time: OffsetDateTime) -> String {
+    let (hour, half) = match time.hour() {
+        hour @ 0..12 => (hour, "AM"),
+        hour => (hour.saturating_sub(12), "PM"),
+    };
+    let hour = if hour == 0 { 12 } else { hour };
+    format!(
+        "{}/{}/{} {hour}:{:02}:{:02} {half}",
+        u8::from(time.month()),
+        time.day(),
+        time.year(),
+        time.minute(),
+        time.second()
+    )
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, COMPONENT).to_string()
+}
+
+const KEY: HeaderName = HeaderName::from_static("aeg-sas-key");
+const TOKEN: HeaderName = HeaderName::from_static("aeg-sas-token");
+
+/// What JavaScript's `encodeURIComponent` encodes.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "dGhpcyBpcyBub3QgYSByZWFsIEV2ZW50R3JpZCBrZXk=";
+
+    #[test]
+    fn times_are_en_us() {
+        for (unix, text) in [
+            (1_577_836_800, "1/1/2020 12:00:00 AM"),
+            (1_577_840_399, "1/1/2020 12:59:59 AM"),
+            (1_577_840_400, "1/1/2020 1:00:00 AM"),
+            (1_577_879_999, "1/1/2020 11:59:59 AM"),
+            (1_577_880_000, "1/1/2020 12:00:00 PM"),
+            (1_609_459_199, "12/31/2020 11:59:59 PM"),
+        ] {
+            let time = OffsetDateTime::from_unix_timestamp(unix).unwrap();
+            assert_eq!(en_us(time), text);
+        }
+    }
+
+    #[test]
+    fn an_offset_is_taken_out_and_a_year_that_cannot_be_written_refused() {
+        let key = AccessKey::new(KEY).unwrap();
+        let endpoint = PublishEndpoint::new("https://a.example/api/events").unwrap();
+        let at = OffsetDateTime::from_unix_timestamp(1_577_836_800).unwrap();
+        let offset = UtcOffset::from_hms(5, 30, 0).unwrap();
+        let mint = |at| SasToken::mint(&key, &endpoint, at);
+        assert_eq!(
+            mint(at).unwrap().expose_secret(),
+            mint(at.to_offset(offset)).unwrap().expose_secret()
+        );
+        let before_christ = time::PrimitiveDateTime::MIN.assume_utc();
+        assert_eq!(mint(before_christ).unwrap_err(), SasError::Expiry);
+    }
+
+    #[test]
+    fn keys_and_tokens_are_checked_and_never_shown() {
+        let key = AccessKey::new(KEY).unwrap();
+        assert_eq!(format!("{key:?}"), "AccessKey { .. }");
+        for bad in ["", "a", "not base64!", "dGhp\n"] {
+            assert_eq!(AccessKey::new(bad).unwrap_err(), SasError::Key, "{bad:?}");
+        }
+        let token = SasToken::new("r=a&e=b&s=c%2Bd").unwrap();
+        assert_eq!(format!("{token:?}"), "SasToken { .. }");
+        assert_eq!(
+            token.shown().hide_in(b"r=a&e=b&s=c%2Bd is not c+d"),
+            "r=a&e=b&s=[hidden] is not [hidden]"
+        );
+        for bad in [
+            "",
+            "r=a&e=b",
+            "e=b&s=c",
+            "r=a&e= &s=c",
+            "r=a&e=b&s=",
+            "r=a&e=b&s=c\n",
+        ] {
+            assert_eq!(SasToken::new(bad).unwrap_err(), SasError::Token, "{bad:?}");
+        }
+    }
+}

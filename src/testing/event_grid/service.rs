@@ -1,0 +1,218 @@
+//! One request after another, without a network.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use super::accepted::AcceptedEvent;
+use super::proof::Proofs;
+use super::refusal::Refusal;
+use super::settings::{Routing, Settings};
+use crate::testing::fake::Traffic;
+use crate::testing::fake::answer::{ErrorBody, guid, header};
+use crate::testing::fake::fault::Fault;
+use crate::testing::fake::request::RecordedRequest;
+use crate::testing::fake::server::Site;
+
+/// What all connections share.
+pub(super) struct Service {
+    base_url: String,
+    state: Mutex<State>,
+}
+
+/// What changes.
+pub(super) struct State {
+    pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
+    pub(super) settings: Settings,
+    pub(super) traffic: Traffic,
+    pub(super) proofs: Proofs,
+    pub(super) accepted: Vec<AcceptedEvent>,
+    pub(super) unmatched: usize,
+}
+
+impl Service {
+    pub(super) fn new(base_url: String) -> Self {
+        Self {
+            base_url,
+            state: Mutex::new(State {
+                clock: Arc::new(OffsetDateTime::now_utc),
+                settings: Settings::default(),
+                traffic: Traffic::default(),
+                proofs: Proofs::new(),
+                accepted: Vec::new(),
+                unmatched: 0,
+            }),
+        }
+    }
+
+    pub(super) fn endpoint(&self) -> String {
+        format!("{}{PATH}", self.base_url)
+    }
+
+    /// What changes, for as long as the guard lives.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Site for Service {
+    fn receive(&self, request: RecordedRequest) -> Option<Fault> {
+        self.state().traffic.receive(request)
+    }
+
+    fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
+        let mut state = self.state();
+        let mut answer = match state.publish(request, &self.endpoint()) {
+            Ok(()) => ErrorBody::Empty.answer(200),
+            Err(refusal) => refusal.answer(),
+        };
+        write_ids(request, answer.headers_mut());
+        answer
+    }
+}
+
+impl State {
+    /// Accepts all events of a request, or none.
+    fn publish(&mut self, request: &RecordedRequest, endpoint: &str) -> Result<(), Refusal> {
+        if request.path() != PATH || request.method() != Method::POST {
+            return Err(Refusal::not_found("The resource was not found."));
+        }
+        let (settings, now) = (&self.settings, (self.clock)());
+        let disable_local_auth = settings.disable_local_auth;
+        self.proofs
+            .check(request, endpoint, disable_local_auth, now)?;
+        if request.path_and_query() != format!("{PATH}?api-version=2018-01-01") {
+            return Err(Refusal::malformed(
+                "The api-version is missing or not known.",
+            ));
+        }
+        if request.body().len() > settings.max_bytes {
+            return Err(Refusal::too_large("The request is too large."));
+        }
+        let channel = settings.channel(request)?;
+        let events = settings.events(request)?;
+        for event in &events {
+            check(event)?;
+        }
+        let is_unmatched = |event: &&Map<String, Value>| settings.is_unmatched(event);
+        let unmatched = events.iter().filter(is_unmatched).count();
+        self.unmatched = self.unmatched.saturating_add(unmatched);
+        let accepted = events.into_iter().map(|event| AcceptedEvent {
+            channel: channel.clone(),
+            event: event.into(),
+        });
+        self.accepted.extend(accepted);
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// The channel that the request names, if it must name one.
+    fn channel(&self, request: &RecordedRequest) -> Result<Option<String>, Refusal> {
+        let named = request.header("aeg-channel-name");
+        match (&self.routing, named) {
+            (Routing::Source { .. }, None) => Ok(None),
+            (Routing::Source { .. }, Some(_)) => Err(Refusal::malformed(
+                "The namespace does not route by channel name.",
+            )),
+            (Routing::ChannelName { .. }, None) => Err(Refusal::malformed(
+                "The header aeg-channel-name is missing.",
+            )),
+            (Routing::ChannelName { channels }, Some(named)) => {
+                let mut known = channels.iter().flatten();
+                match channels.is_none() || known.any(|known| known.eq_ignore_ascii_case(named)) {
+                    true => Ok(Some(named.to_owned())),
+                    false => Err(Refusal::new(
+                        self.unknown_channel.as_u16(),
+                        "NotFound",
+                        "ResourceNotFound",
+                        format!("The channel {named} was not found."),
+                    )),
+                }
+            }
+        }
+    }
+
+    /// The events of a request, as its media type says.
+    fn events(&self, request: &RecordedRequest) -> Result<Vec<Map<String, Value>>, Refusal> {
+        let is_batch = request.is_of_type("application/cloudevents-batch+json");
+        let is_single = request.is_of_type("application/cloudevents+json");
+        let events = match request.json() {
+            Some(Value::Array(events)) if is_batch => events,
+            Some(event @ Value::Object(_)) if is_single => vec![event],
+            _ => {
+                return Err(Refusal::malformed(
+                    "The content type is not that of CloudEvents, or the body is something else.",
+                ));
+            }
+        };
+        if events.len() > self.max_events {
+            return Err(Refusal::too_large("The batch has too many events."));
+        }
+        let events = events.into_iter().map(|event| match event {
+            Value::Object(event) => Ok(event),
+            _ => Err(Refusal::malformed("An event is not an object.")),
+        });
+        events.collect()
+    }
+
+    fn is_unmatched(&self, event: &Map<String, Value>) -> bool {
+        match &self.routing {
+            Routing::Source {
+                sources: Some(sources),
+            } => !sources
+                .iter()
+                .any(|source| event.get("source") == Some(&Value::from(&**source))),
+            _ => false,
+        }
+    }
+}
+
+/// Whether this is an event of CloudEvents 1.0. The service is not known to look at the names of extensions; this does.
+fn check(event: &Map<String, Value>) -> Result<(), Refusal> {
+    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+    if text("specversion") != "1.0" {
+        return Err(Refusal::malformed("The specversion is not 1.0."));
+    }
+    for name in ["id", "source", "type"] {
+        if text(name).is_empty() {
+            return Err(Refusal::malformed(format!(
+                "The attribute {name} is missing."
+            )));
+        }
+    }
+    for (name, value) in event {
+        let may_be = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        if name != "data_base64" && !name.bytes().all(may_be) {
+            return Err(Refusal::malformed(format!(
+                "{name} is no name of an attribute."
+            )));
+        }
+        if value.is_object() && name != "data" {
+            return Err(Refusal::malformed(format!("{name} is an object.")));
+        }
+    }
+    Ok(())
+}
+
+fn write_ids(request: &RecordedRequest, headers: &mut HeaderMap) {
+    headers.insert("x-ms-request-id", header(&guid().to_string()));
+    headers.insert("api-supported-versions", header("2018-01-01"));
+    if let Some(sent) = request.header("x-ms-client-request-id") {
+        headers.insert("x-ms-client-request-id", header(sent));
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+const PATH: &str = "/api/events";
