@@ -65,10 +65,12 @@
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
 //! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
 //! | `event-grid` | events as CloudEvents, published to Azure Event Grid's Partner Events; no C compiler | |
+//! | `event-grid-receive` | a web hook for what Azure Event Grid delivers: both handshakes, secrets, tokens; to check tokens it needs a backend | |
 //! | `api` | calls to Microsoft's APIs: retries, deadlines, and errors with what a support case asks for | by `registration` and `event-grid` |
 //! | `token` | access tokens from Microsoft Entra, kept and renewed | by `api` |
+//! | `crypto` | what is asked of a cryptographic library, and the backends that are on | by `verify` and `event-grid-receive` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
-//! | `axum` | an extractor for axum | |
+//! | `axum` | extractors for axum | |
 //! | `aws-lc-rs` | crypto by aws-lc-rs; needs a C compiler | yes |
 //! | `rustcrypto` | crypto by the `rsa`, `sha2`, `p256` and `p384` crates; pure Rust, slower | |
 //! | `azure-identity` | access tokens from the credentials of the Azure SDK | |
@@ -106,7 +108,6 @@ pub mod receiver;
 pub mod error;
 
 // What it stands on.
-#[cfg(feature = "receiver")]
 pub mod body;
 
 #[cfg(feature = "api")]
@@ -114,7 +115,7 @@ pub mod api;
 
 pub mod cloud;
 
-#[cfg(feature = "verify")]
+#[cfg(feature = "crypto")]
 pub mod crypto;
 
 #[cfg(feature = "event")]

@@ -38,6 +38,8 @@
 mod cloud_event;
 mod credential;
 mod publish;
+#[cfg(feature = "event-grid-receive")]
+pub mod receive;
 mod sas;
 
 pub use cloud_event::{CloudEvent, CloudEventError, ExtensionValue};

@@ -63,7 +63,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Beside it.
     (
         "event_grid",
-        &["api", "date", "endpoint", "http_client", "json", "token"],
+        &[
+            "api",
+            "body",
+            "cloud",
+            "crypto",
+            "date",
+            "endpoint",
+            "http_client",
+            "json",
+            "token",
+        ],
     ),
     // The one place where it meets the pipeline.
     ("event_grid/cloud_event/received", &["receiver"]),

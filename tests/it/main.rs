@@ -17,6 +17,8 @@ mod bundle;
 mod chain;
 mod envelope;
 mod errors;
+mod event_grid_receive;
+mod event_grid_tokens;
 mod layout;
 mod location;
 mod logs;
