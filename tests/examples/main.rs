@@ -10,6 +10,8 @@
 
 mod doctor;
 #[cfg(unix)]
+mod event_grid_receive;
+#[cfg(unix)]
 mod http;
 mod microsoft;
 mod process;

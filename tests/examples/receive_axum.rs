@@ -24,7 +24,7 @@ fn start(directory: &Directory, host: &str, more: &[&str]) -> Running {
         ["--intermediates", &intermediates],
         ["--danger-certificate-location", &format!("{host}cert/")],
     ];
-    Running::start(&[arguments.as_flattened(), more].concat())
+    Running::start("receive_axum", &[arguments.as_flattened(), more].concat())
 }
 
 /// Serves the certificate of `SIGNER` under every name that begins like the documented one, and that of the foreign

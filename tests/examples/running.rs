@@ -1,4 +1,4 @@
-//! `receive_axum`, while it runs.
+//! A receiver, while it runs.
 #![expect(clippy::panic, reason = "the helpers of tests may fail like tests")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::{Ended, example};
 
-/// A running `receive_axum`; killed if the test forgets it.
+/// A running receiver; killed if the test forgets it.
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: SocketAddr,
@@ -20,9 +20,9 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts it on a free port, and waits until it listens.
-    pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = example("receive_axum")
+    /// Starts the example of this name on a free port, and waits until it listens.
+    pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut child = example(name)
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
