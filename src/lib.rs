@@ -45,7 +45,8 @@
 //! # Beside the pipeline
 //!
 //! [`registration`] says which URL is called for which events, and tests it; [`resources`] reads what an event is about,
-//! and shows the [`token`] to nobody but the cloud's own API.
+//! and shows the [`token`] to nobody but the cloud's own API. [`event_grid`] passes events on: it publishes them to
+//! customers' channels in Azure Event Grid.
 //!
 //! # What it does not do
 //!
@@ -76,7 +77,7 @@
 //! | `azure-identity` | access tokens from the credentials of the Azure SDK | |
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
 //! | `tracing` | log events, one a callback: `outcome`, and `event`, `digest`, `signer` or `kind`, `status`, `reason`; warnings of what ends soon: `what`, `days_left` | |
-//! | `testing` | a throw-away certificate authority that signs callbacks, and a fake Partner Center on loopback | |
+//! | `testing` | a throw-away certificate authority that signs callbacks; a fake Partner Center and a fake Event Grid on loopback | |
 //!
 //! With both backends on, `aws-lc-rs` is the default one. `rsa` carries the advisory RUSTSEC-2023-0071, about operations
 //! with private keys; this crate only verifies, with public ones.
@@ -174,6 +175,7 @@ pub use receiver::{Received, Receiver};
     doctest,
     feature = "aws-lc-rs",
     feature = "axum",
+    feature = "event-grid",
     feature = "reqwest",
     feature = "testing"
 ))]

@@ -1,6 +1,5 @@
 //! Credentials from the environment.
 
-use std::env::{self, VarError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +13,8 @@ use partner_center_webhooks::token::{
 };
 use secrecy::ExposeSecret as _;
 
-use crate::Failure;
+use crate::environment::variable;
+use crate::outcome::Failure;
 
 const ACCESS_TOKEN: &str = "PARTNER_CENTER_ACCESS_TOKEN";
 const REFRESH_TOKEN_FILE: &str = "PARTNER_CENTER_REFRESH_TOKEN_FILE";
@@ -24,7 +24,7 @@ pub(crate) fn provider(
     cloud: &Cloud,
     http: ReqwestClient,
 ) -> Result<Arc<dyn TokenProvider>, Failure> {
-    if let Some(token) = optional(ACCESS_TOKEN)? {
+    if let Some(token) = variable(ACCESS_TOKEN)? {
         return Ok(Arc::new(StaticToken::new(AccessToken::new(token)?)));
     }
     let application = Application::new(
@@ -43,7 +43,7 @@ pub(crate) fn provider(
         )?,
     )
     .map_err(|error| format!("PARTNER_CENTER_TENANT_ID: {error}"))?;
-    let Some(file) = optional(REFRESH_TOKEN_FILE)? else {
+    let Some(file) = variable(REFRESH_TOKEN_FILE)? else {
         return Ok(Arc::new(ClientCredentials::new(application, http)));
     };
     let refresh_token = fs::read_to_string(&file)
@@ -75,17 +75,8 @@ fn replace(file: &Path, token: &SecretString) -> io::Result<()> {
     fs::rename(&new, file)
 }
 
-fn optional(name: &str) -> Result<Option<String>, Failure> {
-    match env::var(name) {
-        Ok(value) if value.is_empty() => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not Unicode").into()),
-    }
-}
-
 fn required(name: &str, what: &str) -> Result<String, Failure> {
-    optional(name)?.ok_or_else(|| {
+    variable(name)?.ok_or_else(|| {
         format!("{name} is not set ({what}); or set {ACCESS_TOKEN}. `registration --help` lists all variables").into()
     })
 }

@@ -8,13 +8,18 @@
 //! ```
 
 mod credentials;
+#[path = "../support/environment.rs"]
+mod environment;
 mod options;
+#[path = "../support/outcome.rs"]
+mod outcome;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use options::{Command, Options};
+use outcome::{Failure, finish, refuse, say};
 use partner_center_webhooks::event::{Event, EventName};
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::registration::{
@@ -22,33 +27,14 @@ use partner_center_webhooks::registration::{
 };
 use partner_center_webhooks::resources::ResourceClient;
 
-/// What ends a command early: a sentence for the operator.
-type Failure = Box<dyn std::error::Error>;
-
 #[tokio::main(flavor = "current_thread")]
-#[expect(clippy::print_stderr, reason = "the place for it")]
 async fn main() -> ExitCode {
     let options = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(options)) => options,
-        Ok(None) => return finish(say(Options::HELP.trim_end()).map(|()| true)),
-        Err(error) => {
-            eprintln!("registration: {error}\nTry `registration --help`.");
-            return ExitCode::from(2);
-        }
+        Ok(None) => return finish(PROGRAM, say(Options::HELP.trim_end()).map(|()| true)),
+        Err(error) => return refuse(PROGRAM, &error),
     };
-    finish(run(&options).await)
-}
-
-#[expect(clippy::print_stderr, reason = "the place for it")]
-fn finish(outcome: Result<bool, Failure>) -> ExitCode {
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("registration: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    finish(PROGRAM, run(&options).await)
 }
 
 /// Whether all is well in the end.
@@ -172,6 +158,4 @@ impl ProgressLine {
     }
 }
 
-fn say(text: impl std::fmt::Display) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{text}").map_err(|error| format!("standard output: {error}").into())
-}
+const PROGRAM: &str = "registration";

@@ -1,13 +1,17 @@
 //! What the command lines of the examples have in common.
 
+#[path = "refuse.rs"]
+mod refuse;
+
 use std::fmt::Display;
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
 use std::str::FromStr;
 
 use partner_center_webhooks::chain::{Anchors, certificates_from_pem};
 use rustls_pki_types::CertificateDer;
+
+pub(crate) use refuse::refuse;
 
 /// The value of `flag`, read as a `T`.
 pub(crate) fn parsed<T>(flag: &str, parser: &mut lexopt::Parser) -> Result<T, lexopt::Error>
@@ -43,11 +47,4 @@ pub(crate) fn certificates(
 /// A fault of the command line, as a sentence that names the flag and its value.
 pub(crate) fn about<E: Display>(flag: &str, value: impl Display) -> impl FnOnce(E) -> String {
     move |error| format!("{flag} {value}: {error}")
-}
-
-/// Says what is wrong with the command line: exit code 2.
-#[expect(clippy::print_stderr, reason = "the place for it")]
-pub(crate) fn refuse(program: &str, error: &lexopt::Error) -> ExitCode {
-    eprintln!("{program}: {error}\nTry `{program} --help`.");
-    ExitCode::from(2)
 }

@@ -188,7 +188,9 @@ mod tests {
         let shown = |body: &str| {
             let details = Refusal::read(body).details;
             let shown = details.into_iter().map(|detail| {
-                let text = |part: Option<Excerpt>| part.map_or("-".to_owned(), |it| it.to_string());
+                let text = |part: Option<Excerpt>| {
+                    part.map_or_else(|| "-".to_owned(), |it| it.to_string())
+                };
                 format!("{} {}", text(detail.code), text(detail.message))
             });
             shown.collect::<Vec<_>>()

@@ -160,7 +160,7 @@ fn faults_of_the_command_line() {
     let directory = Directory::new();
     let short = directory.write("short", "guess");
     for (arguments, fault) in [
-        (&[] as &[&str], "nothing authenticates deliveries"),
+        (&[][..], "nothing authenticates deliveries"),
         (
             &["--tenant", "common", "--audience", "a"],
             "`common` is no id of a tenant",

@@ -9,6 +9,7 @@
 )]
 
 mod doctor;
+mod event_grid_publish;
 #[cfg(unix)]
 mod event_grid_receive;
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Examples as processes.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs};
 
@@ -43,15 +43,20 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
 /// Runs an example to its end.
 pub(crate) fn run<S: AsRef<str>>(name: &str, arguments: &[S]) -> Ended {
     let arguments = arguments.iter().map(AsRef::as_ref);
-    let output = example(name).args(arguments).output().unwrap();
-    Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    example(name).args(arguments).output().unwrap().into()
 }
 
 /// A directory of its own, for the files that arguments name.

@@ -85,7 +85,7 @@ impl SigningKey {
 fn signed(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let parts = [header, claims].map(|part| base64(part.to_string().as_bytes()));
     let message = parts.join(".");
-    let signature = base64(&sign(message.as_bytes()));
+    let signature = base64(sign(message.as_bytes()));
     format!("{message}.{signature}")
 }
 

@@ -1,0 +1,76 @@
+//! Publishes CloudEvents to a partner namespace of Event Grid, or signs the right to do so.
+//!
+//! ```text
+//! event_grid_publish --endpoint https://contoso.westeurope-1.eventgrid.azure.net/api/events --channel fabrikam event.json
+//! ```
+
+#[path = "../support/environment.rs"]
+mod environment;
+mod options;
+#[path = "../support/outcome.rs"]
+mod outcome;
+
+use std::process::ExitCode;
+
+use options::{Command, Options, Routing};
+use outcome::{Failure, finish, refuse, say};
+use partner_center_webhooks::event_grid::{Accepted, CloudEvent, NotAccepted, Publisher, SasToken};
+use partner_center_webhooks::http_client::ReqwestClient;
+use time::OffsetDateTime;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = match Options::parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => options,
+        Ok(None) => return finish(PROGRAM, say(Options::HELP.trim_end()).map(|()| true)),
+        Err(error) => return refuse(PROGRAM, &error),
+    };
+    finish(PROGRAM, run(options).await)
+}
+
+/// Whether all was accepted.
+async fn run(options: Options) -> Result<bool, Failure> {
+    let http = ReqwestClient::new()?;
+    let endpoint = options.endpoint;
+    match options.command {
+        Command::Sign { lifetime } => {
+            let end = OffsetDateTime::now_utc() + lifetime;
+            let token = SasToken::mint(&options::key()?, &endpoint, end)?;
+            say(token.expose_secret())?;
+            Ok(true)
+        }
+        Command::Publish { routing, events } => {
+            let credential = options::credential(http.clone())?;
+            told(match routing {
+                Routing::ByChannelName(channel) => {
+                    let publisher = Publisher::by_channel_name(endpoint, credential, http);
+                    publisher.publish(&channel, events).await
+                }
+                Routing::BySource => {
+                    let publisher = Publisher::by_source(endpoint, credential, http);
+                    publisher.publish(events).await
+                }
+            })
+        }
+    }
+}
+
+/// Says what was accepted, and of each other event why not.
+fn told(outcome: Result<Accepted, NotAccepted<CloudEvent>>) -> Result<bool, Failure> {
+    let (accepted, failures) = match outcome {
+        Ok(accepted) => (accepted, Vec::new()),
+        Err(error) => (error.accepted(), error.into_failures()),
+    };
+    say(format_args!(
+        "accepted {} events in {} requests",
+        accepted.events(),
+        accepted.requests()
+    ))?;
+    for failure in &failures {
+        let id = failure.event.id().escape_debug();
+        say(format_args!("not accepted: `{id}`: {}", failure.error))?;
+    }
+    Ok(failures.is_empty())
+}
+
+const PROGRAM: &str = "event_grid_publish";

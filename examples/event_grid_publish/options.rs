@@ -1,0 +1,157 @@
+//! The command line, and credentials from the environment.
+
+use std::fs;
+use std::time::Duration;
+
+use lexopt::ValueExt as _;
+use lexopt::prelude::{Long, Short, Value};
+use partner_center_webhooks::cloud::Cloud;
+use partner_center_webhooks::event_grid::{
+    AccessKey, ChannelName, CloudEvent, Credential, PublishEndpoint, SasToken,
+};
+use partner_center_webhooks::http_client::ReqwestClient;
+use partner_center_webhooks::token::{AccessToken, Application, ClientCredentials, StaticToken};
+
+use crate::environment::variable;
+use crate::outcome::Failure;
+
+pub(crate) struct Options {
+    pub(crate) endpoint: PublishEndpoint,
+    pub(crate) command: Command,
+}
+
+pub(crate) enum Command {
+    Publish {
+        routing: Routing,
+        events: Vec<CloudEvent>,
+    },
+    Sign {
+        lifetime: Duration,
+    },
+}
+
+pub(crate) enum Routing {
+    ByChannelName(ChannelName),
+    BySource,
+}
+
+impl Options {
+    pub(crate) const HELP: &str = "\
+Publishes CloudEvents to a partner namespace of Event Grid, or signs the right to do so.
+
+Usage: event_grid_publish --endpoint URL (--channel NAME | --by-source) FILE...
+       event_grid_publish --endpoint URL --sign HOURS
+
+Each FILE holds a CloudEvent in JSON, or an array of them.
+
+Options:
+  --endpoint URL       the namespace's property `endpoint`, which ends in /api/events
+  --channel NAME       publish to this channel: the namespace routes by channel name
+  --by-source          let each event's source decide: the namespace routes by source
+  --sign HOURS         print a shared access signature that is good for so long, and publish nothing
+  --danger-plain-http  take an endpoint of plain http on a loopback address, for tests
+  --help               this text
+
+Credentials come from the environment, the first of:
+  EVENT_GRID_KEY       an access key of the namespace, which --sign needs
+  EVENT_GRID_SAS       a shared access signature
+  EVENT_GRID_TOKEN     an access token
+  AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET
+                       an application with the role EventGrid Data Sender
+
+Exit code: 0 if all events were accepted (which is not to say delivered), 1 if not, 2 if the command line is not
+understood.
+";
+
+    /// Nothing if help was asked for.
+    pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
+        let (mut endpoint, mut danger_plain_http, mut lifetime) = (None, false, None);
+        let (mut routing, mut events) = (None, Vec::new());
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Short('h') | Long("help") => return Ok(None),
+                Long("endpoint") => endpoint = Some(parser.value()?.string()?),
+                Long("danger-plain-http") => danger_plain_http = true,
+                Long("channel" | "by-source") if routing.is_some() => {
+                    return Err(
+                        "a namespace routes in one way: give `--channel` or `--by-source` once"
+                            .into(),
+                    );
+                }
+                Long("channel") => {
+                    let name = ChannelName::new(&parser.value()?.string()?);
+                    routing = Some(Routing::ByChannelName(name.map_err(said)?));
+                }
+                Long("by-source") => routing = Some(Routing::BySource),
+                Long("sign") => {
+                    let hours: u32 = parser.value()?.parse()?;
+                    lifetime = Some(Duration::from_secs(60 * 60 * u64::from(hours)));
+                }
+                Value(file) => events.extend(read(&file.string()?)?),
+                other => return Err(other.unexpected()),
+            }
+        }
+        let endpoint = endpoint.ok_or("`--endpoint` is missing")?;
+        let endpoint = match danger_plain_http {
+            true => PublishEndpoint::danger_plain_http_on_loopback(&endpoint),
+            false => PublishEndpoint::new(&endpoint),
+        };
+        let command = match (lifetime, routing) {
+            (Some(lifetime), None) if events.is_empty() => Command::Sign { lifetime },
+            (Some(_), _) => return Err("`--sign` publishes nothing".into()),
+            (None, None) => return Err("`--channel` or `--by-source` is missing".into()),
+            (None, Some(_)) if events.is_empty() => {
+                return Err("there is no event to publish".into());
+            }
+            (None, Some(routing)) => Command::Publish { routing, events },
+        };
+        let endpoint = endpoint.map_err(said)?;
+        Ok(Some(Self { endpoint, command }))
+    }
+}
+
+fn said(error: impl std::error::Error) -> String {
+    error.to_string()
+}
+
+fn read(file: &str) -> Result<Vec<CloudEvent>, String> {
+    let json = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+    CloudEvent::batch_from_slice(&json).map_err(|error| format!("{file}: {error}"))
+}
+
+/// The access key in the environment.
+pub(crate) fn key() -> Result<AccessKey, Failure> {
+    let key = variable(KEY)?.ok_or_else(|| format!("{KEY} is not set"))?;
+    Ok(AccessKey::new(key)?)
+}
+
+/// Whatever credential the environment has.
+pub(crate) fn credential(http: ReqwestClient) -> Result<Credential, Failure> {
+    if variable(KEY)?.is_some() {
+        return Ok(key()?.into());
+    }
+    if let Some(sas) = variable("EVENT_GRID_SAS")? {
+        return Ok(SasToken::new(sas)?.into());
+    }
+    if let Some(token) = variable("EVENT_GRID_TOKEN")? {
+        let token = AccessToken::new(token)?;
+        return Ok(Credential::bearer(StaticToken::new(token)));
+    }
+    let required = |name| {
+        variable(name)?.ok_or_else(|| {
+            format!(
+                "neither {KEY} nor {name} is set; `event_grid_publish --help` lists all variables"
+            )
+            .into()
+        })
+    };
+    let [tenant, client, secret]: [Result<String, Failure>; 3] =
+        ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"].map(required);
+    let application = Application::new(&Cloud::Global, &tenant?, client?, secret?)?;
+    Ok(Credential::bearer(ClientCredentials::new(
+        application,
+        http,
+    )))
+}
+
+const KEY: &str = "EVENT_GRID_KEY";

@@ -1,0 +1,156 @@
+//! Publishing from the command line, to a fake namespace.
+
+use partner_center_webhooks::testing::EventGrid;
+use partner_center_webhooks::testing::event_grid::Routing;
+use tokio::runtime::Runtime;
+
+use crate::process::{Directory, Ended, example};
+
+const EVENT: &str =
+    r#"{"specversion":"1.0","id":"1","source":"/contoso","type":"Contoso.Items.Created"}"#;
+
+struct Scene {
+    _runtime: Runtime,
+    fake: EventGrid,
+    directory: Directory,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        Self {
+            fake: runtime.block_on(EventGrid::start()).unwrap(),
+            _runtime: runtime,
+            directory: Directory::new(),
+        }
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        self.directory.write(name, text)
+    }
+
+    fn run(&self, arguments: &[&str], (variable, value): (&str, &str)) -> Ended {
+        let mut command = example("event_grid_publish");
+        for name in [
+            "EVENT_GRID_KEY",
+            "EVENT_GRID_SAS",
+            "EVENT_GRID_TOKEN",
+            "AZURE_TENANT_ID",
+        ] {
+            command.env_remove(name);
+        }
+        let output = command
+            .args(["--danger-plain-http", "--endpoint", self.fake.endpoint()])
+            .args(arguments)
+            .env(variable, value)
+            .output()
+            .unwrap();
+        output.into()
+    }
+}
+
+#[test]
+fn with_every_credential() {
+    let scene = Scene::new();
+    let one = scene.file("one.json", EVENT);
+    let two = scene.file("two.json", &format!("[{EVENT},{EVENT}]"));
+    let key = scene.fake.access_key();
+    let signed = scene.run(&["--sign", "1"], ("EVENT_GRID_KEY", &key));
+    assert_eq!(signed.code, Some(0), "{}", signed.stderr);
+    let sas = signed.stdout.trim();
+    let token = scene.fake.access_token();
+    for credential in [
+        ("EVENT_GRID_KEY", &*key),
+        ("EVENT_GRID_SAS", sas),
+        ("EVENT_GRID_TOKEN", &token),
+    ] {
+        let ended = scene.run(&["--channel", "fabrikam", &one, &two], credential);
+        assert_eq!(
+            (ended.code, &*ended.stdout, &*ended.stderr),
+            (Some(0), "accepted 3 events in 1 requests\n", "")
+        );
+    }
+    assert_eq!(scene.fake.accepted().len(), 9);
+    scene
+        .fake
+        .configure(|settings| settings.routing = Routing::Source { sources: None });
+    let ended = scene.run(&["--by-source", &one], ("EVENT_GRID_KEY", &key));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn what_is_not_accepted_is_told() {
+    let scene = Scene::new();
+    let bad = EVENT.replace('}', r#","Bad_Name":1}"#);
+    let file = scene.file("events.json", &format!("[{EVENT},{bad}]"));
+    let key = scene.fake.access_key();
+    let ended = scene.run(&["--channel", "fabrikam", &file], ("EVENT_GRID_KEY", &key));
+    assert_eq!((ended.code, &*ended.stderr), (Some(1), ""));
+    assert!(
+        ended.stdout.starts_with(
+            "accepted 1 events in 1 requests\nnot accepted: `1`: the event does not conform to CloudEvents 1.0: `Bad_Name`"
+        ),
+        "{}",
+        ended.stdout
+    );
+    let ended = scene.run(
+        &["--channel", "fabrikam", &file],
+        ("EVENT_GRID_KEY", "bm8="),
+    );
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stdout.contains("answered 401 Unauthorized"),
+        "{}",
+        ended.stdout
+    );
+
+    let ended = scene.run(&["--channel", "fabrikam", &file], ("UNRELATED", ""));
+    assert_eq!(
+        (ended.code, &*ended.stderr),
+        (
+            Some(1),
+            "event_grid_publish: neither EVENT_GRID_KEY nor AZURE_TENANT_ID is set; `event_grid_publish --help` lists all \
+             variables\n"
+        )
+    );
+}
+
+#[test]
+fn what_is_not_understood_is_refused() {
+    let scene = Scene::new();
+    let file = scene.file("event.json", EVENT);
+    let garbage = scene.file("garbage.json", "{}");
+    for (arguments, message) in [
+        (&[&*file][..], "`--channel` or `--by-source` is missing"),
+        (&["--by-source"], "there is no event to publish"),
+        (
+            &["--by-source", "--channel", "abc", &file],
+            "a namespace routes in one way: give `--channel` or `--by-source` once",
+        ),
+        (&["--sign", "1", &file], "`--sign` publishes nothing"),
+        (
+            &["--channel", "a/b", &file],
+            "`a/b` is no name of a channel (expected 3 to 50 letters, digits and hyphens)",
+        ),
+        (
+            &["--endpoint", "https://a.example", "--sign", "1"],
+            "`https://a.example` has the path `/` (expected `/api/events`, as in the namespace's property `endpoint`)",
+        ),
+        (
+            &["--by-source", &garbage],
+            "garbage.json: attribute `id` is missing",
+        ),
+        (
+            &["--by-source", "/nowhere"],
+            "/nowhere: No such file or directory (os error 2)",
+        ),
+    ] {
+        let ended = scene.run(arguments, ("EVENT_GRID_KEY", "bm8="));
+        assert_eq!(ended.code, Some(2), "{arguments:?}");
+        assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    }
+    let ended = scene.run(&["--help"], ("UNRELATED", ""));
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stdout.starts_with("Publishes CloudEvents"));
+    assert!(scene.fake.requests().is_empty());
+}
