@@ -46,7 +46,7 @@
 //!
 //! [`registration`] says which URL is called for which events, and tests it; [`resources`] reads what an event is about,
 //! and shows the [`token`] to nobody but the cloud's own API. [`event_grid`] passes events on: it publishes them to
-//! customers' channels in Azure Event Grid.
+//! customers' channels in Azure Event Grid, and receives what Event Grid delivers to a web hook.
 //!
 //! # What it does not do
 //!
@@ -175,7 +175,7 @@ pub use receiver::{Received, Receiver};
     doctest,
     feature = "aws-lc-rs",
     feature = "axum",
-    feature = "event-grid",
+    feature = "event-grid-receive",
     feature = "reqwest",
     feature = "testing"
 ))]
