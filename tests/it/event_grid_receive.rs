@@ -16,6 +16,8 @@ use serde_json::json;
 use time::OffsetDateTime;
 use tower::ServiceExt as _;
 
+use crate::logs::lines_of;
+
 const SECRET: &str = "kGZ4vN0mS2rQ8xTb";
 const QUERY: Option<&str> = Some("code=kGZ4vN0mS2rQ8xTb");
 const CALLBACK: &str = "https://rp-westeurope.eventgrid.azure.net:553/eventsubscriptions/orders/validate?id=1&t=2&token=3";
@@ -433,6 +435,14 @@ async fn events_in_either_schema_single_or_many() {
     assert_eq!(custom.get(), r#"{"custom":1.50}"#);
     assert_eq!(other.get(), unreadable);
 
+    // However deep the data is.
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let body = CLOUD_EVENT.replace(r#"{"n":1.50}"#, &deep);
+    let [GridEvent::CloudEvent(event)] = &events(body).await[..] else {
+        panic!("a cloud event")
+    };
+    assert_eq!(event.json().unwrap().get(), deep);
+
     let many = vec![CLOUD_EVENT; 5000].join(",");
     assert_eq!(events(format!("[{many}]")).await.len(), 5000);
 }
@@ -710,6 +720,54 @@ async fn what_builds_no_receiver() {
     assert!(
         shown.contains("x-key") && !shown.contains(SECRET),
         "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn one_line_a_request() {
+    let [validation, ..] = validations();
+    let lines = lines_of(async {
+        let receiver = receiver();
+        let _ = post(&receiver, "Notification", CLOUD_EVENT).await;
+        let _ = post(&receiver, "SubscriptionValidation", validation).await;
+        let _ = post(&receiver, "Unsubscribe", "").await;
+        let origin = headers([("webhook-request-origin", "eventgrid.azure.net")]);
+        let _ = options(&receiver, &origin).await;
+        let _ = options(&receiver, &headers([("webhook-request-origin", "a\tb")])).await;
+        let query = Some("code=kGZ4vN0mS2rQ8xTc");
+        let _ = receiver.receive(&Method::POST, query, &origin, b"{}").await;
+        let _ = post(&receiver, "Notification", "kGZ4vN0mS2rQ8xTb").await;
+    });
+    let target = "partner_center_webhooks::event_grid";
+    let notice = |what, of| {
+        format!(
+            "INFO {target}: notice from Event Grid outcome=\"accepted\" what=\"{what}\" of={of}"
+        )
+    };
+    let refused = |status, reason| {
+        format!(
+            "WARN {target}: delivery refused outcome=\"refused\" status={status} reason={reason}"
+        )
+    };
+    assert_eq!(
+        lines.await,
+        [
+            format!(
+                "INFO {target}: delivery accepted outcome=\"accepted\" events=1 subscription=ORDERS"
+            ),
+            notice("validation", "ORDERS"),
+            notice("deletion", "ORDERS"),
+            notice("handshake", "eventgrid.azure.net"),
+            refused(
+                405,
+                r"the handshake's origin is `a\tb` (expected eventgrid.azure.net)"
+            ),
+            refused(401, "query parameter `code` is not the shared secret"),
+            refused(
+                400,
+                "the body is no JSON object, and no array of them: it is not JSON at line 1, column 1"
+            ),
+        ]
     );
 }
 
