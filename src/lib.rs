@@ -67,8 +67,7 @@
 //! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
 //! | `event-grid` | events as CloudEvents, published to Azure Event Grid's Partner Events; no C compiler | |
 //! | `event-grid-receive` | a web hook for what Azure Event Grid delivers: both handshakes, secrets, tokens; to check tokens it needs a backend | |
-//! | `api` | calls to Microsoft's APIs: retries, deadlines, and errors with what a support case asks for | by `registration` and `event-grid` |
-//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `api` |
+//! | `token` | access tokens from Microsoft Entra, kept and renewed | by `registration` and `event-grid` |
 //! | `crypto` | what is asked of a cryptographic library, and the backends that are on | by `verify` and `event-grid-receive` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
 //! | `axum` | extractors for axum | |
@@ -111,7 +110,7 @@ pub mod error;
 // What it stands on.
 pub mod body;
 
-#[cfg(feature = "api")]
+#[cfg(any(feature = "event-grid", feature = "registration"))]
 pub mod api;
 
 pub mod cloud;

@@ -221,7 +221,7 @@ fn install_node() -> Option<PathBuf> {
     node.arg("--version");
     let mut npm = Command::new("npm");
     npm.args(["install", "--silent", "--no-audit", "--no-fund"])
-        .args(["--fetch-retries=1", "--prefix"])
+        .args(["--fetch-retries=1", "--fetch-timeout=20000", "--prefix"])
         .arg(&folder)
         .arg("@azure/eventgrid@5.12.0");
     install(&folder, [node, npm]).map(|()| folder)

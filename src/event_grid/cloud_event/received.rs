@@ -23,6 +23,8 @@ impl CloudEvent {
 /// | `subject` | the resource URI, if there is one |
 /// | `time` | when the resource changed, with the digits that came, if that can be read |
 /// | `data` | the body's JSON, byte for byte |
+///
+/// Source and type are this crate's choice: outside of Event Grid these events have neither.
 impl<B: AsRef<[u8]>> From<&Received<B>> for CloudEvent {
     fn from(received: &Received<B>) -> Self {
         let event = received.event();

@@ -113,16 +113,12 @@ impl Publisher<BySource> {
         Self::new(endpoint, credential.into(), client)
     }
 
-    /// Publishes `events`, each to the channel that has its source. An event that no channel has is accepted too, and
-    /// dropped.
-    ///
-    /// They are taken one by one, as there is room for them, and must come to an end; they can be events or references to
-    /// such. The future may be dropped, and then nobody knows what was accepted.
+    /// Publishes `events`, each to the channel that has its source. An event whose source no channel has is accepted too,
+    /// and dropped. Otherwise as the publisher [by channel name](Publisher::<ByChannelName>::publish) does.
     ///
     /// # Errors
     ///
-    /// [`NotAccepted`] with each event that was not accepted, and why. Where a request is refused for what is in it (400,
-    /// 413), the others are sent all the same; after any other failure, no more.
+    /// [`NotAccepted`] with each event that was not accepted, and why.
     pub async fn publish<E: Borrow<CloudEvent>>(
         &self,
         events: impl IntoIterator<Item = E>,
@@ -248,7 +244,7 @@ fn advice(status: StatusCode, _: &str) -> &'static str {
         403 => {
             " (a firewall of the namespace, public access that is off, or the role EventGrid Data Sender that is missing)"
         }
-        404 => " (there is no such namespace, or no such channel)",
+        404 => " (the namespace, or something in it, does not exist)",
         _ => "",
     }
 }

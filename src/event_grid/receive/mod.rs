@@ -237,7 +237,7 @@ impl fmt::Debug for WebhookReceiver {
     }
 }
 
-/// A request whose sender is authentic, and whose body is still to be read.
+/// A request that is right as far as can be told without its body.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Admitted(Judged);

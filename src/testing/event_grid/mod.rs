@@ -43,6 +43,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use crate::testing::fake::Service;
 use crate::testing::fake::server::Server;
 
 pub use crate::testing::fake::answer::ErrorBody;
@@ -51,12 +52,12 @@ pub use crate::testing::fake::request::RecordedRequest;
 pub use accepted::AcceptedEvent;
 pub use settings::{Routing, Settings};
 
-use service::Service;
+use service::{PATH, State};
 
 /// A partner namespace on a port of 127.0.0.1 that stops when it is dropped. Its keys are new for each fake.
 #[derive(Debug)]
 pub struct EventGrid {
-    service: Arc<Service>,
+    service: Arc<Service<State>>,
     endpoint: String,
     _server: Server,
 }
@@ -68,9 +69,9 @@ impl EventGrid {
     ///
     /// Whatever keeps it from listening.
     pub async fn start() -> io::Result<Self> {
-        let (_server, service) = Server::start(Service::new).await?;
+        let (_server, service) = Server::start(State::new()).await?;
         Ok(Self {
-            endpoint: service.endpoint(),
+            endpoint: format!("{}{PATH}", service.base_url()),
             service,
             _server,
         })

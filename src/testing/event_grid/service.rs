@@ -1,7 +1,6 @@
 //! One request after another, without a network.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
@@ -12,21 +11,13 @@ use super::accepted::AcceptedEvent;
 use super::proof::Proofs;
 use super::refusal::Refusal;
 use super::settings::{Routing, Settings};
-use crate::testing::fake::Traffic;
 use crate::testing::fake::answer::{ErrorBody, guid, header};
-use crate::testing::fake::fault::Fault;
 use crate::testing::fake::request::RecordedRequest;
-use crate::testing::fake::server::Site;
-
-/// What all connections share.
-pub(super) struct Service {
-    base_url: String,
-    state: Mutex<State>,
-}
+use crate::testing::fake::{self, Clock, Traffic};
 
 /// What changes.
 pub(super) struct State {
-    pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
+    pub(super) clock: Clock,
     pub(super) settings: Settings,
     pub(super) traffic: Traffic,
     pub(super) proofs: Proofs,
@@ -34,48 +25,18 @@ pub(super) struct State {
     pub(super) unmatched: usize,
 }
 
-impl Service {
-    pub(super) fn new(base_url: String) -> Self {
+impl State {
+    pub(super) fn new() -> Self {
         Self {
-            base_url,
-            state: Mutex::new(State {
-                clock: Arc::new(OffsetDateTime::now_utc),
-                settings: Settings::default(),
-                traffic: Traffic::default(),
-                proofs: Proofs::new(),
-                accepted: Vec::new(),
-                unmatched: 0,
-            }),
+            clock: Arc::new(OffsetDateTime::now_utc),
+            settings: Settings::default(),
+            traffic: Traffic::default(),
+            proofs: Proofs::new(),
+            accepted: Vec::new(),
+            unmatched: 0,
         }
     }
 
-    pub(super) fn endpoint(&self) -> String {
-        format!("{}{PATH}", self.base_url)
-    }
-
-    /// What changes, for as long as the guard lives.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Site for Service {
-    fn receive(&self, request: RecordedRequest) -> Option<Fault> {
-        self.state().traffic.receive(request)
-    }
-
-    fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
-        let mut state = self.state();
-        let mut answer = match state.publish(request, &self.endpoint()) {
-            Ok(()) => ErrorBody::Empty.answer(200),
-            Err(refusal) => refusal.answer(),
-        };
-        write_ids(request, answer.headers_mut());
-        answer
-    }
-}
-
-impl State {
     /// Accepts all events of a request, or none.
     fn publish(&mut self, request: &RecordedRequest, endpoint: &str) -> Result<(), Refusal> {
         if request.path() != PATH || request.method() != Method::POST {
@@ -107,6 +68,21 @@ impl State {
         });
         self.accepted.extend(accepted);
         Ok(())
+    }
+}
+
+impl fake::State for State {
+    fn traffic(&mut self) -> &mut Traffic {
+        &mut self.traffic
+    }
+
+    fn process(&mut self, base_url: &str, request: &RecordedRequest) -> Response<Bytes> {
+        let mut answer = match self.publish(request, &format!("{base_url}{PATH}")) {
+            Ok(()) => ErrorBody::Empty.answer(200),
+            Err(refusal) => refusal.answer(),
+        };
+        write_ids(request, answer.headers_mut());
+        answer
     }
 }
 
@@ -207,12 +183,4 @@ fn write_ids(request: &RecordedRequest, headers: &mut HeaderMap) {
     }
 }
 
-impl fmt::Debug for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
-    }
-}
-
-const PATH: &str = "/api/events";
+pub(super) const PATH: &str = "/api/events";

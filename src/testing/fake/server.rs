@@ -21,29 +21,22 @@ use tokio::time::sleep;
 
 use super::fault::Fault;
 use super::request::RecordedRequest;
-
-/// What answers.
-pub(in crate::testing) trait Site: Send + Sync + 'static {
-    /// Writes down a request, and tells what shall happen to it.
-    fn receive(&self, request: RecordedRequest) -> Option<Fault>;
-
-    /// Processes a request.
-    fn process(&self, request: &RecordedRequest) -> Response<Bytes>;
-}
+use super::{Service, State};
 
 /// A server on a free port of 127.0.0.1 that stops when it is dropped.
 #[derive(Debug)]
 pub(in crate::testing) struct Server(JoinHandle<()>);
 
 impl Server {
-    /// Starts what `site` makes of the server's URL, which has no slash at the end.
-    pub(in crate::testing) async fn start<S: Site>(
-        site: impl FnOnce(String) -> S,
-    ) -> io::Result<(Self, Arc<S>)> {
+    /// Starts one with this `state`.
+    pub(in crate::testing) async fn start<S: State>(
+        state: S,
+    ) -> io::Result<(Self, Arc<Service<S>>)> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let site = Arc::new(site(format!("http://{}", listener.local_addr()?)));
-        let server = Self(tokio::spawn(serve(listener, Arc::clone(&site))));
-        Ok((server, site))
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let service = Arc::new(Service::new(base_url, state));
+        let server = Self(tokio::spawn(serve(listener, Arc::clone(&service))));
+        Ok((server, service))
     }
 }
 
@@ -54,12 +47,12 @@ impl Drop for Server {
 }
 
 /// Serves until the future is dropped, and all connections with it.
-async fn serve<S: Site>(listener: TcpListener, site: Arc<S>) {
+async fn serve<S: State>(listener: TcpListener, service: Arc<Service<S>>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(serve_connection(stream, Arc::clone(&site)));
+                connections.spawn(serve_connection(stream, Arc::clone(&service)));
             }
             // Out of file descriptors, say: others may close theirs.
             Err(_) => sleep(PAUSE).await,
@@ -68,8 +61,8 @@ async fn serve<S: Site>(listener: TcpListener, site: Arc<S>) {
     }
 }
 
-async fn serve_connection<S: Site>(stream: TcpStream, site: Arc<S>) {
-    let answer = service_fn(|request| answer(request, &*site));
+async fn serve_connection<S: State>(stream: TcpStream, service: Arc<Service<S>>) {
+    let answer = service_fn(|request| answer(request, &service));
     // How a connection ends is the client's choice, or a fault's.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), answer)
@@ -79,19 +72,19 @@ async fn serve_connection<S: Site>(stream: TcpStream, site: Arc<S>) {
 /// Answers a request, or closes its connection.
 async fn answer(
     request: Request<Incoming>,
-    site: &impl Site,
+    service: &Service<impl State>,
 ) -> Result<Response<UnsyncBoxBody<Bytes, Cut>>, Cut> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let request = RecordedRequest::new(head.method, head.uri, head.headers, body);
-    let fault = site.receive(request.clone());
+    let fault = service.receive(request.clone());
     if let Some(answer) = fault.as_ref().and_then(Fault::answer) {
         return Ok(whole(answer));
     }
     if let Some(Fault::Drop) = fault {
         return Err(Cut);
     }
-    let answer = site.process(&request);
+    let answer = service.process(&request);
     match fault {
         Some(Fault::CutJson) => Ok(whole(answer.map(|body| half(&body)))),
         Some(Fault::DropAfter) => Err(Cut),

@@ -48,6 +48,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::cloud::{Cloud, CloudProfile};
+use crate::testing::fake::Service;
 use crate::testing::fake::server::Server;
 
 pub use crate::testing::fake::answer::ErrorBody;
@@ -59,14 +60,14 @@ pub use quirks::{
 
 use registration::Registration;
 use resources::{GRAPH, REFERRALS};
-use service::Service;
+use service::State;
 
 /// A Partner Center on a port of 127.0.0.1 that stops when it is dropped.
 ///
 /// It has one tenant with one application, whose ids and secrets are new for each fake.
 #[derive(Debug)]
 pub struct PartnerCenter {
-    service: Arc<Service>,
+    service: Arc<Service<State>>,
     _server: Server,
 }
 
@@ -77,7 +78,7 @@ impl PartnerCenter {
     ///
     /// Whatever keeps it from listening.
     pub async fn start() -> io::Result<Self> {
-        let (_server, service) = Server::start(Service::new).await?;
+        let (_server, service) = Server::start(State::new()).await?;
         Ok(Self { service, _server })
     }
 

@@ -1,7 +1,6 @@
 //! One request after another, without a network.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
@@ -14,21 +13,13 @@ use super::registration::{self, Registration, method_not_allowed};
 use super::resources::{GRAPH, REFERRALS, Resources};
 use super::tokens::{Tokens, unauthorized};
 use super::validation::Validations;
-use crate::testing::fake::Traffic;
 use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
-use crate::testing::fake::fault::Fault;
 use crate::testing::fake::request::RecordedRequest;
-use crate::testing::fake::server::Site;
-
-/// What all connections share.
-pub(super) struct Service {
-    base_url: String,
-    state: Mutex<State>,
-}
+use crate::testing::fake::{self, Clock, Traffic};
 
 /// What changes.
 pub(super) struct State {
-    pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
+    pub(super) clock: Clock,
     pub(super) quirks: Quirks,
     pub(super) traffic: Traffic,
     pub(super) tokens: Tokens,
@@ -37,45 +28,19 @@ pub(super) struct State {
     pub(super) resources: Resources,
 }
 
-impl Service {
-    pub(super) fn new(base_url: String) -> Self {
+impl State {
+    pub(super) fn new() -> Self {
         Self {
-            base_url,
-            state: Mutex::new(State {
-                clock: Arc::new(OffsetDateTime::now_utc),
-                quirks: Quirks::default(),
-                traffic: Traffic::default(),
-                tokens: Tokens::new(),
-                registration: None,
-                validations: Validations::default(),
-                resources: Resources::default(),
-            }),
+            clock: Arc::new(OffsetDateTime::now_utc),
+            quirks: Quirks::default(),
+            traffic: Traffic::default(),
+            tokens: Tokens::new(),
+            registration: None,
+            validations: Validations::default(),
+            resources: Resources::default(),
         }
     }
 
-    pub(super) fn base_url(&self) -> &str {
-        &self.base_url
-    }
-
-    /// What changes, for as long as the guard lives.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Site for Service {
-    fn receive(&self, request: RecordedRequest) -> Option<Fault> {
-        self.state().traffic.receive(request)
-    }
-
-    fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
-        let mut state = self.state();
-        let now = (state.clock)();
-        state.answer(&self.base_url, request, now)
-    }
-}
-
-impl State {
     fn answer(
         &mut self,
         base_url: &str,
@@ -139,11 +104,14 @@ impl State {
     }
 }
 
-impl fmt::Debug for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+impl fake::State for State {
+    fn traffic(&mut self) -> &mut Traffic {
+        &mut self.traffic
+    }
+
+    fn process(&mut self, base_url: &str, request: &RecordedRequest) -> Response<Bytes> {
+        let now = (self.clock)();
+        self.answer(base_url, request, now)
     }
 }
 
