@@ -49,7 +49,7 @@
 //!
 //! [`registration`] says which URL is called for which events, and tests it; [`resources`] reads what an event is about,
 //! and shows the [`token`] to nobody but the cloud's own API. [`event_grid`] passes events on: it publishes them to
-//! customers' channels in Azure Event Grid.
+//! customers' channels in Azure Event Grid, and receives what Event Grid delivers to a web hook.
 //!
 //! # What it does not do
 //!
@@ -70,7 +70,9 @@
 //! | `receiver` | all of it in one call, with the cache of signers | yes |
 //! | `registration` | the registration API, test events, and the resources that events point to; without the verification | yes |
 //! | `event-grid` | events as CloudEvents, published to Azure Event Grid's Partner Events, whose resources are managed; no C compiler | |
+//! | `event-grid-receive` | a web hook for what Azure Event Grid delivers: both handshakes, secrets, tokens; to check tokens it needs a backend | |
 //! | `token` | access tokens from Microsoft Entra, kept and renewed | by `registration` and `event-grid` |
+//! | `crypto` | what is asked of a cryptographic library, and the backends that are on | by `verify` and `event-grid-receive` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
 //! | `actix-web` | extractors and middleware for actix-web | |
 //! | `axum` | extractors for axum | |
@@ -134,7 +136,6 @@ pub mod error;
 pub mod duplicates;
 
 // What it stands on.
-#[cfg(feature = "receiver")]
 pub mod body;
 
 #[cfg(any(feature = "event-grid", feature = "registration"))]
@@ -142,7 +143,7 @@ pub mod api;
 
 pub mod cloud;
 
-#[cfg(feature = "verify")]
+#[cfg(feature = "crypto")]
 pub mod crypto;
 
 #[cfg(feature = "event")]
@@ -210,7 +211,7 @@ pub use receiver::{Received, Receiver};
     doctest,
     feature = "aws-lc-rs",
     feature = "axum",
-    feature = "event-grid",
+    feature = "event-grid-receive",
     feature = "reqwest",
     feature = "testing",
     feature = "tower"

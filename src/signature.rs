@@ -6,8 +6,7 @@ use std::sync::Arc;
 use rustls_pki_types::UnixTime;
 use thiserror::Error;
 
-use crate::chain::{Fingerprint, VerifiedSigner};
-use crate::crypto::write_hex;
+use crate::chain::{Fingerprint, VerifiedSigner, write_hex};
 use crate::envelope::{SignatureAlgorithm, SignatureEnvelope};
 
 /// The body of a callback whose signature holds: what Partner Center sent, byte for byte. Holding one is the proof.

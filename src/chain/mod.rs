@@ -28,5 +28,6 @@ pub use path::{Link, Path, PathError};
 pub use policy::{CertificatePolicy, PolicyError, SignerName};
 pub use revocation::{Revocation, RevocationList, RevocationListError, RevocationStatus};
 pub use rustls_pki_types::{CertificateDer, UnixTime};
+pub(crate) use signer::write_hex;
 pub use signer::{Fingerprint, VerifiedSigner};
 pub use verifier::ChainVerifier;

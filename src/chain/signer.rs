@@ -7,7 +7,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::{CertificateSummary, RevocationStatus};
 use crate::Excerpt;
-use crate::crypto::{Backend, RsaKey, write_hex};
+use crate::crypto::{Backend, RsaKey};
 
 /// A signing certificate that is trusted, and its key, ready to verify. Holding one is the proof.
 ///
@@ -139,4 +139,9 @@ impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
+}
+
+/// Writes a SHA-256 as fingerprints are written: 64 lower-case hexadecimal digits.
+pub(crate) fn write_hex(f: &mut fmt::Formatter<'_>, digest: &[u8; 32]) -> fmt::Result {
+    digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }

@@ -116,8 +116,3 @@ pub struct KeyRejected;
 #[error("the signature does not match")]
 #[non_exhaustive]
 pub struct SignatureMismatch;
-
-/// Writes a SHA-256 as fingerprints are written: 64 lower-case hexadecimal digits.
-pub(crate) fn write_hex(f: &mut fmt::Formatter<'_>, digest: &[u8; 32]) -> fmt::Result {
-    digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-}

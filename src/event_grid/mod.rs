@@ -2,7 +2,8 @@
 //!
 //! A partner's namespace has a publish endpoint; each customer has a channel in it, and a partner topic in a subscription
 //! of its own at the other end. [`Publisher`] sends [`CloudEvent`]s to that endpoint. Feature `receiver` turns what Partner
-//! Center sent into one: `CloudEvent::from(&received)`.
+//! Center sent into one: `CloudEvent::from(&received)`. Feature `event-grid-receive` has the other direction, `receive`: a web
+//! hook for what Event Grid delivers.
 //!
 //! # Accepted is not delivered
 //!
@@ -42,6 +43,8 @@ mod cloud_event;
 mod credential;
 pub mod manage;
 mod publish;
+#[cfg(feature = "event-grid-receive")]
+pub mod receive;
 mod sas;
 
 pub use cloud_event::{CloudEvent, CloudEventError, ExtensionValue};

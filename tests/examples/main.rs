@@ -13,6 +13,8 @@ mod azure_functions;
 mod doctor;
 mod event_grid_publish;
 #[cfg(unix)]
+mod event_grid_receive;
+#[cfg(unix)]
 mod http;
 mod microsoft;
 mod observe;

@@ -71,6 +71,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "api",
             "cloud",
+            "body",
+            "crypto",
             "date",
             "endpoint",
             "http_client",

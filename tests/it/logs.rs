@@ -27,7 +27,7 @@ impl Write for Log {
 }
 
 /// The log lines of `run`.
-async fn lines_of(run: impl Future) -> Vec<String> {
+pub(crate) async fn lines_of(run: impl Future) -> Vec<String> {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

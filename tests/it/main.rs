@@ -24,6 +24,8 @@ mod emulator;
 mod envelope;
 mod errors;
 mod event_grid;
+mod event_grid_receive;
+mod event_grid_tokens;
 mod fronts;
 mod layout;
 mod location;

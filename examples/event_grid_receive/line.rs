@@ -1,0 +1,66 @@
+//! What is written for an event.
+
+use std::io;
+
+use partner_center_webhooks::event_grid::receive::GridEvent;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::json;
+
+/// An event of any schema, with the names of CloudEvents.
+#[derive(Serialize)]
+pub(crate) struct Line<'a> {
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    event_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn of(event: &'a GridEvent) -> Self {
+        match event {
+            GridEvent::CloudEvent(event) => Self {
+                schema: "cloud-event",
+                id: Some(event.id()),
+                source: Some(event.source()),
+                event_type: Some(event.event_type()),
+                subject: event.subject(),
+                data: event.json(),
+            },
+            GridEvent::EventGrid(event) => Self {
+                schema: "event-grid",
+                id: Some(event.id()),
+                source: event.topic(),
+                event_type: Some(event.event_type()),
+                subject: event.subject(),
+                data: event.data(),
+            },
+            GridEvent::Other(json) => Self::other(Some(json)),
+            // A schema of tomorrow.
+            _ => Self::other(None),
+        }
+    }
+
+    fn other(data: Option<&'a RawValue>) -> Self {
+        Self {
+            schema: "other",
+            id: None,
+            source: None,
+            event_type: None,
+            subject: None,
+            data,
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> io::Result<String> {
+        Ok(json::line(self)?)
+    }
+}

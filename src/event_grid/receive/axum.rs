@@ -1,0 +1,112 @@
+//! The extractor for axum.
+//!
+//! # Example
+//!
+//! ```
+//! use axum::Router;
+//! use axum::http::StatusCode;
+//! use axum::routing::any;
+//! use partner_center_webhooks::event_grid::receive::axum::Delivery;
+//! use partner_center_webhooks::event_grid::receive::{GridEvent, WebhookReceiver, WebhookReceiverError};
+//!
+//! async fn events(Delivery(notification): Delivery) -> StatusCode {
+//!     for event in notification.events() {
+//!         match event {
+//!             GridEvent::CloudEvent(event) => println!("{} {}", event.source(), event.id()),
+//!             _ => {}
+//!         }
+//!     }
+//!     StatusCode::NO_CONTENT // all of them are kept; 503 would have them delivered again
+//! }
+//!
+//! pub fn router(receiver: WebhookReceiver) -> Router {
+//!     Router::new().route("/events", any(events)).with_state(receiver)
+//! }
+//! ```
+
+use axum_core::body::Body;
+use axum_core::extract::{FromRef, FromRequest, Request};
+use axum_core::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::{Incoming, Notification, ReceiveError, WebhookReceiver, told};
+use crate::body::{BodyError, BodyLimit};
+
+/// Extracts events from a request; handshakes and notices are answered, and the handler is not called for them.
+///
+/// The application's state must be a [`WebhookReceiver`], or give one ([`FromRef`]). All but the body is judged before the
+/// body is read, and of the body no more is read than the receiver's limit. Route all methods here
+/// (`axum::routing::any`), for one of the handshakes is an `OPTIONS` request.
+///
+/// Consent is given to every handshake that the receiver lets pass. Who wants to decide, or to know of deleted
+/// subscriptions, calls [`WebhookReceiver::receive`] instead.
+///
+/// How long a sender may take over its body is the server's to limit: put a timeout around the route.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "handlers take it apart in their arguments"
+)]
+pub struct Delivery(pub Notification);
+
+impl<S> FromRequest<S> for Delivery
+where
+    WebhookReceiver: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Answered;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let receiver = WebhookReceiver::from_ref(state);
+        let (parts, body) = request.into_parts();
+        let query = parts.uri.query();
+        let admitted = receiver.admit(&parts.method, query, &parts.headers).await?;
+        let body = match read(body, receiver.body_limit()).await {
+            Ok(body) => body,
+            Err(error) => return Err(told(error.into()).into()),
+        };
+        match receiver.receive_admitted(admitted, &body)? {
+            Incoming::Notification(notification) => Ok(Self(notification)),
+            Incoming::Handshake(handshake) => Err(Answered::Notice(handshake.consent())),
+            Incoming::Validation(validation) => Err(Answered::Notice(validation.consent())),
+            Incoming::Deletion(deletion) => Err(Answered::Notice(deletion.answer())),
+        }
+    }
+}
+
+/// What was answered without the handler.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Answered {
+    /// A handshake or a notice, with its answer.
+    Notice(http::Response<Bytes>),
+    /// It was refused. As an answer it is the error's status, and `Retry-After` where there is one: the reason is for the
+    /// log, not for the sender.
+    Refused(ReceiveError),
+}
+
+impl From<ReceiveError> for Answered {
+    fn from(error: ReceiveError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Notice(answer) => answer.map(Body::from),
+            Self::Refused(error) => error.answer().map(Body::from),
+        }
+    }
+}
+
+async fn read(body: Body, limit: BodyLimit) -> Result<Bytes, BodyError> {
+    match Limited::new(body, limit.bytes()).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLong {
+            limit: limit.bytes(),
+        }),
+        Err(_) => Err(BodyError::Unreadable),
+    }
+}

@@ -1,0 +1,185 @@
+//! What a receiver can be told.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use http::HeaderName;
+use secrecy::SecretString;
+use thiserror::Error;
+
+use super::handshake::HandshakeRules;
+use super::secret::{Place, SharedSecret};
+use super::{EntraTokens, SecretError, Settings, WebhookReceiver};
+use crate::Excerpt;
+use crate::body::BodyLimit;
+
+/// Builds a [`WebhookReceiver`]. Every setting has a safe default; what weakens a check has `danger` in its name.
+#[must_use]
+pub struct WebhookReceiverBuilder {
+    settings: Settings,
+    may_be_open: bool,
+}
+
+impl WebhookReceiverBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            settings: Settings {
+                body_limit: WebhookReceiver::BODY_LIMIT,
+                secrets: Vec::new(),
+                tokens: None,
+                handshakes_need_token: false,
+                handshakes: HandshakeRules::default(),
+            },
+            may_be_open: false,
+        }
+    }
+
+    /// Asks every delivery for a token from Microsoft Entra, as the event subscription's or the channel's client
+    /// authentication makes Event Grid bring one.
+    ///
+    /// Whether a handshake brings one is not documented: it need not, and if it does, the token has to be right.
+    pub fn entra(mut self, tokens: EntraTokens) -> Self {
+        self.settings.tokens = Some(tokens);
+        self
+    }
+
+    /// Asks handshakes for a token too. Whether Event Grid sends one is not documented: try it before you depend on it.
+    pub fn handshakes_need_token(mut self) -> Self {
+        self.settings.handshakes_need_token = true;
+        self
+    }
+
+    /// Asks every request for this secret in the query, as in `https://contoso.example/events?code=…`. Called again with the
+    /// same name, either secret will do: so it is replaced without a gap.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::TooShort`].
+    pub fn query_secret(
+        self,
+        name: &str,
+        value: impl Into<SecretString>,
+    ) -> Result<Self, SecretError> {
+        self.secret(Place::Query(name.into()), value.into())
+    }
+
+    /// Asks every delivery for this secret in a header, which is a delivery property of the event subscription. Called again
+    /// with the same name, either secret will do.
+    ///
+    /// Whether a handshake brings the header is not documented: it need not, and if it does, the secret has to be right.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`]; headers that begin with `aeg-` are Event Grid's own.
+    pub fn header_secret(
+        self,
+        name: &str,
+        value: impl Into<SecretString>,
+    ) -> Result<Self, SecretError> {
+        let header = name.parse::<HeaderName>().ok();
+        let header = header.filter(|it| !it.as_str().starts_with("aeg-"));
+        let header = header.ok_or_else(|| SecretError::Header {
+            found: Excerpt::of(name),
+        })?;
+        self.secret(Place::Header(header), value.into())
+    }
+
+    fn secret(mut self, place: Place, value: SecretString) -> Result<Self, SecretError> {
+        let secrets = &mut self.settings.secrets;
+        match secrets.iter_mut().find(|it| *it.place() == place) {
+            Some(secret) => secret.or(value)?,
+            None => {
+                let mut secret = SharedSecret::new(place);
+                secret.or(value)?;
+                secrets.push(secret);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Checks nothing: whoever knows the URL can deliver. For tests, or where something in front checks.
+    pub fn danger_without_authentication(mut self) -> Self {
+        self.may_be_open = true;
+        self
+    }
+
+    /// Consents to the handshakes of this origin too, in any case. Default: `eventgrid.azure.net`.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.settings.handshakes.origins.push(origin.into().into());
+        self
+    }
+
+    /// Consents to the handshakes of every origin: any service may then send here.
+    pub fn danger_allow_any_origin(mut self) -> Self {
+        self.settings.handshakes.takes_any_origin = true;
+        self
+    }
+
+    /// Tells handshakes how many requests a minute are wanted. Default: as many as there are.
+    pub fn allowed_rate(mut self, a_minute: NonZeroU32) -> Self {
+        self.settings.handshakes.rate = Some(a_minute.get());
+        self
+    }
+
+    /// Takes URLs of confirmation under this domain. Default: `eventgrid.azure.net`.
+    pub fn confirmation_domain(mut self, domain: impl Into<String>) -> Self {
+        self.settings.handshakes.domain = domain.into().into();
+        self
+    }
+
+    /// Consents to validations for this topic, by its id in Azure Resource Manager in any case. May be called again. Default:
+    /// any topic.
+    pub fn expect_topic(mut self, id: impl Into<String>) -> Self {
+        self.settings.handshakes.topics.push(id.into().into());
+        self
+    }
+
+    /// Consents to validations for the event subscription of this name, in any case. May be called again. Default: any.
+    pub fn expect_subscription(mut self, name: impl Into<String>) -> Self {
+        let name = name.into().into();
+        self.settings.handshakes.subscriptions.push(name);
+        self
+    }
+
+    /// Replaces the limit on bodies. Default: [`WebhookReceiver::BODY_LIMIT`]. What is longer is answered 413, and lost.
+    pub fn body_limit(mut self, limit: BodyLimit) -> Self {
+        self.settings.body_limit = limit;
+        self
+    }
+
+    /// Builds the receiver. No I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`WebhookReceiverError::Open`] if nothing would be checked.
+    pub fn build(self) -> Result<WebhookReceiver, WebhookReceiverError> {
+        let is_open = self.settings.secrets.is_empty() && self.settings.tokens.is_none();
+        match is_open && !self.may_be_open {
+            true => Err(WebhookReceiverError::Open),
+            false => Ok(WebhookReceiver {
+                settings: Arc::new(self.settings),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for WebhookReceiverBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookReceiverBuilder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no receiver.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum WebhookReceiverError {
+    /// Anybody could deliver.
+    #[error(
+        "nothing authenticates deliveries (expected `entra`, `query_secret` or `header_secret`; or \
+         `danger_without_authentication`)"
+    )]
+    Open,
+}

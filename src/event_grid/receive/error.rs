@@ -1,0 +1,129 @@
+//! What can go wrong with a delivery, and the one place that decides the HTTP answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, RETRY_AFTER};
+use http::{HeaderValue, Method, Response, StatusCode};
+use thiserror::Error;
+
+use super::handshake::POST;
+use super::{EntraTokens, HandshakeRefusal, KeysError, SecretRefusal, TokenRefusal};
+use crate::Excerpt;
+use crate::body::BodyError;
+
+/// Why a request was refused, or could not be judged.
+///
+/// Answer with [`status`](Self::status) and, if there is one, [`retry_after`](Self::retry_after); the text is for logs.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// The body has no acceptable length, or did not come.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// A handshake is not for us.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeRefusal),
+    /// The body is not JSON.
+    #[error(
+        "the content type is `{found}` (expected `application/json` or one that ends in `+json`)"
+    )]
+    MediaType {
+        /// The header `content-type`.
+        found: Excerpt,
+    },
+    /// It is neither a delivery nor a handshake.
+    #[error("the method is `{found}` (expected `POST` or `OPTIONS`)")]
+    Method {
+        /// The method.
+        found: Excerpt,
+    },
+    /// The body holds no events.
+    #[error("the body is no JSON object, and no array of them: {problem}")]
+    NotEvents {
+        /// What is wrong, without words of the body.
+        problem: Excerpt,
+    },
+    /// The shared secret is wrong.
+    #[error(transparent)]
+    Secret(#[from] SecretRefusal),
+    /// The token is wrong, or could not be judged.
+    #[error(transparent)]
+    Token(#[from] TokenRefusal),
+}
+
+impl ReceiveError {
+    pub(super) fn method(found: &Method) -> Self {
+        Self::Method {
+            found: Excerpt::of(found.as_str()),
+        }
+    }
+
+    /// The status to answer with.
+    ///
+    /// After 400, 401, 403 and 413 Event Grid does not try again: the event goes to the dead letters, or is lost. So these are
+    /// for what will not be right next time either; all else is tried again for up to a day.
+    ///
+    /// | what | status |
+    /// |---|---|
+    /// | the body is too long | 413 |
+    /// | the body did not come to its end | 503 |
+    /// | the body is empty or no JSON; a malformed handshake | 400 |
+    /// | the content type is not JSON | 415 |
+    /// | another method; an origin that is not Event Grid's | 405 |
+    /// | a topic or subscription that is not expected, at its validation | 403 |
+    /// | a shared secret is missing or wrong | 401 |
+    /// | the token is missing, forged, or for somebody else | 401 |
+    /// | the token is genuine, of another application or without the role | 403 |
+    /// | the token is genuine and outside of its time, or its key could not be had | 503 |
+    ///
+    /// # Source
+    ///
+    /// "Event Grid message delivery and retry".
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Body(BodyError::TooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyError::Unreadable) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Body(BodyError::Empty) | Self::NotEvents { .. } => StatusCode::BAD_REQUEST,
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Method { .. } | Self::Handshake(HandshakeRefusal::Origin { .. }) => {
+                StatusCode::METHOD_NOT_ALLOWED
+            }
+            Self::Handshake(HandshakeRefusal::Malformed { .. }) => StatusCode::BAD_REQUEST,
+            Self::Handshake(HandshakeRefusal::Unexpected { .. }) => StatusCode::FORBIDDEN,
+            Self::Secret(_) => StatusCode::UNAUTHORIZED,
+            Self::Token(refusal) if refusal.may_pass() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Token(refusal) if refusal.is_forbidden() => StatusCode::FORBIDDEN,
+            Self::Token(_) => StatusCode::UNAUTHORIZED,
+        }
+    }
+
+    /// What to put into the `Retry-After` header of the answer, if anything. Event Grid waits half a minute at least.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Token(TokenRefusal::Keys(KeysError::TooSoon { retry_after, .. })) => {
+                Some(*retry_after)
+            }
+            Self::Token(TokenRefusal::NotYet { begin, now }) => {
+                Some((*begin - *now).try_into().unwrap_or(EntraTokens::NEGATIVE))
+            }
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(EntraTokens::NEGATIVE),
+            _ => None,
+        }
+    }
+
+    /// The answer: the status, `Retry-After` if there is one, and `Allow` where the method was wrong. The reason is not told.
+    pub fn answer(&self) -> Response<Bytes> {
+        let status = self.status();
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = status;
+        let headers = answer.headers_mut();
+        if let Some(wait) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, POST);
+        }
+        answer
+    }
+}

@@ -1,0 +1,282 @@
+//! The two ways in which Event Grid asks whether an endpoint wants its events.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use super::{ConfirmationUrl, ConfirmationUrlError};
+use crate::Excerpt;
+
+/// `OPTIONS`, before a subscription with the CloudEvents schema is made.
+///
+/// # Source
+///
+/// CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery", section 4; "Endpoint validation with CloudEvents schema".
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Handshake {
+    origin: HeaderValue,
+    requested_rate: Option<u32>,
+    allowed_rate: Option<u32>,
+    callback: Option<Result<ConfirmationUrl, ConfirmationUrlError>>,
+}
+
+impl Handshake {
+    /// Who asks, as the header `WebHook-Request-Origin` says. It proves nothing.
+    pub fn origin(&self) -> Excerpt {
+        Excerpt::of(self.origin.as_bytes())
+    }
+
+    /// How many requests a minute the sender would like to make, if it says so.
+    pub fn requested_rate(&self) -> Option<u32> {
+        self.requested_rate
+    }
+
+    /// Where to consent later, if there is such a place.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfirmationUrlError`] if it is not Event Grid's. The handshake may be granted all the same.
+    pub fn callback(&self) -> Result<Option<&ConfirmationUrl>, &ConfirmationUrlError> {
+        self.callback.as_ref().map(Result::as_ref).transpose()
+    }
+
+    /// The answer that consents: 200 with `WebHook-Allowed-Origin`, which is the origin that asked, `WebHook-Allowed-Rate`, and
+    /// `Allow: POST`.
+    pub fn consent(&self) -> Response<Bytes> {
+        let rate = match self.allowed_rate {
+            Some(rate) => HeaderValue::from(rate),
+            None => HeaderValue::from_static("*"),
+        };
+        let mut answer = Response::new(Bytes::new());
+        let headers = answer.headers_mut();
+        headers.insert(ALLOWED_ORIGIN, self.origin.clone());
+        headers.insert(ALLOWED_RATE, rate);
+        headers.insert(ALLOW, POST);
+        answer
+    }
+
+    /// The answer that leaves it open: 200 without consent. Read [`callback`](Self::callback) after it has left.
+    pub fn leave_open(&self) -> Response<Bytes> {
+        Response::new(Bytes::new())
+    }
+
+    /// Reads the headers of an `OPTIONS` request.
+    pub(super) fn read(
+        headers: &HeaderMap,
+        rules: &HandshakeRules,
+    ) -> Result<Self, HandshakeRefusal> {
+        let one =
+            |name: &HeaderName| match headers.get_all(name).iter().collect::<Vec<_>>().as_slice() {
+                [] => Ok(None),
+                [value] => Ok(Some(*value)),
+                _ => Err(HandshakeRefusal::Malformed {
+                    problem: "a header is present more than once",
+                }),
+            };
+        let origin = one(&REQUEST_ORIGIN)?.filter(|origin| rules.allows_origin(origin));
+        let Some(origin) = origin else {
+            let found = headers.get(REQUEST_ORIGIN).map(HeaderValue::as_bytes);
+            return Err(HandshakeRefusal::Origin {
+                found: Excerpt::of(found.unwrap_or_default()),
+                expected: Excerpt::long(rules.origins.join(" or ")),
+            });
+        };
+        let rate = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
+        Ok(Self {
+            origin: origin.clone(),
+            requested_rate: one(&REQUEST_RATE)?.and_then(rate),
+            allowed_rate: rules.rate,
+            callback: one(&REQUEST_CALLBACK)?.map(|url| {
+                let text = String::from_utf8_lossy(url.as_bytes());
+                ConfirmationUrl::parse(&text, &rules.domain)
+            }),
+        })
+    }
+}
+
+/// `SubscriptionValidation`, before a subscription is made, or moved to another endpoint.
+///
+/// # Source
+///
+/// "Endpoint validation with Event Grid event schema". With the CloudEvents schema its data may be JSON in a string.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Validation {
+    code: Box<str>,
+    topic: Box<str>,
+    subscription: Option<Box<str>>,
+    url: Option<Result<ConfirmationUrl, ConfirmationUrlError>>,
+}
+
+impl Validation {
+    /// The topic that would send, or the source, if the schema is that of CloudEvents; may be empty.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The name of the event subscription, as the header `aeg-subscription-name` says: in whatever case.
+    pub fn subscription(&self) -> Option<&str> {
+        self.subscription.as_deref()
+    }
+
+    /// Where to consent by hand, if there is such a place.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfirmationUrlError`] if it is not Event Grid's. The validation may be granted all the same.
+    pub fn url(&self) -> Result<Option<&ConfirmationUrl>, &ConfirmationUrlError> {
+        self.url.as_ref().map(Result::as_ref).transpose()
+    }
+
+    /// The answer that consents: 200 with `{"validationResponse":"…"}`, within 30 seconds.
+    pub fn consent(&self) -> Response<Bytes> {
+        let body = json!({ "validationResponse": self.code }).to_string();
+        let mut answer = Response::new(body.into());
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        answer.headers_mut().insert(CONTENT_TYPE, json);
+        answer
+    }
+
+    /// The answer that leaves it open: 200 without the code. Read [`url`](Self::url) within ten minutes.
+    pub fn leave_open(&self) -> Response<Bytes> {
+        Response::new(Bytes::new())
+    }
+
+    /// Reads the one event of a validation.
+    pub(super) fn read(
+        event: &RawValue,
+        subscription: Option<&str>,
+        rules: &HandshakeRules,
+    ) -> Result<Self, HandshakeRefusal> {
+        let malformed = |problem| HandshakeRefusal::Malformed { problem };
+        let event = serde_json::from_str::<ValidationEvent<'_>>(event.get());
+        let event = event.map_err(|_| malformed("the event is no validation"))?;
+        let data = match serde_json::from_str::<String>(event.data.get()) {
+            Ok(json) => serde_json::from_str::<ValidationData>(&json),
+            Err(_) => serde_json::from_str(event.data.get()),
+        };
+        let data = data.map_err(|_| malformed("the event's data has no `validationCode`"))?;
+        let topic = event.topic.or(event.source).unwrap_or_default();
+        is_expected("topic", &topic, &rules.topics)?;
+        let name = subscription.unwrap_or_default();
+        is_expected("subscription", name, &rules.subscriptions)?;
+        Ok(Self {
+            code: data.validation_code,
+            topic,
+            subscription: subscription.map(Into::into),
+            url: data
+                .validation_url
+                .map(|url| ConfirmationUrl::parse(&url, &rules.domain)),
+        })
+    }
+}
+
+/// To whom consent is given.
+#[derive(Clone, Debug)]
+pub(super) struct HandshakeRules {
+    pub(super) origins: Vec<Box<str>>,
+    pub(super) takes_any_origin: bool,
+    pub(super) rate: Option<u32>,
+    pub(super) domain: Box<str>,
+    /// Empty: any.
+    pub(super) topics: Vec<Box<str>>,
+    /// Empty: any.
+    pub(super) subscriptions: Vec<Box<str>>,
+}
+
+impl HandshakeRules {
+    fn allows_origin(&self, origin: &HeaderValue) -> bool {
+        let mut origins = self.origins.iter().map(|it| it.as_bytes());
+        self.takes_any_origin || origins.any(|it| it.eq_ignore_ascii_case(origin.as_bytes()))
+    }
+}
+
+impl Default for HandshakeRules {
+    fn default() -> Self {
+        Self {
+            origins: vec![DOMAIN.into()],
+            takes_any_origin: false,
+            rate: None,
+            domain: DOMAIN.into(),
+            topics: Vec::new(),
+            subscriptions: Vec::new(),
+        }
+    }
+}
+
+/// Why consent was not given.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum HandshakeRefusal {
+    /// It is none that Event Grid would send.
+    #[error("the handshake is malformed: {problem}")]
+    Malformed {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// Another service asks, or nobody says who.
+    #[error("the handshake's origin is `{found}` (expected {expected})")]
+    Origin {
+        /// The header `WebHook-Request-Origin`; empty if it is missing.
+        found: Excerpt,
+        /// The origins that may ask.
+        expected: Excerpt,
+    },
+    /// The topic or the event subscription is not one of those that were configured.
+    #[error("the validation is for {what} `{found}` (expected {expected})")]
+    Unexpected {
+        /// `topic` or `subscription`.
+        what: &'static str,
+        /// Its name.
+        found: Excerpt,
+        /// Those that were configured.
+        expected: Excerpt,
+    },
+}
+
+/// Names are compared as Azure compares them: it is not steady in their case.
+fn is_expected(
+    what: &'static str,
+    found: &str,
+    expected: &[Box<str>],
+) -> Result<(), HandshakeRefusal> {
+    match expected.is_empty() || expected.iter().any(|it| it.eq_ignore_ascii_case(found)) {
+        true => Ok(()),
+        false => Err(HandshakeRefusal::Unexpected {
+            what,
+            found: Excerpt::of(found),
+            expected: Excerpt::long(expected.join(" or ")),
+        }),
+    }
+}
+
+#[derive(Deserialize)]
+struct ValidationEvent<'a> {
+    topic: Option<Box<str>>,
+    source: Option<Box<str>>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ValidationData {
+    validation_code: Box<str>,
+    validation_url: Option<Box<str>>,
+}
+
+/// What deliveries were seen to name as their origin, and under which the URLs of confirmation lie.
+pub(super) const DOMAIN: &str = "eventgrid.azure.net";
+
+pub(super) const POST: HeaderValue = HeaderValue::from_static("POST");
+
+const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
+const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
+const REQUEST_CALLBACK: HeaderName = HeaderName::from_static("webhook-request-callback");
+const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
+const REQUEST_RATE: HeaderName = HeaderName::from_static("webhook-request-rate");

@@ -1,0 +1,259 @@
+//! What a request to the endpoint turned out to be.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{GridEvent, Handshake, HandshakeRefusal, ReceiveError, Validation};
+use crate::Excerpt;
+use crate::event_grid::receive::handshake::HandshakeRules;
+
+/// A request to the endpoint.
+#[derive(Clone, Debug)]
+#[must_use]
+#[non_exhaustive]
+pub enum Incoming {
+    /// The event subscription was deleted: no events of it will come.
+    Deletion(Deletion),
+    /// Event Grid asks whether CloudEvents are wanted.
+    Handshake(Handshake),
+    /// Events.
+    Notification(Notification),
+    /// Event Grid asks whether the events of a subscription are wanted.
+    Validation(Validation),
+}
+
+impl Incoming {
+    /// The answer that needs nobody's decision: consent to a handshake, thanks for a notice. None for events, which whoever
+    /// keeps them answers.
+    pub fn answer(&self) -> Option<Response<Bytes>> {
+        match self {
+            Self::Deletion(deletion) => Some(deletion.answer()),
+            Self::Handshake(handshake) => Some(handshake.consent()),
+            Self::Notification(_) => None,
+            Self::Validation(validation) => Some(validation.consent()),
+        }
+    }
+
+    /// Reads the body of an authentic `POST`.
+    pub(super) fn read(
+        kind: Kind,
+        headers: DeliveryHeaders,
+        body: &[u8],
+        rules: &HandshakeRules,
+    ) -> Result<Self, ReceiveError> {
+        if kind == Kind::Deletion {
+            // Microsoft's own receiver does not look at its body.
+            return Ok(Self::Deletion(Deletion::read(headers, body)));
+        }
+        let events = elements(body)?;
+        let kind = match (kind, &events[..]) {
+            (Kind::Unnamed, [event]) => Kind::of_event(event),
+            (kind, _) => kind,
+        };
+        match (kind, &events[..]) {
+            (Kind::Deletion, _) => Ok(Self::Deletion(Deletion::read(headers, body))),
+            (Kind::Notification | Kind::Unnamed, events) => {
+                let events = events.iter().map(|event| GridEvent::read(event)).collect();
+                Ok(Self::Notification(Notification { events, headers }))
+            }
+            (Kind::Validation, [event]) => {
+                let subscription = headers.subscription.as_deref();
+                let validation = Validation::read(event, subscription, rules)?;
+                Ok(Self::Validation(validation))
+            }
+            (Kind::Validation, _) => Err(HandshakeRefusal::Malformed {
+                problem: "a validation is one event",
+            }
+            .into()),
+        }
+    }
+}
+
+/// Events, in the order in which they came. Event Grid promises none, and delivers at least once: tell repeated deliveries by
+/// source and id.
+///
+/// A batch succeeds or fails as a whole. Answer 200, 201, 202, 203 or 204 when all of it is kept, within 30 seconds; 500 or
+/// 503 have it delivered again.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Notification {
+    events: Vec<GridEvent>,
+    headers: DeliveryHeaders,
+}
+
+impl Notification {
+    /// The events.
+    pub fn events(&self) -> &[GridEvent] {
+        &self.events
+    }
+
+    /// The events.
+    pub fn into_events(self) -> Vec<GridEvent> {
+        self.events
+    }
+
+    /// The name of the event subscription, in whatever case, if the headers say so.
+    pub fn subscription(&self) -> Option<&str> {
+        self.headers.subscription.as_deref()
+    }
+
+    /// How many times Event Grid tried before, if the headers say so.
+    pub fn delivery_count(&self) -> Option<u32> {
+        self.headers.delivery_count
+    }
+}
+
+/// The notice that an event subscription was deleted.
+///
+/// # Source
+///
+/// "Azure Event Grid system events", `Microsoft.EventGrid.SubscriptionDeletedEvent`.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Deletion {
+    subscription_id: Option<Box<str>>,
+    headers: DeliveryHeaders,
+}
+
+impl Deletion {
+    /// The id of the event subscription in Azure Resource Manager, if the notice says so.
+    pub fn subscription_id(&self) -> Option<&str> {
+        self.subscription_id.as_deref()
+    }
+
+    /// Its name, in whatever case, if the headers say so.
+    pub fn subscription(&self) -> Option<&str> {
+        self.headers.subscription.as_deref()
+    }
+
+    /// The answer: 202.
+    pub fn answer(&self) -> Response<Bytes> {
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = StatusCode::ACCEPTED;
+        answer
+    }
+
+    fn read(headers: DeliveryHeaders, body: &[u8]) -> Self {
+        let event = elements(body).ok().and_then(|events| {
+            let event = events.first()?;
+            serde_json::from_str::<DeletionEvent>(event.get()).ok()
+        });
+        Self {
+            subscription_id: event.map(|event| event.data.event_subscription_id),
+            headers,
+        }
+    }
+}
+
+/// What the headers of a delivery say about it.
+#[derive(Clone, Debug)]
+pub(super) struct DeliveryHeaders {
+    pub(super) subscription: Option<Box<str>>,
+    pub(super) delivery_count: Option<u32>,
+}
+
+impl DeliveryHeaders {
+    pub(super) fn read(headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name)?.to_str().ok();
+        Self {
+            subscription: text(SUBSCRIPTION_NAME)
+                .filter(|name| name.len() <= MAX_NAME)
+                .map(Into::into),
+            delivery_count: text(DELIVERY_COUNT).and_then(|count| count.parse().ok()),
+        }
+    }
+}
+
+/// What the header `aeg-event-type` says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Deletion,
+    Notification,
+    /// Nothing, or something new: the body decides.
+    Unnamed,
+    Validation,
+}
+
+impl Kind {
+    pub(super) fn of_headers(headers: &HeaderMap) -> Self {
+        let named = headers.get(EVENT_TYPE).map(|value| value.as_bytes());
+        let is = |name: &str| named.is_some_and(|it| it.eq_ignore_ascii_case(name.as_bytes()));
+        match () {
+            () if is("SubscriptionValidation") => Self::Validation,
+            () if is("Notification") => Self::Notification,
+            () if is("SubscriptionDeletion") || is("Unsubscribe") => Self::Deletion,
+            () => Self::Unnamed,
+        }
+    }
+
+    fn of_event(event: &RawValue) -> Self {
+        match serde_json::from_str::<Named<'_>>(event.get()).map(Named::name) {
+            Ok(Some("Microsoft.EventGrid.SubscriptionValidationEvent")) => Self::Validation,
+            Ok(Some("Microsoft.EventGrid.SubscriptionDeletedEvent")) => Self::Deletion,
+            _ => Self::Notification,
+        }
+    }
+}
+
+/// The objects of a body: of one, or of an array of them. The first character decides, whatever the content type says.
+fn elements(body: &[u8]) -> Result<Vec<&RawValue>, ReceiveError> {
+    let not_events = |problem: &str| ReceiveError::NotEvents {
+        problem: Excerpt::of(problem),
+    };
+    let at = |error: serde_json::Error| not_events(&place_of(&error));
+    let elements = match body.trim_ascii_start().first() {
+        Some(b'[') => serde_json::from_slice(body).map_err(at)?,
+        _ => vec![serde_json::from_slice(body).map_err(at)?],
+    };
+    match elements
+        .iter()
+        .all(|it: &&RawValue| it.get().starts_with('{'))
+    {
+        true => Ok(elements),
+        false => Err(not_events("it holds another kind of value")),
+    }
+}
+
+/// Where and how a body stops to be JSON; serde's own words may quote it.
+fn place_of(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    match error.is_eof() {
+        true => format!("it ends too early, at line {line}, column {column}"),
+        false => format!("it is not JSON at line {line}, column {column}"),
+    }
+}
+
+/// The name of an event's type, in either schema.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(rename = "eventType")]
+    event_type: Option<&'a str>,
+    #[serde(rename = "type")]
+    cloud_event_type: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn name(self) -> Option<&'a str> {
+        self.event_type.or(self.cloud_event_type)
+    }
+}
+
+#[derive(Deserialize)]
+struct DeletionEvent {
+    data: DeletionData,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeletionData {
+    event_subscription_id: Box<str>,
+}
+
+const DELIVERY_COUNT: HeaderName = HeaderName::from_static("aeg-delivery-count");
+const EVENT_TYPE: HeaderName = HeaderName::from_static("aeg-event-type");
+const SUBSCRIPTION_NAME: HeaderName = HeaderName::from_static("aeg-subscription-name");
+
+/// In bytes: names of event subscriptions have 64 characters at most.
+const MAX_NAME: usize = 256;

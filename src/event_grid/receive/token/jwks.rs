@@ -1,0 +1,153 @@
+//! A set of keys as Microsoft Entra publishes it (RFC 7517).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::jwt::{ALGORITHM, decode};
+use crate::crypto::{Backend, RsaKey, SignatureAlgorithm};
+
+/// The keys that may sign, by their names.
+#[derive(Debug)]
+pub(super) struct KeySet(HashMap<Box<str>, PublicKey>);
+
+impl KeySet {
+    /// Reads a set. A key of another kind or use is left out, and does not spoil the others.
+    ///
+    /// Nothing if it is none, or if no key is left: then it is a proxy's page, or a fault that passes.
+    pub(super) fn parse(json: &[u8], backend: &Arc<dyn Backend>) -> Option<Self> {
+        let Document { keys } = serde_json::from_slice(json).ok()?;
+        let keys: HashMap<_, _> = keys
+            .into_iter()
+            .filter_map(|key| serde_json::from_value::<Jwk>(key).ok()?.into_key(backend))
+            .collect();
+        (!keys.is_empty()).then_some(Self(keys))
+    }
+
+    pub(super) fn get(&self, key_id: &str) -> Option<&PublicKey> {
+        self.0.get(key_id)
+    }
+}
+
+/// A key that verifies one algorithm, whatever a token says.
+#[derive(Clone)]
+pub(super) struct PublicKey {
+    key: Arc<dyn RsaKey>,
+    backend: Arc<dyn Backend>,
+}
+
+impl PublicKey {
+    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        let sha256 = self.backend.sha256(message);
+        let verified = self
+            .key
+            .verify(SignatureAlgorithm::RsaSha256, message, &sha256, signature);
+        verified.is_ok()
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.key.fmt(f)
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kid: Box<str>,
+    kty: String,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    purpose: Option<String>,
+    /// The modulus, base64url.
+    n: String,
+    /// The exponent, base64url.
+    e: String,
+}
+
+impl Jwk {
+    fn into_key(self, backend: &Arc<dyn Backend>) -> Option<(Box<str>, PublicKey)> {
+        let is_for_signatures = self.kty == "RSA"
+            && self.purpose.is_none_or(|purpose| purpose == "sig")
+            && self.alg.is_none_or(|alg| alg == ALGORITHM);
+        if !is_for_signatures {
+            return None;
+        }
+        let der = rsa_public_key(&decode(&self.n)?, &decode(&self.e)?)?;
+        let key = backend.rsa_key(&der).ok()?;
+        let backend = Arc::clone(backend);
+        let key = key.into();
+        Some((self.kid, PublicKey { key, backend }))
+    }
+}
+
+/// The DER of an `RSAPublicKey` (RFC 8017, A.1.1): a sequence of two integers.
+fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
+    tagged(0x30, &[integer(modulus)?, integer(exponent)?].concat())
+}
+
+fn integer(big_endian: &[u8]) -> Option<Vec<u8>> {
+    let zeros = big_endian.iter().take_while(|byte| **byte == 0).count();
+    let magnitude = big_endian.get(zeros..)?;
+    let sign: &[u8] = match magnitude.first()? {
+        0x80.. => &[0],
+        _ => &[],
+    };
+    tagged(0x02, &[sign, magnitude].concat())
+}
+
+/// Nothing if `content` has more than 64 KiB.
+fn tagged(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
+    let [high, low] = u16::try_from(content.len()).ok()?.to_be_bytes();
+    let head: &[u8] = match (high, low) {
+        (0, 0..0x80) => &[tag, low],
+        (0, _) => &[tag, 0x81, low],
+        _ => &[tag, 0x82, high, low],
+    };
+    Some([head, content].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_as_short_as_can_be() {
+        for (magnitude, der) in [
+            (&[1, 0, 1][..], Some(&[0x02, 3, 1, 0, 1][..])),
+            (&[0, 0, 1], Some(&[0x02, 1, 1])),
+            (&[0x7f], Some(&[0x02, 1, 0x7f])),
+            (&[0x80], Some(&[0x02, 2, 0, 0x80])),
+            (&[0, 0x80], Some(&[0x02, 2, 0, 0x80])),
+            (&[0], None),
+            (&[], None),
+        ] {
+            assert_eq!(integer(magnitude).as_deref(), der, "{magnitude:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_as_short_as_can_be() {
+        for (length, head) in [
+            (0, &[0x30, 0][..]),
+            (0x7f, &[0x30, 0x7f]),
+            (0x80, &[0x30, 0x81, 0x80]),
+            (0xff, &[0x30, 0x81, 0xff]),
+            (0x100, &[0x30, 0x82, 1, 0]),
+            (0xffff, &[0x30, 0x82, 0xff, 0xff]),
+        ] {
+            let der = tagged(0x30, &vec![7; length]).unwrap();
+            assert_eq!(&der[..head.len()], head);
+            assert_eq!(der.len(), head.len() + length);
+        }
+        assert_eq!(tagged(0x30, &vec![7; 0x1_0000]), None);
+    }
+}

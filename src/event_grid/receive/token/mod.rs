@@ -1,0 +1,161 @@
+//! The check of the tokens that Event Grid takes from Microsoft Entra: signature, issuer, audience, application, role, time.
+//!
+//! [`EntraTokens`] judges one token; [`ExpectedToken`] is what it asks of it. The tenant's keys are fetched once however many
+//! deliveries wait, kept for a day, used for a week if no new ones can be had, and fetched anew when a token names one that
+//! is not among them, at most once a minute. A failure is remembered for ten seconds, and is no refusal:
+//! [`TokenRefusal::may_pass`] tells.
+//!
+//! The signature is verified by the [`Backend`] that is given, with the algorithm that the key is for. No JWT library takes
+//! part: the one that is kept (`jsonwebtoken`) chooses its crypto once for a process, panics if two crates of a program
+//! chose differently, and reads the clock itself. The tests hold this check against it.
+
+mod error;
+mod expected;
+mod jwks;
+mod jwt;
+mod keys;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::Excerpt;
+use crate::crypto::Backend;
+use crate::endpoint::EndpointError;
+use crate::http_client::HttpClient;
+
+pub use error::{KeysError, TokenRefusal};
+pub use expected::ExpectedToken;
+
+use jwks::PublicKey;
+use jwt::SignedToken;
+use keys::Keys;
+
+/// Judges access tokens from Microsoft Entra. Cheap to clone; clones share the keys.
+///
+/// # Example
+///
+/// ```
+/// # #[cfg(all(feature = "aws-lc-rs", feature = "reqwest"))]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::cloud::Cloud;
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::event_grid::receive::{EntraTokens, ExpectedToken};
+/// use partner_center_webhooks::http_client::ReqwestClient;
+///
+/// let tenant = "6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11";
+/// let expected = ExpectedToken::new(&Cloud::Global, tenant, "api://contoso.example/events")?;
+/// let tokens = EntraTokens::new(expected, DefaultBackend::new(), ReqwestClient::new()?);
+///
+/// let unsigned = "eyJhbGciOiJub25lIn0.e30."; // {"alg":"none"}
+/// let refusal = tokens.verify(unsigned).await.unwrap_err(); // before anything is fetched
+/// assert_eq!(refusal.to_string(), "the token's algorithm is `none` (expected `RS256`)");
+/// # Ok(()) }) }
+/// # #[cfg(not(all(feature = "aws-lc-rs", feature = "reqwest")))] fn main() {}
+/// ```
+#[derive(Clone)]
+pub struct EntraTokens {
+    expected: ExpectedToken,
+    keys: Keys,
+    clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
+}
+
+impl EntraTokens {
+    /// For how long a failure to fetch keys is remembered.
+    pub const NEGATIVE: Duration = Duration::from_secs(keys::NEGATIVE.unsigned_abs());
+
+    /// Judges tokens by what is `expected` of them, with keys that come through `client`.
+    pub fn new(
+        expected: ExpectedToken,
+        backend: impl Backend + 'static,
+        client: impl HttpClient + 'static,
+    ) -> Self {
+        let url = expected.keys().clone();
+        Self {
+            expected,
+            keys: Keys::new(url, Arc::new(backend), Arc::new(client)),
+            clock: Arc::new(OffsetDateTime::now_utc),
+        }
+    }
+
+    /// Reads the time from `clock`. Default: the system's.
+    #[must_use]
+    pub fn with_clock(
+        mut self,
+        clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static,
+    ) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Judges a token, which is what follows `Bearer ` in the header `authorization`.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenRefusal`]. One that [may pass](TokenRefusal::may_pass) must not be answered with 401 or 403, which lose the
+    /// event.
+    pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenRefusal> {
+        let token = SignedToken::parse(token)?;
+        let now = (self.clock)();
+        let key = self.keys.find(token.key_id(), now.unix_timestamp()).await?;
+        let claims = token.proven_by(&key)?;
+        self.expected.check(claims, now)
+    }
+}
+
+impl fmt::Debug for EntraTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntraTokens")
+            .field("expected", &self.expected)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A genuine token that says what is expected.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct VerifiedToken {
+    application: Box<str>,
+    end: OffsetDateTime,
+}
+
+impl VerifiedToken {
+    /// The id of the application that took it: Event Grid's.
+    pub fn application(&self) -> &str {
+        &self.application
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> OffsetDateTime {
+        self.end
+    }
+}
+
+/// Why nothing can be expected of tokens.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum EntraTokensError {
+    /// There is no audience.
+    #[error("the audience is empty (expected the id of an application, or its application id URI)")]
+    Audience,
+    /// The cloud's authority may not be asked.
+    #[error(transparent)]
+    Authority(#[from] EndpointError),
+    /// Nobody has published the id of Event Grid's application there.
+    #[error(
+        "the application of Event Grid in Azure China is not known (expected another cloud; `Cloud::Custom` with \
+         `of_applications` serves)"
+    )]
+    China,
+    /// The tenant is not one.
+    #[error("`{found}` is no id of a tenant (expected a UUID)")]
+    Tenant {
+        /// The tenant.
+        found: Excerpt,
+    },
+}

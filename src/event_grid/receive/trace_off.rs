@@ -1,0 +1,11 @@
+//! Stands in for `trace` where feature `tracing` is off: nothing is logged, and nothing is compiled.
+
+use std::fmt::Display;
+
+pub(super) fn refused(_: u16, _: &dyn Display) {}
+
+pub(super) fn accepted(_: usize, _: &dyn Display) {}
+
+pub(super) fn notice(_: &'static str, _: &dyn Display) {}
+
+pub(super) fn keys_not_renewed(_: &dyn Display) {}

@@ -1,0 +1,919 @@
+//! Receiving from Event Grid: handshakes, secrets, events in every shape, and the answer that each of them gets.
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::any;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use partner_center_webhooks::body::BodyLimit;
+use partner_center_webhooks::event_grid::receive::axum::Delivery;
+use partner_center_webhooks::event_grid::receive::{
+    GridEvent, Incoming, ReceiveError, WebhookReceiver,
+};
+use serde_json::json;
+use time::OffsetDateTime;
+use tower::ServiceExt as _;
+
+use crate::logs::lines_of;
+
+const SECRET: &str = "kGZ4vN0mS2rQ8xTb";
+const QUERY: Option<&str> = Some("code=kGZ4vN0mS2rQ8xTb");
+const CALLBACK: &str = "https://rp-westeurope.eventgrid.azure.net:553/eventsubscriptions/orders/validate?id=1&t=2&token=3";
+
+fn receiver() -> WebhookReceiver {
+    let builder = WebhookReceiver::builder().query_secret("code", SECRET);
+    builder.unwrap().build().unwrap()
+}
+
+fn headers<const N: usize>(pairs: [(&str, &str); N]) -> HeaderMap {
+    let pairs = pairs.into_iter().map(|(name, value)| {
+        let name: HeaderName = name.parse().unwrap();
+        (name, HeaderValue::from_str(value).unwrap())
+    });
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(name, value);
+    }
+    headers
+}
+
+async fn options(
+    receiver: &WebhookReceiver,
+    headers: &HeaderMap,
+) -> Result<Incoming, ReceiveError> {
+    receiver
+        .receive(&Method::OPTIONS, QUERY, headers, b"")
+        .await
+}
+
+async fn post(
+    receiver: &WebhookReceiver,
+    kind: &str,
+    body: impl AsRef<[u8]>,
+) -> Result<Incoming, ReceiveError> {
+    let headers = headers([
+        ("aeg-event-type", kind),
+        ("aeg-subscription-name", "ORDERS"),
+        ("aeg-delivery-count", "3"),
+        ("content-type", "application/json; charset=utf-8"),
+    ]);
+    let body = body.as_ref();
+    receiver.receive(&Method::POST, QUERY, &headers, body).await
+}
+
+fn said(error: &ReceiveError) -> (u16, String) {
+    (error.status().as_u16(), error.to_string())
+}
+
+/// Status, headers in order of their names, and body.
+fn whole(answer: &Response<Bytes>) -> (u16, Vec<(&str, &str)>, &str) {
+    let headers = answer.headers().iter();
+    let mut headers: Vec<_> = headers
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect();
+    headers.sort_unstable();
+    let body = std::str::from_utf8(answer.body()).unwrap();
+    (answer.status().as_u16(), headers, body)
+}
+
+#[tokio::test]
+async fn the_handshake_of_cloud_events() {
+    let asking = headers([
+        ("WebHook-Request-Origin", "eventgrid.azure.net"),
+        ("WebHook-Request-Callback", CALLBACK),
+        ("WebHook-Request-Rate", "120"),
+    ]);
+    let Incoming::Handshake(handshake) = options(&receiver(), &asking).await.unwrap() else {
+        panic!("a handshake")
+    };
+    assert_eq!(handshake.origin().to_string(), "eventgrid.azure.net");
+    assert_eq!(handshake.requested_rate(), Some(120));
+    assert_eq!(handshake.callback().unwrap().unwrap().as_uri(), CALLBACK);
+    assert_eq!(
+        whole(&handshake.consent()),
+        (
+            200,
+            vec![
+                ("allow", "POST"),
+                ("webhook-allowed-origin", "eventgrid.azure.net"),
+                ("webhook-allowed-rate", "*"),
+            ],
+            ""
+        )
+    );
+    assert_eq!(whole(&handshake.leave_open()), (200, vec![], ""));
+
+    // The origin is echoed as it came, and the rate is what was configured.
+    let limited = WebhookReceiver::builder()
+        .query_secret("code", SECRET)
+        .unwrap()
+        .allowed_rate(60.try_into().unwrap())
+        .build()
+        .unwrap();
+    let asking = headers([("webhook-request-origin", "EventGrid.Azure.Net")]);
+    let asked = options(&limited, &asking).await.unwrap();
+    assert_eq!(
+        whole(&asked.answer().unwrap()).1,
+        [
+            ("allow", "POST"),
+            ("webhook-allowed-origin", "EventGrid.Azure.Net"),
+            ("webhook-allowed-rate", "60"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn handshakes_that_get_no_consent() {
+    let expected = "(expected eventgrid.azure.net)";
+    for (asking, status, message) in [
+        (
+            headers([("webhook-request-origin", "contoso.example")]),
+            405,
+            format!("the handshake's origin is `contoso.example` {expected}"),
+        ),
+        (
+            headers([(
+                "webhook-request-origin",
+                "eventgrid.azure.net.contoso.example",
+            )]),
+            405,
+            format!("the handshake's origin is `eventgrid.azure.net.contoso.example` {expected}"),
+        ),
+        (
+            headers([("origin", "eventgrid.azure.net")]),
+            405,
+            format!("the handshake's origin is `` {expected}"),
+        ),
+        (
+            headers([
+                ("webhook-request-origin", "eventgrid.azure.net"),
+                ("webhook-request-origin", "contoso.example"),
+            ]),
+            400,
+            "the handshake is malformed: a header is present more than once".to_owned(),
+        ),
+    ] {
+        let error = options(&receiver(), &asking).await.unwrap_err();
+        assert_eq!(said(&error), (status, message));
+        let answer = error.answer();
+        let allow: &[_] = if status == 405 {
+            &[("allow", "POST")]
+        } else {
+            &[]
+        };
+        assert_eq!(whole(&answer), (status, allow.to_vec(), ""));
+    }
+
+    // Each accepting setting beside its refusing twin above.
+    let asking = headers([("webhook-request-origin", "contoso.example")]);
+    let build = WebhookReceiver::builder;
+    for builder in [
+        build().allow_origin("contoso.example"),
+        build().danger_allow_any_origin(),
+    ] {
+        let receiver = builder
+            .query_secret("code", SECRET)
+            .unwrap()
+            .build()
+            .unwrap();
+        let asked = options(&receiver, &asking).await.unwrap();
+        assert_eq!(
+            asked.answer().unwrap().headers()["webhook-allowed-origin"],
+            "contoso.example"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_callback_elsewhere_is_told_and_is_no_reason_to_refuse() {
+    let asking = headers([
+        ("webhook-request-origin", "eventgrid.azure.net"),
+        (
+            "webhook-request-callback",
+            "http://169.254.169.254/metadata",
+        ),
+    ]);
+    let Incoming::Handshake(handshake) = options(&receiver(), &asking).await.unwrap() else {
+        panic!("a handshake")
+    };
+    assert_eq!(
+        handshake.callback().unwrap_err().to_string(),
+        "`http://169.254.169.254/metadata` is no URL of Event Grid (expected https, a host under \
+         `eventgrid.azure.net`, and port 443 or 553)"
+    );
+    assert_eq!(handshake.requested_rate(), None);
+    assert_eq!(handshake.consent().status(), 200);
+
+    let government = WebhookReceiver::builder()
+        .confirmation_domain("eventgrid.azure.us")
+        .query_secret("code", SECRET)
+        .unwrap()
+        .build()
+        .unwrap();
+    let Incoming::Handshake(handshake) = options(
+        &government,
+        &headers([
+            ("webhook-request-origin", "eventgrid.azure.net"),
+            (
+                "webhook-request-callback",
+                "https://rp.eventgrid.azure.us:553/a",
+            ),
+        ]),
+    )
+    .await
+    .unwrap() else {
+        panic!("a handshake")
+    };
+    assert!(handshake.callback().unwrap().is_some());
+}
+
+/// As documented, with `data` of three kinds.
+fn validations() -> [String; 3] {
+    let url = "https://rp-eastus2.eventgrid.azure.net:553/eventsubscriptions/a/validate?id=512";
+    let data = json!({"validationCode": "512d38b6-\"7b8b", "validationUrl": url});
+    let event_grid = json!([{
+        "id": "2d1781af-3a4c-4d7c-bd0c-e34b19da4e66",
+        "topic": "/subscriptions/xxxx",
+        "subject": "",
+        "data": data,
+        "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+        "eventTime": "2018-01-25T22:12:19.4556811Z",
+        "metadataVersion": "1",
+        "dataVersion": "1",
+    }]);
+    let cloud_event = |data| {
+        json!({
+            "specversion": "1.0",
+            "id": "2d1781af-3a4c-4d7c-bd0c-e34b19da4e66",
+            "source": "/subscriptions/xxxx",
+            "type": "Microsoft.EventGrid.SubscriptionValidationEvent",
+            "time": "2018-01-25T22:12:19.4556811Z",
+            "data": data,
+        })
+    };
+    [
+        event_grid.to_string(),
+        cloud_event(json!(data.to_string())).to_string(),
+        cloud_event(data).to_string(),
+    ]
+}
+
+#[tokio::test]
+async fn the_validation_of_subscriptions() {
+    for body in validations() {
+        for kind in [
+            "SubscriptionValidation",
+            "subscriptionvalidation",
+            "",
+            "New",
+        ] {
+            let incoming = post(&receiver(), kind, &body).await.unwrap();
+            let Incoming::Validation(validation) = incoming else {
+                panic!("a validation: {body}")
+            };
+            assert_eq!(validation.topic(), "/subscriptions/xxxx");
+            assert_eq!(validation.subscription(), Some("ORDERS"));
+            let url = validation.url().unwrap().unwrap().as_uri();
+            assert_eq!(url.host(), Some("rp-eastus2.eventgrid.azure.net"));
+            assert_eq!(
+                whole(&validation.consent()),
+                (
+                    200,
+                    vec![("content-type", "application/json; charset=utf-8")],
+                    r#"{"validationResponse":"512d38b6-\"7b8b"}"#
+                )
+            );
+            assert_eq!(whole(&validation.leave_open()), (200, vec![], ""));
+        }
+        // An event that a publisher made up is an event: the header says so.
+        let incoming = post(&receiver(), "Notification", &body).await.unwrap();
+        assert!(matches!(incoming, Incoming::Notification(_)));
+    }
+}
+
+#[tokio::test]
+async fn validations_that_get_no_consent() {
+    let [body, ..] = validations();
+    let two = body.replace("[{", "[{},{");
+    for (body, message) in [
+        (
+            &*two,
+            "the handshake is malformed: a validation is one event",
+        ),
+        (
+            "[]",
+            "the handshake is malformed: a validation is one event",
+        ),
+        (
+            "{}",
+            "the handshake is malformed: the event is no validation",
+        ),
+        (
+            r#"{"data":{"validationcode":"a"}}"#,
+            "the handshake is malformed: the event's data has no `validationCode`",
+        ),
+        (
+            r#"{"data":"{\"validationCode\":7}"}"#,
+            "the handshake is malformed: the event's data has no `validationCode`",
+        ),
+    ] {
+        let error = post(&receiver(), "SubscriptionValidation", body)
+            .await
+            .unwrap_err();
+        assert_eq!(said(&error), (400, message.to_owned()), "{body}");
+    }
+
+    let build = || {
+        WebhookReceiver::builder()
+            .query_secret("code", SECRET)
+            .unwrap()
+    };
+    let other_url = body.replace("rp-eastus2.eventgrid.azure.net", "contoso.example");
+    let incoming = post(&receiver(), "SubscriptionValidation", other_url)
+        .await
+        .unwrap();
+    let Incoming::Validation(validation) = incoming else {
+        panic!("a validation")
+    };
+    assert!(validation.url().is_err());
+
+    for (builder, refusal) in [
+        (
+            build()
+                .expect_topic("/SUBSCRIPTIONS/XXXX")
+                .expect_subscription("orders"),
+            None,
+        ),
+        (
+            build()
+                .expect_topic("/subscriptions/yyyy")
+                .expect_topic("/subscriptions/xxxx"),
+            None,
+        ),
+        (
+            build().expect_topic("/subscriptions/yyyy"),
+            Some(
+                "the validation is for topic `/subscriptions/xxxx` (expected /subscriptions/yyyy)",
+            ),
+        ),
+        (
+            build()
+                .expect_subscription("invoices")
+                .expect_subscription("refunds"),
+            Some("the validation is for subscription `ORDERS` (expected invoices or refunds)"),
+        ),
+    ] {
+        let receiver = builder.build().unwrap();
+        let outcome = post(&receiver, "SubscriptionValidation", &body).await;
+        let outcome = outcome.map(drop).map_err(|error| said(&error));
+        assert_eq!(
+            outcome.err(),
+            refusal.map(|message| (403, message.to_owned()))
+        );
+    }
+}
+
+async fn events(body: impl AsRef<[u8]>) -> Vec<GridEvent> {
+    let body = body.as_ref();
+    let incoming = post(&receiver(), "Notification", body).await.unwrap();
+    let Incoming::Notification(notification) = incoming else {
+        panic!("events: {}", body.escape_ascii())
+    };
+    assert_eq!(notification.subscription(), Some("ORDERS"));
+    assert_eq!(notification.delivery_count(), Some(3));
+    notification.into_events()
+}
+
+const CLOUD_EVENT: &str = r##"{"specversion":"1.0","id":"1","source":"/a","type":"Contoso.Ordered","time":"2026-11-21T00:00:00.1234567Z","dataschema":"#","traceparent":null,"data":{"n":1.50}}"##;
+const EVENT_GRID: &str = r#"{"id":"2","topic":"/subscriptions/x","subject":"orders/7","data":{"n":2.50},"eventType":"Contoso.Ordered","eventTime":"2026-11-21T00:00:00.1234567Z","metadataVersion":"1","dataVersion":"","new":1}"#;
+
+#[tokio::test]
+async fn events_in_either_schema_single_or_many() {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(1_795_219_200_123_456_700).unwrap();
+    for body in [
+        CLOUD_EVENT.to_owned(),
+        format!("[{CLOUD_EVENT}]"),
+        format!(" \r\n[ {CLOUD_EVENT} ]\n"),
+    ] {
+        let [GridEvent::CloudEvent(event)] = &events(body).await[..] else {
+            panic!("a cloud event")
+        };
+        assert_eq!((event.id(), event.source()), ("1", "/a"));
+        assert_eq!(event.time(), Some(at));
+        assert_eq!(event.json().unwrap().get(), r#"{"n":1.50}"#);
+    }
+    for body in [EVENT_GRID.to_owned(), format!("[{EVENT_GRID}]")] {
+        let [GridEvent::EventGrid(event)] = &events(body).await[..] else {
+            panic!("an event of Event Grid's schema")
+        };
+        assert_eq!((event.id(), event.event_type()), ("2", "Contoso.Ordered"));
+        assert_eq!(event.topic(), Some("/subscriptions/x"));
+        assert_eq!(event.subject(), Some("orders/7"));
+        assert_eq!(event.event_time(), Some(at));
+        assert_eq!(event.data().unwrap().get(), r#"{"n":2.50}"#);
+        assert_eq!(event.data_version(), Some(""));
+    }
+    assert_eq!(events("[]").await.len(), 0);
+
+    // One that is neither spoils no batch: nothing of it is lost.
+    let unreadable = CLOUD_EVENT.replace(r#""id":"1""#, r#""id":7"#);
+    let batch = events(format!(
+        r#"[{CLOUD_EVENT},{EVENT_GRID},{{"custom":1.50}},{unreadable}]"#
+    ))
+    .await;
+    let [
+        GridEvent::CloudEvent(_),
+        GridEvent::EventGrid(_),
+        GridEvent::Other(custom),
+        GridEvent::Other(other),
+    ] = &batch[..]
+    else {
+        panic!("{batch:?}")
+    };
+    assert_eq!(custom.get(), r#"{"custom":1.50}"#);
+    assert_eq!(other.get(), unreadable);
+
+    // However deep the data is.
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let body = CLOUD_EVENT.replace(r#"{"n":1.50}"#, &deep);
+    let [GridEvent::CloudEvent(event)] = &events(body).await[..] else {
+        panic!("a cloud event")
+    };
+    assert_eq!(event.json().unwrap().get(), deep);
+
+    let many = vec![CLOUD_EVENT; 5000].join(",");
+    assert_eq!(events(format!("[{many}]")).await.len(), 5000);
+}
+
+#[tokio::test]
+async fn bodies_that_hold_no_events() {
+    let long = format!("\"{}\"", "x".repeat(2 * 1024 * 1024));
+    for (body, status, message) in [
+        ("", 400, "the body is empty"),
+        (&*long, 413, "the body is longer than 2097152 bytes"),
+        (
+            "7",
+            400,
+            "the body is no JSON object, and no array of them: it holds another kind of value",
+        ),
+        (
+            "[7]",
+            400,
+            "the body is no JSON object, and no array of them: it holds another kind of value",
+        ),
+        (
+            "[{},[]]",
+            400,
+            "the body is no JSON object, and no array of them: it holds another kind of value",
+        ),
+        (
+            "[{}",
+            400,
+            "the body is no JSON object, and no array of them: it ends too early, at line 1, column 3",
+        ),
+        (
+            "{}\n}",
+            400,
+            "the body is no JSON object, and no array of them: it is not JSON at line 2, column 1",
+        ),
+        (
+            "secret",
+            400,
+            "the body is no JSON object, and no array of them: it is not JSON at line 1, column 1",
+        ),
+    ] {
+        let error = post(&receiver(), "Notification", body).await.unwrap_err();
+        assert_eq!(said(&error), (status, message.to_owned()));
+        assert_eq!(error.retry_after(), None);
+    }
+    let error = post(&receiver(), "Notification", b"{\"a\":\"\xff\"}")
+        .await
+        .unwrap_err();
+    assert_eq!(error.status(), 400);
+
+    let small = WebhookReceiver::builder().body_limit(BodyLimit::new(9));
+    let small = small.query_secret("code", SECRET).unwrap().build().unwrap();
+    assert!(post(&small, "Notification", "{\"a\":123}").await.is_ok());
+    let error = post(&small, "Notification", "{\"a\":1234}")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        said(&error),
+        (413, "the body is longer than 9 bytes".to_owned())
+    );
+    // Before it is read.
+    let announced = headers([("content-length", "10")]);
+    let error = small
+        .admit(&Method::POST, QUERY, &announced)
+        .await
+        .unwrap_err();
+    assert_eq!(error.status(), 413);
+}
+
+#[tokio::test]
+async fn content_types_and_methods() {
+    for (content_type, accepted) in [
+        ("application/json", true),
+        ("Application/JSON ; charset=utf-8", true),
+        ("application/cloudevents+json; charset=utf-8", true),
+        ("application/cloudevents-batch+json; charset=utf-8", true),
+        ("text/json", true),
+        ("text/html; x=+json", false),
+        ("application/octet-stream", false),
+        ("", false),
+    ] {
+        let headers = headers([("content-type", content_type)]);
+        let body = CLOUD_EVENT.as_bytes();
+        let outcome = receiver()
+            .receive(&Method::POST, QUERY, &headers, body)
+            .await;
+        let outcome = outcome.map(drop).map_err(|error| said(&error));
+        let message = format!(
+            "the content type is `{content_type}` (expected `application/json` or one that ends in `+json`)"
+        );
+        assert_eq!(outcome.err(), (!accepted).then_some((415, message)));
+    }
+    for method in [Method::GET, Method::PUT, Method::HEAD, Method::DELETE] {
+        let outcome = receiver()
+            .receive(&method, QUERY, &HeaderMap::new(), b"{}")
+            .await;
+        let message = format!("the method is `{method}` (expected `POST` or `OPTIONS`)");
+        assert_eq!(said(&outcome.unwrap_err()), (405, message));
+    }
+}
+
+#[tokio::test]
+async fn notices_of_deletion() {
+    let body = json!([{
+        "id": "1",
+        "topic": "/subscriptions/x",
+        "eventType": "Microsoft.EventGrid.SubscriptionDeletedEvent",
+        "data": {"eventSubscriptionId": "/subscriptions/x/eventSubscriptions/orders"},
+    }])
+    .to_string();
+    for (kind, body, id) in [
+        (
+            "SubscriptionDeletion",
+            &*body,
+            Some("/subscriptions/x/eventSubscriptions/orders"),
+        ),
+        (
+            "Unsubscribe",
+            &*body,
+            Some("/subscriptions/x/eventSubscriptions/orders"),
+        ),
+        (
+            "",
+            &*body,
+            Some("/subscriptions/x/eventSubscriptions/orders"),
+        ),
+        ("unsubscribe", "", None),
+        ("SubscriptionDeletion", "whatever", None),
+    ] {
+        let Incoming::Deletion(deletion) = post(&receiver(), kind, body).await.unwrap() else {
+            panic!("a notice")
+        };
+        assert_eq!(deletion.subscription_id(), id);
+        assert_eq!(deletion.subscription(), Some("ORDERS"));
+        assert_eq!(whole(&deletion.answer()), (202, vec![], ""));
+    }
+}
+
+#[tokio::test]
+async fn shared_secrets_in_the_query() {
+    let next = "abc+def/0123456789==";
+    let receiver = WebhookReceiver::builder()
+        .query_secret("code", SECRET)
+        .unwrap();
+    let receiver = receiver
+        .query_secret("code", next)
+        .unwrap()
+        .build()
+        .unwrap();
+    let wrong = "query parameter `code` is not the shared secret";
+    let missing = "query parameter `code` is missing (expected the shared secret)";
+    for (query, refusal) in [
+        (Some("code=kGZ4vN0mS2rQ8xTb"), None),
+        (Some("a=b&code=kGZ4vN0mS2rQ8xTb&code2=1"), None),
+        (Some("code=%6bGZ4vN0mS2rQ8xTb"), None),
+        // As it is in the settings, and as it should have been written.
+        (Some("code=abc+def/0123456789=="), None),
+        (Some("code=abc%2Bdef%2F0123456789%3D%3D"), None),
+        (Some("code=kGZ4vN0mS2rQ8xTc"), Some(wrong)),
+        (Some("code=kGZ4vN0mS2rQ8xT"), Some(wrong)),
+        (Some("code=kGZ4vN0mS2rQ8xTbb"), Some(wrong)),
+        (Some("code="), Some(wrong)),
+        (Some("code"), Some(wrong)),
+        (Some("Code=kGZ4vN0mS2rQ8xTb"), Some(missing)),
+        (Some(""), Some(missing)),
+        (None, Some(missing)),
+        (
+            Some("code=kGZ4vN0mS2rQ8xTb&code=guess"),
+            Some("query parameter `code` is present more than once"),
+        ),
+        (
+            Some("code=guess&%63ode=kGZ4vN0mS2rQ8xTb"),
+            Some("query parameter `code` is present more than once"),
+        ),
+    ] {
+        // Handshakes go to the same URL, so they have it too.
+        let origin = headers([("webhook-request-origin", "eventgrid.azure.net")]);
+        for method in [Method::POST, Method::OPTIONS] {
+            let outcome = receiver.receive(&method, query, &origin, b"{}").await;
+            let outcome = outcome.map(drop).map_err(|error| said(&error));
+            assert_eq!(
+                outcome.err(),
+                refusal.map(|it| (401, it.to_owned())),
+                "{query:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn shared_secrets_in_a_header() {
+    let receiver = WebhookReceiver::builder()
+        .header_secret("X-Contoso-Key", SECRET)
+        .unwrap();
+    let receiver = receiver.build().unwrap();
+    for (headers, refusal) in [
+        (headers([("x-contoso-key", SECRET)]), None),
+        (
+            headers([("x-contoso-key", "kGZ4vN0mS2rQ8xTc")]),
+            Some("header `x-contoso-key` is not the shared secret"),
+        ),
+        (
+            headers([("x-contoso-key", SECRET), ("x-contoso-key", SECRET)]),
+            Some("header `x-contoso-key` is present more than once"),
+        ),
+        (
+            headers([]),
+            Some("header `x-contoso-key` is missing (expected the shared secret)"),
+        ),
+    ] {
+        let outcome = receiver.receive(&Method::POST, None, &headers, b"{}").await;
+        let outcome = outcome.map(drop).map_err(|error| said(&error));
+        assert_eq!(outcome.err(), refusal.map(|it| (401, it.to_owned())));
+    }
+
+    // Whether handshakes bring it is not documented. If they do, it counts.
+    let asking = headers([("webhook-request-origin", "eventgrid.azure.net")]);
+    assert!(
+        receiver
+            .receive(&Method::OPTIONS, None, &asking, b"")
+            .await
+            .is_ok()
+    );
+    let [body, ..] = validations();
+    let validation = headers([("aeg-event-type", "SubscriptionValidation")]);
+    let body = body.as_bytes();
+    assert!(
+        receiver
+            .receive(&Method::POST, None, &validation, body)
+            .await
+            .is_ok()
+    );
+    let mut wrong = validation.clone();
+    wrong.insert("x-contoso-key", HeaderValue::from_static("guess"));
+    let outcome = receiver.receive(&Method::POST, None, &wrong, body).await;
+    assert_eq!(outcome.unwrap_err().status(), 401);
+    // Without the header that says so it is a delivery like any other.
+    let outcome = receiver
+        .receive(&Method::POST, None, &HeaderMap::new(), body)
+        .await;
+    assert_eq!(outcome.unwrap_err().status(), 401);
+}
+
+#[tokio::test]
+async fn what_builds_no_receiver() {
+    let build = WebhookReceiver::builder;
+    assert_eq!(
+        build().build().unwrap_err().to_string(),
+        "nothing authenticates deliveries (expected `entra`, `query_secret` or `header_secret`; or \
+         `danger_without_authentication`)"
+    );
+    let open = build().danger_without_authentication().build().unwrap();
+    assert!(
+        open.receive(&Method::POST, None, &HeaderMap::new(), b"{}")
+            .await
+            .is_ok()
+    );
+    assert_eq!(
+        build()
+            .query_secret("code", "fifteen bytes..")
+            .unwrap_err()
+            .to_string(),
+        "the secret has 15 bytes (expected 16 or more)"
+    );
+    for name in ["aeg-key", "AEG-Key", "two words", ""] {
+        assert_eq!(
+            build().header_secret(name, SECRET).unwrap_err().to_string(),
+            format!(
+                "`{name}` is no header for a secret (expected a header's name that does not begin with `aeg-`)"
+            )
+        );
+    }
+    let builder = build().header_secret("x-key", SECRET).unwrap();
+    let shown = format!("{builder:?} {:?}", receiver());
+    assert!(
+        shown.contains("x-key") && !shown.contains(SECRET),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn one_line_a_request() {
+    let [validation, ..] = validations();
+    let lines = lines_of(async {
+        let receiver = receiver();
+        let _ = post(&receiver, "Notification", CLOUD_EVENT).await;
+        let _ = post(&receiver, "SubscriptionValidation", validation).await;
+        let _ = post(&receiver, "Unsubscribe", "").await;
+        let origin = headers([("webhook-request-origin", "eventgrid.azure.net")]);
+        let _ = options(&receiver, &origin).await;
+        let _ = options(&receiver, &headers([("webhook-request-origin", "a\tb")])).await;
+        let query = Some("code=kGZ4vN0mS2rQ8xTc");
+        let _ = receiver.receive(&Method::POST, query, &origin, b"{}").await;
+        let _ = post(&receiver, "Notification", "kGZ4vN0mS2rQ8xTb").await;
+    });
+    let target = "partner_center_webhooks::event_grid";
+    let notice = |what, of| {
+        format!(
+            "INFO {target}: notice from Event Grid outcome=\"accepted\" what=\"{what}\" of={of}"
+        )
+    };
+    let refused = |status, reason| {
+        format!(
+            "WARN {target}: delivery refused outcome=\"refused\" status={status} reason={reason}"
+        )
+    };
+    assert_eq!(
+        lines.await,
+        [
+            format!(
+                "INFO {target}: delivery accepted outcome=\"accepted\" events=1 subscription=ORDERS"
+            ),
+            notice("validation", "ORDERS"),
+            notice("deletion", "ORDERS"),
+            notice("handshake", "eventgrid.azure.net"),
+            refused(
+                405,
+                r"the handshake's origin is `a\tb` (expected eventgrid.azure.net)"
+            ),
+            refused(401, "query parameter `code` is not the shared secret"),
+            refused(
+                400,
+                "the body is no JSON object, and no array of them: it is not JSON at line 1, column 1"
+            ),
+        ]
+    );
+}
+
+/// Answers with the number of events, and 500 for none.
+async fn count(Delivery(notification): Delivery) -> Result<String, StatusCode> {
+    match notification.events().len() {
+        0 => Err(StatusCode::INTERNAL_SERVER_ERROR),
+        events => Ok(events.to_string()),
+    }
+}
+
+#[tokio::test]
+async fn the_adapter_for_axum_is_a_thin_skin() {
+    let router = Router::new()
+        .route("/events", any(count))
+        .with_state(receiver());
+    let [validation, ..] = validations();
+    let broken = stream::iter([Ok(Bytes::from("[")), Err(std::io::Error::other("broken"))]);
+    let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 65536])));
+    let batch = format!("[{CLOUD_EVENT},{EVENT_GRID}]");
+    type Case = (
+        Method,
+        &'static str,
+        HeaderMap,
+        Body,
+        u16,
+        Vec<(&'static str, &'static str)>,
+        &'static str,
+    );
+    let kind = |kind| headers([("aeg-event-type", kind)]);
+    let text = ("content-type", "text/plain; charset=utf-8");
+    let cases: [Case; 11] = [
+        (
+            Method::POST,
+            SECRET,
+            kind("Notification"),
+            batch.into(),
+            200,
+            vec![text],
+            "2",
+        ),
+        (
+            Method::POST,
+            SECRET,
+            kind("Notification"),
+            "[]".into(),
+            500,
+            vec![],
+            "",
+        ),
+        (
+            Method::OPTIONS,
+            SECRET,
+            headers([("webhook-request-origin", "eventgrid.azure.net")]),
+            Body::empty(),
+            200,
+            vec![
+                ("allow", "POST"),
+                ("webhook-allowed-origin", "eventgrid.azure.net"),
+                ("webhook-allowed-rate", "*"),
+            ],
+            "",
+        ),
+        (
+            Method::POST,
+            SECRET,
+            kind("SubscriptionValidation"),
+            validation.into(),
+            200,
+            vec![("content-type", "application/json; charset=utf-8")],
+            r#"{"validationResponse":"512d38b6-\"7b8b"}"#,
+        ),
+        (
+            Method::POST,
+            SECRET,
+            kind("Unsubscribe"),
+            Body::empty(),
+            202,
+            vec![],
+            "",
+        ),
+        (
+            Method::POST,
+            "guess",
+            kind("Notification"),
+            "{}".into(),
+            401,
+            vec![],
+            "",
+        ),
+        (
+            Method::GET,
+            SECRET,
+            kind("Notification"),
+            "{}".into(),
+            405,
+            vec![("allow", "POST")],
+            "",
+        ),
+        (
+            Method::OPTIONS,
+            SECRET,
+            headers([]),
+            Body::empty(),
+            405,
+            vec![("allow", "POST")],
+            "",
+        ),
+        (
+            Method::POST,
+            SECRET,
+            kind("Notification"),
+            "[".into(),
+            400,
+            vec![],
+            "",
+        ),
+        (
+            Method::POST,
+            SECRET,
+            kind("Notification"),
+            Body::from_stream(endless),
+            413,
+            vec![],
+            "",
+        ),
+        (
+            Method::POST,
+            SECRET,
+            kind("Notification"),
+            Body::from_stream(broken),
+            503,
+            vec![("retry-after", "10")],
+            "",
+        ),
+    ];
+    for (method, secret, headers, body, status, expected, text) in cases {
+        let mut request = Request::new(body);
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = format!("/events?code={secret}").parse().unwrap();
+        *request.headers_mut() = headers;
+        let response = router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let mut answer = Response::from_parts(parts, body);
+        answer.headers_mut().remove("content-length");
+        assert_eq!(whole(&answer), (status, expected, text), "{method}");
+    }
+}

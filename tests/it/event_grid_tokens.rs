@@ -1,0 +1,862 @@
+//! The tokens of Event Grid: what is accepted, its refusing twins, and the tenant's keys while they change or cannot be had.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::join_all;
+use http::{HeaderMap, HeaderValue, Method};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use partner_center_webhooks::cloud::{Cloud, CloudProfile};
+use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
+use partner_center_webhooks::event_grid::receive::{
+    EntraTokens, ExpectedToken, Incoming, ReceiveError, TokenRefusal, WebhookReceiver,
+};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::logs::lines_of;
+use crate::support::Web;
+
+const TENANT: &str = "6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11";
+const OTHER_TENANT: &str = "0f3f7f6b-2c0f-4a4e-9d7e-6b2c2a3e8a11";
+const AUDIENCE: &str = "api://contoso.example/events";
+const EVENT_GRID: &str = "4962773b-9cdb-44cf-a8bf-237846a00ab7";
+const KEYS: &str =
+    "https://login.microsoftonline.com/6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11/discovery/v2.0/keys";
+/// 2026-11-21T00:00:00Z
+const NOW: i64 = 1_795_219_200;
+
+static FIRST: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("first"));
+static SECOND: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("second"));
+/// Of nobody.
+static FOREIGN: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("first"));
+
+struct SigningKey {
+    id: &'static str,
+    pair: KeyPair,
+}
+
+impl SigningKey {
+    fn generate(id: &'static str) -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        Self { id, pair }
+    }
+
+    fn components(&self) -> (String, String) {
+        let key: PublicKeyComponents<Vec<u8>> = self.pair.public_key().into();
+        (base64(&key.n), base64(&key.e))
+    }
+
+    /// As Entra publishes it, without what nobody reads.
+    fn jwk(&self) -> Value {
+        let (n, e) = self.components();
+        json!({"kty": "RSA", "use": "sig", "kid": self.id, "x5t": self.id, "n": n, "e": e, "x5c": ["MII"]})
+    }
+
+    fn sign(&self, header: &Value, claims: &Value) -> String {
+        signed(header, claims, |message| {
+            let mut signature = vec![0; self.pair.public_modulus_len()];
+            let encoding = match header["alg"] == "RS384" {
+                true => &RSA_PKCS1_SHA384,
+                false => &RSA_PKCS1_SHA256,
+            };
+            let random = SystemRandom::new();
+            self.pair
+                .sign(encoding, &random, message, &mut signature)
+                .unwrap();
+            signature
+        })
+    }
+
+    fn token(&self, claims: &Value) -> String {
+        self.sign(
+            &json!({"typ": "JWT", "alg": "RS256", "kid": self.id}),
+            claims,
+        )
+    }
+}
+
+fn signed(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let parts = [header, claims].map(|part| base64(part.to_string().as_bytes()));
+    let message = parts.join(".");
+    let signature = base64(sign(message.as_bytes()));
+    format!("{message}.{signature}")
+}
+
+fn base64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The claims of a token of version 1, which is good at `now`.
+fn claims_at(now: i64) -> Value {
+    json!({
+        "aud": AUDIENCE,
+        "iss": format!("https://sts.windows.net/{TENANT}/"),
+        "iat": now - 300,
+        "nbf": now - 300,
+        "exp": now + 3600,
+        "appid": EVENT_GRID,
+        "appidacr": "2",
+        "idp": format!("https://sts.windows.net/{TENANT}/"),
+        "oid": "00000000-0000-0000-0000-000000000001",
+        "roles": ["AzureEventGridSecureWebhookSubscriber"],
+        "sub": "00000000-0000-0000-0000-000000000001",
+        "tid": TENANT,
+        "ver": "1.0",
+    })
+}
+
+fn claims() -> Value {
+    claims_at(NOW)
+}
+
+/// The same of version 2.
+fn claims_v2() -> Value {
+    let mut claims = with(claims(), "azp", json!(EVENT_GRID));
+    claims.as_object_mut().unwrap().remove("appid");
+    let claims = with(
+        claims,
+        "iss",
+        json!(format!("https://login.microsoftonline.com/{TENANT}/v2.0")),
+    );
+    with(claims, "ver", json!("2.0"))
+}
+
+fn with(mut claims: Value, name: &str, value: Value) -> Value {
+    claims[name] = value;
+    claims
+}
+
+fn without(name: &str) -> Value {
+    let mut claims = claims();
+    claims.as_object_mut().unwrap().remove(name).unwrap();
+    claims
+}
+
+/// A tenant whose keys are served, and a clock that is set.
+struct Scene {
+    web: Web,
+    seconds: Arc<AtomicI64>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let scene = Self {
+            web: Web::default(),
+            seconds: Arc::new(AtomicI64::new(NOW)),
+        };
+        scene.publish(&[&FIRST]);
+        scene
+    }
+
+    fn publish(&self, keys: &[&SigningKey]) {
+        let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
+        self.web
+            .page(KEYS, 200, json!({ "keys": keys }).to_string());
+    }
+
+    fn set(&self, seconds: i64) {
+        self.seconds.store(seconds, Ordering::SeqCst);
+    }
+
+    fn tokens_by(&self, backend: impl Backend + 'static) -> EntraTokens {
+        let seconds = Arc::clone(&self.seconds);
+        let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
+        EntraTokens::new(expected, backend, self.web.clone()).with_clock(move || {
+            OffsetDateTime::from_unix_timestamp(seconds.load(Ordering::SeqCst)).unwrap()
+        })
+    }
+
+    fn tokens(&self) -> EntraTokens {
+        self.tokens_by(AwsLcRs::new())
+    }
+
+    fn receiver(&self) -> WebhookReceiver {
+        WebhookReceiver::builder()
+            .entra(self.tokens())
+            .build()
+            .unwrap()
+    }
+}
+
+fn authorized(authorization: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let value = HeaderValue::from_str(authorization).unwrap();
+    headers.insert("authorization", value);
+    headers
+}
+
+async fn deliver(receiver: &WebhookReceiver, headers: &HeaderMap) -> Result<(), ReceiveError> {
+    let event = br#"{"specversion":"1.0","id":"1","source":"/a","type":"b"}"#;
+    let incoming = receiver
+        .receive(&Method::POST, None, headers, event)
+        .await?;
+    assert!(matches!(incoming, Incoming::Notification(_)));
+    Ok(())
+}
+
+async fn judge(receiver: &WebhookReceiver, token: &str) -> Result<(), (u16, Option<u64>, String)> {
+    let outcome = deliver(receiver, &authorized(&format!("Bearer {token}"))).await;
+    outcome.map_err(|error| {
+        let retry_after = error.retry_after().map(|wait| wait.as_secs());
+        (error.status().as_u16(), retry_after, error.to_string())
+    })
+}
+
+#[tokio::test]
+async fn tokens_of_event_grid() {
+    let scene = Scene::new();
+    let keyless_purpose = {
+        let mut jwk = FIRST.jwk();
+        jwk.as_object_mut().unwrap().remove("use");
+        with(jwk, "alg", json!("RS256"))
+    };
+    for jwk in [FIRST.jwk(), keyless_purpose] {
+        // Keys of other kinds, of newer ones, and none at all spoil nothing.
+        let keys = json!({"keys": [
+            {"kty": "EC", "use": "sig", "kid": "e", "crv": "P-256", "x": "AA", "y": "AA"},
+            {"kty": "RSA", "use": "sig", "kid": "short", "n": "AQAB", "e": "AQAB"},
+            {"kty": "RSA", "use": "sig", "kid": "garbage", "n": "?", "e": "AQAB"},
+            7, null, {}, jwk,
+        ]});
+        scene.web.page(KEYS, 200, keys.to_string());
+        for receiver in [
+            scene.receiver(),
+            WebhookReceiver::builder()
+                .entra(scene.tokens_by(RustCrypto::new()))
+                .build()
+                .unwrap(),
+        ] {
+            assert_eq!(judge(&receiver, &FIRST.token(&claims())).await, Ok(()));
+            assert_eq!(judge(&receiver, &FIRST.token(&claims_v2())).await, Ok(()));
+            let many = with(claims(), "roles", json!(["Other", ExpectedToken::ROLE]));
+            assert_eq!(judge(&receiver, &FIRST.token(&many)).await, Ok(()));
+            let scheme = authorized(&format!("bearer  {} ", FIRST.token(&claims())));
+            assert!(deliver(&receiver, &scheme).await.is_ok());
+        }
+    }
+    let verified = scene
+        .tokens()
+        .verify(&FIRST.token(&claims()))
+        .await
+        .unwrap();
+    assert_eq!(verified.application(), EVENT_GRID);
+    assert_eq!(verified.expires_at().unix_timestamp(), NOW + 3600);
+}
+
+/// The table of twins: each differs from an accepted token in one thing.
+#[tokio::test]
+async fn the_refusing_twins() {
+    let scene = Scene::new();
+    let good = FIRST.token(&claims());
+    let (_, public_key) = (FIRST.id, FIRST.components().0);
+    let header = |alg: &str| json!({"typ": "JWT", "alg": alg, "kid": "first"});
+    let hmac_key = hmac::Key::new(hmac::HMAC_SHA256, public_key.as_bytes());
+    let hs256 = |message: &[u8]| hmac::sign(&hmac_key, message).as_ref().to_vec();
+    let issuer_v2 = format!("https://login.microsoftonline.com/{OTHER_TENANT}/v2.0");
+    let flipped = {
+        let (signed, signature) = good.rsplit_once('.').unwrap();
+        let first = if signature.starts_with('A') { 'B' } else { 'A' };
+        format!("{signed}.{first}{}", &signature[1..])
+    };
+    let re_claimed = {
+        let parts: Vec<_> = good.split('.').collect();
+        let claims = with(claims(), "exp", json!(NOW + 99_999));
+        format!("{}.{}.{}", parts[0], base64(claims.to_string()), parts[2])
+    };
+    let sign = |claims: Value| FIRST.token(&claims);
+    let expected_issuers = "(expected https://sts.windows.net/6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11/ or \
+         https://login.microsoftonline.com/6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11/v2.0)";
+    let malformed = |problem: &str| format!("the token is malformed: {problem}");
+    let unknown = format!("the token names key `unknown`, which is not among those of `{KEYS}`");
+    let parts = malformed("it has not three parts");
+    let no_json = malformed("its header is not base64url of a JSON object");
+    let no_claims =
+        malformed("its claims are not base64url of a JSON object as Microsoft Entra writes it");
+    let no_match = "the token's signature does not match key `first`";
+
+    for (what, token, status, message) in [
+        // The twelve, and their cousins.
+        ("tenant", sign(with(claims(), "tid", json!(OTHER_TENANT))), 401,
+            format!("the token's `tid` is `{OTHER_TENANT}` (expected {TENANT})")),
+        ("no tenant", sign(without("tid")), 401,
+            format!("the token's `tid` is `` (expected {TENANT})")),
+        ("issuer", sign(with(claims(), "iss", json!(issuer_v2))), 401,
+            format!("the token's `iss` is `{issuer_v2}` {expected_issuers}")),
+        ("issuer without its slash", sign(with(claims(), "iss", json!(format!("https://sts.windows.net/{TENANT}")))), 401,
+            format!("the token's `iss` is `https://sts.windows.net/{TENANT}` {expected_issuers}")),
+        ("no issuer", sign(without("iss")), 401,
+            format!("the token's `iss` is `` {expected_issuers}")),
+        ("audience", sign(with(claims(), "aud", json!("https://management.azure.com"))), 401,
+            "the token's `aud` is `https://management.azure.com` (expected api://contoso.example/events)".to_owned()),
+        ("no audience", sign(without("aud")), 401,
+            "the token's `aud` is `` (expected api://contoso.example/events)".to_owned()),
+        ("audiences", sign(with(claims(), "aud", json!([AUDIENCE]))), 401, no_claims.clone()),
+        ("application", sign(with(claims(), "appid", json!(OTHER_TENANT))), 403,
+            format!("the token is of application `{OTHER_TENANT}` (expected {EVENT_GRID})")),
+        ("two applications", sign(with(claims(), "azp", json!(OTHER_TENANT))), 403,
+            format!("the token is of application `{OTHER_TENANT}` (expected {EVENT_GRID})")),
+        ("no application", sign(without("appid")), 403,
+            format!("the token is of application `` (expected {EVENT_GRID})")),
+        ("role", sign(with(claims(), "roles", json!(["Reader", "Writer"]))), 403,
+            "the token's roles are `Reader, Writer` (expected `AzureEventGridSecureWebhookSubscriber` among them)".to_owned()),
+        ("no role", sign(without("roles")), 403,
+            "the token's roles are `` (expected `AzureEventGridSecureWebhookSubscriber` among them)".to_owned()),
+        ("no end", sign(without("exp")), 401, malformed("its `exp` is missing, or is no time")),
+        ("alg none", signed(&header("none"), &claims(), |_| Vec::new()), 401,
+            "the token's algorithm is `none` (expected `RS256`)".to_owned()),
+        ("alg None, with a signature", FIRST.sign(&header("None"), &claims()), 401,
+            "the token's algorithm is `None` (expected `RS256`)".to_owned()),
+        ("HS256 with the public key", signed(&header("HS256"), &claims(), hs256), 401,
+            "the token's algorithm is `HS256` (expected `RS256`)".to_owned()),
+        ("an HMAC that says RS256", signed(&header("RS256"), &claims(), hs256), 401, no_match.to_owned()),
+        ("RS384", FIRST.sign(&header("RS384"), &claims()), 401,
+            "the token's algorithm is `RS384` (expected `RS256`)".to_owned()),
+        ("unknown kid", SECOND.sign(&json!({"alg": "RS256", "kid": "unknown"}), &claims()), 401, unknown),
+        ("no kid", FIRST.sign(&json!({"alg": "RS256"}), &claims()), 401, malformed("its header names no key")),
+        ("another key of that name", FOREIGN.token(&claims()), 401, no_match.to_owned()),
+        ("a key of its own", FOREIGN.sign(&with(header("RS256"), "jwk", FOREIGN.jwk()), &claims()), 401, no_match.to_owned()),
+        ("critical extensions", FIRST.sign(&with(header("RS256"), "crit", json!(["b64"])), &claims()), 401,
+            malformed("its header has critical extensions")),
+        ("a bit of the signature", flipped, 401, no_match.to_owned()),
+        ("other claims", re_claimed, 401, no_match.to_owned()),
+        ("garbage", "garbage".to_owned(), 401, parts.clone()),
+        ("garbage in three parts", "a.b.c".to_owned(), 401, no_json.clone()),
+        ("two parts", good.rsplit_once('.').unwrap().0.to_owned(), 401, parts.clone()),
+        ("four parts", format!("{good}.AA"), 401, parts.clone()),
+        ("padding", format!("{good}="), 401, malformed("its signature is not base64url")),
+        ("nothing", String::new(), 401, parts),
+        ("claims that are no object", sign(json!([1])), 401, no_claims),
+        ("an endless one", format!("{}.b.c", "a".repeat(16 * 1024)), 401, malformed("it is longer than 16 KiB")),
+    ] {
+        let receiver = scene.receiver();
+        let refusal = judge(&receiver, &token).await.unwrap_err();
+        assert_eq!(refusal, (status, None, message), "{what}");
+        assert_eq!(judge(&receiver, &good).await, Ok(()), "after {what}");
+    }
+}
+
+#[tokio::test]
+async fn no_token_or_not_one() {
+    let scene = Scene::new();
+    let receiver = scene.receiver();
+    let good = FIRST.token(&claims());
+    let mut twice = authorized(&format!("Bearer {good}"));
+    twice.append("authorization", twice["authorization"].clone());
+    let mut elsewhere = HeaderMap::new();
+    elsewhere.insert("x-authorization", HeaderValue::from_str(&good).unwrap());
+    for headers in [
+        HeaderMap::new(),
+        twice,
+        elsewhere,
+        authorized(&good),
+        authorized(&format!("Basic {good}")),
+        authorized("Bearer"),
+    ] {
+        let error = deliver(&receiver, &headers).await.unwrap_err();
+        assert!(matches!(error, ReceiveError::Token(TokenRefusal::Missing)));
+        assert_eq!(error.status(), 401);
+        assert_eq!(
+            error.to_string(),
+            "there is no token (expected one header `authorization: Bearer …`)"
+        );
+    }
+    assert_eq!(
+        scene.web.requests(),
+        [""; 0],
+        "nothing was fetched for them"
+    );
+}
+
+/// A genuine token outside of its time is no reason to lose an event: the next attempt brings another.
+#[tokio::test]
+async fn tokens_outside_of_their_time() {
+    let scene = Scene::new();
+    let receiver = scene.receiver();
+    let end = NOW + 3600;
+    let begin = NOW - 300;
+    let token = FIRST.token(&claims());
+    for (now, outcome) in [
+        (begin - 61, Some((61, "the token begins at"))),
+        (begin - 60, None),
+        (NOW, None),
+        (end + 59, None),
+        (end + 60, Some((10, "the token ended at"))),
+    ] {
+        // The clock goes to and fro, and so do the keys' ages.
+        scene.set(now);
+        let judged = judge(&receiver, &token).await;
+        match outcome {
+            None => assert_eq!(judged, Ok(()), "{}", now - NOW),
+            Some((retry_after, words)) => {
+                let (status, retry, message) = judged.unwrap_err();
+                assert_eq!((status, retry), (503, Some(retry_after)));
+                assert!(message.starts_with(words), "{message}");
+            }
+        }
+    }
+    // What is forged or for somebody else is refused for that, whatever its time.
+    scene.set(end + 60);
+    for (token, status) in [
+        (FOREIGN.token(&claims()), 401),
+        (
+            FIRST.token(&with(claims(), "tid", json!(OTHER_TENANT))),
+            401,
+        ),
+        (FIRST.token(&with(claims(), "roles", json!([]))), 403),
+    ] {
+        assert_eq!(judge(&receiver, &token).await.unwrap_err().0, status);
+    }
+    let endless = with(claims(), "exp", json!(i64::MAX));
+    assert_eq!(
+        judge(&receiver, &FIRST.token(&endless))
+            .await
+            .unwrap_err()
+            .0,
+        401
+    );
+}
+
+#[tokio::test]
+async fn what_is_expected_can_be_said() {
+    let scene = Scene::new();
+    let judged = async |expected: ExpectedToken, claims: &Value| {
+        let tokens = EntraTokens::new(expected, AwsLcRs::new(), scene.web.clone());
+        let tokens = tokens.with_clock(|| OffsetDateTime::from_unix_timestamp(NOW).unwrap());
+        tokens.verify(&FIRST.token(claims)).await.is_ok()
+    };
+    let expected = || ExpectedToken::new(&Cloud::Global, &TENANT.to_uppercase(), AUDIENCE).unwrap();
+    let id = "11111111-2222-4333-8444-555555555555";
+    let for_id = with(claims(), "aud", json!(id));
+    assert!(judged(expected(), &claims()).await);
+    assert!(!judged(expected(), &for_id).await);
+    assert!(judged(expected().also_for(id).unwrap(), &for_id).await);
+    assert!(judged(expected().also_for(id).unwrap(), &claims()).await);
+
+    let of_other = with(claims(), "appid", json!(id));
+    assert!(judged(expected().of_applications([EVENT_GRID, id]), &of_other).await);
+    assert!(!judged(expected().of_applications([id]), &claims()).await);
+    assert!(!judged(expected().of_applications([""; 0]), &claims()).await);
+
+    let other_role = with(claims(), "roles", json!(["Deliver"]));
+    assert!(judged(expected().with_role("Deliver"), &other_role).await);
+    assert!(!judged(expected().with_role("Deliver"), &claims()).await);
+    assert!(judged(expected().danger_without_role(), &without("roles")).await);
+
+    let ended = with(claims(), "exp", json!(NOW - 300));
+    assert!(!judged(expected(), &ended).await);
+    assert!(judged(expected().with_leeway(Duration::from_secs(301)), &ended).await);
+    assert!(judged(expected().with_leeway(Duration::MAX), &ended).await);
+    assert!(!judged(expected().with_leeway(Duration::ZERO), &ended).await);
+
+    let issuer = format!("https://sts.chinacloudapi.cn/{TENANT}/");
+    let elsewhere = with(claims(), "iss", json!(issuer));
+    assert!(judged(expected().with_v1_issuer(&*issuer), &elsewhere).await);
+    assert!(!judged(expected().with_v1_issuer(&*issuer), &claims()).await);
+
+    // Azure Government has another authority, and Event Grid another id there.
+    let keys = KEYS.replace(".com", ".us");
+    scene
+        .web
+        .page(&keys, 200, json!({"keys": [FIRST.jwk()]}).to_string());
+    let expected = || ExpectedToken::new(&Cloud::UsGovernment, TENANT, AUDIENCE).unwrap();
+    let government = with(
+        claims_v2(),
+        "azp",
+        json!("54316b56-3481-47f9-8f30-0300f5542a7b"),
+    );
+    let issuer = format!("https://login.microsoftonline.us/{TENANT}/v2.0");
+    let government = with(government, "iss", json!(issuer));
+    assert!(judged(expected(), &government).await);
+    assert!(
+        !judged(
+            expected(),
+            &with(government.clone(), "azp", json!(EVENT_GRID))
+        )
+        .await
+    );
+    assert!(!judged(expected(), &claims_v2()).await);
+}
+
+#[test]
+fn what_cannot_be_expected() {
+    let refused = |cloud: &Cloud, tenant, audience| {
+        let expected = ExpectedToken::new(cloud, tenant, audience);
+        expected.unwrap_err().to_string()
+    };
+    for tenant in [
+        "contoso.onmicrosoft.com",
+        "common",
+        "",
+        "6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a1/",
+        "6b2c2a3e2c0f4a4e9d7e0f3f7f6b8a11aaaa",
+    ] {
+        assert_eq!(
+            refused(&Cloud::Global, tenant, AUDIENCE),
+            format!("`{tenant}` is no id of a tenant (expected a UUID)")
+        );
+    }
+    assert_eq!(
+        refused(&Cloud::Global, TENANT, " "),
+        "the audience is empty (expected the id of an application, or its application id URI)"
+    );
+    assert_eq!(
+        refused(&Cloud::China, TENANT, AUDIENCE),
+        "the application of Event Grid in Azure China is not known (expected another cloud; `Cloud::Custom` with \
+         `of_applications` serves)"
+    );
+    let insecure = Cloud::Custom(CloudProfile::new(
+        "https://a.example",
+        "http://login.example",
+    ));
+    assert!(
+        refused(&insecure, TENANT, AUDIENCE).starts_with("`http://login.example` is plain http")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_first_deliveries_fetch_the_keys_once() {
+    let scene = Scene::new();
+    let token = FIRST.token(&claims());
+    let all = async |receiver: &WebhookReceiver| {
+        let judging: Vec<_> = (0..1000)
+            .map(|_| {
+                let (receiver, token) = (receiver.clone(), token.clone());
+                tokio::spawn(async move { judge(&receiver, &token).await })
+            })
+            .collect();
+        join_all(judging)
+            .await
+            .into_iter()
+            .map(Result::unwrap)
+            .collect::<Vec<_>>()
+    };
+    let receiver = scene.receiver();
+    assert!(all(&receiver).await.iter().all(Result::is_ok));
+    assert_eq!(scene.web.requests(), [KEYS]);
+    assert!(all(&receiver).await.iter().all(Result::is_ok));
+    assert_eq!(scene.web.requests(), [""; 0]);
+
+    // So it is when they fail: one request, and it is remembered for ten seconds.
+    scene.web.go_down(true);
+    let receiver = scene.receiver();
+    for _ in 0..2 {
+        for outcome in all(&receiver).await {
+            let (status, retry_after, message) = outcome.unwrap_err();
+            assert_eq!((status, retry_after), (503, Some(10)));
+            assert_eq!(
+                message,
+                format!("the keys of `{KEYS}` could not be fetched: no complete answer within 5s")
+            );
+        }
+    }
+    assert_eq!(scene.web.requests(), [KEYS]);
+    scene.web.go_down(false);
+    scene.set(NOW + 9);
+    assert_eq!(judge(&receiver, &token).await.unwrap_err().0, 503);
+    assert_eq!(scene.web.requests(), [""; 0]);
+    scene.set(NOW + 10);
+    assert!(all(&receiver).await.iter().all(Result::is_ok));
+    assert_eq!(scene.web.requests(), [KEYS]);
+}
+
+#[tokio::test]
+async fn answers_without_keys_are_passing_trouble() {
+    let no_keys = format!(
+        "`{KEYS}` answered with what holds no key (expected a JSON object with `keys`, of which one is RSA and for \
+         signatures)"
+    );
+    let status = |status| {
+        format!("`{KEYS}` answered {status} (expected 200 with keys; redirects are not followed)")
+    };
+    let long = format!(
+        "the keys of `{KEYS}` could not be fetched: the answer is longer than 262144 bytes"
+    );
+    let encryption = json!({"keys": [with(FIRST.jwk(), "use", json!("enc"))]}).to_string();
+    let pss = json!({"keys": [with(FIRST.jwk(), "alg", json!("PS256"))]}).to_string();
+    for (code, page, message) in [
+        (404, String::new(), status(404)),
+        (302, String::new(), status(302)),
+        (500, json!({"keys": [FIRST.jwk()]}).to_string(), status(500)),
+        (200, "<html>".to_owned(), no_keys.clone()),
+        (200, "{}".to_owned(), no_keys.clone()),
+        (200, r#"{"keys":[]}"#.to_owned(), no_keys.clone()),
+        (200, encryption, no_keys.clone()),
+        (200, pss, no_keys),
+        (200, " ".repeat(262_145), long),
+    ] {
+        let scene = Scene::new();
+        scene.web.page(KEYS, code, page);
+        let receiver = scene.receiver();
+        let token = FIRST.token(&claims());
+        let refusal = judge(&receiver, &token).await.unwrap_err();
+        assert_eq!(refusal, (503, Some(10), message));
+        scene.publish(&[&FIRST]);
+        scene.set(NOW + 10);
+        assert_eq!(judge(&receiver, &token).await, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn keys_are_replaced_while_traffic_goes_on() {
+    let scene = Scene::new();
+    let receiver = scene.receiver();
+    let (old, new) = (FIRST.token(&claims()), SECOND.token(&claims()));
+    assert_eq!(judge(&receiver, &old).await, Ok(()));
+    assert_eq!(scene.web.requests(), [KEYS]);
+
+    // Both are published for a while; the first token of the new key brings it, once.
+    scene.publish(&[&SECOND, &FIRST]);
+    let mixed = |index| if index % 2 == 0 { &old } else { &new };
+    let judging = (0..1000).map(|index| judge(&receiver, mixed(index)));
+    for outcome in join_all(judging).await {
+        assert_eq!(outcome, Ok(()));
+    }
+    assert_eq!(scene.web.requests(), [KEYS]);
+
+    // The old one is withdrawn, which shows with the next fetch: a day later, and no delivery is refused meanwhile.
+    scene.publish(&[&SECOND]);
+    let day = 24 * 60 * 60;
+    let later = |key: &SigningKey| key.token(&claims_at(NOW + day));
+    scene.set(NOW + day - 1);
+    assert_eq!(judge(&receiver, &later(&FIRST)).await, Ok(()));
+    assert_eq!(scene.web.requests(), [""; 0]);
+    scene.set(NOW + day);
+    let new = later(&SECOND);
+    let judging = (0..1000).map(|_| judge(&receiver, &new));
+    for outcome in join_all(judging).await {
+        assert_eq!(outcome, Ok(()));
+    }
+    assert_eq!(scene.web.requests(), [KEYS]);
+    let (status, _, message) = judge(&receiver, &later(&FIRST)).await.unwrap_err();
+    assert_eq!(status, 401);
+    assert!(
+        message.contains("names key `first`, which is not among"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn unknown_keys_cause_one_request_a_minute() {
+    let scene = Scene::new();
+    let receiver = scene.receiver();
+    let (known, made_up) = (FIRST.token(&claims()), SECOND.token(&claims()));
+    assert_eq!(judge(&receiver, &known).await, Ok(()));
+    assert_eq!(judge(&receiver, &made_up).await.unwrap_err().0, 401);
+    assert_eq!(scene.web.requests(), [KEYS, KEYS]);
+    for second in [0, 1, 59] {
+        scene.set(NOW + second);
+        let judging = (0..1000).map(|_| judge(&receiver, &made_up));
+        for outcome in join_all(judging).await {
+            // Nobody knows yet whether the keys were replaced, so this is not final.
+            let retry_after = u64::try_from(60 - second).unwrap();
+            let message = "the token names key `second`, which is not known, and keys were sought less than a minute ago";
+            assert_eq!(
+                outcome.unwrap_err(),
+                (503, Some(retry_after), message.to_owned())
+            );
+        }
+        assert_eq!(judge(&receiver, &known).await, Ok(()));
+    }
+    assert_eq!(scene.web.requests(), [""; 0]);
+    scene.set(NOW + 60);
+    scene.publish(&[&FIRST, &SECOND]);
+    assert_eq!(judge(&receiver, &made_up).await, Ok(()));
+    assert_eq!(scene.web.requests(), [KEYS]);
+
+    // A failing host is not asked more often.
+    scene.set(NOW + 120);
+    scene.web.go_down(true);
+    let other = SECOND.sign(&json!({"alg": "RS256", "kid": "third"}), &claims());
+    for second in [120, 129, 131, 179] {
+        scene.set(NOW + second);
+        assert_eq!(judge(&receiver, &other).await.unwrap_err().0, 503);
+        assert_eq!(judge(&receiver, &known).await, Ok(()));
+    }
+    assert_eq!(scene.web.requests(), [KEYS]);
+}
+
+#[tokio::test]
+async fn keys_outlive_an_outage_for_a_week() {
+    let scene = Scene::new();
+    let receiver = scene.receiver();
+    assert_eq!(judge(&receiver, &FIRST.token(&claims())).await, Ok(()));
+    assert_eq!(scene.web.requests(), [KEYS]);
+    scene.web.go_down(true);
+    let day = 24 * 60 * 60;
+    let at = async |seconds: i64| {
+        scene.set(NOW + seconds);
+        judge(&receiver, &FIRST.token(&claims_at(NOW + seconds))).await
+    };
+    let lines = lines_of(at(day));
+    let warning = format!(
+        "WARN partner_center_webhooks::event_grid: keys of Microsoft Entra not renewed reason=the keys of `{KEYS}` could \
+         not be fetched: no complete answer within 5s"
+    );
+    assert_eq!(lines.await[0], warning);
+    assert_eq!(scene.web.requests(), [KEYS]);
+    for (seconds, requests) in [(day + 1, 0), (day + 59, 0), (day + 60, 1), (7 * day - 1, 1)] {
+        assert_eq!(at(seconds).await, Ok(()), "{seconds}");
+        assert_eq!(scene.web.requests().len(), requests, "{seconds}");
+    }
+    assert_eq!(at(7 * day + 10).await.unwrap_err().0, 503);
+    scene.web.go_down(false);
+    assert_eq!(at(7 * day + 19).await.unwrap_err().0, 503);
+    assert_eq!(at(7 * day + 20).await, Ok(()));
+    assert_eq!(scene.web.requests(), [KEYS, KEYS]);
+    // A clock that was set back costs a request, and nothing else.
+    assert_eq!(at(0).await, Ok(()));
+    assert_eq!(scene.web.requests(), [KEYS]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_goes_away_leaves_the_fetch_to_the_next() {
+    let scene = Scene::new();
+    let receiver = scene.receiver();
+    let token = FIRST.token(&claims());
+    let mut first = Box::pin(judge(&receiver, &token));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    drop(first);
+    assert_eq!(judge(&receiver, &token).await, Ok(()));
+    assert_eq!(scene.web.requests(), [KEYS]);
+
+    // One that was left for a second may have run out of its time, and is begun anew.
+    let receiver = scene.receiver();
+    let mut first = Box::pin(judge(&receiver, &token));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    drop(first);
+    scene.set(NOW + 1);
+    assert_eq!(judge(&receiver, &token).await, Ok(()));
+    assert_eq!(scene.web.requests(), [KEYS, KEYS]);
+}
+
+#[tokio::test]
+async fn handshakes_may_lack_a_token_and_none_may_bring_a_wrong_one() {
+    let scene = Scene::new();
+    let lenient = scene.receiver();
+    let strict = WebhookReceiver::builder()
+        .entra(scene.tokens())
+        .handshakes_need_token();
+    let strict = strict.build().unwrap();
+    let good = format!("Bearer {}", FIRST.token(&claims()));
+    let bad = format!("Bearer {}", FOREIGN.token(&claims()));
+    let validation = br#"{"data":{"validationCode":"1"}}"#.as_slice();
+    for (method, name, value, body) in [
+        (
+            Method::OPTIONS,
+            "webhook-request-origin",
+            "eventgrid.azure.net",
+            b"".as_slice(),
+        ),
+        (
+            Method::POST,
+            "aeg-event-type",
+            "SubscriptionValidation",
+            validation,
+        ),
+    ] {
+        for (receiver, authorization, status) in [
+            (&lenient, None, 200),
+            (&lenient, Some(&good), 200),
+            (&lenient, Some(&bad), 401),
+            (&strict, None, 401),
+            (&strict, Some(&good), 200),
+            (&strict, Some(&bad), 401),
+        ] {
+            let mut headers = authorization.map_or_else(HeaderMap::new, |it| authorized(it));
+            headers.insert(name, HeaderValue::from_static(value));
+            let outcome = receiver.receive(&method, None, &headers, body).await;
+            let answer = outcome.map_or_else(|error| error.answer(), |it| it.answer().unwrap());
+            assert_eq!(answer.status(), status);
+        }
+    }
+    // A notice of deletion is no handshake.
+    let mut headers = HeaderMap::new();
+    headers.insert("aeg-event-type", HeaderValue::from_static("Unsubscribe"));
+    let outcome = lenient.receive(&Method::POST, None, &headers, b"").await;
+    assert_eq!(outcome.unwrap_err().status(), 401);
+}
+
+/// `jsonwebtoken` says the same of everything that it looks at: signature, algorithm, issuer, audience, time.
+#[tokio::test]
+async fn another_library_agrees() {
+    let scene = Scene::new();
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    scene.set(now);
+    let receiver = scene.receiver();
+    let (n, e) = FIRST.components();
+    let key = DecodingKey::from_rsa_components(&n, &e).unwrap();
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.validate_nbf = true;
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_issuer(&[
+        format!("https://sts.windows.net/{TENANT}/"),
+        format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
+    ]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+
+    let claims = || claims_at(now);
+    let good = FIRST.token(&claims());
+    let sign = |name: &str, value: Value| FIRST.token(&with(claims(), name, value));
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, n.as_bytes());
+    let hs256 = |message: &[u8]| hmac::sign(&secret, message).as_ref().to_vec();
+    for (token, accepted) in [
+        (good.clone(), true),
+        (
+            sign(
+                "iss",
+                json!(format!("https://login.microsoftonline.com/{TENANT}/v2.0")),
+            ),
+            true,
+        ),
+        (sign("exp", json!(now - 30)), true),
+        (sign("nbf", json!(now + 30)), true),
+        (sign("exp", json!(now - 120)), false),
+        (sign("nbf", json!(now + 120)), false),
+        (sign("iss", json!("https://contoso.example")), false),
+        (sign("iss", json!(7)), false),
+        (sign("aud", json!("https://contoso.example")), false),
+        (sign("exp", json!("soon")), false),
+        (sign("exp", json!(null)), false),
+        (FOREIGN.token(&claims()), false),
+        (
+            FIRST.sign(&json!({"alg": "RS384", "kid": "first"}), &claims()),
+            false,
+        ),
+        (
+            FIRST.sign(&json!({"alg": "PS256", "kid": "first"}), &claims()),
+            false,
+        ),
+        (
+            signed(&json!({"alg": "none", "kid": "first"}), &claims(), |_| {
+                Vec::new()
+            }),
+            false,
+        ),
+        (
+            signed(&json!({"alg": "HS256", "kid": "first"}), &claims(), hs256),
+            false,
+        ),
+        (good.replacen('.', "..", 1), false),
+        (format!("{good}A"), false),
+        ("garbage".to_owned(), false),
+    ] {
+        let theirs = jsonwebtoken::decode::<Value>(&token, &key, &validation).is_ok();
+        let ours = judge(&receiver, &token).await.is_ok();
+        assert_eq!((ours, theirs), (accepted, accepted), "{token}");
+    }
+}
+
+#[test]
+fn nothing_shows_a_token() {
+    let scene = Scene::new();
+    let shown = format!("{:?} {:?}", scene.receiver(), scene.tokens());
+    assert!(shown.contains("discovery/v2.0/keys"), "{shown}");
+}
