@@ -2,9 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
-use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use partner_center_webhooks::duplicates::{
 use partner_center_webhooks::http_client::BoxFuture;
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::signature::BodyDigest;
-use partner_center_webhooks::testing::{Callback, TestClock, duplicate_guard_conformance};
+use partner_center_webhooks::testing::Callback;
 use partner_center_webhooks::tower::VerifyLayer;
 use partner_center_webhooks::{Error, Receiver};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,10 +26,6 @@ use tokio::time::{sleep, timeout};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use crate::support::{ISSUER, NOW, Scripted, chain};
-
-const LEASE: Duration = Duration::from_secs(10);
-const TIME_TO_LIVE: Duration = Duration::from_secs(100);
-const SECOND: Duration = Duration::from_secs(1);
 
 fn receiver() -> Receiver {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
@@ -173,7 +168,11 @@ async fn an_answer_whose_body_breaks_off_is_no_success() {
     let answer = service.clone().oneshot(request(&good)).await.unwrap();
     assert!(answer.into_body().collect().await.is_err(), "broken off");
     let _ = service.oneshot(request(&good)).await.unwrap();
-    assert_eq!(begun.load(Ordering::SeqCst), 2, "the next delivery is handled");
+    assert_eq!(
+        begun.load(Ordering::SeqCst),
+        2,
+        "the next delivery is handled"
+    );
 }
 
 /// A service with one place, reserved by `poll_ready` as tower's `ConcurrencyLimit` does.
@@ -201,9 +200,9 @@ impl Service<Request<Full<Bytes>>> for OnePlace {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         if self.place.is_none() {
             let places = Arc::clone(&self.places);
-            let waiting = self.waiting.get_or_insert_with(|| {
-                places.acquire_owned().map(Result::unwrap).boxed()
-            });
+            let waiting = self
+                .waiting
+                .get_or_insert_with(|| places.acquire_owned().map(Result::unwrap).boxed());
             let Poll::Ready(place) = waiting.poll_unpin(context) else {
                 return Poll::Pending;
             };
@@ -234,15 +233,18 @@ async fn a_stranger_with_half_a_body_holds_no_place_of_the_inner_service() {
     };
     let service = VerifyLayer::new(receiver()).layer(inner);
     let good = event("invoice-ready");
-    let mut stalled = Request::new(StreamBody::new(
-        futures_util::stream::pending::<Result<http_body::Frame<Bytes>, Infallible>>(),
-    ));
+    let mut stalled = Request::new(StreamBody::new(futures_util::stream::pending::<
+        Result<http_body::Frame<Bytes>, Infallible>,
+    >()));
     stalled.headers_mut().clone_from(&good.headers);
     let stranger = tokio::spawn(service.clone().oneshot(stalled));
     sleep(Duration::from_millis(50)).await;
     let genuine = timeout(Duration::from_secs(2), service.oneshot(request(&good))).await;
     stranger.abort();
-    assert!(genuine.is_ok(), "a genuine callback waits for a stranger's body");
+    assert!(
+        genuine.is_ok(),
+        "a genuine callback waits for a stranger's body"
+    );
 }
 
 /// What should hold: the sender is told a status and nothing else, whatever the reason. The 500 of a missing `web::Data` names
@@ -259,304 +261,6 @@ fn actix_tells_the_sender_nothing_of_its_configuration() {
         let body = call_and_read_body(&service, request).await;
         assert_eq!(body, "", "told to a stranger");
     });
-}
-
-// ---- memory ------------------------------------------------------------------------------------------------------------
-
-/// What should hold: a lease that has ended is worth less than what is known to be done. A full memory forgets what is done
-/// (and has it handled again) while leases that ended long ago keep their places for ever.
-#[tokio::test]
-async fn ended_leases_make_room_before_what_is_done_is_forgotten() {
-    let clock = TestClock::default();
-    let read = clock.clone();
-    let guard = InMemory::new()
-        .with_lease(LEASE)
-        .with_time_to_live(TIME_TO_LIVE)
-        .with_capacity(NonZeroUsize::new(3).unwrap())
-        .with_clock(move || read.now());
-    let digest = |number| BodyDigest::from_bytes([number; 32]);
-    // Two attempts that hang, or whose `complete` was cut off: nobody settles them.
-    for number in [1, 2] {
-        assert!(matches!(guard.claim(digest(number)).await, Ok(Claim::First(_))));
-    }
-    clock.advance(LEASE + SECOND);
-    for number in [3, 4] {
-        let Ok(Claim::First(lease)) = guard.claim(digest(number)).await else {
-            panic!("{number}");
-        };
-        guard.complete(&lease).await.unwrap();
-    }
-    assert!(
-        matches!(guard.claim(digest(3)).await, Ok(Claim::Done)),
-        "done a moment ago, and handled again"
-    );
-}
-
-// ---- the conformance function: broken guards that pass -------------------------------------------------------------------
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Fault {
-    /// `select`, then `insert`, with nothing between them that a single thread would notice.
-    RacesBetweenThreads,
-    /// `insert … on conflict` for new rows, but `select` then `update` for those whose lease has ended.
-    TakesOverWithoutComparing,
-    /// `select token`, then `update … set done`.
-    CompletesWithoutComparing,
-    /// `update … where token = ?`, with tokens that are counted for each digest, as the contract allows.
-    SettlesByTokenAlone,
-    /// One row for what is done.
-    RemembersTheLastOnly,
-    /// A completion that is cut off leaves a row that says so, for ever.
-    CutOffCompletionsStay,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Row {
-    token: u128,
-    state: Stage,
-    since: Duration,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stage {
-    Open,
-    Completing,
-    Done,
-}
-
-#[derive(Debug)]
-struct Broken {
-    fault: Fault,
-    clock: TestClock,
-    rows: Mutex<HashMap<[u8; 32], Row>>,
-    counts: Mutex<HashMap<[u8; 32], u128>>,
-}
-
-impl Broken {
-    fn new(fault: Fault, clock: &TestClock) -> Arc<dyn DuplicateGuard> {
-        Arc::new(Self {
-            fault,
-            clock: clock.clone(),
-            rows: Mutex::default(),
-            counts: Mutex::default(),
-        })
-    }
-
-    fn key(digest: BodyDigest) -> [u8; 32] {
-        *digest.as_bytes()
-    }
-
-    fn row(&self, digest: BodyDigest) -> Option<Row> {
-        self.rows.lock().unwrap().get(&Self::key(digest)).copied()
-    }
-
-    fn obstacle(&self, row: Option<Row>) -> Option<Claim> {
-        let row = row?;
-        let age = self.clock.now().saturating_sub(row.since);
-        match row.state {
-            Stage::Done => Some(Claim::Done),
-            Stage::Completing => Some(Claim::InProgress),
-            Stage::Open => (age <= LEASE).then_some(Claim::InProgress),
-        }
-    }
-
-    fn take(&self, digest: BodyDigest) -> Claim {
-        let mut counts = self.counts.lock().unwrap();
-        let token = counts.entry(Self::key(digest)).or_default();
-        *token += 1;
-        let row = Row {
-            token: *token,
-            state: Stage::Open,
-            since: self.clock.now(),
-        };
-        self.rows.lock().unwrap().insert(Self::key(digest), row);
-        Claim::First(Lease::new(digest, *token))
-    }
-
-    fn is_current(&self, lease: &Lease) -> bool {
-        let row = self.row(lease.digest());
-        row.is_some_and(|row| row.state == Stage::Open && row.token == lease.token())
-    }
-
-    fn set(&self, lease: &Lease, state: Stage) {
-        let mut rows = self.rows.lock().unwrap();
-        if let Some(row) = rows.get_mut(&Self::key(lease.digest())) {
-            row.state = state;
-            row.since = self.clock.now();
-        }
-        if state == Stage::Done {
-            match self.fault {
-                Fault::SettlesByTokenAlone => {
-                    for row in rows.values_mut().filter(|row| row.token == lease.token()) {
-                        row.state = Stage::Done;
-                    }
-                }
-                Fault::RemembersTheLastOnly => {
-                    let kept = Self::key(lease.digest());
-                    rows.retain(|key, row| *key == kept || row.state != Stage::Done);
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-impl DuplicateGuard for Broken {
-    fn claim(&self, digest: BodyDigest) -> BoxFuture<'_, Result<Claim, GuardError>> {
-        Box::pin(async move {
-            tokio::task::yield_now().await;
-            let row = self.row(digest);
-            if let Some(obstacle) = self.obstacle(row) {
-                return Ok(obstacle);
-            }
-            if self.fault == Fault::RacesBetweenThreads {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            if self.fault == Fault::TakesOverWithoutComparing && row.is_some() {
-                tokio::task::yield_now().await;
-            }
-            Ok(self.take(digest))
-        })
-    }
-
-    fn complete<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Settled, GuardError>> {
-        Box::pin(async move {
-            tokio::task::yield_now().await;
-            if !self.is_current(lease) {
-                return Ok(Settled::Stale);
-            }
-            match self.fault {
-                Fault::CompletesWithoutComparing => tokio::task::yield_now().await,
-                Fault::CutOffCompletionsStay => {
-                    self.set(lease, Stage::Completing);
-                    tokio::task::yield_now().await;
-                }
-                _ => {}
-            }
-            self.set(lease, Stage::Done);
-            Ok(Settled::Current)
-        })
-    }
-
-    fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Settled, GuardError>> {
-        Box::pin(async move {
-            if !self.is_current(lease) {
-                return Ok(Settled::Stale);
-            }
-            self.rows.lock().unwrap().remove(&Self::key(lease.digest()));
-            Ok(Settled::Current)
-        })
-    }
-}
-
-/// What should hold: the conformance function finds `fault` out.
-async fn is_found_out(fault: Fault) {
-    let open = |clock: &TestClock| {
-        let node = Broken::new(fault, clock);
-        [Arc::clone(&node), node]
-    };
-    let outcome = duplicate_guard_conformance(open, LEASE, TIME_TO_LIVE).await;
-    assert!(outcome.is_err(), "{fault:?} conforms");
-}
-
-fn digest(number: u8) -> BodyDigest {
-    BodyDigest::from_bytes([number; 32])
-}
-
-async fn first(guard: &dyn DuplicateGuard, number: u8) -> Lease {
-    match guard.claim(digest(number)).await {
-        Ok(Claim::First(lease)) => lease,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Claims race on threads, not only on one executor: with a multi-threaded runtime two handlers run.
-#[tokio::test]
-async fn guards_that_race_between_threads_are_found_out() {
-    let guard = Broken::new(Fault::RacesBetweenThreads, &TestClock::default());
-    let claims: Vec<_> = (0..8)
-        .map(|_| {
-            let guard = Arc::clone(&guard);
-            std::thread::spawn(move || {
-                let claim = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                matches!(claim.block_on(guard.claim(digest(9))), Ok(Claim::First(_)))
-            })
-        })
-        .collect();
-    let firsts = claims.into_iter().filter_map(|claim| claim.join().ok());
-    assert!(firsts.filter(|is_first| *is_first).count() > 1, "it is broken");
-    is_found_out(Fault::RacesBetweenThreads).await;
-}
-
-/// After a crash several deliveries may come at once, to several nodes: one takes over.
-#[tokio::test]
-async fn guards_that_let_several_take_over_are_found_out() {
-    let clock = TestClock::default();
-    let guard = Broken::new(Fault::TakesOverWithoutComparing, &clock);
-    first(&*guard, 9).await;
-    clock.advance(LEASE + SECOND);
-    let (one, two) = futures_util::join!(guard.claim(digest(9)), guard.claim(digest(9)));
-    assert!(
-        matches!((one, two), (Ok(Claim::First(_)), Ok(Claim::First(_)))),
-        "it is broken"
-    );
-    is_found_out(Fault::TakesOverWithoutComparing).await;
-}
-
-/// A late completion and the attempt that takes over meet: the new attempt, which may fail, must not be taken for done.
-#[tokio::test]
-async fn guards_whose_late_completion_settles_its_successor_are_found_out() {
-    let clock = TestClock::default();
-    let guard = Broken::new(Fault::CompletesWithoutComparing, &clock);
-    let old = first(&*guard, 9).await;
-    clock.advance(LEASE + SECOND);
-    let (settled, new) = futures_util::join!(guard.complete(&old), guard.claim(digest(9)));
-    assert!(
-        matches!((&settled, &new), (Ok(Settled::Current), Ok(Claim::First(_)))),
-        "it is broken: both {settled:?} and {new:?}"
-    );
-    is_found_out(Fault::CompletesWithoutComparing).await;
-}
-
-/// Tokens are unique for one digest only, says the contract: to settle one callback must not settle another. This one loses
-/// events: the second is told to be done while its handler runs.
-#[tokio::test]
-async fn guards_that_settle_other_callbacks_too_are_found_out() {
-    let guard = Broken::new(Fault::SettlesByTokenAlone, &TestClock::default());
-    let one = first(&*guard, 8).await;
-    first(&*guard, 9).await;
-    guard.complete(&one).await.unwrap();
-    assert!(matches!(guard.claim(digest(9)).await, Ok(Claim::Done)), "it is broken");
-    is_found_out(Fault::SettlesByTokenAlone).await;
-}
-
-/// What is done stays done although other callbacks are done after it.
-#[tokio::test]
-async fn guards_that_remember_the_last_callback_only_are_found_out() {
-    let guard = Broken::new(Fault::RemembersTheLastOnly, &TestClock::default());
-    for number in [8, 9] {
-        let lease = first(&*guard, number).await;
-        guard.complete(&lease).await.unwrap();
-    }
-    assert!(matches!(guard.claim(digest(8)).await, Ok(Claim::First(_))), "it is broken");
-    is_found_out(Fault::RemembersTheLastOnly).await;
-}
-
-/// "The futures may be dropped at any time: whatever was not settled by then ends with its lease." This one is claimed for ever.
-#[tokio::test]
-async fn guards_that_a_dropped_future_blocks_for_ever_are_found_out() {
-    let clock = TestClock::default();
-    let guard = Broken::new(Fault::CutOffCompletionsStay, &clock);
-    let lease = first(&*guard, 9).await;
-    {
-        let mut cut_off = guard.complete(&lease);
-        for _ in 0..2 {
-            assert!((&mut cut_off).now_or_never().is_none());
-        }
-    }
-    clock.advance(TIME_TO_LIVE * 10);
-    assert!(matches!(guard.claim(digest(9)).await, Ok(Claim::InProgress)), "it is broken");
-    is_found_out(Fault::CutOffCompletionsStay).await;
 }
 
 // ---- together ----------------------------------------------------------------------------------------------------------
@@ -592,10 +296,17 @@ async fn a_guard_given_twice_does_not_lose_every_event() {
     for _ in 0..10 {
         let mut request = request(&good);
         *request.method_mut() = http::Method::POST;
-        let answer = router.clone().oneshot(request.map(axum::body::Body::new)).await;
+        let answer = router
+            .clone()
+            .oneshot(request.map(axum::body::Body::new))
+            .await;
         statuses.insert(answer.unwrap().status().as_u16());
     }
-    assert_ne!(statuses, HashSet::from([503]), "ten attempts, and the event is lost");
+    assert_ne!(
+        statuses,
+        HashSet::from([503]),
+        "ten attempts, and the event is lost"
+    );
 }
 
 // ---- framing -----------------------------------------------------------------------------------------------------------
@@ -619,30 +330,85 @@ async fn all_adapters_answer_odd_framing_alike() {
     use crate::fronts::{Front, Handler, head};
     let mut differing = Vec::new();
     let mut all = HashMap::<&str, HashMap<String, Vec<Front>>>::new();
-    for front in [Front::TowerLayer, Front::AxumCallback, Front::ActixCallback, Front::ActixMiddleware] {
+    for front in [
+        Front::TowerLayer,
+        Front::AxumCallback,
+        Front::ActixCallback,
+        Front::ActixMiddleware,
+    ] {
         let handler = Handler::new();
-        let address = front.serve(receiver(), Arc::new(InMemory::new()), &handler).await;
+        let address = front
+            .serve(receiver(), Arc::new(InMemory::new()), &handler)
+            .await;
         let good = event("invoice-ready");
         let body = &good.body;
         let with = |rest: String| [head(&good), rest.into_bytes()].concat();
-        let chunk = format!("{:x}\r\n{}\r\n0\r\n\r\n", body.len(), String::from_utf8_lossy(body));
+        let chunk = format!(
+            "{:x}\r\n{}\r\n0\r\n\r\n",
+            body.len(),
+            String::from_utf8_lossy(body)
+        );
         let text = String::from_utf8_lossy(body);
         let length = body.len();
         let cases = [
-            ("expect, in order", with(format!("expect: 100-continue\r\ncontent-length: {length}\r\n\r\n{text}"))),
-            ("expect, too long", with("expect: 100-continue\r\ncontent-length: 999999\r\n\r\n".into())),
-            ("length and chunks", with(format!("content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n{chunk}"))),
-            ("two lengths", with(format!("content-length: {length}\r\ncontent-length: 999999\r\n\r\n{text}"))),
-            ("no number", with(format!("content-length: x\r\n\r\n{text}"))),
-            ("bad chunk", with("transfer-encoding: chunked\r\n\r\nzz\r\n".into())),
-            ("content-encoding", with(format!("content-encoding: gzip\r\ncontent-length: {length}\r\n\r\n{text}"))),
-            ("gzip, chunked", with(format!("transfer-encoding: gzip, chunked\r\n\r\n{chunk}"))),
-            ("length 0, then chunks", with(format!("transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n{chunk}"))),
-            ("lf only", with(format!("content-length: {length}\n\n{text}"))),
+            (
+                "expect, in order",
+                with(format!(
+                    "expect: 100-continue\r\ncontent-length: {length}\r\n\r\n{text}"
+                )),
+            ),
+            (
+                "expect, too long",
+                with("expect: 100-continue\r\ncontent-length: 999999\r\n\r\n".into()),
+            ),
+            (
+                "length and chunks",
+                with(format!(
+                    "content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n{chunk}"
+                )),
+            ),
+            (
+                "two lengths",
+                with(format!(
+                    "content-length: {length}\r\ncontent-length: 999999\r\n\r\n{text}"
+                )),
+            ),
+            (
+                "no number",
+                with(format!("content-length: x\r\n\r\n{text}")),
+            ),
+            (
+                "bad chunk",
+                with("transfer-encoding: chunked\r\n\r\nzz\r\n".into()),
+            ),
+            (
+                "content-encoding",
+                with(format!(
+                    "content-encoding: gzip\r\ncontent-length: {length}\r\n\r\n{text}"
+                )),
+            ),
+            (
+                "gzip, chunked",
+                with(format!("transfer-encoding: gzip, chunked\r\n\r\n{chunk}")),
+            ),
+            (
+                "length 0, then chunks",
+                with(format!(
+                    "transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n{chunk}"
+                )),
+            ),
+            (
+                "lf only",
+                with(format!("content-length: {length}\n\n{text}")),
+            ),
         ];
         for (what, request) in cases {
             let said = talk(address, &request).await;
-            all.entry(what).or_default().entry(said).or_default().push(front);
+            all.entry(what)
+                .or_default()
+                .entry(said)
+                .or_default()
+                .push(front);
         }
     }
     for (what, answers) in all {
