@@ -694,7 +694,7 @@ async fn a_crashed_attempt_is_forgotten_a_time_to_live_after_its_lease() {
     assert_eq!(guard.complete(&later).await, Ok(Settled::Stale));
 }
 
-/// Neither a memory full of leases nor one full of what is done is searched for each claim: that takes minutes here.
+/// Neither a memory full of leases nor one full of what is done is searched for each claim.
 #[tokio::test]
 async fn a_full_memory_is_not_searched() {
     let clock = TestClock::default();
