@@ -1,8 +1,8 @@
 //! The guard of one process.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ use crate::signature::BodyDigest;
 /// | [capacity](Self::with_capacity) | 100,000 callbacks, 20 MB |
 /// | [clock](Self::with_clock) | monotonic |
 ///
-/// Beyond its capacity it forgets what was done longest ago, and never what is in progress.
+/// Beyond its capacity it forgets the attempt whose lease ended longest ago, and if none did, what was done longest ago;
+/// never what is in progress. A lease that ended is forgotten after another time to live in any case.
 pub struct InMemory {
     memory: Mutex<Memory>,
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
@@ -34,6 +35,10 @@ impl InMemory {
     pub const TIME_TO_LIVE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
     /// How long an attempt may take before another may begin: two minutes, longer than the 100 seconds that .NET's
     /// `HttpClient` waits for an answer by default.
+    ///
+    /// After a crash of a handler's machine, deliveries of what it was handling are answered 503 until the lease ends. (This
+    /// guard's leases end with its process; those of a shared store do not.) How long Partner Center's ten attempts take is not
+    /// documented: a lease longer than that loses the event, so it should be no longer than handlers need.
     pub const LEASE: Duration = Duration::from_secs(120);
     /// How many callbacks are remembered: 100,000, in 20 MB on a 64-bit machine. Nothing is set aside in advance.
     pub const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99_999);
@@ -88,46 +93,37 @@ impl InMemory {
 
     fn settle_claim(&self, digest: BodyDigest) -> Result<Claim, GuardError> {
         let (mut memory, now) = self.now();
-        memory.forget_old(now);
+        memory.forget_old(now, self.time_to_live);
         match memory.entries.get(&digest) {
             Some(entry) if now < entry.until => {
-                return Ok(match entry.token {
-                    Some(_) => Claim::InProgress,
-                    None => Claim::Done,
+                return Ok(match entry.stage {
+                    Stage::Open => Claim::InProgress,
+                    Stage::Done => Claim::Done,
                 });
             }
             Some(_) => {} // A lease that has ended: its place is taken over.
             None => memory.make_room(self.capacity, now)?,
         }
-        let token = memory.last_token.saturating_add(1);
-        memory.last_token = token;
-        let entry = Entry {
-            until: now.saturating_add(self.lease),
-            token: NonZeroU64::new(token),
-        };
-        memory.entries.insert(digest, entry);
+        let token = memory.put(digest, Stage::Open, now.saturating_add(self.lease));
         Ok(Claim::First(Lease::new(digest, token.into())))
     }
 
     fn settle_complete(&self, lease: &Lease) -> Settled {
         let (mut memory, now) = self.now();
-        let Some(entry) = memory.current(lease) else {
+        if !memory.is_current(lease) {
             return Settled::Stale;
-        };
-        *entry = Entry {
-            until: now.saturating_add(self.time_to_live),
-            token: None,
-        };
-        memory.done.push_back(lease.digest());
+        }
+        let until = now.saturating_add(self.time_to_live);
+        memory.put(lease.digest(), Stage::Done, until);
         Settled::Current
     }
 
     fn settle_release(&self, lease: &Lease) -> Settled {
         let (mut memory, _) = self.now();
-        if memory.current(lease).is_none() {
+        if !memory.is_current(lease) {
             return Settled::Stale;
         }
-        memory.entries.remove(&lease.digest());
+        memory.forget(&lease.digest());
         Settled::Current
     }
 }
@@ -169,9 +165,11 @@ impl fmt::Debug for InMemory {
 #[derive(Default)]
 struct Memory {
     entries: HashMap<BodyDigest, Entry>,
-    /// What is done, in the order in which it is to be forgotten.
-    done: VecDeque<BodyDigest>,
-    last_token: u64,
+    /// By their numbers, which is the order in which their leases end.
+    open: BTreeMap<u64, BodyDigest>,
+    /// By their numbers, which is the order in which they are to be forgotten.
+    done: BTreeMap<u64, BodyDigest>,
+    last_number: u64,
     /// How far the clock went forward, and what it said last.
     time: Duration,
     read: Duration,
@@ -180,8 +178,15 @@ struct Memory {
 struct Entry {
     /// When the lease ends, or what is done is forgotten.
     until: Duration,
-    /// Of the lease; none if it is done.
-    token: Option<NonZeroU64>,
+    /// The token, while it is open.
+    number: u64,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Stage {
+    Open,
+    Done,
 }
 
 impl Memory {
@@ -191,35 +196,66 @@ impl Memory {
         self.time
     }
 
-    fn current(&mut self, lease: &Lease) -> Option<&mut Entry> {
-        let entry = self.entries.get_mut(&lease.digest())?;
-        let token = entry.token?.get();
-        (u128::from(token) == lease.token()).then_some(entry)
+    fn is_current(&self, lease: &Lease) -> bool {
+        self.entries.get(&lease.digest()).is_some_and(|entry| {
+            entry.stage == Stage::Open && u128::from(entry.number) == lease.token()
+        })
     }
 
-    fn forget_old(&mut self, now: Duration) {
-        while let Some(oldest) = self.done.front()
-            && self
-                .entries
-                .get(oldest)
-                .is_none_or(|entry| entry.until <= now)
-        {
-            self.forget_oldest();
+    /// In the place of what is there, under a number of its own.
+    fn put(&mut self, digest: BodyDigest, stage: Stage, until: Duration) -> u64 {
+        self.forget(&digest);
+        let number = self.last_number.saturating_add(1);
+        self.last_number = number;
+        self.queue(stage).insert(number, digest);
+        let entry = Entry {
+            until,
+            number,
+            stage,
+        };
+        self.entries.insert(digest, entry);
+        number
+    }
+
+    fn forget(&mut self, digest: &BodyDigest) {
+        if let Some(entry) = self.entries.remove(digest) {
+            self.queue(entry.stage).remove(&entry.number);
         }
     }
 
-    fn forget_oldest(&mut self) -> bool {
-        let oldest = self.done.pop_front();
-        oldest.is_some_and(|oldest| self.entries.remove(&oldest).is_some())
+    fn queue(&mut self, stage: Stage) -> &mut BTreeMap<u64, BodyDigest> {
+        match stage {
+            Stage::Open => &mut self.open,
+            Stage::Done => &mut self.done,
+        }
+    }
+
+    /// Forgets the first in the queue, if it ended by then.
+    fn forget_first(&mut self, stage: Stage, by: Duration) -> bool {
+        let first = self.queue(stage).first_key_value();
+        let Some(digest) = first.map(|(_, digest)| *digest) else {
+            return false;
+        };
+        let has_ended = (self.entries.get(&digest)).is_some_and(|entry| entry.until <= by);
+        if has_ended {
+            self.forget(&digest);
+        }
+        has_ended
+    }
+
+    fn forget_old(&mut self, now: Duration, time_to_live: Duration) {
+        while self.forget_first(Stage::Done, now) {}
+        // Attempts that crashed can still be completed, but not for ever.
+        if let Some(by) = now.checked_sub(time_to_live) {
+            while self.forget_first(Stage::Open, by) {}
+        }
     }
 
     fn make_room(&mut self, capacity: NonZeroUsize, now: Duration) -> Result<(), GuardError> {
-        if self.entries.len() < capacity.get() || self.forget_oldest() {
-            return Ok(());
-        }
-        // Attempts that crashed, and were not delivered again.
-        self.entries.retain(|_, entry| now < entry.until);
-        match self.entries.len() < capacity.get() {
+        let has_room = self.entries.len() < capacity.get()
+            || self.forget_first(Stage::Open, now)
+            || self.forget_first(Stage::Done, Duration::MAX);
+        match has_room {
             true => Ok(()),
             false => Err(GuardError::new(format_args!(
                 "it has room for {capacity} callbacks, and all of them are in progress"

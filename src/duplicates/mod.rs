@@ -78,8 +78,16 @@ pub use in_memory::InMemory;
 /// - **A late success counts** as long as nobody took over: a lease that has ended can still be completed.
 /// - **What is done stays done** for as long as Partner Center may deliver again. That is not documented; seven days is ample.
 /// - **Clocks step.** A clock that is set back must not end a lease early. One that is set forward may: it looks like time.
+/// - **Every call ends in time.** The sender waits for the answer while the guard is asked, so a guard that hangs withholds
+///   answers, and events are delivered again that were handled. An implementation over a network has a deadline of a second
+///   or two for each call, as with `tokio::time::timeout` around the query and the wait for a connection, and fails with
+///   [`GuardError`] when it has passed. What the database does with the query then is settled by the token and the lease.
 ///
 /// The futures may be dropped at any time: whatever was not settled by then ends with its lease.
+///
+/// A store serves one endpoint. Digests are of bodies, and an event does not name the partner it is for: of two tenants that
+/// share a store and are sent the same bytes, one would never hear of it. Who has several endpoints gives each its own guard,
+/// with a key of its own beside the digest if they share a table.
 pub trait DuplicateGuard: fmt::Debug + Send + Sync {
     /// Asks to handle the callback whose body has this digest.
     ///
@@ -105,8 +113,10 @@ pub trait DuplicateGuard: fmt::Debug + Send + Sync {
     /// Hears of an attempt that was dropped, by a panic or because its client has gone: as [`release`](Self::release), but
     /// it cannot be waited for.
     ///
-    /// Called while a future is dropped, so it must return at once and must not panic. By default nothing is done, and the
-    /// lease ends by itself; an implementation over a network can spawn its release here.
+    /// Called while a future is dropped, so it must return at once and must not panic: a panic while another unwinds aborts
+    /// the process. By default nothing is done, and the lease ends by itself. An implementation over a network can spawn its
+    /// release here, on a `tokio::runtime::Handle` that it was made with: futures are dropped outside of runtimes too, as when
+    /// one shuts down, and there `tokio::spawn` panics.
     fn abandon(&self, lease: &Lease) {
         let _ = lease;
     }

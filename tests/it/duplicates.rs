@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use partner_center_webhooks::duplicates::{
@@ -39,9 +40,17 @@ async fn the_one_in_memory_conforms() {
 enum Fault {
     None,
     AbandonCompletes,
+    AbandonForgetsADoneSuccessor,
+    AbandonForgetsWhatIsDone,
+    AbandonReleasesWhateverTheToken,
     ChecksThenWrites,
     CompletesAgainAfterRelease,
+    /// `select token`, then `update … set done`.
+    CompletesWithoutComparing,
     CompletesWhateverTheToken,
+    CutOffClaimsStay,
+    CutOffCompletionsStay,
+    CutOffReleasesStay,
     Down,
     EachNodeForItself,
     EndsLeasesEarly,
@@ -51,20 +60,39 @@ enum Fault {
     LateSuccessIsLost,
     MistrustsJumps,
     NeverEndsLeases,
+    PanicsOnOtherThreads,
+    /// A lock of the process around `select` and `insert`.
+    RacesBetweenNodes,
+    /// `select`, then `insert`, with nothing between them that a single thread would notice.
+    RacesBetweenThreads,
     RefusesWhatIsDone,
     ReleaseDoesNothing,
     ReleasesWhateverTheToken,
+    /// `select token`, then `delete`.
+    ReleasesWithoutComparing,
+    /// One row for what is done.
+    RemembersTheLastOnly,
+    /// `update … where token = ?`, with tokens that are counted for each digest.
+    SettlesByTokenAlone,
     SuccessorsInheritTheToken,
+    /// `insert … on conflict` for new rows, but `select` then `update` for those whose lease has ended.
+    TakesOverWithoutComparing,
     TokensRepeat,
 }
 
-/// The last token, and the table.
-type Rows = (u128, HashMap<Vec<u8>, Row>);
+#[derive(Debug, Default)]
+struct Rows {
+    last: u128,
+    of_digests: HashMap<Vec<u8>, u128>,
+    table: HashMap<Vec<u8>, Row>,
+}
 
 #[derive(Debug)]
 struct Row {
     token: u128,
     is_done: bool,
+    /// Some call is half-way through it.
+    is_held: bool,
     since: Duration,
 }
 
@@ -74,6 +102,8 @@ struct Shared {
     fault: Fault,
     clock: TestClock,
     rows: Arc<Mutex<Rows>>,
+    turn: tokio::sync::Mutex<()>,
+    home: ThreadId,
 }
 
 impl Shared {
@@ -86,9 +116,11 @@ impl Shared {
     }
 
     /// What stands against a claim.
-    fn obstacle(&self, digest: BodyDigest) -> Option<Claim> {
-        let rows = self.rows.lock().unwrap();
-        let row = rows.1.get(&self.key(digest))?;
+    fn obstacle(&self, rows: &Rows, digest: BodyDigest) -> Option<Claim> {
+        let row = rows.table.get(&self.key(digest))?;
+        if row.is_held {
+            return Some(Claim::InProgress);
+        }
         let now = self.clock.now();
         let age = now.saturating_sub(row.since);
         let lease = match self.fault {
@@ -110,22 +142,25 @@ impl Shared {
         }
     }
 
-    fn take(&self, digest: BodyDigest) -> Claim {
-        let mut rows = self.rows.lock().unwrap();
+    fn take(&self, rows: &mut Rows, digest: BodyDigest) -> Claim {
+        let key = self.key(digest);
         if self.fault != Fault::TokensRepeat {
-            rows.0 += 1;
+            rows.last += 1;
+            *rows.of_digests.entry(key.clone()).or_default() += 1;
         }
-        let old = rows.1.get(&self.key(digest)).map(|row| row.token);
+        let old = rows.table.get(&key).map(|row| row.token);
         let token = match self.fault {
-            Fault::SuccessorsInheritTheToken => old.unwrap_or(rows.0),
-            _ => rows.0,
+            Fault::SettlesByTokenAlone => rows.of_digests[&key],
+            Fault::SuccessorsInheritTheToken => old.unwrap_or(rows.last),
+            _ => rows.last,
         };
         let row = Row {
             token,
             is_done: false,
+            is_held: false,
             since: self.clock.now(),
         };
-        rows.1.insert(self.key(digest), row);
+        rows.table.insert(key, row);
         Claim::First(Lease::new(digest, token))
     }
 
@@ -138,13 +173,14 @@ impl Shared {
             false => Fault::ReleasesWhateverTheToken,
         };
         if completes && self.fault == Fault::CompletesAgainAfterRelease {
-            rows.1.entry(key.clone()).or_insert_with(|| Row {
+            rows.table.entry(key.clone()).or_insert_with(|| Row {
                 token: lease.token(),
                 is_done: false,
+                is_held: false,
                 since: now,
             });
         }
-        let Some(row) = rows.1.get_mut(&key) else {
+        let Some(row) = rows.table.get_mut(&key) else {
             return Settled::Stale;
         };
         let is_current = !row.is_done && row.token == lease.token();
@@ -156,11 +192,50 @@ impl Shared {
         }
         if completes {
             row.is_done = true;
+            row.is_held = false;
             row.since = now;
+            if self.fault == Fault::SettlesByTokenAlone {
+                let rows = rows.table.values_mut();
+                rows.filter(|row| row.token == lease.token())
+                    .for_each(|row| row.is_done = true);
+            } else if self.fault == Fault::RemembersTheLastOnly {
+                rows.table
+                    .retain(|other, row| *other == key || !row.is_done);
+            }
         } else if self.fault != Fault::ReleaseDoesNothing {
-            rows.1.remove(&key);
+            rows.table.remove(&key);
         }
         Settled::Current
+    }
+}
+
+impl Shared {
+    /// With the token that is there when it comes to writing, whichever was there before.
+    fn settle_unseen(&self, lease: &Lease, completes: bool) -> Settled {
+        let rows = self.rows.lock().unwrap();
+        let row = rows.table.get(&self.key(lease.digest()));
+        let token = row.map_or_else(|| lease.token(), |row| row.token);
+        drop(rows);
+        self.settle(&Lease::new(lease.digest(), token), completes);
+        Settled::Current
+    }
+
+    fn is_current(&self, lease: &Lease) -> bool {
+        let rows = self.rows.lock().unwrap();
+        let row = rows.table.get(&self.key(lease.digest()));
+        row.is_some_and(|row| !row.is_done && row.token == lease.token())
+    }
+
+    /// Keeps everybody from the row for a turn.
+    async fn hold(&self, digest: BodyDigest) {
+        let hold = |is_held| {
+            if let Some(row) = self.rows.lock().unwrap().table.get_mut(&self.key(digest)) {
+                row.is_held = is_held;
+            }
+        };
+        hold(true);
+        tokio::task::yield_now().await;
+        hold(false);
     }
 }
 
@@ -171,19 +246,57 @@ impl DuplicateGuard for Shared {
             if self.fault == Fault::Down {
                 return Err(GuardError::new("it is down"));
             }
-            if let Some(obstacle) = self.obstacle(digest) {
-                return Ok(obstacle);
+            let _turn = match self.fault {
+                Fault::PanicsOnOtherThreads if thread::current().id() != self.home => {
+                    std::panic::resume_unwind(Box::new("another thread"));
+                }
+                Fault::RacesBetweenNodes => Some(self.turn.lock().await),
+                _ => None,
+            };
+            {
+                let mut rows = self.rows.lock().unwrap();
+                if let Some(obstacle) = self.obstacle(&rows, digest) {
+                    return Ok(obstacle);
+                }
+                let is_new = !rows.table.contains_key(&self.key(digest));
+                let lets_go = match self.fault {
+                    Fault::ChecksThenWrites
+                    | Fault::CutOffClaimsStay
+                    | Fault::RacesBetweenNodes
+                    | Fault::RacesBetweenThreads => true,
+                    Fault::TakesOverWithoutComparing => !is_new,
+                    _ => false,
+                };
+                if !lets_go {
+                    return Ok(self.take(&mut rows, digest));
+                }
             }
-            if self.fault == Fault::ChecksThenWrites {
-                tokio::task::yield_now().await;
+            match self.fault {
+                Fault::CutOffClaimsStay => {}
+                Fault::RacesBetweenThreads => thread::sleep(Duration::from_millis(5)),
+                _ => tokio::task::yield_now().await,
             }
-            Ok(self.take(digest))
+            let claim = self.take(&mut self.rows.lock().unwrap(), digest);
+            if self.fault == Fault::CutOffClaimsStay {
+                self.hold(digest).await;
+            }
+            Ok(claim)
         })
     }
 
     fn complete<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Settled, GuardError>> {
         Box::pin(async move {
             tokio::task::yield_now().await;
+            match self.fault {
+                Fault::CompletesWithoutComparing if self.is_current(lease) => {
+                    tokio::task::yield_now().await;
+                    return Ok(self.settle_unseen(lease, true));
+                }
+                Fault::CutOffCompletionsStay if self.is_current(lease) => {
+                    self.hold(lease.digest()).await
+                }
+                _ => {}
+            }
             Ok(self.settle(lease, true))
         })
     }
@@ -191,6 +304,16 @@ impl DuplicateGuard for Shared {
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Settled, GuardError>> {
         Box::pin(async move {
             tokio::task::yield_now().await;
+            match self.fault {
+                Fault::ReleasesWithoutComparing if self.is_current(lease) => {
+                    tokio::task::yield_now().await;
+                    return Ok(self.settle_unseen(lease, false));
+                }
+                Fault::CutOffReleasesStay if self.is_current(lease) => {
+                    self.hold(lease.digest()).await
+                }
+                _ => {}
+            }
             Ok(self.settle(lease, false))
         })
     }
@@ -198,6 +321,20 @@ impl DuplicateGuard for Shared {
     fn abandon(&self, lease: &Lease) {
         if self.fault == Fault::AbandonCompletes {
             self.settle(lease, true);
+        }
+        let mut rows = self.rows.lock().unwrap();
+        let key = self.key(lease.digest());
+        let is_forgotten = rows.table.get(&key).is_some_and(|row| {
+            let is_own = row.token == lease.token();
+            match self.fault {
+                Fault::AbandonForgetsADoneSuccessor => row.is_done && !is_own,
+                Fault::AbandonForgetsWhatIsDone => is_own,
+                Fault::AbandonReleasesWhateverTheToken => !row.is_done,
+                _ => false,
+            }
+        });
+        if is_forgotten {
+            rows.table.remove(&key);
         }
     }
 }
@@ -213,6 +350,8 @@ async fn conformance_of(fault: Fault) -> Result<(), String> {
                     Fault::EachNodeForItself => Arc::default(),
                     _ => Arc::clone(&rows),
                 },
+                turn: tokio::sync::Mutex::default(),
+                home: thread::current().id(),
             })
         })
     };
@@ -223,8 +362,11 @@ async fn conformance_of(fault: Fault) -> Result<(), String> {
 #[tokio::test]
 async fn every_broken_guard_is_found_out_by_its_rule() {
     assert_eq!(conformance_of(Fault::None).await, Ok(()));
+    let mut otherwise = Vec::new();
     let alone = "one claim at a time, and none once it is completed";
     let released = "a released claim is open to the next, and settled for the last";
+    let late = "who comes too late does not disturb the attempt that took over";
+    let cut_off = "a call that is dropped half-way blocks nobody for longer than a lease";
     let crash = "an attempt that crashed ends with its lease, and no earlier";
     for (fault, rule, says) in [
         (
@@ -303,11 +445,87 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
             "who comes too late does not disturb the attempt that took over",
             "Current (expected Stale)",
         ),
+        (
+            Fault::AbandonForgetsADoneSuccessor,
+            late,
+            "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 3 }) (expected Done)",
+        ),
+        (
+            Fault::AbandonForgetsWhatIsDone,
+            late,
+            "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 3 }) (expected Done)",
+        ),
+        (
+            Fault::AbandonReleasesWhateverTheToken,
+            late,
+            "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 3 }) (expected InProgress)",
+        ),
+        (
+            Fault::CompletesWithoutComparing,
+            "a late success and the attempt that takes over exclude each other",
+            "Current (expected Stale)",
+        ),
+        (
+            Fault::CutOffClaimsStay,
+            cut_off,
+            "InProgress (expected First)",
+        ),
+        (
+            Fault::CutOffCompletionsStay,
+            cut_off,
+            "InProgress (expected First)",
+        ),
+        (
+            Fault::CutOffReleasesStay,
+            cut_off,
+            "InProgress (expected First)",
+        ),
+        (
+            Fault::PanicsOnOtherThreads,
+            "of many claims on as many threads, one is first",
+            "nothing, for it panicked (expected an answer)",
+        ),
+        (
+            Fault::RacesBetweenNodes,
+            "of many claims at once, one is first",
+            "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 2 }) (expected InProgress)",
+        ),
+        (
+            Fault::ReleasesWithoutComparing,
+            "a late release does not open the attempt that takes over",
+            "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 3 }) (expected InProgress)",
+        ),
+        (
+            Fault::RemembersTheLastOnly,
+            "what is done stays done when others are",
+            "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 17 }) (expected Done)",
+        ),
+        (
+            Fault::SettlesByTokenAlone,
+            "to settle one callback settles no other",
+            "Done (expected InProgress)",
+        ),
+        (
+            Fault::TakesOverWithoutComparing,
+            "of many claims at once after a crash, one is first",
+            "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 3 }) (expected InProgress)",
+        ),
         (Fault::TokensRepeat, released, "Current (expected Stale)"),
     ] {
-        let expected = format!("{rule}: the guard says {says}");
-        assert_eq!(conformance_of(fault).await, Err(expected), "{fault:?}");
+        let expected = Err(format!("{rule}: the guard says {says}"));
+        let found = conformance_of(fault).await;
+        if found != expected {
+            otherwise.push((fault, found));
+        }
     }
+    assert_eq!(otherwise, []);
+    // Who is first differs from run to run.
+    let raced = conformance_of(Fault::RacesBetweenThreads).await;
+    let raced = raced.unwrap_err();
+    assert!(
+        raced.starts_with("of many claims on as many threads, one is first: the guard says First"),
+        "{raced}"
+    );
     let down = "the duplicate guard failed: it is down";
     assert_eq!(
         conformance_of(Fault::Down).await,
@@ -383,10 +601,10 @@ async fn a_full_memory_forgets_the_oldest_and_never_what_is_in_progress() {
     assert_eq!(guard.release(&other).await, Ok(Settled::Current));
     done(&guard, 5).await;
     clock.advance(LEASE);
-    done(&guard, 6).await; // in the place of 1; 2 has crashed, and has its place until that is needed
-    assert_eq!(guard.complete(&third).await, Ok(Settled::Current));
+    done(&guard, 6).await; // in the place of 2, which has crashed: what is done stays
+    assert_eq!(guard.complete(&third).await, Ok(Settled::Stale));
     let claims = [
-        claim(&guard, 2).await,
+        claim(&guard, 1).await,
         claim(&guard, 5).await,
         claim(&guard, 6).await,
     ];
@@ -406,6 +624,102 @@ async fn crashed_attempts_make_room() {
     done(&guard, 4).await;
     assert_eq!(guard.complete(&leases[0]).await, Ok(Settled::Stale));
     assert_eq!(claim(&guard, 3).await, "InProgress");
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    assert_eq!(InMemory::TIME_TO_LIVE, SECOND * 7 * 24 * 60 * 60);
+    assert_eq!(InMemory::LEASE, SECOND * 120);
+    assert_eq!(InMemory::CAPACITY.get(), 100_000);
+    let shown = "InMemory { time_to_live: 604800s, lease: 120s, capacity: 100000, .. }";
+    assert_eq!(format!("{:?}", InMemory::new()), shown);
+}
+
+/// A lease that has ended is worth less than what is known to be done.
+#[tokio::test]
+async fn ended_leases_make_room_before_what_is_done() {
+    let clock = TestClock::default();
+    let guard = in_memory(&clock).with_capacity(NonZeroUsize::new(3).unwrap());
+    first(&guard, 1).await;
+    first(&guard, 2).await;
+    clock.advance(LEASE + SECOND);
+    done(&guard, 3).await;
+    done(&guard, 4).await;
+    done(&guard, 5).await;
+    for number in 3..=5 {
+        assert_eq!(claim(&guard, number).await, "Done", "{number}");
+    }
+}
+
+/// What is forgotten for its age makes room first, then ended leases, then what is done.
+#[tokio::test]
+async fn a_lease_that_ended_keeps_its_place_beside_what_is_forgotten() {
+    let clock = TestClock::default();
+    let guard = in_memory(&clock).with_capacity(NonZeroUsize::new(2).unwrap());
+    done(&guard, 1).await;
+    clock.advance(TIME_TO_LIVE - LEASE);
+    let late = first(&guard, 2).await;
+    clock.advance(LEASE);
+    first(&guard, 3).await; // in the place of 1
+    assert_eq!(guard.complete(&late).await, Ok(Settled::Current));
+}
+
+/// A digest that is claimed again after it was forgotten has a new place in the order, and has left its old one.
+#[tokio::test]
+async fn what_is_claimed_again_is_not_forgotten_for_what_it_was() {
+    let clock = TestClock::default();
+    let guard = in_memory(&clock).with_capacity(NonZeroUsize::new(2).unwrap());
+    done(&guard, 1).await;
+    clock.advance(TIME_TO_LIVE);
+    first(&guard, 1).await;
+    done(&guard, 2).await;
+    first(&guard, 3).await; // in the place of 2
+    assert_eq!(claim(&guard, 1).await, "InProgress");
+    clock.advance(LEASE);
+    done(&guard, 1).await;
+    first(&guard, 4).await; // in the place of 3
+    assert_eq!(claim(&guard, 1).await, "Done");
+}
+
+#[tokio::test]
+async fn a_crashed_attempt_is_forgotten_a_time_to_live_after_its_lease() {
+    let clock = TestClock::default();
+    let guard = in_memory(&clock);
+    let late = first(&guard, 1).await;
+    clock.advance(LEASE + TIME_TO_LIVE - SECOND);
+    let later = first(&guard, 2).await;
+    assert_eq!(guard.complete(&late).await, Ok(Settled::Current));
+    clock.advance(LEASE + TIME_TO_LIVE);
+    first(&guard, 3).await;
+    assert_eq!(guard.complete(&later).await, Ok(Settled::Stale));
+}
+
+/// Neither a memory full of leases nor one full of what is done is searched for each claim.
+#[tokio::test]
+async fn a_full_memory_is_not_searched() {
+    let clock = TestClock::default();
+    let guard = in_memory(&clock).with_capacity(NonZeroUsize::new(20_000).unwrap());
+    let number = |number: u32| {
+        let mut bytes = [0; 32];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        BodyDigest::from_bytes(bytes)
+    };
+    let mut firsts = 0;
+    let begin = std::time::Instant::now();
+    for claimed in 0..100_000 {
+        let claim = guard.claim(number(claimed)).await;
+        firsts += u32::from(matches!(claim, Ok(Claim::First(_))));
+    }
+    assert_eq!(firsts, 20_000);
+    clock.advance(LEASE);
+    for claimed in 100_000..140_000 {
+        let Ok(Claim::First(lease)) = guard.claim(number(claimed)).await else {
+            panic!("{claimed}");
+        };
+        guard.complete(&lease).await.unwrap();
+    }
+    let took = begin.elapsed();
+    assert!(took < SECOND * 20, "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

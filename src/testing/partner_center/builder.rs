@@ -9,7 +9,6 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-use super::client::PlainClient;
 use super::dispatch::Dispatch;
 use super::service::{Clock, Service};
 use super::{PartnerCenter, server};
@@ -22,7 +21,7 @@ pub struct PartnerCenterBuilder {
     address: SocketAddr,
     base_url: Option<String>,
     issuer: Option<Issuer>,
-    client: Arc<dyn HttpClient>,
+    client: Option<Arc<dyn HttpClient>>,
     concurrent_attempts: NonZeroUsize,
     clock: Clock,
 }
@@ -33,7 +32,7 @@ impl PartnerCenterBuilder {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             base_url: None,
             issuer: None,
-            client: Arc::new(PlainClient),
+            client: None,
             concurrent_attempts: CONCURRENT_ATTEMPTS,
             clock: Arc::new(OffsetDateTime::now_utc),
         }
@@ -58,9 +57,10 @@ impl PartnerCenterBuilder {
         self
     }
 
-    /// Delivers callbacks through `client`. Default: one that can do plain http only.
+    /// Delivers callbacks to https URLs through `client`. Default: none, so that there are no such deliveries. Those to http
+    /// URLs are made without it, and have the headers that are documented, and no others.
     pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
-        self.client = Arc::new(client);
+        self.client = Some(Arc::new(client));
         self
     }
 

@@ -75,8 +75,7 @@ impl PartnerCenter {
     ///
     /// [`IssuerError`] if none could be made.
     pub fn rotate(&self) -> Result<(), IssuerError> {
-        let mut state = self.service.state();
-        state.certificates(self.base_url())?.rotate()
+        self.service.rotate()
     }
 
     /// Puts the signing certificate on its issuer's revocation list, and goes on signing with it.

@@ -14,7 +14,9 @@ pub(super) struct Certificates {
     issuer: Issuer,
     signer: Signer,
     location: String,
+    /// How many other certificates were asked for, and which of them is in place.
     rotations: u64,
+    rotated: u64,
     /// What lies beside the signing certificate, by file name.
     others: HashMap<String, CertificateDer<'static>>,
     /// Making a signer costs an RSA key for some of them.
@@ -32,6 +34,7 @@ impl Certificates {
             issuer,
             location,
             rotations: 0,
+            rotated: 0,
             others: HashMap::new(),
             forgers: HashMap::new(),
         })
@@ -45,18 +48,26 @@ impl Certificates {
         &self.signer
     }
 
-    /// Puts another certificate with another key in the signing certificate's place.
-    pub(super) fn rotate(&mut self) -> Result<(), IssuerError> {
+    /// What another signing certificate is to be made of. Making it takes a while, for it has another key.
+    pub(super) fn next(&mut self) -> Next {
         // Certificates of an issuer are told by their dates, and so are revoked ones.
         self.rotations = self.rotations.saturating_add(1);
         let (now, day) = (self.issuer.now().as_secs(), 24 * 60 * 60);
         let not_before = now.saturating_sub(day).saturating_add(self.rotations);
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let certificate = self.issuer.signing_certificate();
-        let certificate = certificate.valid(at(not_before), at(now.saturating_add(99 * day)));
-        let next = certificate.new_key()?.issue()?;
-        self.signer = next.with_certificate_url(format!("{}{FILE}", self.location));
-        Ok(())
+        Next {
+            issuer: self.issuer.clone(),
+            valid: [at(not_before), at(now.saturating_add(99 * day))],
+            number: self.rotations,
+        }
+    }
+
+    /// Puts another certificate in the signing certificate's place, unless one that is newer was there first.
+    pub(super) fn rotate(&mut self, number: u64, next: Signer) {
+        if number > self.rotated {
+            self.rotated = number;
+            self.signer = next.with_certificate_url(format!("{}{FILE}", self.location));
+        }
     }
 
     /// Puts the signing certificate on its issuer's list.
@@ -93,6 +104,22 @@ impl Certificates {
             None => None,
         };
         Ok(certificate.map(|certificate| certificate.to_vec()))
+    }
+}
+
+/// A signing certificate that is not made yet.
+pub(super) struct Next {
+    issuer: Issuer,
+    valid: [UnixTime; 2],
+    pub(super) number: u64,
+}
+
+impl Next {
+    pub(super) fn make(&self) -> Result<Signer, IssuerError> {
+        let [not_before, not_after] = self.valid;
+        let certificate = self.issuer.signing_certificate();
+        let certificate = certificate.valid(not_before, not_after);
+        certificate.new_key()?.issue()
     }
 }
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::PartnerCenter;
 use super::emulator::PartnerCenterError;
 use super::forgery::{Forgery, UnknownForgery};
-use super::registration::Registration;
+use super::registration::{Registration, is_absolute};
 use super::service::Service;
 use crate::Excerpt;
 use crate::event::EventName;
@@ -84,14 +84,15 @@ deliveries                 list all deliveries
                 return Ok("the signing certificate is revoked".to_owned());
             }
             Kind::Rotate => {
-                let mut state = service.state();
-                let certificates = state.certificates(base_url);
-                certificates
-                    .and_then(|certificates| certificates.rotate())
-                    .map_err(PartnerCenterError::from)?;
+                service.rotate().map_err(PartnerCenterError::from)?;
                 return Ok("another signing certificate is in place".to_owned());
             }
             Kind::Register { url, events } => {
+                if !is_absolute(url) {
+                    return Err(CommandError::NoUrl {
+                        found: Excerpt::of(url),
+                    });
+                }
                 let mut state = service.state();
                 let events = match events.is_empty() {
                     true => &state.quirks.supported_events,
@@ -203,6 +204,12 @@ pub enum CommandError {
         command: Excerpt,
         /// What has to follow.
         what: &'static str,
+    },
+    /// Nothing that can be called.
+    #[error("`{found}` is no absolute http or https URL")]
+    NoUrl {
+        /// What was given.
+        found: Excerpt,
     },
     /// Something follows that means nothing.
     #[error("`{found}` is one word too many")]

@@ -1,10 +1,12 @@
 //! The emulator's own endpoints under `/emulator/`, so that services and tests in any language can drive it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, ORIGIN};
-use http::{HeaderValue, Method, Response};
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::uri::Authority;
+use http::{HeaderValue, Method, Response, Uri};
 use serde_json::{Value, json};
 
 use super::certificates::{CERT, FILE};
@@ -18,8 +20,8 @@ use crate::testing::{Issuer, IssuerError};
 /// Answers what is for the emulator itself; nothing if the request is for Partner Center.
 pub(super) fn answer(service: &Arc<Service>, request: &RecordedRequest) -> Option<Response<Bytes>> {
     let rest = request.path().strip_prefix("/emulator")?;
-    if request.headers().contains_key(ORIGIN) {
-        // A page in a browser on the same desk has no business here.
+    if request.headers().contains_key(ORIGIN) || !is_meant(service, request) {
+        // A page in a browser on the same desk has no business here, whatever its name is resolved to.
         return Some(ErrorBody::Empty.answer(403));
     }
     Some(match (request.method(), rest) {
@@ -46,6 +48,24 @@ pub(super) fn answer(service: &Arc<Service>, request: &RecordedRequest) -> Optio
         }
         _ => ErrorBody::web_api(format!("`{rest}` is nothing of the emulator's")).answer(404),
     })
+}
+
+/// Whether the request is for a loopback address, or for where the emulator is said to be. No page can have such a name, but
+/// a page's own name can be resolved to a loopback address.
+fn is_meant(service: &Service, request: &RecordedRequest) -> bool {
+    let host = request.header(HOST.as_str()).unwrap_or_default();
+    let Ok(host) = host.parse::<Authority>() else {
+        return false;
+    };
+    let base_url: Option<Uri> = service.base_url().parse().ok();
+    let own = base_url.as_ref().and_then(Uri::host);
+    is_loopback(host.host()) || own.is_some_and(|own| own.eq_ignore_ascii_case(host.host()))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let address: Result<IpAddr, _> = address.parse();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// All that a service has to be told.

@@ -133,7 +133,9 @@ impl fmt::Display for Origin {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Answered 2xx. Which answers count as success is not documented.
+    /// A forgery was answered 2xx: whoever answered believes anybody.
+    AcceptedForgery,
+    /// Answered 2xx, and no forgery. Which answers count as success is not documented.
     Delivered,
     /// All attempts failed: it is in the offline queue, and no more are made.
     Offline,
@@ -144,9 +146,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// One word for it.
+    /// In a few words.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AcceptedForgery => "accepted a forgery",
             Self::Delivered => "delivered",
             Self::Offline => "offline",
             Self::Pending => "pending",

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
+use http::uri::Scheme;
 use http::{HeaderValue, Method, Request};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::delivery::{Attempt, Delivery, Outcome};
+use super::client::PlainClient;
+use super::delivery::{Attempt, Delivery, Origin, Outcome};
 use super::service::{Service, State};
 use crate::envelope::SIGNATURE_HEADER;
 use crate::http_client::{HttpClient, Limits};
@@ -21,7 +23,8 @@ use crate::testing::{Callback, IssuerError};
 
 /// All deliveries, and the tasks of those under way.
 pub(super) struct Dispatch {
-    client: Arc<dyn HttpClient>,
+    /// For whatever is not plain http.
+    client: Option<Arc<dyn HttpClient>>,
     runtime: Handle,
     tasks: JoinSet<()>,
     records: Vec<Record>,
@@ -44,8 +47,8 @@ struct Record {
 }
 
 impl Dispatch {
-    /// One that calls through `client`, so many at once, on the runtime that this runs on.
-    pub(super) fn new(client: Arc<dyn HttpClient>, concurrent: NonZeroUsize) -> Self {
+    /// One that makes so many attempts at once, on the runtime that this runs on.
+    pub(super) fn new(client: Option<Arc<dyn HttpClient>>, concurrent: NonZeroUsize) -> Self {
         Self {
             client,
             runtime: Handle::current(),
@@ -161,7 +164,9 @@ async fn deliver(service: Arc<Service>, number: usize) {
         }
         match delivery.outcome {
             Outcome::Pending => sleep(pause).await,
-            Outcome::Delivered | Outcome::Offline | Outcome::Refused => return,
+            Outcome::AcceptedForgery | Outcome::Delivered | Outcome::Offline | Outcome::Refused => {
+                return;
+            }
         }
     }
 }
@@ -192,7 +197,13 @@ impl State {
             Some(callback) => request(&delivery.webhook_url, callback),
             None => Err("it could not be signed".to_owned()),
         };
-        let client = Arc::clone(&self.dispatch.client);
+        let is_plain =
+            (request.as_ref()).is_ok_and(|one| one.uri().scheme() == Some(&Scheme::HTTP));
+        // Other clients add headers of their own, such as `accept`, that the documented request does not have.
+        let client = match &self.dispatch.client {
+            Some(client) if !is_plain => Arc::clone(client),
+            _ => Arc::new(PlainClient),
+        };
         Some((client, request, self.quirks.callback_timeout))
     }
 
@@ -232,7 +243,10 @@ impl State {
         delivery.attempts.push(Attempt { at, took, answer });
         let made = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX);
         delivery.outcome = if delivery.attempts.last().is_some_and(Attempt::is_success) {
-            Outcome::Delivered
+            match delivery.origin {
+                Origin::Forgery(_) => Outcome::AcceptedForgery,
+                _ => Outcome::Delivered,
+            }
         } else if !delivery.origin.is_partner_center() {
             Outcome::Refused
         } else if made < self.quirks.delivery_attempts {

@@ -62,6 +62,9 @@ impl Service {
     /// An event of this name happens.
     pub(super) fn emit(self: &Arc<Self>, name: &EventName) -> Result<usize, PartnerCenterError> {
         let mut state = self.state();
+        if *name == EventName::TestCreated {
+            return state.emit_test(self);
+        }
         let sample = state.scene(self.base_url()).sample(name);
         for (path, resource) in sample.resources {
             state.resources.put(path, resource);
@@ -85,6 +88,17 @@ impl Service {
                 body: Excerpt::of(answer.body()),
             }),
         }
+    }
+
+    /// Puts another signing certificate in place. Its key is made while everything else goes on.
+    pub(super) fn rotate(&self) -> Result<(), IssuerError> {
+        let next = self.state().certificates(self.base_url())?.next();
+        let signer = next.make()?;
+        let mut state = self.state();
+        state
+            .certificates(self.base_url())?
+            .rotate(next.number, signer);
+        Ok(())
     }
 
     /// Somebody sends a callback of his own.
@@ -137,6 +151,16 @@ impl State {
         }
         let callback = self.sign(service.base_url(), body)?;
         Ok(self.send(service, Origin::Event, url, callback))
+    }
+
+    /// Delivers a validation event that can be asked for afterwards, as all can.
+    fn emit_test(&mut self, service: &Arc<Service>) -> Result<usize, PartnerCenterError> {
+        let id = guid().to_string();
+        let body = self.scene(service.base_url()).validation_event(&id);
+        let number = self.emit(service, body.into())?;
+        let (url, now) = (self.webhook_url()?, self.now());
+        self.validations.learn(&id, url, number, now);
+        Ok(number)
     }
 
     /// Answers `POST /registration/validationEvents`, and delivers the event.

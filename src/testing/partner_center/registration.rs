@@ -198,7 +198,8 @@ fn flag(members: &Map<String, Value>) -> Result<bool, &'static str> {
     }
 }
 
-fn is_absolute(url: &str) -> bool {
+/// Whether it is an http or https URL with a host.
+pub(super) fn is_absolute(url: &str) -> bool {
     let url: Result<http::Uri, _> = url.parse();
     url.is_ok_and(|url| url.host().is_some() && matches!(url.scheme_str(), Some("http" | "https")))
 }

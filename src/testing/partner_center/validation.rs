@@ -80,6 +80,23 @@ impl Validations {
         (count >= limit).then(|| seconds.saturating_add(1))
     }
 
+    /// Knows an event that nobody asked for through the API, and that the limit says nothing of.
+    pub(super) fn learn(
+        &mut self,
+        correlation_id: &str,
+        callback_url: String,
+        delivery: usize,
+        now: OffsetDateTime,
+    ) {
+        let event = ValidationEvent {
+            callback_url,
+            created: now,
+            polls: 0,
+            delivery: Some(delivery),
+        };
+        self.events.insert(correlation_id.to_owned(), event);
+    }
+
     /// Ties an event to its delivery.
     pub(super) fn delivered_as(&mut self, correlation_id: &str, delivery: usize) {
         if let Some(event) = self.events.get_mut(correlation_id) {
@@ -161,7 +178,7 @@ fn none(quirks: &Quirks) -> Value {
 /// to the offline queue is not documented, and is "failed" here.
 fn real(delivery: &Delivery, quirks: &Quirks) -> (String, Value) {
     let status = match delivery.outcome() {
-        Outcome::Delivered => "completed",
+        Outcome::AcceptedForgery | Outcome::Delivered => "completed",
         Outcome::Offline | Outcome::Refused => "failed",
         Outcome::Pending => "Submitted",
     };

@@ -41,6 +41,22 @@ async fn services_in_any_language_can_drive_it() {
         .header("origin", "https://page.example")
         .body("rotate");
     assert_eq!(page.send().await.unwrap().status(), 403);
+    // A page whose name is resolved to this machine sends no `origin` when it asks for its own.
+    for (host, status) in [
+        ("page.example", 403),
+        ("page.example:80", 403),
+        ("127.0.0.1.page.example", 403),
+        ("", 403),
+        ("a b", 403),
+        ("10.0.0.1", 403),
+        ("LOCALHOST:1", 200),
+        ("127.9.9.9", 200),
+        ("[::1]:80", 200),
+    ] {
+        let request = client.get(format!("{}/emulator", partner_center.base_url()));
+        let answer = request.header("host", host).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{host}");
+    }
 
     let none = r#"{"Message":"no webhook URL is registered"}"#.to_owned();
     assert_eq!(command("emit invoice-ready").await, (400, none));
@@ -72,6 +88,18 @@ async fn services_in_any_language_can_drive_it() {
         ("forge nonsense", "`nonsense` is no kind of forgery"),
         ("replay 99", "there is no delivery 99"),
         ("replay x", "`replay` lacks the number of a delivery"),
+        (
+            "register /callback",
+            "`/callback` is no absolute http or https URL",
+        ),
+        (
+            "register ftp://127.0.0.1/",
+            "`ftp://127.0.0.1/` is no absolute http or https URL",
+        ),
+        (
+            "register 127.0.0.1:80",
+            "`127.0.0.1:80` is no absolute http or https URL",
+        ),
         ("rotate twice", "`twice` is one word too many"),
         ("", "`` is no command"),
     ] {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::post;
 use partner_center_webhooks::EventName;
+use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::PartnerCenter;
 use partner_center_webhooks::testing::partner_center::{Outcome, PartnerCenterError, ResponseCode};
 use serde_json::{Value, json};
@@ -16,8 +17,23 @@ use super::{Credulous, ended, register, registered, serve, statuses};
 
 #[tokio::test]
 async fn a_callback_is_as_in_the_documented_sample() {
+    // Another client, for https, changes nothing about plain http.
+    for client in [None, Some(ReqwestClient::new().unwrap())] {
+        is_as_in_the_documented_sample(client).await;
+    }
+}
+
+async fn is_as_in_the_documented_sample(client: Option<ReqwestClient>) {
     let (service, url) = Credulous::start([]).await;
-    let partner_center = registered(&url).await;
+    let partner_center = match client {
+        None => registered(&url).await,
+        Some(client) => {
+            let builder = PartnerCenter::builder().http_client(client);
+            let partner_center = builder.start().await.unwrap();
+            register(&partner_center, &url, &json!({}));
+            partner_center
+        }
+    };
     let body = r#"{"EventName":"test-created","ResourceUri":"http://localhost:16722/v1/webhooks/registration/test","ResourceName":"test","AuditUri":null,"ResourceChangeUtcDate":"2017-11-16T16:19:06.3520276+00:00"}"#;
     partner_center.emit_body(body).unwrap();
     partner_center.settled().await;

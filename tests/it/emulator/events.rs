@@ -70,8 +70,6 @@ async fn what_an_event_is_about_can_be_read() {
         let event = Event::from_slice(delivery.body()).unwrap();
         let fetched = client.fetch(&event).await;
         match name {
-            // It has no validation event behind it.
-            EventName::TestCreated => assert!(fetched.is_err()),
             EventName::DapAdminRelationshipApproved
             | EventName::DapAdminRelationshipTerminated
             | EventName::DapAdminRelationshipTerminatedByMicrosoft => {

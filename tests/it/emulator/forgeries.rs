@@ -28,11 +28,24 @@ async fn forgeries_are_sent_once_and_refused() {
     let (_, url) = Credulous::start([]).await;
     register(&partner_center, &url, &json!({}));
     let number = partner_center.forge(Forgery::NoSignature).unwrap();
+    let delivery = ended(&partner_center, number).await;
     assert_eq!(
-        ended(&partner_center, number).await.outcome(),
-        Outcome::Delivered,
+        delivery.outcome(),
+        Outcome::AcceptedForgery,
         "a service that believes everything is found out"
     );
+    let line = delivery.to_string();
+    assert!(line.ends_with(" ms, accepted a forgery"), "{line}");
+    let deliveries = format!("{}/emulator/deliveries", partner_center.base_url());
+    let deliveries = reqwest::get(deliveries)
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let deliveries: serde_json::Value = serde_json::from_str(&deliveries).unwrap();
+    let last = deliveries.as_array().unwrap().last().unwrap();
+    assert_eq!(last["outcome"], "accepted a forgery");
 }
 
 #[tokio::test(flavor = "multi_thread")]
