@@ -659,3 +659,80 @@ async fn nothing_there_at_all() {
     assert!(error.may_pass() && !error.may_have_been_accepted());
     assert_eq!(error.api().unwrap().attempts(), 2);
 }
+
+/// The fake, asked without our publisher: each request differs from the good one in one thing.
+#[tokio::test]
+async fn the_fake_refuses_what_the_service_refuses() {
+    const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/a","type":"b"}"#;
+    const BATCH: &str = "application/cloudevents-batch+json; charset=utf-8";
+    let (fake, _) = scene().await;
+    fake.configure(|settings| settings.max_events = 2);
+    let end = OffsetDateTime::now_utc() + Duration::from_secs(60);
+    let sas = SasToken::mint(&key(&fake), &endpoint(&fake), end).unwrap();
+    let shared = format!("SharedAccessSignature {}", sas.expose_secret());
+    let (url, access_key) = (fake.endpoint().to_owned(), fake.access_key());
+    let client = reqwest::Client::new();
+    let ask = async |changes: &[(&str, &str)], body: &str| {
+        let mut parts: std::collections::BTreeMap<&str, &str> = [
+            ("method", "POST"),
+            ("path", ""),
+            ("query", "?api-version=2018-01-01"),
+            ("content-type", BATCH),
+            ("aeg-channel-name", "fabrikam"),
+            ("aeg-sas-key", &*access_key),
+        ]
+        .into();
+        parts.extend(changes.iter().copied());
+        let mut part = |name| parts.remove(name).unwrap();
+        let (method, path, query) = (part("method"), part("path"), part("query"));
+        let url = format!("{url}{path}{query}");
+        let mut request = client.request(method.parse().unwrap(), url);
+        for (name, value) in parts.into_iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(name, value);
+        }
+        let answer = request.body(body.to_owned()).send().await.unwrap();
+        assert!(answer.headers().contains_key("x-ms-request-id"));
+        answer.status().as_u16()
+    };
+    let batch = format!("[{EVENT}]");
+    let single = ("content-type", "application/cloudevents+json");
+    for (changes, body, status) in [
+        (&[][..], &*batch, 200),
+        (&[single], EVENT, 200),
+        (
+            &[("aeg-sas-key", ""), ("authorization", &shared)],
+            &batch,
+            200,
+        ),
+        (&[("aeg-sas-key", "")], &batch, 401),
+        (&[("authorization", &shared)], &batch, 401),
+        (
+            &[("aeg-sas-key", ""), ("aeg-sas-token", "r=a&e=b&s=%")],
+            &batch,
+            401,
+        ),
+        (
+            &[("aeg-sas-key", ""), ("aeg-sas-token", "s=c")],
+            &batch,
+            401,
+        ),
+        (&[("aeg-channel-name", "")], &batch, 400),
+        (&[("query", "")], &batch, 400),
+        (&[("query", "?api-version=2017-01-01")], &batch, 400),
+        (&[("method", "PUT")], &batch, 404),
+        (&[("path", "/more")], &batch, 404),
+        (&[("content-type", "application/json")], &batch, 400),
+        (&[single], &batch, 400),
+        (&[], EVENT, 400),
+        (&[], "[1]", 400),
+        (&[], "[", 400),
+        (&[], &format!("[{EVENT},{EVENT},{EVENT}]"), 413),
+        (&[], &batch.replace("1.0", "0.3"), 400),
+        (&[], &batch.replace("/a", ""), 400),
+        (&[], &batch.replace("}", ",\"Ext\":1}"), 400),
+        (&[], &batch.replace("}", ",\"ext\":{}}"), 400),
+    ] {
+        assert_eq!(ask(changes, body).await, status, "{changes:?} {body}");
+    }
+    assert_eq!(fake.accepted().len(), 3);
+}

@@ -131,10 +131,8 @@ impl<E: Borrow<CloudEvent>, I: Iterator<Item = E>> Batches<I> {
             let expected = event.expected_len().saturating_add(BRACKETS);
             let left = self.given.size_hint().0.min(self.limits.events);
             let body = expected.saturating_mul(left.saturating_add(1));
-            self.buffer.reserve(
-                body.min(self.limits.bytes.saturating_add(expected))
-                    .min(LARGEST_GUESS),
-            );
+            let most = self.limits.bytes.saturating_mul(2).min(LARGEST_GUESS);
+            self.buffer.reserve(body.min(most));
             self.buffer.put_u8(b'[');
         } else {
             self.buffer.put_slice(b", ");
@@ -161,3 +159,68 @@ const BRACKETS: usize = 2;
 
 /// Memory that is asked for before it is needed, at most: twice a body of the default limit.
 const LARGEST_GUESS: usize = 2 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bodies that events with data of these lengths become, and how many are refused.
+    fn bodies(limits: BatchLimits, lengths: &[usize]) -> (Vec<Bytes>, usize) {
+        let events = lengths.iter().map(|length| {
+            let event = CloudEvent::new("/a", "b").unwrap().with_id("1").unwrap();
+            event.with_json(&"x".repeat(*length)).unwrap()
+        });
+        let (mut batches, mut refused, mut bodies) = (Batches::new(events, limits), 0, vec![]);
+        while let Some(batch) = batches.next(|_, _, _| refused += 1) {
+            let events = CloudEvent::batch_from_slice(&batch.body).unwrap();
+            assert_eq!(
+                events,
+                batch.events.into_iter().map(|it| it.1).collect::<Vec<_>>()
+            );
+            bodies.push(batch.body);
+        }
+        (bodies, refused)
+    }
+
+    #[test]
+    fn a_body_is_as_long_as_it_may_be_to_the_byte() {
+        let lengths = [5, 0, 30, 1, 1, 17, 90, 3, 0, 0, 42];
+        let alone = |length| bodies(BatchLimits::default(), &[length]).0[0].len();
+        for limit in alone(0) - 1..alone(90) * 5 {
+            let limits = BatchLimits::default().with_max_bytes(limit);
+            let (bodies, refused) = bodies(limits, &lengths);
+            // What they would be if each were joined to those before it while there is room.
+            let mut expected: Vec<usize> = Vec::new();
+            let fit = lengths.map(alone).into_iter().filter(|one| *one <= limit);
+            for one in fit.clone() {
+                match expected.last_mut() {
+                    Some(last) if *last + one <= limit => *last += one,
+                    _ => expected.push(one),
+                }
+            }
+            let found: Vec<usize> = bodies.iter().map(Bytes::len).collect();
+            assert_eq!(found, expected, "{limit}");
+            assert_eq!(refused, lengths.len() - fit.count());
+        }
+    }
+
+    #[test]
+    fn a_long_event_is_refused_before_it_is_written_to_its_end() {
+        let limits = BatchLimits::default().with_max_bytes(200);
+        let long = CloudEvent::new("/a", "b").unwrap();
+        let long = long.with_json(&"x".repeat(10_000_000)).unwrap();
+        let mut batches = Batches::new([long].into_iter(), limits);
+        let mut errors = Vec::new();
+        assert!(
+            batches
+                .next(|_, _, error| errors.push(error.to_string()))
+                .is_none()
+        );
+        assert_eq!(errors, ["the event is longer than 198 bytes of JSON"]);
+        assert!(
+            batches.buffer.capacity() < 10_000_000,
+            "{}",
+            batches.buffer.capacity()
+        );
+    }
+}
