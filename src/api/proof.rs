@@ -1,5 +1,6 @@
 //! How a call proves on whose behalf it is made.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,8 +37,12 @@ impl Shown {
     pub(crate) fn hide(&self, text: &str) -> String {
         let text = text.to_owned();
         let secrets = self.secrets.iter().map(SecretString::expose_secret);
-        let secrets = secrets.filter(|secret| !secret.is_empty());
-        secrets.fold(text, |text, secret| text.replace(secret, "[hidden]"))
+        let mut secrets: Vec<&str> = secrets.filter(|secret| !secret.is_empty()).collect();
+        // One may be the beginning of another.
+        secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
+        secrets
+            .into_iter()
+            .fold(text, |text, secret| text.replace(secret, "[hidden]"))
     }
 }
 

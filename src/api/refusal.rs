@@ -49,7 +49,8 @@ impl Refusal {
             &["description", "error_description", "message", "title"],
         );
         match description.and_then(plain) {
-            None if code.is_none() => Self::of_text(&value.to_string()),
+            // The names of members may hold a secret as well.
+            None if code.is_none() => Self::of_text(&hide(&value.to_string())),
             description => Self {
                 code: code.map(Excerpt::of),
                 description: description.map(Excerpt::long),
