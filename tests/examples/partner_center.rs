@@ -196,8 +196,14 @@ fn it_can_stay_and_be_reached_under_another_name() {
     assert_eq!(location, "http://partner-center:4000/cert/");
     emulator.told("PARTNER_CENTER_INTERMEDIATES_URL=");
     emulator.stdin = None;
-    let request = "GET /emulator/anchors.pem HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    let answer = send(address, request.as_bytes());
+    let get = |host: &str| {
+        let request = format!(
+            "GET /emulator/anchors.pem HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+        );
+        send(address, request.as_bytes())
+    };
+    assert_eq!(get("evil.example").status, 403);
+    let answer = get("partner-center:4000");
     assert_eq!(answer.status, 200);
     assert!(answer.body.starts_with("-----BEGIN CERTIFICATE-----"));
     assert!(emulator.child.try_wait().unwrap().is_none());
