@@ -461,7 +461,12 @@ pub(crate) async fn send_and_count(address: SocketAddr, request: &[u8]) -> (Opti
         // Who refuses early need not read all: then writing fails, or goes on until the answer has come.
         let write = async {
             while let Ok(length @ 1..) = writer.write(&request[sent..]).await {
+                let before = sent;
                 sent += length;
+                // The answer is given time to come: a server may discard what is on its way as fast as it is sent.
+                if sent >> 20 != before >> 20 {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
             }
             std::future::pending().await
         };
