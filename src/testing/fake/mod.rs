@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 
 use fault::{Fault, Faults};
 use request::RecordedRequest;
+use server::Site;
 
 /// What all connections of a fake share.
 pub(super) struct Service<S> {
@@ -47,13 +48,14 @@ impl<S: State> Service<S> {
     pub(super) fn state(&self) -> MutexGuard<'_, S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Writes down a request, and tells what shall happen to it.
+impl<S: State> Site for Service<S> {
     fn receive(&self, request: RecordedRequest) -> Option<Fault> {
         self.state().traffic().receive(request)
     }
 
-    fn process(&self, request: &RecordedRequest) -> Response<Bytes> {
+    fn process(self: &Arc<Self>, request: &RecordedRequest) -> Response<Bytes> {
         self.state().process(&self.base_url, request)
     }
 }

@@ -46,8 +46,23 @@ impl Drop for Server {
     }
 }
 
+/// What answers.
+pub(in crate::testing) trait Site: Send + Sync + 'static {
+    /// Answers what is no request to what is faked: no fault meets it, and it is not written down.
+    fn control(self: &Arc<Self>, request: &RecordedRequest) -> Option<Response<Bytes>> {
+        let _ = request;
+        None
+    }
+
+    /// Writes down a request, and tells what shall happen to it.
+    fn receive(&self, request: RecordedRequest) -> Option<Fault>;
+
+    /// Processes a request.
+    fn process(self: &Arc<Self>, request: &RecordedRequest) -> Response<Bytes>;
+}
+
 /// Serves until the future is dropped, and all connections with it.
-async fn serve<S: State>(listener: TcpListener, service: Arc<Service<S>>) {
+pub(in crate::testing) async fn serve<S: Site>(listener: TcpListener, service: Arc<S>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
@@ -61,7 +76,7 @@ async fn serve<S: State>(listener: TcpListener, service: Arc<Service<S>>) {
     }
 }
 
-async fn serve_connection<S: State>(stream: TcpStream, service: Arc<Service<S>>) {
+async fn serve_connection<S: Site>(stream: TcpStream, service: Arc<S>) {
     let answer = service_fn(|request| answer(request, &service));
     // How a connection ends is the client's choice, or a fault's.
     let _ = http1::Builder::new()
@@ -72,11 +87,14 @@ async fn serve_connection<S: State>(stream: TcpStream, service: Arc<Service<S>>)
 /// Answers a request, or closes its connection.
 async fn answer(
     request: Request<Incoming>,
-    service: &Service<impl State>,
+    service: &Arc<impl Site>,
 ) -> Result<Response<UnsyncBoxBody<Bytes, Cut>>, Cut> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let request = RecordedRequest::new(head.method, head.uri, head.headers, body);
+    if let Some(answer) = service.control(&request) {
+        return Ok(whole(answer));
+    }
     let fault = service.receive(request.clone());
     if let Some(answer) = fault.as_ref().and_then(Fault::answer) {
         return Ok(whole(answer));

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
+use super::PartnerCenter;
 use super::dispatch::Dispatch;
 use super::service::{Clock, Service};
-use super::{PartnerCenter, server};
 use crate::http_client::HttpClient;
 use crate::testing::Issuer;
+use crate::testing::fake::server;
 
 /// Builds a [`PartnerCenter`]. Every setting has a default.
 #[must_use]

@@ -83,7 +83,6 @@ mod quirks;
 mod registration;
 mod resources;
 pub mod samples;
-mod server;
 mod service;
 mod tokens;
 mod validation;

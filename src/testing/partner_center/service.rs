@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use tokio::task::spawn_blocking;
 
 use super::certificates::{Certificates, is_hosted};
+use super::control;
 use super::dispatch::Dispatch;
 use super::quirks::Quirks;
 use super::registration::{self, Registration, method_not_allowed};
@@ -22,6 +23,7 @@ use super::validation::Validations;
 use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
 use crate::testing::fake::fault::{Fault, Faults};
 use crate::testing::fake::request::RecordedRequest;
+use crate::testing::fake::server::Site;
 use crate::testing::{Issuer, IssuerError};
 
 /// What all connections share.
@@ -87,17 +89,6 @@ impl Service {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes down a request, and tells what shall happen to it.
-    pub(super) fn receive(&self, request: RecordedRequest) -> Option<Fault> {
-        let mut state = self.state();
-        let fault = match state.is_down && is_hosted(request.path()) {
-            true => Some(Fault::Drop),
-            false => state.faults.next(request.method(), request.path()),
-        };
-        state.requests.push(request);
-        fault
-    }
-
     /// Makes an issuer, if there is none yet, while everything else goes on.
     pub(super) async fn prepare_issuer(&self) {
         let now = {
@@ -112,9 +103,24 @@ impl Service {
             self.state().issuer.get_or_insert(issuer);
         }
     }
+}
 
-    /// Processes a request.
-    pub(super) fn process(self: &Arc<Self>, request: &RecordedRequest) -> Response<Bytes> {
+impl Site for Service {
+    fn control(self: &Arc<Self>, request: &RecordedRequest) -> Option<Response<Bytes>> {
+        control::answer(self, request)
+    }
+
+    fn receive(&self, request: RecordedRequest) -> Option<Fault> {
+        let mut state = self.state();
+        let fault = match state.is_down && is_hosted(request.path()) {
+            true => Some(Fault::Drop),
+            false => state.faults.next(request.method(), request.path()),
+        };
+        state.requests.push(request);
+        fault
+    }
+
+    fn process(self: &Arc<Self>, request: &RecordedRequest) -> Response<Bytes> {
         let mut state = self.state();
         let path = request.path();
         if is_hosted(path) {
