@@ -180,11 +180,13 @@ impl ResponseError for Rejection {
 }
 
 /// What [`FromRequest`] gives: actix-web's futures stay on their thread.
-type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, actix_web::Error>>>>;
+pub(crate) type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, actix_web::Error>>>>;
 
 /// What the application was given. Without it nothing is verified and nothing handled: a fault to find at the first request,
 /// which is answered with 500.
-fn data<T: ?Sized + 'static>(request: &HttpRequest) -> Result<Data<T>, actix_web::Error> {
+pub(crate) fn data<T: ?Sized + 'static>(
+    request: &HttpRequest,
+) -> Result<Data<T>, actix_web::Error> {
     let found = request.app_data::<Data<T>>().cloned();
     found.ok_or_else(|| {
         let name = std::any::type_name::<T>();

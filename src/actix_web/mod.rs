@@ -54,6 +54,7 @@ use crate::error::Error;
 use crate::receiver::{Received, Receiver};
 
 pub use extract::{Callback, Claimed, Rejection, Verified};
+pub(crate) use extract::{LocalBoxFuture, data};
 pub use middleware::{Verify, VerifyCallbacks};
 
 async fn receive(
@@ -77,6 +78,6 @@ fn response(error: &Error) -> HttpResponse {
 }
 
 /// Both are numbers of the same standard.
-fn of_actix(status: http::StatusCode) -> StatusCode {
+pub(crate) fn of_actix(status: http::StatusCode) -> StatusCode {
     StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }

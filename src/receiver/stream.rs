@@ -1,15 +1,12 @@
 //! Callbacks whose body still comes: no more of it is read than the limit, and nothing for headers that are refused.
 
-use std::mem;
-use std::pin::pin;
-
-use bytes::{Buf, BufMut as _, Bytes, BytesMut};
-use futures_util::{Stream, StreamExt as _};
+use bytes::{Buf, Bytes};
+use futures_util::Stream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue};
 
 use super::{Received, Receiver, told};
-use crate::body::{BodyError, BodyLimit};
+use crate::body::stream;
 use crate::envelope::{EnvelopeError, SignatureEnvelope};
 use crate::error::Error;
 
@@ -90,36 +87,8 @@ impl Receiver {
             .map_or(Ok(()), |length| limit.check(length))
             .map_err(|error| told(error.into()))?;
         let admitted = self.admit_envelope(envelope)?;
-        let body = read(body, limit).await;
+        let body = stream::read(body, limit).await;
         let body = body.map_err(|error| told(error.into()))?;
         self.receive_admitted(&admitted, body).await
     }
-}
-
-async fn read<D: Buf, E>(
-    body: impl Stream<Item = Result<D, E>>,
-    limit: BodyLimit,
-) -> Result<Bytes, BodyError> {
-    let mut body = pin!(body);
-    let (mut first, mut all) = (Bytes::new(), BytesMut::new());
-    while let Some(piece) = body.next().await {
-        let mut piece = piece.map_err(|_| BodyError::Unreadable)?;
-        let read = first.len().max(all.len());
-        let limit = limit.bytes();
-        if piece.remaining() > limit.saturating_sub(read) {
-            return Err(BodyError::TooLong { limit });
-        }
-        if read == 0 {
-            first = piece.copy_to_bytes(piece.remaining());
-        } else {
-            if all.is_empty() {
-                all = mem::take(&mut first).into();
-            }
-            all.put(piece);
-        }
-    }
-    Ok(match all.is_empty() {
-        true => first,
-        false => all.freeze(),
-    })
 }

@@ -1,16 +1,19 @@
 //! Receiving from Event Grid: handshakes, secrets, events in every shape, and the answer that each of them gets.
 
+use std::io;
+
 use axum::Router;
 use axum::body::Body;
 use axum::routing::any;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use partner_center_webhooks::body::BodyLimit;
 use partner_center_webhooks::event_grid::receive::axum::Delivery;
 use partner_center_webhooks::event_grid::receive::{
-    GridEvent, Incoming, ReceiveError, WebhookReceiver,
+    self as grid, GridEvent, Incoming, ReceiveError, WebhookReceiver,
 };
 use serde_json::json;
 use time::OffsetDateTime;
@@ -771,149 +774,177 @@ async fn one_line_a_request() {
     );
 }
 
-/// Answers with the number of events, and 500 for none.
-async fn count(Delivery(notification): Delivery) -> Result<String, StatusCode> {
-    match notification.events().len() {
-        0 => Err(StatusCode::INTERNAL_SERVER_ERROR),
-        events => Ok(events.to_string()),
-    }
-}
+type Pieces = BoxStream<'static, Result<Bytes, io::Error>>;
 
-#[tokio::test]
-async fn the_adapter_for_axum_is_a_thin_skin() {
+/// Answers with the number of events, and 500 for none; through axum.
+async fn by_axum(request: Request<Pieces>) -> Response<Bytes> {
+    async fn count(Delivery(notification): Delivery) -> Result<String, StatusCode> {
+        match notification.events().len() {
+            0 => Err(StatusCode::INTERNAL_SERVER_ERROR),
+            events => Ok(events.to_string()),
+        }
+    }
     let router = Router::new()
         .route("/events", any(count))
         .with_state(receiver());
+    let response = router.oneshot(request.map(Body::from_stream)).await;
+    let (parts, body) = response.unwrap().into_parts();
+    Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+}
+
+/// The same through actix-web.
+async fn by_actix_web(request: Request<Pieces>) -> Response<Bytes> {
+    use actix_web::dev::{Payload, Service as _};
+    use actix_web::error::PayloadError;
+    use actix_web::{App, HttpResponse, test, web};
+
+    async fn count(
+        grid::actix_web::Delivery(notification): grid::actix_web::Delivery,
+    ) -> HttpResponse {
+        match notification.events().len() {
+            0 => HttpResponse::InternalServerError().finish(),
+            events => HttpResponse::Ok()
+                .content_type("text/plain; charset=utf-8")
+                .body(events.to_string()),
+        }
+    }
+    let app = App::new()
+        .app_data(web::Data::new(receiver()))
+        .route("/events", web::route().to(count));
+    let app = test::init_service(app).await;
+    let (parts, body) = request.into_parts();
+    let mut request = test::TestRequest::with_uri(&parts.uri.to_string())
+        .method(parts.method.as_str().parse().unwrap());
+    for (name, value) in &parts.headers {
+        request = request.append_header((name.as_str(), value.as_bytes()));
+    }
+    let payload = Payload::Stream {
+        payload: body.map_err(PayloadError::Io).boxed_local(),
+    };
+    let (request, _) = request.to_request().replace_payload(payload);
+    let response = app.call(request).await.unwrap();
+    let mut answer = Response::builder().status(response.status().as_u16());
+    for (name, value) in response.headers() {
+        answer = answer.header(name.as_str(), value.as_bytes());
+    }
+    answer.body(test::read_body(response).await).unwrap()
+}
+
+#[actix_web::test]
+async fn the_adapters_are_a_thin_skin() {
     let [validation, ..] = validations();
-    let broken = stream::iter([Ok(Bytes::from("[")), Err(std::io::Error::other("broken"))]);
-    let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 65536])));
     let batch = format!("[{CLOUD_EVENT},{EVENT_GRID}]");
-    type Case = (
-        Method,
-        &'static str,
-        HeaderMap,
-        Body,
-        u16,
-        Vec<(&'static str, &'static str)>,
-        &'static str,
-    );
+    let whole_body = |body: &str| {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        stream::iter([Ok(body)]).boxed()
+    };
+    let nothing = || stream::empty().boxed();
+    let broken = || stream::iter([Ok(Bytes::from("[")), Err(io::Error::other("broken"))]).boxed();
+    let endless = || stream::repeat_with(|| Ok(Bytes::from(vec![b' '; 65536]))).boxed();
+    let unread = || stream::once(async { panic!("the body was read") }).boxed();
     let kind = |kind| headers([("aeg-event-type", kind)]);
+    let notification = || kind("Notification");
+    let origin = headers([("webhook-request-origin", "eventgrid.azure.net")]);
     let text = ("content-type", "text/plain; charset=utf-8");
-    let cases: [Case; 11] = [
+    let json = ("content-type", "application/json; charset=utf-8");
+    let echo = r#"{"validationResponse":"512d38b6-\"7b8b"}"#;
+    let allowed = vec![
+        ("allow", "POST"),
+        ("webhook-allowed-origin", "eventgrid.azure.net"),
+        ("webhook-allowed-rate", "*"),
+    ];
+    let allow = vec![("allow", "POST")];
+    let later = vec![("retry-after", "10")];
+    type Expected = (u16, Vec<(&'static str, &'static str)>, &'static str);
+    type Case<'a> = (Method, &'a str, HeaderMap, &'a dyn Fn() -> Pieces, Expected);
+    let (post, code) = (Method::POST, SECRET);
+    let cases: [Case<'_>; 11] = [
         (
-            Method::POST,
-            SECRET,
-            kind("Notification"),
-            batch.into(),
-            200,
-            vec![text],
-            "2",
+            post.clone(),
+            code,
+            notification(),
+            &|| whole_body(&batch),
+            (200, vec![text], "2"),
         ),
         (
-            Method::POST,
-            SECRET,
-            kind("Notification"),
-            "[]".into(),
-            500,
-            vec![],
-            "",
+            post.clone(),
+            code,
+            notification(),
+            &|| whole_body("[]"),
+            (500, vec![], ""),
         ),
+        (Method::OPTIONS, code, origin, &nothing, (200, allowed, "")),
         (
-            Method::OPTIONS,
-            SECRET,
-            headers([("webhook-request-origin", "eventgrid.azure.net")]),
-            Body::empty(),
-            200,
-            vec![
-                ("allow", "POST"),
-                ("webhook-allowed-origin", "eventgrid.azure.net"),
-                ("webhook-allowed-rate", "*"),
-            ],
-            "",
-        ),
-        (
-            Method::POST,
-            SECRET,
+            post.clone(),
+            code,
             kind("SubscriptionValidation"),
-            validation.into(),
-            200,
-            vec![("content-type", "application/json; charset=utf-8")],
-            r#"{"validationResponse":"512d38b6-\"7b8b"}"#,
+            &|| whole_body(&validation),
+            (200, vec![json], echo),
         ),
         (
-            Method::POST,
-            SECRET,
+            post.clone(),
+            code,
             kind("Unsubscribe"),
-            Body::empty(),
-            202,
-            vec![],
-            "",
+            &nothing,
+            (202, vec![], ""),
         ),
         (
-            Method::POST,
+            post.clone(),
             "guess",
-            kind("Notification"),
-            "{}".into(),
-            401,
-            vec![],
-            "",
+            notification(),
+            &unread,
+            (401, vec![], ""),
         ),
         (
             Method::GET,
-            SECRET,
-            kind("Notification"),
-            "{}".into(),
-            405,
-            vec![("allow", "POST")],
-            "",
+            code,
+            notification(),
+            &unread,
+            (405, allow.clone(), ""),
         ),
         (
             Method::OPTIONS,
-            SECRET,
+            code,
             headers([]),
-            Body::empty(),
-            405,
-            vec![("allow", "POST")],
-            "",
+            &unread,
+            (405, allow, ""),
         ),
         (
-            Method::POST,
-            SECRET,
-            kind("Notification"),
-            "[".into(),
-            400,
-            vec![],
-            "",
+            post.clone(),
+            code,
+            notification(),
+            &|| whole_body("["),
+            (400, vec![], ""),
         ),
         (
-            Method::POST,
-            SECRET,
-            kind("Notification"),
-            Body::from_stream(endless),
-            413,
-            vec![],
-            "",
+            post.clone(),
+            code,
+            notification(),
+            &endless,
+            (413, vec![], ""),
         ),
         (
-            Method::POST,
-            SECRET,
-            kind("Notification"),
-            Body::from_stream(broken),
-            503,
-            vec![("retry-after", "10")],
-            "",
+            post.clone(),
+            code,
+            notification(),
+            &broken,
+            (503, later, ""),
         ),
     ];
-    for (method, secret, headers, body, status, expected, text) in cases {
-        let mut request = Request::new(body);
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = format!("/events?code={secret}").parse().unwrap();
-        *request.headers_mut() = headers;
-        let response = router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        let mut answer = Response::from_parts(parts, body);
-        answer.headers_mut().remove("content-length");
-        assert_eq!(whole(&answer), (status, expected, text), "{method}");
+    for (index, (method, secret, headers, body, expected)) in cases.iter().enumerate() {
+        let request = || {
+            let mut request = Request::new(body());
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = format!("/events?code={secret}").parse().unwrap();
+            *request.headers_mut() = headers.clone();
+            request
+        };
+        for (name, mut answer) in [
+            ("axum", by_axum(request()).await),
+            ("actix-web", by_actix_web(request()).await),
+        ] {
+            answer.headers_mut().remove("content-length");
+            assert_eq!(whole(&answer), *expected, "{name}, case {index}");
+        }
     }
 }

@@ -82,8 +82,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
-    // The one place where it meets the pipeline.
+    // The places where it meets the pipeline and its adapters.
     ("event_grid/cloud_event/received", &["receiver"]),
+    ("event_grid/receive/actix_web", &["actix_web"]),
     (
         "registration",
         &[

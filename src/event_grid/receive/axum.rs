@@ -27,11 +27,9 @@
 use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequest, Request};
 use axum_core::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyDataStream;
 
-use super::{Incoming, Notification, ReceiveError, WebhookReceiver, told};
-use crate::body::{BodyError, BodyLimit};
+use super::{Answered, Notification, WebhookReceiver};
 
 /// Extracts events from a request; handshakes and notices are answered, and the handler is not called for them.
 ///
@@ -60,53 +58,16 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let receiver = WebhookReceiver::from_ref(state);
         let (parts, body) = request.into_parts();
-        let query = parts.uri.query();
-        let admitted = receiver.admit(&parts.method, query, &parts.headers).await?;
-        let body = match read(body, receiver.body_limit()).await {
-            Ok(body) => body,
-            Err(error) => return Err(told(error.into()).into()),
-        };
-        match receiver.receive_admitted(admitted, &body)? {
-            Incoming::Notification(notification) => Ok(Self(notification)),
-            Incoming::Handshake(handshake) => Err(Answered::Notice(handshake.consent())),
-            Incoming::Validation(validation) => Err(Answered::Notice(validation.consent())),
-            Incoming::Deletion(deletion) => Err(Answered::Notice(deletion.answer())),
-        }
-    }
-}
-
-/// What was answered without the handler.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Answered {
-    /// A handshake or a notice, with its answer.
-    Notice(http::Response<Bytes>),
-    /// It was refused. As an answer it is the error's status, and `Retry-After` where there is one: the reason is for the
-    /// log, not for the sender.
-    Refused(ReceiveError),
-}
-
-impl From<ReceiveError> for Answered {
-    fn from(error: ReceiveError) -> Self {
-        Self::Refused(error)
+        let body = BodyDataStream::new(body);
+        let incoming = receiver
+            .receive_stream(&parts.method, parts.uri.query(), &parts.headers, body)
+            .await?;
+        incoming.into_notification().map(Self)
     }
 }
 
 impl IntoResponse for Answered {
     fn into_response(self) -> Response {
-        match self {
-            Self::Notice(answer) => answer.map(Body::from),
-            Self::Refused(error) => error.answer().map(Body::from),
-        }
-    }
-}
-
-async fn read(body: Body, limit: BodyLimit) -> Result<Bytes, BodyError> {
-    match Limited::new(body, limit.bytes()).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLong {
-            limit: limit.bytes(),
-        }),
-        Err(_) => Err(BodyError::Unreadable),
+        self.answer().map(Body::from)
     }
 }

@@ -10,11 +10,16 @@
 //! | `POST`, `Notification` | [`Incoming::Notification`] | 2xx once the events are kept, else 503 |
 //! | `POST`, `SubscriptionDeletion` or `Unsubscribe` | [`Incoming::Deletion`] | [`Incoming::answer`] |
 //!
+//! With features `axum` and `actix-web` there are extractors (`axum::Delivery`, `actix_web::Delivery`) that leave the events
+//! alone to the handler; for any other framework [`WebhookReceiver::receive_stream`] does the same.
+//!
 //! Event Grid gives an event up for good when it is answered 400, 401, 403 or 413, and tries all else again for up to a day.
 //! [`ReceiveError::status`] is made for that.
 //!
 //! Not verified, for nothing documents it: whether handshakes bring a token or the headers of a delivery.
 
+#[cfg(feature = "actix-web")]
+pub mod actix_web;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod builder;
@@ -24,6 +29,7 @@ mod event;
 mod handshake;
 mod incoming;
 mod secret;
+mod stream;
 mod token;
 #[cfg(feature = "tracing")]
 mod trace;
@@ -47,6 +53,7 @@ pub use event::{EventGridEvent, GridEvent};
 pub use handshake::{Handshake, HandshakeRefusal, Validation};
 pub use incoming::{Deletion, Incoming, Notification};
 pub use secret::{SecretError, SecretRefusal};
+pub use stream::Answered;
 pub use token::{
     EntraTokens, EntraTokensError, ExpectedToken, KeysError, TokenRefusal, VerifiedToken,
 };

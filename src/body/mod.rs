@@ -1,4 +1,7 @@
-//! How long a callback's body may be.
+//! How long a body may be.
+
+#[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
+pub(crate) mod stream;
 
 use thiserror::Error;
 
