@@ -370,6 +370,61 @@ fn a_transfer_is_found_in_the_audit_id_of_the_same_customer() {
 }
 
 #[test]
+fn the_customer_is_the_one_that_all_that_is_said_agrees_on() {
+    let one = "4b2a6e33-8791-4386-bd2b-0d55baf25039";
+    let other = "5b2a6e33-8791-4386-bd2b-0d55baf25039";
+    let audit = |tenant| {
+        format!(
+            "https://a.example/60d5c4bb-f78a-4200-a002-953d7cc1f5f8_{tenant}_x_638331855840159088"
+        )
+    };
+    let of = |path: &str| format!("https://api.partnercenter.microsoft.com/{path}");
+    let upper = one.to_uppercase();
+    for (resource, audit, customer) in [
+        (
+            of(&format!("v1/customers/{one}")),
+            "null".to_owned(),
+            Some(one),
+        ),
+        (
+            of(&format!("webhooks/v1/customers/{upper}/subscriptions/a")),
+            "null".to_owned(),
+            Some(one),
+        ),
+        (
+            of(&format!("v1/customers/{one}/transfers/a")),
+            audit(one),
+            Some(one),
+        ),
+        (
+            of(&format!("v1/customers/{one}/migrations/newcommerce/a")),
+            audit(&upper),
+            Some(one),
+        ),
+        (of("v1/invoices/G1"), audit(one), Some(one)),
+        ("null".to_owned(), audit(one), Some(one)),
+        // Two that differ are none, also where one of them is no tenant.
+        (of(&format!("v1/customers/{one}")), audit(other), None),
+        (of("v1/customers/fabrikam"), audit(one), None),
+        (of("v1/customers/fabrikam"), "null".to_owned(), None),
+        (
+            of(&format!("v1/customers/{one}/unheard-of/a")),
+            "null".to_owned(),
+            None,
+        ),
+        (of("v1/customers/usagerecords"), "null".to_owned(), None),
+        (of("v1/invoices/G1"), "null".to_owned(), None),
+    ] {
+        let body =
+            format!(r#"{{"EventName":"x","ResourceUri":"{resource}","AuditUri":"{audit}"}}"#);
+        let found = read(&body)
+            .customer_tenant()
+            .map(|tenant| tenant.to_string());
+        assert_eq!(found.as_deref(), customer, "{body}");
+    }
+}
+
+#[test]
 fn what_is_not_one_object_in_utf_8_is_refused() {
     for (body, found) in [
         (&b""[..], "is empty"),

@@ -4,11 +4,11 @@
 //! event_grid_publish --endpoint https://contoso.westeurope-1.eventgrid.azure.net/api/events --channel fabrikam event.json
 //! ```
 
-#[path = "../support/environment.rs"]
-mod environment;
 mod options;
 #[path = "../support/outcome.rs"]
 mod outcome;
+#[path = "../support/publisher_credential.rs"]
+mod publisher_credential;
 
 use std::process::ExitCode;
 
@@ -35,12 +35,12 @@ async fn run(options: Options) -> Result<bool, Failure> {
     match options.command {
         Command::Sign { lifetime } => {
             let end = OffsetDateTime::now_utc() + lifetime;
-            let token = SasToken::mint(&options::key()?, &endpoint, end)?;
+            let token = SasToken::mint(&publisher_credential::key()?, &endpoint, end)?;
             say(token.expose_secret())?;
             Ok(true)
         }
         Command::Publish { routing, events } => {
-            let credential = options::credential(http.clone())?;
+            let credential = publisher_credential::credential(http.clone())?;
             told(match routing {
                 Routing::ByChannelName(channel) => {
                     let publisher = Publisher::by_channel_name(endpoint, credential, http);

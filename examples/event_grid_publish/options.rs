@@ -5,15 +5,7 @@ use std::time::Duration;
 
 use lexopt::ValueExt as _;
 use lexopt::prelude::{Long, Short, Value};
-use partner_center_webhooks::cloud::Cloud;
-use partner_center_webhooks::event_grid::{
-    AccessKey, ChannelName, CloudEvent, Credential, PublishEndpoint, SasToken,
-};
-use partner_center_webhooks::http_client::ReqwestClient;
-use partner_center_webhooks::token::{AccessToken, Application, ClientCredentials, StaticToken};
-
-use crate::environment::variable;
-use crate::outcome::Failure;
+use partner_center_webhooks::event_grid::{ChannelName, CloudEvent, PublishEndpoint};
 
 pub(crate) struct Options {
     pub(crate) endpoint: PublishEndpoint,
@@ -118,40 +110,3 @@ fn read(file: &str) -> Result<Vec<CloudEvent>, String> {
     let json = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
     CloudEvent::batch_from_slice(&json).map_err(|error| format!("{file}: {error}"))
 }
-
-/// The access key in the environment.
-pub(crate) fn key() -> Result<AccessKey, Failure> {
-    let key = variable(KEY)?.ok_or_else(|| format!("{KEY} is not set"))?;
-    Ok(AccessKey::new(key)?)
-}
-
-/// Whatever credential the environment has.
-pub(crate) fn credential(http: ReqwestClient) -> Result<Credential, Failure> {
-    if variable(KEY)?.is_some() {
-        return Ok(key()?.into());
-    }
-    if let Some(sas) = variable("EVENT_GRID_SAS")? {
-        return Ok(SasToken::new(sas)?.into());
-    }
-    if let Some(token) = variable("EVENT_GRID_TOKEN")? {
-        let token = AccessToken::new(token)?;
-        return Ok(Credential::bearer(StaticToken::new(token)));
-    }
-    let required = |name| {
-        variable(name)?.ok_or_else(|| {
-            format!(
-                "neither {KEY} nor {name} is set; `event_grid_publish --help` lists all variables"
-            )
-            .into()
-        })
-    };
-    let [tenant, client, secret]: [Result<String, Failure>; 3] =
-        ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"].map(required);
-    let application = Application::new(&Cloud::Global, &tenant?, client?, secret?)?;
-    Ok(Credential::bearer(ClientCredentials::new(
-        application,
-        http,
-    )))
-}
-
-const KEY: &str = "EVENT_GRID_KEY";

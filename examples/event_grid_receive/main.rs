@@ -7,31 +7,33 @@
 #[path = "../support/json.rs"]
 mod json;
 mod line;
+#[path = "../support/on_axum.rs"]
+mod on_axum;
 mod options;
 
-use std::error::Error;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use line::Line;
+use on_axum::say;
 use options::Options;
 use partner_center_webhooks::event_grid::receive::axum::Delivery;
-use tokio::net::TcpListener;
-use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tracing::error;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let served = match Options::parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => serve(options).await,
+        Ok(Some(Options { listen, receiver })) => {
+            let router = Router::new()
+                .route("/events", any(events)) // one of the handshakes is OPTIONS
+                .with_state(receiver);
+            on_axum::serve(listen, router, DEADLINE).await
+        }
         Ok(None) => say(Options::HELP.trim_end()).map_err(Into::into),
         Err(fault) => {
             error!("{fault}; try --help");
@@ -45,21 +47,6 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-async fn serve(Options { listen, receiver }: Options) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(listen).await;
-    let listener = listener.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    say(&format!("listening on {}", listener.local_addr()?))?;
-    let router = Router::new()
-        .route("/events", any(events)) // one of the handshakes is OPTIONS
-        .with_state(receiver)
-        .layer(from_fn(in_time));
-    let served = axum::serve(listener, router).with_graceful_shutdown(async {
-        let _ = tokio::signal::ctrl_c().await;
-        info!("stopping: deliveries in flight are answered");
-    });
-    Ok(served.await?)
 }
 
 /// Called for authentic events only. What is refused, and the handshakes, the extractor has answered.
@@ -82,24 +69,5 @@ async fn events(Delivery(notification): Delivery) -> StatusCode {
     }
 }
 
-/// Gives up on a request whose body does not come: Event Grid itself waits for 30 seconds.
-async fn in_time(request: Request, next: Next) -> Response {
-    match timeout(DEADLINE, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            warn!("a request was not complete within {DEADLINE:?}");
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-    }
-}
-
-/// Writes lines to standard output, at once.
-fn say(lines: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if !lines.is_empty() {
-        writeln!(out, "{lines}")?;
-    }
-    out.flush()
-}
-
+/// Event Grid itself waits for 30 seconds.
 const DEADLINE: Duration = Duration::from_secs(25);

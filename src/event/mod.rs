@@ -28,6 +28,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::Excerpt;
 use crate::date::date;
@@ -174,6 +175,37 @@ impl Event {
     /// The audit id in [`Event::audit_uri`], if it is of the form that is known.
     pub fn audit_id(&self) -> Option<AuditId> {
         AuditId::parse(self.audit_uri()?)
+    }
+
+    /// The tenant of the customer that the event is about: what its resource says, else its audit id.
+    ///
+    /// `None` if neither names a customer, or they name different ones: nobody should then be told what it holds but the
+    /// partner. Invoices and referrals are of no customer, and the audit id is best effort, as [`AuditId`] says.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::event::Event;
+    ///
+    /// let event: Event = r#"{
+    ///     "EventName": "subscription-updated",
+    ///     "ResourceUri": "https://api.partnercenter.microsoft.com/webhooks/v1/customers/4B2A6E33-8791-4386-BD2B-0D55BAF25039/subscriptions/a"
+    /// }"#.parse()?;
+    /// let customer = event.customer_tenant().unwrap();
+    /// assert_eq!(customer.to_string(), "4b2a6e33-8791-4386-bd2b-0d55baf25039");
+    ///
+    /// let event: Event = r#"{"EventName":"invoice-ready"}"#.parse()?;
+    /// assert_eq!(event.customer_tenant(), None);
+    /// # Ok::<(), partner_center_webhooks::event::EventError>(())
+    /// ```
+    pub fn customer_tenant(&self) -> Option<Uuid> {
+        let audited = self.audit_id().map(|audit| audit.customer_tenant());
+        match self.resource().customer() {
+            Some(customer) => customer
+                .as_uuid()
+                .filter(|tenant| audited.is_none_or(|audited| audited == *tenant)),
+            None => audited,
+        }
     }
 
     fn read(text: &str) -> Result<Self, EventError> {

@@ -110,6 +110,25 @@ impl Resource {
         Self::read(uri).unwrap_or(Self::Unknown)
     }
 
+    /// The customer whose resource it is, if its URI names one.
+    pub fn customer(&self) -> Option<&Id> {
+        match self {
+            Self::Customer { customer }
+            | Self::NewCommerceMigration { customer, .. }
+            | Self::Subscription { customer, .. }
+            | Self::Transfer { customer, .. } => Some(customer),
+            Self::Absent
+            | Self::FraudEvents { .. }
+            | Self::GranularAdminAccessAssignment { .. }
+            | Self::GranularAdminRelationship { .. }
+            | Self::Invoice { .. }
+            | Self::Referral { .. }
+            | Self::Unknown
+            | Self::UsageRecords
+            | Self::ValidationEvent { .. } => None,
+        }
+    }
+
     /// What `event` points to: its `ResourceUri`, and where a transfer is meant, its audit id.
     pub(super) fn of(event: &Event) -> Self {
         match event.resource_uri().map(Self::from_uri) {

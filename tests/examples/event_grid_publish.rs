@@ -109,8 +109,7 @@ fn what_is_not_accepted_is_told() {
         (ended.code, &*ended.stderr),
         (
             Some(1),
-            "event_grid_publish: neither EVENT_GRID_KEY nor AZURE_TENANT_ID is set; `event_grid_publish --help` lists all \
-             variables\n"
+            "event_grid_publish: neither EVENT_GRID_KEY nor AZURE_TENANT_ID is set; `--help` lists all variables\n"
         )
     );
 }

@@ -15,6 +15,8 @@ mod event_grid_publish;
 #[cfg(unix)]
 mod event_grid_receive;
 #[cfg(unix)]
+mod forward;
+#[cfg(unix)]
 mod http;
 mod microsoft;
 mod observe;

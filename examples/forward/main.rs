@@ -1,0 +1,113 @@
+//! Passes Partner Center's callbacks on to the customers they are about, through Azure Event Grid's Partner Events.
+//!
+//! ```text
+//! EVENT_GRID_KEY=… forward --endpoint https://contoso.westeurope-1.eventgrid.azure.net/api/events \
+//!     --customers customers.txt --others contoso-own
+//! ```
+//!
+//! A callback is verified, made a CloudEvent, and published to the channel of its customer. It is answered with 200 once
+//! Event Grid has accepted it, and not before: until then Partner Center delivers it again. So an event may be published
+//! twice, and both times has the same id, by which subscribers know it.
+//!
+//! The customer sees the event as Partner Center sent it, the audit URI with your tenant's id included.
+
+#[path = "../support/arguments.rs"]
+mod arguments;
+mod channels;
+#[path = "../support/location.rs"]
+mod location;
+#[path = "../support/on_axum.rs"]
+mod on_axum;
+mod options;
+#[path = "../support/pem.rs"]
+mod pem;
+#[path = "../support/publisher_credential.rs"]
+mod publisher_credential;
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use channels::Channels;
+use on_axum::say;
+use options::Options;
+use partner_center_webhooks::Receiver;
+use partner_center_webhooks::api::RetryPolicy;
+use partner_center_webhooks::axum::{Callback, Claimed};
+use partner_center_webhooks::duplicates::{DuplicateGuard, InMemory};
+use partner_center_webhooks::event_grid::{ByChannelName, CloudEvent, Publisher};
+use tracing::{error, info, warn};
+
+#[derive(Clone, FromRef)]
+struct Forwarder {
+    channels: Arc<Channels>,
+    guard: Arc<dyn DuplicateGuard>,
+    publisher: Publisher<ByChannelName>,
+    receiver: Receiver,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let served = match Options::parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => forward(options).await,
+        Ok(None) => say(Options::HELP.trim_end()).map_err(Into::into),
+        Err(fault) => return arguments::refuse("forward", &fault),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn forward(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let retries = RetryPolicy::default().with_deadline(PUBLISHING);
+    let forwarder = Forwarder {
+        channels: Arc::new(options.channels),
+        guard: Arc::new(InMemory::new()),
+        publisher: options.publisher.with_retries(retries),
+        receiver: options.receiver,
+    };
+    let router = Router::new()
+        .route("/webhooks/callback", post(callback))
+        .with_state(forwarder);
+    on_axum::serve(options.listen, router, DEADLINE).await
+}
+
+/// Called for genuine callbacks that were not passed on before.
+async fn callback(
+    State(channels): State<Arc<Channels>>,
+    State(publisher): State<Publisher<ByChannelName>>,
+    Claimed(Callback(received), attempt): Claimed<Callback>,
+) -> StatusCode {
+    let event = received.event();
+    let digest = received.digest();
+    let name = event.name().as_str().escape_debug();
+    match channels.of(event.customer_tenant()) {
+        Some(channel) => {
+            let published = publisher.publish(channel, [CloudEvent::from(&received)]);
+            if let Err(error) = published.await {
+                error!(%digest, %name, %channel, "not accepted, Partner Center shall deliver it again: {error}");
+                return StatusCode::SERVICE_UNAVAILABLE; // the attempt is abandoned
+            }
+            info!(%digest, %name, %channel, "accepted by Event Grid");
+        }
+        None => warn!(%digest, %name, "of no customer with a channel, and passed on to nobody"),
+    }
+    // If this fails, the event may be passed on twice, which is better than never.
+    let _ = attempt.complete().await;
+    StatusCode::OK
+}
+
+/// How long publishing may take, with its repetitions.
+const PUBLISHING: Duration = Duration::from_secs(8);
+/// How long a request may take. How long Partner Center waits is not documented.
+const DEADLINE: Duration = Duration::from_secs(15);

@@ -1,0 +1,51 @@
+//! Serving with axum until Ctrl-C.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+/// Serves `router`, and gives up on requests that take longer than `deadline`, such as those whose body does not come.
+pub(crate) async fn serve(
+    listen: SocketAddr,
+    router: Router,
+    deadline: Duration,
+) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(listen).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    say(&format!("listening on {}", listener.local_addr()?))?;
+    let router = router.layer(from_fn_with_state(deadline, in_time));
+    let served = axum::serve(listener, router).with_graceful_shutdown(async {
+        let _ = tokio::signal::ctrl_c().await;
+        info!("stopping: what is in flight is answered");
+    });
+    Ok(served.await?)
+}
+
+async fn in_time(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
+    match timeout(deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            warn!("a request was not complete within {deadline:?}");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
+
+/// Writes lines to standard output, at once.
+pub(crate) fn say(lines: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if !lines.is_empty() {
+        writeln!(out, "{lines}")?;
+    }
+    out.flush()
+}
