@@ -1,10 +1,12 @@
 //! A watcher of channels in a time of its own: when it reads, what it tells, and when it ends.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use http::{Request, Response};
 use partner_center_webhooks::api::RetryPolicy;
 use partner_center_webhooks::cloud::Cloud;
@@ -149,6 +151,30 @@ async fn it_reads_ever_more_slowly_and_ends_with_the_activation() {
             .is_err()
     );
     assert_eq!(service.reads("one"), [0, 1, 3, 6, 9]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_a_stream_it_ends_when_there_is_nothing_to_wait_for() {
+    let (service, watcher) = scene(&["one", "two"]);
+    service.remove("two");
+    let mut changes = pin!(watcher.into_stream());
+    let mut states = Vec::new();
+    while let Some(change) = changes.next().await {
+        let change = change.unwrap();
+        states.push((change.id, change.state));
+        service.set("one", json!({"readinessState": "Activated"}));
+    }
+    let waiting = ChannelState::NeverActivated {
+        expires: Some(now() + Duration::from_secs(7 * 24 * 60 * 60)),
+    };
+    assert_eq!(
+        states,
+        [
+            (id("one"), waiting),
+            (id("two"), ChannelState::Deleted),
+            (id("one"), ChannelState::Activated),
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,11 +9,11 @@ use http::{Method, Request, Response};
 use partner_center_webhooks::api::RetryPolicy;
 use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::event_grid::manage::{
-    Channel, ChannelType, Endpoint, EventDeliverySchema, EventSubscription, Filter, Id, KeyName,
-    ListQuery, ManagementClient, ManagementError, Partner, PartnerConfiguration,
-    PartnerConfigurationUpdate, PartnerDestinationInfo, PartnerNamespace, PartnerRegistration,
-    PartnerTopic, Polling, ProvisioningState, ReadinessState, Resource, ResourceGroup, RoutingMode,
-    Subscription, SystemTopic, Tenant, Update, VerifiedPartner,
+    Channel, ChannelType, DeliveryAttribute, Endpoint, EventDeliverySchema, EventSubscription,
+    Filter, Id, KeyName, ListQuery, ManagementClient, ManagementError, Partner,
+    PartnerConfiguration, PartnerConfigurationUpdate, PartnerDestinationInfo, PartnerNamespace,
+    PartnerRegistration, PartnerTopic, Polling, ProvisioningState, ReadinessState, Resource,
+    ResourceGroup, RoutingMode, Subscription, SystemTopic, Tenant, Update, VerifiedPartner,
 };
 use partner_center_webhooks::http_client::{
     BoxFuture, HttpClient, HttpClientError, Limits, ReqwestClient,
@@ -211,6 +211,56 @@ fn subscription_to(url: &str) -> EventSubscription {
     let mut wanted = EventSubscription::default();
     wanted.destination = Some(Endpoint::web_hook(url));
     wanted
+}
+
+#[tokio::test]
+async fn headers_that_come_along_with_their_secrets() {
+    let (fake, client) = scene().await;
+    let id = Id::at(&group("ours").scope(), "activations").unwrap();
+    let header = |name: &str, of: &str, value: Value| -> DeliveryAttribute {
+        serde_json::from_value(json!({"name": name, "type": of, "properties": value})).unwrap()
+    };
+    let headers = vec![
+        header(
+            "x-tenant",
+            "Static",
+            json!({"value": "contoso", "isSecret": false}),
+        ),
+        header(
+            "x-code",
+            "Static",
+            json!({"value": "s3cret", "isSecret": true}),
+        ),
+        header("x-id", "Dynamic", json!({"sourceField": "data.id"})),
+    ];
+    let mut wanted = subscription_to("https://contoso.example/hook");
+    let endpoint = wanted.destination.as_mut().unwrap();
+    let endpoint = endpoint.properties.as_mut().unwrap();
+    endpoint.delivery_attribute_mappings = Some(headers.clone());
+    assert!(!format!("{wanted:?}").contains("s3cret"));
+    let made = client.create_or_update(&id, &Resource::new(wanted)).await;
+    let shown = made.unwrap().properties.destination.unwrap();
+    let shown = shown
+        .properties
+        .unwrap()
+        .delivery_attribute_mappings
+        .unwrap();
+    assert_eq!((&shown[0], &shown[2]), (&headers[0], &headers[2]));
+    assert_eq!(shown[1].properties.as_ref().unwrap().value, None);
+
+    let mut change = EventSubscription::default();
+    change.labels = Some(vec!["x".to_owned()]);
+    client.update(&id, &change).await.unwrap();
+    assert_eq!(client.delivery_attributes(&id).await.unwrap(), headers);
+    let request = fake.requests().pop().unwrap();
+    assert_eq!(request.method(), Method::POST);
+    assert!(
+        request
+            .path()
+            .ends_with("/eventSubscriptions/activations/getDeliveryAttributes"),
+        "{}",
+        request.path()
+    );
 }
 
 #[tokio::test]

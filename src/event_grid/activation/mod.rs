@@ -54,6 +54,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::Stream;
+use futures_util::stream::unfold;
 use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
@@ -276,6 +278,29 @@ impl ActivationWatcher {
             }
             return Some(Ok(ChannelChange { id, state, channel }));
         }
+    }
+
+    /// All that [`next`](Self::next) would give, as a stream.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # async fn example(watcher: partner_center_webhooks::event_grid::activation::ActivationWatcher) {
+    /// use std::pin::pin;
+    ///
+    /// use futures_util::StreamExt as _;
+    ///
+    /// let mut changes = pin!(watcher.into_stream());
+    /// while let Some(Ok(change)) = changes.next().await {
+    ///     println!("{}: {:?}", change.id, change.state);
+    /// }
+    /// # }
+    /// ```
+    pub fn into_stream(self) -> impl Stream<Item = Result<ChannelChange, WatchError>> + Send {
+        unfold(self, async |mut watcher| {
+            let change = watcher.next().await?;
+            Some((change, watcher))
+        })
     }
 }
 

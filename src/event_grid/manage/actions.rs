@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::client::unwritable;
 use super::{
-    Activatable, HasFullUrl, Id, Kind, ManagementClient, ManagementError, Partner,
-    PartnerConfiguration, PartnerNamespace, PartnerTopic, Resource, Secret,
+    Activatable, DeliveryAttribute, EventSubscription, HasFullUrl, Id, Kind, ManagementClient,
+    ManagementError, Partner, PartnerConfiguration, PartnerNamespace, PartnerTopic, Resource,
+    Secret,
 };
 use crate::api::{Answer, Call};
 use crate::model::Lenient as _;
@@ -84,6 +85,28 @@ impl ManagementClient {
             .act("get full URL", id, "getFullUrl", None, true)
             .await?;
         Ok(url.endpoint_url)
+    }
+
+    /// The headers that come along with a subscription's events, those with secrets included, which are left out everywhere
+    /// else.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagementError::Api`].
+    pub async fn delivery_attributes(
+        &self,
+        id: &Id<EventSubscription>,
+    ) -> Result<Vec<DeliveryAttribute>, ManagementError> {
+        #[derive(Deserialize)]
+        struct Attributes {
+            #[serde(default, deserialize_with = "crate::model::read")]
+            value: Option<Vec<DeliveryAttribute>>,
+        }
+        let action = "getDeliveryAttributes";
+        let attributes: Attributes = self
+            .act("get delivery attributes", id, action, None, true)
+            .await?;
+        Ok(attributes.value.unwrap_or_default())
     }
 
     /// As a customer: lets events flow.

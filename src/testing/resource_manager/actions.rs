@@ -50,6 +50,9 @@ impl State {
                 }
                 Ok(ok(&stored.value))
             }
+            (kind, "getDeliveryAttributes") if kind.ends_with("eventsubscriptions") => {
+                Ok(ok(&json!({"value": stored.attributes})))
+            }
             (_, "getFullUrl") => Ok(ok(&json!({"endpointUrl": stored.full_url}))),
             _ => Err(refusal(
                 404,

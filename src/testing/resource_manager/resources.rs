@@ -21,6 +21,8 @@ pub(super) struct Stored {
     pub(super) value: Value,
     pub(super) keys: [String; 2],
     pub(super) full_url: Option<Value>,
+    /// The headers that come along with events, with their secrets.
+    pub(super) attributes: Vec<Value>,
 }
 
 impl Stored {
@@ -29,6 +31,7 @@ impl Stored {
             value,
             keys: [new_key(), new_key()],
             full_url: None,
+            attributes: Vec::new(),
         }
     }
 

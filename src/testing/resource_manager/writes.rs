@@ -186,7 +186,11 @@ impl State {
                 merge(properties, body);
             }
             let mut stored = stored.clone();
+            let attributes = stored.attributes.clone();
             subscription(route, &mut stored);
+            if body.get("destination").is_none() {
+                stored.attributes = attributes;
+            }
             return Ok(self.put_slowly(route, stored, true));
         }
         let authorization = "/properties/partnerAuthorization";
@@ -273,10 +277,28 @@ fn subscription(route: &Route, stored: &mut Stored) {
     let Some(properties) = properties.and_then(Value::as_object_mut) else {
         return;
     };
+    if let Some(shown) = properties.get_mut("deliveryAttributeMappings")
+        && let Some(shown) = shown.as_array_mut()
+    {
+        stored.attributes.clone_from(shown);
+        for attribute in shown {
+            hide(attribute);
+        }
+    }
     if let Some(url) = properties.remove("endpointUrl") {
         let base = without_query(url.as_str().unwrap_or_default());
         properties.insert("endpointBaseUrl".to_owned(), base.into());
         stored.full_url = Some(url);
+    }
+}
+
+/// What is shown in place of a secret is not documented.
+fn hide(attribute: &mut Value) {
+    let properties = attribute.get_mut("properties");
+    if let Some(properties) = properties.and_then(Value::as_object_mut)
+        && properties.get("isSecret") == Some(&Value::Bool(true))
+    {
+        properties.insert("value".to_owned(), Value::Null);
     }
 }
 
