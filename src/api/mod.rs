@@ -188,6 +188,7 @@ impl Api {
             if after(wait) >= until {
                 return Err(error);
             }
+            progress.ids.may_have_been_done |= error.may_have_been_done();
             progress.last = Some(error);
             tokio::time::sleep(wait).await;
         }
@@ -342,6 +343,8 @@ struct Ids {
     received: Option<Excerpt>,
     request_received: Option<Excerpt>,
     attempts: u32,
+    /// Whether an attempt before the last one may have been processed.
+    may_have_been_done: bool,
 }
 
 impl Ids {
@@ -353,6 +356,7 @@ impl Ids {
             received: None,
             request_received: None,
             attempts: 0,
+            may_have_been_done: false,
         }
     }
 
