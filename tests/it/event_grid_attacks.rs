@@ -120,7 +120,6 @@ async fn events_that_may_have_been_accepted_are_not_told_to_be_refused() {
 
 /// The state before the deletion is no news of its end.
 #[tokio::test(start_paused = true)]
-#[ignore = "not fixed yet"]
 async fn a_deletion_has_ended_when_nothing_is_left() {
     let service = Script::new(|request, number| match (request.method(), number) {
         (&Method::DELETE, _) => answer(202, &[], &Value::Null),
@@ -135,7 +134,6 @@ async fn a_deletion_has_ended_when_nothing_is_left() {
 
 /// Azure Resource Manager throttles for minutes.
 #[tokio::test(start_paused = true)]
-#[ignore = "not fixed yet"]
 async fn a_throttled_look_is_not_the_end_of_waiting() {
     let service = Script::new(|request, number| match (request.method(), number) {
         (&Method::PUT, _) => {
