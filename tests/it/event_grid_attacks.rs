@@ -155,7 +155,6 @@ async fn a_throttled_look_is_not_the_end_of_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "not fixed yet"]
 async fn a_list_that_goes_in_circles_ends() {
     let service = Script::new(|_, number| {
         let next = format!("https://management.azure.com/page?n={}", number % 2);
