@@ -365,7 +365,6 @@ fn written() -> ResourceEvent {
 /// The event comes before the channel shows it, or the channel cannot be read just then: the next look must not be further
 /// off than it would have been without any event.
 #[tokio::test(start_paused = true)]
-#[ignore = "not fixed yet"]
 async fn a_hint_that_led_to_nothing_makes_nothing_late() {
     let waiting = || None;
     let trouble = || Some(answer(503, &[], &Value::Null));
@@ -399,7 +398,6 @@ async fn a_hint_that_led_to_nothing_makes_nothing_late() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "not fixed yet"]
 async fn no_time_between_two_reads_is_longer_than_the_longest() {
     let others = |number| (number == 1).then(activated);
     let pace = Pace::default().with_longest_delay(Duration::from_secs(5));
