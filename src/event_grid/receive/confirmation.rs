@@ -32,7 +32,7 @@ use crate::Excerpt;
 /// let error = ConfirmationUrl::parse(elsewhere, "eventgrid.azure.net").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "`https://eventgrid.azure.net.contoso.example/validate?id=1` is no URL of Event Grid (expected https, a host under \
+///     "`https://eventgrid.azure.net.contoso.example/validate` is no URL of Event Grid (expected https, a host under \
 ///      `eventgrid.azure.net`, and port 443 or 553)"
 /// );
 /// # Ok::<(), partner_center_webhooks::event_grid::receive::ConfirmationUrlError>(())
@@ -52,7 +52,8 @@ impl ConfirmationUrl {
         uri.filter(|uri| is_of_event_grid(uri, domain))
             .map(Self)
             .ok_or_else(|| ConfirmationUrlError {
-                found: Excerpt::of(text),
+                // Whoever reads the rest may confirm, and errors are logged.
+                found: Excerpt::of(text.split('?').next().unwrap_or_default()),
                 domain: Excerpt::of(domain),
             })
     }
@@ -78,7 +79,7 @@ impl fmt::Debug for ConfirmationUrl {
 )]
 #[non_exhaustive]
 pub struct ConfirmationUrlError {
-    /// What was found.
+    /// What was found, without its query.
     pub found: Excerpt,
     /// The domain.
     pub domain: Excerpt,
