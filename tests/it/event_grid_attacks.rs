@@ -118,6 +118,26 @@ async fn events_that_may_have_been_accepted_are_not_told_to_be_refused() {
     }
 }
 
+/// The reader of times takes any character between date and time, a line feed among them; a service would refuse the whole
+/// batch for it.
+#[test]
+fn a_time_that_is_none_of_rfc_3339_is_not_written() {
+    for (separator, is_fit) in [
+        ("T", true),
+        ("t", true),
+        (" ", false),
+        ("\\n", false),
+        ("x", false),
+        ("", false),
+    ] {
+        let event = format!(
+            r#"{{"id":"1","source":"/a","type":"b","time":"2026-11-21{separator}01:02:03.1234567Z"}}"#
+        );
+        let event = CloudEvent::from_slice(event.as_bytes()).unwrap();
+        assert_eq!(event.check().is_ok(), is_fit, "{separator:?}");
+    }
+}
+
 /// The state before the deletion is no news of its end.
 #[tokio::test(start_paused = true)]
 async fn a_deletion_has_ended_when_nothing_is_left() {
