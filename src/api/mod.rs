@@ -225,6 +225,12 @@ impl Api {
         let limits = Limits::new(left.min(self.retries.attempt), call.max_answer);
         progress.waits_for = WaitsFor::Answer;
         let answer = match self.client.send(request, limits).await {
+            // The client should have stopped there.
+            Ok(answer) if answer.body().len() > limits.max_body => {
+                let limit = limits.max_body;
+                let error = HttpClientError::BodyTooLong { limit };
+                return failed(ids, ApiErrorCause::Connection(error));
+            }
             Ok(answer) => answer,
             Err(error) => return failed(ids, ApiErrorCause::Connection(error)),
         };

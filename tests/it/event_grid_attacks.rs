@@ -138,6 +138,25 @@ fn a_time_that_is_none_of_rfc_3339_is_not_written() {
     }
 }
 
+/// A client that reads more than it should is not believed.
+#[tokio::test]
+async fn answers_that_are_too_long_are_not_read() {
+    let body = || Bytes::from(" ".repeat(9 * 1024 * 1024) + r#"{"value":[]}"#);
+    let service = Script::new(move |_, _| Ok(Response::new(body())));
+    let listed = manager(&service)
+        .list::<PartnerTopic>(&group("ours"), &ListQuery::default())
+        .await;
+    let error = listed.unwrap_err().to_string();
+    assert!(error.contains("longer than 8388608 bytes"), "{error}");
+
+    let keys = json!({"keys": [FIRST.jwk()], "filler": "x".repeat(256 * 1024)});
+    let service = Script::new(move |_, _| answer(200, &[], &keys));
+    let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
+    let receiver = receiver_of(expected, service);
+    let error = deliver(&receiver, &FIRST.token(&claims())).await;
+    assert_eq!(error.unwrap_err().status(), 503);
+}
+
 /// The state before the deletion is no news of its end.
 #[tokio::test(start_paused = true)]
 async fn a_deletion_has_ended_when_nothing_is_left() {

@@ -15,7 +15,7 @@ use super::{KeysError, PublicKey, TokenRefusal};
 use crate::Excerpt;
 use crate::crypto::Backend;
 use crate::event_grid::receive::trace;
-use crate::http_client::{HttpClient, Limits};
+use crate::http_client::{HttpClient, HttpClientError, Limits};
 
 /// Finds keys by their names. Cheap to clone; clones share what they keep.
 #[derive(Clone, Debug)]
@@ -269,6 +269,12 @@ async fn fetch(
     request.headers_mut().insert(ACCEPT, accept);
     let url = Excerpt::of(url.to_string());
     match client.send(request, LIMITS).await {
+        // The client should have stopped there.
+        Ok(answer) if answer.body().len() > LIMITS.max_body => {
+            let limit = LIMITS.max_body;
+            let error = HttpClientError::BodyTooLong { limit };
+            Err(KeysError::Connection { url, error })
+        }
         Ok(answer) if answer.status() == StatusCode::OK => {
             KeySet::parse(answer.body(), backend).ok_or(KeysError::Unreadable { url })
         }
