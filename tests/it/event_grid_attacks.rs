@@ -454,3 +454,27 @@ async fn one_miss_is_no_deletion() {
     let state = watcher.next().await.unwrap().unwrap().state;
     assert_eq!(state, ChannelState::Activated);
 }
+
+/// Servers on more than one thread ask for it.
+#[test]
+fn all_futures_can_be_sent_to_other_threads() {
+    fn is_send(future: impl Future + Send) {
+        drop(future);
+    }
+    let service = Script::new(|_, _| no_answer());
+    let client = manager(&service);
+    let topic = group("ours").partner_topic("contoso").unwrap();
+    let (resource, query) = (Resource::new(PartnerTopic::default()), ListQuery::default());
+    is_send(client.create_or_update(&topic, &resource));
+    is_send(client.modify(&topic, |_| {}));
+    is_send(client.delete(&topic));
+    let group = group("ours");
+    is_send(client.list::<PartnerTopic>(&group, &query));
+    let mut watcher = ActivationWatcher::new(client.clone(), []);
+    is_send(watcher.next());
+    let endpoint = PublishEndpoint::new("https://a.example/api/events").unwrap();
+    let publisher = Publisher::by_source(endpoint, AccessKey::new("a2V5").unwrap(), service);
+    let event = CloudEvent::new("/contoso", "Contoso.Ordered").unwrap();
+    is_send(publisher.publish([&event]));
+    is_send(publisher.publish(vec![event.clone()]));
+}
