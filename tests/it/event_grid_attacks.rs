@@ -231,6 +231,27 @@ async fn the_secret_of_a_web_hook_is_not_shown_by_errors() {
     assert!(!error.to_string().contains("kGZ4vN0mS2rQ8xTb"), "{error}");
 }
 
+/// With an identity as without one.
+#[test]
+fn the_secret_of_a_web_hook_is_not_shown_by_debug() {
+    let hook = json!({"endpointType": "WebHook", "properties": {
+        "endpointUrl": "https://contoso.example/hook?code=s3cret",
+        "deliveryAttributeMappings": [
+            {"name": "key", "type": "Static", "properties": {"value": "s3cret", "isSecret": true}},
+        ],
+    }});
+    let with_identity = json!({"identity": {"type": "SystemAssigned"}, "destination": hook});
+    for properties in [
+        json!({"destination": hook}),
+        json!({"deliveryWithResourceIdentity": with_identity}),
+    ] {
+        let subscription: EventSubscription = serde_json::from_value(properties.clone()).unwrap();
+        let shown = format!("{subscription:?}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert_eq!(serde_json::to_value(&subscription).unwrap(), properties);
+    }
+}
+
 /// Answers each request with the next of these, which is chosen when the request departs, and as often as it is let.
 #[derive(Debug)]
 struct Gated {
