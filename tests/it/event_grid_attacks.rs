@@ -339,6 +339,22 @@ async fn ids_are_expected_in_any_case() {
     deliver(&receiver, &token).await.unwrap();
 }
 
+/// 401 is final: a secret that was read with the end of its line would lose every event.
+#[test]
+fn a_secret_that_no_request_can_bring_builds_no_receiver() {
+    let secret = "kGZ4vN0mS2rQ8xTb";
+    for odd in ["\n", "\r\n", " ", "\t", "\u{0}x"] {
+        for value in [format!("{secret}{odd}"), format!("{odd}{secret}")] {
+            let in_query = WebhookReceiver::builder().query_secret("code", value.clone());
+            assert!(in_query.is_err(), "{value:?}");
+            let in_header = WebhookReceiver::builder().header_secret("x-key", value.clone());
+            assert!(in_header.is_err(), "{value:?}");
+        }
+    }
+    let good = WebhookReceiver::builder().query_secret("code", "kGZ4 vN0m/S2rQ+8xTb=");
+    assert!(good.is_ok());
+}
+
 /// A sender that breaks off leaves the beginning of a body, where nothing in front notices. 400 would lose the events.
 #[tokio::test]
 async fn a_body_that_is_shorter_than_announced_is_not_refused_for_good() {
