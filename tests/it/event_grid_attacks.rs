@@ -403,6 +403,22 @@ fn a_url_that_is_refused_does_not_show_its_token() {
     assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
 }
 
+/// A URI may have such hosts, and whoever calls it may read another one in them.
+#[test]
+fn a_host_that_is_no_name_is_not_one_of_event_grid() {
+    for host in [
+        "contoso.example;x.eventgrid.azure.net",
+        "169.254.169.254,x.eventgrid.azure.net",
+        "contoso.example&x.eventgrid.azure.net",
+        "$(x).eventgrid.azure.net",
+        "a..eventgrid.azure.net",
+    ] {
+        let url = format!("https://{host}:553/validate?id=1");
+        let parsed = ConfirmationUrl::parse(&url, "eventgrid.azure.net");
+        assert!(parsed.is_err(), "{url}");
+    }
+}
+
 /// A channel that is waiting, but for the reads of these numbers.
 fn channels(
     others: impl Fn(usize) -> Option<Answered> + Send + Sync + 'static,
