@@ -2,6 +2,8 @@
 
 use std::io;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use partner_center_webhooks::event_grid::receive::GridEvent;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -22,6 +24,8 @@ pub(crate) struct Line<'a> {
     subject: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_base64: Option<String>,
 }
 
 impl<'a> Line<'a> {
@@ -34,6 +38,7 @@ impl<'a> Line<'a> {
                 event_type: Some(event.event_type()),
                 subject: event.subject(),
                 data: event.json(),
+                data_base64: event.bytes().map(|bytes| STANDARD.encode(bytes)),
             },
             GridEvent::EventGrid(event) => Self {
                 schema: "event-grid",
@@ -42,6 +47,7 @@ impl<'a> Line<'a> {
                 event_type: Some(event.event_type()),
                 subject: event.subject(),
                 data: event.data(),
+                data_base64: None,
             },
             GridEvent::Other(json) => Self::other(Some(json)),
             // A schema of tomorrow.
@@ -57,6 +63,7 @@ impl<'a> Line<'a> {
             event_type: None,
             subject: None,
             data,
+            data_base64: None,
         }
     }
 

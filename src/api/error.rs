@@ -170,8 +170,11 @@ impl ApiError {
         self.may_repeat(true)
     }
 
-    /// Whether it is unknown if the service did what was asked for.
+    /// Whether it is unknown if the service did what was asked for, at whichever attempt.
     pub fn may_have_been_done(&self) -> bool {
+        if self.0.ids.may_have_been_done {
+            return true;
+        }
         match self.cause() {
             ApiErrorCause::Connection(HttpClientError::Connect(_) | HttpClientError::Setup(_))
             | ApiErrorCause::Limit { .. }

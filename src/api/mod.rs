@@ -188,6 +188,7 @@ impl Api {
             if after(wait) >= until {
                 return Err(error);
             }
+            progress.ids.may_have_been_done |= error.may_have_been_done();
             progress.last = Some(error);
             tokio::time::sleep(wait).await;
         }
@@ -224,6 +225,12 @@ impl Api {
         let limits = Limits::new(left.min(self.retries.attempt), call.max_answer);
         progress.waits_for = WaitsFor::Answer;
         let answer = match self.client.send(request, limits).await {
+            // The client should have stopped there.
+            Ok(answer) if answer.body().len() > limits.max_body => {
+                let limit = limits.max_body;
+                let error = HttpClientError::BodyTooLong { limit };
+                return failed(ids, ApiErrorCause::Connection(error));
+            }
             Ok(answer) => answer,
             Err(error) => return failed(ids, ApiErrorCause::Connection(error)),
         };
@@ -342,6 +349,8 @@ struct Ids {
     received: Option<Excerpt>,
     request_received: Option<Excerpt>,
     attempts: u32,
+    /// Whether an attempt before the last one may have been processed.
+    may_have_been_done: bool,
 }
 
 impl Ids {
@@ -353,6 +362,7 @@ impl Ids {
             received: None,
             request_received: None,
             attempts: 0,
+            may_have_been_done: false,
         }
     }
 

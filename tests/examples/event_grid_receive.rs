@@ -90,6 +90,8 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
     let mut receiver = start();
     let post = |headers: &str, body| request(receiver.address, "POST", "", headers, body).status;
     assert_eq!(post(&authorization, EVENT), 204);
+    let binary = r#"{"specversion":"1.0","id":"3","source":"/a","type":"b","data_base64":"AP8Q"}"#;
+    assert_eq!(post(&authorization, binary), 204);
     assert_eq!(post("", EVENT), 401);
     assert_eq!(post("authorization: Bearer a.b.c\r\n", EVENT), 401);
     assert_eq!(post(&authorization, "garbage"), 400);
@@ -118,6 +120,7 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
 
     for line in [
         r#"{"schema":"cloud-event","id":"1","source":"/a","type":"Contoso.Ordered","data":{"n":1.50, "b":[]}}"#,
+        r#"{"schema":"cloud-event","id":"3","source":"/a","type":"b","data_base64":"AP8Q"}"#,
         r#"{"schema":"event-grid","id":"2","source":"/t","type":"b"}"#,
         r#"{"schema":"other","data":{"n":1.50}}"#,
     ] {

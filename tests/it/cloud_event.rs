@@ -257,6 +257,11 @@ async fn what_partner_center_sent_is_one_event_however_often_it_comes() {
             None,
             Some("2026-11-21T00:00:00.1234567Z"),
         ),
+        (
+            r#"{"EventName":"x","ResourceUri":"u","ResourceChangeUtcDate":"2026-11-21 01:00:00+01:00"}"#,
+            Some("u"),
+            Some("2026-11-21T00:00:00Z"),
+        ),
     ] {
         let event = event_of(body).await;
         event.check().unwrap();

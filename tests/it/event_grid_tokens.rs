@@ -24,21 +24,21 @@ use time::OffsetDateTime;
 use crate::logs::lines_of;
 use crate::support::Web;
 
-const TENANT: &str = "6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11";
+pub(crate) const TENANT: &str = "6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11";
 const OTHER_TENANT: &str = "0f3f7f6b-2c0f-4a4e-9d7e-6b2c2a3e8a11";
-const AUDIENCE: &str = "api://contoso.example/events";
-const EVENT_GRID: &str = "4962773b-9cdb-44cf-a8bf-237846a00ab7";
+pub(crate) const AUDIENCE: &str = "api://contoso.example/events";
+pub(crate) const EVENT_GRID: &str = "4962773b-9cdb-44cf-a8bf-237846a00ab7";
 const KEYS: &str =
     "https://login.microsoftonline.com/6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11/discovery/v2.0/keys";
 /// 2026-11-21T00:00:00Z
-const NOW: i64 = 1_795_219_200;
+pub(crate) const NOW: i64 = 1_795_219_200;
 
-static FIRST: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("first"));
-static SECOND: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("second"));
+pub(crate) static FIRST: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("first"));
+pub(crate) static SECOND: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("second"));
 /// Of nobody.
 static FOREIGN: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("first"));
 
-struct SigningKey {
+pub(crate) struct SigningKey {
     id: &'static str,
     pair: KeyPair,
 }
@@ -55,12 +55,12 @@ impl SigningKey {
     }
 
     /// As Entra publishes it, without what nobody reads.
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let (n, e) = self.components();
         json!({"kty": "RSA", "use": "sig", "kid": self.id, "x5t": self.id, "n": n, "e": e, "x5c": ["MII"]})
     }
 
-    fn sign(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         signed(header, claims, |message| {
             let mut signature = vec![0; self.pair.public_modulus_len()];
             let encoding = match header["alg"] == "RS384" {
@@ -75,7 +75,7 @@ impl SigningKey {
         })
     }
 
-    fn token(&self, claims: &Value) -> String {
+    pub(crate) fn token(&self, claims: &Value) -> String {
         self.sign(
             &json!({"typ": "JWT", "alg": "RS256", "kid": self.id}),
             claims,
@@ -113,7 +113,7 @@ fn claims_at(now: i64) -> Value {
     })
 }
 
-fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     claims_at(NOW)
 }
 
@@ -129,7 +129,7 @@ fn claims_v2() -> Value {
     with(claims, "ver", json!("2.0"))
 }
 
-fn with(mut claims: Value, name: &str, value: Value) -> Value {
+pub(crate) fn with(mut claims: Value, name: &str, value: Value) -> Value {
     claims[name] = value;
     claims
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use partner_center_webhooks::chain::{ChainVerifier, Revocation};
 use partner_center_webhooks::crypto::AwsLcRs;
@@ -28,6 +28,10 @@ impl Write for Log {
 
 /// The log lines of `run`.
 pub(crate) async fn lines_of(run: impl Future) -> Vec<String> {
+    // While there is but one subscriber, `tracing` asks that of the thread which comes first to an event, and keeps the
+    // answer: the thread of another test would have none.
+    static EVERYWHERE: Once = Once::new();
+    EVERYWHERE.call_once(|| tracing_subscriber::fmt().with_writer(io::sink).init());
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

@@ -402,8 +402,9 @@ async fn lists_are_read_to_their_end() {
     assert!(client.get(&id).await.unwrap().is_some());
 
     // A list that never ends.
-    let page = json!({"value": null, "nextLink": format!("{}/x?y=z", fake.base_url())});
-    for _ in 0..1001 {
+    for number in 0..1001 {
+        let next = format!("{}/x?y={number}", fake.base_url());
+        let page = json!({"value": null, "nextLink": next});
         fake.inject(answer(200, &[], &page));
     }
     let listed = client

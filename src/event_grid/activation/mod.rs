@@ -71,7 +71,7 @@ pub use hints::Hints;
 /// Reads channels until each is activated, expired or deleted, and tells of what has changed.
 ///
 /// Each channel is read at once, then after 30 s, and after twice as long each time up to ten minutes; and soon after a
-/// hint. See [`Pace`].
+/// hint, from which on it goes as from the beginning. See [`Pace`].
 pub struct ActivationWatcher {
     client: ManagementClient,
     watched: Vec<Watched>,
@@ -248,6 +248,8 @@ impl ActivationWatcher {
                 if let Some(hint) = self.hints.take(&watched.id) {
                     let soon = hint.checked_add(self.pace.after_hint).unwrap_or(hint);
                     watched.due = watched.due.min(soon);
+                    // The channel may not show yet what the event was about.
+                    watched.delay = self.pace.first;
                 }
             }
             let watched = self.watched.iter_mut().min_by_key(|watched| watched.due)?;
@@ -257,8 +259,9 @@ impl ActivationWatcher {
                 continue;
             }
             let read = self.client.get(&watched.id).await;
-            watched.due = after(watched.delay);
-            watched.delay = watched.delay.saturating_mul(2).min(self.pace.longest);
+            let delay = watched.delay.min(self.pace.longest);
+            watched.due = after(delay);
+            watched.delay = delay.saturating_mul(2);
             let channel = match read {
                 Ok(channel) => channel,
                 Err(error) => {

@@ -12,7 +12,7 @@ pub(super) fn check(name: &'static str, value: &str) -> Result<Box<str>, CloudEv
         "source" => is_uri_reference(value),
         "dataschema" => is_uri_reference(value) && has_scheme(value),
         "datacontenttype" => is_media_type(value),
-        "time" => OffsetDateTime::parse(value, &Rfc3339).is_ok(),
+        "time" => is_time(value),
         _ => !value.is_empty() && is_text(value),
     };
     match may_be {
@@ -61,6 +61,13 @@ fn has_scheme(value: &str) -> bool {
     };
     let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(may_be)
+}
+
+/// RFC 3339, section 5.6. The parser takes any character for the `T`.
+fn is_time(value: &str) -> bool {
+    let separator = value.as_bytes().get("2026-11-21".len());
+    separator.is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'))
+        && OffsetDateTime::parse(value, &Rfc3339).is_ok()
 }
 
 /// RFC 2046: a type, a subtype, and perhaps parameters.

@@ -21,7 +21,7 @@ impl CloudEvent {
 /// | `source` | [`CloudEvent::PARTNER_CENTER_SOURCE`] |
 /// | `type` | [`CloudEvent::PARTNER_CENTER_TYPE_PREFIX`] and the event's name: `Microsoft.PartnerCenter.invoice-ready` |
 /// | `subject` | the resource URI, if there is one |
-/// | `time` | when the resource changed, with the digits that came, if that can be read |
+/// | `time` | when the resource changed, with the digits that came where that is RFC 3339, if it can be read |
 /// | `data` | the body's JSON, byte for byte |
 ///
 /// Source and type are this crate's choice: outside of Event Grid these events have neither.
@@ -39,12 +39,14 @@ impl<B: AsRef<[u8]>> From<&Received<B>> for CloudEvent {
         let subject = event.resource_uri();
         made.subject = subject.and_then(|uri| attribute::check("subject", uri).ok());
         if let Some(text) = event.resource_change_utc_date_text()
-            && event.resource_change_utc_date().is_some()
+            && let Some(time) = event.resource_change_utc_date()
         {
             let is_whole = OffsetDateTime::parse(text, &Rfc3339).is_ok();
             // Partner Center leaves the offset out where it means UTC.
             let offset = if is_whole { "" } else { "Z" };
-            made.time = Some(format!("{text}{offset}").into());
+            let as_it_came = attribute::check("time", &format!("{text}{offset}"));
+            let written = || time.format(&Rfc3339).ok().map(Into::into);
+            made.time = as_it_came.ok().or_else(written);
         }
         made
     }

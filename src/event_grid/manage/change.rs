@@ -33,6 +33,8 @@ enum Track {
     Location(String),
     /// The resource's own state.
     Resource,
+    /// Whether the resource is still there, whatever its state.
+    Absence,
 }
 
 /// How far the service is.
@@ -68,15 +70,14 @@ impl ManagementClient {
             Err(error) if is_not_found(&error) && is_deletion => return Ok(Changed::nothing()),
             outcome => outcome?,
         };
-        let Some(track) = self.track(operation, &changed)? else {
+        let Some(track) = self.track(operation, &changed, is_deletion)? else {
             return Ok(changed);
         };
         let poll = match &track {
             Track::Operation(path) | Track::Location(path) => path,
-            Track::Resource => &path,
+            Track::Resource | Track::Absence => &path,
         };
-        self.wait(operation, id, &track, poll, changed.wait, is_deletion)
-            .await?;
+        self.wait(operation, id, &track, poll, changed.wait).await?;
         changed.resource = None;
         Ok(changed)
     }
@@ -86,6 +87,7 @@ impl ManagementClient {
         &self,
         operation: &'static str,
         changed: &Changed<K>,
+        is_deletion: bool,
     ) -> Result<Option<Track>, ManagementError> {
         let is_accepted = changed.status == StatusCode::ACCEPTED;
         if let Some(url) = &changed.operation {
@@ -99,7 +101,11 @@ impl ManagementClient {
         let is_done = state.map_or(!is_accepted, |state| {
             !state.is_pending() && !is_failure(state)
         });
-        Ok((!is_done).then_some(Track::Resource))
+        Ok(match (is_done, is_deletion) {
+            (true, _) => None,
+            (false, true) => Some(Track::Absence),
+            (false, false) => Some(Track::Resource),
+        })
     }
 
     async fn wait<K: Kind>(
@@ -109,11 +115,10 @@ impl ManagementClient {
         track: &Track,
         path: &str,
         mut told: Option<Duration>,
-        is_deletion: bool,
     ) -> Result<(), ManagementError> {
         let call = Call::new(operation, Method::GET, path);
         // Of a resource, that is; an operation that nobody knows is no news.
-        let is_gone = |error: &ApiError| matches!(track, Track::Resource) && is_not_found(error);
+        let is_gone = |error: &ApiError| matches!(track, Track::Absence) && is_not_found(error);
         let end = after(self.polling.deadline);
         let mut last = Excerpt::of("accepted");
         loop {
@@ -142,10 +147,14 @@ impl ManagementClient {
                     });
                 }
                 Ok(Progress::Pending { word, wait }) => (last, told) = (word, wait),
-                Err(error) if is_gone(&error) && is_deletion => return Ok(()),
+                Err(error) if is_gone(&error) => return Ok(()),
                 // That the time of waiting is up in the middle of a call says nothing about the call.
                 Err(error) if error.may_pass() && after(pause) >= end => {
                     return Err(not_finished(last));
+                }
+                // Throttled, for longer than a call is repeated.
+                Err(error) if error.may_pass() && error.retry_after().is_some() => {
+                    told = error.retry_after();
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -211,7 +220,7 @@ impl Track {
                 let status = status.status.ok_or("there is no status in it")?;
                 ProvisioningState::from(status.as_str())
             }
-            Self::Resource => {
+            Self::Resource | Self::Absence => {
                 let resource: Resource<K> = answer.json()?;
                 let state = resource.properties.provisioning_state().cloned();
                 state.unwrap_or(ProvisioningState::Succeeded)
@@ -220,7 +229,10 @@ impl Track {
         let word = Excerpt::of(state.as_str());
         Ok(match state {
             state if is_failure(&state) => Progress::Failed(failure(word, answer)),
-            state if state.is_pending() => Progress::Pending { word, wait },
+            // What is shown of a resource before its deletion has begun is no end of it.
+            state if state.is_pending() || matches!(self, Self::Absence) => {
+                Progress::Pending { word, wait }
+            }
             _ => Progress::Done,
         })
     }

@@ -23,6 +23,12 @@ pub enum ManagementError {
         /// Why.
         reason: Box<str>,
     },
+    /// A page of a list comes again.
+    #[error("{operation}: the list goes in circles")]
+    Circular {
+        /// What was asked for.
+        operation: &'static str,
+    },
     /// The service sent on to another host, which was not asked: the token would have gone along.
     #[error(
         "{operation}: the service sent on to `{found}`, which is not its own host (nothing was sent there)"

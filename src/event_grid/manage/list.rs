@@ -1,5 +1,7 @@
 //! Lists, page by page.
 
+use std::collections::HashSet;
+
 use http::Method;
 use serde::Deserialize;
 
@@ -54,15 +56,15 @@ impl ManagementClient {
     ///
     /// # Errors
     ///
-    /// [`ManagementError::Elsewhere`] if a page is on another host, which is not asked; [`ManagementError::TooManyPages`]
-    /// after 1000 pages; [`ManagementError::Api`].
+    /// [`ManagementError::Elsewhere`] if a page is on another host, which is not asked; [`ManagementError::Circular`] if one
+    /// has been read before; [`ManagementError::TooManyPages`] after 1000 pages; [`ManagementError::Api`].
     pub async fn list<K: Kind>(
         &self,
         place: &impl Contains<K>,
         query: &ListQuery,
     ) -> Result<Vec<Resource<K>>, ManagementError> {
         let mut path = self.path::<K>(&place.list_path()) + &query.text();
-        let mut resources = Vec::new();
+        let (mut resources, mut read) = (Vec::new(), HashSet::new());
         for _ in 0..MAX_PAGES {
             let call = Call::new(OPERATION, Method::GET, &path);
             let until = self.api.deadline();
@@ -71,7 +73,13 @@ impl ManagementClient {
             let Some(next) = page.next_link.filter(|link| !link.is_empty()) else {
                 return Ok(resources);
             };
-            path = self.path_of(OPERATION, &next)?;
+            let next = self.path_of(OPERATION, &next)?;
+            read.insert(std::mem::replace(&mut path, next));
+            if read.contains(&path) {
+                return Err(ManagementError::Circular {
+                    operation: OPERATION,
+                });
+            }
         }
         Err(ManagementError::TooManyPages {
             operation: OPERATION,

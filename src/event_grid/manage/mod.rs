@@ -55,11 +55,11 @@ pub use id::Id;
 pub use kind::{Activatable, Contains, HasFullUrl, Kind, Tenant, Writable};
 pub use list::ListQuery;
 pub use model::{
-    Channel, DeliveryAttribute, DeliveryAttributeValue, DeliveryRetries, Endpoint,
-    EndpointProperties, EventSubscription, EventTypeInfo, Filter, Partner, PartnerAuthorization,
-    PartnerConfiguration, PartnerConfigurationUpdate, PartnerDestination, PartnerDestinationInfo,
-    PartnerNamespace, PartnerRegistration, PartnerTopic, PartnerTopicInfo, SystemTopic,
-    VerifiedPartner,
+    Channel, DeliveryAttribute, DeliveryAttributeValue, DeliveryRetries, DeliveryWithIdentity,
+    Endpoint, EndpointProperties, EventSubscription, EventTypeInfo, Filter, Partner,
+    PartnerAuthorization, PartnerConfiguration, PartnerConfigurationUpdate, PartnerDestination,
+    PartnerDestinationInfo, PartnerNamespace, PartnerRegistration, PartnerTopic, PartnerTopicInfo,
+    SystemTopic, VerifiedPartner,
 };
 pub use place::{IdError, NameRule, ResourceGroup, Scope, Subscription};
 pub use resource::{Resource, Update};

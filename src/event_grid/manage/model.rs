@@ -188,7 +188,7 @@ models! {
         /// Where events go.
         destination: Endpoint,
         /// In place of `destination`, with an identity.
-        delivery_with_resource_identity: Map<String, Value>,
+        delivery_with_resource_identity: DeliveryWithIdentity,
         /// Which events.
         filter: Filter,
         /// Anything.
@@ -205,6 +205,14 @@ models! {
         dead_letter_with_resource_identity: Map<String, Value>,
         /// What the service is doing with it.
         provisioning_state: ProvisioningState,
+    }
+
+    /// Where events go, on whose behalf.
+    DeliveryWithIdentity {
+        /// An object with `type` and perhaps `userAssignedIdentity`.
+        identity: Map<String, Value>,
+        /// Where events go.
+        destination: Endpoint,
     }
 
     /// Where events go.

@@ -55,7 +55,7 @@ impl WebhookReceiverBuilder {
     ///
     /// # Errors
     ///
-    /// [`SecretError::TooShort`].
+    /// [`SecretError::TooShort`], [`SecretError::Unsendable`].
     pub fn query_secret(
         self,
         name: &str,
@@ -129,7 +129,7 @@ impl WebhookReceiverBuilder {
     }
 
     /// Consents to validations for this topic, by its id in Azure Resource Manager in any case. May be called again. Default:
-    /// any topic.
+    /// any topic. The handshake of CloudEvents (`OPTIONS`) names no topic, and gets its consent all the same.
     pub fn expect_topic(mut self, id: impl Into<String>) -> Self {
         self.settings.handshakes.topics.push(id.into().into());
         self

@@ -32,7 +32,7 @@ use crate::Excerpt;
 /// let error = ConfirmationUrl::parse(elsewhere, "eventgrid.azure.net").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "`https://eventgrid.azure.net.contoso.example/validate?id=1` is no URL of Event Grid (expected https, a host under \
+///     "`https://eventgrid.azure.net.contoso.example/validate` is no URL of Event Grid (expected https, a host under \
 ///      `eventgrid.azure.net`, and port 443 or 553)"
 /// );
 /// # Ok::<(), partner_center_webhooks::event_grid::receive::ConfirmationUrlError>(())
@@ -52,7 +52,8 @@ impl ConfirmationUrl {
         uri.filter(|uri| is_of_event_grid(uri, domain))
             .map(Self)
             .ok_or_else(|| ConfirmationUrlError {
-                found: Excerpt::of(text),
+                // Whoever reads the rest may confirm, and errors are logged.
+                found: Excerpt::of(text.split('?').next().unwrap_or_default()),
                 domain: Excerpt::of(domain),
             })
     }
@@ -78,7 +79,7 @@ impl fmt::Debug for ConfirmationUrl {
 )]
 #[non_exhaustive]
 pub struct ConfirmationUrlError {
-    /// What was found.
+    /// What was found, without its query.
     pub found: Excerpt,
     /// The domain.
     pub domain: Excerpt,
@@ -92,13 +93,19 @@ fn is_of_event_grid(uri: &Uri, domain: &str) -> bool {
     let labels = host.strip_suffix(&domain.to_ascii_lowercase());
     let is_under = labels
         .and_then(|labels| labels.strip_suffix('.'))
-        .is_some_and(|labels| !labels.is_empty() && !domain.is_empty());
+        .is_some_and(|labels| !domain.is_empty() && labels.split('.').all(is_label));
     let port = match authority.as_str().strip_prefix(authority.host()) {
         Some("" | ":443" | ":553") => true,
         // Another port, or a user.
         _ => false,
     };
     uri.scheme() == Some(&Scheme::HTTPS) && is_under && port
+}
+
+/// RFC 1123, section 2.1. A URI may hold more, of which others may make something else.
+fn is_label(label: &str) -> bool {
+    let may_be = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    !label.is_empty() && label.bytes().all(may_be)
 }
 
 /// In bytes: those that were seen have some 300.
@@ -120,6 +127,7 @@ mod tests {
             ("https://a.b.eventgrid.azure.net/validate", true),
             ("https://eventgrid.azure.net/validate", false),
             ("https://.eventgrid.azure.net/validate", false),
+            ("https://a..eventgrid.azure.net/validate", false),
             ("https://rp.eventgrid.azure.net:80/validate", false),
             ("https://rp.eventgrid.azure.net:5530/validate", false),
             ("http://rp.eventgrid.azure.net:553/validate", false),

@@ -67,7 +67,7 @@ impl ReceiveError {
     /// | what | status |
     /// |---|---|
     /// | the body is too long | 413 |
-    /// | the body did not come to its end | 503 |
+    /// | the body did not come to its end: neither as JSON nor as long as announced | 503 |
     /// | the body is empty or no JSON; a malformed handshake | 400 |
     /// | the content type is not JSON | 415 |
     /// | another method; an origin that is not Event Grid's | 405 |

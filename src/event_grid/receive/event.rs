@@ -11,8 +11,8 @@ use crate::Excerpt;
 use crate::date::date;
 use crate::event_grid::CloudEvent;
 
-/// An event, in whichever schema it came.
-#[derive(Clone, Debug)]
+/// An event, in whichever schema it came. `Debug` does not show its data.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum GridEvent {
     /// With the schema `CloudEventSchemaV1_0`.
@@ -41,6 +41,16 @@ impl GridEvent {
             _ => None,
         };
         known.unwrap_or_else(|| Self::Other(event.to_owned()))
+    }
+}
+
+impl fmt::Debug for GridEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CloudEvent(event) => event.fmt(f),
+            Self::EventGrid(event) => event.fmt(f),
+            Self::Other(_) => f.debug_tuple("Other").finish_non_exhaustive(),
+        }
     }
 }
 

@@ -166,17 +166,27 @@ impl WebhookReceiver {
             handshakes,
             ..
         } = &*self.settings;
-        let incoming = match admitted.0 {
-            Judged::Handshake(handshake) => Ok(Incoming::Handshake(handshake)),
-            Judged::Post(kind, headers) => match body_limit.check(body.len()) {
-                // Whether a notice has a body is not documented.
-                Err(BodyError::Empty) if kind == Kind::Deletion => {
-                    Incoming::read(kind, headers, body, handshakes)
+        let incoming =
+            match admitted.0 {
+                Judged::Handshake(handshake) => Ok(Incoming::Handshake(handshake)),
+                Judged::Post(kind, headers, announced) => {
+                    let read = match body_limit.check(body.len()) {
+                        // Whether a notice has a body is not documented.
+                        Err(BodyError::Empty) if kind == Kind::Deletion => {
+                            Incoming::read(kind, headers, body, handshakes)
+                        }
+                        Err(error) => Err(error.into()),
+                        Ok(()) => Incoming::read(kind, headers, body, handshakes),
+                    };
+                    let is_cut = announced.is_some_and(|announced| announced > body.len());
+                    match read {
+                        Err(
+                            ReceiveError::NotEvents { .. } | ReceiveError::Body(BodyError::Empty),
+                        ) if is_cut => Err(BodyError::Unreadable.into()),
+                        read => read,
+                    }
                 }
-                Err(error) => Err(error.into()),
-                Ok(()) => Incoming::read(kind, headers, body, handshakes),
-            },
-        };
+            };
         incoming.inspect(tell).map_err(told)
     }
 
@@ -199,7 +209,8 @@ impl WebhookReceiver {
         if kind.is_some_and(|kind| kind != Kind::Deletion) {
             is_json(headers)?;
         }
-        if let Some(length) = announced_length(headers)
+        let announced = announced_length(headers);
+        if let Some(length) = announced
             && length > 0
         {
             self.settings.body_limit.check(length)?;
@@ -214,7 +225,7 @@ impl WebhookReceiver {
         self.check_token(headers, is_handshake).await?;
         let judged = match kind {
             None => Judged::Handshake(Handshake::read(headers, &self.settings.handshakes)?),
-            Some(kind) => Judged::Post(kind, DeliveryHeaders::read(headers)),
+            Some(kind) => Judged::Post(kind, DeliveryHeaders::read(headers), announced),
         };
         Ok(Admitted(judged))
     }
@@ -252,7 +263,8 @@ pub struct Admitted(Judged);
 #[derive(Clone, Debug)]
 enum Judged {
     Handshake(Handshake),
-    Post(Kind, DeliveryHeaders),
+    /// With the length of its body, if it was announced.
+    Post(Kind, DeliveryHeaders, Option<usize>),
 }
 
 /// The token of the one header that may hold it.

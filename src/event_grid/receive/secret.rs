@@ -42,14 +42,16 @@ impl SharedSecret {
     }
 
     pub(super) fn or(&mut self, value: SecretString) -> Result<(), SecretError> {
-        let found = value.expose_secret().len();
-        match found < MIN_LENGTH {
-            true => Err(SecretError::TooShort { found }),
-            false => {
-                self.values.push(value);
-                Ok(())
-            }
+        let text = value.expose_secret();
+        if text.trim() != text || text.contains(char::is_control) {
+            return Err(SecretError::Unsendable);
         }
+        let found = text.len();
+        if found < MIN_LENGTH {
+            return Err(SecretError::TooShort { found });
+        }
+        self.values.push(value);
+        Ok(())
     }
 
     pub(super) fn is_in_header(&self) -> bool {
@@ -132,6 +134,11 @@ pub enum SecretError {
         /// Its length in bytes.
         found: usize,
     },
+    /// No request can bring it as it is, and all would be refused for good: mostly the line feed at the end of a file.
+    #[error(
+        "the secret begins or ends with white space, or holds a control character (expected it as requests bring it)"
+    )]
+    Unsendable,
 }
 
 /// Why a request's secret was refused. What it said is not told, for it may nearly be the secret.

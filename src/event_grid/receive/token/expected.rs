@@ -81,14 +81,14 @@ impl ExpectedToken {
         if audience.trim().is_empty() {
             return Err(EntraTokensError::Audience);
         }
-        self.audiences.push(audience.into());
+        self.audiences.push(as_in_tokens(audience));
         Ok(self)
     }
 
     /// Takes tokens of these applications and no other. Default: Event Grid, by its id in Azure Government there, and by
     /// that in the public cloud elsewhere.
     pub fn of_applications(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.applications = ids.into_iter().map(|id| id.into().into()).collect();
+        self.applications = ids.into_iter().map(|id| as_in_tokens(id.into())).collect();
         self
     }
 
@@ -216,6 +216,14 @@ fn event_grid(cloud: &Cloud) -> Result<&'static str, EntraTokensError> {
         Cloud::China => Err(EntraTokensError::China),
         Cloud::Custom(_) | Cloud::Global => Ok("4962773b-9cdb-44cf-a8bf-237846a00ab7"),
         Cloud::UsGovernment => Ok("54316b56-3481-47f9-8f30-0300f5542a7b"),
+    }
+}
+
+/// Entra writes UUIDs in lower case, and all else as it was configured.
+fn as_in_tokens(text: String) -> Box<str> {
+    match is_uuid(&text) {
+        true => text.to_ascii_lowercase().into(),
+        false => text.into(),
     }
 }
 

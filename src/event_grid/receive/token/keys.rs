@@ -15,7 +15,7 @@ use super::{KeysError, PublicKey, TokenRefusal};
 use crate::Excerpt;
 use crate::crypto::Backend;
 use crate::event_grid::receive::trace;
-use crate::http_client::{HttpClient, Limits};
+use crate::http_client::{HttpClient, HttpClientError, Limits};
 
 /// Finds keys by their names. Cheap to clone; clones share what they keep.
 #[derive(Clone, Debug)]
@@ -45,8 +45,17 @@ impl Keys {
             }
             return Ok(key.clone());
         }
-        let set = match self.inner.depart(key_id, now)? {
-            Departure::Flight(flight) => flight.await?,
+        let mut departure = self.inner.depart(key_id, now)?;
+        if let Departure::Joined(flight) = departure {
+            let set = flight.await?;
+            departure = match set.get(key_id) {
+                Some(_) => Departure::Settled(set),
+                // It departed before this one came, and so may the keys that it brought.
+                None => self.inner.depart(key_id, now)?,
+            };
+        }
+        let set = match departure {
+            Departure::Joined(flight) | Departure::Started(flight) => flight.await?,
             Departure::Settled(set) => set,
         };
         let unknown = || TokenRefusal::UnknownKey {
@@ -115,7 +124,9 @@ struct Failure {
 }
 
 enum Departure {
-    Flight(FlightOutcome),
+    /// One that is under way.
+    Joined(FlightOutcome),
+    Started(FlightOutcome),
     /// A flight landed since the caller looked.
     Settled(Arc<KeySet>),
 }
@@ -130,7 +141,7 @@ impl Inner {
     fn depart(self: &Arc<Self>, key_id: &str, now: i64) -> Result<Departure, KeysError> {
         let mut state = self.state();
         if let Some(flight) = state.flight.as_ref().filter(|it| it.is_under_way(now)) {
-            return Ok(Departure::Flight(flight.outcome.clone()));
+            return Ok(Departure::Joined(flight.outcome.clone()));
         }
         if let Some(failure) = &state.failure
             && is_within(failure.at, NEGATIVE, now)
@@ -139,7 +150,7 @@ impl Inner {
         }
         let kept = state.kept_at(now).map(|kept| Arc::clone(&kept.set));
         let Some(set) = kept else {
-            return Ok(Departure::Flight(self.start(&mut state, now)));
+            return Ok(Departure::Started(self.start(&mut state, now)));
         };
         if set.get(key_id).is_some() {
             return Ok(Departure::Settled(set));
@@ -154,7 +165,7 @@ impl Inner {
             });
         }
         state.sought_at = Some(now);
-        Ok(Departure::Flight(self.start(&mut state, now)))
+        Ok(Departure::Started(self.start(&mut state, now)))
     }
 
     fn depart_to_refresh(self: &Arc<Self>, now: i64) -> Option<FlightOutcome> {
@@ -258,6 +269,12 @@ async fn fetch(
     request.headers_mut().insert(ACCEPT, accept);
     let url = Excerpt::of(url.to_string());
     match client.send(request, LIMITS).await {
+        // The client should have stopped there.
+        Ok(answer) if answer.body().len() > LIMITS.max_body => {
+            let limit = LIMITS.max_body;
+            let error = HttpClientError::BodyTooLong { limit };
+            Err(KeysError::Connection { url, error })
+        }
         Ok(answer) if answer.status() == StatusCode::OK => {
             KeySet::parse(answer.body(), backend).ok_or(KeysError::Unreadable { url })
         }

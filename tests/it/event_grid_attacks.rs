@@ -1,0 +1,533 @@
+//! Attacks on all that speaks to Event Grid: what is lost, told wrongly, shown, or never ends.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use partner_center_webhooks::api::RetryPolicy;
+use partner_center_webhooks::cloud::Cloud;
+use partner_center_webhooks::crypto::AwsLcRs;
+use partner_center_webhooks::event_grid::activation::{
+    ActivationWatcher, ChannelState, Pace, ResourceEvent,
+};
+use partner_center_webhooks::event_grid::manage::{
+    Endpoint, EventSubscription, ListQuery, ManagementClient, PartnerTopic, Resource,
+};
+use partner_center_webhooks::event_grid::receive::{
+    ConfirmationUrl, EntraTokens, ExpectedToken, ReceiveError, WebhookReceiver,
+};
+use partner_center_webhooks::event_grid::{
+    AccessKey, ChannelName, CloudEvent, PublishEndpoint, Publisher,
+};
+use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
+use partner_center_webhooks::token::{AccessToken, StaticToken};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::event_grid_tokens::{
+    AUDIENCE, EVENT_GRID, FIRST, NOW, SECOND, SigningKey, TENANT, claims, with,
+};
+use super::management::group;
+
+type Answered = Result<Response<Bytes>, HttpClientError>;
+type Answers = dyn Fn(&Request<Bytes>, usize) -> Answered + Send + Sync;
+
+/// A service that answers each request as it is told to, by its number.
+#[derive(Clone)]
+struct Script {
+    answers: Arc<Answers>,
+    count: Arc<AtomicUsize>,
+}
+
+impl Script {
+    fn new(answers: impl Fn(&Request<Bytes>, usize) -> Answered + Send + Sync + 'static) -> Self {
+        Self {
+            answers: Arc::new(answers),
+            count: Arc::default(),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script").finish_non_exhaustive()
+    }
+}
+
+impl HttpClient for Script {
+    fn send(&self, request: Request<Bytes>, _: Limits) -> BoxFuture<'_, Answered> {
+        let number = self.count.fetch_add(1, Ordering::SeqCst);
+        let answer = (self.answers)(&request, number);
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &Value) -> Answered {
+    let body = match body {
+        Value::Null => Bytes::new(),
+        body => body.to_string().into(),
+    };
+    let answer = headers.iter().fold(
+        Response::builder().status(status),
+        |answer, (name, value)| answer.header(*name, *value),
+    );
+    Ok(answer.body(body).unwrap())
+}
+
+fn no_answer() -> Answered {
+    let deadline = Duration::from_secs(30);
+    Err(HttpClientError::Timeout { deadline })
+}
+
+fn manager(service: &Script) -> ManagementClient {
+    let tokens = StaticToken::new(AccessToken::new("token").unwrap());
+    ManagementClient::new(&Cloud::Global, service.clone(), tokens).unwrap()
+}
+
+fn state(word: &str) -> Value {
+    json!({"properties": {"provisioningState": word}})
+}
+
+/// The service may have accepted the events at the first attempt, whatever it says of the second.
+#[tokio::test(start_paused = true)]
+async fn events_that_may_have_been_accepted_are_not_told_to_be_refused() {
+    for last in [400, 401, 403, 404, 413, 429] {
+        let service = Script::new(move |_, number| match number {
+            0 => no_answer(),
+            _ => answer(last, &[], &Value::Null),
+        });
+        let endpoint =
+            PublishEndpoint::new("https://contoso.westeurope-1.eventgrid.azure.net/api/events");
+        let key = AccessKey::new("dGhpcyBpcyBub3QgYSByZWFsIEV2ZW50R3JpZCBrZXk=").unwrap();
+        let publisher = Publisher::by_channel_name(endpoint.unwrap(), key, service);
+        let event = CloudEvent::new("/contoso", "Contoso.Ordered").unwrap();
+        let channel = ChannelName::new("fabrikam").unwrap();
+        let error = publisher.publish(&channel, [event]).await.unwrap_err();
+        let error = &error.failures()[0].error;
+        assert!(error.may_have_been_accepted(), "{last}: {error}");
+    }
+}
+
+/// The reader of times takes any character between date and time, a line feed among them; a service would refuse the whole
+/// batch for it.
+#[test]
+fn a_time_that_is_none_of_rfc_3339_is_not_written() {
+    for (separator, is_fit) in [
+        ("T", true),
+        ("t", true),
+        (" ", false),
+        ("\\n", false),
+        ("x", false),
+        ("", false),
+    ] {
+        let event = format!(
+            r#"{{"id":"1","source":"/a","type":"b","time":"2026-11-21{separator}01:02:03.1234567Z"}}"#
+        );
+        let event = CloudEvent::from_slice(event.as_bytes()).unwrap();
+        assert_eq!(event.check().is_ok(), is_fit, "{separator:?}");
+    }
+}
+
+/// A client that reads more than it should is not believed.
+#[tokio::test]
+async fn answers_that_are_too_long_are_not_read() {
+    let body = || Bytes::from(" ".repeat(9 * 1024 * 1024) + r#"{"value":[]}"#);
+    let service = Script::new(move |_, _| Ok(Response::new(body())));
+    let listed = manager(&service)
+        .list::<PartnerTopic>(&group("ours"), &ListQuery::default())
+        .await;
+    let error = listed.unwrap_err().to_string();
+    assert!(error.contains("longer than 8388608 bytes"), "{error}");
+
+    let keys = json!({"keys": [FIRST.jwk()], "filler": "x".repeat(256 * 1024)});
+    let service = Script::new(move |_, _| answer(200, &[], &keys));
+    let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
+    let receiver = receiver_of(expected, service);
+    let error = deliver(&receiver, &FIRST.token(&claims())).await;
+    assert_eq!(error.unwrap_err().status(), 503);
+}
+
+/// The state before the deletion is no news of its end.
+#[tokio::test(start_paused = true)]
+async fn a_deletion_has_ended_when_nothing_is_left() {
+    let service = Script::new(|request, number| match (request.method(), number) {
+        (&Method::DELETE, _) => answer(202, &[], &Value::Null),
+        (_, 1) => answer(200, &[], &state("Succeeded")),
+        (_, 2) => answer(200, &[], &state("Deleting")),
+        _ => answer(404, &[], &Value::Null),
+    });
+    let topic = group("ours").partner_topic("contoso").unwrap();
+    assert!(manager(&service).delete(&topic).await.unwrap());
+    assert_eq!(service.count(), 4);
+}
+
+/// Azure Resource Manager throttles for minutes.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_look_is_not_the_end_of_waiting() {
+    let service = Script::new(|request, number| match (request.method(), number) {
+        (&Method::PUT, _) => {
+            let headers = [("azure-asyncoperation", "https://management.azure.com/o")];
+            answer(201, &headers, &state("Creating"))
+        }
+        (_, 1) => answer(429, &[("retry-after", "120")], &Value::Null),
+        (_, 2) => answer(200, &[], &json!({"status": "Succeeded"})),
+        _ => answer(200, &[], &state("Succeeded")),
+    });
+    let topic = group("ours").partner_topic("contoso").unwrap();
+    let started = Instant::now();
+    let made = manager(&service)
+        .create_or_update(&topic, &Resource::new(PartnerTopic::default()))
+        .await
+        .unwrap();
+    assert!(made.properties.provisioning_state.is_some());
+    assert!(started.elapsed() >= Duration::from_secs(130));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_goes_in_circles_ends() {
+    let service = Script::new(|_, number| {
+        let next = format!("https://management.azure.com/page?n={}", number % 2);
+        answer(
+            200,
+            &[],
+            &json!({"value": [{"name": "a"}], "nextLink": next}),
+        )
+    });
+    let listed = manager(&service)
+        .list::<PartnerTopic>(&group("ours"), &ListQuery::default())
+        .await;
+    assert!(listed.is_err());
+    assert!(service.count() <= 4, "{} requests", service.count());
+}
+
+/// The service quotes the URL of a web hook that it could not validate.
+#[tokio::test]
+#[ignore = "the client hides its token alone; what is secret in a body is not known to what reads refusals"]
+async fn the_secret_of_a_web_hook_is_not_shown_by_errors() {
+    let url = "https://contoso.example/hook?code=kGZ4vN0mS2rQ8xTb";
+    let message = format!("Webhook validation handshake failed for {url}. Http POST failed.");
+    let refusal = json!({"error": {"code": "Url validation", "message": message}});
+    let service = Script::new(move |_, _| answer(400, &[], &refusal));
+    let topic = group("ours").partner_topic("contoso").unwrap();
+    let mut subscription = EventSubscription::default();
+    subscription.destination = Some(Endpoint::web_hook(url));
+    let error = manager(&service)
+        .create_or_update(
+            &topic.event_subscription("orders").unwrap(),
+            &Resource::new(subscription),
+        )
+        .await
+        .unwrap_err();
+    assert!(!error.to_string().contains("kGZ4vN0mS2rQ8xTb"), "{error}");
+}
+
+/// With an identity as without one.
+#[test]
+fn the_secret_of_a_web_hook_is_not_shown_by_debug() {
+    let hook = json!({"endpointType": "WebHook", "properties": {
+        "endpointUrl": "https://contoso.example/hook?code=s3cret",
+        "deliveryAttributeMappings": [
+            {"name": "key", "type": "Static", "properties": {"value": "s3cret", "isSecret": true}},
+        ],
+    }});
+    let with_identity = json!({"identity": {"type": "SystemAssigned"}, "destination": hook});
+    for properties in [
+        json!({"destination": hook}),
+        json!({"deliveryWithResourceIdentity": with_identity}),
+    ] {
+        let subscription: EventSubscription = serde_json::from_value(properties.clone()).unwrap();
+        let shown = format!("{subscription:?}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert_eq!(serde_json::to_value(&subscription).unwrap(), properties);
+    }
+}
+
+/// Answers each request with the next of these, which is chosen when the request departs, and as often as it is let.
+#[derive(Debug)]
+struct Gated {
+    answers: Mutex<VecDeque<Bytes>>,
+    gate: Semaphore,
+}
+
+impl Gated {
+    fn new(answers: &[&[&SigningKey]]) -> Arc<Self> {
+        let keys = |keys: &&[&SigningKey]| {
+            let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
+            Bytes::from(json!({ "keys": keys }).to_string())
+        };
+        Arc::new(Self {
+            answers: Mutex::new(answers.iter().map(keys).collect()),
+            gate: Semaphore::new(0),
+        })
+    }
+}
+
+impl HttpClient for Gated {
+    fn send(&self, _: Request<Bytes>, _: Limits) -> BoxFuture<'_, Answered> {
+        let answer = self.answers.lock().unwrap().pop_front();
+        Box::pin(async move {
+            self.gate.acquire().await.unwrap().forget();
+            Ok(Response::new(answer.expect("one more answer")))
+        })
+    }
+}
+
+fn receiver_of(expected: ExpectedToken, client: impl HttpClient + 'static) -> WebhookReceiver {
+    let now = OffsetDateTime::from_unix_timestamp(NOW).unwrap();
+    let tokens = EntraTokens::new(expected, AwsLcRs::new(), client).with_clock(move || now);
+    let receiver = WebhookReceiver::builder().entra(tokens).build();
+    receiver.unwrap()
+}
+
+async fn deliver(receiver: &WebhookReceiver, token: &str) -> Result<(), ReceiveError> {
+    let mut headers = HeaderMap::new();
+    let bearer = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+    headers.insert("authorization", bearer);
+    let received = receiver.receive(&Method::POST, None, &headers, b"{}");
+    received.await.map(drop)
+}
+
+/// Somebody's token made the keys be fetched; before they come, the tenant has new ones, and Event Grid a token by them.
+/// Keys of before the delivery cannot tell that its token is forged, and 401 would lose it.
+#[tokio::test]
+async fn keys_that_were_asked_for_before_a_delivery_do_not_refuse_it() {
+    let keys = Gated::new(&[&[&FIRST], &[&FIRST], &[&FIRST, &SECOND]]);
+    let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
+    let receiver = receiver_of(expected, Arc::clone(&keys));
+    keys.gate.add_permits(1);
+    deliver(&receiver, &FIRST.token(&claims())).await.unwrap();
+
+    let forged = FIRST.sign(&json!({"alg": "RS256", "kid": "nobody's"}), &claims());
+    let genuine = SECOND.token(&claims());
+    let (forged, genuine, ()) = futures_util::join!(
+        deliver(&receiver, &forged),
+        deliver(&receiver, &genuine),
+        async { keys.gate.add_permits(2) }
+    );
+    assert_eq!(forged.unwrap_err().status(), 401);
+    if let Err(error) = genuine {
+        assert_eq!(error.status(), 503, "{error}");
+    }
+}
+
+/// Microsoft writes ids in lower case into tokens, and people as they like into settings. 401 and 403 lose every event.
+#[tokio::test]
+async fn ids_are_expected_in_any_case() {
+    let audience = "0d1a5c3e-7b7e-4a0e-8f0c-1d2b3c4d5e6f";
+    let expected = ExpectedToken::new(
+        &Cloud::Global,
+        &TENANT.to_uppercase(),
+        audience.to_uppercase(),
+    );
+    let expected = expected
+        .unwrap()
+        .of_applications([EVENT_GRID.to_uppercase()]);
+    let keys = Gated::new(&[&[&FIRST]]);
+    keys.gate.add_permits(1);
+    let receiver = receiver_of(expected, keys);
+    let token = FIRST.token(&with(claims(), "aud", json!(audience)));
+    deliver(&receiver, &token).await.unwrap();
+}
+
+/// 401 is final: a secret that was read with the end of its line would lose every event.
+#[test]
+fn a_secret_that_no_request_can_bring_builds_no_receiver() {
+    let secret = "kGZ4vN0mS2rQ8xTb";
+    for odd in ["\n", "\r\n", " ", "\t", "\u{0}x"] {
+        for value in [format!("{secret}{odd}"), format!("{odd}{secret}")] {
+            let in_query = WebhookReceiver::builder().query_secret("code", value.clone());
+            assert!(in_query.is_err(), "{value:?}");
+            let in_header = WebhookReceiver::builder().header_secret("x-key", value.clone());
+            assert!(in_header.is_err(), "{value:?}");
+        }
+    }
+    let good = WebhookReceiver::builder().query_secret("code", "kGZ4 vN0m/S2rQ+8xTb=");
+    assert!(good.is_ok());
+}
+
+/// A sender that breaks off leaves the beginning of a body, where nothing in front notices. 400 would lose the events.
+#[tokio::test]
+async fn a_body_that_is_shorter_than_announced_is_not_refused_for_good() {
+    let receiver = WebhookReceiver::builder().danger_without_authentication();
+    let receiver = receiver.build().unwrap();
+    let whole = r#"[{"specversion":"1.0","id":"1","source":"/a","type":"b"}]"#;
+    let announced = HeaderMap::from_iter([(http::header::CONTENT_LENGTH, whole.len().into())]);
+    let status = async |headers: &HeaderMap, body: &str| {
+        let received = receiver.receive(&Method::POST, None, headers, body.as_bytes());
+        received.await.err().map(|error| error.status().as_u16())
+    };
+    assert_eq!(status(&announced, whole).await, None);
+    assert_eq!(status(&announced, &whole[..20]).await, Some(503));
+    assert_eq!(status(&announced, "").await, Some(503));
+    // The twins: what was sent so, is so.
+    assert_eq!(status(&HeaderMap::new(), &whole[..20]).await, Some(400));
+    let other = "{".repeat(whole.len());
+    assert_eq!(status(&announced, &other).await, Some(400));
+}
+
+/// What is in events is not for logs, in whichever schema they come.
+#[tokio::test]
+async fn data_is_not_shown() {
+    let receiver = WebhookReceiver::builder().danger_without_authentication();
+    let receiver = receiver.build().unwrap();
+    for event in [
+        r#"{"specversion":"1.0","id":"1","source":"/a","type":"b","data":"s3cret"}"#,
+        r#"{"id":"1","eventType":"b","subject":"","data":"s3cret"}"#,
+        r#"{"specversion":"0.3","id":"1","source":"/a","type":"b","data":"s3cret"}"#,
+        r#"{"customer":"s3cret"}"#,
+    ] {
+        let headers = HeaderMap::new();
+        let received = receiver.receive(&Method::POST, None, &headers, event.as_bytes());
+        let shown = format!("{:?}", received.await.unwrap());
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+}
+
+/// Who reads the URL confirms; and one of another cloud is one of Event Grid all the same.
+#[test]
+fn a_url_that_is_refused_does_not_show_its_token() {
+    let url =
+        "https://rp-usgov.eventgrid.azure.us:553/eventsubscriptions/a/validate?id=1&token=s3cret";
+    let error = ConfirmationUrl::parse(url, "eventgrid.azure.net").unwrap_err();
+    assert!(error.to_string().contains("rp-usgov"), "{error}");
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+}
+
+/// A URI may have such hosts, and whoever calls it may read another one in them.
+#[test]
+fn a_host_that_is_no_name_is_not_one_of_event_grid() {
+    for host in [
+        "contoso.example;x.eventgrid.azure.net",
+        "169.254.169.254,x.eventgrid.azure.net",
+        "contoso.example&x.eventgrid.azure.net",
+        "$(x).eventgrid.azure.net",
+        "a..eventgrid.azure.net",
+    ] {
+        let url = format!("https://{host}:553/validate?id=1");
+        let parsed = ConfirmationUrl::parse(&url, "eventgrid.azure.net");
+        assert!(parsed.is_err(), "{url}");
+    }
+}
+
+/// A channel that is waiting, but for the reads of these numbers.
+fn channels(
+    others: impl Fn(usize) -> Option<Answered> + Send + Sync + 'static,
+    pace: Pace,
+) -> (Script, ActivationWatcher) {
+    let service = Script::new(move |_, number| {
+        let waiting = json!({"properties": {"readinessState": "NeverActivated"}});
+        others(number).unwrap_or_else(|| answer(200, &[], &waiting))
+    });
+    let client = manager(&service).with_retries(RetryPolicy::default().with_max_repeats(0));
+    let namespace = group("ours").partner_namespace("contoso").unwrap();
+    let watcher = ActivationWatcher::new(client, [namespace.channel("fabrikam").unwrap()]);
+    (service, watcher.with_pace(pace))
+}
+
+fn activated() -> Answered {
+    let activated = json!({"properties": {"readinessState": "Activated"}});
+    answer(200, &[], &activated)
+}
+
+fn written() -> ResourceEvent {
+    let namespace = group("ours").partner_namespace("contoso").unwrap();
+    let channel = namespace.channel("fabrikam").unwrap();
+    ResourceEvent::new(
+        "Microsoft.Resources.ResourceWriteSuccess",
+        Some(channel.as_str()),
+        &Value::Null,
+    )
+}
+
+/// The event comes before the channel shows it, or the channel cannot be read just then: the next look must not be further
+/// off than it would have been without any event.
+#[tokio::test(start_paused = true)]
+async fn a_hint_that_led_to_nothing_makes_nothing_late() {
+    let waiting = || None;
+    let trouble = || Some(answer(503, &[], &Value::Null));
+    for after_hint in [waiting, trouble] {
+        // Read at 0, 30, 90, 210, 450, 930, and after the hint at 952.
+        let others = move |number| match number {
+            0..=5 => None,
+            6 => after_hint(),
+            _ => Some(activated()),
+        };
+        let (_, mut watcher) = channels(others, Pace::default());
+        let started = Instant::now();
+        let state = watcher.next().await.unwrap().unwrap().state;
+        assert!(matches!(state, ChannelState::NeverActivated { .. }));
+        let hints = watcher.hints();
+        let feeder = async {
+            tokio::time::sleep(Duration::from_secs(950)).await;
+            assert_eq!(hints.tell(&written()), 1);
+        };
+        let watching = async {
+            loop {
+                if let Ok(change) = watcher.next().await.unwrap() {
+                    return (change.state, started.elapsed().as_secs());
+                }
+            }
+        };
+        let ((state, at), ()) = futures_util::join!(watching, feeder);
+        assert_eq!(state, ChannelState::Activated);
+        assert!(at <= 952 + 30, "told after {at} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_time_between_two_reads_is_longer_than_the_longest() {
+    let others = |number| (number == 1).then(activated);
+    let pace = Pace::default().with_longest_delay(Duration::from_secs(5));
+    let (_, mut watcher) = channels(others, pace);
+    let started = Instant::now();
+    watcher.next().await.unwrap().unwrap();
+    watcher.next().await.unwrap().unwrap();
+    assert_eq!(started.elapsed().as_secs(), 5);
+}
+
+/// A channel that was just made is not known everywhere at once, and to be told that it is deleted is final.
+#[tokio::test(start_paused = true)]
+#[ignore = "one 404 is taken for a deletion, which is the last word; the service is not known to answer so"]
+async fn one_miss_is_no_deletion() {
+    let others = |number| match number {
+        0 => Some(answer(404, &[], &Value::Null)),
+        _ => Some(activated()),
+    };
+    let (_, mut watcher) = channels(others, Pace::default());
+    let state = watcher.next().await.unwrap().unwrap().state;
+    assert_eq!(state, ChannelState::Activated);
+}
+
+/// Servers on more than one thread ask for it.
+#[test]
+fn all_futures_can_be_sent_to_other_threads() {
+    fn is_send(future: impl Future + Send) {
+        drop(future);
+    }
+    let service = Script::new(|_, _| no_answer());
+    let client = manager(&service);
+    let topic = group("ours").partner_topic("contoso").unwrap();
+    let (resource, query) = (Resource::new(PartnerTopic::default()), ListQuery::default());
+    is_send(client.create_or_update(&topic, &resource));
+    is_send(client.modify(&topic, |_| {}));
+    is_send(client.delete(&topic));
+    let group = group("ours");
+    is_send(client.list::<PartnerTopic>(&group, &query));
+    let mut watcher = ActivationWatcher::new(client.clone(), []);
+    is_send(watcher.next());
+    let endpoint = PublishEndpoint::new("https://a.example/api/events").unwrap();
+    let publisher = Publisher::by_source(endpoint, AccessKey::new("a2V5").unwrap(), service);
+    let event = CloudEvent::new("/contoso", "Contoso.Ordered").unwrap();
+    is_send(publisher.publish([&event]));
+    is_send(publisher.publish(vec![event.clone()]));
+}
