@@ -24,6 +24,7 @@ mod emulator;
 mod envelope;
 mod errors;
 mod event_grid;
+mod event_grid_delivery;
 mod event_grid_receive;
 mod event_grid_tokens;
 mod fronts;
