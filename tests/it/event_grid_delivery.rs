@@ -931,6 +931,9 @@ async fn what_is_published_arrives_at_the_subscribers_of_its_channel() {
     ] {
         succeeded(&fake.subscribe(subscription).await.unwrap());
     }
+    let (undecided, its_url) = raw(|_| StatusCode::OK.into_response()).await;
+    let state = fake.subscribe(of_channel("undecided", &its_url, "fabrikam"));
+    assert_eq!(state.await.unwrap().to_string(), "AwaitingManualAction");
     let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint()).unwrap();
     let key = AccessKey::new(fake.access_key()).unwrap();
     let publisher = Publisher::by_channel_name(endpoint, key, ReqwestClient::new().unwrap());
@@ -957,6 +960,7 @@ async fn what_is_published_arrives_at_the_subscribers_of_its_channel() {
         ["1", "2", "3"].map(|id| (vec![id.to_owned()], Some(0)))
     );
     assert_eq!(others.seen(), []);
+    assert_eq!(undecided.lock().unwrap().len(), 1, "its handshake alone");
     assert!(
         fake.deliveries()
             .iter()
