@@ -5,8 +5,8 @@
 //! but a receiver that was told to.
 //!
 //! [`PartnerCenter`] is the service on loopback: registration API with its quirks, certificate host, and deliveries;
-//! [`EventGrid`] a fake of the publish endpoint of Event Grid's partner namespaces, and [`ResourceManager`] one of Azure
-//! Resource Manager, with the resources of Event Grid.
+//! [`EventGrid`] a fake of the publish endpoint of Event Grid's partner namespaces and of its deliveries to web hooks, and
+//! [`ResourceManager`] one of Azure Resource Manager, with the resources of Event Grid.
 //!
 //! ```
 //! # #[cfg(feature = "aws-lc-rs")] fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -860,3 +860,9 @@ fn nothing_shows_a_token() {
     let shown = format!("{:?} {:?}", scene.receiver(), scene.tokens());
     assert!(shown.contains("discovery/v2.0/keys"), "{shown}");
 }
+
+/// A receiver that asks for tokens, and a genuine one with this claim changed.
+pub(crate) fn receiver_and_token(claim: &str, value: Value) -> (WebhookReceiver, String) {
+    let token = FIRST.token(&with(claims(), claim, value));
+    (Scene::new().receiver(), token)
+}

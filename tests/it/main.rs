@@ -25,6 +25,7 @@ mod envelope;
 mod errors;
 mod event_grid;
 mod event_grid_attacks;
+mod event_grid_delivery;
 mod event_grid_receive;
 mod event_grid_tokens;
 mod fronts;

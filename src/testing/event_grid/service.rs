@@ -8,9 +8,12 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::accepted::AcceptedEvent;
+use super::deliverer::Deliverer;
+use super::handshake::CONFIRMATION_PATH;
 use super::proof::Proofs;
 use super::refusal::Refusal;
 use super::settings::{Routing, Settings};
+use super::subscriptions::Subscribed;
 use crate::testing::fake::answer::{ErrorBody, guid, header};
 use crate::testing::fake::request::RecordedRequest;
 use crate::testing::fake::{self, Clock, Traffic};
@@ -23,6 +26,8 @@ pub(super) struct State {
     pub(super) proofs: Proofs,
     pub(super) accepted: Vec<AcceptedEvent>,
     pub(super) unmatched: usize,
+    pub(super) subscriptions: Vec<Subscribed>,
+    pub(super) deliverer: Deliverer,
 }
 
 impl State {
@@ -34,6 +39,8 @@ impl State {
             proofs: Proofs::new(),
             accepted: Vec::new(),
             unmatched: 0,
+            subscriptions: Vec::new(),
+            deliverer: Deliverer::new(),
         }
     }
 
@@ -62,9 +69,11 @@ impl State {
         let is_unmatched = |event: &&Map<String, Value>| settings.is_unmatched(event);
         let unmatched = events.iter().filter(is_unmatched).count();
         self.unmatched = self.unmatched.saturating_add(unmatched);
+        let events: Vec<Value> = events.into_iter().map(Value::from).collect();
+        self.forward(channel.as_deref(), &events, now);
         let accepted = events.into_iter().map(|event| AcceptedEvent {
             channel: channel.clone(),
-            event: event.into(),
+            event,
         });
         self.accepted.extend(accepted);
         Ok(())
@@ -77,10 +86,13 @@ impl fake::State for State {
     }
 
     fn process(&mut self, base_url: &str, request: &RecordedRequest) -> Response<Bytes> {
-        let mut answer = match self.publish(request, &format!("{base_url}{PATH}")) {
-            Ok(()) => ErrorBody::Empty.answer(200),
-            Err(refusal) => refusal.answer(),
+        let answer = match request.path().starts_with(CONFIRMATION_PATH) {
+            true => self.confirm(request),
+            false => self
+                .publish(request, &format!("{base_url}{PATH}"))
+                .map(|()| ErrorBody::Empty.answer(200)),
         };
+        let mut answer = answer.unwrap_or_else(|refusal| refusal.answer());
         write_ids(request, answer.headers_mut());
         answer
     }

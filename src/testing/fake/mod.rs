@@ -1,6 +1,7 @@
 //! What the fakes have in common: a server on loopback that writes down requests, and breaks things on demand.
 
 pub(super) mod answer;
+pub(super) mod client;
 pub(super) mod fault;
 pub(super) mod request;
 pub(super) mod server;

@@ -8,7 +8,6 @@ use rustls_pki_types::UnixTime;
 
 use super::PartnerCenter;
 use super::certificates::{CERT, FILE, PKI};
-use super::client::PlainClient;
 use super::delivery::{Delivery, Outcome};
 use super::emulator::PartnerCenterError;
 use super::forgery::Forgery;
@@ -18,6 +17,7 @@ use crate::event::EventName;
 use crate::http_client::HttpClient;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{Authorities, DistributionLocation, Download};
+use crate::testing::fake::client::PlainClient;
 use crate::testing::{IssuerError, Signer};
 
 impl PartnerCenter {

@@ -14,11 +14,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::client::PlainClient;
 use super::delivery::{Attempt, Delivery, Origin, Outcome};
 use super::service::{Service, State};
 use crate::envelope::SIGNATURE_HEADER;
 use crate::http_client::{HttpClient, Limits};
+use crate::testing::fake::client::PlainClient;
 use crate::testing::{Callback, IssuerError};
 
 /// All deliveries, and the tasks of those under way.

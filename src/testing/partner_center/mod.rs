@@ -71,7 +71,6 @@
 mod builder;
 mod calls;
 mod certificates;
-mod client;
 mod command;
 mod control;
 mod delivery;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::client::CALLBACK_TIMEOUT;
 use crate::event::EventName;
 
 /// How the fake behaves where the real one is undocumented, documented twice, or slow.
@@ -53,7 +52,7 @@ impl Default for Quirks {
         Self {
             app_only_refused: true,
             bare_ms_signature: false,
-            callback_timeout: CALLBACK_TIMEOUT,
+            callback_timeout: Duration::from_secs(30),
             casing: Casing::Camel,
             conflict_status: StatusCode::CONFLICT,
             correlation_id: CorrelationIdShape::Object,

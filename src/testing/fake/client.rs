@@ -1,8 +1,7 @@
-//! Plain HTTP, for callbacks to a service on the same desk and for what the certificate host serves.
+//! Plain HTTP, for what the fakes send to a service on the same desk, and for what the certificate host serves.
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
@@ -17,7 +16,7 @@ use crate::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 
 /// A client without TLS, with a connection for each request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PlainClient;
+pub(in crate::testing) struct PlainClient;
 
 impl HttpClient for PlainClient {
     fn send(
@@ -87,6 +86,3 @@ async fn connect(uri: &Uri) -> io::Result<TcpStream> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await
 }
-
-/// Callbacks are given so long by default. How long Partner Center waits is not documented.
-pub(super) const CALLBACK_TIMEOUT: Duration = Duration::from_secs(30);

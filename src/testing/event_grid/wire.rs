@@ -1,0 +1,155 @@
+//! The requests of deliveries and notices, and how events are put into them.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
+use http::{HeaderMap, Method, Request, Uri};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::subscription::{DeletionNotice, DeliverySchema, EventSubscription};
+use crate::testing::fake::answer::{date_time, guid, header};
+
+/// `events` in the order in which they came, in as many requests as the batching of `subscription` makes of them.
+pub(super) fn batches(subscription: &EventSubscription, events: Vec<Value>) -> Vec<Vec<Value>> {
+    let preferred = subscription.preferred_batch_kilobytes.saturating_mul(1024);
+    let (mut batches, mut batch, mut size) = (Vec::new(), Vec::new(), 0_usize);
+    for event in events {
+        let length = event.to_string().len();
+        let is_full = batch.len() >= subscription.max_events_per_batch
+            || size.saturating_add(length) > preferred;
+        if is_full && !batch.is_empty() {
+            batches.push(std::mem::take(&mut batch));
+            size = 0;
+        }
+        size = size.saturating_add(length);
+        batch.push(event);
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    batches
+}
+
+/// The body that delivers `events`: without batching, a CloudEvent is the one that is no array.
+pub(super) fn body(subscription: &EventSubscription, events: &[Value]) -> Bytes {
+    match (subscription.schema, is_batched(subscription), events) {
+        (DeliverySchema::CloudEvents, false, [event]) => event.to_string().into(),
+        _ => json!(events).to_string().into(),
+    }
+}
+
+/// A delivery of `events` after so many attempts.
+pub(super) fn notification(
+    subscription: &EventSubscription,
+    uri: Uri,
+    origin: &str,
+    events: &[Value],
+    body: Bytes,
+    attempts: usize,
+) -> Request<Bytes> {
+    let mut request = post(subscription, uri, "Notification", body);
+    let headers = request.headers_mut();
+    headers.insert(DELIVERY_COUNT, header(&attempts.to_string()));
+    let is_cloud_events = subscription.schema == DeliverySchema::CloudEvents;
+    if is_cloud_events {
+        headers.insert(ORIGIN, header(origin));
+    }
+    // Which event of a batch they would be of is not documented.
+    if let ([event], false) = (events, is_batched(subscription)) {
+        let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+        headers.insert("aeg-output-event-id", header(text("id")));
+        if !is_cloud_events {
+            headers.insert("aeg-data-version", header(text("dataVersion")));
+        }
+    }
+    prove(subscription, headers);
+    request
+}
+
+/// The notice that `subscription` was deleted.
+pub(super) fn deletion(
+    subscription: &EventSubscription,
+    uri: Uri,
+    now: OffsetDateTime,
+) -> Request<Bytes> {
+    let mut request = match subscription.deletion_notice {
+        DeletionNotice::Unsubscribe => post(subscription, uri, "Unsubscribe", Bytes::new()),
+        DeletionNotice::SubscriptionDeletion => {
+            let data = json!({"eventSubscriptionId": subscription.id()});
+            let event = system_event(subscription, "SubscriptionDeletedEvent", data, now);
+            let body = body(subscription, &[event]);
+            post(subscription, uri, "SubscriptionDeletion", body)
+        }
+    };
+    prove(subscription, request.headers_mut());
+    request
+}
+
+/// An event of Event Grid's own, in the schema of `subscription`.
+pub(super) fn system_event(
+    subscription: &EventSubscription,
+    name: &str,
+    data: Value,
+    now: OffsetDateTime,
+) -> Value {
+    let (id, time) = (guid().to_string(), written(now));
+    let name = format!("Microsoft.EventGrid.{name}");
+    match subscription.schema {
+        DeliverySchema::CloudEvents => json!({
+            "specversion": "1.0", "id": id, "source": subscription.topic, "type": name, "time": time, "data": data,
+        }),
+        DeliverySchema::EventGrid => json!({
+            "id": id, "topic": subscription.topic, "subject": "", "data": data,
+            "eventType": name, "eventTime": time, "metadataVersion": "1", "dataVersion": "1",
+        }),
+    }
+}
+
+/// A `POST` with what all of them have.
+pub(super) fn post(
+    subscription: &EventSubscription,
+    uri: Uri,
+    event_type: &'static str,
+    body: Bytes,
+) -> Request<Bytes> {
+    let (media_type, version) = match (subscription.schema, is_batched(subscription)) {
+        (DeliverySchema::EventGrid, _) => ("application/json", "1"),
+        (DeliverySchema::CloudEvents, false) => ("application/cloudevents+json", "1.0"),
+        (DeliverySchema::CloudEvents, true) => ("application/cloudevents-batch+json", "1.0"),
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        header(&format!("{media_type}; charset=utf-8")),
+    );
+    headers.insert("aeg-event-type", header(event_type));
+    headers.insert(
+        "aeg-subscription-name",
+        header(&subscription.name.to_ascii_uppercase()),
+    );
+    headers.insert(DELIVERY_COUNT, header("0"));
+    headers.insert("aeg-metadata-version", header(version));
+    request
+}
+
+/// Adds what shows the endpoint who sends.
+pub(super) fn prove(subscription: &EventSubscription, headers: &mut HeaderMap) {
+    headers.extend(subscription.headers.clone());
+    if let Some(token) = &subscription.token {
+        headers.insert(AUTHORIZATION, header(&format!("Bearer {}", token())));
+    }
+}
+
+/// A time as Event Grid writes it: UTC, with seven digits of a second.
+pub(super) fn written(at: OffsetDateTime) -> String {
+    format!("{}Z", date_time(at, 7))
+}
+
+fn is_batched(subscription: &EventSubscription) -> bool {
+    subscription.max_events_per_batch > 1
+}
+
+const DELIVERY_COUNT: &str = "aeg-delivery-count";
