@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Requests a second of the axum adapter, beside the same route without verification and beside what one RSA verification
-# more may cost. Installs the load generator into target/ if it is not on the path. Takes half a minute; wants a quiet machine.
+# more may cost. Installs the load generator, wrk, if it is missing (Debian). Takes two minutes; wants a quiet machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-export PATH="$PATH:$PWD/target/bench-tools/bin"
-if ! command -v oha >/dev/null; then
-    CARGO_TARGET_DIR=target/bench-tools/build cargo install --locked --root target/bench-tools \
-        --version =1.16.0 --no-default-features --features rustls oha
-fi
+command -v wrk >/dev/null || apt-get install --yes --no-install-recommends wrk
+run() { "$@" cargo bench --quiet --features axum,testing --bench throughput; }
+cargo bench --features axum,testing --bench throughput --no-run
 uptime
-cargo bench --features axum,testing --bench throughput
+echo "The server has core 0 to itself, the generator core 1:"
+GENERATOR_CORE=1 run taskset -c 0
+echo "Server and generator share all cores:"
+run env
 uptime
