@@ -359,48 +359,69 @@ fn list(algorithms: &[SignatureAlgorithm]) -> String {
 
 const SCHEME: &[u8] = b"Signature";
 
-/// A signature of at most 1024 bytes, held in place: an envelope allocates nothing.
+/// A signature of at most 1024 bytes. That of an RSA key of 2048 bits, as Microsoft's are, is held in place, so that nothing
+/// is allocated; longer ones are not, so that an envelope is cheap to move.
 #[derive(Clone)]
-struct Signature {
-    bytes: [u8; Self::CAPACITY],
-    length: usize,
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the common one, and allocates nothing"
+)]
+enum Signature {
+    Short {
+        bytes: [u8; Self::SHORT],
+        length: usize,
+    },
+    Long(Box<[u8]>),
 }
 
 impl Signature {
     /// What an RSA key of 8192 bits makes.
     const MAX: usize = 1024;
-    /// As many characters of base64 as `MAX` bytes need may stand for two bytes more.
-    const CAPACITY: usize = Self::MAX + 2;
+    /// As many characters of base64 as 256 bytes need may stand for two bytes more.
+    const SHORT: usize = 256 + 2;
     /// Of 256 bytes (RSA 2048) to 1024 bytes (RSA 8192).
     const BASE64_LENGTHS: std::ops::RangeInclusive<usize> = 344..=1368;
 
     fn decode(header: &'static str, base64: &[u8]) -> Result<Self, EnvelopeError> {
-        let wrong_length = Err(EnvelopeError::SignatureLength {
+        let wrong_length = EnvelopeError::SignatureLength {
             header,
             found: base64.len(),
-        });
+        };
         if !Self::BASE64_LENGTHS.contains(&base64.len()) {
-            return wrong_length;
+            return Err(wrong_length);
         }
-        let mut bytes = [0; Self::CAPACITY];
-        match STANDARD.decode_slice(base64, &mut bytes) {
-            Ok(length) if length > Self::MAX => wrong_length,
-            Ok(length) => Ok(Self { bytes, length }),
-            Err(error) => Err(EnvelopeError::MalformedSignature {
+        let decode = |bytes: &mut [u8]| {
+            let decoded = STANDARD.decode_slice(base64, bytes);
+            decoded.map_err(|error| EnvelopeError::MalformedSignature {
                 header,
                 problem: Base64Problem::from(error),
-            }),
+            })
+        };
+        if base64.len() == *Self::BASE64_LENGTHS.start() {
+            let mut bytes = [0; Self::SHORT];
+            let length = decode(&mut bytes)?;
+            return Ok(Self::Short { bytes, length });
         }
+        let mut bytes = vec![0; Self::MAX + 2];
+        let length = decode(&mut bytes)?;
+        if length > Self::MAX {
+            return Err(wrong_length);
+        }
+        bytes.truncate(length);
+        Ok(Self::Long(bytes.into()))
     }
 
     fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        match self {
+            Self::Short { bytes, length } => bytes.get(..*length).unwrap_or_default(),
+            Self::Long(bytes) => bytes,
+        }
     }
 }
 
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signature({} bytes)", self.length)
+        write!(f, "Signature({} bytes)", self.as_bytes().len())
     }
 }
 

@@ -62,8 +62,14 @@ impl<'de> Deserialize<'de> for Name<'de> {
 }
 
 /// The text of a JSON string; `None` for anything else, and for a string that is not Unicode.
-pub(crate) fn string(value: Option<&RawValue>) -> Option<Box<str>> {
-    serde_json::from_str(value?.get()).ok()
+pub(crate) fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    let json = value?.get();
+    let quoted = json.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    match quoted {
+        // It is known to be JSON, so without escapes that is the text.
+        Some(text) if !text.contains('\\') => Some(text.into()),
+        _ => serde_json::from_str(json).ok().map(Cow::Owned),
+    }
 }
 
 pub(crate) fn json_type(value: &RawValue) -> &'static str {

@@ -245,10 +245,12 @@ impl Event {
         ] = documented;
         Ok(Self {
             name: event_name_of(event_name)?,
-            resource_uri: string(resource_uri),
-            resource_name: string(resource_name),
-            audit_uri: string(audit_uri).or_else(|| string(audit_url)),
-            resource_change_utc_date: string(date),
+            resource_uri: string(resource_uri).map(Into::into),
+            resource_name: string(resource_name).map(Into::into),
+            audit_uri: string(audit_uri)
+                .or_else(|| string(audit_url))
+                .map(Into::into),
+            resource_change_utc_date: string(date).map(Into::into),
             extra,
             json: text.trim_matches(JSON_WHITESPACE).into(),
         })

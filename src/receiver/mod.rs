@@ -189,7 +189,8 @@ impl Receiver {
             Err(failed) => failed,
         };
         // The certificate behind the URL may have been replaced.
-        match self.signers.find_newer(url, &signers, now).await? {
+        // Apart, for its future is large, and seldom needed.
+        match Box::pin(self.signers.find_newer(url, &signers, now)).await? {
             Some(newer) => under(&newer, body).map_err(|(_, error)| error.into()),
             None => Err(mismatch.into()),
         }

@@ -5,7 +5,7 @@ use futures_util::Stream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue};
 
-use super::{Received, Receiver, told};
+use super::{Admitted, Received, Receiver, told};
 use crate::body::stream;
 use crate::envelope::{EnvelopeError, SignatureEnvelope};
 use crate::error::Error;
@@ -51,7 +51,8 @@ impl Receiver {
     ) -> Result<Received<Bytes>, Error> {
         let announced = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
         let envelope = self.settings.reader.from_headers(headers);
-        self.receive_rest(announced, envelope, body).await
+        let admitted = self.admit_announced(announced, envelope)?;
+        self.receive_rest(&admitted, body).await
     }
 
     /// The same for a framework whose headers are of another type: (name, value) pairs, in any order.
@@ -71,24 +72,30 @@ impl Receiver {
             }
         });
         let envelope = self.settings.reader.from_pairs(pairs);
-        self.receive_rest(announced, envelope, body).await
+        let admitted = self.admit_announced(announced, envelope)?;
+        self.receive_rest(&admitted, body).await
+    }
+
+    fn admit_announced<'h>(
+        &self,
+        announced: Option<&[u8]>,
+        envelope: Result<SignatureEnvelope<'h>, EnvelopeError>,
+    ) -> Result<Admitted<'h>, Error> {
+        // One that is no number is the server's business.
+        let announced = announced.and_then(|length| str::from_utf8(length).ok()?.parse().ok());
+        announced
+            .map_or(Ok(()), |length| self.body_limit().check(length))
+            .map_err(|error| told(error.into()))?;
+        self.admit_envelope(envelope)
     }
 
     async fn receive_rest<D: Buf, E>(
         &self,
-        announced: Option<&[u8]>,
-        envelope: Result<SignatureEnvelope<'_>, EnvelopeError>,
+        admitted: &Admitted<'_>,
         body: impl Stream<Item = Result<D, E>>,
     ) -> Result<Received<Bytes>, Error> {
-        let limit = self.body_limit();
-        // One that is no number is the server's business.
-        let announced = announced.and_then(|length| str::from_utf8(length).ok()?.parse().ok());
-        announced
-            .map_or(Ok(()), |length| limit.check(length))
-            .map_err(|error| told(error.into()))?;
-        let admitted = self.admit_envelope(envelope)?;
-        let body = stream::read(body, limit).await;
+        let body = stream::read(body, self.body_limit()).await;
         let body = body.map_err(|error| told(error.into()))?;
-        self.receive_admitted(&admitted, body).await
+        self.receive_admitted(admitted, body).await
     }
 }

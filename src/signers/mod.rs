@@ -140,10 +140,20 @@ impl Signers {
         url: &CertificateUrl<'_>,
         now: UnixTime,
     ) -> Result<SignersOfUrl, SignerError> {
+        let found = self.inner.table.load().get(url, now);
+        match found.filter(|found| !found.refresh_is_due(now)) {
+            Some(found) => Ok(found),
+            // Apart, for its future is large, and seldom needed.
+            None => Box::pin(self.find_by_fetching(url, now)).await,
+        }
+    }
+
+    async fn find_by_fetching(
+        &self,
+        url: &CertificateUrl<'_>,
+        now: UnixTime,
+    ) -> Result<SignersOfUrl, SignerError> {
         if let Some(found) = self.inner.table.load().get(url, now) {
-            if !found.refresh_is_due(now) {
-                return Ok(found);
-            }
             // Whoever is the first to see that it is due waits for it, and the others push it on. If it fails, nothing is
             // lost yet, unless what was learned is that the signer is revoked.
             let outcome = match self.inner.depart(url, now, Reason::Refresh) {

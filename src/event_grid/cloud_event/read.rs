@@ -119,7 +119,9 @@ fn read(json: &RawValue) -> Result<CloudEvent, CloudEventError> {
 }
 
 fn text(name: &'static str, value: &RawValue) -> Result<Box<str>, CloudEventError> {
-    string(Some(value)).ok_or_else(|| attribute::refusal(name, value.get()))
+    string(Some(value))
+        .map(Into::into)
+        .ok_or_else(|| attribute::refusal(name, value.get()))
 }
 
 fn check_version(value: &RawValue) -> Result<(), CloudEventError> {
