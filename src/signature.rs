@@ -97,7 +97,7 @@ impl<B> fmt::Debug for VerifiedBody<B> {
 ///
 /// Partner Center sends no delivery id, delivers at least once and up to ten times, and signs nothing but the body. So
 /// the digest of the signed bytes is the only thing that tells a repeated delivery and that nobody can forge.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct BodyDigest([u8; 32]);
 
 impl BodyDigest {

@@ -1,6 +1,6 @@
 //! The guard of one process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -164,7 +164,8 @@ impl fmt::Debug for InMemory {
 
 #[derive(Default)]
 struct Memory {
-    entries: HashMap<BodyDigest, Entry>,
+    /// No hash map: with entries that come and go it grows, now and then, to twice what it needs.
+    entries: BTreeMap<BodyDigest, Entry>,
     /// By their numbers, which is the order in which their leases end.
     open: BTreeMap<u64, BodyDigest>,
     /// By their numbers, which is the order in which they are to be forgotten.
