@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Response};
 use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
 use partner_center_webhooks::event_grid::{
-    AccessKey, BatchLimits, ByChannelName, BySource, ChannelName, CloudEvent, Credential,
-    PublishEndpoint, PublishError, Publisher, SasToken,
+    AccessKey, BatchLimits, ByChannelName, BySource, ChannelName, CloudEvent, CloudEventError,
+    Credential, PublishEndpoint, PublishError, Publisher, SasToken,
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::EventGrid;
@@ -464,6 +464,30 @@ async fn what_the_service_would_refuse_is_not_sent() {
         error.failures()[0].error.api().unwrap().status().unwrap(),
         413
     );
+}
+
+#[tokio::test]
+async fn an_event_that_nests_too_deeply_takes_no_other_along() {
+    let (fake, publisher) = scene().await;
+    let nested = |levels: usize| {
+        let data = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        event(levels).with_raw_json(serde_json::value::RawValue::from_string(data).unwrap())
+    };
+    // The deepest that is sent the fake can read, with the array of the batch around it.
+    let events = [event(0), nested(400_000), nested(125), nested(126)];
+    let error = publisher.publish(&channel(), &events).await.unwrap_err();
+    let told: Vec<_> = error
+        .failures()
+        .iter()
+        .map(|failure| (failure.index, failure.error.to_string()))
+        .collect();
+    let reason = "the event does not conform to CloudEvents 1.0: the data nests too deeply (expected at most 125 levels)";
+    assert_eq!(told, [(1, reason.to_owned()), (3, reason.to_owned())]);
+    assert!(matches!(
+        *error.failures()[0].error,
+        PublishError::Event(CloudEventError::TooDeep)
+    ));
+    assert_eq!(accepted_ids(&fake), ["0", "125"]);
 }
 
 /// Counts how often each event is looked at to be written.

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::Excerpt;
 use crate::date::date;
+use crate::json::DEPTH_LIMIT;
 
 pub use error::CloudEventError;
 pub use extension::ExtensionValue;
@@ -25,9 +26,10 @@ pub(super) use write::Unchecked;
 
 /// An event with its context, as CloudEvents 1.0 has it.
 ///
-/// One that is made here conforms, for each setter checks. One that is read may not: Event Grid sends `"dataschema":"#"`
-/// and members that are null, and others write extensions as they like. What is written, by [`Serialize`] or by a
-/// [`Publisher`](crate::event_grid::Publisher), conforms or is refused; see [`check`](Self::check).
+/// One that is made here conforms, for each setter checks; but how deeply data nests is judged when it is written, 125 levels
+/// at most. One that is read may not conform: Event Grid sends `"dataschema":"#"` and members that are null, and others write
+/// extensions as they like. What is written, by [`Serialize`] or by a [`Publisher`](crate::event_grid::Publisher), conforms or
+/// is refused; see [`check`](Self::check).
 ///
 /// The JSON in `data` is kept as text: digits of numbers, order of members and whitespace stay as they are.
 ///
@@ -287,13 +289,13 @@ impl CloudEvent {
             .find_map(|(other, value)| (other == name).then_some(value))
     }
 
-    /// Whether it may be written: whether it conforms to CloudEvents 1.0.
+    /// Whether it may be written: whether it conforms to CloudEvents 1.0, with data that JSON readers accept.
     ///
     /// What Event Grid puts into `dataschema` for lack of one, `#`, is passed over, for it is not written.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError`] with the first attribute that does not conform.
+    /// [`CloudEventError`] with the first attribute that does not conform; [`CloudEventError::TooDeep`].
     pub fn check(&self) -> Result<(), CloudEventError> {
         write::check(self)
     }
@@ -324,5 +326,9 @@ impl fmt::Debug for CloudEvent {
             .finish_non_exhaustive()
     }
 }
+
+/// Levels of objects and arrays in data. Event and batch around it are two more, and a reader that refuses one event for its
+/// depth refuses all of the batch.
+const DATA_DEPTH_LIMIT: usize = DEPTH_LIMIT - 2;
 
 const JSON: &str = "application/json";
