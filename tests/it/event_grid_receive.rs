@@ -15,6 +15,7 @@ use partner_center_webhooks::event_grid::receive::axum::Delivery;
 use partner_center_webhooks::event_grid::receive::{
     self as grid, GridEvent, Incoming, ReceiveError, WebhookReceiver,
 };
+use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
 use tower::ServiceExt as _;
@@ -415,7 +416,7 @@ async fn events_in_either_schema_single_or_many() {
         assert_eq!(event.topic(), Some("/subscriptions/x"));
         assert_eq!(event.subject(), Some("orders/7"));
         assert_eq!(event.event_time(), Some(at));
-        assert_eq!(event.data().unwrap().get(), r#"{"n":2.50}"#);
+        assert_eq!(event.json().unwrap().get(), r#"{"n":2.50}"#);
         assert_eq!(event.data_version(), Some(""));
     }
     assert_eq!(events("[]").await.len(), 0);
@@ -445,6 +446,53 @@ async fn events_in_either_schema_single_or_many() {
         panic!("a cloud event")
     };
     assert_eq!(event.json().unwrap().get(), deep);
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Ordered {
+    n: f64,
+}
+
+#[tokio::test]
+async fn what_all_events_have() {
+    let other = r#"{"custom":1.50}"#;
+    let found = events(format!("[{CLOUD_EVENT},{EVENT_GRID},{other}]")).await;
+    let all = found.iter().map(|event| {
+        let json = event.json().map(|json| json.get());
+        let (id, source, subject) = (event.id(), event.source(), event.subject());
+        (id, source, event.event_type(), subject, json)
+    });
+    let ordered = Some("Contoso.Ordered");
+    assert_eq!(
+        all.collect::<Vec<_>>(),
+        [
+            (Some("1"), Some("/a"), ordered, None, Some(r#"{"n":1.50}"#)),
+            (
+                Some("2"),
+                Some("/subscriptions/x"),
+                ordered,
+                Some("orders/7"),
+                Some(r#"{"n":2.50}"#)
+            ),
+            (None, None, None, None, None),
+        ]
+    );
+    let [cloud_event, event_grid, other] = &found[..] else {
+        panic!("three events")
+    };
+    assert_eq!(cloud_event.data::<Ordered>().unwrap(), Ordered { n: 1.5 });
+    assert_eq!(event_grid.data::<Ordered>().unwrap(), Ordered { n: 2.5 });
+    assert!(cloud_event.data::<Vec<u8>>().is_err());
+    // Without data it is read from null.
+    assert_eq!(other.data::<Option<Ordered>>().unwrap(), None);
+    assert!(other.data::<Ordered>().is_err());
+    let (GridEvent::CloudEvent(cloud_event), GridEvent::EventGrid(event_grid)) =
+        (cloud_event, event_grid)
+    else {
+        panic!("one of each schema")
+    };
+    assert_eq!(cloud_event.data::<Ordered>().unwrap(), Ordered { n: 1.5 });
+    assert_eq!(event_grid.data::<Ordered>().unwrap(), Ordered { n: 2.5 });
 }
 
 #[tokio::test]

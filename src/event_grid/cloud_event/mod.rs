@@ -11,6 +11,7 @@ mod write;
 use std::fmt;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
@@ -269,6 +270,15 @@ impl CloudEvent {
         }
     }
 
+    /// The data in a type of yours; without JSON in it, from null: an `Option` is `None` then.
+    ///
+    /// # Errors
+    ///
+    /// If it is no such type, or nests deeper than `serde_json` reads. The words may quote the data.
+    pub fn data<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        typed(self.json())
+    }
+
     /// The data, if it came as base64.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.data {
@@ -299,6 +309,11 @@ impl CloudEvent {
     pub fn check(&self) -> Result<(), CloudEventError> {
         write::check(self)
     }
+}
+
+/// Reads data into a type.
+pub(super) fn typed<T: DeserializeOwned>(json: Option<&RawValue>) -> serde_json::Result<T> {
+    serde_json::from_str(json.map_or("null", RawValue::get))
 }
 
 impl Eq for CloudEvent {}
