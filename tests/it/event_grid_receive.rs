@@ -11,6 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use partner_center_webhooks::body::BodyLimit;
+use partner_center_webhooks::event_grid::activation::ResourceEvent;
 use partner_center_webhooks::event_grid::receive::axum::Delivery;
 use partner_center_webhooks::event_grid::receive::{
     self as grid, GridEvent, Incoming, ReceiveError, WebhookReceiver,
@@ -493,6 +494,27 @@ async fn what_all_events_have() {
     };
     assert_eq!(cloud_event.data::<Ordered>().unwrap(), Ordered { n: 1.5 });
     assert_eq!(event_grid.data::<Ordered>().unwrap(), Ordered { n: 2.5 });
+}
+
+#[tokio::test]
+async fn events_about_resources_are_not_parsed_by_hand() {
+    let data = r#"{"resourceUri":"/b","operationName":"o","claims":{"oid":"s3cret"}}"#;
+    let cloud_event = CLOUD_EVENT.replace(r#"{"n":1.50}"#, data);
+    let event_grid = EVENT_GRID.replace(r#"{"n":2.50}"#, data);
+    let without_data = CLOUD_EVENT.replace(r#","data":{"n":1.50}"#, "");
+    // No CloudEvent for lack of an id, which an event about a resource does without.
+    let unnamed = cloud_event.replace(r#""id":"1""#, r#""id":null"#);
+    for body in [&cloud_event, &event_grid, &without_data, &unnamed] {
+        let [event] = &events(body).await[..] else {
+            panic!("one event")
+        };
+        let read = ResourceEvent::read(body.as_bytes()).unwrap();
+        let of = ResourceEvent::of(event).unwrap();
+        assert_eq!(vec![of], read, "{body}");
+    }
+    for body in [r#"{"custom":1.50}"#, r#"{"type":7}"#] {
+        assert_eq!(ResourceEvent::of(&events(body).await[0]), None);
+    }
 }
 
 #[tokio::test]
