@@ -452,6 +452,13 @@ async fn what_the_service_would_refuse_is_not_sent() {
         std::ptr::eq(error.failures()[0].event, &events[1]),
         "the event comes back"
     );
+    let told = error.to_string();
+    let owned = error.into_owned();
+    assert_eq!(owned.accepted().events(), 4);
+    assert_eq!(owned.failures()[1].index, 3);
+    assert_eq!(owned.failures()[1].event, events[3]);
+    let boxed: Box<dyn std::error::Error + Send + Sync + 'static> = owned.into();
+    assert_eq!(boxed.to_string(), told);
     assert_eq!(accepted_ids(&fake), ["0", "2", "4", "1"]);
     assert_eq!(fake.requests()[1].body().len(), limit, "as long as may be");
 
