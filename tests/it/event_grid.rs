@@ -766,4 +766,37 @@ async fn the_fake_refuses_what_the_service_refuses() {
         assert_eq!(ask(changes, body).await, status, "{changes:?} {body}");
     }
     assert_eq!(fake.accepted().len(), 3);
+    for (members, status) in [
+        (r#""time":"2026-11-21T00:00:00.1234567Z""#, 200),
+        (r#""time":"2026-11-21t01:00:00+01:00""#, 200),
+        (r#""time":null,"datacontenttype":null"#, 200),
+        (r#""time":"2026-11-21 00:00:00Z""#, 400),
+        (r#""time":"2026-11-21T00:00:00""#, 400),
+        (r#""time":"2026-13-21T00:00:00Z""#, 400),
+        (r#""time":"yesterday""#, 400),
+        (r#""time":"""#, 400),
+        (r#""time":1795219200"#, 400),
+        (
+            r#""datacontenttype":"text/plain; charset=utf-8","data":"a""#,
+            200,
+        ),
+        (
+            r#""datacontenttype":"application/vnd.a+json","data":1"#,
+            200,
+        ),
+        (r#""datacontenttype":"json""#, 400),
+        (r#""datacontenttype":"a/""#, 400),
+        (r#""datacontenttype":"a/b/c""#, 400),
+        (r#""datacontenttype":"""#, 400),
+        (r#""datacontenttype":1"#, 400),
+        (r#""data":null,"data_base64":"AA==""#, 200),
+        (r#""data":1,"data_base64":null"#, 200),
+        (r#""data":1,"data_base64":"AA==""#, 400),
+        (r#""data_base64":"%""#, 400),
+        (r#""data_base64":1"#, 400),
+    ] {
+        let body = batch.replace('}', &format!(",{members}}}"));
+        assert_eq!(ask(&[], &body).await, status, "{members}");
+    }
+    assert_eq!(fake.accepted().len(), 10);
 }
