@@ -1,4 +1,5 @@
-//! Memory while many events are published: what one request takes, however many events there are.
+//! Memory while many events are published, which is what one request takes, however many events there are; and while many are
+//! received.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
@@ -7,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Method, Request, Response};
+use partner_center_webhooks::event_grid::receive::WebhookReceiver;
 use partner_center_webhooks::event_grid::{AccessKey, CloudEvent, PublishEndpoint, Publisher};
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use tokio::sync::Mutex;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -66,8 +69,12 @@ async fn publish(count: usize) -> (usize, usize) {
     (gauge.requests.load(Ordering::SeqCst), peak)
 }
 
+/// One test at a time, for all memory is counted.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
 #[tokio::test]
 async fn ten_thousand_events_take_no_more_memory_than_two() {
+    let _alone = ALONE.lock().await;
     publish(1).await;
     let (few_requests, few) = publish(2000).await;
     let (many_requests, many) = publish(10_000).await;
@@ -80,4 +87,31 @@ async fn ten_thousand_events_take_no_more_memory_than_two() {
     assert!(few < 6 << 20, "{few}");
     assert!(many < few + few / 10, "{few} and then {many}");
     assert!(most < few + few / 10, "{few} and then {most}");
+}
+
+#[tokio::test]
+async fn the_tiniest_events_take_little_memory() {
+    let _alone = ALONE.lock().await;
+    let receiver = WebhookReceiver::builder().danger_without_authentication();
+    let receiver = receiver.build().unwrap();
+    // What is left allocated, and all that was allocated on the way.
+    let receive = async |count: usize| {
+        let body = format!("[{}]", vec!["{}"; count].join(","));
+        let (before, begun) = (live(), ALLOCATOR.stats().bytes_allocated);
+        let incoming = receiver
+            .receive(&Method::POST, None, &HeaderMap::new(), body.as_bytes())
+            .await;
+        let taken = (
+            live().saturating_sub(before),
+            ALLOCATOR.stats().bytes_allocated - begun,
+        );
+        (incoming.is_ok(), taken)
+    };
+    receive(1).await;
+    let (accepted, most) = receive(5000).await;
+    let (is_refused, refused) = receive(699_050).await; // 2 MiB
+    println!("5000: {most:?} bytes; 699050: {refused:?}");
+    assert!(accepted && !is_refused);
+    assert!(most.0 < 1 << 20 && most.1 < 2 << 20, "{most:?}");
+    assert!(refused.0 < 1 << 10 && refused.1 < 1 << 20, "{refused:?}");
 }

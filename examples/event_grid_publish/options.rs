@@ -51,6 +51,9 @@ Credentials come from the environment, the first of:
   AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET
                        an application with the role EventGrid Data Sender
 
+Standard output: how many events were accepted, and a line for each other one: `not accepted: …`, or `may have been accepted: …`
+where no answer says.
+
 Exit code: 0 if all events were accepted (which is not to say delivered), 1 if not, 2 if the command line is not
 understood.
 ";

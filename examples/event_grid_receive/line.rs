@@ -30,40 +30,21 @@ pub(crate) struct Line<'a> {
 
 impl<'a> Line<'a> {
     pub(crate) fn of(event: &'a GridEvent) -> Self {
-        match event {
-            GridEvent::CloudEvent(event) => Self {
-                schema: "cloud-event",
-                id: Some(event.id()),
-                source: Some(event.source()),
-                event_type: Some(event.event_type()),
-                subject: event.subject(),
-                data: event.json(),
-                data_base64: event.bytes().map(|bytes| STANDARD.encode(bytes)),
-            },
-            GridEvent::EventGrid(event) => Self {
-                schema: "event-grid",
-                id: Some(event.id()),
-                source: event.topic(),
-                event_type: Some(event.event_type()),
-                subject: event.subject(),
-                data: event.data(),
-                data_base64: None,
-            },
-            GridEvent::Other(json) => Self::other(Some(json)),
+        let (schema, bytes, other) = match event {
+            GridEvent::CloudEvent(event) => ("cloud-event", event.bytes(), None),
+            GridEvent::EventGrid(_) => ("event-grid", None, None),
+            GridEvent::Other(json) => ("other", None, Some(&**json)),
             // A schema of tomorrow.
-            _ => Self::other(None),
-        }
-    }
-
-    fn other(data: Option<&'a RawValue>) -> Self {
+            _ => ("other", None, None),
+        };
         Self {
-            schema: "other",
-            id: None,
-            source: None,
-            event_type: None,
-            subject: None,
-            data,
-            data_base64: None,
+            schema,
+            id: event.id(),
+            source: event.source(),
+            event_type: event.event_type(),
+            subject: event.subject(),
+            data: event.json().or(other),
+            data_base64: bytes.map(|bytes| STANDARD.encode(bytes)),
         }
     }
 

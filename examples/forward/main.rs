@@ -40,7 +40,9 @@ use partner_center_webhooks::Receiver;
 use partner_center_webhooks::api::RetryPolicy;
 use partner_center_webhooks::axum::{Callback, Claimed};
 use partner_center_webhooks::duplicates::{DuplicateGuard, InMemory};
-use partner_center_webhooks::event_grid::{ByChannelName, CloudEvent, Publisher};
+use partner_center_webhooks::event_grid::{
+    ByChannelName, CloudEvent, NotAccepted, PublishError, Publisher,
+};
 use tracing::{error, info, warn};
 
 #[derive(Clone, FromRef)]
@@ -95,7 +97,13 @@ async fn callback(
         Some(channel) => {
             let published = publisher.publish(channel, [CloudEvent::from(&received)]);
             if let Err(error) = published.await {
-                error!(%digest, %name, %channel, "not accepted, Partner Center shall deliver it again: {error}");
+                if is_unfit(&error) {
+                    // Partner Center tries ten times and drops it. To acknowledge what nobody kept would not be better.
+                    let resource = event.resource_uri().unwrap_or_default().escape_debug();
+                    error!(%digest, %name, %channel, %resource, "not accepted, and will never be: tell the customer by other means what became of the resource: {error}");
+                } else {
+                    error!(%digest, %name, %channel, "not accepted, Partner Center shall deliver it again: {error}");
+                }
                 return StatusCode::SERVICE_UNAVAILABLE; // the attempt is abandoned
             }
             info!(%digest, %name, %channel, "accepted by Event Grid");
@@ -105,6 +113,13 @@ async fn callback(
     // If this fails, the event may be passed on twice, which is better than never.
     let _ = attempt.complete().await;
     StatusCode::OK
+}
+
+/// Whether the event was not sent for what it is: a name with control characters, or data that nests too deeply, is no
+/// CloudEvent. None is too long, for the receiver takes 256 KiB and a request 1 MiB.
+fn is_unfit(error: &NotAccepted) -> bool {
+    let mut errors = error.failures().iter().map(|failure| &*failure.error);
+    errors.any(|error| matches!(error, PublishError::Event(_) | PublishError::TooLong { .. }))
 }
 
 /// How long publishing may take, with its repetitions.

@@ -1,7 +1,7 @@
 //! Publishing from the command line, to a fake namespace.
 
 use partner_center_webhooks::testing::EventGrid;
-use partner_center_webhooks::testing::event_grid::Routing;
+use partner_center_webhooks::testing::event_grid::{ErrorBody, Fault, Routing};
 use tokio::runtime::Runtime;
 
 use crate::process::{Directory, Ended, example};
@@ -103,6 +103,27 @@ fn what_is_not_accepted_is_told() {
         "{}",
         ended.stdout
     );
+
+    // At the second attempt the key is refused; at the first there was no answer, so nobody knows.
+    scene.fake.inject(Fault::DropAfter);
+    let refused = ErrorBody::Azure {
+        code: "Unauthorized".into(),
+        message: "In words.".into(),
+        detail: "Detail".into(),
+    };
+    scene.fake.inject(Fault::status(401, &refused));
+    let ended = scene.run(&["--channel", "fabrikam", &file], ("EVENT_GRID_KEY", &key));
+    assert_eq!(scene.fake.accepted().len(), 2, "it was");
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    let [none, first, second] = lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(none, "accepted 0 events in 0 requests");
+    assert!(
+        first.starts_with("may have been accepted: `1`: "),
+        "{first}"
+    );
+    assert!(second.starts_with("not accepted: `1`: "), "{second}");
 
     let ended = scene.run(&["--channel", "fabrikam", &file], ("UNRELATED", ""));
     assert_eq!(

@@ -179,6 +179,33 @@ fn nothing_is_acknowledged_before_it_is_accepted() {
 }
 
 #[test]
+fn what_can_never_be_published_is_told_so() {
+    let scene = Scene::new();
+    let forward = scene.forward("contoso-own", &scene.grid.access_key());
+    let status = |body: &str| post(forward.address, &scene.callback(body)).status;
+    let never = "not accepted, and will never be: tell the customer by other means what became of the resource: 1 of 1 events were not accepted; event 0";
+    // A name with a control character, and data that nests too deeply.
+    let uri = "https://api.partnercenter.microsoft.com/v1/invoices/D1";
+    let unnamed = format!(r#"{{"EventName":"invoice\u0007ready","ResourceUri":"{uri}"}}"#);
+    let deep = format!("{}{}", "[".repeat(125), "]".repeat(125));
+    let deep = format!(r#"{{"EventName":"invoice-ready","more":{deep}}}"#);
+    for (body, reason) in [
+        (
+            &unnamed,
+            r"attribute `type` is `Microsoft.PartnerCenter.invoice\x07ready`",
+        ),
+        (&deep, "the data nests too deeply"),
+    ] {
+        // Nobody kept it, so it is not acknowledged, however often it comes.
+        assert_eq!((status(body), status(body)), (503, 503));
+        forward.wait_for_log(never);
+        forward.wait_for_log(reason);
+    }
+    forward.wait_for_log(uri);
+    assert_eq!(scene.grid.requests().len(), 0);
+}
+
+#[test]
 fn faults_of_the_command_line_end_with_exit_code_2() {
     let directory = Directory::new();
     let endpoint = "https://contoso.westeurope-1.eventgrid.azure.net/api/events";

@@ -173,6 +173,28 @@ fn what_does_not_conform_is_read_and_not_written() {
     assert_eq!(read(&with(r#""time":"yesterday""#)).unwrap().time(), None);
 }
 
+/// An array in arrays, of so many levels.
+fn nested(levels: usize) -> String {
+    format!("{}{}", "[".repeat(levels), "]".repeat(levels))
+}
+
+#[test]
+fn data_that_readers_would_refuse_is_not_written() {
+    let of = |levels| read(&with(&format!(r#""data":{}"#, nested(levels)))).unwrap();
+    of(125).check().unwrap();
+    for levels in [126, 400_000] {
+        let event = of(levels);
+        assert_eq!(event.check(), Err(CloudEventError::TooDeep));
+        assert_eq!(
+            written(&event).unwrap_err(),
+            "the data nests too deeply (expected at most 125 levels)"
+        );
+    }
+    // Brackets in a string are no levels.
+    let event = CloudEvent::new("/a", "b").unwrap();
+    event.with_json(&nested(200)).unwrap().check().unwrap();
+}
+
 #[test]
 fn setters_check() {
     let event = || CloudEvent::new("/a", "b").unwrap();

@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Response};
 use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
 use partner_center_webhooks::event_grid::{
-    AccessKey, BatchLimits, ByChannelName, BySource, ChannelName, CloudEvent, Credential,
-    PublishEndpoint, PublishError, Publisher, SasToken,
+    AccessKey, BatchLimits, ByChannelName, BySource, ChannelName, CloudEvent, CloudEventError,
+    Credential, PublishEndpoint, PublishError, Publisher, SasToken,
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::EventGrid;
@@ -452,6 +452,13 @@ async fn what_the_service_would_refuse_is_not_sent() {
         std::ptr::eq(error.failures()[0].event, &events[1]),
         "the event comes back"
     );
+    let told = error.to_string();
+    let owned = error.into_owned();
+    assert_eq!(owned.accepted().events(), 4);
+    assert_eq!(owned.failures()[1].index, 3);
+    assert_eq!(owned.failures()[1].event, events[3]);
+    let boxed: Box<dyn std::error::Error + Send + Sync + 'static> = owned.into();
+    assert_eq!(boxed.to_string(), told);
     assert_eq!(accepted_ids(&fake), ["0", "2", "4", "1"]);
     assert_eq!(fake.requests()[1].body().len(), limit, "as long as may be");
 
@@ -464,6 +471,30 @@ async fn what_the_service_would_refuse_is_not_sent() {
         error.failures()[0].error.api().unwrap().status().unwrap(),
         413
     );
+}
+
+#[tokio::test]
+async fn an_event_that_nests_too_deeply_takes_no_other_along() {
+    let (fake, publisher) = scene().await;
+    let nested = |levels: usize| {
+        let data = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        event(levels).with_raw_json(serde_json::value::RawValue::from_string(data).unwrap())
+    };
+    // The deepest that is sent the fake can read, with the array of the batch around it.
+    let events = [event(0), nested(400_000), nested(125), nested(126)];
+    let error = publisher.publish(&channel(), &events).await.unwrap_err();
+    let told: Vec<_> = error
+        .failures()
+        .iter()
+        .map(|failure| (failure.index, failure.error.to_string()))
+        .collect();
+    let reason = "the event does not conform to CloudEvents 1.0: the data nests too deeply (expected at most 125 levels)";
+    assert_eq!(told, [(1, reason.to_owned()), (3, reason.to_owned())]);
+    assert!(matches!(
+        *error.failures()[0].error,
+        PublishError::Event(CloudEventError::TooDeep)
+    ));
+    assert_eq!(accepted_ids(&fake), ["0", "125"]);
 }
 
 /// Counts how often each event is looked at to be written.
@@ -735,4 +766,37 @@ async fn the_fake_refuses_what_the_service_refuses() {
         assert_eq!(ask(changes, body).await, status, "{changes:?} {body}");
     }
     assert_eq!(fake.accepted().len(), 3);
+    for (members, status) in [
+        (r#""time":"2026-11-21T00:00:00.1234567Z""#, 200),
+        (r#""time":"2026-11-21t01:00:00+01:00""#, 200),
+        (r#""time":null,"datacontenttype":null"#, 200),
+        (r#""time":"2026-11-21 00:00:00Z""#, 400),
+        (r#""time":"2026-11-21T00:00:00""#, 400),
+        (r#""time":"2026-13-21T00:00:00Z""#, 400),
+        (r#""time":"yesterday""#, 400),
+        (r#""time":"""#, 400),
+        (r#""time":1795219200"#, 400),
+        (
+            r#""datacontenttype":"text/plain; charset=utf-8","data":"a""#,
+            200,
+        ),
+        (
+            r#""datacontenttype":"application/vnd.a+json","data":1"#,
+            200,
+        ),
+        (r#""datacontenttype":"json""#, 400),
+        (r#""datacontenttype":"a/""#, 400),
+        (r#""datacontenttype":"a/b/c""#, 400),
+        (r#""datacontenttype":"""#, 400),
+        (r#""datacontenttype":1"#, 400),
+        (r#""data":null,"data_base64":"AA==""#, 200),
+        (r#""data":1,"data_base64":null"#, 200),
+        (r#""data":1,"data_base64":"AA==""#, 400),
+        (r#""data_base64":"%""#, 400),
+        (r#""data_base64":1"#, 400),
+    ] {
+        let body = batch.replace('}', &format!(",{members}}}"));
+        assert_eq!(ask(&[], &body).await, status, "{members}");
+    }
+    assert_eq!(fake.accepted().len(), 10);
 }

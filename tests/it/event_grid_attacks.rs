@@ -331,7 +331,8 @@ async fn ids_are_expected_in_any_case() {
     );
     let expected = expected
         .unwrap()
-        .of_applications([EVENT_GRID.to_uppercase()]);
+        .of_applications([EVENT_GRID.to_uppercase()])
+        .unwrap();
     let keys = Gated::new(&[&[&FIRST]]);
     keys.gate.add_permits(1);
     let receiver = receiver_of(expected, keys);

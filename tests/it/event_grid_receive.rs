@@ -11,10 +11,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use partner_center_webhooks::body::BodyLimit;
+use partner_center_webhooks::event_grid::activation::ResourceEvent;
 use partner_center_webhooks::event_grid::receive::axum::Delivery;
 use partner_center_webhooks::event_grid::receive::{
     self as grid, GridEvent, Incoming, ReceiveError, WebhookReceiver,
 };
+use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
 use tower::ServiceExt as _;
@@ -415,7 +417,7 @@ async fn events_in_either_schema_single_or_many() {
         assert_eq!(event.topic(), Some("/subscriptions/x"));
         assert_eq!(event.subject(), Some("orders/7"));
         assert_eq!(event.event_time(), Some(at));
-        assert_eq!(event.data().unwrap().get(), r#"{"n":2.50}"#);
+        assert_eq!(event.json().unwrap().get(), r#"{"n":2.50}"#);
         assert_eq!(event.data_version(), Some(""));
     }
     assert_eq!(events("[]").await.len(), 0);
@@ -445,9 +447,74 @@ async fn events_in_either_schema_single_or_many() {
         panic!("a cloud event")
     };
     assert_eq!(event.json().unwrap().get(), deep);
+}
 
-    let many = vec![CLOUD_EVENT; 5000].join(",");
-    assert_eq!(events(format!("[{many}]")).await.len(), 5000);
+#[derive(Debug, Deserialize, PartialEq)]
+struct Ordered {
+    n: f64,
+}
+
+#[tokio::test]
+async fn what_all_events_have() {
+    let other = r#"{"custom":1.50}"#;
+    let found = events(format!("[{CLOUD_EVENT},{EVENT_GRID},{other}]")).await;
+    let all = found.iter().map(|event| {
+        let json = event.json().map(|json| json.get());
+        let (id, source, subject) = (event.id(), event.source(), event.subject());
+        (id, source, event.event_type(), subject, json)
+    });
+    let ordered = Some("Contoso.Ordered");
+    assert_eq!(
+        all.collect::<Vec<_>>(),
+        [
+            (Some("1"), Some("/a"), ordered, None, Some(r#"{"n":1.50}"#)),
+            (
+                Some("2"),
+                Some("/subscriptions/x"),
+                ordered,
+                Some("orders/7"),
+                Some(r#"{"n":2.50}"#)
+            ),
+            (None, None, None, None, None),
+        ]
+    );
+    let [cloud_event, event_grid, other] = &found[..] else {
+        panic!("three events")
+    };
+    assert_eq!(cloud_event.data::<Ordered>().unwrap(), Ordered { n: 1.5 });
+    assert_eq!(event_grid.data::<Ordered>().unwrap(), Ordered { n: 2.5 });
+    assert!(cloud_event.data::<Vec<u8>>().is_err());
+    // Without data it is read from null.
+    assert_eq!(other.data::<Option<Ordered>>().unwrap(), None);
+    assert!(other.data::<Ordered>().is_err());
+    let (GridEvent::CloudEvent(cloud_event), GridEvent::EventGrid(event_grid)) =
+        (cloud_event, event_grid)
+    else {
+        panic!("one of each schema")
+    };
+    assert_eq!(cloud_event.data::<Ordered>().unwrap(), Ordered { n: 1.5 });
+    assert_eq!(event_grid.data::<Ordered>().unwrap(), Ordered { n: 2.5 });
+}
+
+#[tokio::test]
+async fn events_about_resources_are_not_parsed_by_hand() {
+    let data = r#"{"resourceUri":"/b","operationName":"o","claims":{"oid":"s3cret"}}"#;
+    let cloud_event = CLOUD_EVENT.replace(r#"{"n":1.50}"#, data);
+    let event_grid = EVENT_GRID.replace(r#"{"n":2.50}"#, data);
+    let without_data = CLOUD_EVENT.replace(r#","data":{"n":1.50}"#, "");
+    // No CloudEvent for lack of an id, which an event about a resource does without.
+    let unnamed = cloud_event.replace(r#""id":"1""#, r#""id":null"#);
+    for body in [&cloud_event, &event_grid, &without_data, &unnamed] {
+        let [event] = &events(body).await[..] else {
+            panic!("one event")
+        };
+        let read = ResourceEvent::read(body.as_bytes()).unwrap();
+        let of = ResourceEvent::of(event).unwrap();
+        assert_eq!(vec![of], read, "{body}");
+    }
+    for body in [r#"{"custom":1.50}"#, r#"{"type":7}"#] {
+        assert_eq!(ResourceEvent::of(&events(body).await[0]), None);
+    }
 }
 
 #[tokio::test]
@@ -513,6 +580,25 @@ async fn bodies_that_hold_no_events() {
         .await
         .unwrap_err();
     assert_eq!(error.status(), 413);
+}
+
+#[tokio::test]
+async fn more_events_than_event_grid_delivers() {
+    let body = |count| format!("[{}]", vec!["{}"; count].join(","));
+    assert_eq!(events(body(5000)).await.len(), 5000);
+    // Should Event Grid ever deliver more, it tries again for a day; after 400 or 413 they would be lost.
+    let wait = Some(std::time::Duration::from_secs(10));
+    for kind in ["Notification", "SubscriptionValidation", "New"] {
+        let error = post(&receiver(), kind, body(5001)).await.unwrap_err();
+        assert!(matches!(error, ReceiveError::TooManyEvents { found: 5001 }));
+        let message = "the body holds 5001 events (expected 5000 at most)";
+        assert_eq!(said(&error), (503, message.to_owned()));
+        assert_eq!(error.retry_after(), wait);
+    }
+    // The rest is read, though not kept: what is no JSON is so from the first event to the last.
+    let broken = body(5001).replace("]", ",]");
+    let error = post(&receiver(), "Notification", broken).await.unwrap_err();
+    assert_eq!(error.status(), 400);
 }
 
 #[tokio::test]

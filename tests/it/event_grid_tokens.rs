@@ -10,14 +10,16 @@ use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use partner_center_webhooks::cloud::{Cloud, CloudProfile};
 use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
 use partner_center_webhooks::event_grid::receive::{
     EntraTokens, ExpectedToken, Incoming, ReceiveError, TokenRefusal, WebhookReceiver,
 };
+use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -441,9 +443,17 @@ async fn what_is_expected_can_be_said() {
     assert!(judged(expected().also_for(id).unwrap(), &claims()).await);
 
     let of_other = with(claims(), "appid", json!(id));
-    assert!(judged(expected().of_applications([EVENT_GRID, id]), &of_other).await);
-    assert!(!judged(expected().of_applications([id]), &claims()).await);
-    assert!(!judged(expected().of_applications([""; 0]), &claims()).await);
+    let of = |ids: &[&str]| expected().of_applications(ids.iter().copied()).unwrap();
+    assert!(judged(of(&[EVENT_GRID, id]), &of_other).await);
+    assert!(!judged(of(&[id]), &claims()).await);
+
+    // Whitespace around ids and URIs, as files leave it, is not theirs.
+    let untrimmed = ExpectedToken::new(&Cloud::Global, TENANT, format!(" {AUDIENCE}\r\n"));
+    let untrimmed = untrimmed.unwrap().also_for(format!("\t{id} ")).unwrap();
+    let untrimmed = untrimmed.of_applications([format!(" {EVENT_GRID}\n")]);
+    let untrimmed = untrimmed.unwrap();
+    assert!(judged(untrimmed.clone(), &claims()).await);
+    assert!(judged(untrimmed, &for_id).await);
 
     let other_role = with(claims(), "roles", json!(["Deliver"]));
     assert!(judged(expected().with_role("Deliver"), &other_role).await);
@@ -507,6 +517,14 @@ fn what_cannot_be_expected() {
         refused(&Cloud::Global, TENANT, " "),
         "the audience is empty (expected the id of an application, or its application id URI)"
     );
+    for nobody in [&[][..], &[""], &[EVENT_GRID, " "]] {
+        let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
+        let expected = expected.of_applications(nobody.iter().copied());
+        assert_eq!(
+            expected.unwrap_err().to_string(),
+            "an application is empty, or there is none (expected the ids of those that may deliver)"
+        );
+    }
     assert_eq!(
         refused(&Cloud::China, TENANT, AUDIENCE),
         "the application of Event Grid in Azure China is not known (expected another cloud; `Cloud::Custom` with \
@@ -735,6 +753,37 @@ async fn a_delivery_that_goes_away_leaves_the_fetch_to_the_next() {
     scene.set(NOW + 1);
     assert_eq!(judge(&receiver, &token).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS, KEYS]);
+}
+
+/// A client that never answers, whatever its deadline.
+#[derive(Debug)]
+struct Stuck;
+
+impl HttpClient for Stuck {
+    fn send(
+        &self,
+        _: Request<Bytes>,
+        _: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_ignores_its_deadline_holds_nobody_up() {
+    let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
+    let tokens = EntraTokens::new(expected, AwsLcRs::new(), Stuck);
+    let tokens = tokens.with_clock(|| OffsetDateTime::from_unix_timestamp(NOW).unwrap());
+    let receiver = WebhookReceiver::builder().entra(tokens).build().unwrap();
+    let token = FIRST.token(&claims());
+    let begin = tokio::time::Instant::now();
+    let judged = join_all((0..100).map(|_| judge(&receiver, &token))).await;
+    assert_eq!(begin.elapsed(), Duration::from_secs(5));
+    let message =
+        format!("the keys of `{KEYS}` could not be fetched: no complete answer within 5s");
+    for outcome in judged {
+        assert_eq!(outcome, Err((503, Some(10), message.clone())));
+    }
 }
 
 #[tokio::test]

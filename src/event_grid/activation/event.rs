@@ -64,13 +64,13 @@ impl ResourceEvent {
             reason: Excerpt::of(reason),
         };
         match serde_json::from_slice(body).map_err(|error| not_events(error.to_string()))? {
-            Value::Array(events) => Ok(events.iter().filter_map(Self::of).collect()),
-            event @ Value::Object(_) => Ok(Self::of(&event).into_iter().collect()),
+            Value::Array(events) => Ok(events.iter().filter_map(Self::of_json).collect()),
+            event @ Value::Object(_) => Ok(Self::of_json(&event).into_iter().collect()),
             _ => Err(not_events("it is neither".to_owned())),
         }
     }
 
-    fn of(event: &Value) -> Option<Self> {
+    pub(super) fn of_json(event: &Value) -> Option<Self> {
         let text = |name: &str| event.get(name).and_then(Value::as_str);
         let event_type = text("eventType").or_else(|| text("type"))?;
         let data = event.get("data").unwrap_or(&Value::Null);

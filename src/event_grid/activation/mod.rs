@@ -49,6 +49,8 @@
 
 mod event;
 mod hints;
+#[cfg(feature = "event-grid-receive")]
+mod received;
 
 use std::fmt;
 use std::sync::Arc;

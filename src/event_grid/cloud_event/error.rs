@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::DATA_DEPTH_LIMIT;
 use crate::Excerpt;
 
 /// Why something is no event of CloudEvents 1.0, or may not be written as one.
@@ -50,6 +51,9 @@ pub enum CloudEventError {
         /// What the JSON reader or writer says of it.
         reason: Excerpt,
     },
+    /// Its data nests more objects and arrays than JSON readers accept in a batch.
+    #[error("the data nests too deeply (expected at most {DATA_DEPTH_LIMIT} levels)")]
+    TooDeep,
     /// It has data twice.
     #[error("`data` and `data_base64` are both present (expected one of them at most)")]
     TwoData,

@@ -11,6 +11,7 @@ mod write;
 use std::fmt;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use crate::Excerpt;
 use crate::date::date;
+use crate::json::DEPTH_LIMIT;
 
 pub use error::CloudEventError;
 pub use extension::ExtensionValue;
@@ -25,9 +27,10 @@ pub(super) use write::Unchecked;
 
 /// An event with its context, as CloudEvents 1.0 has it.
 ///
-/// One that is made here conforms, for each setter checks. One that is read may not: Event Grid sends `"dataschema":"#"`
-/// and members that are null, and others write extensions as they like. What is written, by [`Serialize`] or by a
-/// [`Publisher`](crate::event_grid::Publisher), conforms or is refused; see [`check`](Self::check).
+/// One that is made here conforms, for each setter checks; but how deeply data nests is judged when it is written, 125 levels
+/// at most. One that is read may not conform: Event Grid sends `"dataschema":"#"` and members that are null, and others write
+/// extensions as they like. What is written, by [`Serialize`] or by a [`Publisher`](crate::event_grid::Publisher), conforms or
+/// is refused; see [`check`](Self::check).
 ///
 /// The JSON in `data` is kept as text: digits of numbers, order of members and whitespace stay as they are.
 ///
@@ -267,6 +270,15 @@ impl CloudEvent {
         }
     }
 
+    /// The data in a type of yours; without JSON in it, from null: an `Option` is `None` then.
+    ///
+    /// # Errors
+    ///
+    /// If it is no such type, or nests deeper than `serde_json` reads. The words may quote the data.
+    pub fn data<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        typed(self.json())
+    }
+
     /// The data, if it came as base64.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.data {
@@ -287,16 +299,21 @@ impl CloudEvent {
             .find_map(|(other, value)| (other == name).then_some(value))
     }
 
-    /// Whether it may be written: whether it conforms to CloudEvents 1.0.
+    /// Whether it may be written: whether it conforms to CloudEvents 1.0, with data that JSON readers accept.
     ///
     /// What Event Grid puts into `dataschema` for lack of one, `#`, is passed over, for it is not written.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError`] with the first attribute that does not conform.
+    /// [`CloudEventError`] with the first attribute that does not conform; [`CloudEventError::TooDeep`].
     pub fn check(&self) -> Result<(), CloudEventError> {
         write::check(self)
     }
+}
+
+/// Reads data into a type.
+pub(super) fn typed<T: DeserializeOwned>(json: Option<&RawValue>) -> serde_json::Result<T> {
+    serde_json::from_str(json.map_or("null", RawValue::get))
 }
 
 impl Eq for CloudEvent {}
@@ -324,5 +341,9 @@ impl fmt::Debug for CloudEvent {
             .finish_non_exhaustive()
     }
 }
+
+/// Levels of objects and arrays in data. Event and batch around it are two more, and a reader that refuses one event for its
+/// depth refuses all of the batch.
+const DATA_DEPTH_LIMIT: usize = DEPTH_LIMIT - 2;
 
 const JSON: &str = "application/json";

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Serialize, Serializer};
 
-use super::{CloudEvent, CloudEventError, Data, attribute, extension};
+use super::{CloudEvent, CloudEventError, DATA_DEPTH_LIMIT, Data, attribute, extension};
+use crate::json::depth;
 
 /// Whether `event` conforms.
 pub(super) fn check(event: &CloudEvent) -> Result<(), CloudEventError> {
@@ -13,7 +14,11 @@ pub(super) fn check(event: &CloudEvent) -> Result<(), CloudEventError> {
         attribute::check(name, value)?;
     }
     let mut extensions = event.extensions();
-    extensions.try_for_each(|(name, value)| extension::check(name, value))
+    extensions.try_for_each(|(name, value)| extension::check(name, value))?;
+    match event.json() {
+        Some(json) if depth(json) > DATA_DEPTH_LIMIT => Err(CloudEventError::TooDeep),
+        _ => Ok(()),
+    }
 }
 
 /// Fails for an event that does not [`check`](CloudEvent::check).

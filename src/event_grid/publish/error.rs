@@ -1,5 +1,6 @@
 //! What became of events: accepted, or why not.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -111,13 +112,40 @@ impl<E> NotAccepted<E> {
         self.failures
     }
 
+    /// The same with events of its own, copied if they were references: an error that `?` takes into `Box<dyn Error>`.
+    ///
+    /// ```
+    /// use std::error::Error;
+    ///
+    /// use partner_center_webhooks::event_grid::{BySource, CloudEvent, NotAccepted, Publisher};
+    ///
+    /// async fn publish(publisher: &Publisher<BySource>, events: &[CloudEvent]) -> Result<(), Box<dyn Error>> {
+    ///     publisher.publish(events).await.map_err(NotAccepted::into_owned)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn into_owned(self) -> NotAccepted
+    where
+        E: Borrow<CloudEvent>,
+    {
+        let failures = self.failures.into_iter().map(|failure| Failure {
+            event: failure.event.borrow().clone(),
+            index: failure.index,
+            error: failure.error,
+        });
+        NotAccepted {
+            accepted: self.accepted,
+            failures: failures.collect(),
+        }
+    }
+
     /// Whether publishing these events again later may help, without anybody changing anything: for all of them.
     pub fn may_pass(&self) -> bool {
         self.failures.iter().all(|failure| failure.error.may_pass())
     }
 }
 
-impl<E: std::borrow::Borrow<CloudEvent>> fmt::Display for NotAccepted<E> {
+impl<E: Borrow<CloudEvent>> fmt::Display for NotAccepted<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failed = self.failures.len();
         let given = failed.saturating_add(self.accepted.events);
@@ -132,4 +160,4 @@ impl<E: std::borrow::Borrow<CloudEvent>> fmt::Display for NotAccepted<E> {
     }
 }
 
-impl<E: std::borrow::Borrow<CloudEvent> + fmt::Debug> std::error::Error for NotAccepted<E> {}
+impl<E: Borrow<CloudEvent> + fmt::Debug> std::error::Error for NotAccepted<E> {}

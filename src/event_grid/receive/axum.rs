@@ -7,14 +7,11 @@
 //! use axum::http::StatusCode;
 //! use axum::routing::any;
 //! use partner_center_webhooks::event_grid::receive::axum::Delivery;
-//! use partner_center_webhooks::event_grid::receive::{GridEvent, WebhookReceiver, WebhookReceiverError};
+//! use partner_center_webhooks::event_grid::receive::WebhookReceiver;
 //!
 //! async fn events(Delivery(notification): Delivery) -> StatusCode {
 //!     for event in notification.events() {
-//!         match event {
-//!             GridEvent::CloudEvent(event) => println!("{} {}", event.source(), event.id()),
-//!             _ => {}
-//!         }
+//!         println!("{:?} {:?}", event.source(), event.id());
 //!     }
 //!     StatusCode::NO_CONTENT // all of them are kept; 503 would have them delivered again
 //! }

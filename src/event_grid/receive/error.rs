@@ -8,7 +8,9 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use thiserror::Error;
 
 use super::handshake::POST;
-use super::{EntraTokens, HandshakeRefusal, KeysError, SecretRefusal, TokenRefusal};
+use super::{
+    EntraTokens, HandshakeRefusal, KeysError, SecretRefusal, TokenRefusal, WebhookReceiver,
+};
 use crate::Excerpt;
 use crate::body::BodyError;
 
@@ -50,6 +52,15 @@ pub enum ReceiveError {
     /// The token is wrong, or could not be judged.
     #[error(transparent)]
     Token(#[from] TokenRefusal),
+    /// The body holds more events than Event Grid delivers at once.
+    #[error(
+        "the body holds {found} events (expected {} at most)",
+        WebhookReceiver::EVENTS_LIMIT
+    )]
+    TooManyEvents {
+        /// How many.
+        found: usize,
+    },
 }
 
 impl ReceiveError {
@@ -68,6 +79,7 @@ impl ReceiveError {
     /// |---|---|
     /// | the body is too long | 413 |
     /// | the body did not come to its end: neither as JSON nor as long as announced | 503 |
+    /// | the body holds more than 5000 events, which Event Grid may deliver one day | 503 |
     /// | the body is empty or no JSON; a malformed handshake | 400 |
     /// | the content type is not JSON | 415 |
     /// | another method; an origin that is not Event Grid's | 405 |
@@ -83,7 +95,9 @@ impl ReceiveError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Body(BodyError::TooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Body(BodyError::Unreadable) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Body(BodyError::Unreadable) | Self::TooManyEvents { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Body(BodyError::Empty) | Self::NotEvents { .. } => StatusCode::BAD_REQUEST,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } | Self::Handshake(HandshakeRefusal::Origin { .. }) => {

@@ -3,15 +3,18 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use crate::Excerpt;
 use crate::date::date;
 use crate::event_grid::CloudEvent;
+use crate::event_grid::cloud_event::typed;
 
 /// An event, in whichever schema it came. `Debug` does not show its data.
+///
+/// What both schemas have, this has too; [`GridEvent::Other`] has none of it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum GridEvent {
@@ -41,6 +44,60 @@ impl GridEvent {
             _ => None,
         };
         known.unwrap_or_else(|| Self::Other(event.to_owned()))
+    }
+
+    /// The id, which is unique within the source.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::CloudEvent(event) => Some(event.id()),
+            Self::EventGrid(event) => Some(event.id()),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// Where it happened: in Event Grid's own schema, the topic.
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Self::CloudEvent(event) => Some(event.source()),
+            Self::EventGrid(event) => event.topic(),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// What happened.
+    pub fn event_type(&self) -> Option<&str> {
+        match self {
+            Self::CloudEvent(event) => Some(event.event_type()),
+            Self::EventGrid(event) => Some(event.event_type()),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// What it is about.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::CloudEvent(event) => event.subject(),
+            Self::EventGrid(event) => event.subject(),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// The data, if it is JSON.
+    pub fn json(&self) -> Option<&RawValue> {
+        match self {
+            Self::CloudEvent(event) => event.json(),
+            Self::EventGrid(event) => event.json(),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// The data in a type of yours; without JSON in it, from null.
+    ///
+    /// # Errors
+    ///
+    /// As [`CloudEvent::data`].
+    pub fn data<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        typed(self.json())
     }
 }
 
@@ -97,9 +154,18 @@ impl EventGridEvent {
         date(self.event_time.as_deref()?)
     }
 
-    /// What happened in particular.
-    pub fn data(&self) -> Option<&RawValue> {
+    /// The data.
+    pub fn json(&self) -> Option<&RawValue> {
         self.data.as_deref()
+    }
+
+    /// The data in a type of yours; without any, from null.
+    ///
+    /// # Errors
+    ///
+    /// As [`CloudEvent::data`].
+    pub fn data<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        typed(self.json())
     }
 
     /// The version of the data's schema, which the publisher chose.

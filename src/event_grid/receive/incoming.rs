@@ -1,11 +1,14 @@
 //! What a request to the endpoint turned out to be.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, StatusCode};
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{GridEvent, Handshake, HandshakeRefusal, ReceiveError, Validation};
+use super::{GridEvent, Handshake, HandshakeRefusal, ReceiveError, Validation, WebhookReceiver};
 use crate::Excerpt;
 use crate::event_grid::receive::handshake::HandshakeRules;
 
@@ -203,16 +206,52 @@ fn elements(body: &[u8]) -> Result<Vec<&RawValue>, ReceiveError> {
         problem: Excerpt::of(problem),
     };
     let at = |error: serde_json::Error| not_events(&place_of(&error));
-    let elements = match body.trim_ascii_start().first() {
+    let Elements { first, found } = match body.trim_ascii_start().first() {
         Some(b'[') => serde_json::from_slice(body).map_err(at)?,
-        _ => vec![serde_json::from_slice(body).map_err(at)?],
+        _ => Elements {
+            first: vec![serde_json::from_slice(body).map_err(at)?],
+            found: 1,
+        },
     };
-    match elements
-        .iter()
-        .all(|it: &&RawValue| it.get().starts_with('{'))
-    {
-        true => Ok(elements),
+    if found > first.len() {
+        return Err(ReceiveError::TooManyEvents { found });
+    }
+    match first.iter().all(|it| it.get().starts_with('{')) {
+        true => Ok(first),
         false => Err(not_events("it holds another kind of value")),
+    }
+}
+
+/// The elements of an array: no more than may be, for an event takes many times the memory of the two bytes that it may have.
+struct Elements<'a> {
+    first: Vec<&'a RawValue>,
+    found: usize,
+}
+
+impl<'de> Deserialize<'de> for Elements<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ElementsVisitor;
+
+        impl<'de> Visitor<'de> for ElementsVisitor {
+            type Value = Elements<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Elements<'de>, A::Error> {
+                let (mut first, mut found) = (Vec::new(), 0_usize);
+                while let Some(element) = seq.next_element()? {
+                    found = found.saturating_add(1);
+                    if found <= WebhookReceiver::EVENTS_LIMIT {
+                        first.push(element);
+                    }
+                }
+                Ok(Elements { first, found })
+            }
+        }
+
+        deserializer.deserialize_seq(ElementsVisitor)
     }
 }
 

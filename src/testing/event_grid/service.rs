@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::accepted::AcceptedEvent;
 use super::deliverer::Deliverer;
@@ -160,7 +163,8 @@ impl Settings {
     }
 }
 
-/// Whether this is an event of CloudEvents 1.0. The service is not known to look at the names of extensions; this does.
+/// Whether this is an event of CloudEvents 1.0, where a member that is null is none. The service is not known to look at the
+/// names of extensions; this does.
 fn check(event: &Map<String, Value>) -> Result<(), Refusal> {
     let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
     if text("specversion") != "1.0" {
@@ -183,8 +187,39 @@ fn check(event: &Map<String, Value>) -> Result<(), Refusal> {
         if value.is_object() && name != "data" {
             return Err(Refusal::malformed(format!("{name} is an object.")));
         }
+        let may_be: fn(&str) -> bool = match &**name {
+            "time" => is_time,
+            "datacontenttype" => is_media_type,
+            "data_base64" => |text| STANDARD.decode(text).is_ok(),
+            _ => continue,
+        };
+        if !value.is_null() && !value.as_str().is_some_and(may_be) {
+            return Err(Refusal::malformed(format!("{name} is malformed.")));
+        }
     }
-    Ok(())
+    let has = |name: &str| event.get(name).is_some_and(|value| !value.is_null());
+    match has("data") && has("data_base64") {
+        true => Err(Refusal::malformed("There is data twice.")),
+        false => Ok(()),
+    }
+}
+
+/// RFC 3339, section 5.6. The parser takes any character for the `T`.
+fn is_time(text: &str) -> bool {
+    let separator = text.as_bytes().get("2026-11-21".len());
+    separator.is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'))
+        && OffsetDateTime::parse(text, &Rfc3339).is_ok()
+}
+
+/// RFC 9110, section 8.3.1: a type, a subtype, and perhaps parameters.
+fn is_media_type(text: &str) -> bool {
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let is_token = |part: &str| {
+        let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !part.is_empty() && part.bytes().all(may_be)
+    };
+    let parts = essence.split_once('/');
+    parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
 }
 
 fn write_ids(request: &RecordedRequest, headers: &mut HeaderMap) {

@@ -34,7 +34,8 @@ impl ExpectedToken {
     pub const LEEWAY: Duration = Duration::minutes(1);
 
     /// Tokens from the tenant of this id, for the application `audience`: its id, or its application id URI, as the event
-    /// subscription names it. They have to be Event Grid's, and to have the role [`Self::ROLE`].
+    /// subscription names it; whitespace around it is left out. They have to be Event Grid's, and to have the role
+    /// [`Self::ROLE`].
     ///
     /// # Errors
     ///
@@ -71,25 +72,34 @@ impl ExpectedToken {
         expected.also_for(audience)
     }
 
-    /// Also takes tokens for this audience: both the id and the URI of an application may be in use.
+    /// Also takes tokens for this audience: both the id and the URI of an application may be in use. Whitespace around it is
+    /// left out.
     ///
     /// # Errors
     ///
     /// [`EntraTokensError::Audience`] if it is empty.
     pub fn also_for(mut self, audience: impl Into<String>) -> Result<Self, EntraTokensError> {
-        let audience = audience.into();
-        if audience.trim().is_empty() {
-            return Err(EntraTokensError::Audience);
-        }
-        self.audiences.push(as_in_tokens(audience));
+        let audience = as_in_tokens(&audience.into());
+        let audience = audience.ok_or(EntraTokensError::Audience)?;
+        self.audiences.push(audience);
         Ok(self)
     }
 
     /// Takes tokens of these applications and no other. Default: Event Grid, by its id in Azure Government there, and by
-    /// that in the public cloud elsewhere.
-    pub fn of_applications(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.applications = ids.into_iter().map(|id| as_in_tokens(id.into())).collect();
-        self
+    /// that in the public cloud elsewhere. Whitespace around an id is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`EntraTokensError::Application`] if an id is empty, or there is none: no token would ever do.
+    pub fn of_applications(
+        mut self,
+        ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self, EntraTokensError> {
+        let ids = ids.into_iter().map(|id| as_in_tokens(&id.into()));
+        let ids: Option<Vec<_>> = ids.collect();
+        let ids = ids.filter(|ids| !ids.is_empty());
+        self.applications = ids.ok_or(EntraTokensError::Application)?;
+        Ok(self)
     }
 
     /// Asks for this role. Default: [`Self::ROLE`], which is a convention.
@@ -219,11 +229,12 @@ fn event_grid(cloud: &Cloud) -> Result<&'static str, EntraTokensError> {
     }
 }
 
-/// Entra writes UUIDs in lower case, and all else as it was configured.
-fn as_in_tokens(text: String) -> Box<str> {
-    match is_uuid(&text) {
-        true => text.to_ascii_lowercase().into(),
-        false => text.into(),
+/// Entra writes UUIDs in lower case, and all else as it was configured. Nothing if there is nothing but whitespace.
+fn as_in_tokens(text: &str) -> Option<Box<str>> {
+    match text.trim() {
+        "" => None,
+        id if is_uuid(id) => Some(id.to_ascii_lowercase().into()),
+        other => Some(other.into()),
     }
 }
 

@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use http::header::{ACCEPT, HeaderValue};
 use http::{Request, StatusCode, Uri};
+use tokio::time::timeout;
 
 use super::jwks::KeySet;
 use super::{KeysError, PublicKey, TokenRefusal};
@@ -268,7 +269,10 @@ async fn fetch(
     let accept = HeaderValue::from_static("application/json");
     request.headers_mut().insert(ACCEPT, accept);
     let url = Excerpt::of(url.to_string());
-    match client.send(request, LIMITS).await {
+    // A client that ignores its deadline would hold up every delivery that waits for keys.
+    let answer = timeout(LIMITS.deadline, client.send(request, LIMITS)).await;
+    let deadline = LIMITS.deadline;
+    match answer.unwrap_or(Err(HttpClientError::Timeout { deadline })) {
         // The client should have stopped there.
         Ok(answer) if answer.body().len() > LIMITS.max_body => {
             let limit = LIMITS.max_body;

@@ -36,6 +36,9 @@ use keys::Keys;
 
 /// Judges access tokens from Microsoft Entra. Cheap to clone; clones share the keys.
 ///
+/// A fetch of keys takes 5 seconds at most, whatever the client makes of its deadline; so it needs a tokio runtime with time
+/// around it.
+///
 /// # Example
 ///
 /// ```
@@ -140,6 +143,11 @@ impl VerifiedToken {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EntraTokensError {
+    /// No application may deliver.
+    #[error(
+        "an application is empty, or there is none (expected the ids of those that may deliver)"
+    )]
+    Application,
     /// There is no audience.
     #[error("the audience is empty (expected the id of an application, or its application id URI)")]
     Audience,
