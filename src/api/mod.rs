@@ -17,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use secrecy::SecretString;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -65,6 +66,8 @@ pub(crate) struct Call<'a> {
     pub(crate) max_answer: usize,
     /// Asked before each attempt: how long to wait before another one is allowed.
     pub(crate) limit: Option<&'a (dyn Fn() -> Result<(), Duration> + Send + Sync)>,
+    /// What of the body nobody may see, for a service may quote it.
+    pub(crate) secrets: &'a [SecretString],
 }
 
 /// What answered a call.
@@ -73,9 +76,17 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    #[cfg(feature = "event-grid")]
+    secrets: Arc<[SecretString]>,
 }
 
 impl Answer {
+    /// A part of it, without the secrets that the service was sent.
+    #[cfg(feature = "event-grid")]
+    pub(crate) fn hide(&self, text: &str) -> String {
+        proof::hide(&self.secrets, text)
+    }
+
     /// The body, read as JSON; some of Microsoft's services put a byte order mark before it.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
         let body = self.body.strip_prefix(BYTE_ORDER_MARK);
@@ -103,6 +114,7 @@ impl<'a> Call<'a> {
             headers: &[],
             max_answer: MAX_ANSWER,
             limit: None,
+            secrets: &[],
         }
     }
 }
@@ -207,10 +219,14 @@ impl Api {
         ids.next();
         let failed = |ids: &Ids, cause| (None, Err(self.failed(call, ids, cause)));
 
-        let shown = match self.proof.show(refused).await {
+        let mut shown = match self.proof.show(refused).await {
             Ok(shown) => shown,
             Err(error) => return failed(ids, ApiErrorCause::Token(error)),
         };
+        if !call.secrets.is_empty() {
+            let secrets = shown.secrets.iter().chain(call.secrets);
+            shown.secrets = secrets.cloned().collect();
+        }
         let request = match self.request(call, ids, &shown) {
             Ok(request) => request,
             Err(error) => {
@@ -285,6 +301,8 @@ impl Api {
             status: parts.status,
             headers: parts.headers,
             body,
+            #[cfg(feature = "event-grid")]
+            secrets: Arc::clone(&shown.secrets),
         };
         if answer.status.is_success() {
             return read(&answer).map_err(|problem| ApiErrorCause::Unreadable {

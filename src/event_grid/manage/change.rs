@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderName, Method, StatusCode};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -58,6 +59,7 @@ impl ManagementClient {
         method: Method,
         id: &Id<K>,
         body: Option<Bytes>,
+        secrets: &[SecretString],
     ) -> Result<Changed<K>, ManagementError> {
         let path = self.path::<K>(&id.path());
         let is_deletion = method == Method::DELETE;
@@ -65,6 +67,7 @@ impl ManagementClient {
         // A deletion has the same end when it is repeated, and so has an update, which sets what it names.
         call.is_repeatable = true;
         call.body = body;
+        call.secrets = secrets;
         let read = |answer: &Answer| Changed::read(answer, is_deletion);
         let mut changed = match self.api.send(&call, self.api.deadline(), read).await {
             Err(error) if is_not_found(&error) && is_deletion => return Ok(Changed::nothing()),
@@ -73,11 +76,13 @@ impl ManagementClient {
         let Some(track) = self.track(operation, &changed, is_deletion)? else {
             return Ok(changed);
         };
-        let poll = match &track {
+        let path = match &track {
             Track::Operation(path) | Track::Location(path) => path,
             Track::Resource | Track::Absence => &path,
         };
-        self.wait(operation, id, &track, poll, changed.wait).await?;
+        let mut look = Call::new(operation, Method::GET, path);
+        look.secrets = secrets;
+        self.wait(id, &track, &look, changed.wait).await?;
         changed.resource = None;
         Ok(changed)
     }
@@ -110,13 +115,12 @@ impl ManagementClient {
 
     async fn wait<K: Kind>(
         &self,
-        operation: &'static str,
         id: &Id<K>,
         track: &Track,
-        path: &str,
+        look: &Call<'_>,
         mut told: Option<Duration>,
     ) -> Result<(), ManagementError> {
-        let call = Call::new(operation, Method::GET, path);
+        let operation = look.operation;
         // Of a resource, that is; an operation that nobody knows is no news.
         let is_gone = |error: &ApiError| matches!(track, Track::Absence) && is_not_found(error);
         let end = after(self.polling.deadline);
@@ -137,7 +141,7 @@ impl ManagementClient {
             tokio::time::sleep(pause).await;
             let until = end.min(self.api.deadline());
             let read = |answer: &Answer| track.read::<K>(answer);
-            match self.api.send(&call, until, read).await {
+            match self.api.send(look, until, read).await {
                 Ok(Progress::Done) => return Ok(()),
                 Ok(Progress::Failed(failure)) => {
                     return Err(ManagementError::Failed {
@@ -226,7 +230,7 @@ impl Track {
                 state.unwrap_or(ProvisioningState::Succeeded)
             }
         };
-        let word = Excerpt::of(state.as_str());
+        let word = Excerpt::of(answer.hide(state.as_str()));
         Ok(match state {
             state if is_failure(&state) => Progress::Failed(failure(word, answer)),
             // What is shown of a resource before its deletion has begun is no end of it.
@@ -261,7 +265,7 @@ fn failure(status: Excerpt, answer: &Answer) -> OperationFailure {
     let document: Option<Status> = answer.json().ok();
     let error = document.and_then(|document| document.error);
     let error = error
-        .map(|error| Refusal::read(error.get().as_bytes(), &str::to_owned))
+        .map(|error| Refusal::read(error.get().as_bytes(), &|text| answer.hide(text)))
         .unwrap_or_default();
     OperationFailure {
         status,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
+use secrecy::SecretString;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::dialect::RESOURCE_MANAGER;
 use super::place::encoded;
 use super::resource::strip;
+use super::secret::secrets_of;
 use super::{Id, Kind, ManagementError, Resource, Writable};
 use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
@@ -143,18 +144,23 @@ impl ManagementClient {
     ///
     /// [`ManagementError::Api`].
     pub async fn get<K: Kind>(&self, id: &Id<K>) -> Result<Option<Resource<K>>, ManagementError> {
-        Ok(self.get_until("get", id, self.api.deadline()).await?)
+        Ok(self.read("get", id, &[]).await?)
     }
 
-    pub(super) async fn get_until<K: Kind>(
+    async fn read<K: Kind>(
         &self,
         operation: &'static str,
         id: &Id<K>,
-        until: Instant,
+        secrets: &[SecretString],
     ) -> Result<Option<Resource<K>>, ApiError> {
         let path = self.path::<K>(&id.path());
-        let call = Call::new(operation, Method::GET, &path);
-        match self.api.send(&call, until, Answer::json).await {
+        let mut call = Call::new(operation, Method::GET, &path);
+        call.secrets = secrets;
+        match self
+            .api
+            .send(&call, self.api.deadline(), Answer::json)
+            .await
+        {
             Ok(resource) => Ok(Some(resource)),
             Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
@@ -240,7 +246,7 @@ impl ManagementClient {
     ///
     /// [`ManagementError`].
     pub async fn delete<K: Writable>(&self, id: &Id<K>) -> Result<bool, ManagementError> {
-        let changed = self.change("delete", Method::DELETE, id, None).await?;
+        let changed = self.change("delete", Method::DELETE, id, None, &[]).await?;
         Ok(changed.status != StatusCode::NO_CONTENT)
     }
 
@@ -251,14 +257,15 @@ impl ManagementClient {
         id: &Id<K>,
         body: &Value,
     ) -> Result<Resource<K>, ManagementError> {
+        let secrets = secrets_of(body);
         let body = serde_json::to_vec(body).map_err(|error| unwritable(operation, &error))?;
         let changed = self
-            .change(operation, method, id, Some(body.into()))
+            .change(operation, method, id, Some(body.into()), &secrets)
             .await?;
         if let Some(resource) = changed.resource {
             return Ok(resource);
         }
-        let resource = self.get_until(operation, id, self.api.deadline()).await?;
+        let resource = self.read(operation, id, &secrets).await?;
         resource.ok_or_else(|| ManagementError::Missing {
             operation,
             id: id.as_str().into(),
