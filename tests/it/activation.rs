@@ -63,7 +63,8 @@ impl HttpClient for Service {
             Some(_) => Response::builder(),
             None => Response::builder().status(404),
         };
-        let body = channels.get(&name).map_or(String::new(), Value::to_string);
+        let missing = || r#"{"error":{"code":"ResourceNotFound","message":"m"}}"#.to_owned();
+        let body = channels.get(&name).map_or_else(missing, Value::to_string);
         Box::pin(std::future::ready(Ok(answer.body(body.into()).unwrap())))
     }
 }
@@ -171,8 +172,8 @@ async fn as_a_stream_it_ends_when_there_is_nothing_to_wait_for() {
         states,
         [
             (id("one"), waiting),
-            (id("two"), ChannelState::Deleted),
             (id("one"), ChannelState::Activated),
+            (id("two"), ChannelState::Deleted),
         ]
     );
 }

@@ -94,6 +94,15 @@ fn manager(service: &Script) -> ManagementClient {
     ManagementClient::new(&Cloud::Global, service.clone(), tokens).unwrap()
 }
 
+/// There is no such resource.
+fn absent() -> Answered {
+    not_found("ResourceNotFound")
+}
+
+fn not_found(code: &str) -> Answered {
+    answer(404, &[], &json!({"error": {"code": code, "message": "m"}}))
+}
+
 fn state(word: &str) -> Value {
     json!({"properties": {"provisioningState": word}})
 }
@@ -164,11 +173,54 @@ async fn a_deletion_has_ended_when_nothing_is_left() {
         (&Method::DELETE, _) => answer(202, &[], &Value::Null),
         (_, 1) => answer(200, &[], &state("Succeeded")),
         (_, 2) => answer(200, &[], &state("Deleting")),
-        _ => answer(404, &[], &Value::Null),
+        _ => absent(),
     });
     let topic = group("ours").partner_topic("contoso").unwrap();
     assert!(manager(&service).delete(&topic).await.unwrap());
     assert_eq!(service.count(), 4);
+}
+
+/// Others say that something else is wrong, and to believe them would lose what is there.
+#[tokio::test(start_paused = true)]
+async fn only_a_404_that_says_so_is_absence() {
+    let topic = group("ours").partner_topic("contoso").unwrap();
+    for (code, is_absence) in [
+        ("ResourceNotFound", true),
+        ("resourceNotFound", true),
+        ("ParentResourceNotFound", true),
+        ("ResourceGroupNotFound", true),
+        ("NotFound", true),
+        ("SubscriptionNotFound", false),
+        ("InvalidResourceType", false),
+        ("AuthorizationFailed", false),
+        ("", false),
+    ] {
+        let missing = move || match code {
+            "" => answer(404, &[], &Value::Null),
+            code => not_found(code),
+        };
+        let client = manager(&Script::new(move |_, _| missing()));
+        let outcomes = [
+            client.get(&topic).await.map(|found| found.is_some()),
+            client.delete(&topic).await,
+        ];
+        for outcome in outcomes {
+            match outcome {
+                Ok(is_there) => assert!(is_absence && !is_there, "{code}"),
+                Err(error) => {
+                    assert!(!is_absence, "{error}");
+                    assert_eq!(error.api().unwrap().status().unwrap(), 404);
+                }
+            }
+        }
+        // Nor is it the end of a deletion.
+        let service = Script::new(move |request, _| match *request.method() {
+            Method::DELETE => answer(202, &[], &Value::Null),
+            _ => missing(),
+        });
+        let deleted = manager(&service).delete(&topic).await;
+        assert_eq!(deleted.is_ok(), is_absence, "{code}");
+    }
 }
 
 /// Azure Resource Manager throttles for minutes.
@@ -559,13 +611,56 @@ async fn no_time_between_two_reads_is_longer_than_the_longest() {
 
 /// A channel that was just made is not known everywhere at once, and to be told that it is deleted is final.
 #[tokio::test(start_paused = true)]
-#[ignore = "one 404 is taken for a deletion, which is the last word; the service is not known to answer so"]
 async fn one_miss_is_no_deletion() {
     let others = |number| match number {
-        0 => Some(answer(404, &[], &Value::Null)),
+        0 => Some(absent()),
         _ => Some(activated()),
     };
     let (_, mut watcher) = channels(others, Pace::default());
+    let state = watcher.next().await.unwrap().unwrap().state;
+    assert_eq!(state, ChannelState::Activated);
+
+    // The twins: the second in a row, with trouble between or not, and the first of a channel that was there.
+    for (looks, reads) in [
+        (&[Some(404), Some(404)][..], 2),
+        (&[Some(404), Some(503), Some(404)], 3),
+        (&[None, Some(404)], 2),
+    ] {
+        let others = move |number: usize| match looks.get(number) {
+            Some(None) => None,
+            Some(Some(503)) => Some(answer(503, &[], &Value::Null)),
+            Some(_) => Some(absent()),
+            None => Some(activated()),
+        };
+        let (service, mut watcher) = channels(others, Pace::default());
+        let state = loop {
+            match watcher.next().await.unwrap() {
+                Ok(change) if change.state.is_last() => break change.state,
+                _ => {}
+            }
+        };
+        assert_eq!((state, service.count()), (ChannelState::Deleted, reads));
+    }
+}
+
+/// A subscription that the token does not reach says nothing about the channel.
+#[tokio::test(start_paused = true)]
+async fn a_404_about_something_else_is_no_deletion() {
+    let others = |number| match number {
+        1 | 2 => Some(not_found("SubscriptionNotFound")),
+        3 => Some(activated()),
+        _ => None,
+    };
+    let (_, mut watcher) = channels(others, Pace::default());
+    let state = watcher.next().await.unwrap().unwrap().state;
+    assert!(matches!(state, ChannelState::NeverActivated { .. }));
+    for _ in 0..2 {
+        let error = watcher.next().await.unwrap().unwrap_err();
+        assert!(
+            error.to_string().contains("SubscriptionNotFound"),
+            "{error}"
+        );
+    }
     let state = watcher.next().await.unwrap().unwrap().state;
     assert_eq!(state, ChannelState::Activated);
 }

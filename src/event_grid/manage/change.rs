@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::client::is_absent;
 use super::{
     Id, Kind, ManagementClient, ManagementError, OperationFailure, ProvisioningState, Resource,
 };
@@ -70,7 +71,7 @@ impl ManagementClient {
         call.secrets = secrets;
         let read = |answer: &Answer| Changed::read(answer, is_deletion);
         let mut changed = match self.api.send(&call, self.api.deadline(), read).await {
-            Err(error) if is_not_found(&error) && is_deletion => return Ok(Changed::nothing()),
+            Err(error) if is_absent(&error) && is_deletion => return Ok(Changed::nothing()),
             outcome => outcome?,
         };
         let Some(track) = self.track(operation, &changed, is_deletion)? else {
@@ -122,7 +123,7 @@ impl ManagementClient {
     ) -> Result<(), ManagementError> {
         let operation = look.operation;
         // Of a resource, that is; an operation that nobody knows is no news.
-        let is_gone = |error: &ApiError| matches!(track, Track::Absence) && is_not_found(error);
+        let is_gone = |error: &ApiError| matches!(track, Track::Absence) && is_absent(error);
         let end = after(self.polling.deadline);
         let mut last = Excerpt::of("accepted");
         loop {
@@ -255,10 +256,6 @@ fn is_failure(state: &ProvisioningState) -> bool {
         state,
         ProvisioningState::Failed | ProvisioningState::Canceled
     )
-}
-
-fn is_not_found(error: &ApiError) -> bool {
-    error.status() == Some(StatusCode::NOT_FOUND)
 }
 
 fn failure(status: Excerpt, answer: &Answer) -> OperationFailure {

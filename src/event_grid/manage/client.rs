@@ -12,6 +12,7 @@ use super::place::encoded;
 use super::resource::strip;
 use super::secret::secrets_of;
 use super::{Id, Kind, ManagementError, Resource, Writable};
+use crate::Excerpt;
 use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
@@ -136,7 +137,11 @@ impl ManagementClient {
         self
     }
 
-    /// Reads a resource; nothing if it does not exist (404).
+    /// Reads a resource; nothing if it does not exist.
+    ///
+    /// That is what a 404 says whose code is that the resource, its parent or its group is not there: `ResourceNotFound`,
+    /// `ParentResourceNotFound`, `ResourceGroupNotFound` or `NotFound`. Any other, such as `SubscriptionNotFound`, and one
+    /// without a code, is an error.
     ///
     /// After a change, this tells more than a list does: lists are put together from several regions.
     ///
@@ -162,7 +167,7 @@ impl ManagementClient {
             .await
         {
             Ok(resource) => Ok(Some(resource)),
-            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -240,7 +245,8 @@ impl ManagementClient {
     /// Deletes a resource, waits until the service is done, and tells whether there was anything to delete.
     ///
     /// A channel and its topic go together: deleting the one first leaves nothing of the other. If the call had to be
-    /// repeated, there may have been something, and nothing when it came again.
+    /// repeated, there may have been something, and nothing when it came again. What counts as nothing is told at
+    /// [`get`](Self::get).
     ///
     /// # Errors
     ///
@@ -282,9 +288,25 @@ impl ManagementClient {
     }
 }
 
+/// Whether it says that a resource is not there, which is not all that a 404 may say.
+///
+/// Source: "Azure REST API: error response", by which each has a code. One without is of somebody else on the way.
+pub(super) fn is_absent(error: &ApiError) -> bool {
+    let code = error.code().map(Excerpt::to_string).unwrap_or_default();
+    error.status() == Some(StatusCode::NOT_FOUND)
+        && ABSENCES.iter().any(|one| one.eq_ignore_ascii_case(&code))
+}
+
 pub(super) fn unwritable(operation: &'static str, error: &serde_json::Error) -> ManagementError {
     ManagementError::Body {
         operation,
         reason: error.to_string().into(),
     }
 }
+
+const ABSENCES: [&str; 4] = [
+    "NotFound",
+    "ParentResourceNotFound",
+    "ResourceGroupNotFound",
+    "ResourceNotFound",
+];
