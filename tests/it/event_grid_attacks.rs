@@ -245,6 +245,50 @@ async fn a_throttled_look_is_not_the_end_of_waiting() {
     assert!(started.elapsed() >= Duration::from_secs(130));
 }
 
+/// The next look would be too late: it is told at once, and not that time is up.
+#[tokio::test(start_paused = true)]
+async fn a_look_that_would_be_too_late_is_told_so() {
+    for (first, look, told) in [
+        (
+            "3600",
+            "0",
+            "0 s of 900 s, last it was `accepted`; try again in 3600 s",
+        ),
+        (
+            "10",
+            "7200",
+            "10 s of 900 s, last it was `InProgress`; try again in 7200 s",
+        ),
+    ] {
+        let service = Script::new(move |request, _| match *request.method() {
+            Method::PUT => {
+                let operation = ("azure-asyncoperation", "https://management.azure.com/o");
+                answer(
+                    201,
+                    &[operation, ("retry-after", first)],
+                    &state("Creating"),
+                )
+            }
+            _ => answer(
+                200,
+                &[("retry-after", look)],
+                &json!({"status": "InProgress"}),
+            ),
+        });
+        let topic = group("ours").partner_topic("contoso").unwrap();
+        let error = manager(&service)
+            .create_or_update(&topic, &Resource::new(PartnerTopic::default()))
+            .await
+            .unwrap_err();
+        assert!(error.may_pass());
+        let text = error.to_string();
+        assert!(
+            text.ends_with(&format!("is not finished after {told}")),
+            "{text}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_list_that_goes_in_circles_ends() {
     let service = Script::new(|_, number| {

@@ -512,7 +512,7 @@ async fn waiting_ends_and_overflows_nowhere() {
     assert!(error.may_pass());
     let text = error.to_string();
     assert!(
-        text.ends_with("is not finished after 0 s, last it was `InProgress`"),
+        text.ends_with("is not finished after 0 s of 0 s, last it was `InProgress`"),
         "{text}"
     );
 

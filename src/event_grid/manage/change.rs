@@ -8,6 +8,7 @@ use http::{HeaderName, Method, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::client::is_absent;
 use super::{
@@ -124,20 +125,22 @@ impl ManagementClient {
         let operation = look.operation;
         // Of a resource, that is; an operation that nobody knows is no news.
         let is_gone = |error: &ApiError| matches!(track, Track::Absence) && is_absent(error);
-        let end = after(self.polling.deadline);
+        let (start, end) = (Instant::now(), after(self.polling.deadline));
         let mut last = Excerpt::of("accepted");
         loop {
             // A service that says 0 is asked no faster than it would be anyway.
             let least = self.polling.interval.min(LEAST_INTERVAL);
             let pause = told.unwrap_or(self.polling.interval).max(least);
-            let not_finished = |last: Excerpt| ManagementError::NotFinished {
+            let not_finished = |last: Excerpt, retry_after| ManagementError::NotFinished {
                 operation,
                 id: id.as_str().into(),
+                waited: start.elapsed(),
                 deadline: self.polling.deadline,
+                retry_after,
                 last,
             };
             if after(pause) >= end {
-                return Err(not_finished(last));
+                return Err(not_finished(last, told));
             }
             tokio::time::sleep(pause).await;
             let until = end.min(self.api.deadline());
@@ -155,7 +158,7 @@ impl ManagementClient {
                 Err(error) if is_gone(&error) => return Ok(()),
                 // That the time of waiting is up in the middle of a call says nothing about the call.
                 Err(error) if error.may_pass() && after(pause) >= end => {
-                    return Err(not_finished(last));
+                    return Err(not_finished(last, error.retry_after()));
                 }
                 // Throttled, for longer than a call is repeated.
                 Err(error) if error.may_pass() && error.retry_after().is_some() => {
