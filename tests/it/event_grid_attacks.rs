@@ -15,7 +15,8 @@ use partner_center_webhooks::event_grid::activation::{
     ActivationWatcher, ChannelState, Pace, ResourceEvent,
 };
 use partner_center_webhooks::event_grid::manage::{
-    Endpoint, EventSubscription, ListQuery, ManagementClient, PartnerTopic, Resource,
+    Endpoint, EventSubscription, ListQuery, ManagementClient, ManagementError, PartnerTopic,
+    Resource,
 };
 use partner_center_webhooks::event_grid::receive::{
     ConfirmationUrl, EntraTokens, ExpectedToken, ReceiveError, WebhookReceiver,
@@ -178,6 +179,44 @@ async fn a_deletion_has_ended_when_nothing_is_left() {
     let topic = group("ours").partner_topic("contoso").unwrap();
     assert!(manager(&service).delete(&topic).await.unwrap());
     assert_eq!(service.count(), 4);
+}
+
+/// Neither is a failure of before: it is often why somebody deletes.
+#[tokio::test(start_paused = true)]
+async fn what_failed_before_can_be_deleted() {
+    let deleted = async |states: &'static [&str]| {
+        let service = Script::new(|request, number| match (request.method(), number) {
+            (&Method::DELETE, _) => answer(202, &[], &Value::Null),
+            (_, number) => match states.get(number - 1).or_else(|| states.last()) {
+                Some(&"") => absent(),
+                word => answer(200, &[], &state(word.unwrap())),
+            },
+        });
+        let topic = group("ours").partner_topic("contoso").unwrap();
+        manager(&service).delete(&topic).await
+    };
+    assert!(deleted(&["Failed", "Failed", ""]).await.unwrap());
+    assert!(deleted(&["Failed", "Deleting", ""]).await.unwrap());
+    assert!(
+        deleted(&["Canceled", "deleting", "Updating", ""])
+            .await
+            .unwrap()
+    );
+    for states in [
+        &["Failed", "Deleting", "Failed"][..],
+        &["Deleting", "Canceled"],
+    ] {
+        let error = deleted(states).await.unwrap_err();
+        assert!(matches!(error, ManagementError::Failed { .. }), "{error}");
+    }
+    // Nobody knows whether it has begun.
+    let error = deleted(&["Failed"]).await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        matches!(error, ManagementError::NotFinished { .. }),
+        "{text}"
+    );
+    assert!(text.contains("last it was `Failed`"), "{text}");
 }
 
 /// Others say that something else is wrong, and to believe them would lose what is there.

@@ -36,7 +36,10 @@ enum Track {
     Location(String),
     /// The resource's own state.
     Resource,
-    /// Whether the resource is still there, whatever its state.
+    /// Whether the resource is still there.
+    ///
+    /// It may have failed long before, which is often why it is deleted: a failure is one of the deletion only after the
+    /// resource was seen as `Deleting`.
     Absence,
 }
 
@@ -127,6 +130,7 @@ impl ManagementClient {
         let is_gone = |error: &ApiError| matches!(track, Track::Absence) && is_absent(error);
         let (start, end) = (Instant::now(), after(self.polling.deadline));
         let mut last = Excerpt::of("accepted");
+        let mut is_deleting = false;
         loop {
             // A service that says 0 is asked no faster than it would be anyway.
             let least = self.polling.interval.min(LEAST_INTERVAL);
@@ -144,7 +148,7 @@ impl ManagementClient {
             }
             tokio::time::sleep(pause).await;
             let until = end.min(self.api.deadline());
-            let read = |answer: &Answer| track.read::<K>(answer);
+            let read = |answer: &Answer| track.read::<K>(answer, is_deleting);
             match self.api.send(look, until, read).await {
                 Ok(Progress::Done) => return Ok(()),
                 Ok(Progress::Failed(failure)) => {
@@ -154,7 +158,10 @@ impl ManagementClient {
                         failure: Box::new(failure),
                     });
                 }
-                Ok(Progress::Pending { word, wait }) => (last, told) = (word, wait),
+                Ok(Progress::Pending { word, wait }) => {
+                    is_deleting |= word == Excerpt::of(ProvisioningState::Deleting.as_str());
+                    (last, told) = (word, wait);
+                }
                 Err(error) if is_gone(&error) => return Ok(()),
                 // That the time of waiting is up in the middle of a call says nothing about the call.
                 Err(error) if error.may_pass() && after(pause) >= end => {
@@ -215,7 +222,7 @@ impl<K: Kind> Changed<K> {
 }
 
 impl Track {
-    fn read<K: Kind>(&self, answer: &Answer) -> Result<Progress, String> {
+    fn read<K: Kind>(&self, answer: &Answer, is_deleting: bool) -> Result<Progress, String> {
         let wait = retry_after(&answer.headers);
         let state = match self {
             Self::Location(_) if answer.status == StatusCode::ACCEPTED => {
@@ -235,12 +242,13 @@ impl Track {
             }
         };
         let word = Excerpt::of(answer.hide(state.as_str()));
+        let is_absence = matches!(self, Self::Absence);
         Ok(match state {
-            state if is_failure(&state) => Progress::Failed(failure(word, answer)),
-            // What is shown of a resource before its deletion has begun is no end of it.
-            state if state.is_pending() || matches!(self, Self::Absence) => {
-                Progress::Pending { word, wait }
+            state if is_failure(&state) && (is_deleting || !is_absence) => {
+                Progress::Failed(failure(word, answer))
             }
+            // What is shown of a resource before its deletion has begun is no end of it.
+            state if state.is_pending() || is_absence => Progress::Pending { word, wait },
             _ => Progress::Done,
         })
     }

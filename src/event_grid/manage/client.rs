@@ -244,9 +244,12 @@ impl ManagementClient {
 
     /// Deletes a resource, waits until the service is done, and tells whether there was anything to delete.
     ///
-    /// A channel and its topic go together: deleting the one first leaves nothing of the other. If the call had to be
-    /// repeated, there may have been something, and nothing when it came again. What counts as nothing is told at
-    /// [`get`](Self::get).
+    /// A channel and its topic go together: deleting the one first leaves nothing of the other. What counts as nothing is
+    /// told at [`get`](Self::get). If the call had to be repeated, there may have been something, and nothing when it came
+    /// again.
+    ///
+    /// Where the service names no operation, the resource is looked at until it is gone. That it is `Failed` or `Canceled`
+    /// may be older than the deletion, and is the end only once it was seen as `Deleting`.
     ///
     /// # Errors
     ///
