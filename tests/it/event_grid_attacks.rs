@@ -15,8 +15,8 @@ use partner_center_webhooks::event_grid::activation::{
     ActivationWatcher, ChannelState, Pace, ResourceEvent,
 };
 use partner_center_webhooks::event_grid::manage::{
-    Endpoint, EventSubscription, ListQuery, ManagementClient, ManagementError, PartnerTopic,
-    Resource,
+    Channel, Endpoint, EventSubscription, ListQuery, ManagementClient, ManagementError,
+    PartnerTopic, Resource, Update,
 };
 use partner_center_webhooks::event_grid::receive::{
     ConfirmationUrl, EntraTokens, ExpectedToken, ReceiveError, WebhookReceiver,
@@ -326,6 +326,53 @@ async fn a_look_that_would_be_too_late_is_told_so() {
             "{text}"
         );
     }
+}
+
+/// No stable version has destinations: what is about them would be refused.
+#[tokio::test(start_paused = true)]
+async fn what_is_about_destinations_is_written_in_a_preview_version() {
+    let service = Script::new(|request, number| {
+        let query = request.uri().query().unwrap();
+        match (query.ends_with("-preview"), number) {
+            (false, _) => answer(400, &[], &Value::Null),
+            (true, number) if number % 2 == 0 => answer(201, &[], &state("Updating")),
+            (true, _) => answer(200, &[], &state("Succeeded")),
+        }
+    });
+    let client = manager(&service);
+    let namespace = group("ours").partner_namespace("contoso").unwrap();
+    let id = namespace.channel("to-us").unwrap();
+    let channel = |json: Value| serde_json::from_value::<Channel>(json).unwrap();
+    for written in [
+        json!({"channelType": "PartnerDestination"}),
+        json!({"channelType": "partnerdestination"}),
+        json!({"partnerDestinationInfo": {"name": "to-contoso"}}),
+    ] {
+        let resource = Resource::new(channel(written.clone()));
+        client.create_or_update(&id, &resource).await.unwrap();
+        let update = Update::of(channel(written));
+        client.update(&id, &update).await.unwrap();
+    }
+    let topic = group("ours").partner_topic("contoso").unwrap();
+    let hook = topic.event_subscription("orders").unwrap();
+    let destination =
+        json!({"endpointType": "PartnerDestination", "properties": {"resourceId": "/x"}});
+    for written in [
+        json!({"destination": destination}),
+        json!({"deliveryWithResourceIdentity": {"destination": destination}}),
+    ] {
+        let written: EventSubscription = serde_json::from_value(written).unwrap();
+        let resource = Resource::new(written.clone());
+        client.create_or_update(&hook, &resource).await.unwrap();
+        client.update(&hook, &written).await.unwrap();
+    }
+    // The twins.
+    let to_topic = channel(json!({"channelType": "PartnerTopic", "partnerDestinationInfo": null}));
+    let to_topic = Resource::new(to_topic).tagged("endpointType", "PartnerDestination");
+    client.create_or_update(&id, &to_topic).await.unwrap_err();
+    let mut to_hook = EventSubscription::default();
+    to_hook.destination = Some(Endpoint::web_hook("https://contoso.example/hook"));
+    client.update(&hook, &to_hook).await.unwrap_err();
 }
 
 #[tokio::test(start_paused = true)]

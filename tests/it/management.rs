@@ -339,7 +339,7 @@ async fn destinations_are_asked_about_in_a_preview_version() {
     channel.partner_destination_info = Some(info);
     let preview = client.clone().in_preview();
     let channel = Resource::new(channel);
-    preview.create_or_update(&id, &channel).await.unwrap();
+    client.create_or_update(&id, &channel).await.unwrap();
     assert!(last(&fake).ends_with("?api-version=2025-07-15-preview"));
 
     let destination = group("theirs").partner_destination("to-contoso").unwrap();

@@ -68,7 +68,7 @@ impl ManagementClient {
     /// The version of the API that is asked for: the newest stable one.
     pub const API_VERSION: &'static str = "2025-02-15";
 
-    /// The version that is asked for about partner destinations, which no stable version has.
+    /// The version that is asked for about partner destinations, and what is connected to them: no stable version has them.
     pub const PREVIEW_API_VERSION: &'static str = "2025-07-15-preview";
 
     /// Calls the Azure Resource Manager of `cloud` through `client`, with tokens from `tokens`.
@@ -129,8 +129,9 @@ impl ManagementClient {
         self
     }
 
-    /// Asks for the preview version about everything: channels of type `PartnerDestination`, and event subscriptions to
-    /// partner destinations, need it. Partner destinations themselves are asked about in it anyway.
+    /// Asks for the preview version about everything. Without this, it is asked for about partner destinations, and to
+    /// create or update a channel or an event subscription to one; to read, list, modify or delete these, whose ids look as
+    /// all others, takes this.
     #[must_use]
     pub fn in_preview(mut self) -> Self {
         self.is_preview = true;
@@ -266,15 +267,19 @@ impl ManagementClient {
         id: &Id<K>,
         body: &Value,
     ) -> Result<Resource<K>, ManagementError> {
+        let client = Self {
+            is_preview: self.is_preview || is_about_destination(body),
+            ..self.clone()
+        };
         let secrets = secrets_of(body);
         let body = serde_json::to_vec(body).map_err(|error| unwritable(operation, &error))?;
-        let changed = self
+        let changed = client
             .change(operation, method, id, Some(body.into()), &secrets)
             .await?;
         if let Some(resource) = changed.resource {
             return Ok(resource);
         }
-        let resource = self.read(operation, id, &secrets).await?;
+        let resource = client.read(operation, id, &secrets).await?;
         resource.ok_or_else(|| ManagementError::Missing {
             operation,
             id: id.as_str().into(),
@@ -289,6 +294,16 @@ impl ManagementClient {
         };
         format!("{path}?api-version={}", encoded(version))
     }
+}
+
+/// Whether a body, flat or not, says what only preview versions know.
+fn is_about_destination(body: &Value) -> bool {
+    let properties = body.get("properties").unwrap_or(body);
+    let is_destination = |pointer: &&str| {
+        let found = properties.pointer(pointer).and_then(Value::as_str);
+        found.is_some_and(|found| found.eq_ignore_ascii_case(DESTINATION))
+    };
+    properties.get("partnerDestinationInfo").is_some() || TYPES.iter().any(is_destination)
 }
 
 /// Whether it says that a resource is not there, which is not all that a 404 may say.
@@ -306,6 +321,15 @@ pub(super) fn unwritable(operation: &'static str, error: &serde_json::Error) -> 
         reason: error.to_string().into(),
     }
 }
+
+const DESTINATION: &str = "PartnerDestination";
+
+/// Where a type is said.
+const TYPES: [&str; 3] = [
+    "/channelType",
+    "/deliveryWithResourceIdentity/destination/endpointType",
+    "/destination/endpointType",
+];
 
 const ABSENCES: [&str; 4] = [
     "NotFound",
