@@ -192,7 +192,21 @@ async fn many_hints_are_one_read() {
 
     // Those that say nothing about a watched channel, or that nothing was done.
     let one = id("one");
+    let namespace = group("ours").partner_namespace("contoso").unwrap();
+    let (base, _) = namespace.as_str().split_once("/resourceGroups/").unwrap();
     for other in [
+        // What the channel is somewhere in, for much happens there.
+        event("ResourceWriteSuccess", base),
+        event("ResourceDeleteSuccess", &group("ours").scope().to_string()),
+        event(
+            "ResourceActionSuccess",
+            &format!("{}/providers/Microsoft.EventGrid", group("ours").scope()),
+        ),
+        event("ResourceWriteSuccess", &format!("{namespace}/channels")),
+        event(
+            "ResourceWriteSuccess",
+            &format!("{namespace}/privateEndpointConnections/one"),
+        ),
         event("ResourceWriteSuccess", id("three").as_str()),
         event("ResourceWriteSuccess", &format!("{one}x")),
         event("ResourceWriteSuccess", ""),
@@ -221,7 +235,6 @@ async fn many_hints_are_one_read() {
     // It is watched no longer.
     assert_eq!(hints.tell(&event("ResourceWriteSuccess", &shouted)), 0);
     // What happens to the namespace happens to all channels in it.
-    let namespace = group("ours").partner_namespace("contoso").unwrap();
     assert_eq!(
         hints.tell(&event("ResourceDeleteSuccess", namespace.as_str())),
         1
