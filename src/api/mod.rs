@@ -6,6 +6,7 @@ mod dialect;
 mod error;
 #[cfg(feature = "registration")]
 pub(crate) mod partner_center;
+mod progress;
 mod proof;
 mod refusal;
 mod retry;
@@ -20,7 +21,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use secrecy::SecretString;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
 
 use crate::Excerpt;
 use crate::endpoint::Endpoint;
@@ -30,6 +30,7 @@ use crate::token::{AccessToken, TokenError};
 
 pub(crate) use dialect::Dialect;
 pub use error::{ApiError, ApiErrorCause};
+use progress::{Ids, Progress, WaitsFor};
 pub(crate) use proof::{Bearer, Proof, Shown};
 pub(crate) use refusal::Refusal;
 pub use refusal::RefusalDetail;
@@ -135,11 +136,7 @@ impl Api {
         until: Instant,
         read: impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, ApiError> {
-        let mut progress = Progress {
-            ids: Ids::new(self.dialect),
-            waits_for: WaitsFor::Proof,
-            last: None,
-        };
+        let mut progress = Progress::new(self.dialect);
         let work = self.attempts(call, until, &read, &mut progress);
         if let Ok(outcome) = timeout_at(until, work).await {
             return outcome;
@@ -338,58 +335,6 @@ impl fmt::Debug for Api {
             .field("endpoint", &self.endpoint.as_str())
             .field("retries", &self.retries)
             .finish_non_exhaustive()
-    }
-}
-
-/// How far a call is.
-struct Progress {
-    ids: Ids,
-    waits_for: WaitsFor,
-    /// Why the attempt before failed.
-    last: Option<ApiError>,
-}
-
-/// What would be cut off if time were up now.
-enum WaitsFor {
-    /// A request is under way.
-    Answer,
-    /// None is.
-    Proof,
-}
-
-/// By what an operation is found again in the service's records. A repeated request keeps its request id.
-#[derive(Clone, Debug)]
-struct Ids {
-    request: Uuid,
-    /// Whether there is a correlation id for each attempt.
-    has_correlation: bool,
-    sent: Option<Uuid>,
-    received: Option<Excerpt>,
-    request_received: Option<Excerpt>,
-    attempts: u32,
-    /// Whether an attempt before the last one may have been processed.
-    may_have_been_done: bool,
-}
-
-impl Ids {
-    fn new(dialect: &Dialect) -> Self {
-        Self {
-            request: Uuid::new_v4(),
-            has_correlation: dialect.correlation_id.is_some(),
-            sent: None,
-            received: None,
-            request_received: None,
-            attempts: 0,
-            may_have_been_done: false,
-        }
-    }
-
-    /// For the next attempt.
-    fn next(&mut self) {
-        self.sent = self.has_correlation.then(Uuid::new_v4);
-        self.received = None;
-        self.request_received = None;
-        self.attempts = self.attempts.saturating_add(1);
     }
 }
 
