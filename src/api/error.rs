@@ -7,7 +7,8 @@ use http::StatusCode;
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{Dialect, Ids, RefusalDetail};
+use super::progress::Ids;
+use super::{Dialect, RefusalDetail};
 use crate::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::token::TokenError;

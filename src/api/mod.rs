@@ -6,6 +6,7 @@ mod dialect;
 mod error;
 #[cfg(feature = "registration")]
 pub(crate) mod partner_center;
+mod progress;
 mod proof;
 mod refusal;
 mod retry;
@@ -17,9 +18,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use secrecy::SecretString;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
 
 use crate::Excerpt;
 use crate::endpoint::Endpoint;
@@ -29,6 +30,7 @@ use crate::token::{AccessToken, TokenError};
 
 pub(crate) use dialect::Dialect;
 pub use error::{ApiError, ApiErrorCause};
+use progress::{Ids, Progress, WaitsFor};
 pub(crate) use proof::{Bearer, Proof, Shown};
 pub(crate) use refusal::Refusal;
 pub use refusal::RefusalDetail;
@@ -65,6 +67,8 @@ pub(crate) struct Call<'a> {
     pub(crate) max_answer: usize,
     /// Asked before each attempt: how long to wait before another one is allowed.
     pub(crate) limit: Option<&'a (dyn Fn() -> Result<(), Duration> + Send + Sync)>,
+    /// What of the body nobody may see, for a service may quote it.
+    pub(crate) secrets: &'a [SecretString],
 }
 
 /// What answered a call.
@@ -73,9 +77,17 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    #[cfg(feature = "event-grid")]
+    secrets: Arc<[SecretString]>,
 }
 
 impl Answer {
+    /// A part of it, without the secrets that the service was sent.
+    #[cfg(feature = "event-grid")]
+    pub(crate) fn hide(&self, text: &str) -> String {
+        proof::hide(&self.secrets, text)
+    }
+
     /// The body, read as JSON; some of Microsoft's services put a byte order mark before it.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
         let body = self.body.strip_prefix(BYTE_ORDER_MARK);
@@ -103,6 +115,7 @@ impl<'a> Call<'a> {
             headers: &[],
             max_answer: MAX_ANSWER,
             limit: None,
+            secrets: &[],
         }
     }
 }
@@ -123,11 +136,7 @@ impl Api {
         until: Instant,
         read: impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, ApiError> {
-        let mut progress = Progress {
-            ids: Ids::new(self.dialect),
-            waits_for: WaitsFor::Proof,
-            last: None,
-        };
+        let mut progress = Progress::new(self.dialect);
         let work = self.attempts(call, until, &read, &mut progress);
         if let Ok(outcome) = timeout_at(until, work).await {
             return outcome;
@@ -207,10 +216,14 @@ impl Api {
         ids.next();
         let failed = |ids: &Ids, cause| (None, Err(self.failed(call, ids, cause)));
 
-        let shown = match self.proof.show(refused).await {
+        let mut shown = match self.proof.show(refused).await {
             Ok(shown) => shown,
             Err(error) => return failed(ids, ApiErrorCause::Token(error)),
         };
+        if !call.secrets.is_empty() {
+            let secrets = shown.secrets.iter().chain(call.secrets);
+            shown.secrets = secrets.cloned().collect();
+        }
         let request = match self.request(call, ids, &shown) {
             Ok(request) => request,
             Err(error) => {
@@ -285,6 +298,8 @@ impl Api {
             status: parts.status,
             headers: parts.headers,
             body,
+            #[cfg(feature = "event-grid")]
+            secrets: Arc::clone(&shown.secrets),
         };
         if answer.status.is_success() {
             return read(&answer).map_err(|problem| ApiErrorCause::Unreadable {
@@ -320,58 +335,6 @@ impl fmt::Debug for Api {
             .field("endpoint", &self.endpoint.as_str())
             .field("retries", &self.retries)
             .finish_non_exhaustive()
-    }
-}
-
-/// How far a call is.
-struct Progress {
-    ids: Ids,
-    waits_for: WaitsFor,
-    /// Why the attempt before failed.
-    last: Option<ApiError>,
-}
-
-/// What would be cut off if time were up now.
-enum WaitsFor {
-    /// A request is under way.
-    Answer,
-    /// None is.
-    Proof,
-}
-
-/// By what an operation is found again in the service's records. A repeated request keeps its request id.
-#[derive(Clone, Debug)]
-struct Ids {
-    request: Uuid,
-    /// Whether there is a correlation id for each attempt.
-    has_correlation: bool,
-    sent: Option<Uuid>,
-    received: Option<Excerpt>,
-    request_received: Option<Excerpt>,
-    attempts: u32,
-    /// Whether an attempt before the last one may have been processed.
-    may_have_been_done: bool,
-}
-
-impl Ids {
-    fn new(dialect: &Dialect) -> Self {
-        Self {
-            request: Uuid::new_v4(),
-            has_correlation: dialect.correlation_id.is_some(),
-            sent: None,
-            received: None,
-            request_received: None,
-            attempts: 0,
-            may_have_been_done: false,
-        }
-    }
-
-    /// For the next attempt.
-    fn next(&mut self) {
-        self.sent = self.has_correlation.then(Uuid::new_v4);
-        self.received = None;
-        self.request_received = None;
-        self.attempts = self.attempts.saturating_add(1);
     }
 }
 

@@ -28,22 +28,27 @@ pub(crate) struct Shown {
     pub(crate) value: HeaderValue,
     /// The token in it, if there is one: there may be another.
     pub(crate) token: Option<AccessToken>,
-    /// What of it nobody may see, in each form in which a service might repeat it.
+    /// What of it, and of the body that goes with it, nobody may see, in each form in which a service might repeat it.
     pub(crate) secrets: Arc<[SecretString]>,
 }
 
 impl Shown {
     /// What a service said, without the secrets that it was sent.
     pub(crate) fn hide(&self, text: &str) -> String {
-        let text = text.to_owned();
-        let secrets = self.secrets.iter().map(SecretString::expose_secret);
-        let mut secrets: Vec<&str> = secrets.filter(|secret| !secret.is_empty()).collect();
-        // One may be the beginning of another.
-        secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
-        secrets
-            .into_iter()
-            .fold(text, |text, secret| text.replace(secret, "[hidden]"))
+        hide(&self.secrets, text)
     }
+}
+
+/// `text` without `secrets`.
+pub(super) fn hide(secrets: &[SecretString], text: &str) -> String {
+    let text = text.to_owned();
+    let secrets = secrets.iter().map(SecretString::expose_secret);
+    let mut secrets: Vec<&str> = secrets.filter(|secret| !secret.is_empty()).collect();
+    // One may be the beginning of another.
+    secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
+    secrets
+        .into_iter()
+        .fold(text, |text, secret| text.replace(secret, "[hidden]"))
 }
 
 /// An access token, asked for at each attempt.

@@ -63,7 +63,8 @@ impl HttpClient for Service {
             Some(_) => Response::builder(),
             None => Response::builder().status(404),
         };
-        let body = channels.get(&name).map_or(String::new(), Value::to_string);
+        let missing = || r#"{"error":{"code":"ResourceNotFound","message":"m"}}"#.to_owned();
+        let body = channels.get(&name).map_or_else(missing, Value::to_string);
         Box::pin(std::future::ready(Ok(answer.body(body.into()).unwrap())))
     }
 }
@@ -171,8 +172,8 @@ async fn as_a_stream_it_ends_when_there_is_nothing_to_wait_for() {
         states,
         [
             (id("one"), waiting),
-            (id("two"), ChannelState::Deleted),
             (id("one"), ChannelState::Activated),
+            (id("two"), ChannelState::Deleted),
         ]
     );
 }
@@ -191,7 +192,21 @@ async fn many_hints_are_one_read() {
 
     // Those that say nothing about a watched channel, or that nothing was done.
     let one = id("one");
+    let namespace = group("ours").partner_namespace("contoso").unwrap();
+    let (base, _) = namespace.as_str().split_once("/resourceGroups/").unwrap();
     for other in [
+        // What the channel is somewhere in, for much happens there.
+        event("ResourceWriteSuccess", base),
+        event("ResourceDeleteSuccess", &group("ours").scope().to_string()),
+        event(
+            "ResourceActionSuccess",
+            &format!("{}/providers/Microsoft.EventGrid", group("ours").scope()),
+        ),
+        event("ResourceWriteSuccess", &format!("{namespace}/channels")),
+        event(
+            "ResourceWriteSuccess",
+            &format!("{namespace}/privateEndpointConnections/one"),
+        ),
         event("ResourceWriteSuccess", id("three").as_str()),
         event("ResourceWriteSuccess", &format!("{one}x")),
         event("ResourceWriteSuccess", ""),
@@ -220,7 +235,6 @@ async fn many_hints_are_one_read() {
     // It is watched no longer.
     assert_eq!(hints.tell(&event("ResourceWriteSuccess", &shouted)), 0);
     // What happens to the namespace happens to all channels in it.
-    let namespace = group("ours").partner_namespace("contoso").unwrap();
     assert_eq!(
         hints.tell(&event("ResourceDeleteSuccess", namespace.as_str())),
         1

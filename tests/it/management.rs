@@ -1,12 +1,14 @@
 //! The resources of Event Grid over real HTTP, on a fake that behaves as the service was recorded to.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{LOCATION, RETRY_AFTER};
 use http::{Method, Request, Response};
-use partner_center_webhooks::api::RetryPolicy;
+use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
 use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::event_grid::manage::{
     Channel, ChannelType, DeliveryAttribute, Endpoint, EventDeliverySchema, EventSubscription,
@@ -339,7 +341,7 @@ async fn destinations_are_asked_about_in_a_preview_version() {
     channel.partner_destination_info = Some(info);
     let preview = client.clone().in_preview();
     let channel = Resource::new(channel);
-    preview.create_or_update(&id, &channel).await.unwrap();
+    client.create_or_update(&id, &channel).await.unwrap();
     assert!(last(&fake).ends_with("?api-version=2025-07-15-preview"));
 
     let destination = group("theirs").partner_destination("to-contoso").unwrap();
@@ -512,7 +514,7 @@ async fn waiting_ends_and_overflows_nowhere() {
     assert!(error.may_pass());
     let text = error.to_string();
     assert!(
-        text.ends_with("is not finished after 0 s, last it was `InProgress`"),
+        text.ends_with("is not finished after 0 s of 0 s, last it was `InProgress`"),
         "{text}"
     );
 
@@ -592,6 +594,80 @@ async fn nothing_is_sent_to_another_host() {
         )
     );
     assert_eq!(*asked.lock().unwrap(), 4 * away.len() + 1);
+}
+
+/// Neither is anybody asked whom the service redirects to, whatever was asked for.
+#[tokio::test]
+async fn no_redirect_is_followed() {
+    let (fake, client) = scene().await;
+    let namespace = namespace(&client).await;
+    let hook = Id::at(&group("ours").scope(), "hook").unwrap();
+    let topic = group("theirs").partner_topic("contoso").unwrap();
+    let written = Resource::new(PartnerRegistration::default()).at("global");
+    let registration = group("ours").partner_registration("contoso").unwrap();
+    let update = Update::of(PartnerRegistration::default());
+    let sibling = TcpListener::bind("127.0.0.1:0").unwrap();
+    sibling.set_nonblocking(true).unwrap();
+    let port = sibling.local_addr().unwrap().port();
+    let away = [
+        format!("http://127.0.0.1:{port}/x"),
+        format!("http://localhost:{port}/x"),
+        format!("//127.0.0.1:{port}/x"),
+        format!("{}/x", fake.base_url()),
+        "/x".to_owned(),
+    ];
+    for (status, url) in [300, 301, 302, 303, 307, 308]
+        .into_iter()
+        .flat_map(|status| away.iter().map(move |url| (status, url)))
+    {
+        let before = fake.requests().len();
+        let redirect = || {
+            let location = [(LOCATION.as_str(), url.clone())];
+            fake.inject(answer(status, &location, &Value::Null));
+        };
+        let mut errors = Vec::new();
+        redirect();
+        errors.push(client.get(&namespace).await.unwrap_err());
+        redirect();
+        let made = client.create_or_update(&registration, &written).await;
+        errors.push(made.unwrap_err());
+        redirect();
+        errors.push(client.update(&registration, &update).await.unwrap_err());
+        redirect();
+        errors.push(client.delete(&registration).await.unwrap_err());
+        redirect();
+        errors.push(client.keys(&namespace).await.unwrap_err());
+        redirect();
+        let renewed = client.regenerate_key(&namespace, KeyName::Key1).await;
+        errors.push(renewed.unwrap_err());
+        redirect();
+        let url = client.full_url::<EventSubscription>(&hook).await;
+        errors.push(url.unwrap_err());
+        redirect();
+        errors.push(client.activate(&topic).await.unwrap_err());
+        redirect();
+        let (ours, all) = (group("ours"), ListQuery::default());
+        let listed = client.list::<PartnerTopic>(&ours, &all).await;
+        errors.push(listed.unwrap_err());
+        // In the middle of waiting.
+        let operation = format!("{}/operation", fake.base_url());
+        for header in ["azure-asyncoperation", LOCATION.as_str()] {
+            fake.inject(answer(202, &[(header, operation.clone())], &Value::Null));
+            redirect();
+            errors.push(client.delete(&namespace).await.unwrap_err());
+        }
+        assert_eq!(fake.requests().len() - before, errors.len() + 2);
+        for error in errors {
+            let api = error.api().unwrap();
+            assert_eq!(api.status().unwrap(), status);
+            assert!(matches!(api.cause(), ApiErrorCause::Refused { .. }));
+            let text = error.to_string();
+            assert!(text.contains("(redirects are not followed"), "{text}");
+            assert!(!error.may_pass(), "{text}");
+        }
+    }
+    let connection = sibling.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(connection, Err(ErrorKind::WouldBlock));
 }
 
 /// An HTTP client that notes where it would go, and answers a deletion that is under way, and then that it is done.

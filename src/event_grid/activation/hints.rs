@@ -26,8 +26,9 @@ struct Shared {
 impl Hints {
     /// Notes that something happened, and says to how many watched channels.
     ///
-    /// Counted are writes, actions and deletions that succeeded, of a channel, a part of it, or the namespace that it is in.
-    /// The event is believed no further than that: the channel is read.
+    /// Counted are writes, actions and deletions that succeeded, of a channel, a part of it, or the namespace that it is in;
+    /// not of the resource group or the subscription, where much happens that is no news of a channel. The event is believed
+    /// no further than that: the channel is read.
     pub fn tell(&self, event: &ResourceEvent) -> usize {
         let uri = event.resource_uri().filter(|_| event.is_success());
         let Some(uri) = uri.map(|uri| uri.trim_end_matches('/').to_ascii_lowercase()) else {
@@ -35,7 +36,7 @@ impl Hints {
         };
         let mut count: usize = 0;
         for (channel, hint) in self.channels().iter_mut() {
-            if is_at_or_under(&uri, channel) || is_at_or_under(channel, &uri) {
+            if is_at_or_under(&uri, channel) || namespace_of(channel) == Some(uri.as_str()) {
                 hint.get_or_insert_with(Instant::now);
                 count = count.saturating_add(1);
             }
@@ -74,8 +75,13 @@ fn key(channel: &Id<Channel>) -> Box<str> {
     channel.as_str().to_ascii_lowercase().into()
 }
 
+/// Of an id in lower case.
+fn namespace_of(channel: &str) -> Option<&str> {
+    channel.rsplit_once("/channels/").map(|(id, _)| id)
+}
+
 fn is_at_or_under(id: &str, other: &str) -> bool {
-    let rest = id.strip_prefix(other).filter(|_| !other.is_empty());
+    let rest = id.strip_prefix(other);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

@@ -89,6 +89,8 @@ struct Watched {
     /// How long until the time after that.
     delay: Duration,
     known: Option<ChannelState>,
+    /// Whether it was looked for in vain.
+    is_missed: bool,
     expires: Option<OffsetDateTime>,
 }
 
@@ -138,6 +140,9 @@ pub enum ChannelState {
     /// Its customer wants the events: publish. The last one.
     Activated,
     /// It does not exist, or what mirrors it does not. The last one.
+    ///
+    /// A channel that was never seen may have been made just now, and not be known everywhere yet: it is missed twice
+    /// before it is told to be deleted.
     Deleted,
     /// Its customer did not decide in time. The last one.
     Expired,
@@ -227,6 +232,7 @@ impl ActivationWatcher {
             due: Instant::now(),
             delay: self.pace.first,
             known: None,
+            is_missed: false,
             expires: None,
         });
     }
@@ -271,6 +277,11 @@ impl ActivationWatcher {
                     return Some(Err(WatchError { id, error }));
                 }
             };
+            let is_first_miss =
+                channel.is_none() && !std::mem::replace(&mut watched.is_missed, true);
+            if is_first_miss && watched.known.is_none() {
+                continue;
+            }
             let state = watched.state(channel.as_ref(), (self.clock)());
             if watched.known.as_ref() == Some(&state) {
                 continue;

@@ -178,9 +178,14 @@ impl ManagementClient {
             let body = serde_json::to_vec(&body).map_err(|error| unwritable(operation, &error))?;
             call.body = Some(body.into());
         }
-        Ok(self
-            .api
-            .send(&call, self.api.deadline(), Answer::json)
-            .await?)
+        Ok(self.api.send(&call, self.api.deadline(), read).await?)
     }
+}
+
+/// What an action gives: often a secret, which a message about another shape would quote.
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, String> {
+    answer.json::<Value>().and_then(|json| {
+        let read = serde_json::from_value(json);
+        read.map_err(|_| "it is of another shape than documented".to_owned())
+    })
 }

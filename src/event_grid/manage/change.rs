@@ -5,9 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderName, Method, StatusCode};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
+use super::client::is_absent;
 use super::{
     Id, Kind, ManagementClient, ManagementError, OperationFailure, ProvisioningState, Resource,
 };
@@ -33,7 +36,10 @@ enum Track {
     Location(String),
     /// The resource's own state.
     Resource,
-    /// Whether the resource is still there, whatever its state.
+    /// Whether the resource is still there.
+    ///
+    /// It may have failed long before, which is often why it is deleted: a failure is one of the deletion only after the
+    /// resource was seen as `Deleting`.
     Absence,
 }
 
@@ -58,6 +64,7 @@ impl ManagementClient {
         method: Method,
         id: &Id<K>,
         body: Option<Bytes>,
+        secrets: &[SecretString],
     ) -> Result<Changed<K>, ManagementError> {
         let path = self.path::<K>(&id.path());
         let is_deletion = method == Method::DELETE;
@@ -65,19 +72,22 @@ impl ManagementClient {
         // A deletion has the same end when it is repeated, and so has an update, which sets what it names.
         call.is_repeatable = true;
         call.body = body;
+        call.secrets = secrets;
         let read = |answer: &Answer| Changed::read(answer, is_deletion);
         let mut changed = match self.api.send(&call, self.api.deadline(), read).await {
-            Err(error) if is_not_found(&error) && is_deletion => return Ok(Changed::nothing()),
+            Err(error) if is_absent(&error) && is_deletion => return Ok(Changed::nothing()),
             outcome => outcome?,
         };
         let Some(track) = self.track(operation, &changed, is_deletion)? else {
             return Ok(changed);
         };
-        let poll = match &track {
+        let path = match &track {
             Track::Operation(path) | Track::Location(path) => path,
             Track::Resource | Track::Absence => &path,
         };
-        self.wait(operation, id, &track, poll, changed.wait).await?;
+        let mut look = Call::new(operation, Method::GET, path);
+        look.secrets = secrets;
+        self.wait(id, &track, &look, changed.wait).await?;
         changed.resource = None;
         Ok(changed)
     }
@@ -110,34 +120,36 @@ impl ManagementClient {
 
     async fn wait<K: Kind>(
         &self,
-        operation: &'static str,
         id: &Id<K>,
         track: &Track,
-        path: &str,
+        look: &Call<'_>,
         mut told: Option<Duration>,
     ) -> Result<(), ManagementError> {
-        let call = Call::new(operation, Method::GET, path);
+        let operation = look.operation;
         // Of a resource, that is; an operation that nobody knows is no news.
-        let is_gone = |error: &ApiError| matches!(track, Track::Absence) && is_not_found(error);
-        let end = after(self.polling.deadline);
+        let is_gone = |error: &ApiError| matches!(track, Track::Absence) && is_absent(error);
+        let (start, end) = (Instant::now(), after(self.polling.deadline));
         let mut last = Excerpt::of("accepted");
+        let mut is_deleting = false;
         loop {
             // A service that says 0 is asked no faster than it would be anyway.
             let least = self.polling.interval.min(LEAST_INTERVAL);
             let pause = told.unwrap_or(self.polling.interval).max(least);
-            let not_finished = |last: Excerpt| ManagementError::NotFinished {
+            let not_finished = |last: Excerpt, retry_after| ManagementError::NotFinished {
                 operation,
                 id: id.as_str().into(),
+                waited: start.elapsed(),
                 deadline: self.polling.deadline,
+                retry_after,
                 last,
             };
             if after(pause) >= end {
-                return Err(not_finished(last));
+                return Err(not_finished(last, told));
             }
             tokio::time::sleep(pause).await;
             let until = end.min(self.api.deadline());
-            let read = |answer: &Answer| track.read::<K>(answer);
-            match self.api.send(&call, until, read).await {
+            let read = |answer: &Answer| track.read::<K>(answer, is_deleting);
+            match self.api.send(look, until, read).await {
                 Ok(Progress::Done) => return Ok(()),
                 Ok(Progress::Failed(failure)) => {
                     return Err(ManagementError::Failed {
@@ -146,11 +158,14 @@ impl ManagementClient {
                         failure: Box::new(failure),
                     });
                 }
-                Ok(Progress::Pending { word, wait }) => (last, told) = (word, wait),
+                Ok(Progress::Pending { word, wait }) => {
+                    is_deleting |= word == Excerpt::of(ProvisioningState::Deleting.as_str());
+                    (last, told) = (word, wait);
+                }
                 Err(error) if is_gone(&error) => return Ok(()),
                 // That the time of waiting is up in the middle of a call says nothing about the call.
                 Err(error) if error.may_pass() && after(pause) >= end => {
-                    return Err(not_finished(last));
+                    return Err(not_finished(last, error.retry_after()));
                 }
                 // Throttled, for longer than a call is repeated.
                 Err(error) if error.may_pass() && error.retry_after().is_some() => {
@@ -207,7 +222,7 @@ impl<K: Kind> Changed<K> {
 }
 
 impl Track {
-    fn read<K: Kind>(&self, answer: &Answer) -> Result<Progress, String> {
+    fn read<K: Kind>(&self, answer: &Answer, is_deleting: bool) -> Result<Progress, String> {
         let wait = retry_after(&answer.headers);
         let state = match self {
             Self::Location(_) if answer.status == StatusCode::ACCEPTED => {
@@ -226,13 +241,14 @@ impl Track {
                 state.unwrap_or(ProvisioningState::Succeeded)
             }
         };
-        let word = Excerpt::of(state.as_str());
+        let word = Excerpt::of(answer.hide(state.as_str()));
+        let is_absence = matches!(self, Self::Absence);
         Ok(match state {
-            state if is_failure(&state) => Progress::Failed(failure(word, answer)),
-            // What is shown of a resource before its deletion has begun is no end of it.
-            state if state.is_pending() || matches!(self, Self::Absence) => {
-                Progress::Pending { word, wait }
+            state if is_failure(&state) && (is_deleting || !is_absence) => {
+                Progress::Failed(failure(word, answer))
             }
+            // What is shown of a resource before its deletion has begun is no end of it.
+            state if state.is_pending() || is_absence => Progress::Pending { word, wait },
             _ => Progress::Done,
         })
     }
@@ -253,15 +269,11 @@ fn is_failure(state: &ProvisioningState) -> bool {
     )
 }
 
-fn is_not_found(error: &ApiError) -> bool {
-    error.status() == Some(StatusCode::NOT_FOUND)
-}
-
 fn failure(status: Excerpt, answer: &Answer) -> OperationFailure {
     let document: Option<Status> = answer.json().ok();
     let error = document.and_then(|document| document.error);
     let error = error
-        .map(|error| Refusal::read(error.get().as_bytes(), &str::to_owned))
+        .map(|error| Refusal::read(error.get().as_bytes(), &|text| answer.hide(text)))
         .unwrap_or_default();
     OperationFailure {
         status,

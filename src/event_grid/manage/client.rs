@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
+use secrecy::SecretString;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::dialect::RESOURCE_MANAGER;
 use super::place::encoded;
 use super::resource::strip;
+use super::secret::secrets_of;
 use super::{Id, Kind, ManagementError, Resource, Writable};
+use crate::Excerpt;
 use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
@@ -66,7 +68,7 @@ impl ManagementClient {
     /// The version of the API that is asked for: the newest stable one.
     pub const API_VERSION: &'static str = "2025-02-15";
 
-    /// The version that is asked for about partner destinations, which no stable version has.
+    /// The version that is asked for about partner destinations, and what is connected to them: no stable version has them.
     pub const PREVIEW_API_VERSION: &'static str = "2025-07-15-preview";
 
     /// Calls the Azure Resource Manager of `cloud` through `client`, with tokens from `tokens`.
@@ -127,15 +129,20 @@ impl ManagementClient {
         self
     }
 
-    /// Asks for the preview version about everything: channels of type `PartnerDestination`, and event subscriptions to
-    /// partner destinations, need it. Partner destinations themselves are asked about in it anyway.
+    /// Asks for the preview version about everything. Without this, it is asked for about partner destinations, and to
+    /// create or update a channel or an event subscription to one; to read, list, modify or delete these, whose ids look as
+    /// all others, takes this.
     #[must_use]
     pub fn in_preview(mut self) -> Self {
         self.is_preview = true;
         self
     }
 
-    /// Reads a resource; nothing if it does not exist (404).
+    /// Reads a resource; nothing if it does not exist.
+    ///
+    /// That is what a 404 says whose code is that the resource, its parent or its group is not there: `ResourceNotFound`,
+    /// `ParentResourceNotFound`, `ResourceGroupNotFound` or `NotFound`. Any other, such as `SubscriptionNotFound`, and one
+    /// without a code, is an error.
     ///
     /// After a change, this tells more than a list does: lists are put together from several regions.
     ///
@@ -143,20 +150,25 @@ impl ManagementClient {
     ///
     /// [`ManagementError::Api`].
     pub async fn get<K: Kind>(&self, id: &Id<K>) -> Result<Option<Resource<K>>, ManagementError> {
-        Ok(self.get_until("get", id, self.api.deadline()).await?)
+        Ok(self.read("get", id, &[]).await?)
     }
 
-    pub(super) async fn get_until<K: Kind>(
+    async fn read<K: Kind>(
         &self,
         operation: &'static str,
         id: &Id<K>,
-        until: Instant,
+        secrets: &[SecretString],
     ) -> Result<Option<Resource<K>>, ApiError> {
         let path = self.path::<K>(&id.path());
-        let call = Call::new(operation, Method::GET, &path);
-        match self.api.send(&call, until, Answer::json).await {
+        let mut call = Call::new(operation, Method::GET, &path);
+        call.secrets = secrets;
+        match self
+            .api
+            .send(&call, self.api.deadline(), Answer::json)
+            .await
+        {
             Ok(resource) => Ok(Some(resource)),
-            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -233,14 +245,18 @@ impl ManagementClient {
 
     /// Deletes a resource, waits until the service is done, and tells whether there was anything to delete.
     ///
-    /// A channel and its topic go together: deleting the one first leaves nothing of the other. If the call had to be
-    /// repeated, there may have been something, and nothing when it came again.
+    /// A channel and its topic go together: deleting the one first leaves nothing of the other. What counts as nothing is
+    /// told at [`get`](Self::get). If the call had to be repeated, there may have been something, and nothing when it came
+    /// again.
+    ///
+    /// Where the service names no operation, the resource is looked at until it is gone. That it is `Failed` or `Canceled`
+    /// may be older than the deletion, and is the end only once it was seen as `Deleting`.
     ///
     /// # Errors
     ///
     /// [`ManagementError`].
     pub async fn delete<K: Writable>(&self, id: &Id<K>) -> Result<bool, ManagementError> {
-        let changed = self.change("delete", Method::DELETE, id, None).await?;
+        let changed = self.change("delete", Method::DELETE, id, None, &[]).await?;
         Ok(changed.status != StatusCode::NO_CONTENT)
     }
 
@@ -251,14 +267,19 @@ impl ManagementClient {
         id: &Id<K>,
         body: &Value,
     ) -> Result<Resource<K>, ManagementError> {
+        let client = Self {
+            is_preview: self.is_preview || is_about_destination(body),
+            ..self.clone()
+        };
+        let secrets = secrets_of(body);
         let body = serde_json::to_vec(body).map_err(|error| unwritable(operation, &error))?;
-        let changed = self
-            .change(operation, method, id, Some(body.into()))
+        let changed = client
+            .change(operation, method, id, Some(body.into()), &secrets)
             .await?;
         if let Some(resource) = changed.resource {
             return Ok(resource);
         }
-        let resource = self.get_until(operation, id, self.api.deadline()).await?;
+        let resource = client.read(operation, id, &secrets).await?;
         resource.ok_or_else(|| ManagementError::Missing {
             operation,
             id: id.as_str().into(),
@@ -275,9 +296,44 @@ impl ManagementClient {
     }
 }
 
+/// Whether a body, flat or not, says what only preview versions know.
+fn is_about_destination(body: &Value) -> bool {
+    let properties = body.get("properties").unwrap_or(body);
+    let is_destination = |pointer: &&str| {
+        let found = properties.pointer(pointer).and_then(Value::as_str);
+        found.is_some_and(|found| found.eq_ignore_ascii_case(DESTINATION))
+    };
+    properties.get("partnerDestinationInfo").is_some() || TYPES.iter().any(is_destination)
+}
+
+/// Whether it says that a resource is not there, which is not all that a 404 may say.
+///
+/// Source: "Azure REST API: error response", by which each has a code. One without is of somebody else on the way.
+pub(super) fn is_absent(error: &ApiError) -> bool {
+    let code = error.code().map(Excerpt::to_string).unwrap_or_default();
+    error.status() == Some(StatusCode::NOT_FOUND)
+        && ABSENCES.iter().any(|one| one.eq_ignore_ascii_case(&code))
+}
+
 pub(super) fn unwritable(operation: &'static str, error: &serde_json::Error) -> ManagementError {
     ManagementError::Body {
         operation,
         reason: error.to_string().into(),
     }
 }
+
+const DESTINATION: &str = "PartnerDestination";
+
+/// Where a type is said.
+const TYPES: [&str; 3] = [
+    "/channelType",
+    "/deliveryWithResourceIdentity/destination/endpointType",
+    "/destination/endpointType",
+];
+
+const ABSENCES: [&str; 4] = [
+    "NotFound",
+    "ParentResourceNotFound",
+    "ResourceGroupNotFound",
+    "ResourceNotFound",
+];

@@ -57,10 +57,13 @@ pub enum ManagementError {
         /// The resource.
         id: Box<str>,
     },
-    /// The service was still at it when time was up. It may yet succeed.
+    /// The service was still at it when time was up, or wants to be asked again only after that, in which case the rest of
+    /// the time is not waited for. It may yet succeed.
     #[error(
-        "{operation}: {id} is not finished after {} s, last it was `{last}`",
-        deadline.as_secs()
+        "{operation}: {id} is not finished after {} s of {} s, last it was `{last}`{}",
+        waited.as_secs(),
+        deadline.as_secs(),
+        retry_after.map_or(String::new(), |wait| format!("; try again in {} s", wait.as_secs()))
     )]
     NotFinished {
         /// What was asked for.
@@ -68,7 +71,11 @@ pub enum ManagementError {
         /// The resource.
         id: Box<str>,
         /// How long was waited.
+        waited: Duration,
+        /// How long there was to wait.
         deadline: Duration,
+        /// When the service wants to be asked again, if it said so.
+        retry_after: Option<Duration>,
         /// What the service said last.
         last: Excerpt,
     },
