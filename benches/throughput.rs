@@ -93,7 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "verified",
         "of primitive"
     );
-    let mut ratios = Vec::new();
+    let (mut ratios, mut left_out) = (Vec::new(), 0_usize);
     for _ in 0..MAX_ROUNDS {
         let rsa = rsa_seconds(&signer, &callback)?;
         let (begin, before) = (Instant::now(), cpu_seconds()?);
@@ -102,6 +102,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let primitive = load(address, "primitive", &callback)?;
         let verified = load(address, "verified", &callback)?;
         if (rsa_seconds(&signer, &callback)? / rsa - 1.0).abs() > 0.03 {
+            left_out = left_out.saturating_add(1);
             continue; // the machine is not what it was at the beginning of the round
         }
         let formula = 1.0 / (1.0 / read + rsa / cores);
@@ -123,8 +124,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [primitive, verified, of_primitive] =
         [0, 1, 2].map(|column| median(ratios.iter().filter_map(|turn| turn.get(column).copied())));
     println!(
-        "medians: the primitive {primitive:.3} of the formula, verified {verified:.3} (goal: at least 0.9); \
-         verified {of_primitive:.3} of the primitive"
+        "medians of {} rounds ({left_out} left out): the primitive {primitive:.3} of the formula, verified {verified:.3} (goal: at least 0.9); \
+         verified {of_primitive:.3} of the primitive",
+        ratios.len()
     );
     Ok(())
 }
@@ -174,7 +176,10 @@ fn load(address: SocketAddr, route: &str, callback: &Callback) -> Result<f64, Bo
         Some(rate) if !report.contains("Non-2xx") && !report.contains("Socket errors") => {
             Ok(rate.trim().parse()?)
         }
-        _ => Err(format!("not all requests were answered with 2xx: {report}").into()),
+        _ => {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            Err(format!("not all requests were answered with 2xx: {report}{complaint}").into())
+        }
     }
 }
 

@@ -4,12 +4,19 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v wrk >/dev/null || apt-get install --yes --no-install-recommends wrk
+if ! command -v wrk >/dev/null; then
+    as_root=()
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+    "${as_root[@]}" apt-get update
+    "${as_root[@]}" apt-get install --yes --no-install-recommends wrk
+fi
 run() { "$@" cargo bench --quiet --features axum,testing --bench throughput; }
 cargo bench --features axum,testing --bench throughput --no-run
-uptime
-echo "The server has core 0 to itself, the generator core 1:"
-GENERATOR_CORE=1 run taskset -c 0
+cat /proc/loadavg # `uptime` is not on every Debian
+if [ "$(nproc)" -gt 1 ]; then
+    echo "The server has core 0 to itself, the generator core 1:"
+    GENERATOR_CORE=1 run taskset -c 0
+fi
 echo "Server and generator share all cores:"
 run env
-uptime
+cat /proc/loadavg

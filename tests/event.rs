@@ -401,11 +401,31 @@ fn the_customer_is_the_one_that_all_that_is_said_agrees_on() {
             audit(&upper),
             Some(one),
         ),
-        (of("v1/invoices/G1"), audit(one), Some(one)),
         ("null".to_owned(), audit(one), Some(one)),
+        (of("granularAdminRelationships/a"), audit(one), Some(one)),
+        (of("v1/brand-new/a"), audit(one), Some(one)),
+        (
+            of(&format!("v1/customers/{upper}/unheard-of/a")),
+            audit(one),
+            Some(one),
+        ),
         // Two that differ are none, also where one of them is no tenant.
         (of(&format!("v1/customers/{one}")), audit(other), None),
         (of("v1/customers/fabrikam"), audit(one), None),
+        (
+            of(&format!("v1/customers/{one}/unheard-of/a")),
+            audit(other),
+            None,
+        ),
+        (
+            of(&format!("v1/CUSTOMERS/%34{}", &one[1..])),
+            audit(other),
+            None,
+        ),
+        // What is the partner's own, or of all customers, is nobody's else.
+        (of("v1/invoices/G1"), audit(one), None),
+        (of("engagements/v1/referrals/a"), audit(one), None),
+        (of("v1/customers/usagerecords"), audit(one), None),
         (of("v1/customers/fabrikam"), "null".to_owned(), None),
         (
             of(&format!("v1/customers/{one}/unheard-of/a")),

@@ -1,4 +1,7 @@
-//! Serving with axum until Ctrl-C.
+//! Serving with axum until the process is asked to stop.
+
+#[path = "stop_signal.rs"]
+mod stop_signal;
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -10,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use stop_signal::stop_signal;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -22,10 +26,11 @@ pub(crate) async fn serve(
 ) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(listen).await;
     let listener = listener.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let stop = stop_signal()?;
     say(&format!("listening on {}", listener.local_addr()?))?;
     let router = router.layer(from_fn_with_state(deadline, in_time));
     let served = axum::serve(listener, router).with_graceful_shutdown(async {
-        let _ = tokio::signal::ctrl_c().await;
+        stop.await;
         info!("stopping: what is in flight is answered");
     });
     Ok(served.await?)

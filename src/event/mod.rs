@@ -180,7 +180,8 @@ impl Event {
     /// The tenant of the customer that the event is about: what its resource says, else its audit id.
     ///
     /// `None` if neither names a customer, or they name different ones: nobody should then be told what it holds but the
-    /// partner. Invoices and referrals are of no customer, and the audit id is best effort, as [`AuditId`] says.
+    /// partner. So it is too where the resource is of no known shape, and its path has another customer. Invoices, referrals
+    /// and usage records of all customers are of none, whatever the audit id says, which is best effort, as [`AuditId`] tells.
     ///
     /// # Example
     ///
@@ -200,11 +201,16 @@ impl Event {
     /// ```
     pub fn customer_tenant(&self) -> Option<Uuid> {
         let audited = self.audit_id().map(|audit| audit.customer_tenant());
-        match self.resource().customer() {
+        let resource = self.resource();
+        match resource.customer() {
             Some(customer) => customer
                 .as_uuid()
                 .filter(|tenant| audited.is_none_or(|audited| audited == *tenant)),
-            None => audited,
+            None if resource.is_of_no_customer() => None,
+            None => audited.filter(|tenant| {
+                let named = self.resource_uri().and_then(resource::customer_in);
+                named.is_none_or(|named| Uuid::try_parse(named).ok() == Some(*tenant))
+            }),
         }
     }
 

@@ -129,6 +129,25 @@ impl Resource {
         }
     }
 
+    /// Whether it is the partner's own, or of all customers together.
+    pub(super) fn is_of_no_customer(&self) -> bool {
+        match self {
+            Self::Invoice { .. }
+            | Self::Referral { .. }
+            | Self::UsageRecords
+            | Self::ValidationEvent { .. } => true,
+            Self::Absent
+            | Self::Customer { .. }
+            | Self::FraudEvents { .. }
+            | Self::GranularAdminAccessAssignment { .. }
+            | Self::GranularAdminRelationship { .. }
+            | Self::NewCommerceMigration { .. }
+            | Self::Subscription { .. }
+            | Self::Transfer { .. }
+            | Self::Unknown => false,
+        }
+    }
+
     /// What `event` points to: its `ResourceUri`, and where a transfer is meant, its audit id.
     pub(super) fn of(event: &Event) -> Self {
         match event.resource_uri().map(Self::from_uri) {
@@ -209,6 +228,13 @@ impl Resource {
             _ => return None,
         })
     }
+}
+
+/// What stands where the paths of customers have their id, whatever comes before and after.
+pub(super) fn customer_in(uri: &str) -> Option<&str> {
+    let mut words = uri.split(['/', '?', '#']);
+    words.find(|word| word.eq_ignore_ascii_case("customers"))?;
+    words.next()
 }
 
 /// Transfer events are delivered with the URI of the customer; only their names tell.

@@ -176,6 +176,10 @@ fn nothing_is_acknowledged_before_it_is_accepted() {
     scene.grid.regenerate_keys();
     assert_eq!(status(&BODY.replace(FABRIKAM, WINGTIP)), 503);
     forward.wait_for_log("answered 401 Unauthorized");
+
+    // As systemd and containers stop it.
+    forward.signal("TERM");
+    assert_eq!(forward.end().code, Some(0));
 }
 
 #[test]

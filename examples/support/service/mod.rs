@@ -13,6 +13,8 @@ mod options;
 mod pem;
 #[path = "../resource.rs"]
 mod resource;
+#[path = "../stop_signal.rs"]
+mod stop_signal;
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -26,6 +28,7 @@ use files::Files;
 use line::Line;
 use options::Options;
 use partner_center_webhooks::{Received, Receiver};
+use stop_signal::stop_signal;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tracing::{Level, error, info, warn};
@@ -186,32 +189,6 @@ fn reload_on_signal(files: Files, receiver: Receiver) -> io::Result<()> {
 #[cfg(not(unix))]
 fn reload_on_signal(_: Files, _: Receiver) -> io::Result<()> {
     Ok(())
-}
-
-/// Completes when the process is asked to stop.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            error!("Ctrl-C cannot be heard: {error}");
-            std::future::pending().await
-        }
-    })
 }
 
 /// How long a request may take: its certificate 5 seconds at most, and its body some.
