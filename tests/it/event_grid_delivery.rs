@@ -26,7 +26,7 @@ use partner_center_webhooks::event_grid::{
 use partner_center_webhooks::http_client::{HttpClient as _, Limits, ReqwestClient};
 use partner_center_webhooks::testing::EventGrid;
 use partner_center_webhooks::testing::event_grid::{
-    DeletionNotice, Delivery, DeliverySchema, EventSubscription, GivenUp, Outcome,
+    DeletionNotice, Delivery, DeliverySchema, EventSubscription, GivenUp, Outcome, Routing,
     SubscriptionState,
 };
 use serde_json::{Value, json};
@@ -982,6 +982,54 @@ async fn what_is_published_arrives_at_the_subscribers_of_its_channel() {
 }
 
 #[tokio::test]
+async fn what_is_published_by_source_arrives_where_its_source_is_and_else_nowhere() {
+    let fake = fake().await;
+    fake.configure(|settings| {
+        settings.routing = Routing::Source {
+            sources: Some(vec!["/fabrikam".into(), "/northwind".into()]),
+        };
+    });
+    let (all, url) = Hook::answering(&[]).await;
+    succeeded(
+        &fake
+            .subscribe(EventSubscription::new("all", url))
+            .await
+            .unwrap(),
+    );
+    let (fabrikam, url) = Hook::answering(&[]).await;
+    let subscription = with(EventSubscription::new("fabrikam", url), |it| {
+        it.source = Some("/fabrikam".into());
+    });
+    succeeded(&fake.subscribe(subscription).await.unwrap());
+
+    let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint()).unwrap();
+    let key = AccessKey::new(fake.access_key()).unwrap();
+    let publisher = Publisher::by_source(endpoint, key, ReqwestClient::new().unwrap());
+    let sources = [
+        ("/fabrikam", "1"),
+        ("/northwind", "2"),
+        ("/unheard-of", "3"),
+    ];
+    let events = sources.map(|(source, id)| {
+        let event = CloudEvent::new(source, "Contoso.Items.Created").unwrap();
+        event.with_id(id).unwrap()
+    });
+    publisher.publish(&events).await.unwrap();
+    fake.settled().await;
+    // What no channel has the source of is accepted and dropped.
+    assert_eq!((fake.accepted().len(), fake.unmatched()), (3, 1));
+    let mut ids = all.ids();
+    ids.sort_unstable();
+    assert_eq!(
+        (ids, fabrikam.ids()),
+        (
+            vec![vec!["1".to_owned()], vec!["2".to_owned()]],
+            vec![vec!["1".to_owned()]]
+        )
+    );
+}
+
+#[tokio::test]
 async fn a_deletion_is_told_and_ends_what_is_under_way() {
     for schema in SCHEMAS {
         for notice in [
@@ -1066,23 +1114,43 @@ async fn subscriptions_that_cannot_be() {
     type Change = fn(&mut EventSubscription);
     let in_header =
         "(expected no name with `aeg-`, no `authorization` beside a token, and 4096 bytes at most)";
-    let table: [(Change, String); 9] = [
+    let table: [(Change, String); 13] = [
         (
             |it| it.endpoint = "https://contoso.example/events?code=secret".into(),
             "the endpoint `https://contoso.example/events` is no URL of plain http".into(),
         ),
         (
             |it| it.name = "a/b".into(),
-            "`a/b` is no name of an event subscription (expected letters, digits and hyphens)"
+            "`a/b` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)"
                 .into(),
+        ),
+        (
+            |it| it.name = "ab".into(),
+            "`ab` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)"
+                .into(),
+        ),
+        (
+            |it| it.name = "a".repeat(65),
+            format!(
+                "`{}` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)",
+                "a".repeat(65)
+            ),
         ),
         (
             |it| it.max_delivery_attempts = 31,
             "max_delivery_attempts: 31 (expected 1 to 30)".into(),
         ),
         (
-            |it| it.event_time_to_live = Duration::from_secs(59),
+            |it| it.event_time_to_live = Duration::ZERO,
             "minutes of event_time_to_live: 0 (expected 1 to 1440)".into(),
+        ),
+        (
+            |it| it.event_time_to_live = Duration::from_secs(1441 * 60),
+            "minutes of event_time_to_live: 1441 (expected 1 to 1440)".into(),
+        ),
+        (
+            |it| it.event_time_to_live = Duration::from_millis(1440 * 60_000 + 1),
+            "event_time_to_live: 86400.001s (expected whole minutes)".into(),
         ),
         (
             |it| it.max_events_per_batch = 0,
