@@ -442,6 +442,19 @@ fn the_customer_is_the_one_that_all_that_is_said_agrees_on() {
             .map(|tenant| tenant.to_string());
         assert_eq!(found.as_deref(), customer, "{body}");
     }
+    for (uri, url, customer) in [
+        (audit(one), audit(other), None),
+        (audit(other), audit(one), None),
+        (audit(one), audit(&upper), Some(one)),
+        (audit(one), "null".to_owned(), Some(one)),
+        ("null".to_owned(), audit(one), Some(one)),
+    ] {
+        let body = format!(r#"{{"EventName":"x","AuditUrl":"{url}","AuditUri":"{uri}"}}"#);
+        let found = read(&body)
+            .customer_tenant()
+            .map(|tenant| tenant.to_string());
+        assert_eq!(found.as_deref(), customer, "{body}");
+    }
 }
 
 #[test]

@@ -36,13 +36,13 @@ use axum::routing::post;
 use channels::Channels;
 use on_axum::say;
 use options::Options;
-use partner_center_webhooks::Receiver;
 use partner_center_webhooks::api::RetryPolicy;
 use partner_center_webhooks::axum::{Callback, Claimed};
 use partner_center_webhooks::duplicates::{DuplicateGuard, InMemory};
 use partner_center_webhooks::event_grid::{
     ByChannelName, CloudEvent, NotAccepted, PublishError, Publisher,
 };
+use partner_center_webhooks::{Excerpt, Receiver};
 use tracing::{error, info, warn};
 
 #[derive(Clone, FromRef)]
@@ -78,10 +78,18 @@ async fn forward(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         publisher: options.publisher.with_retries(retries),
         receiver: options.receiver,
     };
+    tokio::spawn(warm_up(forwarder.receiver.clone()));
     let router = Router::new()
         .route("/webhooks/callback", post(callback))
         .with_state(forwarder);
     on_axum::serve(options.listen, router, DEADLINE).await
+}
+
+/// Fetches the signing certificate before the first event needs it, so that what is configured wrongly shows now.
+async fn warm_up(receiver: Receiver) {
+    for failure in receiver.warm_up().await {
+        warn!(url = %failure.url, reason = %failure.error, "warm-up failed; callbacks will try again");
+    }
 }
 
 /// Called for genuine callbacks that were not passed on before.
@@ -92,14 +100,14 @@ async fn callback(
 ) -> StatusCode {
     let event = received.event();
     let digest = received.digest();
-    let name = event.name().as_str().escape_debug();
+    let name = Excerpt::of(event.name().as_str());
     match channels.of(event.customer_tenant()) {
         Some(channel) => {
             let published = publisher.publish(channel, [CloudEvent::from(&received)]);
             if let Err(error) = published.await {
                 if is_unfit(&error) {
                     // Partner Center tries ten times and drops it. To acknowledge what nobody kept would not be better.
-                    let resource = event.resource_uri().unwrap_or_default().escape_debug();
+                    let resource = Excerpt::of(event.resource_uri().unwrap_or_default());
                     error!(%digest, %name, %channel, %resource, "not accepted, and will never be: tell the customer by other means what became of the resource: {error}");
                 } else {
                     error!(%digest, %name, %channel, "not accepted, Partner Center shall deliver it again: {error}");

@@ -15,7 +15,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use stop_signal::stop_signal;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 /// Serves `router`, and gives up on requests that take longer than `deadline`, such as those whose body does not come.
@@ -29,11 +30,22 @@ pub(crate) async fn serve(
     let stop = stop_signal()?;
     say(&format!("listening on {}", listener.local_addr()?))?;
     let router = router.layer(from_fn_with_state(deadline, in_time));
-    let served = axum::serve(listener, router).with_graceful_shutdown(async {
+    let (stopping, stopped) = oneshot::channel();
+    let served = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
         info!("stopping: what is in flight is answered");
+        let _ = stopping.send(());
     });
-    Ok(served.await?)
+    // A connection on which half a request came would be waited for without end.
+    let grace = deadline.saturating_add(ANSWERING);
+    let overdue = async move {
+        let _ = stopped.await;
+        sleep(grace).await;
+    };
+    tokio::select! {
+        served = served.into_future() => Ok(served?),
+        () = overdue => Err(format!("some connections did not end within {grace:?}").into()),
+    }
 }
 
 async fn in_time(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
@@ -54,3 +66,6 @@ pub(crate) fn say(lines: &str) -> io::Result<()> {
     }
     out.flush()
 }
+
+/// How long an answer may take to leave, after its request has met its deadline.
+const ANSWERING: Duration = Duration::from_secs(2);

@@ -70,6 +70,8 @@ pub struct Event {
     resource_uri: Option<Box<str>>,
     resource_name: Option<Box<str>>,
     audit_uri: Option<Box<str>>,
+    /// `AuditUrl`, where there is an `AuditUri` too.
+    other_audit_uri: Option<Box<str>>,
     resource_change_utc_date: Option<Box<str>>,
     extra: Vec<(Box<str>, Box<RawValue>)>,
 }
@@ -200,7 +202,13 @@ impl Event {
     /// # Ok::<(), partner_center_webhooks::event::EventError>(())
     /// ```
     pub fn customer_tenant(&self) -> Option<Uuid> {
-        let audited = self.audit_id().map(|audit| audit.customer_tenant());
+        let audits = [self.audit_uri(), self.other_audit_uri.as_deref()];
+        let audits = audits.into_iter().flatten().filter_map(AuditId::parse);
+        let mut audited = audits.map(|audit| audit.customer_tenant());
+        let (audited, other) = (audited.next(), audited.next());
+        if other.is_some() && other != audited {
+            return None;
+        }
         let resource = self.resource();
         match resource.customer() {
             Some(customer) => customer
@@ -249,13 +257,17 @@ impl Event {
             resource_name,
             resource_uri,
         ] = documented;
+        let (audit_uri, audit_url) = (string(audit_uri), string(audit_url));
+        let (audit_uri, other_audit_uri) = match audit_uri {
+            Some(_) => (audit_uri, audit_url),
+            None => (audit_url, None),
+        };
         Ok(Self {
             name: event_name_of(event_name)?,
             resource_uri: string(resource_uri).map(Into::into),
             resource_name: string(resource_name).map(Into::into),
-            audit_uri: string(audit_uri)
-                .or_else(|| string(audit_url))
-                .map(Into::into),
+            audit_uri: audit_uri.map(Into::into),
+            other_audit_uri: other_audit_uri.map(Into::into),
             resource_change_utc_date: string(date).map(Into::into),
             extra,
             json: text.trim_matches(JSON_WHITESPACE).into(),

@@ -307,8 +307,11 @@ impl ActivationWatcher {
     /// use futures_util::StreamExt as _;
     ///
     /// let mut changes = pin!(watcher.into_stream());
-    /// while let Some(Ok(change)) = changes.next().await {
-    ///     println!("{}: {:?}", change.id, change.state);
+    /// while let Some(change) = changes.next().await {
+    ///     match change {
+    ///         Ok(change) => println!("{}: {:?}", change.id, change.state),
+    ///         Err(error) => eprintln!("{error}"), // it is tried again later
+    ///     }
     /// }
     /// # }
     /// ```

@@ -99,14 +99,13 @@ impl ManagementClient {
     ) -> Result<Vec<DeliveryAttribute>, ManagementError> {
         #[derive(Deserialize)]
         struct Attributes {
-            #[serde(default, deserialize_with = "crate::model::read")]
-            value: Option<Vec<DeliveryAttribute>>,
+            value: Vec<DeliveryAttribute>,
         }
         let action = "getDeliveryAttributes";
         let attributes: Attributes = self
             .act("get delivery attributes", id, action, None, true)
             .await?;
-        Ok(attributes.value.unwrap_or_default())
+        Ok(attributes.value)
     }
 
     /// As a customer: lets events flow.

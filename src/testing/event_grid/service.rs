@@ -69,11 +69,13 @@ impl State {
         for event in &events {
             check(event)?;
         }
-        let is_unmatched = |event: &&Map<String, Value>| settings.is_unmatched(event);
-        let unmatched = events.iter().filter(is_unmatched).count();
+        let is_matched = |event: &&Map<String, Value>| !settings.is_unmatched(event);
+        let matched = events.iter().filter(is_matched).cloned();
+        let matched: Vec<Value> = matched.map(Value::from).collect();
+        let unmatched = events.len().saturating_sub(matched.len());
         self.unmatched = self.unmatched.saturating_add(unmatched);
+        self.forward(channel.as_deref(), &matched, now);
         let events: Vec<Value> = events.into_iter().map(Value::from).collect();
-        self.forward(channel.as_deref(), &events, now);
         let accepted = events.into_iter().map(|event| AcceptedEvent {
             channel: channel.clone(),
             event,

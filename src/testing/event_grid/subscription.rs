@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, Uri};
+use serde_json::Value;
 use thiserror::Error;
 
 use super::SubscriptionState;
@@ -23,7 +24,7 @@ use crate::Excerpt;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EventSubscription {
-    /// Its name: letters, digits and hyphens. Deliveries name it in capitals, as was seen.
+    /// Its name: 3 to 64 letters, digits and hyphens. Deliveries name it in capitals, as was seen.
     pub name: String,
     /// The web hook's URL, plain http; with its query, which may hold a secret.
     pub endpoint: String,
@@ -31,6 +32,9 @@ pub struct EventSubscription {
     pub schema: DeliverySchema,
     /// The channel whose events it gets. Default: those of any channel, and those without one.
     pub channel: Option<String>,
+    /// The source whose events it gets, of those that are published: how topics differ where the namespace routes by source.
+    /// Default: any.
+    pub source: Option<String>,
     /// The id of the topic in Azure Resource Manager, which validations and notices name.
     pub topic: String,
     /// Headers of each delivery, as for a shared secret: ten at most, with 4096 bytes each. Default: none.
@@ -43,7 +47,7 @@ pub struct EventSubscription {
     pub requested_rate: Option<NonZeroU32>,
     /// 1 to 30. Default: 30.
     pub max_delivery_attempts: u32,
-    /// 1 to 1440 minutes. Default: 1440.
+    /// 1 to 1440 whole minutes. Default: 1440.
     pub event_time_to_live: Duration,
     /// 1 to 5000. Default: 1, which is no batching.
     pub max_events_per_batch: usize,
@@ -66,6 +70,7 @@ impl EventSubscription {
             endpoint: endpoint.into(),
             schema: DeliverySchema::CloudEvents,
             channel: None,
+            source: None,
             topic: TOPIC.to_owned(),
             headers: HeaderMap::new(),
             token: None,
@@ -89,12 +94,17 @@ impl EventSubscription {
     /// Where to send, if it can be sent there at all and every setting is within its limits.
     pub(super) fn check(&self) -> Result<Uri, SubscriptionError> {
         let name_may_have = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if self.name.is_empty() || !self.name.bytes().all(name_may_have) {
+        if !(3..=64).contains(&self.name.len()) || !self.name.bytes().all(name_may_have) {
             return Err(SubscriptionError::Name {
                 found: Excerpt::of(&self.name),
             });
         }
         let minutes = self.event_time_to_live.as_secs() / 60;
+        if self.event_time_to_live != MINUTE.saturating_mul(u32::try_from(minutes).unwrap_or(0)) {
+            return Err(SubscriptionError::TimeToLive {
+                found: self.event_time_to_live,
+            });
+        }
         for (setting, found, most) in [
             (
                 "max_delivery_attempts",
@@ -135,11 +145,14 @@ impl EventSubscription {
         })
     }
 
-    /// Whether it gets what is published to `channel`. Event Grid turns its own schema into CloudEvents, and never the other
+    /// Whether it gets `event`, published to `channel`. Event Grid turns its own schema into CloudEvents, and never the other
     /// way.
-    pub(super) fn wants(&self, channel: Option<&str>) -> bool {
+    pub(super) fn wants(&self, channel: Option<&str>, event: &Value) -> bool {
         let is_its = |wanted: &str| channel.is_some_and(|it| it.eq_ignore_ascii_case(wanted));
-        self.schema == DeliverySchema::CloudEvents && self.channel.as_deref().is_none_or(is_its)
+        let source = event.get("source").and_then(Value::as_str);
+        self.schema == DeliverySchema::CloudEvents
+            && self.channel.as_deref().is_none_or(is_its)
+            && (self.source.as_deref()).is_none_or(|wanted| source == Some(wanted))
     }
 }
 
@@ -149,6 +162,7 @@ impl fmt::Debug for EventSubscription {
             .field("name", &self.name)
             .field("schema", &self.schema)
             .field("channel", &self.channel)
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }
@@ -193,7 +207,9 @@ pub enum SubscriptionError {
         name: HeaderName,
     },
     /// It could not be part of a URL.
-    #[error("`{found}` is no name of an event subscription (expected letters, digits and hyphens)")]
+    #[error(
+        "`{found}` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)"
+    )]
     Name {
         /// The name.
         found: Excerpt,
@@ -221,6 +237,12 @@ pub enum SubscriptionError {
         found: u64,
         /// The largest.
         most: u64,
+    },
+    /// It is told in minutes.
+    #[error("event_time_to_live: {found:?} (expected whole minutes)")]
+    TimeToLive {
+        /// The time.
+        found: Duration,
     },
 }
 

@@ -200,9 +200,12 @@ impl State {
     /// Begins to deliver what was published to `channel`.
     pub(super) fn forward(&mut self, channel: Option<&str>, events: &[Value], now: OffsetDateTime) {
         for it in &self.subscriptions {
-            if it.is_validated(now) && it.subscription.wants(channel) {
+            if it.is_validated(now) {
                 let (subscription, uri) = (&it.subscription, &it.uri);
-                let (events, settings) = (events.to_vec(), &self.settings);
+                let wanted = events
+                    .iter()
+                    .filter(|event| subscription.wants(channel, event));
+                let (events, settings) = (wanted.cloned().collect(), &self.settings);
                 self.deliverer
                     .begin(subscription, uri, events, now, settings);
             }

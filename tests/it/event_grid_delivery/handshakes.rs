@@ -299,23 +299,43 @@ async fn subscriptions_that_cannot_be() {
     type Change = fn(&mut EventSubscription);
     let in_header =
         "(expected no name with `aeg-`, no `authorization` beside a token, and 4096 bytes at most)";
-    let table: [(Change, String); 9] = [
+    let table: [(Change, String); 13] = [
         (
             |it| it.endpoint = "https://contoso.example/events?code=secret".into(),
             "the endpoint `https://contoso.example/events` is no URL of plain http".into(),
         ),
         (
             |it| it.name = "a/b".into(),
-            "`a/b` is no name of an event subscription (expected letters, digits and hyphens)"
+            "`a/b` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)"
                 .into(),
+        ),
+        (
+            |it| it.name = "ab".into(),
+            "`ab` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)"
+                .into(),
+        ),
+        (
+            |it| it.name = "a".repeat(65),
+            format!(
+                "`{}` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)",
+                "a".repeat(65)
+            ),
         ),
         (
             |it| it.max_delivery_attempts = 31,
             "max_delivery_attempts: 31 (expected 1 to 30)".into(),
         ),
         (
-            |it| it.event_time_to_live = Duration::from_secs(59),
+            |it| it.event_time_to_live = Duration::ZERO,
             "minutes of event_time_to_live: 0 (expected 1 to 1440)".into(),
+        ),
+        (
+            |it| it.event_time_to_live = Duration::from_secs(1441 * 60),
+            "minutes of event_time_to_live: 1441 (expected 1 to 1440)".into(),
+        ),
+        (
+            |it| it.event_time_to_live = Duration::from_millis(1440 * 60_000 + 1),
+            "event_time_to_live: 86400.001s (expected whole minutes)".into(),
         ),
         (
             |it| it.max_events_per_batch = 0,

@@ -14,7 +14,7 @@ use partner_center_webhooks::event_grid::{
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::event_grid::{
-    DeletionNotice, DeliverySchema, EventSubscription, GivenUp, Outcome,
+    DeletionNotice, DeliverySchema, EventSubscription, GivenUp, Outcome, Routing,
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -237,6 +237,54 @@ async fn what_is_published_arrives_at_the_subscribers_of_its_channel() {
         .await
         .unwrap();
     assert_eq!((fake.deliveries().len(), fake.accepted().len()), (3, 6));
+}
+
+#[tokio::test]
+async fn what_is_published_by_source_arrives_where_its_source_is_and_else_nowhere() {
+    let fake = fake().await;
+    fake.configure(|settings| {
+        settings.routing = Routing::Source {
+            sources: Some(vec!["/fabrikam".into(), "/northwind".into()]),
+        };
+    });
+    let (all, url) = Hook::answering(&[]).await;
+    succeeded(
+        &fake
+            .subscribe(EventSubscription::new("all", url))
+            .await
+            .unwrap(),
+    );
+    let (fabrikam, url) = Hook::answering(&[]).await;
+    let subscription = with(EventSubscription::new("fabrikam", url), |it| {
+        it.source = Some("/fabrikam".into());
+    });
+    succeeded(&fake.subscribe(subscription).await.unwrap());
+
+    let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint()).unwrap();
+    let key = AccessKey::new(fake.access_key()).unwrap();
+    let publisher = Publisher::by_source(endpoint, key, ReqwestClient::new().unwrap());
+    let sources = [
+        ("/fabrikam", "1"),
+        ("/northwind", "2"),
+        ("/unheard-of", "3"),
+    ];
+    let events = sources.map(|(source, id)| {
+        let event = CloudEvent::new(source, "Contoso.Items.Created").unwrap();
+        event.with_id(id).unwrap()
+    });
+    publisher.publish(&events).await.unwrap();
+    fake.settled().await;
+    // What no channel has the source of is accepted and dropped.
+    assert_eq!((fake.accepted().len(), fake.unmatched()), (3, 1));
+    let mut ids = all.ids();
+    ids.sort_unstable();
+    assert_eq!(
+        (ids, fabrikam.ids()),
+        (
+            vec![vec!["1".to_owned()], vec!["2".to_owned()]],
+            vec![vec!["1".to_owned()]]
+        )
+    );
 }
 
 #[tokio::test]
