@@ -41,7 +41,7 @@
 //! # }
 //! ```
 
-mod extract;
+pub(crate) mod extract;
 mod middleware;
 
 use ::actix_web::HttpResponse;
@@ -54,7 +54,6 @@ use crate::error::Error;
 use crate::receiver::{Received, Receiver};
 
 pub use extract::{Callback, Claimed, Rejection, Verified};
-pub(crate) use extract::{LocalBoxFuture, data};
 pub use middleware::{Verify, VerifyCallbacks};
 
 async fn receive(

@@ -30,7 +30,8 @@ use ::actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::{Answered, Notification, WebhookReceiver};
-use crate::actix_web::{LocalBoxFuture, data, of_actix};
+use crate::actix_web::extract::{LocalBoxFuture, data};
+use crate::actix_web::of_actix;
 
 /// Extracts events from a request; handshakes and notices are answered, and the handler is not called for them.
 ///
