@@ -40,6 +40,7 @@ use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequest, Request};
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::HeaderMap;
 use http::request::Parts;
 use http_body_util::BodyDataStream;
 
@@ -62,9 +63,14 @@ where
 {
     type Rejection = Rejection;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        let (parts, body) = request.into_parts();
-        receive(&parts, body, state).await.map(Self)
+    fn from_request(
+        request: Request,
+        state: &S,
+    ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
+        // Taken apart before the future is made, which is moved about for each request and better small.
+        let (Parts { headers, .. }, body) = request.into_parts();
+        let receiver = Receiver::from_ref(state);
+        async move { receive(&receiver, &headers, body).await.map(Self) }
     }
 }
 
@@ -112,7 +118,8 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
-        let received = receive(&parts, body, state).await?;
+        let receiver = Receiver::from_ref(state);
+        let received = receive(&receiver, &parts.headers, body).await?;
         let body = Body::from(received.body().clone().into_inner());
         let request = Request::from_parts(parts, body);
         match E::from_request(request, state).await {
@@ -196,13 +203,13 @@ where
     }
 }
 
-async fn receive<S>(parts: &Parts, body: Body, state: &S) -> Result<Received<Bytes>, Rejection>
-where
-    Receiver: FromRef<S>,
-{
-    let receiver = Receiver::from_ref(state);
+async fn receive(
+    receiver: &Receiver,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Received<Bytes>, Rejection> {
     let body = BodyDataStream::new(body);
-    let received = receiver.receive_stream(&parts.headers, body).await;
+    let received = receiver.receive_stream(headers, body).await;
     received.map_err(Rejection)
 }
 
