@@ -1,6 +1,6 @@
 //! Extractors for axum.
 //!
-//! [`Callback`] gives the event; [`Verified`] a type of your own, made by another extractor from the verified bytes;
+//! [`Callback`] gives the event; [`Verified`] a type of your own, made from the verified bytes;
 //! [`Claimed`] either of them once, however often it is delivered. `VerifyLayer` of feature `tower` fits axum too.
 //!
 //! The application's state must be a [`Receiver`], or give one ([`FromRef`]), and for [`Claimed`] an
@@ -36,14 +36,17 @@
 
 use std::sync::Arc;
 
-use axum_core::body::Body;
-use axum_core::extract::{FromRef, FromRequest, Request};
-use axum_core::response::{IntoResponse, Response};
+use ::axum::Json;
+use ::axum::body::Body;
+use ::axum::extract::{FromRef, FromRequest, Request};
+use ::axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
 use http_body_util::BodyDataStream;
+use serde::de::DeserializeOwned;
 
+use crate::body::typed::{BodyFormatError, FromVerifiedBody, json};
 use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::error::Error;
 use crate::receiver::{Received, Receiver};
@@ -80,13 +83,16 @@ impl AsRef<Received<Bytes>> for Callback {
     }
 }
 
-/// Extracts a genuine callback, and what another extractor makes of its request: `Verified<Json<T>>`.
+/// Extracts a genuine callback, and its body in a type of your own: `Verified<Json<T>>`, `Verified<Bytes>`, `Verified<String>`,
+/// or any type that implements [`FromVerifiedBody`].
 ///
-/// The other extractor is asked after the callback is verified, and gets a body of exactly the bytes that were signed.
+/// The value is made from the signed bytes alone. What is not signed is not looked at: neither the query nor the method, and
+/// `Json` ignores the `Content-Type`. A genuine body that does not fit the type is answered with 503, and logged as an error,
+/// because a corrected type can read the next delivery: [`Error::Format`].
 ///
 /// # Example
 ///
-/// ```no_run
+/// ```
 /// use axum::Json;
 /// use partner_center_webhooks::axum::Verified;
 ///
@@ -100,6 +106,32 @@ impl AsRef<Received<Bytes>> for Callback {
 ///     println!("{} {} {}", received.digest(), received.signer().fingerprint(), changed.resource_uri);
 /// }
 /// # let _: axum::routing::MethodRouter<partner_center_webhooks::Receiver> = axum::routing::post(callback);
+/// # fn extracts<E: axum::extract::FromRequest<partner_center_webhooks::Receiver>>() {}
+/// # extracts::<Verified<Json<Changed>>>();
+/// ```
+///
+/// Extractors of what is not signed do not compile: neither forms, which axum takes from the query of a `GET`,
+///
+/// ```compile_fail,E0277
+/// # fn extracts<E: axum::extract::FromRequest<partner_center_webhooks::Receiver>>() {}
+/// # use partner_center_webhooks::axum::Verified;
+/// extracts::<Verified<axum::Form<Vec<(String, String)>>>>();
+/// ```
+///
+/// nor queries,
+///
+/// ```compile_fail,E0277
+/// # fn extracts<E: axum::extract::FromRequest<partner_center_webhooks::Receiver>>() {}
+/// # use partner_center_webhooks::axum::Verified;
+/// extracts::<Verified<axum::extract::Query<Vec<(String, String)>>>>();
+/// ```
+///
+/// nor headers.
+///
+/// ```compile_fail,E0277
+/// # fn extracts<E: axum::extract::FromRequest<partner_center_webhooks::Receiver>>() {}
+/// # use partner_center_webhooks::axum::Verified;
+/// extracts::<Verified<axum::http::HeaderMap>>();
 /// ```
 #[derive(Clone, Debug)]
 #[expect(
@@ -110,22 +142,29 @@ pub struct Verified<E>(pub E, pub Received<Bytes>);
 
 impl<S, E> FromRequest<S> for Verified<E>
 where
-    E: FromRequest<S>,
+    E: FromVerifiedBody,
     Receiver: FromRef<S>,
     S: Send + Sync,
 {
-    type Rejection = VerifiedRejection<E::Rejection>;
+    type Rejection = Rejection;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        let (parts, body) = request.into_parts();
+    fn from_request(
+        request: Request,
+        state: &S,
+    ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
+        let (Parts { headers, .. }, body) = request.into_parts();
         let receiver = Receiver::from_ref(state);
-        let received = receive(&receiver, &parts.headers, body).await?;
-        let body = Body::from(received.body().clone().into_inner());
-        let request = Request::from_parts(parts, body);
-        match E::from_request(request, state).await {
-            Ok(extracted) => Ok(Self(extracted, received)),
-            Err(rejection) => Err(VerifiedRejection::Extractor(rejection)),
+        async move {
+            let received = receive(&receiver, &headers, body).await?;
+            let value = received.body_as().map_err(Rejection)?;
+            Ok(Self(value, received))
         }
+    }
+}
+
+impl<T: DeserializeOwned> FromVerifiedBody for Json<T> {
+    fn from_verified_body(body: Bytes) -> Result<Self, BodyFormatError> {
+        json(&body).map(Self)
     }
 }
 
@@ -226,25 +265,5 @@ pub struct Rejection(pub Error);
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         self.0.to_response()
-    }
-}
-
-/// Why there is no [`Verified`].
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-#[non_exhaustive]
-pub enum VerifiedRejection<R> {
-    /// The callback is genuine, and the other extractor refused it.
-    Extractor(R),
-    /// The callback was refused.
-    Refused(#[from] Rejection),
-}
-
-impl<R: IntoResponse> IntoResponse for VerifiedRejection<R> {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Extractor(rejection) => rejection.into_response(),
-            Self::Refused(rejection) => rejection.into_response(),
-        }
     }
 }

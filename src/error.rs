@@ -8,12 +8,13 @@ use http::{HeaderValue, Response, StatusCode};
 use thiserror::Error;
 
 use crate::body::BodyError;
+use crate::body::typed::BodyFormatError;
 use crate::chain::ChainError;
 use crate::duplicates::DuplicateError;
 use crate::envelope::EnvelopeError;
 use crate::event::EventError;
 use crate::signature::SignatureError;
-use crate::signers::{SignerError, Signers};
+use crate::signers::{SignerError, Unavailable, fetching};
 use crate::source::LocationError;
 
 /// Why a callback was refused, by stage; each variant holds the stage's own error and prints as it does.
@@ -26,12 +27,20 @@ use crate::source::LocationError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The body has no acceptable length.
+    /// The body has no acceptable length, or did not arrive whole.
     #[error(transparent)]
     Body(#[from] BodyError),
     /// The signing certificate is not trusted.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
+    #[error("{error}{}", fetching(.problems))]
+    #[non_exhaustive]
+    Chain {
+        /// Why.
+        error: ChainError,
+        /// What went wrong when issuers' certificates and revocation lists were fetched.
+        problems: Vec<String>,
+        /// When a retry may succeed.
+        retry_after: Duration,
+    },
     /// The callback is genuine, and not to be handled now: by adapters that were given a duplicate guard.
     #[error(transparent)]
     Duplicate(#[from] DuplicateError),
@@ -41,15 +50,29 @@ pub enum Error {
     /// The body is genuine, and no event.
     #[error("the callback is genuine but its body is no event: {0}")]
     Event(EventError),
+    /// The body is genuine, and does not fit the type that the handler takes: by extractors of adapters.
+    #[error("the callback is genuine but its body does not fit the handler's type: {0}")]
+    Format(#[from] BodyFormatError),
     /// The certificate URL may not be fetched.
     #[error(transparent)]
     Location(#[from] LocationError),
     /// The signature does not match.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// The signing certificate could not be had. Never [`SignerError::Chain`], which is [`Error::Chain`].
+    /// The signing certificate could not be fetched.
     #[error(transparent)]
-    Source(SignerError),
+    Source(Unavailable),
+    /// The signature does not match under the certificate that is kept, and it is not known whether that was replaced.
+    #[error(
+        "{mismatch}; but the certificate may have been replaced since it was fetched, and could not be fetched again: {unavailable}"
+    )]
+    #[non_exhaustive]
+    Stale {
+        /// What does not match.
+        mismatch: SignatureError,
+        /// Why the certificate could not be fetched again.
+        unavailable: Unavailable,
+    },
 }
 
 impl Error {
@@ -57,41 +80,93 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Body(_) => ErrorKind::Body,
-            Self::Chain(_) => ErrorKind::Chain,
+            Self::Chain { .. } => ErrorKind::Chain,
             Self::Duplicate(_) => ErrorKind::Duplicate,
             Self::Envelope(_) => ErrorKind::Envelope,
             Self::Event(_) => ErrorKind::Event,
+            Self::Format(_) => ErrorKind::Format,
             Self::Location(_) => ErrorKind::Location,
             Self::Signature(_) => ErrorKind::Signature,
             Self::Source(_) => ErrorKind::Source,
+            Self::Stale { .. } => ErrorKind::Stale,
         }
     }
 
-    /// The status to answer with.
+    /// The status to answer with: 4xx if it is [forged](Verdict::Forged), 503 if it is [undecided](Verdict::Undecided), and 200
+    /// if it was [handled](Verdict::Handled).
     ///
-    /// Partner Center delivers an event ten times and then gives it up, so passing trouble is 503 and never looks
-    /// final.
+    /// Partner Center delivers an event ten times and then gives it up, and nobody documents whether a 4xx is final. So a 4xx is
+    /// only for what neither a retry nor a repair on this side can turn into a success.
     ///
-    /// | kind | status |
-    /// |---|---|
-    /// | body | 413 if it is too long, else 400 |
-    /// | duplicate | 200 if the callback was handled before, else 503 |
-    /// | envelope | 401 if the signature is missing or of another scheme, else 400 |
-    /// | event | 400 |
-    /// | chain | 503 if an issuer or a required revocation list could not be had, else 401 |
-    /// | location, signature | 401 |
-    /// | source | 503 |
+    /// | what | verdict | status | `Retry-After` |
+    /// |---|---|---|---|
+    /// | body too long | forged | 413 | |
+    /// | body empty, and no signature | forged | 400 | |
+    /// | body cut short, unreadable, or empty although its headers hold a signature | undecided | 503 | 10 s |
+    /// | envelope: the signature is missing or of another scheme | forged | 401 | |
+    /// | envelope: all else | forged | 400 | |
+    /// | location | forged | 401 | |
+    /// | source: the certificate could not be fetched, or its fetch is late | undecided | 503 | until the next attempt, or as long as the outage is |
+    /// | chain: the signing certificate is revoked | forged | 401 | |
+    /// | chain: all else, because the certificate came from Microsoft's own store | undecided | 503 | as above |
+    /// | signature, under a certificate fetched after the callback came or at most 5 s before | forged | 401 | |
+    /// | stale: the signature does not match, and the certificate could not be fetched again | undecided | 503 | as above |
+    /// | event, format: genuine, and not what can be read here | undecided | 503 | 300 s, because it takes a repair |
+    /// | duplicate: handled before | handled | 200 | |
+    /// | duplicate: in progress | undecided | 503 | the lease's remaining time |
+    /// | duplicate: not known | undecided | 503 | 30 s |
     pub fn status(&self) -> StatusCode {
+        self.decide().1
+    }
+
+    /// What is known of the callback. See the table at [`status`](Self::status).
+    pub fn verdict(&self) -> Verdict {
+        self.decide().0
+    }
+
+    /// The one place that decides.
+    fn decide(&self) -> (Verdict, StatusCode) {
+        const UNDECIDED: (Verdict, StatusCode) =
+            (Verdict::Undecided, StatusCode::SERVICE_UNAVAILABLE);
+        const MALFORMED: (Verdict, StatusCode) = (Verdict::Forged, StatusCode::BAD_REQUEST);
+        const UNPROVEN: (Verdict, StatusCode) = (Verdict::Forged, StatusCode::UNAUTHORIZED);
         match self {
-            Self::Body(BodyError::TooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyError::TooLong { .. }) => {
+                (Verdict::Forged, StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            Self::Body(BodyError::Empty) => MALFORMED,
+            Self::Body(_) => UNDECIDED,
             Self::Envelope(
                 EnvelopeError::MissingSignature | EnvelopeError::UnsupportedScheme { .. },
-            ) => StatusCode::UNAUTHORIZED,
-            Self::Chain(error) if error.may_pass() => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Duplicate(DuplicateError::Done { .. }) => StatusCode::OK,
-            Self::Body(_) | Self::Envelope(_) | Self::Event(_) => StatusCode::BAD_REQUEST,
-            Self::Chain(_) | Self::Location(_) | Self::Signature(_) => StatusCode::UNAUTHORIZED,
-            Self::Duplicate(_) | Self::Source(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ) => UNPROVEN,
+            Self::Envelope(_) => MALFORMED,
+            Self::Location(_) => UNPROVEN,
+            Self::Chain {
+                error: ChainError::Revoked { .. },
+                ..
+            } => UNPROVEN,
+            Self::Chain { .. } | Self::Source(_) | Self::Stale { .. } => UNDECIDED,
+            Self::Signature(_) => UNPROVEN,
+            Self::Event(_) | Self::Format(_) => UNDECIDED,
+            Self::Duplicate(DuplicateError::Done { .. }) => (Verdict::Handled, StatusCode::OK),
+            Self::Duplicate(_) => UNDECIDED,
+        }
+    }
+
+    /// Whether every retry will be refused until somebody repairs a configuration or a program on this side.
+    pub(crate) fn needs_repair(&self) -> bool {
+        let is_ours = matches!(self, Self::Chain { .. } | Self::Event(_) | Self::Format(_));
+        is_ours && self.verdict() == Verdict::Undecided
+    }
+
+    /// A signature that does not match under what is kept, where the certificate could not be fetched again.
+    pub(crate) fn of_mismatch(mismatch: SignatureError, unavailable: Unavailable) -> Self {
+        match unavailable.is_revoked_now() {
+            true => unavailable.into(),
+            false => Self::Stale {
+                mismatch,
+                unavailable,
+            },
         }
     }
 
@@ -108,16 +183,26 @@ impl Error {
         }
     }
 
-    /// What to put into the `Retry-After` header of the answer, if anything.
+    /// How long a sender is told to wait for a repair: 300 s, so that its ten tries last for 45 minutes.
+    pub const REPAIR_RETRY: Duration = Duration::from_secs(300);
+
+    /// What to put into the `Retry-After` header of the answer, if anything: whole seconds, see the table at
+    /// [`status`](Self::status).
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Source(SignerError::Quota { retry_after, .. }) => Some(*retry_after),
-            Self::Source(_) => Some(Duration::from_secs(Signers::NEGATIVE_SECONDS)),
-            Self::Chain(error) if error.may_pass() => {
-                Some(Duration::from_secs(Signers::NEGATIVE_SECONDS))
+            Self::Chain {
+                error: ChainError::Revoked { .. },
+                ..
+            } => None,
+            Self::Chain { retry_after, .. } => Some(*retry_after),
+            Self::Source(unavailable) | Self::Stale { unavailable, .. } => {
+                Some(unavailable.retry_after)
             }
-            Self::Duplicate(DuplicateError::Done { .. }) => None,
-            Self::Duplicate(_) => Some(Duration::from_secs(DuplicateError::RETRY_SECONDS)),
+            Self::Body(_) if self.verdict() == Verdict::Undecided => {
+                Some(Duration::from_secs(BodyError::RETRY_SECONDS))
+            }
+            Self::Event(_) | Self::Format(_) => Some(Self::REPAIR_RETRY),
+            Self::Duplicate(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -140,12 +225,62 @@ impl From<EventError> for Error {
     }
 }
 
-impl From<SignerError> for Error {
-    fn from(error: SignerError) -> Self {
-        match error {
-            SignerError::Chain(error) => Self::Chain(error),
-            error => Self::Source(error),
+impl From<ChainError> for Error {
+    /// A refusal without any fetch.
+    fn from(error: ChainError) -> Self {
+        Self::Chain {
+            error,
+            problems: Vec::new(),
+            retry_after: Unavailable::LONGEST_RETRY,
         }
+    }
+}
+
+impl From<Unavailable> for Error {
+    fn from(unavailable: Unavailable) -> Self {
+        // One that was revoked some seconds ago may have been replaced since: that is not final.
+        if unavailable.error.is_revoked() && !unavailable.is_revoked_now() {
+            return Self::Source(unavailable);
+        }
+        match *unavailable.error {
+            SignerError::Chain { error, problems } => Self::Chain {
+                error,
+                problems,
+                retry_after: unavailable.retry_after,
+            },
+            _ => Self::Source(unavailable),
+        }
+    }
+}
+
+/// What is known of a callback that is not handled now. Decides the status: see [`Error::status`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It is not genuine, or nobody can tell, and no retry changes that. Count these; they are the everyday noise of a public
+    /// endpoint.
+    Forged,
+    /// It was handled before.
+    Handled,
+    /// It may be genuine, or is, and is not handled yet: a retry or a repair on this side can turn it into a success. If it stays
+    /// like that, the event is lost after ten tries, so page somebody.
+    Undecided,
+}
+
+impl Verdict {
+    /// Its name in lower case, as in `forged`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Forged => "forged",
+            Self::Handled => "handled",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -163,12 +298,16 @@ pub enum ErrorKind {
     Envelope,
     /// See [`Error::Event`].
     Event,
+    /// See [`Error::Format`].
+    Format,
     /// See [`Error::Location`].
     Location,
     /// See [`Error::Signature`].
     Signature,
     /// See [`Error::Source`].
     Source,
+    /// See [`Error::Stale`].
+    Stale,
 }
 
 impl ErrorKind {
@@ -180,9 +319,11 @@ impl ErrorKind {
             Self::Duplicate => "duplicate",
             Self::Envelope => "envelope",
             Self::Event => "event",
+            Self::Format => "format",
             Self::Location => "location",
             Self::Signature => "signature",
             Self::Source => "source",
+            Self::Stale => "stale",
         }
     }
 }

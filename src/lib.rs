@@ -92,7 +92,8 @@
 //! | event | level | fields |
 //! |---|---|---|
 //! | a callback is genuine | info | `outcome` = `accepted`, `event` (its name, where it was read), `digest`, `signer` |
-//! | a callback is refused | warn | `outcome` = `refused`, `kind`, `status`, `reason` |
+//! | a callback is refused | warn | `outcome` = `refused`, `kind`, `status`, `verdict` = `forged` or `undecided`, `reason` |
+//! | the same, until somebody repairs something here: kinds `chain`, `event` and `format`, undecided | error | the same, and `digest` where the body is genuine |
 //! | it was handled before, or is being handled | info | `outcome` = `duplicate` or `in_progress`, `digest` |
 //! | its attempt is over | info | `outcome` = `completed`, `released` or `abandoned`, `digest` |
 //! | its attempt was settled after another had begun: it may have been handled twice | warn | `outcome` = `stale`, `step` = `complete` or `release`, `digest` |
@@ -166,6 +167,12 @@ mod model;
 #[cfg(feature = "token")]
 mod retry_after;
 
+#[cfg(any(feature = "receiver", feature = "token"))]
+mod single_flight;
+
+#[cfg(feature = "http-client")]
+pub mod spawn;
+
 #[cfg(feature = "token")]
 pub mod token;
 
@@ -199,7 +206,7 @@ pub mod resources;
 pub mod testing;
 
 #[cfg(feature = "receiver")]
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Verdict};
 #[cfg(feature = "event")]
 pub use event::{Event, EventName};
 pub use excerpt::Excerpt;

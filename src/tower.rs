@@ -8,7 +8,9 @@
 //! With [`with_duplicates`](VerifyLayer::with_duplicates) each callback is handled once: the service's own answer decides.
 //!
 //! The service takes requests with a body of `Full<Bytes>`. It is asked whether it is ready only once a callback is known to
-//! be genuine: what limits it, such as tower's `ConcurrencyLimit`, is kept for those. Methods are not looked at.
+//! be genuine: what limits it, such as tower's `ConcurrencyLimit`, is kept for those. A callback is claimed only once the service
+//! is ready, so that a lease begins when the handler does and not in a queue; a callback that was claimed before gives its place
+//! back. Methods are not looked at.
 //!
 //! How long a sender may take over its body is not limited here: put a timeout around the layer. It ends the request, and not
 //! what a handler has spawned: see [`Attempt`], which handlers find among the extensions too.
@@ -64,7 +66,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyDataStream, Full};
 use tower_layer::Layer;
@@ -74,6 +76,7 @@ use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::error::Error;
 use crate::http_client::BoxFuture;
 use crate::receiver::{Received, Receiver};
+use crate::signature::BodyDigest;
 
 /// Puts [`Verify`] around services. See the [module](self) for an example.
 #[derive(Clone, Debug)]
@@ -100,7 +103,8 @@ impl<R> VerifyLayer<R> {
     ///
     /// An answer of 2xx completes the attempt, any other one releases it, and so does an error of the service; a panic or a
     /// client that goes away abandons it. The head of the answer decides: a body that breaks off later changes nothing. Work
-    /// that outlives the request takes a clone of the [`Attempt`] along, which is among the request's extensions. See
+    /// that outlives the request takes a clone of the [`Attempt`] along, which is among the request's extensions: then an answer
+    /// that is not 2xx, such as that of a timeout inside this layer, leaves the attempt to that work. See
     /// [`duplicates`](crate::duplicates).
     pub fn with_duplicates(mut self, guard: Arc<dyn DuplicateGuard>) -> Self {
         self.guard = Some(guard);
@@ -176,19 +180,28 @@ where
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (mut inner, layer) = (self.inner.clone(), self.layer.clone());
         Box::pin(async move {
-            let (request, attempt) = match layer.judge(request).await {
-                Ok(judged) => judged,
+            let (mut request, digest) = match layer.verify(request).await {
+                Ok(verified) => verified,
                 Err(error) => return Ok(layer.refuse(&error)),
             };
-            let answer = match poll_fn(|context| inner.poll_ready(context)).await {
-                Ok(()) => inner.call(request).await,
-                Err(error) => Err(error),
-            };
-            if let Some(attempt) = attempt {
-                match &answer {
-                    Ok(response) => attempt.settle(response.status().as_u16()).await,
-                    Err(_) => drop(attempt.release().await),
+            // Before the claim: a lease must not run out in a queue.
+            poll_fn(|context| inner.poll_ready(context)).await?;
+            let attempt = match layer.claim(digest).await {
+                Ok(attempt) => attempt,
+                Err(error) => {
+                    drop(inner); // Gives back its place.
+                    return Ok(layer.refuse(&error));
                 }
+            };
+            if let Some(attempt) = &attempt {
+                request.extensions_mut().insert(attempt.clone());
+            }
+            let answer = inner.call(request).await;
+            if let Some(attempt) = attempt {
+                // An error of the service becomes a response further out, which is not 2xx.
+                let failed = StatusCode::INTERNAL_SERVER_ERROR;
+                let status = answer.as_ref().map_or(failed, Response::status);
+                attempt.settle(status.as_u16()).await;
             }
             answer
         })
@@ -196,24 +209,26 @@ where
 }
 
 impl<R> VerifyLayer<R> {
-    /// The request that the service gets, and its claim if there is a guard.
-    async fn judge<B: Body>(
+    /// The request that the service gets.
+    async fn verify<B: Body>(
         &self,
         request: Request<B>,
-    ) -> Result<(Request<Full<Bytes>>, Option<Attempt>), Error> {
+    ) -> Result<(Request<Full<Bytes>>, BodyDigest), Error> {
         let (mut parts, body) = request.into_parts();
         let body = BodyDataStream::new(body);
         let received = self.receiver.receive_stream(&parts.headers, body).await?;
-        let attempt = match &self.guard {
-            Some(guard) => Some(Attempt::claim(guard, received.digest()).await?),
-            None => None,
-        };
+        let digest = received.digest();
         let body = Full::new(received.body().clone().into_inner());
         parts.extensions.insert::<Received<Bytes>>(received);
-        if let Some(attempt) = &attempt {
-            parts.extensions.insert(attempt.clone());
+        Ok((Request::from_parts(parts, body), digest))
+    }
+
+    /// The claim, if there is a guard.
+    async fn claim(&self, digest: BodyDigest) -> Result<Option<Attempt>, Error> {
+        match &self.guard {
+            Some(guard) => Ok(Some(Attempt::claim(guard, digest).await?)),
+            None => Ok(None),
         }
-        Ok((Request::from_parts(parts, body), attempt))
     }
 }
 

@@ -14,9 +14,28 @@ pub(crate) fn accepted(digest: &dyn Display, signer: &dyn Display, event: Option
     );
 }
 
-/// A callback was refused.
-pub(crate) fn refused(kind: &'static str, status: u16, reason: &dyn Display) {
-    tracing::warn!(target: TARGET, outcome = "refused", kind, status, %reason, "callback refused");
+/// A callback was refused; `digest` is that of its body where the body is genuine.
+pub(crate) fn refused(
+    kind: &'static str,
+    status: u16,
+    verdict: &'static str,
+    digest: Option<&dyn Display>,
+    reason: &dyn Display,
+) {
+    let digest = digest.map(tracing::field::display);
+    tracing::warn!(target: TARGET, outcome = "refused", kind, status, verdict, digest, %reason, "callback refused");
+}
+
+/// A callback was refused, and will be until somebody repairs something on this side.
+pub(crate) fn refused_until_repair(
+    kind: &'static str,
+    status: u16,
+    verdict: &'static str,
+    digest: Option<&dyn Display>,
+    reason: &dyn Display,
+) {
+    let digest = digest.map(tracing::field::display);
+    tracing::error!(target: TARGET, outcome = "refused", kind, status, verdict, digest, %reason, "callback refused");
 }
 
 /// What became of the attempt to handle a callback.
@@ -42,6 +61,11 @@ pub(crate) fn authority_failed(reason: &dyn Display) {
 /// A signing certificate that is kept could not be renewed.
 pub(crate) fn not_renewed(reason: &dyn Display) {
     tracing::warn!(target: TARGET, %reason, "signing certificate not renewed");
+}
+
+/// Nothing recent says whether the signer `fingerprint` is revoked.
+pub(crate) fn revocation_unknown(fingerprint: &dyn Display) {
+    tracing::warn!(target: TARGET, signer = %fingerprint, "revocation unknown: no revocation list could be fetched");
 }
 
 /// Something that callbacks depend on ends within days.

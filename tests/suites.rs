@@ -165,10 +165,10 @@ impl Case {
             RevocationList::from_der(&der).ok()
         };
         let issuers = self.untrusted_intermediates.iter();
-        Evidence {
-            issuers: issuers.map(|pem| certificate(pem)).collect(),
-            revocation_lists: self.crls.iter().filter_map(list).collect(),
-        }
+        Evidence::new(
+            issuers.map(|pem| certificate(pem)).collect(),
+            self.crls.iter().filter_map(list).collect(),
+        )
     }
 
     fn anchors(&self) -> Result<Anchors, String> {

@@ -104,10 +104,7 @@ fn judge(
             end: End::default(),
         };
     };
-    let alone = Evidence {
-        issuers: issuers.to_vec(),
-        revocation_lists: evidence.revocation_lists.clone(),
-    };
+    let alone = Evidence::new(issuers.to_vec(), evidence.revocation_lists.clone());
     let end = ders.last().map(end).unwrap_or_default();
     match chain.find_path(certificate, &alone, now) {
         Ok(path) => Candidate {

@@ -156,10 +156,10 @@ impl Examination {
         if let Ok(parsed) = Certificate::parse(certificate) {
             self.certificate = Some(Facts::of(&parsed, certificate, now));
             self.policies = policies(&chain, &parsed);
-            let everything = Evidence {
-                issuers: [&*options.intermediates, &evidence.issuers].concat(),
-                revocation_lists: evidence.revocation_lists.clone(),
-            };
+            let everything = Evidence::new(
+                [&*options.intermediates, &evidence.issuers].concat(),
+                evidence.revocation_lists.clone(),
+            );
             self.candidates = candidates(&options.chain, certificate, &everything, now);
         }
         let path = chain.find_path(certificate, &evidence, now).ok();
@@ -177,10 +177,7 @@ impl Examination {
         match chain.verify_with(certificate, &evidence, now) {
             Ok(signer) => self.note(&signer, now),
             Err(error) => {
-                let failed = self.steps.iter().filter(|step| !step.succeeded);
-                let problems = failed.map(|step| step.outcome.clone()).collect();
-                let error = error.after_fetching(problems, false);
-                self.reason = Some(error.to_string());
+                self.reason = Some(self.reason_for(&error));
                 let behind = match &error {
                     ChainError::Policy {
                         error: PolicyError::SignerName { .. },
@@ -194,6 +191,18 @@ impl Examination {
         }
         let links = path.iter().flat_map(|path| path.links().iter().skip(1));
         links.map(|link| link.certificate().clone()).collect()
+    }
+
+    /// The refusal, and the fetches that failed if what they were for may change it.
+    fn reason_for(&self, error: &ChainError) -> String {
+        let failed = self.steps.iter().filter(|step| !step.succeeded);
+        let problems: Vec<_> = failed.take(4).map(|step| step.outcome.as_str()).collect();
+        match error {
+            ChainError::Path { .. } | ChainError::UnknownIssuer { .. } if !problems.is_empty() => {
+                format!("{error}; fetching it failed: {}", problems.join("; "))
+            }
+            _ => error.to_string(),
+        }
     }
 
     fn note(&mut self, signer: &VerifiedSigner, now: UnixTime) {
@@ -222,7 +231,7 @@ fn policies(chain: &ChainVerifier, certificate: &Certificate<'_>) -> Vec<Policy>
 /// What a receiver says of a certificate on a path that holds.
 fn status(revocation: Revocation, list_ends: Option<UnixTime>) -> RevocationStatus {
     match (revocation, list_ends) {
-        (Revocation::Off, _) => RevocationStatus::NotChecked,
+        (Revocation::DangerOff, _) => RevocationStatus::NotChecked,
         (_, Some(_)) => RevocationStatus::Good,
         (_, None) => RevocationStatus::Unknown,
     }

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use partner_center_webhooks::Excerpt;
-use partner_center_webhooks::chain::{ChainVerifier, Evidence, Need, RevocationList, UnixTime};
+use partner_center_webhooks::chain::{
+    ChainVerifier, Evidence, MissingEvidence, RevocationList, UnixTime,
+};
 use partner_center_webhooks::source::{Authorities, AuthorityError, CertificateBundle};
 use serde::Serialize;
 
@@ -47,10 +49,7 @@ pub(crate) async fn gather(
         chain,
         authorities,
         steps,
-        evidence: Evidence {
-            issuers: bundle.intermediates().to_vec(),
-            revocation_lists: Vec::new(),
-        },
+        evidence: Evidence::new(bundle.intermediates().to_vec(), Vec::new()),
         tried: HashSet::new(),
         issuers: 0,
     };
@@ -81,14 +80,14 @@ struct Gathering<'g> {
 
 impl Gathering<'_> {
     /// Whether something new came.
-    async fn meet(&mut self, need: &Need, now: UnixTime) -> bool {
+    async fn meet(&mut self, need: &MissingEvidence, now: UnixTime) -> bool {
         let (what, of, urls) = match need {
-            Need::Issuer { of, urls, .. } => ("issuer", of, urls),
-            Need::RevocationList { of, urls, .. } => ("revocation list", of, urls),
+            MissingEvidence::Issuer { of, urls, .. } => ("issuer", of, urls),
+            MissingEvidence::RevocationList { of, urls, .. } => ("revocation list", of, urls),
             _ => return false,
         };
         for url in urls {
-            let is_issuer = matches!(need, Need::Issuer { .. });
+            let is_issuer = matches!(need, MissingEvidence::Issuer { .. });
             if is_issuer && self.issuers >= MAX_ISSUERS || !self.tried.insert(url.clone()) {
                 continue;
             }
@@ -116,7 +115,11 @@ impl Gathering<'_> {
         false
     }
 
-    async fn issuer(&mut self, need: &Need, url: &str) -> Result<String, (String, Failure)> {
+    async fn issuer(
+        &mut self,
+        need: &MissingEvidence,
+        url: &str,
+    ) -> Result<String, (String, Failure)> {
         let authorities = self.authorities.ok_or_else(offline)?;
         let found = authorities.issuers(url).await.map_err(why)?;
         let new: Vec<_> = found
@@ -139,7 +142,7 @@ impl Gathering<'_> {
 
     async fn list(
         &mut self,
-        need: &Need,
+        need: &MissingEvidence,
         url: &str,
         now: UnixTime,
     ) -> Result<String, (String, Failure)> {

@@ -193,7 +193,7 @@ impl FromStr for Mode {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "off" => Ok(Self(Revocation::Off)),
+            "off" => Ok(Self(Revocation::DangerOff)),
             "best-effort" => Ok(Self(Revocation::BestEffort)),
             "required" => Ok(Self(Revocation::Required)),
             _ => Err("no mode (expected off, best-effort or required)"),

@@ -11,7 +11,7 @@ mod line;
 mod on_axum;
 mod options;
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -26,7 +26,10 @@ use tracing::error;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
     let served = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(Options { listen, receiver })) => {
             let router = Router::new()

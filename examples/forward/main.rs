@@ -24,7 +24,7 @@ mod pem;
 #[path = "../support/publisher_credential.rs"]
 mod publisher_credential;
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,10 @@ struct Forwarder {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
     let served = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(options)) => forward(options).await,
         Ok(None) => say(Options::HELP.trim_end()).map_err(Into::into),

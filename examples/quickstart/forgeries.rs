@@ -202,7 +202,8 @@ fn certificates(
     let mut cases = Vec::new();
     for (what, name, signer) in signers {
         let callback = host.publish(name, signer).callback(genuine.body.clone())?;
-        cases.push(refused(what, callback, 401, ErrorKind::Chain));
+        // 503, because it came from where Microsoft's own would: a fault of configuration looks the same.
+        cases.push(refused(what, callback, 503, ErrorKind::Chain));
     }
     Ok(cases)
 }
@@ -224,10 +225,15 @@ fn misfits(
         refused(
             "genuine, and no event",
             signer.callback("[]")?,
-            400,
+            503,
             ErrorKind::Event,
         ),
-        refused("an empty body", signer.callback("")?, 400, ErrorKind::Body),
+        refused(
+            "signed, and an empty body",
+            signer.callback("")?,
+            503,
+            ErrorKind::Body,
+        ),
         refused(
             "a body over the limit",
             signer.callback(" ".repeat(BODY_LIMIT + 1))?,

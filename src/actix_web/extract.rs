@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
-use actix_web::web::Data;
+use actix_web::web::{Data, Json};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 
 use super::{receive, response};
+use crate::body::typed::{BodyFormatError, FromVerifiedBody, json};
 use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::error::Error;
 use crate::receiver::{Received, Receiver};
@@ -43,15 +45,16 @@ impl AsRef<Received<Bytes>> for Callback {
     }
 }
 
-/// Extracts a genuine callback, and what another extractor makes of its request: `Verified<web::Json<T>>`.
+/// Extracts a genuine callback, and its body in a type of your own: `Verified<web::Json<T>>`, `Verified<Bytes>`,
+/// `Verified<String>`, or any type that implements [`FromVerifiedBody`].
 ///
-/// The other extractor is asked after the callback is verified, and gets a body of exactly the bytes that were signed. With
-/// actix-web's features for compression it unpacks them if the request says `Content-Encoding`, which is not signed: Partner
-/// Center does not send it, and [`VerifyCallbacks`](super::VerifyCallbacks) takes it away.
+/// The value is made from the signed bytes alone. What is not signed is not looked at: neither the query nor the method, and
+/// `web::Json` ignores the `Content-Type`, the `Content-Encoding` and `web::JsonConfig`. A genuine body that does not fit the
+/// type is answered with 503, and logged as an error, because a corrected type can read the next delivery: [`Error::Format`].
 ///
 /// # Example
 ///
-/// ```no_run
+/// ```
 /// use actix_web::{HttpResponse, web};
 /// use partner_center_webhooks::actix_web::Verified;
 ///
@@ -66,6 +69,34 @@ impl AsRef<Received<Bytes>> for Callback {
 ///     HttpResponse::Ok().finish()
 /// }
 /// # let _ = web::post().to(callback);
+/// # fn extracts<E: actix_web::FromRequest>() {}
+/// # extracts::<Verified<web::Json<Changed>>>();
+/// ```
+///
+/// Extractors of what is not signed do not compile: neither queries
+///
+/// ```compile_fail,E0277
+/// # fn extracts<E: actix_web::FromRequest>() {}
+/// # use actix_web::web;
+/// # use partner_center_webhooks::actix_web::Verified;
+/// extracts::<Verified<web::Query<Vec<(String, String)>>>>();
+/// ```
+///
+/// nor forms
+///
+/// ```compile_fail,E0277
+/// # fn extracts<E: actix_web::FromRequest>() {}
+/// # use actix_web::web;
+/// # use partner_center_webhooks::actix_web::Verified;
+/// extracts::<Verified<web::Form<Vec<(String, String)>>>>();
+/// ```
+///
+/// nor whole requests.
+///
+/// ```compile_fail,E0277
+/// # fn extracts<E: actix_web::FromRequest>() {}
+/// # use partner_center_webhooks::actix_web::Verified;
+/// extracts::<Verified<actix_web::HttpRequest>>();
 /// ```
 #[derive(Clone, Debug)]
 #[expect(
@@ -74,7 +105,7 @@ impl AsRef<Received<Bytes>> for Callback {
 )]
 pub struct Verified<E>(pub E, pub Received<Bytes>);
 
-impl<E: FromRequest> FromRequest for Verified<E> {
+impl<E: FromVerifiedBody> FromRequest for Verified<E> {
     type Error = actix_web::Error;
     type Future = LocalBoxFuture<Self>;
 
@@ -82,10 +113,15 @@ impl<E: FromRequest> FromRequest for Verified<E> {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let Callback(received) = Callback::from_request(&request, &mut payload).await?;
-            let mut payload = received.body().clone().into_inner().into();
-            let extracted = E::from_request(&request, &mut payload).await;
-            Ok(Self(extracted.map_err(Into::into)?, received))
+            let value = received.body_as().map_err(Rejection)?;
+            Ok(Self(value, received))
         })
+    }
+}
+
+impl<T: DeserializeOwned> FromVerifiedBody for Json<T> {
+    fn from_verified_body(body: Bytes) -> Result<Self, BodyFormatError> {
+        json(&body).map(Self)
     }
 }
 

@@ -62,7 +62,8 @@ impl VerifyCallbacks {
     /// An answer of 2xx completes the attempt, any other one releases it; a panic abandons it. A handler whose client has
     /// gone is not cancelled by actix-web, and its answer counts. The head of the answer decides: a body that breaks off later
     /// changes nothing. Work that outlives the request takes a clone of the [`Attempt`] along, which is among the request's
-    /// extensions. See [`duplicates`](crate::duplicates).
+    /// extensions: then an answer that is not 2xx, such as that of a timeout inside this middleware, leaves the attempt to that
+    /// work. See [`duplicates`](crate::duplicates).
     ///
     /// Make the guard before `HttpServer::new`: its closure runs once for each worker, and each would have a guard of its own.
     pub fn with_duplicates(mut self, guard: Arc<dyn DuplicateGuard>) -> Self {
@@ -167,7 +168,11 @@ where
             let answer = inner.call(request).await;
             if let Some(attempt) = attempt {
                 let status = match &answer {
-                    Ok(response) => response.status(),
+                    Ok(response) => {
+                        // Its request has a clone among its extensions, which no work holds.
+                        drop(response.request().extensions_mut().remove::<Attempt>());
+                        response.status()
+                    }
                     Err(error) => error.as_response_error().status_code(),
                 };
                 attempt.settle(status.as_u16()).await;

@@ -1,6 +1,6 @@
 //! Extractors and middleware for actix-web 4.
 //!
-//! [`Callback`] gives the event; [`Verified`] a type of your own, made by another extractor from the verified bytes;
+//! [`Callback`] gives the event; [`Verified`] a type of your own, made from the verified bytes;
 //! [`Claimed`] either of them once, however often it is delivered. They find the receiver, and the duplicate guard, in the
 //! application's data: `web::Data<Receiver>` and `web::Data<dyn DuplicateGuard>`; without them the answer is 500.
 //!

@@ -1,7 +1,10 @@
-//! How long a body may be.
+//! How long a body may be, whether it arrived whole, and types that are made from it.
 
 #[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
 pub(crate) mod stream;
+
+#[cfg(feature = "receiver")]
+pub mod typed;
 
 use thiserror::Error;
 
@@ -46,9 +49,26 @@ impl Default for BodyLimit {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// There is none.
+    /// It is shorter than its `Content-Length` announced, and its signature does not match.
+    #[error(
+        "the body has {received} bytes (expected {announced}, as `Content-Length` announced): it was cut short on its way; \
+         deliver it again, and check the proxies and middleware that it passes"
+    )]
+    CutShort {
+        /// The announced length, in bytes.
+        announced: usize,
+        /// The length of the body, in bytes.
+        received: usize,
+    },
+    /// There is none, and no signature.
     #[error("the body is empty")]
     Empty,
+    /// There is none although the headers hold a signature, and nobody signs an empty body.
+    #[error(
+        "the body is empty although the headers hold a signature (expected what was signed): it was lost on its way; deliver \
+         it again, and check the proxies and middleware that it passes"
+    )]
+    Lost,
     /// It is longer than the limit.
     #[error("the body is longer than {limit} bytes")]
     TooLong {
@@ -58,4 +78,34 @@ pub enum BodyError {
     /// It ended before its announced end, or the connection broke.
     #[error("the body could not be read to its end")]
     Unreadable,
+}
+
+impl BodyError {
+    /// How long to tell the sender to wait if a body did not arrive whole, in seconds: the next delivery may, at once.
+    pub const RETRY_SECONDS: u64 = 10;
+
+    /// Compares the length of a body with its `Content-Length`. A body without one, or longer than it, is not cut short.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError::CutShort`] if fewer bytes were received than were announced.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::body::BodyError;
+    ///
+    /// assert_eq!(BodyError::cut_short(Some(7), 7), Ok(()));
+    /// let cut = BodyError::CutShort { announced: 7, received: 3 };
+    /// assert_eq!(BodyError::cut_short(Some(7), 3), Err(cut));
+    /// ```
+    pub fn cut_short(announced: Option<usize>, received: usize) -> Result<(), Self> {
+        match announced {
+            Some(announced) if received < announced => Err(Self::CutShort {
+                announced,
+                received,
+            }),
+            _ => Ok(()),
+        }
+    }
 }

@@ -6,8 +6,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use thiserror::Error;
 
-use crate::Excerpt;
 use crate::crypto::Backend;
+use crate::excerpt::Excerpt;
 
 /// The trust anchors of a [`ChainVerifier`](super::ChainVerifier).
 #[derive(Clone, Debug)]
@@ -39,8 +39,8 @@ impl Anchors {
 
     /// All roots of Mozilla's programme, as of the version of [`webpki_root_certs`] in use: about 120.
     ///
-    /// Wider than needed. Each of these CAs could then issue a certificate that only the policies stop.
-    pub fn web_pki() -> Self {
+    /// Dangerous: a mistake of any of these CAs suffices for a forged signing certificate that only the policies stop.
+    pub fn danger_any_web_pki() -> Self {
         Self(trust(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter()).collect())
     }
 

@@ -10,15 +10,14 @@ use time::format_description::well_known::Rfc3339;
 use webpki::RawPublicKeyEntity;
 use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::oid_registry::{self as oid, Oid};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
-use super::revocation::uris;
-use crate::Excerpt;
 use crate::crypto::Backend;
+use crate::excerpt::Excerpt;
 
 /// A certificate, read. Nothing about it is proven.
 #[derive(Clone, Debug)]
@@ -431,13 +430,11 @@ fn list(f: &mut fmt::Formatter<'_>, items: &[Excerpt]) -> fmt::Result {
     })
 }
 
-/// The subject of an anchor, of which webpki keeps the contents without the outer SEQUENCE.
-pub(super) fn distinguished_name(contents: &[u8]) -> Excerpt {
-    let named = sequence(contents).and_then(|der| {
-        let (_, name) = X509Name::from_der(&der).ok()?;
-        Some(Excerpt::of(name.to_string()))
-    });
-    named.unwrap_or_else(|| Excerpt::of(contents))
+/// A name for people to read, from its DER without the outer SEQUENCE.
+pub(super) fn distinguished_name(contents: &[u8]) -> Option<Excerpt> {
+    let der = sequence(contents)?;
+    let (rest, name) = X509Name::from_der(&der).ok()?;
+    rest.is_empty().then(|| Excerpt::of(name.to_string()))
 }
 
 /// A DER SEQUENCE with these contents, of less than 64 KiB.
@@ -454,6 +451,18 @@ pub(super) fn sequence(contents: &[u8]) -> Option<Vec<u8>> {
     }
     der.extend_from_slice(contents);
     Some(der)
+}
+
+/// The URIs of a distribution point.
+fn uris(point: &DistributionPointName<'_>) -> Vec<Box<str>> {
+    let DistributionPointName::FullName(names) = point else {
+        return Vec::new();
+    };
+    let uri = |name: &GeneralName<'_>| match name {
+        GeneralName::URI(uri) => Some(Box::from(*uri)),
+        _ => None,
+    };
+    names.iter().filter_map(uri).collect()
 }
 
 /// A time as RFC 3339 has it, in UTC.

@@ -1,10 +1,15 @@
 //! Why a signing certificate is not trusted.
 
+use std::time::Duration;
+
+use rustls_pki_types::UnixTime;
 use thiserror::Error;
 
-use super::{CertificateSummary, Malformed, PathError, PolicyError};
-use crate::Excerpt;
+use super::certificate::{CertificateSummary, Malformed};
+use super::path_error::PathError;
+use super::policy::PolicyError;
 use crate::crypto::KeyRejected;
+use crate::excerpt::Excerpt;
 
 /// Why a signing certificate is not trusted.
 #[derive(Clone, Debug, Error)]
@@ -26,28 +31,28 @@ pub enum ChainError {
         /// The certificate.
         certificate: Box<CertificateSummary>,
     },
-    /// It is no X.509 certificate that can be read.
+    /// It cannot be read as an X.509 certificate.
     #[error("the signing certificate cannot be read: {0}")]
     Malformed(Malformed),
-    /// It has not begun.
+    /// It is not valid yet.
     #[error("the signing certificate is not valid yet (it is {now}); it is: {certificate}")]
     NotYetValid {
         /// The time of the check (RFC 3339, UTC).
         now: String,
+        /// When it begins.
+        not_before: UnixTime,
+        /// How long that is from the time of the check.
+        wait: Duration,
         /// The certificate.
         certificate: Box<CertificateSummary>,
     },
-    /// There are paths, and each has a fault.
-    #[error("no path to a trust anchor holds: {error}; the signing certificate is: {certificate}{}", fetching(.problems))]
+    /// There are paths, and each has a fault. Another issuer's certificate may lead to one that holds.
+    #[error("no path to a trust anchor holds: {error}; the signing certificate is: {certificate}")]
     Path {
         /// The most telling fault.
         error: PathError,
         /// The certificate.
         certificate: Box<CertificateSummary>,
-        /// What went wrong when issuers' certificates were fetched.
-        problems: Vec<String>,
-        /// Whether a later attempt to fetch them may succeed.
-        may_pass: bool,
     },
     /// A policy refused it.
     #[error("the signing certificate is refused: {error}; it is: {certificate}")]
@@ -57,8 +62,8 @@ pub enum ChainError {
         /// The certificate.
         certificate: Box<CertificateSummary>,
     },
-    /// It, or every issuer over which a path leads, is revoked.
-    #[error("the signing certificate, or its issuer, is revoked; it is: {certificate}")]
+    /// It is revoked, and only another certificate helps. (If its issuers are revoked, that is [`PathError::Revoked`].)
+    #[error("the signing certificate is revoked; it is: {certificate}")]
     Revoked {
         /// The certificate.
         certificate: Box<CertificateSummary>,
@@ -77,8 +82,7 @@ pub enum ChainError {
     #[error(
         "no path leads from the signing certificate to one of {anchors} trust anchors over {links} known \
          intermediates: configure its issuer's certificate as an intermediate, or another anchor; it is: \
-         {certificate}{}",
-        fetching(.problems)
+         {certificate}"
     )]
     UnknownIssuer {
         /// How many intermediates were known.
@@ -87,45 +91,39 @@ pub enum ChainError {
         anchors: usize,
         /// The certificate.
         certificate: Box<CertificateSummary>,
-        /// What went wrong when issuers' certificates were fetched.
-        problems: Vec<String>,
-        /// Whether a later attempt to fetch them may succeed.
-        may_pass: bool,
     },
 }
 
 impl ChainError {
-    /// Whether it is passing trouble: an issuer's certificate or a required revocation list could not be had.
-    pub fn may_pass(&self) -> bool {
+    /// A certificate that begins this soon is waited for: five minutes, the difference between clocks that Kerberos and
+    /// Microsoft Entra allow.
+    pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+    /// Whether the verdict may change without anybody doing something: a required revocation list is missing, or the
+    /// certificate begins within [`CLOCK_SKEW`](Self::CLOCK_SKEW).
+    ///
+    /// Whether a missing issuer can still be fetched is not known here, because that depends on the fetch.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::RevocationUnknown { .. } => true,
+            Self::NotYetValid { wait, .. } => *wait < Self::CLOCK_SKEW,
+            _ => false,
+        }
+    }
+
+    /// When the verdict changes by itself, if that is known: when the certificate begins.
+    pub fn retry_at(&self) -> Option<UnixTime> {
+        match self {
+            Self::NotYetValid { not_before, .. } => Some(*not_before),
+            _ => None,
+        }
+    }
+
+    /// Whether another issuer's certificate or another revocation list may change the verdict.
+    pub(crate) fn depends_on_evidence(&self) -> bool {
         matches!(
             self,
-            Self::RevocationUnknown { .. }
-                | Self::Path { may_pass: true, .. }
-                | Self::UnknownIssuer { may_pass: true, .. }
+            Self::Path { .. } | Self::RevocationUnknown { .. } | Self::UnknownIssuer { .. }
         )
-    }
-
-    /// The same after attempts to fetch issuers' certificates.
-    #[must_use]
-    pub fn after_fetching(mut self, tried: Vec<String>, issuer_may_come: bool) -> Self {
-        if let Self::UnknownIssuer {
-            problems, may_pass, ..
-        }
-        | Self::Path {
-            problems, may_pass, ..
-        } = &mut self
-        {
-            *problems = tried;
-            *may_pass = issuer_may_come;
-        }
-        self
-    }
-}
-
-fn fetching(problems: &[String]) -> String {
-    let problems: Vec<_> = problems.iter().take(4).map(String::as_str).collect();
-    match problems.is_empty() {
-        true => String::new(),
-        false => format!("; fetching it failed: {}", problems.join("; ")),
     }
 }

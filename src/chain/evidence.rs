@@ -1,25 +1,45 @@
-//! What helps to verify a signing certificate, and what is missing.
+//! What helps to verify a signing certificate, what is missing, and whether something that came is that.
 
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
-use super::{Certificate, RevocationList};
-use crate::Excerpt;
+use super::certificate::{Certificate, is_signed_with};
+use super::revocation_list::RevocationList;
+use super::signer::Fingerprint;
+use super::verifier::ChainVerifier;
+use crate::excerpt::Excerpt;
 
-/// What was found beside a signing certificate. None of it is trusted.
+/// What was found beside a signing certificate. None of it is trusted but `revoked`, which can only refuse.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "callers put it together")]
+#[non_exhaustive]
 pub struct Evidence {
     /// Certificates of CAs, in any order.
     pub issuers: Vec<CertificateDer<'static>>,
     /// Revocation lists.
     pub revocation_lists: Vec<RevocationList>,
+    /// Certificates that a list named as revoked before, be they signing certificates or issuers'. They are refused
+    /// unless revocation is off, so that a revocation outlives the list that told of it.
+    pub revoked: Vec<Fingerprint>,
 }
 
-/// Something that may help to verify a signing certificate, and where it can be had.
+impl Evidence {
+    /// Evidence of issuers' certificates and revocation lists, in any order; nothing is known to be revoked.
+    pub fn new(
+        issuers: Vec<CertificateDer<'static>>,
+        revocation_lists: Vec<RevocationList>,
+    ) -> Self {
+        Self {
+            issuers,
+            revocation_lists,
+            revoked: Vec::new(),
+        }
+    }
+}
+
+/// Something that could be fetched to say more about a signing certificate, and from where.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Need {
+pub enum MissingEvidence {
     /// The certificate of an issuer.
     Issuer {
         /// Whose issuer.
@@ -40,12 +60,42 @@ pub enum Need {
     },
 }
 
+impl ChainVerifier {
+    /// Whether `issuer` is the certificate of a CA that `need` asks for: of the right name, and with the key that signed the
+    /// certificate in question. A stranger's certificate of that name is worth nothing, and dear to search with.
+    pub fn is_needed_issuer(&self, need: &MissingEvidence, issuer: &CertificateDer<'_>) -> bool {
+        let MissingEvidence::Issuer { child, .. } = need else {
+            return false;
+        };
+        let (Ok(raw), Ok(parsed), Ok(raw_child)) = (
+            EndEntityCert::try_from(issuer),
+            Certificate::parse(issuer),
+            EndEntityCert::try_from(child),
+        ) else {
+            return false;
+        };
+        let key = raw.subject_public_key_info();
+        parsed.is_ca()
+            && raw.subject() == raw_child.issuer()
+            && is_signed_with(child, &key, &*self.backend)
+    }
+
+    /// Whether `list` is one that `need` asks for: signed with the key of the issuer on the path. Another one is worth
+    /// nothing, and not worth keeping.
+    pub fn is_needed_list(&self, need: &MissingEvidence, list: &RevocationList) -> bool {
+        let MissingEvidence::RevocationList { issuer_key, .. } = need else {
+            return false;
+        };
+        list.is_signed_with(&issuer_key.to_vec().into(), &*self.backend)
+    }
+}
+
 /// The certificates that name their issuers' URLs, among those that can be reached over names: from the signing
 /// certificate on, those without a known issuer first.
 pub(super) fn needed_issuers(
     certificate: &CertificateDer<'_>,
     known: &[CertificateDer<'_>],
-) -> Vec<Need> {
+) -> Vec<MissingEvidence> {
     let mut reached = vec![(0, CertificateDer::from(certificate.as_ref()))];
     let mut needs = Vec::new();
     let mut at = 0;
@@ -60,7 +110,7 @@ pub(super) fn needed_issuers(
         };
         let issuers: Vec<_> = known.iter().filter(is_issuer).collect();
         if !parsed.issuer_urls().is_empty() && depth < MAX_DEPTH {
-            let need = Need::Issuer {
+            let need = MissingEvidence::Issuer {
                 of: parsed.subject().excerpt(),
                 urls: parsed.issuer_urls().to_vec(),
                 child: der.clone().into_owned(),

@@ -9,24 +9,37 @@
 //! [`SignerName`].
 
 mod anchors;
+mod assess;
+#[cfg(all(test, feature = "testing", feature = "aws-lc-rs"))]
+mod assess_tests;
 mod certificate;
+mod der;
 mod error;
 mod evidence;
+mod list_reader;
 mod path;
+mod path_error;
 pub mod policy;
 mod revocation;
+mod revocation_list;
 mod signer;
 mod verifier;
 
 pub use anchors::{Anchors, AnchorsError, PemError, certificate_to_pem, certificates_from_pem};
+#[cfg(feature = "receiver")]
+pub(crate) use assess::Assessment;
 pub use certificate::{
     Attribute, Certificate, CertificateSummary, DistinguishedName, Malformed, PublicKey,
 };
 pub use error::ChainError;
-pub use evidence::{Evidence, Need};
-pub use path::{Link, Path, PathError};
+pub use evidence::{Evidence, MissingEvidence};
+#[cfg(feature = "receiver")]
+pub(crate) use path::RevokedCertificate;
+pub use path::{Link, Path};
+pub use path_error::PathError;
 pub use policy::{CertificatePolicy, PolicyError, SignerName};
-pub use revocation::{Revocation, RevocationList, RevocationListError, RevocationStatus};
+pub use revocation::{Revocation, RevocationStatus};
+pub use revocation_list::{RevocationList, RevocationListError};
 pub use rustls_pki_types::{CertificateDer, UnixTime};
 pub(crate) use signer::write_hex;
 pub use signer::{Fingerprint, VerifiedSigner};

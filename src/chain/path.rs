@@ -3,17 +3,19 @@
 use std::cell::RefCell;
 
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
-use thiserror::Error;
 use webpki::{
     Cert, EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
     RequiredEkuNotFoundContext, VerifiedPath,
 };
 
-use super::certificate::{Certificate, distinguished_name, rfc3339, sequence};
-use super::revocation::{Coverage, RevocationList};
-use super::{Anchors, policy};
-use crate::Excerpt;
+use super::anchors::Anchors;
+use super::certificate::{Certificate, distinguished_name, sequence};
+use super::path_error::PathError;
+use super::policy;
+use super::revocation_list::{Coverage, RevocationList};
+use super::signer::Fingerprint;
 use crate::crypto::Backend;
+use crate::excerpt::Excerpt;
 
 /// A path that holds: from a certificate to a trust anchor. It says nothing about whose certificate it is.
 #[derive(Clone, Debug)]
@@ -46,13 +48,29 @@ pub struct Link {
     pub(super) list_ends: Option<UnixTime>,
 }
 
+/// A certificate that a list of its issuer names as revoked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct RevokedCertificate {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) not_after: UnixTime,
+}
+
 /// What a path is searched with.
 pub(super) struct Search<'s> {
     pub(super) anchors: &'s Anchors,
     pub(super) issuers: &'s [CertificateDer<'s>],
     pub(super) lists: &'s [RevocationList],
+    /// Certificates that are known to be revoked, whatever the lists say.
+    pub(super) revoked: &'s [Fingerprint],
     pub(super) backend: &'s dyn Backend,
     pub(super) now: UnixTime,
+}
+
+/// What a search came to.
+pub(super) struct Searched {
+    pub(super) path: Result<Path, PathError>,
+    /// What the lists revoke, on the path that was found and on those that were tried before.
+    pub(super) revoked: Vec<RevokedCertificate>,
 }
 
 impl Search<'_> {
@@ -60,7 +78,20 @@ impl Search<'_> {
     ///
     /// Both are asked here, of each path whose signatures hold: webpki does not look at the key usage of issuers, and of
     /// several lists it looks at one.
-    pub(super) fn run(&self, certificate: &CertificateDer<'_>) -> Result<Path, PathError> {
+    pub(super) fn run(&self, certificate: &CertificateDer<'_>) -> Searched {
+        let revoked = RefCell::new(Vec::new());
+        let path = self.find(certificate, &revoked);
+        Searched {
+            path,
+            revoked: revoked.into_inner(),
+        }
+    }
+
+    fn find(
+        &self,
+        certificate: &CertificateDer<'_>,
+        revoked: &RefCell<Vec<RevokedCertificate>>,
+    ) -> Result<Path, PathError> {
         let end_entity = EndEntityCert::try_from(certificate)?;
         let links = RefCell::new(Vec::new());
         let path = end_entity.verify_for_usage(
@@ -71,101 +102,158 @@ impl Search<'_> {
             TlsPurposes,
             None,
             Some(&|path| {
-                *links.borrow_mut() = self.links(path)?;
+                *links.borrow_mut() = self.links(path, &mut revoked.borrow_mut())?;
                 Ok(())
             }),
         )?;
+        let anchor = &path.anchor().subject;
         Ok(Path {
-            anchor: distinguished_name(&path.anchor().subject),
+            anchor: distinguished_name(anchor).unwrap_or_else(|| Excerpt::of(&**anchor)),
             links: links.take(),
         })
     }
 
-    fn links(&self, path: &VerifiedPath<'_>) -> Result<Vec<Link>, webpki::Error> {
+    /// The certificates of a path whose signatures hold, unless one may not be where it is, or one is revoked; all that
+    /// the lists revoke is added to `revoked`.
+    fn links(
+        &self,
+        path: &VerifiedPath<'_>,
+        revoked: &mut Vec<RevokedCertificate>,
+    ) -> Result<Vec<Link>, webpki::Error> {
         let certificates: Vec<&Cert<'_>> = std::iter::once::<&Cert<'_>>(path.end_entity())
             .chain(path.intermediate_certificates())
             .collect();
+        let ders: Vec<_> = certificates.iter().map(|each| each.der()).collect();
+        // webpki has read them. Should the two parsers ever disagree, there is no proof.
+        let parsed: Vec<_> = ders
+            .iter()
+            .map(Certificate::parse)
+            .collect::<Result<_, _>>()
+            .map_err(|_| webpki::Error::MalformedExtensions)?;
+        let mut issuers = parsed.iter().skip(1);
+        if issuers.any(|issuer| issuer.signs_certificates() == Some(false)) {
+            return Err(webpki::Error::EndEntityUsedAsCa);
+        }
+        let mut is_revoked = false;
         let mut links = Vec::with_capacity(certificates.len());
-        for (index, certificate) in certificates.iter().enumerate() {
-            let der = certificate.der();
-            // webpki has read it. Should the two parsers ever disagree, there is no proof.
-            let parsed =
-                Certificate::parse(&der).map_err(|_| webpki::Error::MalformedExtensions)?;
-            if index > 0 && parsed.signs_certificates() == Some(false) {
-                return Err(webpki::Error::EndEntityUsedAsCa);
-            }
-            let list_ends = match certificates.get(index.saturating_add(1)) {
-                Some(issuer) => self.list_ends(certificate, &parsed, issuer)?,
-                None => self.list_ends_at_anchor(certificate, &parsed, path.anchor())?,
+        for (index, (certificate, parsed)) in certificates.iter().zip(&parsed).enumerate() {
+            let next = index.saturating_add(1);
+            let issuer = Issuer::of(certificates.get(next).copied(), path.anchor());
+            let der = certificate.der().into_owned();
+            let standing = match self.is_known_as_revoked(&der) {
+                true => Standing::Revoked { by_list: false },
+                false => self.ask_lists(certificate, parsed, &issuer),
             };
-            let issuer_key = match certificates.get(index.saturating_add(1)) {
-                Some(issuer) => Some(issuer.subject_public_key_info().to_vec()),
-                None => sequence(&path.anchor().subject_public_key_info),
+            let list_ends = match standing {
+                Standing::Unknown => None,
+                Standing::Good { until } => Some(until),
+                Standing::Revoked { by_list } => {
+                    is_revoked = true;
+                    if by_list {
+                        note(revoked, &der, parsed, self.backend);
+                    }
+                    None
+                }
             };
             links.push(Link {
-                issuer_key: issuer_key.unwrap_or_default().into(),
-                der: der.clone().into_owned(),
+                der,
                 subject: parsed.subject().excerpt(),
                 not_before: parsed.not_before(),
                 not_after: parsed.not_after(),
                 revocation_list_urls: parsed.revocation_list_urls().to_vec(),
+                issuer_key: issuer.key.unwrap_or_default().into(),
                 list_ends,
             });
         }
-        Ok(links)
-    }
-
-    fn list_ends(
-        &self,
-        certificate: &Cert<'_>,
-        parsed: &Certificate<'_>,
-        issuer: &Cert<'_>,
-    ) -> Result<Option<UnixTime>, webpki::Error> {
-        let der = issuer.der();
-        let may_sign = Certificate::parse(&der).map(|issuer| issuer.signs_lists() != Some(false));
-        match may_sign {
-            Ok(true) => self.ask_lists(certificate, parsed, &issuer.subject_public_key_info()),
-            // As good as if there were none.
-            _ => Ok(None),
+        match is_revoked {
+            true => Err(webpki::Error::CertRevoked),
+            false => Ok(links),
         }
     }
 
-    fn list_ends_at_anchor(
-        &self,
-        certificate: &Cert<'_>,
-        parsed: &Certificate<'_>,
-        anchor: &TrustAnchor<'_>,
-    ) -> Result<Option<UnixTime>, webpki::Error> {
-        match sequence(&anchor.subject_public_key_info) {
-            Some(key) => self.ask_lists(certificate, parsed, &key.into()),
-            None => Ok(None),
-        }
+    fn is_known_as_revoked(&self, der: &CertificateDer<'_>) -> bool {
+        !self.revoked.is_empty() && self.revoked.contains(&Fingerprint::of(der, self.backend))
     }
 
-    /// When the last of the lists ends that cover the certificate and were signed with its issuer's key; an error if one of
-    /// them revokes it.
+    /// What the lists that `issuer` signed say of the certificate.
     fn ask_lists(
         &self,
         certificate: &Cert<'_>,
         parsed: &Certificate<'_>,
-        issuer_key: &SubjectPublicKeyInfoDer<'_>,
-    ) -> Result<Option<UnixTime>, webpki::Error> {
-        let mut ends = None;
-        for list in self.lists.iter().filter(|list| list.is_current(self.now)) {
+        issuer: &Issuer,
+    ) -> Standing {
+        let mut standing = Standing::Unknown;
+        // A list of an issuer that may not sign lists is as good as none.
+        let (true, Some(key)) = (issuer.signs_lists, &issuer.key) else {
+            return standing;
+        };
+        let key = SubjectPublicKeyInfoDer::from(key.as_slice());
+        for list in self.lists {
             let Some(coverage) = list.coverage(certificate, parsed) else {
                 continue;
             };
-            if !list.is_signed_with(issuer_key, self.backend) {
+            // That a certificate was revoked does not grow old.
+            let revokes = list.names(certificate);
+            let clears = coverage == Coverage::Full && list.clears_at(self.now);
+            if !(revokes || clears) || !list.is_signed_with(&key, self.backend) {
                 continue;
             }
-            if list.names(certificate) {
-                return Err(webpki::Error::CertRevoked);
+            if revokes {
+                return Standing::Revoked { by_list: true };
             }
-            if coverage == Coverage::Full {
-                ends = ends.max(Some(list.next_update()));
-            }
+            let until = match standing {
+                Standing::Good { until } => until.max(list.next_update()),
+                _ => list.next_update(),
+            };
+            standing = Standing::Good { until };
         }
-        Ok(ends)
+        standing
+    }
+}
+
+/// What is known about a certificate of a path.
+enum Standing {
+    Good { until: UnixTime },
+    Revoked { by_list: bool },
+    Unknown,
+}
+
+/// The next one on a path: a CA or the anchor.
+struct Issuer {
+    /// SubjectPublicKeyInfo, DER.
+    key: Option<Vec<u8>>,
+    signs_lists: bool,
+}
+
+impl Issuer {
+    fn of(certificate: Option<&Cert<'_>>, anchor: &TrustAnchor<'_>) -> Self {
+        let Some(certificate) = certificate else {
+            return Self {
+                key: sequence(&anchor.subject_public_key_info),
+                signs_lists: true,
+            };
+        };
+        let der = certificate.der();
+        let parsed = Certificate::parse(&der);
+        Self {
+            key: Some(certificate.subject_public_key_info().to_vec()),
+            signs_lists: parsed.is_ok_and(|issuer| issuer.signs_lists() != Some(false)),
+        }
+    }
+}
+
+fn note(
+    revoked: &mut Vec<RevokedCertificate>,
+    der: &CertificateDer<'_>,
+    parsed: &Certificate<'_>,
+    backend: &dyn Backend,
+) {
+    let found = RevokedCertificate {
+        fingerprint: Fingerprint::of(der, backend),
+        not_after: parsed.not_after(),
+    };
+    if !revoked.contains(&found) {
+        revoked.push(found);
     }
 }
 
@@ -180,14 +268,15 @@ impl Link {
         &self.subject
     }
 
-    /// When the revocation list ends that covers it, if a list in force does.
+    /// When the revocation list ends that covers it, if one does: one in force, or one that ended less than
+    /// [a day](RevocationList::GRACE) ago.
     pub fn revocation_list_ends(&self) -> Option<UnixTime> {
         self.list_ends
     }
 
-    /// Whether no list in force covers it although it names one.
-    pub(super) fn misses_list(&self) -> bool {
-        self.list_ends.is_none() && !self.revocation_list_urls.is_empty()
+    /// Whether no list that is in force at the time `now` covers it although it names one.
+    pub(super) fn misses_list(&self, now: UnixTime) -> bool {
+        self.list_ends.is_none_or(|end| end <= now) && !self.revocation_list_urls.is_empty()
     }
 
     /// When it ends, and when the list that covers it does.
@@ -220,87 +309,6 @@ impl ExtendedKeyUsageValidator for TlsPurposes {
                     present,
                 },
             )),
-        }
-    }
-}
-
-/// What is wrong with the best path there is.
-///
-/// webpki tells the fault, not the certificate that has it; the signing certificate's own validity and usages have
-/// been judged before, so that those told here are about an issuer.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum PathError {
-    /// An issuer is no CA or may not issue, or the signing certificate is a CA's.
-    #[error("a certificate is used as a CA and is none, or the other way round")]
-    CaRole,
-    /// An extension that must be understood is not, or one cannot be read.
-    #[error("a certificate has an extension that is critical and unknown, or malformed")]
-    Extension,
-    /// An issuer has ended.
-    #[error("an issuer's certificate ended at {not_after}")]
-    IssuerExpired {
-        /// When (RFC 3339, UTC).
-        not_after: String,
-    },
-    /// An issuer has not begun.
-    #[error("an issuer's certificate begins at {not_before}")]
-    IssuerNotYetValid {
-        /// When (RFC 3339, UTC).
-        not_before: String,
-    },
-    /// The path is longer than some CA in it allows, or than webpki looks.
-    #[error("the path is longer than a CA in it allows")]
-    Length,
-    /// A name is outside of what a CA in the path may issue for.
-    #[error("a name violates the name constraints of a CA")]
-    NameConstraint,
-    /// Another fault, in webpki's words.
-    #[error("{0}")]
-    Other(Excerpt),
-    /// An issuer may not issue certificates for TLS.
-    #[error("an issuer's extended key usage allows neither TLS servers nor TLS clients")]
-    Purpose,
-    /// A certificate of every path is revoked.
-    #[error("a certificate is revoked")]
-    Revoked,
-    /// A signature on a certificate is wrong.
-    #[error(
-        "a certificate was not signed by the issuer that it names (it is forged, or another CA of that name is to be configured)"
-    )]
-    Signature,
-    /// A certificate is signed with an algorithm that is not accepted, SHA-1 or MD5, say.
-    #[error("a certificate is signed with an algorithm that is not accepted")]
-    SignatureAlgorithm,
-    /// Nothing leads to an anchor.
-    #[error("the issuer is unknown")]
-    UnknownIssuer,
-}
-
-impl From<webpki::Error> for PathError {
-    fn from(error: webpki::Error) -> Self {
-        use webpki::Error as E;
-        match error {
-            E::CaUsedAsEndEntity | E::EndEntityUsedAsCa => Self::CaRole,
-            E::UnsupportedCriticalExtension
-            | E::MalformedExtensions
-            | E::ExtensionValueInvalid
-            | E::EmptyEkuExtension => Self::Extension,
-            E::CertExpired { not_after, .. } => Self::IssuerExpired {
-                not_after: rfc3339(not_after),
-            },
-            E::CertNotValidYet { not_before, .. } => Self::IssuerNotYetValid {
-                not_before: rfc3339(not_before),
-            },
-            E::PathLenConstraintViolated | E::MaximumPathDepthExceeded => Self::Length,
-            E::NameConstraintViolation => Self::NameConstraint,
-            E::RequiredEkuNotFoundContext(_) => Self::Purpose,
-            E::InvalidSignatureForPublicKey | E::SignatureAlgorithmMismatch => Self::Signature,
-            E::UnsupportedSignatureAlgorithmContext(_)
-            | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => Self::SignatureAlgorithm,
-            E::CertRevoked => Self::Revoked,
-            E::UnknownIssuer => Self::UnknownIssuer,
-            other => Self::Other(Excerpt::of(other.to_string())),
         }
     }
 }

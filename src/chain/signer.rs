@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
+use webpki::EndEntityCert;
 
-use super::{CertificateSummary, RevocationStatus};
-use crate::Excerpt;
+use super::certificate::CertificateSummary;
+use super::revocation::RevocationStatus;
+use super::revocation_list::after_grace;
 use crate::crypto::{Backend, RsaKey};
+use crate::excerpt::Excerpt;
 
 /// A signing certificate that is trusted, and its key, ready to verify. Holding one is the proof.
 ///
@@ -72,12 +75,19 @@ impl VerifiedSigner {
         &self.revocation
     }
 
-    /// When the first of the revocation lists that cover the path ends, if there are any.
+    /// When the first of the revocation lists that cover the path ends (its `nextUpdate`), if there are any. It may be
+    /// past: see [`evidence_ends`](Self::evidence_ends).
     pub fn revocation_lists_end(&self) -> Option<UnixTime> {
         self.revocation_lists_end
     }
 
-    /// Whether a certificate of the path names a revocation list that could not be had.
+    /// When those lists no longer show that nothing is revoked: [a day](super::RevocationList::GRACE) after
+    /// [`revocation_lists_end`](Self::revocation_lists_end).
+    pub fn evidence_ends(&self) -> Option<UnixTime> {
+        self.revocation_lists_end.map(after_grace)
+    }
+
+    /// Whether a certificate of the path names a revocation list, and none that is in force was at hand.
     pub fn misses_lists(&self) -> bool {
         self.misses_lists
     }
@@ -95,6 +105,18 @@ impl VerifiedSigner {
     /// The signing certificate.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// Whether its certificate holds the same key as `other`'s.
+    pub fn has_key_of(&self, other: &Self) -> bool {
+        let key = |signer: &Self| {
+            let certificate = EndEntityCert::try_from(&signer.certificate).ok()?;
+            Some(certificate.subject_public_key_info())
+        };
+        match (key(self), key(other)) {
+            (Some(own), Some(others)) => own == others,
+            _ => false,
+        }
     }
 
     /// The key of the signing certificate.
@@ -120,12 +142,34 @@ impl fmt::Debug for VerifiedSigner {
 
 /// The SHA-256 of a certificate, written in hexadecimal.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct Fingerprint(pub(super) [u8; 32]);
+pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
+    /// The fingerprint of the certificate whose SHA-256 these bytes are.
+    pub const fn from_bytes(sha256: [u8; 32]) -> Self {
+        Self(sha256)
+    }
+
+    pub(super) fn of(certificate: &CertificateDer<'_>, backend: &dyn Backend) -> Self {
+        Self(backend.sha256(certificate))
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Reads 64 hexadecimal digits.
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if digits.len() != 64 || !digits.is_ascii() {
+            return None;
+        }
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            let at = index.saturating_mul(2);
+            *byte = u8::from_str_radix(digits.get(at..at.saturating_add(2))?, 16).ok()?;
+        }
+        Some(Self(bytes))
     }
 }
 

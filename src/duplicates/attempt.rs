@@ -12,7 +12,31 @@ use crate::trace;
 ///
 /// It can be cloned, and is abandoned when the last of its clones is dropped: work that goes on by itself, on a thread or in a
 /// task, takes a clone along, so that no delivery begins it again beside it when a timeout or a client that goes away has ended
-/// the request. Whoever settles it first settles it for all.
+/// the request. The first clone that completes or releases the attempt does so for all; a response that is not 2xx
+/// ([`settle`](Self::settle)) says nothing about work that goes on, and drops its own clone only.
+///
+/// # Example: a timeout that does not end the work
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use partner_center_webhooks::duplicates::{Attempt, DuplicateError, DuplicateGuard, InMemory, Settled};
+/// use partner_center_webhooks::signature::BodyDigest;
+///
+/// let guard: Arc<dyn DuplicateGuard> = Arc::new(InMemory::new());
+/// let digest = BodyDigest::from_bytes([7; 32]); // in production: received.digest()
+/// let attempt = Attempt::claim(&guard, digest).await?;
+/// let work = attempt.clone(); // moved into a task that goes on
+/// attempt.settle(504).await;
+///
+/// let again = Attempt::claim(&guard, digest).await.unwrap_err();
+/// assert!(matches!(again, DuplicateError::InProgress { .. }));
+/// assert_eq!(work.complete().await, Ok(Settled::Current));
+/// assert_eq!(Attempt::claim(&guard, digest).await.unwrap_err(), DuplicateError::Done { digest });
+/// # Ok::<_, DuplicateError>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// What became of it is logged, see the table on the crate's front page.
 #[derive(Clone)]
@@ -45,9 +69,9 @@ impl Attempt {
                 lease,
                 is_open: AtomicBool::new(true),
             }))),
-            Ok(Claim::InProgress) => {
+            Ok(Claim::InProgress { lease_left }) => {
                 trace::attempt("in_progress", &digest);
-                Err(DuplicateError::InProgress { digest })
+                Err(DuplicateError::in_progress(digest, lease_left))
             }
             Err(error) => {
                 trace::guard_failed("claim", &digest, &error);
@@ -73,7 +97,7 @@ impl Attempt {
             return Ok(Settled::Stale);
         }
         let settled = guard.complete(lease).await;
-        self.tell("complete", "completed", settled)
+        self.0.log("complete", "completed", settled)
     }
 
     /// The callback was not handled, and the next delivery may be, whatever clones there are. [`Settled::Stale`] if a clone has
@@ -83,44 +107,48 @@ impl Attempt {
     ///
     /// [`GuardError`] if the guard could not note it: deliveries are refused until the lease ends. It is logged.
     pub async fn release(self) -> Result<Settled, GuardError> {
-        let Inner {
-            guard,
-            lease,
-            is_open,
-        } = &*self.0;
-        if !is_open.load(Ordering::SeqCst) {
-            return Ok(Settled::Stale);
-        }
-        // Open until it is done: dropped in between, it is abandoned.
-        let settled = guard.release(lease).await;
-        is_open.store(false, Ordering::SeqCst);
-        self.tell("release", "released", settled)
+        self.0.release().await
     }
 
-    /// Completes the attempt if the callback was answered with 2xx, and releases it otherwise. The answer stands whatever
-    /// becomes of it.
+    /// Completes the attempt for all its clones if the callback was answered with 2xx. Otherwise releases it if this is its last
+    /// clone, and drops this clone if work goes on that holds another one. The answer stands whatever becomes of it.
     pub async fn settle(self, status: u16) {
-        let _: Result<Settled, GuardError> = match (200..300).contains(&status) {
-            true => self.complete().await,
-            false => self.release().await,
-        };
+        if (200..300).contains(&status) {
+            let _: Result<Settled, GuardError> = self.complete().await;
+        } else if let Some(last) = Arc::into_inner(self.0) {
+            // Of clones that come here at once, exactly one is the last.
+            let _: Result<Settled, GuardError> = last.release().await;
+        }
     }
 
     /// Which callback it is about.
     pub fn digest(&self) -> BodyDigest {
         self.0.lease.digest()
     }
+}
 
-    fn tell(
+impl Inner {
+    async fn release(&self) -> Result<Settled, GuardError> {
+        if !self.is_open.load(Ordering::SeqCst) {
+            return Ok(Settled::Stale);
+        }
+        // Open until it is done: dropped in between, it is abandoned.
+        let settled = self.guard.release(&self.lease).await;
+        self.is_open.store(false, Ordering::SeqCst);
+        self.log("release", "released", settled)
+    }
+
+    fn log(
         &self,
         step: &'static str,
         outcome: &'static str,
         settled: Result<Settled, GuardError>,
     ) -> Result<Settled, GuardError> {
+        let digest = self.lease.digest();
         match &settled {
-            Ok(Settled::Current) => trace::attempt(outcome, &self.digest()),
-            Ok(Settled::Stale) => trace::attempt_stale(step, &self.digest()),
-            Err(error) => trace::guard_failed(step, &self.digest(), error),
+            Ok(Settled::Current) => trace::attempt(outcome, &digest),
+            Ok(Settled::Stale) => trace::attempt_stale(step, &digest),
+            Err(error) => trace::guard_failed(step, &digest, error),
         }
         settled
     }

@@ -36,9 +36,10 @@ impl InMemory {
     /// How long an attempt may take before another may begin: two minutes, longer than the 100 seconds that .NET's
     /// `HttpClient` waits for an answer by default.
     ///
-    /// After a crash of a handler's machine, deliveries of what it was handling are answered 503 until the lease ends. (This
-    /// guard's leases end with its process; those of a shared store do not.) How long Partner Center's ten attempts take is not
-    /// documented: a lease longer than that loses the event, so it should be no longer than handlers need.
+    /// After a crash of a handler's machine, deliveries of what it was handling are answered 503 until the lease ends, with what
+    /// is left of it as `Retry-After`. (This guard's leases end with its process; those of a shared store do not.) How long
+    /// Partner Center's ten attempts take is not documented, nor whether it waits as it is told: a lease longer than that loses
+    /// the event, so it should not be longer than handlers need, and never longer than 45 minutes.
     pub const LEASE: Duration = Duration::from_secs(120);
     /// How many callbacks are remembered: 100,000, in 20 MB on a 64-bit machine. Nothing is set aside in advance.
     pub const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99_999);
@@ -97,7 +98,9 @@ impl InMemory {
         match memory.entries.get(&digest) {
             Some(entry) if now < entry.until => {
                 return Ok(match entry.stage {
-                    Stage::Open => Claim::InProgress,
+                    Stage::Open => Claim::InProgress {
+                        lease_left: Some(entry.until.saturating_sub(now)),
+                    },
                     Stage::Done => Claim::Done,
                 });
             }

@@ -6,13 +6,18 @@
 //!
 //! | the guard says | the answer is | the handler |
 //! |---|---|---|
-//! | [`Claim::First`] | the handler's own; 2xx completes the claim, anything else releases it | runs |
-//! | [`Claim::InProgress`] | 503 and `Retry-After`, for the attempt that runs may still fail | does not run |
+//! | [`Claim::First`] | the handler's own; 2xx completes the claim, anything else releases it unless work goes on | runs |
+//! | [`Claim::InProgress`] | 503, because the attempt that runs may still fail; `Retry-After` is what is left of its lease | does not run |
 //! | [`Claim::Done`] | 200 | does not run |
-//! | an error, as when its database is down | 503 and `Retry-After`: nothing is lost, and nothing is handled unclaimed | does not run |
+//! | an error, as when its database is down | 503 and a `Retry-After` of 30 s: nothing is lost, and nothing is handled unclaimed | does not run |
 //!
 //! A handler that panics or is cancelled (its client has gone) [abandons](DuplicateGuard::abandon) the claim. A claim that
-//! is neither completed nor released, as after a crash, ends with its [`Lease`], and the next delivery is handled.
+//! is neither completed nor released, as after a crash, ends with its [`Lease`], and the next delivery is handled. A sender
+//! that waits as it is told comes back when the lease has ended: `Retry-After` is at least 1 s and at most 300 s, so that its
+//! ten tries outlast any lease of up to 45 minutes.
+//!
+//! Work that goes on after the response, as after a timeout inside the layer, keeps a clone of the [`Attempt`]: as long as it
+//! does, a response that is not 2xx releases nothing, and no delivery begins the work again beside it.
 //!
 //! Handling and completing are two steps, so there is one case in which a callback is handled twice, and it is logged as a
 //! warning: the handler succeeded, and the claim could not be completed, because the guard failed just then or because the
@@ -53,6 +58,7 @@ mod attempt;
 mod in_memory;
 
 use std::fmt;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -71,7 +77,8 @@ pub use in_memory::InMemory;
 /// - **One at a time.** Of any number of claims of one digest at once, on whatever nodes, one is [`Claim::First`]. A check
 ///   and a write in two steps are not enough; a conditional write (`INSERT … ON CONFLICT DO UPDATE … WHERE`) is.
 /// - **Leases end.** A claim that was neither completed nor released ends after a time that is longer than any handler runs,
-///   and then the next claim is first.
+///   and then the next claim is first. A guard that knows when tells it ([`Claim::InProgress`]), so that the sender comes back
+///   in time and not before; what it tells is never longer than what is left, and a claim after it succeeds.
 /// - **Fencing.** Each first claim has a token that no earlier claim of the digest had. [`complete`](Self::complete) and
 ///   [`release`](Self::release) change nothing unless the token is the one of the last first claim, and that claim is still
 ///   open: who comes too late cannot disturb the attempt that took over.
@@ -131,7 +138,11 @@ pub enum Claim {
     /// It is to be handled now, under this lease.
     First(Lease),
     /// It is being handled at this moment.
-    InProgress,
+    InProgress {
+        /// How long its lease still lasts, if the guard knows: a claim after that time is first unless the attempt is settled
+        /// by then. The sender is told to wait for that long; without it, for [`InMemory::LEASE`].
+        lease_left: Option<Duration>,
+    },
 }
 
 /// The right to handle one callback, for a time.
@@ -179,10 +190,14 @@ pub enum DuplicateError {
         digest: BodyDigest,
     },
     /// It is being handled at this moment.
-    #[error("callback {digest} is being handled at this moment")]
+    #[error(
+        "callback {digest} is being handled at this moment (deliver it again in {retry_after:?})"
+    )]
     InProgress {
         /// SHA-256 of the body.
         digest: BodyDigest,
+        /// What is left of the lease, in whole seconds, from 1 s to [`DuplicateError::LONGEST_RETRY`].
+        retry_after: Duration,
     },
     /// It is not known whether it was handled before.
     #[error("it is not known whether callback {digest} was handled before: {error}")]
@@ -195,8 +210,47 @@ pub enum DuplicateError {
 }
 
 impl DuplicateError {
-    /// How long to tell the sender to wait, in seconds.
-    pub const RETRY_SECONDS: u64 = 10;
+    /// The longest time that a sender is told to wait for the end of a lease: 300 s.
+    pub const LONGEST_RETRY: Duration = Duration::from_secs(300);
+    /// How long a sender is told to wait if the guard failed: 30 s. Nine waits are 270 s, longer than the failover of an
+    /// ordinary database takes.
+    pub const RETRY_OF_UNKNOWN: Duration = Duration::from_secs(30);
+
+    /// For a callback that is being handled, under a lease of which so much is left. Rounded up to whole seconds, from 1 s to
+    /// [`LONGEST_RETRY`](Self::LONGEST_RETRY); [`InMemory::LEASE`] if it is not known.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use partner_center_webhooks::duplicates::DuplicateError;
+    /// use partner_center_webhooks::signature::BodyDigest;
+    ///
+    /// let wait = |left| DuplicateError::in_progress(BodyDigest::from_bytes([7; 32]), left).retry_after();
+    /// assert_eq!(wait(Some(Duration::from_millis(41_001))), Some(Duration::from_secs(42)));
+    /// assert_eq!(wait(Some(Duration::ZERO)), Some(Duration::from_secs(1)));
+    /// assert_eq!(wait(Some(Duration::MAX)), Some(Duration::from_secs(300)));
+    /// assert_eq!(wait(None), Some(Duration::from_secs(120)));
+    /// ```
+    pub fn in_progress(digest: BodyDigest, lease_left: Option<Duration>) -> Self {
+        let left = lease_left.unwrap_or(InMemory::LEASE);
+        let begun = u64::from(left.subsec_nanos() > 0);
+        let seconds = Duration::from_secs(left.as_secs().saturating_add(begun));
+        Self::InProgress {
+            digest,
+            retry_after: seconds.clamp(Duration::from_secs(1), Self::LONGEST_RETRY),
+        }
+    }
+
+    /// How long to tell the sender to wait, in whole seconds; nothing if the callback was handled.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Done { .. } => None,
+            Self::InProgress { retry_after, .. } => Some(*retry_after),
+            Self::Unknown { .. } => Some(Self::RETRY_OF_UNKNOWN),
+        }
+    }
 }
 
 /// A guard that could not answer.

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustls_pki_types::{CertificateDer, UnixTime};
+use thiserror::Error;
 
 use super::{Receiver, Settings};
 use crate::body::BodyLimit;
@@ -12,8 +14,9 @@ use crate::chain::{Anchors, CertificatePolicy, ChainVerifier, Revocation, Signer
 use crate::cloud::Cloud;
 use crate::envelope::{EnvelopeReader, SignatureAlgorithm};
 use crate::http_client::{HttpClient, HttpClientError};
-use crate::signers::Signers;
+use crate::signers::{self, KeptSignersError, Signers};
 use crate::source::{Authorities, CertificateLocation, CertificateSource, Download, PrefixError};
+use crate::spawn::Spawn;
 
 /// Builds a [`Receiver`]. Every setting has a safe default; what weakens a check has `danger` in its name.
 #[must_use]
@@ -21,7 +24,8 @@ pub struct ReceiverBuilder {
     source: Result<Arc<dyn CertificateSource>, HttpClientError>,
     authorities: Option<Authorities>,
     chain: ChainVerifier,
-    new_downloads_per_minute: NonZeroU32,
+    signers: signers::Settings,
+    kept_signers: Vec<String>,
     settings: Settings,
 }
 
@@ -43,10 +47,11 @@ impl ReceiverBuilder {
             source,
             authorities,
             chain,
-            new_downloads_per_minute: Signers::NEW_DOWNLOADS_PER_MINUTE,
+            signers: signers::Settings::default(),
+            kept_signers: Vec::new(),
             settings: Settings {
                 body_limit: BodyLimit::default(),
-                clock: Box::new(UnixTime::now),
+                clock: Box::new(system_time),
                 location: CertificateLocation::default(),
                 reader: EnvelopeReader::default(),
                 warm_up_urls: Vec::new(),
@@ -94,14 +99,25 @@ impl ReceiverBuilder {
     }
 
     /// Fetches nothing from certificate authorities: every issuer has to be configured, and revocation stays unknown.
-    pub fn without_authorities(mut self) -> Self {
+    ///
+    /// Dangerous unless revocation is [required](Revocation::Required), when it refuses everything: revoked certificates are
+    /// accepted.
+    pub fn danger_without_authorities(mut self) -> Self {
         self.authorities = None;
         self
     }
 
-    /// Replaces how much is asked of revocation. Default: [`Revocation::BestEffort`].
+    /// Replaces how much is asked of revocation. Default: [`Revocation::BestEffort`]. To ask nothing, see
+    /// [`danger_revocation_off`](Self::danger_revocation_off).
     pub fn revocation(self, revocation: Revocation) -> Self {
         self.chain(|chain| chain.with_revocation(revocation))
+    }
+
+    /// Asks nothing of revocation, and fetches no list.
+    ///
+    /// Dangerous: whoever holds a stolen key that was revoked signs callbacks until its certificate expires.
+    pub fn danger_revocation_off(self) -> Self {
+        self.revocation(Revocation::DangerOff)
     }
 
     /// Takes certificates from `source`.
@@ -154,11 +170,57 @@ impl ReceiverBuilder {
 
     /// Replaces the quota of downloads, in a minute, for URLs that never verified. Default: 60.
     pub fn new_certificate_downloads_per_minute(mut self, quota: NonZeroU32) -> Self {
-        self.new_downloads_per_minute = quota;
+        self.signers.new_downloads_per_minute = quota;
         self
     }
 
-    /// Fetches `url` at [`Receiver::warm_up`]. May be called again.
+    /// Replaces how long a callback waits for a certificate that is not kept. Default: 5 seconds, less than any sender waits.
+    ///
+    /// Then it is answered with 503, and the fetch goes on.
+    pub fn certificate_wait(mut self, wait: Duration) -> Self {
+        self.signers.patience = wait;
+        self
+    }
+
+    /// Runs fetches on `spawn`. Default: [`DefaultSpawn`](crate::spawn::DefaultSpawn).
+    pub fn spawn(mut self, spawn: impl Spawn + 'static) -> Self {
+        self.signers.spawn = Arc::new(spawn);
+        self
+    }
+
+    /// Keeps the signers that an earlier receiver kept: what its [`Receiver::kept_signers_pem`] returned. May be called again.
+    ///
+    /// They are verified like any other. Give the issuers that were learned too
+    /// ([`Receiver::learned_issuers_pem`]), so that this needs no fetch. A URL that is not allowed any more is left out.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::crypto::DefaultBackend;
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let issuer = Issuer::new()?;
+    /// let signer = issuer.signer()?;
+    /// let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// let before = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// let _ = before.receive(&callback.headers, &callback.body).await?;
+    /// let kept = before.kept_signers_pem(); // written to a file
+    ///
+    /// let successor = issuer.signing_certificate().new_key()?.issue()?; // replaced while nobody looked
+    /// let after = issuer.receiver(DefaultBackend::new(), &successor)?.kept_signers_pem(kept).build()?;
+    /// assert!(after.receive(&callback.headers, &callback.body).await.is_ok()); // a repeated delivery
+    /// # Ok(()) }) }
+    /// # #[cfg(not(all(feature = "testing", feature = "aws-lc-rs")))] fn main() {}
+    /// ```
+    pub fn kept_signers_pem(mut self, pem: impl Into<String>) -> Self {
+        self.kept_signers.push(pem.into());
+        self
+    }
+
+    /// Fetches `url` at [`Receiver::warm_up`], and never counts it as a stranger's. May be called again.
     pub fn warm_up_url(mut self, url: impl Into<String>) -> Self {
         self.settings.warm_up_urls.push(url.into().into());
         self
@@ -166,22 +228,50 @@ impl ReceiverBuilder {
 
     /// Reads the time from `clock`. Default: the system's.
     pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
-        self.settings.clock = Box::new(clock);
+        self.settings.clock = Box::new(move || Duration::from_secs(clock().as_secs()));
         self
     }
 
     /// Builds the receiver. No I/O.
     ///
+    /// Build it where the async runtime is that keeps running: fetches run there (see [`spawn`](crate::spawn)).
+    ///
     /// # Errors
     ///
-    /// [`HttpClientError::Setup`] if the default HTTP client cannot be set up.
-    pub fn build(self) -> Result<Receiver, HttpClientError> {
-        let quota = self.new_downloads_per_minute;
+    /// [`BuildError`].
+    pub fn build(self) -> Result<Receiver, BuildError> {
+        let (settings, mut signers) = (self.settings, self.signers);
+        let configured = settings.warm_up_urls.iter();
+        let configured = configured.filter_map(|url| settings.location.check(url).ok());
+        signers.configured_urls = configured.map(|url| url.as_str().into()).collect();
+        let signers = Signers::with_settings(self.source?, self.authorities, self.chain, signers);
+        for pem in &self.kept_signers {
+            let kept = signers::parse_kept_signers(pem, &settings.location)?;
+            signers.import(kept, (settings.clock)());
+        }
         Ok(Receiver {
-            settings: Arc::new(self.settings),
-            signers: Signers::build(self.source?, self.authorities, self.chain, quota),
+            settings: Arc::new(settings),
+            signers,
         })
     }
+}
+
+/// Why a receiver cannot be built.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The default HTTP client cannot be set up.
+    #[error(transparent)]
+    HttpClient(#[from] HttpClientError),
+    /// The text given to [`ReceiverBuilder::kept_signers_pem`] is malformed.
+    #[error(transparent)]
+    KeptSigners(#[from] KeptSignersError),
+}
+
+/// The system's time since 1970.
+fn system_time() -> Duration {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    elapsed.unwrap_or_default()
 }
 
 impl fmt::Debug for ReceiverBuilder {

@@ -1,5 +1,6 @@
 //! All stages in one call.
 
+mod admitted;
 mod builder;
 #[cfg(all(
     feature = "reqwest",
@@ -10,23 +11,28 @@ mod stream;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
-use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue};
 use rustls_pki_types::UnixTime;
 
 use crate::Excerpt;
-use crate::body::BodyLimit;
+use crate::body::typed::FromVerifiedBody;
+use crate::body::{BodyError, BodyLimit};
 use crate::chain::{ChainVerifier, VerifiedSigner, certificate_to_pem};
 use crate::envelope::{EnvelopeError, EnvelopeReader, SignatureEnvelope};
 use crate::error::Error;
-use crate::event::{Event, EventName};
+use crate::event::Event;
 use crate::signature::{BodyDigest, SignatureError, VerifiedBody};
-use crate::signers::Signers;
-use crate::source::{Authorities, CertificateLocation, CertificateUrl};
+use crate::signers::{SignerSet, Signers};
+use crate::source::{Authorities, CertificateLocation};
 use crate::trace;
 
-pub use builder::ReceiverBuilder;
+pub use admitted::Admitted;
+pub use builder::{BuildError, ReceiverBuilder};
 
 /// Verifies callbacks and reads their events. Cheap to clone; clones share their signers.
 ///
@@ -63,7 +69,8 @@ pub struct Receiver {
 
 struct Settings {
     body_limit: BodyLimit,
-    clock: Box<dyn Fn() -> UnixTime + Send + Sync>,
+    /// The time since 1970.
+    clock: Box<dyn Fn() -> Duration + Send + Sync>,
     location: CertificateLocation,
     reader: EnvelopeReader,
     warm_up_urls: Vec<Box<str>>,
@@ -72,8 +79,8 @@ struct Settings {
 impl Receiver {
     /// Verifies a callback and reads its event.
     ///
-    /// `body` are the bytes as they came, before anything parsed or decompressed them. The future may be dropped at any
-    /// time.
+    /// `body` are the bytes as they came, before anything parsed or decompressed them. A body that does not verify and is
+    /// shorter than its `Content-Length` was cut short, and is to be delivered again. The future may be dropped at any time.
     ///
     /// # Errors
     ///
@@ -83,11 +90,10 @@ impl Receiver {
         headers: &HeaderMap,
         body: B,
     ) -> Result<Received<B>, Error> {
-        self.settings
-            .body_limit
-            .check(body.as_ref().len())
-            .map_err(|error| told(error.into()))?;
-        self.receive_admitted(&self.admit(headers)?, body).await
+        let envelope = self.settings.reader.from_headers(headers);
+        let length = Some(body.as_ref().len());
+        let admitted = self.admit_envelope(envelope, announced(headers), length)?;
+        admitted.receive(body).await
     }
 
     /// Verifies a callback and leaves its body to the caller's own model.
@@ -100,11 +106,10 @@ impl Receiver {
         headers: &HeaderMap,
         body: B,
     ) -> Result<VerifiedBody<B>, Error> {
-        self.settings
-            .body_limit
-            .check(body.as_ref().len())
-            .map_err(|error| told(error.into()))?;
-        self.verify_admitted(&self.admit(headers)?, body).await
+        let envelope = self.settings.reader.from_headers(headers);
+        let length = Some(body.as_ref().len());
+        let admitted = self.admit_envelope(envelope, announced(headers), length)?;
+        admitted.verify(body).await
     }
 
     /// Judges the headers alone: the part of the work that costs a microsecond, to be done before the body is read.
@@ -112,8 +117,9 @@ impl Receiver {
     /// # Errors
     ///
     /// [`Error`] of kind [`Envelope`](crate::ErrorKind::Envelope) or [`Location`](crate::ErrorKind::Location).
-    pub fn admit<'h>(&self, headers: &'h HeaderMap) -> Result<Admitted<'h>, Error> {
-        self.admit_envelope(self.settings.reader.from_headers(headers))
+    pub fn admit<'h>(&'h self, headers: &'h HeaderMap) -> Result<Admitted<'h>, Error> {
+        let envelope = self.settings.reader.from_headers(headers);
+        self.admit_envelope(envelope, announced(headers), None)
     }
 
     /// The same for a framework whose headers are of another type: (name, value) pairs, in any order.
@@ -122,77 +128,78 @@ impl Receiver {
     ///
     /// As [`admit`](Self::admit).
     pub fn admit_pairs<'h, N: AsRef<str>>(
-        &self,
+        &'h self,
         pairs: impl IntoIterator<Item = (N, &'h [u8])>,
     ) -> Result<Admitted<'h>, Error> {
-        self.admit_envelope(self.settings.reader.from_pairs(pairs))
+        let (envelope, announced) = self.read_pairs(pairs);
+        self.admit_envelope(envelope, announced, None)
     }
 
-    fn admit_envelope<'h>(
+    /// What the headers say of the signature, and the length that they announce.
+    fn read_pairs<'h, N: AsRef<str>>(
         &self,
+        pairs: impl IntoIterator<Item = (N, &'h [u8])>,
+    ) -> (Result<SignatureEnvelope<'h>, EnvelopeError>, Option<usize>) {
+        let mut announced = None;
+        let pairs = pairs.into_iter().inspect(|(name, value)| {
+            if name.as_ref().eq_ignore_ascii_case(CONTENT_LENGTH.as_str()) {
+                announced.get_or_insert(*value);
+            }
+        });
+        let envelope = self.settings.reader.from_pairs(pairs);
+        (envelope, announced.and_then(number))
+    }
+
+    /// Judges headers whose body has this length, or is announced with it. A body that is too long is refused before all else,
+    /// and an empty one that nobody signed is refused as empty.
+    fn admit_envelope<'h>(
+        &'h self,
         envelope: Result<SignatureEnvelope<'h>, EnvelopeError>,
+        announced: Option<usize>,
+        length: Option<usize>,
     ) -> Result<Admitted<'h>, Error> {
-        let envelope = envelope.map_err(|error| told(error.into()))?;
-        let url = self
-            .settings
+        let settings = &*self.settings;
+        let length = length.map_or(Ok(()), |length| settings.body_limit.check(length));
+        let envelope = match (length, envelope) {
+            (Err(error @ BodyError::TooLong { .. }), _)
+            | (Err(error), Err(EnvelopeError::MissingSignature)) => Err(error.into()),
+            (_, envelope) => envelope.map_err(Error::from),
+        };
+        let envelope = envelope.map_err(log_refusal)?;
+        let url = settings
             .location
             .check(envelope.certificate_url())
-            .map_err(|error| told(error.into()))?;
-        Ok(Admitted { envelope, url })
-    }
-
-    /// [`receive`](Self::receive), with headers that were judged before.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`].
-    pub async fn receive_admitted<B: AsRef<[u8]>>(
-        &self,
-        admitted: &Admitted<'_>,
-        body: B,
-    ) -> Result<Received<B>, Error> {
-        let body = self.prove(admitted, body).await.map_err(told)?;
-        let event = Event::from_slice(body.as_bytes()).map_err(|error| told(error.into()))?;
-        log_accepted(&body, Some(&LoggedName(event.name())));
-        Ok(Received { event, body })
-    }
-
-    /// [`verify`](Self::verify), with headers that were judged before.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`], never of kind [`Event`](crate::ErrorKind::Event).
-    pub async fn verify_admitted<B: AsRef<[u8]>>(
-        &self,
-        admitted: &Admitted<'_>,
-        body: B,
-    ) -> Result<VerifiedBody<B>, Error> {
-        let body = self.prove(admitted, body).await.map_err(told)?;
-        log_accepted(&body, None);
-        Ok(body)
+            .map_err(|error| log_refusal(error.into()))?;
+        Ok(Admitted {
+            receiver: self,
+            envelope,
+            url,
+            announced,
+        })
     }
 
     /// Stages 2 to 4.
     async fn prove<B: AsRef<[u8]>>(
         &self,
-        Admitted { envelope, url }: &Admitted<'_>,
+        Admitted { envelope, url, .. }: &Admitted<'_>,
         body: B,
     ) -> Result<VerifiedBody<B>, Error> {
-        self.settings.body_limit.check(body.as_ref().len())?;
         let now = (self.settings.clock)();
-        let signers = self.signers.find(url, now).await?;
-        let under = |signers: &crate::signers::SignersOfUrl, body| {
-            VerifiedBody::verify_under_any(body, envelope, signers.iter(), now)
+        let signers = self.signers.find_at(url, now).await?;
+        let time = UnixTime::since_unix_epoch(now);
+        let under = |signers: &SignerSet, body| {
+            VerifiedBody::verify_under_any(body, envelope, signers.usable(time), time)
         };
         let (body, mismatch): (B, SignatureError) = match under(&signers, body) {
             Ok(verified) => return Ok(verified),
             Err(failed) => failed,
         };
         // The certificate behind the URL may have been replaced.
-        // Apart, for its future is large, and seldom needed.
-        match Box::pin(self.signers.find_newer(url, &signers, now)).await? {
-            Some(newer) => under(&newer, body).map_err(|(_, error)| error.into()),
-            None => Err(mismatch.into()),
+        // Apart, because its future is large, and seldom needed.
+        match Box::pin(self.signers.find_newer_at(url, &signers, now)).await {
+            Ok(Some(newer)) => under(&newer, body).map_err(|(_, error)| error.into()),
+            Ok(None) => Err(mismatch.into()),
+            Err(unavailable) => Err(Error::of_mismatch(mismatch, unavailable)),
         }
     }
 
@@ -220,7 +227,7 @@ impl Receiver {
         }
         let now = (settings.clock)();
         let attempts = urls.iter().map(async |url| {
-            let error = self.signers.find(url, now).await.err()?.into();
+            let error = self.signers.find_at(url, now).await.err()?.into();
             let url = Excerpt::of(url.as_str());
             Some(WarmUpFailure { url, error })
         });
@@ -244,7 +251,7 @@ impl Receiver {
     /// # Ok(()) }
     /// ```
     pub fn replace_chain(&self, change: impl FnOnce(ChainVerifier) -> ChainVerifier) {
-        let now = (self.settings.clock)();
+        let now = UnixTime::since_unix_epoch((self.settings.clock)());
         self.signers.replace_chain(change, now);
     }
 
@@ -260,6 +267,16 @@ impl Receiver {
         learned.iter().map(certificate_to_pem).collect()
     }
 
+    /// The signers that are kept, as PEM with explanatory lines: give them to the next start
+    /// ([`ReceiverBuilder::kept_signers_pem`]).
+    ///
+    /// Partner Center repeats deliveries. A node that starts after the certificate was replaced does not know the one before,
+    /// and would refuse them. With this text it accepts them for as long as this receiver would have, and it can work before
+    /// the certificate host has been reached.
+    pub fn kept_signers_pem(&self) -> String {
+        self.signers.export()
+    }
+
     /// How long a body may be.
     pub fn body_limit(&self) -> BodyLimit {
         self.settings.body_limit
@@ -273,26 +290,6 @@ impl fmt::Debug for Receiver {
             .field("location", &self.settings.location)
             .field("signers", &self.signers)
             .finish_non_exhaustive()
-    }
-}
-
-/// Headers that name an acceptable algorithm and an allowed certificate URL, and hold a well-formed signature.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Admitted<'h> {
-    envelope: SignatureEnvelope<'h>,
-    url: CertificateUrl<'h>,
-}
-
-impl<'h> Admitted<'h> {
-    /// What the headers say.
-    pub fn envelope(&self) -> &SignatureEnvelope<'h> {
-        &self.envelope
-    }
-
-    /// The certificate URL, in canonical form.
-    pub fn certificate_url(&self) -> &CertificateUrl<'h> {
-        &self.url
     }
 }
 
@@ -331,6 +328,22 @@ impl<B: AsRef<[u8]>> Received<B> {
     }
 }
 
+impl Received<Bytes> {
+    /// The body in a type of the handler's own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`], which is logged.
+    #[cfg_attr(
+        not(any(feature = "actix-web", feature = "axum")),
+        expect(dead_code, reason = "for the extractors of the adapters")
+    )]
+    pub(crate) fn body_as<T: FromVerifiedBody>(&self) -> Result<T, Error> {
+        let body = self.body.clone().into_inner();
+        T::from_verified_body(body).map_err(|error| log_unreadable(error.into(), self.digest()))
+    }
+}
+
 /// A signing certificate that [`Receiver::warm_up`] could not have, or did not trust.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -342,20 +355,48 @@ pub struct WarmUpFailure {
 }
 
 /// An event's name for the log: escaped and cut only if somebody listens.
-struct LoggedName<'e>(&'e EventName);
+struct LoggedName<'e>(&'e Event);
 
 impl fmt::Display for LoggedName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Excerpt::of(self.0.as_str()).fmt(f)
+        Excerpt::of(self.0.name().as_str()).fmt(f)
     }
 }
 
-fn log_accepted<B: AsRef<[u8]>>(body: &VerifiedBody<B>, event: Option<&dyn fmt::Display>) {
-    trace::accepted(&body.digest(), &body.signer().fingerprint(), event);
+fn log_accepted<B: AsRef<[u8]>>(body: &VerifiedBody<B>, event: Option<&Event>) {
+    let name = event.map(LoggedName);
+    let name = name.as_ref().map(|name| -> &dyn fmt::Display { name });
+    trace::accepted(&body.digest(), &body.signer().fingerprint(), name);
 }
 
 /// Logs a refusal, and hands it on.
-fn told(error: Error) -> Error {
-    trace::refused(error.kind().as_str(), error.status().as_u16(), &error);
+fn log_refusal(error: Error) -> Error {
+    log(error, None)
+}
+
+/// Logs that a genuine body could not be read, with the digest by which it is found again.
+fn log_unreadable(error: Error, digest: BodyDigest) -> Error {
+    log(error, Some(&digest))
+}
+
+fn log(error: Error, digest: Option<&dyn fmt::Display>) -> Error {
+    let refused = match error.needs_repair() {
+        true => trace::refused_until_repair,
+        false => trace::refused,
+    };
+    let (kind, verdict) = (error.kind().as_str(), error.verdict().as_str());
+    refused(kind, error.status().as_u16(), verdict, digest, &error);
     error
+}
+
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers
+        .get(CONTENT_LENGTH)
+        .map(HeaderValue::as_bytes)
+        .and_then(number)
+}
+
+/// A length that is not a number is the server's business.
+fn number(length: &[u8]) -> Option<usize> {
+    str::from_utf8(length).ok()?.parse().ok()
 }

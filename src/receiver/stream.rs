@@ -2,12 +2,9 @@
 
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 
-use super::{Admitted, Received, Receiver, told};
-use crate::body::stream;
-use crate::envelope::{EnvelopeError, SignatureEnvelope};
+use super::{Received, Receiver, announced};
 use crate::error::Error;
 
 impl Receiver {
@@ -49,10 +46,10 @@ impl Receiver {
         headers: &HeaderMap,
         body: impl Stream<Item = Result<D, E>>,
     ) -> Result<Received<Bytes>, Error> {
-        let announced = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
         let envelope = self.settings.reader.from_headers(headers);
-        let admitted = self.admit_announced(announced, envelope)?;
-        self.receive_rest(&admitted, body).await
+        let announced = announced(headers);
+        let admitted = self.admit_envelope(envelope, announced, announced)?;
+        admitted.receive_stream(body).await
     }
 
     /// The same for a framework whose headers are of another type: (name, value) pairs, in any order.
@@ -65,37 +62,8 @@ impl Receiver {
         pairs: impl IntoIterator<Item = (N, &'h [u8])>,
         body: impl Stream<Item = Result<D, E>>,
     ) -> Result<Received<Bytes>, Error> {
-        let mut announced = None;
-        let pairs = pairs.into_iter().inspect(|(name, value)| {
-            if name.as_ref().eq_ignore_ascii_case(CONTENT_LENGTH.as_str()) {
-                announced.get_or_insert(*value);
-            }
-        });
-        let envelope = self.settings.reader.from_pairs(pairs);
-        let admitted = self.admit_announced(announced, envelope)?;
-        self.receive_rest(&admitted, body).await
-    }
-
-    fn admit_announced<'h>(
-        &self,
-        announced: Option<&[u8]>,
-        envelope: Result<SignatureEnvelope<'h>, EnvelopeError>,
-    ) -> Result<Admitted<'h>, Error> {
-        // One that is no number is the server's business.
-        let announced = announced.and_then(|length| str::from_utf8(length).ok()?.parse().ok());
-        announced
-            .map_or(Ok(()), |length| self.body_limit().check(length))
-            .map_err(|error| told(error.into()))?;
-        self.admit_envelope(envelope)
-    }
-
-    async fn receive_rest<D: Buf, E>(
-        &self,
-        admitted: &Admitted<'_>,
-        body: impl Stream<Item = Result<D, E>>,
-    ) -> Result<Received<Bytes>, Error> {
-        let body = stream::read(body, self.body_limit()).await;
-        let body = body.map_err(|error| told(error.into()))?;
-        self.receive_admitted(admitted, body).await
+        let (envelope, announced) = self.read_pairs(pairs);
+        let admitted = self.admit_envelope(envelope, announced, announced)?;
+        admitted.receive_stream(body).await
     }
 }

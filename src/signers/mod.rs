@@ -1,43 +1,83 @@
 //! Stages 2 and 3 together: finds signers, verifies them, keeps them and refreshes them.
 //!
 //! [`Signers`] stands around any [`CertificateSource`] and a [`ChainVerifier`] and keeps *verified* signers, never
-//! bytes that are still to be judged. What it promises:
+//! bytes that are still to be judged.
+//!
+//! # The life of a URL
+//!
+//! ```text
+//!                callback                    path holds
+//!    unknown ───────────────► being fetched ───────────────► kept ◄──────────────────────────────────┐
+//!       ▲                        │    ▲                       │  │                                   │
+//!       │         failure        │    │ cool-down is over     │  │ refresh is due (a day, a week     │ same or
+//!       │                        ▼    │                       │  │ before its end): in the back-     │ another
+//!       │                       cooling                       │  │ ground, callbacks go on           │ certificate
+//!       │                    503, Retry-After                 │  ├──────────────► being fetched ─────┤
+//!       │                                                     │  │ signature does not match, and the │
+//!       │                                                     │  │ certificate is older than 5 s:    │
+//!       │                                                     │  │ that callback waits               │
+//!       │ revoked, or its proof ends                          │  └──────────────► being fetched ─────┘
+//!       └─────────────────────────────────────────────────────┘
+//!                    replaced: former for seven days, then gone
+//! ```
+//!
+//! # What it promises
 //!
 //! - A hit costs one atomic load and a look through at most [`Signers::MAX_URLS`] entries: no lock, no allocation.
-//! - However many callbacks wait for one URL, it is fetched once. Whoever started the fetch may go away: the others
-//!   carry it on. A fetch that everybody left is begun anew, at most once a second.
-//! - A failure is remembered for [`Signers::NEGATIVE_SECONDS`], so that a failing host is not asked for every callback.
+//! - **Fetches belong to nobody's request.** They run in tasks of their own ([`Spawn`]), under deadlines of 5 s for the
+//!   certificate, 5 s for its issuers and 3 s for revocation lists, whatever the HTTP client does. However many callbacks wait
+//!   for one URL, it is fetched once. An attempt is recorded when it starts.
+//! - **A callback whose URL has a good signer never waits for the network.**
+//! - A callback without a signer waits for the path, 5 s by default. Then it fails, and the fetch goes on. Revocation lists
+//!   are part of the wait only in [`Revocation::Required`].
+//! - **A signature is refused for good only under a fresh certificate**: fetched after the callback came, or within the five
+//!   seconds before. Under an older one a mismatch causes a fetch, one for however many callbacks.
+//! - **Revocation covers every signer that is kept.** A certificate that was seen revoked once stays refused, whatever
+//!   happens to the list.
+//! - At most two signers that were replaced are accepted for seven days: a repeated delivery may carry their signature.
+//! - A failure is remembered for 5 s, and up to 15 s when failures repeat. Meanwhile nothing is fetched.
 //! - URLs that never verified share a quota of downloads, so that made-up names cost the certificate host nothing.
-//!   Names that Microsoft documents, and URLs that verified before, never wait on it.
-//! - A signer is used until its proof ends, whatever happens to the host meanwhile. It is refreshed before, and when a
-//!   signature fails under it, at most once in [`Signers::REFETCH_SECONDS`] for each URL.
-//! - The signer that was replaced stays good until its own end: a repeated delivery may carry its signature.
-//!
-//! It needs no runtime and no background task: the callbacks that wait drive the fetch.
+//!   Documented and configured names, and those that verified once, never wait on it.
+//! - Nothing is forgotten when the clock jumps: validity is asked at each use.
+//! - No lock is held while an HTTP client, a policy, a tracker or a subscriber runs, and a panic in one is an error of that
+//!   fetch.
 
+mod error;
+mod evidence;
+mod export;
+mod fetch;
 mod gather;
+mod known;
 mod quota;
 mod table;
+mod times;
 
-use std::collections::HashMap;
+use std::future::poll_fn;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
 use rustls_pki_types::UnixTime;
-use thiserror::Error;
 
-use crate::Excerpt;
-use crate::chain::{CertificateDer, ChainError, ChainVerifier, VerifiedSigner};
-use crate::source::{Authorities, CertificateSource, CertificateUrl, SourceError};
+use crate::chain::{CertificateDer, ChainVerifier, Revocation, VerifiedSigner};
+use crate::excerpt::Excerpt;
+use crate::single_flight::{SingleFlight, Start, Waiter};
+use crate::source::{Authorities, CertificateSource, CertificateUrl};
+use crate::spawn::{DefaultSpawn, Spawn};
 use crate::trace;
 
-use gather::{Knowledge, warn_of_ends};
-use quota::Quota;
-pub use table::SignersOfUrl;
+pub(crate) use error::fetching;
+pub use error::{SignerError, Unavailable};
+use evidence::EvidenceStore;
+use export::Imports;
+pub use export::KeptSignersError;
+pub(crate) use export::{Exported, parse as parse_kept_signers};
+use fetch::{Verdicts, interrupted, judge};
+use known::KnownUrls;
+pub use table::SignerSet;
 use table::Table;
 
 /// Finds, verifies, keeps and refreshes signers. Cheap to clone; clones share what they keep.
@@ -46,460 +86,520 @@ pub struct Signers {
     inner: Arc<Inner>,
 }
 
+/// What signers can be told, apart from where they come from and what is trusted.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) new_downloads_per_minute: NonZeroU32,
+    /// URLs that never wait on the quota.
+    pub(crate) configured_urls: Vec<Box<str>>,
+    pub(crate) patience: Duration,
+    pub(crate) spawn: Arc<dyn Spawn>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            new_downloads_per_minute: Signers::NEW_DOWNLOADS_PER_MINUTE,
+            configured_urls: Vec::new(),
+            patience: Signers::PATIENCE,
+            spawn: Arc::new(DefaultSpawn::new()),
+        }
+    }
+}
+
 impl Signers {
-    /// How many URLs are kept, each with its current signer and the one before: Microsoft has published two in eight
+    /// How many URLs are kept, each with its current signer and two that it replaced: Microsoft has published two in eight
     /// years.
-    pub const MAX_URLS: usize = 16;
-    /// For how long a failure is remembered, in seconds.
-    pub const NEGATIVE_SECONDS: u64 = 10;
-    /// How often a URL is fetched again at most because signatures fail under its signer, in seconds.
-    pub const REFETCH_SECONDS: u64 = 60;
+    pub const MAX_URLS: usize = times::MAX_URLS;
+    /// How old a certificate may be at most when a signature is refused for good under it.
+    pub const FRESH: Duration = times::FRESH;
+    /// How long a callback without a signer waits by default.
+    pub const PATIENCE: Duration = times::PATIENCE;
+    /// For how long a signer that was replaced is accepted.
+    pub const FORMER_AGE: Duration = times::FORMER_AGE;
     /// A signer is fetched anew when it was kept for a day, or has less than a week left; in seconds.
-    pub const REFRESH_AGE_SECONDS: u64 = 24 * 60 * 60;
+    pub const REFRESH_AGE_SECONDS: u64 = times::REFRESH_AGE.as_secs();
     /// See [`Self::REFRESH_AGE_SECONDS`].
-    pub const REFRESH_BEFORE_END_SECONDS: u64 = 7 * 24 * 60 * 60;
+    pub const REFRESH_BEFORE_END_SECONDS: u64 = times::REFRESH_BEFORE_END.as_secs();
     /// How long to wait from one attempt to refresh to the next if it changes nothing, in seconds.
-    pub const REFRESH_RETRY_SECONDS: u64 = 10 * 60;
-    /// When to ask again for revocation lists that could not be had: an hour, in seconds.
-    pub const REVOCATION_RETRY_SECONDS: u64 = 60 * 60;
+    pub const REFRESH_RETRY_SECONDS: u64 = times::REFRESH_RETRY.as_secs();
+    /// When to ask again for revocation lists that could not be fetched: an hour, in seconds.
+    pub const REVOCATION_RETRY_SECONDS: u64 = times::REVOCATION_RETRY.as_secs();
     /// The default quota of downloads for URLs that never verified, in a minute.
     pub const NEW_DOWNLOADS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
     /// Keeps signers from `source` that `chain` trusts. Nothing is fetched from certificate authorities.
     pub fn new(source: impl CertificateSource + 'static, chain: ChainVerifier) -> Self {
-        Self::build(
-            Arc::new(source),
-            None,
-            chain,
-            Self::NEW_DOWNLOADS_PER_MINUTE,
-        )
+        Self::with_settings(Arc::new(source), None, chain, Settings::default())
     }
 
-    /// The same with issuers' certificates and revocation lists from `authorities`, if that is something, and with another
-    /// quota than [`Self::NEW_DOWNLOADS_PER_MINUTE`].
+    /// The same with issuers' certificates and revocation lists from `authorities` (`None` disables fetching), and with
+    /// another quota than [`Self::NEW_DOWNLOADS_PER_MINUTE`].
     pub fn build(
         source: Arc<dyn CertificateSource>,
         authorities: Option<Authorities>,
         chain: ChainVerifier,
         new_downloads_per_minute: NonZeroU32,
     ) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                source,
-                knowledge: Arc::new(Knowledge::new(authorities)),
-                chain: ArcSwap::from_pointee(chain),
-                table: ArcSwap::default(),
-                state: Mutex::new(State {
-                    flights: HashMap::new(),
-                    failures: HashMap::new(),
-                    departures: 0,
-                    quota: Quota::new(new_downloads_per_minute),
-                }),
+        let settings = Settings {
+            new_downloads_per_minute,
+            ..Settings::default()
+        };
+        Self::with_settings(source, authorities, chain, settings)
+    }
+
+    pub(crate) fn with_settings(
+        source: Arc<dyn CertificateSource>,
+        authorities: Option<Authorities>,
+        chain: ChainVerifier,
+        settings: Settings,
+    ) -> Self {
+        let Settings {
+            new_downloads_per_minute,
+            configured_urls,
+            patience,
+            spawn,
+        } = settings;
+        let fetch = times::fetch(patience);
+        let inner = Inner {
+            source,
+            store: Arc::new(EvidenceStore::new(authorities, &spawn)),
+            chain: ArcSwap::from_pointee(chain),
+            table: Table::default(),
+            known: KnownUrls::new(configured_urls, new_downloads_per_minute),
+            imports: Imports::default(),
+            patience,
+            fetches: SingleFlight::new(Arc::clone(&spawn), fetch, |url, cause| {
+                interrupted(url, times::CERTIFICATE, cause)
             }),
+            checks: SingleFlight::new(Arc::clone(&spawn), times::CHECK, |url, cause| {
+                interrupted(url, times::LISTS, cause)
+            }),
+            spawn,
+        };
+        Self {
+            inner: Arc::new(inner),
         }
     }
 
     /// Replaces the chain verifier: trust anchors, intermediates, policies, how much is asked of revocation.
     ///
     /// Signers that are kept are verified anew with what is at hand, without any fetch, and are dropped if they do not
-    /// pass. Callbacks under way go on.
+    /// pass. Callbacks under way go on. Of two replacements at the same time, the one that ends last holds.
     pub fn replace_chain(
         &self,
         change: impl FnOnce(ChainVerifier) -> ChainVerifier,
         now: UnixTime,
     ) {
         let inner = &self.inner;
-        let mut state = inner.state();
         let chain = change(ChainVerifier::clone(&inner.chain.load()));
-        let table = inner
-            .table
-            .load()
-            .judged(|_| true, |signer| inner.judge(&chain, signer, now).ok());
         inner.chain.store(Arc::new(chain));
-        inner.table.store(Arc::new(table));
-        state.failures.clear();
+        inner.judge_anew(|_| true, seconds(now), Verdicts::NewRules, &[]);
+        inner.fetches.forget_failures();
     }
 
-    /// Replaces where issuers' certificates and revocation lists come from; nothing: from nowhere.
+    /// Replaces where issuers' certificates and revocation lists come from. `None` disables fetching.
     pub fn replace_authorities(&self, authorities: Option<Authorities>) {
-        self.inner.knowledge.replace_authorities(authorities);
+        self.inner.store.replace_authorities(authorities);
     }
 
     /// The issuers' certificates that were fetched: to be configured as intermediates after a restart.
     pub fn learned_issuers(&self) -> Vec<CertificateDer<'static>> {
-        self.inner.knowledge.learned()
+        self.inner.store.learned()
+    }
+
+    /// The signers that are kept, as PEM with explanatory lines.
+    pub(crate) fn export(&self) -> String {
+        self.inner.export()
+    }
+
+    /// Keeps signers that were exported before the start.
+    pub(crate) fn import(&self, exported: Exported, now: Duration) {
+        self.inner.import(exported, now);
     }
 
     /// The signers of `url` that are good at the time `now`, from memory or, if there is none, from the source.
     ///
     /// # Errors
     ///
-    /// [`SignerError`].
+    /// [`Unavailable`].
     pub async fn find(
         &self,
         url: &CertificateUrl<'_>,
         now: UnixTime,
-    ) -> Result<SignersOfUrl, SignerError> {
-        let found = self.inner.table.load().get(url, now);
-        match found.filter(|found| !found.refresh_is_due(now)) {
-            Some(found) => Ok(found),
-            // Apart, for its future is large, and seldom needed.
-            None => Box::pin(self.find_by_fetching(url, now)).await,
-        }
+    ) -> Result<SignerSet, Unavailable> {
+        self.find_at(url, seconds(now)).await
     }
 
-    async fn find_by_fetching(
+    /// [`find`](Self::find), for a clock that knows more than seconds.
+    pub(crate) async fn find_at(
         &self,
         url: &CertificateUrl<'_>,
-        now: UnixTime,
-    ) -> Result<SignersOfUrl, SignerError> {
-        if let Some(found) = self.inner.table.load().get(url, now) {
-            // Whoever is the first to see that it is due waits for it, and the others push it on. If it fails, nothing is
-            // lost yet, unless what was learned is that the signer is revoked.
-            let outcome = match self.inner.depart(url, now, Reason::Refresh) {
-                Ok(Departure::Started(flight)) => Some(flight.await),
-                Ok(Departure::Joined(flight)) => flight.now_or_never(),
-                Ok(Departure::Settled(_)) | Err(_) => None,
-            };
-            return match outcome {
-                None => Ok(found),
-                Some(Ok(refreshed)) => Ok(refreshed),
-                Some(Err(error)) => self.inner.table.load().get(url, now).ok_or(error),
-            };
-        }
-        match self.inner.depart(url, now, Reason::Unknown)? {
-            Departure::Started(flight) | Departure::Joined(flight) => flight.await,
-            Departure::Settled(found) => Ok(found),
+        now: Duration,
+    ) -> Result<SignerSet, Unavailable> {
+        match self.inner.table.get(url, now) {
+            Some(set) if !set.refresh_is_due(now) && !set.check_is_due(now) => Ok(set),
+            // Apart, because their futures are large, and seldom needed.
+            Some(set) => Box::pin(self.inner.keep_up(url, set, now)).await,
+            None => Box::pin(self.inner.find_cold(url, now)).await,
         }
     }
 
-    /// The signers of `url` after a signature failed under `tried`: fetched anew, unless that was done within the last
-    /// [`Self::REFETCH_SECONDS`]. Nothing if the current one is among those still.
+    /// The signers of `url` after a signature failed under `tried`; nothing if the signature is to be refused for good,
+    /// because `tried` is what the URL serves.
     ///
     /// # Errors
     ///
-    /// [`SignerError`] if the last fetch failed: then nobody knows whether the certificate was replaced.
+    /// [`Unavailable`] if that cannot be known now: the certificate may have been replaced, and could not be fetched.
     pub async fn find_newer(
         &self,
         url: &CertificateUrl<'_>,
-        tried: &SignersOfUrl,
+        tried: &SignerSet,
         now: UnixTime,
-    ) -> Result<Option<SignersOfUrl>, SignerError> {
-        let newer = |found: &SignersOfUrl| !tried.holds(found.current());
-        if let Some(found) = self.inner.table.load().get(url, now).filter(newer) {
-            return Ok(Some(found));
+    ) -> Result<Option<SignerSet>, Unavailable> {
+        self.find_newer_at(url, tried, seconds(now)).await
+    }
+
+    /// [`find_newer`](Self::find_newer), for a clock that knows more than seconds.
+    pub(crate) async fn find_newer_at(
+        &self,
+        url: &CertificateUrl<'_>,
+        tried: &SignerSet,
+        now: Duration,
+    ) -> Result<Option<SignerSet>, Unavailable> {
+        let inner = &self.inner;
+        let time = UnixTime::since_unix_epoch(now);
+        let arrival = inner.fetches.started();
+        let mut set = inner.table.get(url, now).unwrap_or_else(|| tried.clone());
+        // A flight that was joined may have started too early. The one after it did not.
+        for _ in 0..2 {
+            if set.has_other_than(tried, time) {
+                return Ok(Some(set));
+            }
+            if set.is_fresh(arrival, now) {
+                return inner.refused(url, now);
+            }
+            set = inner.fetched(url, now, Reason::Mismatch).await?;
         }
-        let found = match self.inner.depart(url, now, Reason::Mismatch)? {
-            Departure::Started(flight) | Departure::Joined(flight) => flight.await?,
-            Departure::Settled(found) => match found.last_error() {
-                Some(error) => return Err(error.clone()),
-                None => found,
-            },
-        };
-        Ok(Some(found).filter(newer))
+        match set.has_other_than(tried, time) {
+            true => Ok(Some(set)),
+            false if set.is_fresh(arrival, now) => inner.refused(url, now),
+            false => Err(inner.late(url)),
+        }
     }
 }
 
-/// Why there is no signer for a URL.
-#[derive(Clone, Debug, Error)]
-#[non_exhaustive]
-pub enum SignerError {
-    /// What was fetched is not trusted.
-    #[error(transparent)]
-    Chain(ChainError),
-    /// Too many URLs that never verified were asked for. A later attempt may succeed.
-    #[error(
-        "`{url}` was not fetched: it has never verified, and the quota of {per_minute} downloads a minute for such URLs \
-         is used up"
-    )]
-    Quota {
-        /// The URL.
-        url: Excerpt,
-        /// The quota.
-        per_minute: NonZeroU32,
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// Nothing could be fetched. A later attempt may succeed.
-    #[error(transparent)]
-    Source(SourceError),
-}
-
-/// Why a flight is asked for.
+/// Why a fetch is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Reason {
+    /// There is no signer.
+    Cold,
     /// A signature failed under the signers that are kept.
     Mismatch,
     /// The signer is good, and old.
     Refresh,
-    /// There is no signer.
-    Unknown,
 }
 
 #[derive(Debug)]
 struct Inner {
     source: Arc<dyn CertificateSource>,
-    knowledge: Arc<Knowledge>,
+    store: Arc<EvidenceStore>,
     chain: ArcSwap<ChainVerifier>,
-    table: ArcSwap<Table>,
-    state: Mutex<State>,
+    table: Table,
+    known: KnownUrls,
+    imports: Imports,
+    patience: Duration,
+    fetches: SingleFlight<CertificateUrl<'static>, SignerSet, SignerError>,
+    checks: SingleFlight<CertificateUrl<'static>, (), SignerError>,
+    spawn: Arc<dyn Spawn>,
 }
 
-/// What is needed when the table does not answer. What is over is forgotten whenever the lock is taken.
-#[derive(Debug)]
-struct State {
-    flights: HashMap<CertificateUrl<'static>, Flight>,
-    failures: HashMap<CertificateUrl<'static>, Failure>,
-    /// How many flights there were, which numbers them.
-    departures: u64,
-    quota: Quota,
+/// Why a fetch is not started although none is under way.
+enum Declined {
+    /// The table has what was wanted since a moment ago.
+    Settled(SignerSet),
+    /// No more may be started now.
+    Refused(Unavailable),
 }
 
-impl State {
-    fn forget_what_is_over(&mut self, now: u64) {
-        self.flights.retain(|_, flight| flight.is_under_way(now));
-        self.failures
-            .retain(|_, failure| is_within(failure.at, Signers::NEGATIVE_SECONDS, now));
-    }
-}
-
-type Outcome = Result<SignersOfUrl, SignerError>;
-type FlightOutcome = Shared<BoxFuture<'static, Outcome>>;
-
-#[derive(Debug)]
-struct Flight {
-    number: u64,
-    started: u64,
-    outcome: FlightOutcome,
-}
-
-impl Flight {
-    /// Whether somebody drives it, or it began this very second. One that everybody left may have run out of its time
-    /// meanwhile, through no fault of the host.
-    fn is_under_way(&self, now: u64) -> bool {
-        self.outcome.strong_count() > Some(1) || is_within(self.started, 1, now)
-    }
-}
-
-#[derive(Debug)]
-struct Failure {
-    at: u64,
-    error: SignerError,
-}
-
-/// What asking for a flight came to.
-enum Departure {
-    /// There was one already.
-    Joined(FlightOutcome),
-    /// None is needed, for the table has what was wanted since a moment ago, or none is allowed so soon after the last.
-    Settled(SignersOfUrl),
-    /// There is one now.
-    Started(FlightOutcome),
-}
+type Started = Start<SignerSet, SignerError, Declined>;
 
 impl Inner {
-    /// Joins the flight for `url`, or starts one if `reason` allows it.
-    fn depart(
+    /// Starts what is due in the background, and goes on with what is kept.
+    async fn keep_up(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
-        now: UnixTime,
-        reason: Reason,
-    ) -> Result<Departure, SignerError> {
-        let seconds = now.as_secs();
-        let url = url.clone().into_owned();
-        let mut state = self.state();
-        state.forget_what_is_over(seconds);
-
-        if let Some(flight) = state.flights.get(&url) {
-            return Ok(Departure::Joined(flight.outcome.clone()));
+        set: SignerSet,
+        now: Duration,
+    ) -> Result<SignerSet, Unavailable> {
+        let refresh = set
+            .refresh_is_due(now)
+            .then(|| self.start_fetch(url, now, Reason::Refresh));
+        if let Some(Start::Started(fetch)) = refresh {
+            // Its outcome is in the table, and a check follows it.
+            give_way(fetch).await;
+        } else if let Some(check) = self.start_check(url, now) {
+            give_way(check).await;
         }
-        // The lock is held: a flight that landed since the caller looked has left its mark in the table.
-        let table = self.table.load();
-        let kept = table.get(&url, now);
-        match (reason, kept) {
-            (Reason::Unknown, Some(found)) => return Ok(Departure::Settled(found)),
-            (Reason::Refresh, Some(found)) if !found.refresh_is_due(now) => {
-                return Ok(Departure::Settled(found));
-            }
-            (Reason::Mismatch, Some(found))
-                if is_within(found.fetched_at(), Signers::REFETCH_SECONDS, seconds) =>
-            {
-                return Ok(Departure::Settled(found));
-            }
-            (Reason::Refresh | Reason::Mismatch, Some(_)) => {}
-            (_, None) => self.may_ask(&url, &mut state, seconds)?,
+        // What was just learned may be that the signer is revoked.
+        match self.table.get(url, now) {
+            Some(set) => Ok(set),
+            None => self.find_cold(url, now).await,
         }
-
-        state.departures = state.departures.wrapping_add(1);
-        let number = state.departures;
-        let outcome = self.fly(url.clone(), number, now).boxed().shared();
-        let flight = Flight {
-            number,
-            started: seconds,
-            outcome: outcome.clone(),
-        };
-        state.flights.insert(url, flight);
-        Ok(Departure::Started(outcome))
     }
 
-    /// Whether the host may be asked for a URL without a signer.
-    fn may_ask(
-        &self,
-        url: &CertificateUrl<'static>,
-        state: &mut State,
-        now: u64,
-    ) -> Result<(), SignerError> {
-        if let Some(failure) = state.failures.get(url) {
-            return Err(failure.error.clone());
-        }
-        if url.is_documented() || self.table.load().knows(url) {
-            return Ok(());
-        }
-        state
-            .quota
-            .take(now)
-            .map_err(|retry_after| SignerError::Quota {
-                url: Excerpt::of(url.as_str()),
-                per_minute: state.quota.per_minute(),
-                retry_after,
-            })
-    }
-
-    /// Fetches, verifies, keeps. Holds no strong reference to `self`, which keeps the flight.
-    fn fly(
+    async fn find_cold(
         self: &Arc<Self>,
-        url: CertificateUrl<'static>,
-        number: u64,
-        now: UnixTime,
-    ) -> impl Future<Output = Outcome> + Send + 'static {
-        let keeper: Weak<Self> = Arc::downgrade(self);
-        let source = Arc::clone(&self.source);
-        let knowledge = Arc::clone(&self.knowledge);
-        let chain = self.chain.load_full();
-        async move {
-            let outcome = match source.fetch(&url).await {
-                Ok(bundle) => {
-                    let gathered = knowledge.gather(&chain, &bundle, now).await;
-                    let verified = chain.verify_with(bundle.signing(), &gathered.evidence, now);
-                    verified.map(Arc::new).map_err(|error| {
-                        let may_pass = gathered.issuer_may_come;
-                        SignerError::Chain(error.after_fetching(gathered.problems, may_pass))
-                    })
-                }
-                Err(error) => Err(SignerError::Source(error)),
-            };
-            match keeper.upgrade() {
-                Some(inner) => inner.land(&url, number, outcome, &chain, now),
-                None => outcome.map(|signer| SignersOfUrl::new(signer, now)),
-            }
-        }
-    }
-
-    /// Ends a flight: a success goes to the table, a failure is remembered. Signers that are kept for the URL are judged
-    /// anew, for what was learned may be that one of them is revoked.
-    fn land(
-        &self,
-        url: &CertificateUrl<'static>,
-        number: u64,
-        outcome: Result<Arc<VerifiedSigner>, SignerError>,
-        verified_by: &Arc<ChainVerifier>,
-        now: UnixTime,
-    ) -> Outcome {
-        let mut state = self.state();
-        if state
-            .flights
-            .get(url)
-            .is_some_and(|flight| flight.number == number)
-        {
-            state.flights.remove(url);
-        }
-        let chain = self.chain.load_full();
-        let outcome = outcome.and_then(|signer| match Arc::ptr_eq(&chain, verified_by) {
-            true => Ok(signer),
-            // Replaced meanwhile.
-            false => self.judge(&chain, &signer, now).map_err(SignerError::Chain),
-        });
-        let table = self.table.load();
-        let judged = || {
-            let rejudge = |signer: &_| self.rejudge(&chain, signer, now);
-            table.judged(|kept| kept == url, rejudge)
+        url: &CertificateUrl<'_>,
+        now: Duration,
+    ) -> Result<SignerSet, Unavailable> {
+        let unavailable = match self.fetched(url, now, Reason::Cold).await {
+            Ok(set) => return Ok(set),
+            Err(unavailable) => unavailable,
         };
-        match outcome {
-            Ok(signer) => {
-                warn_of_ends(&signer, now);
-                let fetched: Vec<_> = signer
-                    .issuers()
-                    .iter()
-                    .filter(|issuer| !chain.intermediates().contains(issuer))
-                    .cloned()
-                    .collect();
-                self.knowledge.learn(&fetched);
-                let (table, signers) = judged().with(url, signer, now);
-                self.table.store(Arc::new(table));
-                Ok(signers)
+        // What was learned may have verified a signer that was kept before the start.
+        match self.table.get(url, now) {
+            Some(set) => Ok(set),
+            None if unavailable.error.is_revoked() && self.is_waiting(url, now) => {
+                Err(unverified(url))
             }
-            Err(error) => {
-                if table.knows(url) {
-                    trace::not_renewed(&error);
-                }
-                if let Some(kept) = table.get(url, now) {
-                    warn_of_ends(kept.current(), now);
-                }
-                let table = match &error {
-                    SignerError::Chain(_) => judged(),
-                    _ => Table::clone(&table),
-                };
-                self.table
-                    .store(Arc::new(table.after_failure(url, &error, now)));
-                // What a chain verifier refused that was replaced meanwhile is for the new one to judge.
-                let is_outdated = !Arc::ptr_eq(&chain, verified_by);
-                if is_outdated && matches!(error, SignerError::Chain(_)) {
-                    return Err(error);
-                }
-                let failure = Failure {
-                    at: now.as_secs(),
-                    error: error.clone(),
-                };
-                state.failures.insert(url.clone(), failure);
-                Err(error)
-            }
+            None => Err(unavailable),
         }
     }
 
-    /// Verifies a signer that this chain verifier has proven anew. Passing trouble is no reason to drop it.
-    fn rejudge(
+    /// What a fetch comes to that is joined or started.
+    async fn fetched(
+        self: &Arc<Self>,
+        url: &CertificateUrl<'_>,
+        now: Duration,
+        reason: Reason,
+    ) -> Result<SignerSet, Unavailable> {
+        let waiter = match self.start_fetch(url, now, reason) {
+            Start::Joined(waiter) | Start::Started(waiter) => waiter,
+            Start::Declined(Declined::Settled(set)) => return Ok(set),
+            Start::Declined(Declined::Refused(unavailable)) => return Err(unavailable),
+            Start::Cooling(failure) => return Err(Unavailable::remembered(&failure, now)),
+        };
+        match waiter.await {
+            Ok(Ok(set)) => Ok(set),
+            Ok(Err(error)) => Err(match self.fetches.failure(&url.clone().into_owned()) {
+                Some(failure) => Unavailable::after(&failure, now),
+                None => Unavailable::new(error, times::FRESH),
+            }),
+            Err(_) => Err(self.late(url)),
+        }
+    }
+
+    /// A signature that matches no signer is refused for good, unless one that was kept before the start could not be verified
+    /// yet.
+    fn refused(
         &self,
-        chain: &ChainVerifier,
-        signer: &Arc<VerifiedSigner>,
-        now: UnixTime,
-    ) -> Option<Arc<VerifiedSigner>> {
-        match self.judge(chain, signer, now) {
-            Ok(signer) => Some(signer),
-            Err(error) if error.may_pass() => Some(Arc::clone(signer)),
-            Err(_) => None,
+        url: &CertificateUrl<'_>,
+        now: Duration,
+    ) -> Result<Option<SignerSet>, Unavailable> {
+        if !self.is_waiting(url, now) {
+            return Ok(None);
+        }
+        Err(unverified(url))
+    }
+
+    fn late(&self, url: &CertificateUrl<'_>) -> Unavailable {
+        let error = SignerError::Late {
+            url: Excerpt::of(url.as_str()),
+            patience: self.patience,
+        };
+        Unavailable::new(error, times::CERTIFICATE)
+    }
+
+    fn start_fetch(
+        self: &Arc<Self>,
+        url: &CertificateUrl<'_>,
+        now: Duration,
+        reason: Reason,
+    ) -> Started {
+        let url = url.clone().into_owned();
+        let may_start = || match (reason, self.table.get(&url, now)) {
+            (Reason::Cold, Some(set)) => Err(Declined::Settled(set)),
+            (Reason::Refresh, Some(set)) if !set.refresh_is_due(now) => Err(Declined::Settled(set)),
+            (Reason::Mismatch, Some(set)) if set.is_fresh(u64::MAX, now) => {
+                Err(Declined::Settled(set))
+            }
+            _ => {
+                self.known.may_fetch(&url, now).map_err(Declined::Refused)?;
+                self.table
+                    .update(&url, |set| Some(set?.with_refresh_attempt(now)));
+                Ok(())
+            }
+        };
+        let work = |number| fetch::fetch(Arc::downgrade(self), url.clone(), number, now);
+        self.fetches.join_or_start(&url, now, may_start, work)
+    }
+
+    /// Starts a check of the signers of `url` against revocation lists, if one is due.
+    fn start_check(
+        self: &Arc<Self>,
+        url: &CertificateUrl<'_>,
+        now: Duration,
+    ) -> Option<Waiter<Result<(), SignerError>>> {
+        if self.chain.load().revocation() == Revocation::DangerOff {
+            return None;
+        }
+        let url = url.clone().into_owned();
+        let may_start = || {
+            let is_due = |set: &SignerSet| set.check_is_due(now);
+            self.table.row(&url).filter(is_due).ok_or(())?;
+            self.table
+                .update(&url, |set| Some(set?.with_check_attempt(now)));
+            Ok(())
+        };
+        let work = |_| {
+            let check = fetch::check(Arc::downgrade(self), url.clone(), now);
+            async move {
+                check.await;
+                Ok(())
+            }
+        };
+        match self.checks.join_or_start(&url, now, may_start, work) {
+            Start::Started(waiter) => Some(waiter),
+            Start::Cooling(_) | Start::Declined(()) | Start::Joined(_) => None,
         }
     }
 
-    /// Verifies a signer anew with what is at hand.
-    fn judge(
+    /// Keeps a signer that was fetched.
+    fn land(
+        self: &Arc<Self>,
+        url: &CertificateUrl<'static>,
+        signer: Arc<VerifiedSigner>,
+        verified_by: &Arc<ChainVerifier>,
+        number: u64,
+        now: Duration,
+    ) -> Result<SignerSet, SignerError> {
+        let (mut signer, mut verified_by) = (signer, Arc::clone(verified_by));
+        loop {
+            let chain = self.chain.load_full();
+            if !Arc::ptr_eq(&chain, &verified_by) {
+                // Replaced meanwhile.
+                signer = self.assess(&chain, &signer, now)?;
+                verified_by = chain;
+                continue;
+            }
+            let mut is_current = true;
+            let kept = self.table.update(url, |set| {
+                // A chain verifier is put in place before the table is judged by it.
+                is_current = Arc::ptr_eq(&self.chain.load(), &verified_by);
+                match is_current {
+                    true => Some(SignerSet::with_current(
+                        set,
+                        Arc::clone(&signer),
+                        number,
+                        now,
+                    )),
+                    false => set.cloned(),
+                }
+            });
+            if let Some(set) = kept.filter(|_| is_current) {
+                self.known.remember(url);
+                self.learn(&signer, &verified_by);
+                return Ok(set);
+            }
+        }
+    }
+
+    fn learn(&self, signer: &VerifiedSigner, chain: &ChainVerifier) {
+        let is_fetched =
+            |issuer: &&CertificateDer<'static>| !chain.intermediates().contains(issuer);
+        let fetched: Vec<_> = signer
+            .issuers()
+            .iter()
+            .filter(is_fetched)
+            .cloned()
+            .collect();
+        self.store.learn(&fetched);
+    }
+
+    fn assess(
         &self,
         chain: &ChainVerifier,
         signer: &VerifiedSigner,
-        now: UnixTime,
-    ) -> Result<Arc<VerifiedSigner>, ChainError> {
-        let evidence = self.knowledge.at_hand(signer.issuers());
-        chain
-            .verify_with(signer.certificate(), &evidence, now)
-            .map(Arc::new)
+        now: Duration,
+    ) -> Result<Arc<VerifiedSigner>, SignerError> {
+        let evidence = self.store.at_hand(signer.issuers());
+        let time = UnixTime::since_unix_epoch(now);
+        let verdict = chain.verify_with(signer.certificate(), &evidence, time);
+        verdict.map(Arc::new).map_err(|error| SignerError::Chain {
+            error,
+            problems: Vec::new(),
+        })
     }
 
-    /// No holder of the lock can leave the state half-changed, so a panic elsewhere does not matter.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// After a fetch that failed: a signer that it showed to be revoked goes, all others stay.
+    fn note_failure(&self, url: &CertificateUrl<'static>, error: &SignerError, now: Duration) {
+        if error.is_revoked() {
+            self.judge_anew(|_| true, now, Verdicts::Landed, &[]);
+        }
+        if self.known.has_verified(url) {
+            trace::not_renewed(error);
+        }
+    }
+
+    /// Judges the signers of some URLs anew, and drops those that do not pass.
+    fn judge_anew(
+        &self,
+        is_meant: impl Fn(&CertificateUrl<'_>) -> bool,
+        now: Duration,
+        verdicts: Verdicts,
+        twins: &[CertificateDer<'static>],
+    ) {
+        for (url, set) in self.table.rows().iter().filter(|(url, _)| is_meant(url)) {
+            loop {
+                // Other people's code runs here: policies. So it runs under no lock.
+                let chain = self.chain.load_full();
+                let judged: Vec<_> = (set.iter())
+                    .map(|signer| judge(&self.store, &chain, signer, now, verdicts, twins))
+                    .collect();
+                let mut is_current = true;
+                self.table.update(url, |set| {
+                    is_current = Arc::ptr_eq(&self.chain.load(), &chain);
+                    match is_current {
+                        true => set?.judged(&judged),
+                        false => set.cloned(),
+                    }
+                });
+                if is_current {
+                    break;
+                }
+            }
+        }
     }
 }
 
-/// Whether `now` is in the `seconds` from `start` on. A clock that was set back counts as a period that is over.
-fn is_within(start: u64, seconds: u64, now: u64) -> bool {
-    start <= now && now.saturating_sub(start) < seconds
+/// Gives what was just started a few turns, so that whatever needs no network is complete: or carries it to its end where
+/// nothing else does.
+async fn give_way<T: Clone + Send + 'static>(waiter: Waiter<T>) {
+    if waiter.is_caller_driven() {
+        let _ = waiter.await;
+        return;
+    }
+    let mut waiter = pin!(waiter);
+    let mut turns = 0..TURNS;
+    poll_fn(|context| {
+        if waiter.as_mut().poll(context).is_ready() || turns.next().is_none() {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Four tasks stand behind each other in a check, and a client without a network takes a turn or two.
+const TURNS: u32 = 64;
+
+fn unverified(url: &CertificateUrl<'_>) -> Unavailable {
+    let url = Excerpt::of(url.as_str());
+    Unavailable::new(SignerError::Unverified { url }, times::REFRESH_RETRY)
+}
+
+fn seconds(now: UnixTime) -> Duration {
+    Duration::from_secs(now.as_secs())
 }

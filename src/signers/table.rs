@@ -1,194 +1,347 @@
 //! What is kept: an immutable table that is replaced as a whole, so that reading it takes no lock.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustls_pki_types::UnixTime;
 
-use super::{SignerError, Signers, is_within};
+use super::times;
 use crate::chain::VerifiedSigner;
 use crate::source::CertificateUrl;
 
-#[derive(Clone, Debug, Default)]
-pub(super) struct Table(Vec<(CertificateUrl<'static>, SignersOfUrl)>);
+/// The signers of all URLs. Readers take no lock; writers take turns.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: ArcSwap<Rows>,
+    writer: Mutex<()>,
+}
+
+type Rows = Vec<(CertificateUrl<'static>, SignerSet)>;
 
 impl Table {
     /// The signers of `url`, if one of them is good at the time `now`.
-    pub(super) fn get(&self, url: &CertificateUrl<'_>, now: UnixTime) -> Option<SignersOfUrl> {
-        let (_, signers) = self
-            .0
+    pub(super) fn get(&self, url: &CertificateUrl<'_>, now: Duration) -> Option<SignerSet> {
+        let rows = self.rows.load();
+        let (_, set) = rows
             .iter()
             .find(|(kept, _)| kept.as_str() == url.as_str())?;
-        signers
+        set.is_usable(now).then(|| set.clone())
+    }
+
+    /// The signers of `url`, good or not.
+    pub(super) fn row(&self, url: &CertificateUrl<'_>) -> Option<SignerSet> {
+        let rows = self.rows.load();
+        let row = rows.iter().find(|(kept, _)| kept.as_str() == url.as_str());
+        row.map(|(_, set)| set.clone())
+    }
+
+    pub(super) fn rows(&self) -> Arc<Rows> {
+        self.rows.load_full()
+    }
+
+    /// Puts what `change` makes of the row of `url` in its place; nothing removes the row. Returns the new row.
+    ///
+    /// `change` runs under the writers' lock: it must not call anybody else's code.
+    pub(super) fn update(
+        &self,
+        url: &CertificateUrl<'_>,
+        change: impl FnOnce(Option<&SignerSet>) -> Option<SignerSet>,
+    ) -> Option<SignerSet> {
+        let _turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = Rows::clone(&self.rows.load());
+        let at = rows
             .iter()
-            .any(|signer| signer.is_valid_at(now))
-            .then(|| signers.clone())
-    }
-
-    /// Whether `url` ever verified, as far as is remembered.
-    pub(super) fn knows(&self, url: &CertificateUrl<'_>) -> bool {
-        self.0.iter().any(|(kept, _)| kept.as_str() == url.as_str())
-    }
-
-    /// The table with `signer` as the current one of `url`.
-    pub(super) fn with(
-        &self,
-        url: &CertificateUrl<'static>,
-        signer: Arc<VerifiedSigner>,
-        now: UnixTime,
-    ) -> (Self, SignersOfUrl) {
-        let mut table = self.clone();
-        let mut signers = SignersOfUrl::new(signer, now);
-        match table.0.iter_mut().find(|(kept, _)| kept == url) {
-            Some((_, before)) => {
-                signers.former = before.former_after(&signers.current, now);
-                *before = signers.clone();
+            .position(|(kept, _)| kept.as_str() == url.as_str());
+        let changed = change(at.and_then(|at| rows.get(at)).map(|(_, set)| set));
+        match (at, &changed) {
+            (Some(at), Some(set)) => {
+                if let Some((_, row)) = rows.get_mut(at) {
+                    *row = set.clone();
+                }
             }
-            None => {
-                table.make_room();
-                table.0.push((url.clone(), signers.clone()));
+            (Some(at), None) => {
+                rows.swap_remove(at);
             }
-        }
-        (table, signers)
-    }
-
-    /// The table after `url` was fetched in vain.
-    pub(super) fn after_failure(
-        &self,
-        url: &CertificateUrl<'static>,
-        error: &SignerError,
-        now: UnixTime,
-    ) -> Self {
-        let mut table = self.clone();
-        for (kept, signers) in &mut table.0 {
-            if kept == url {
-                signers.last_error = Some(Arc::new(error.clone()));
-                signers.fetched_at = now.as_secs();
-                signers.refresh_at = now.as_secs().saturating_add(Signers::REFRESH_RETRY_SECONDS);
+            (None, Some(set)) => {
+                make_room(&mut rows);
+                rows.push((url.clone().into_owned(), set.clone()));
             }
+            (None, None) => return None,
         }
-        table
-    }
-
-    /// The table with the signers of some URLs judged anew: those that do not pass are dropped.
-    pub(super) fn judged(
-        &self,
-        is_meant: impl Fn(&CertificateUrl<'_>) -> bool,
-        judge: impl Fn(&Arc<VerifiedSigner>) -> Option<Arc<VerifiedSigner>>,
-    ) -> Self {
-        let pass = |(url, signers): &(CertificateUrl<'static>, SignersOfUrl)| {
-            let signers = match is_meant(url) {
-                true => signers.judged(&judge)?,
-                false => signers.clone(),
-            };
-            Some((url.clone(), signers))
-        };
-        Self(self.0.iter().filter_map(pass).collect())
-    }
-
-    /// Drops what ends first, but not what Microsoft documents.
-    fn make_room(&mut self) {
-        if self.0.len() < Signers::MAX_URLS {
-            return;
-        }
-        let worth = |(url, signers): &(CertificateUrl<'_>, SignersOfUrl)| {
-            (url.is_documented(), signers.current.valid_until().as_secs())
-        };
-        let least = self.0.iter().map(worth).min();
-        if let Some(at) = self.0.iter().position(|kept| Some(worth(kept)) == least) {
-            self.0.swap_remove(at);
-        }
+        self.rows.store(Arc::new(rows));
+        changed
     }
 }
 
-/// The signers of one URL: the current one and, until it ends, the one before.
+/// Drops what ends first, but not what Microsoft documents.
+fn make_room(rows: &mut Rows) {
+    if rows.len() < times::MAX_URLS {
+        return;
+    }
+    let worth =
+        |(url, set): &(CertificateUrl<'_>, SignerSet)| (url.is_documented(), set.valid_until());
+    let least = rows.iter().map(worth).min();
+    if let Some(at) = rows.iter().position(|row| Some(worth(row)) == least) {
+        rows.swap_remove(at);
+    }
+}
+
+/// The signers of one URL: the current one, and up to two that it replaced. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct SignersOfUrl {
-    current: Arc<VerifiedSigner>,
-    former: Option<Arc<VerifiedSigner>>,
-    fetched_at: u64,
-    refresh_at: u64,
-    /// Why the last fetch failed, if it did.
-    last_error: Option<Arc<SignerError>>,
+pub struct SignerSet(Arc<Set>);
+
+#[derive(Clone, Debug)]
+struct Set {
+    /// The current signer or, if there is none, the latest that was replaced.
+    first: Kept,
+    /// Those that were replaced, the latest first.
+    others: Vec<Kept>,
+    fetched: Option<Fetched>,
+    refresh: Schedule,
+    check: Schedule,
 }
 
-impl SignersOfUrl {
-    pub(super) fn new(current: Arc<VerifiedSigner>, now: UnixTime) -> Self {
-        let now = now.as_secs();
-        let week_before_end = current
-            .valid_until()
-            .as_secs()
-            .saturating_sub(Signers::REFRESH_BEFORE_END_SECONDS);
-        let day_before_lists_end = current.revocation_lists_end().map_or(u64::MAX, |end| {
-            end.as_secs().saturating_sub(Signers::REFRESH_AGE_SECONDS)
-        });
-        let age = match current.misses_lists() {
-            true => Signers::REVOCATION_RETRY_SECONDS,
-            false => Signers::REFRESH_AGE_SECONDS,
-        };
-        Self {
-            current,
-            former: None,
-            last_error: None,
-            fetched_at: now,
-            refresh_at: now
-                .saturating_add(age)
-                .min(week_before_end)
-                .min(day_before_lists_end)
-                .max(now.saturating_add(Signers::REFRESH_RETRY_SECONDS)),
-        }
+/// A signer, and until when its signatures are accepted: for the current one, without end.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) signer: Arc<VerifiedSigner>,
+    pub(super) until: Duration,
+}
+
+/// The last fetch of the certificate that succeeded.
+#[derive(Clone, Copy, Debug)]
+struct Fetched {
+    /// The number of the flight.
+    number: u64,
+    /// When it started: the host served the certificate then, or later.
+    at: Duration,
+}
+
+/// When something is next due. An attempt counts from its start.
+#[derive(Clone, Copy, Debug, Default)]
+struct Schedule {
+    attempted: Duration,
+    next: Duration,
+}
+
+impl Schedule {
+    /// A clock that was set back makes everything due.
+    fn is_due(&self, now: Duration) -> bool {
+        now < self.attempted || self.next <= now
+    }
+}
+
+impl SignerSet {
+    fn of(first: Kept, others: Vec<Kept>) -> Self {
+        Self(Arc::new(Set {
+            first,
+            others,
+            fetched: None,
+            refresh: Schedule::default(),
+            check: Schedule::default(),
+        }))
     }
 
-    /// Those of the signers that pass, or nothing if none does.
-    fn judged(
-        &self,
-        judge: impl Fn(&Arc<VerifiedSigner>) -> Option<Arc<VerifiedSigner>>,
-    ) -> Option<Self> {
-        let mut passed = self.iter().filter_map(judge);
-        Some(Self {
-            current: passed.next()?,
-            former: passed.next(),
-            last_error: self.last_error.clone(),
-            ..*self
+    /// The signer whose certificate the URL served last or, before the first fetch after a start, the latest that was kept.
+    pub fn current(&self) -> &Arc<VerifiedSigner> {
+        &self.0.first.signer
+    }
+
+    /// The signers to try at the time `now`, the current one first.
+    pub(crate) fn usable(&self, now: UnixTime) -> impl Iterator<Item = &Arc<VerifiedSigner>> {
+        let seconds = Duration::from_secs(now.as_secs());
+        self.kept()
+            .filter(move |kept| seconds < kept.until && kept.signer.is_valid_at(now))
+            .map(|kept| &kept.signer)
+    }
+
+    fn is_usable(&self, now: Duration) -> bool {
+        self.usable(UnixTime::since_unix_epoch(now))
+            .next()
+            .is_some()
+    }
+
+    /// Every signer, the current one first, whether it is valid at this time or not.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<VerifiedSigner>> {
+        self.kept().map(|kept| &kept.signer)
+    }
+
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Kept> {
+        std::iter::once(&self.0.first).chain(&self.0.others)
+    }
+
+    /// Whether one of these signers, usable at the time `now`, is not among `tried`.
+    pub(super) fn has_other_than(&self, tried: &Self, now: UnixTime) -> bool {
+        self.usable(now).any(|signer| {
+            let is_tried =
+                |tried: &Arc<VerifiedSigner>| tried.fingerprint() == signer.fingerprint();
+            !tried.usable(now).any(is_tried)
         })
     }
 
-    /// The signer whose certificate the URL served last.
-    pub fn current(&self) -> &Arc<VerifiedSigner> {
-        &self.current
+    /// Whether the certificate was fetched after flight `arrival`, or a moment ago: then a signature that does not match is
+    /// refused for good.
+    pub(super) fn is_fresh(&self, arrival: u64, now: Duration) -> bool {
+        self.0.fetched.is_some_and(|fetched| {
+            let is_recent = fetched.at <= now && now.saturating_sub(fetched.at) < times::FRESH;
+            fetched.number > arrival || is_recent
+        })
     }
 
-    /// The signers to try, the current one first.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<VerifiedSigner>> {
-        std::iter::once(&self.current).chain(&self.former)
+    pub(super) fn refresh_is_due(&self, now: Duration) -> bool {
+        self.0.refresh.is_due(now)
     }
 
-    /// Whether `signer`'s certificate is among these.
-    pub(super) fn holds(&self, signer: &VerifiedSigner) -> bool {
-        self.iter()
-            .any(|held| held.fingerprint() == signer.fingerprint())
+    pub(super) fn check_is_due(&self, now: Duration) -> bool {
+        self.0.check.is_due(now)
     }
 
-    pub(super) fn last_error(&self) -> Option<&SignerError> {
-        self.last_error.as_deref()
+    /// The set once a fetch of the certificate has started.
+    pub(super) fn with_refresh_attempt(&self, now: Duration) -> Self {
+        let mut set = Set::clone(&self.0);
+        set.refresh = Schedule {
+            attempted: now,
+            next: now.saturating_add(times::REFRESH_RETRY),
+        };
+        Self(Arc::new(set))
     }
 
-    pub(super) fn fetched_at(&self) -> u64 {
-        self.fetched_at
+    /// The set once its revocation lists have been asked for.
+    pub(super) fn with_check_attempt(&self, now: Duration) -> Self {
+        let mut set = Set::clone(&self.0);
+        set.check = Schedule {
+            attempted: now,
+            next: now.saturating_add(times::REVOCATION_RETRY),
+        };
+        Self(Arc::new(set))
     }
 
-    pub(super) fn refresh_is_due(&self, now: UnixTime) -> bool {
-        let now = now.as_secs();
-        !is_within(
-            self.fetched_at,
-            self.refresh_at.saturating_sub(self.fetched_at),
-            now,
-        )
+    /// The set with those signers that `judged` has a verdict on replaced or dropped; nothing if none is left.
+    pub(super) fn judged(&self, judged: &[Judged]) -> Option<Self> {
+        let judge = |kept: &Kept| {
+            let verdict = judged.iter().find(|judged| judged.is_about(&kept.signer));
+            let signer = match verdict {
+                Some(judged) => judged.becomes.clone()?,
+                None => Arc::clone(&kept.signer),
+            };
+            Some(Kept {
+                signer,
+                until: kept.until,
+            })
+        };
+        let mut passed = self.kept().filter_map(judge);
+        let mut set = Set::clone(&self.0);
+        set.first = passed.next()?;
+        set.others = passed.collect();
+        Some(Self(Arc::new(set)))
     }
 
-    /// Which signer stands behind `current` once it has taken its place here.
-    fn former_after(&self, current: &VerifiedSigner, now: UnixTime) -> Option<Arc<VerifiedSigner>> {
-        self.iter()
-            .find(|signer| signer.fingerprint() != current.fingerprint() && signer.is_valid_at(now))
-            .cloned()
+    /// The set after its signers were judged with revocation lists asked for at the time `now`.
+    pub(super) fn checked(&self, now: Duration) -> Self {
+        let mut set = Set::clone(&self.0);
+        let lists_end = self
+            .iter()
+            .filter_map(|signer| signer.revocation_lists_end())
+            .min();
+        let day_before = lists_end.map_or(Duration::MAX, |end| {
+            Duration::from_secs(end.as_secs()).saturating_sub(times::REFRESH_AGE)
+        });
+        let age = match self.iter().any(|signer| signer.misses_lists()) {
+            true => times::REVOCATION_RETRY,
+            false => times::LIST_AGE,
+        };
+        set.check = Schedule {
+            attempted: now,
+            next: (now.saturating_add(age).min(day_before))
+                .max(now.saturating_add(times::REFRESH_RETRY)),
+        };
+        Self(Arc::new(set))
+    }
+
+    /// The set with `signer` as the current one, fetched by flight `number` that started at the time `now`.
+    pub(super) fn with_current(
+        before: Option<&Self>,
+        signer: Arc<VerifiedSigner>,
+        number: u64,
+        now: Duration,
+    ) -> Self {
+        let week_before_end = Duration::from_secs(signer.valid_until().as_secs())
+            .saturating_sub(times::REFRESH_BEFORE_END);
+        let next = (now.saturating_add(times::REFRESH_AGE).min(week_before_end))
+            .max(now.saturating_add(times::REFRESH_RETRY));
+        let is_known = before
+            .is_some_and(|set| (set.iter()).any(|kept| kept.fingerprint() == signer.fingerprint()));
+        let check = before.map(|set| set.0.check).filter(|_| is_known);
+        let others = before.map_or_else(Vec::new, |set| set.behind(&signer, now));
+        let first = Kept {
+            signer,
+            until: Duration::MAX,
+        };
+        Self(Arc::new(Set {
+            first,
+            others,
+            fetched: Some(Fetched { number, at: now }),
+            refresh: Schedule {
+                attempted: now,
+                next,
+            },
+            check: check.unwrap_or_default(),
+        }))
+    }
+
+    /// The set with a signer that was kept before the start. It is the current one until the URL has been fetched.
+    pub(super) fn with_former(before: Option<&Self>, former: Kept, now: Duration) -> Self {
+        let Some(before) = before else {
+            return Self::of(former, Vec::new());
+        };
+        let former = Kept {
+            until: former.until.min(now.saturating_add(times::FORMER_AGE)),
+            ..former
+        };
+        let mut set = Set::clone(&before.0);
+        let is_held = before.iter().any(|kept| kept.has_key_of(&former.signer));
+        if !is_held && set.others.len() < times::MAX_FORMERS {
+            set.others.push(former);
+            set.check = Schedule::default();
+        }
+        Self(Arc::new(set))
+    }
+
+    /// What stands behind `current` once it has taken its place here: at most two signers, of other keys.
+    fn behind(&self, current: &VerifiedSigner, now: Duration) -> Vec<Kept> {
+        let end = now.saturating_add(times::FORMER_AGE);
+        let mut others: Vec<Kept> = Vec::new();
+        for kept in self.kept() {
+            let key_is_held = kept.signer.has_key_of(current)
+                || others
+                    .iter()
+                    .any(|held| held.signer.has_key_of(&kept.signer));
+            if !key_is_held && others.len() < times::MAX_FORMERS {
+                others.push(Kept {
+                    signer: Arc::clone(&kept.signer),
+                    until: kept.until.min(end),
+                });
+            }
+        }
+        others
+    }
+
+    fn valid_until(&self) -> u64 {
+        let ends = self.iter().map(|signer| signer.valid_until().as_secs());
+        ends.max().unwrap_or_default()
+    }
+}
+
+/// A verdict on a signer that is kept.
+pub(super) struct Judged {
+    pub(super) signer: Arc<VerifiedSigner>,
+    /// The same signer verified anew, or nothing if it is to be dropped.
+    pub(super) becomes: Option<Arc<VerifiedSigner>>,
+}
+
+impl Judged {
+    fn is_about(&self, signer: &VerifiedSigner) -> bool {
+        self.signer.fingerprint() == signer.fingerprint()
     }
 }

@@ -87,12 +87,6 @@ pub enum AuthorityError {
     /// The URL may not be fetched.
     #[error(transparent)]
     Distribution(#[from] DistributionError),
-    /// The URL failed a moment ago, and is not asked again yet.
-    #[error("`{url}` failed a moment ago")]
-    FailedBefore {
-        /// The URL.
-        url: Excerpt,
-    },
     /// There is nothing to fetch with.
     #[error("nothing is fetched from certificate authorities: there is no HTTP client for it")]
     NotAsked,
@@ -107,14 +101,4 @@ pub enum AuthorityError {
     /// Nothing was fetched.
     #[error(transparent)]
     Source(#[from] SourceError),
-}
-
-impl AuthorityError {
-    /// Whether a later attempt may succeed.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Distribution(_) | Self::NotAsked => false,
-            Self::FailedBefore { .. } | Self::NotACertificate { .. } | Self::Source(_) => true,
-        }
-    }
 }

@@ -124,6 +124,36 @@ impl Issuer {
         .with_intermediate(recipe)
     }
 
+    /// The same issuer at another time: what the returned issuer issues and publishes is valid around `now`.
+    ///
+    /// Keys and CA certificates stay the same. The CA certificates are valid for five years before and after the time
+    /// that the issuer was made for.
+    ///
+    /// # Example: the revocation lists of next month
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use partner_center_webhooks::chain::{RevocationList, UnixTime};
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let issuer = Issuer::new()?;
+    /// let month = Duration::from_secs(30 * 24 * 60 * 60);
+    /// let later = UnixTime::since_unix_epoch(Duration::from_secs(issuer.now().as_secs()) + month);
+    /// for (path, bytes) in issuer.at_time(later).publications()? {
+    ///     if path.ends_with(".crl") {
+    ///         assert!(RevocationList::from_der(&bytes)?.is_current(later));
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn at_time(&self, now: UnixTime) -> Self {
+        Self {
+            now,
+            ..self.clone()
+        }
+    }
+
     /// The same issuer having revoked `certificate`, of a signer or of its intermediate.
     #[must_use]
     pub fn with_revoked(&self, certificate: &CertificateDer<'_>) -> Self {

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::Excerpt;
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
+use crate::spawn::Spawn;
 
 /// An application that is registered in Microsoft Entra, and the tenant in which it acts.
 ///
@@ -35,6 +36,7 @@ pub struct Application {
     pub(super) client_id: Box<str>,
     pub(super) client_secret: SecretString,
     pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
+    pub(super) spawn: Option<Arc<dyn Spawn>>,
 }
 
 impl Application {
@@ -64,6 +66,7 @@ impl Application {
             client_id: client_id.into().into(),
             client_secret: client_secret.into(),
             clock: Arc::new(OffsetDateTime::now_utc),
+            spawn: None,
         })
     }
 
@@ -74,6 +77,14 @@ impl Application {
         clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static,
     ) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Asks for tokens on `spawn`. Default: [`DefaultSpawn`](crate::spawn::DefaultSpawn), made where
+    /// [`ClientCredentials`](super::ClientCredentials) or [`RefreshToken`](super::RefreshToken) are.
+    #[must_use]
+    pub fn with_spawn(mut self, spawn: impl Spawn + 'static) -> Self {
+        self.spawn = Some(Arc::new(spawn));
         self
     }
 }

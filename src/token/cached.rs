@@ -1,39 +1,62 @@
 //! Tokens are kept, and asked for once however many wait.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::kept_tokens::{self, KeptTokens};
 use super::{AccessToken, TokenError, TokenProvider, TokenRequest};
 use crate::http_client::BoxFuture;
+use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
+use crate::spawn::{DefaultSpawn, Spawn};
 
 /// Keeps the tokens of another provider, one for each scope.
 ///
 /// A token is kept until [`Cached::BEFORE_END`] before its end; one that has less than twice that left, for half of it; one
-/// that never ends, until it is refused. However many callers wait for a token, it is asked for once, and what comes of it is
-/// told to all of them. A caller that goes away leaves the asking to the next one. If a new token cannot be had while the old
-/// one is still good, and that may pass, the old one is given, and the provider left alone for [`Cached::RETRY`].
+/// that never ends, until it is refused. Then a new one is asked for in the background, and the old one given as long as it
+/// is good: if the provider fails or hangs, nobody waits for it, and it is asked again after [`Cached::RETRY`].
+///
+/// Without a good token, callers wait. However many they are, the provider is asked once, and what comes of it is told to all
+/// of them, and not to the next. It is asked in a task of its own ([`Spawn`]), so a caller that goes away does not stop that;
+/// after [`Cached::LIMIT`] it is stopped. With [`CallerDriven`](crate::spawn::CallerDriven) the callers that wait drive it:
+/// then whoever starts a renewal waits for it too, and only the caller's clock stops it.
 pub struct Cached<P> {
-    provider: P,
-    clock: Box<dyn Fn() -> OffsetDateTime + Send + Sync>,
-    scopes: Mutex<HashMap<Box<str>, Arc<Scope>>>,
+    provider: Arc<P>,
+    clock: Clock,
+    kept: Arc<KeptTokens>,
+    flights: SingleFlight<Box<str>, AccessToken, Failed>,
 }
 
-impl<P: TokenProvider> Cached<P> {
+type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+/// Why a flight brought no token.
+#[derive(Clone)]
+struct Failed {
+    error: TokenError,
+    /// What was refused, if that is why.
+    refused: Option<AccessToken>,
+}
+
+impl<P: TokenProvider + 'static> Cached<P> {
     /// How long before its end a token is replaced: five minutes.
-    pub const BEFORE_END: Duration = BEFORE_END;
-    /// How long the provider is left alone after it failed, while the old token is good: half a minute.
-    pub const RETRY: Duration = RETRY;
+    pub const BEFORE_END: Duration = kept_tokens::BEFORE_END;
+    /// How long the provider is left alone after it was asked to renew a token that is still good: half a minute.
+    pub const RETRY: Duration = kept_tokens::RETRY;
+    /// After which time a request to the provider is stopped: a minute. Then it failed with [`TokenError::Timeout`].
+    ///
+    /// The providers of this crate answer within 15 seconds, and as long as it takes to save a refresh token; credentials
+    /// of the Azure SDK may start another program.
+    pub const LIMIT: Duration = TIMES.limit;
 
     /// Keeps the tokens of `provider`.
     pub fn new(provider: P) -> Self {
         Self {
-            provider,
-            clock: Box::new(OffsetDateTime::now_utc),
-            scopes: Mutex::default(),
+            provider: Arc::new(provider),
+            clock: Arc::new(OffsetDateTime::now_utc),
+            kept: Arc::default(),
+            flights: flights(Arc::new(DefaultSpawn::new())),
         }
     }
 
@@ -43,43 +66,134 @@ impl<P: TokenProvider> Cached<P> {
         mut self,
         clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static,
     ) -> Self {
-        self.clock = Box::new(clock);
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Asks the provider on `spawn`. Default: [`DefaultSpawn`].
+    #[must_use]
+    pub fn with_spawn(self, spawn: impl Spawn + 'static) -> Self {
+        self.on(Arc::new(spawn))
+    }
+
+    pub(super) fn on(mut self, spawn: Arc<dyn Spawn>) -> Self {
+        self.flights = flights(spawn);
         self
     }
 
     async fn find(&self, request: TokenRequest<'_>) -> Result<AccessToken, TokenError> {
-        let scope = self.scope(request.scope);
-        let seen = {
-            let state = locked(&scope.state);
-            match state.kept(request.refused, (self.clock)()) {
-                Some(token) => return Ok(token),
-                None => state.flights,
-            }
-        };
-        let _flight = scope.flight.lock().await;
-        {
-            let state = locked(&scope.state);
-            if let Some(token) = state.kept(request.refused, (self.clock)()) {
+        let (now, refused) = ((self.clock)(), request.refused);
+        if let Some(token) = self.kept.good(request.scope, refused, now) {
+            if !self.kept.renewal_is_due(request.scope, now) {
                 return Ok(token);
             }
-            if let Some(outcome) = state.landed_since(seen, request.refused) {
-                return outcome;
+            self.renew(request.scope, now).await;
+            if let Some(token) = self.kept.good(request.scope, refused, (self.clock)()) {
+                return Ok(token);
             }
         }
-        let outcome = self.provider.token(request).await;
-        locked(&scope.state).land(request.refused, outcome, (self.clock)())
+        loop {
+            let (waiter, was_joined) = match self.ask(request) {
+                Start::Joined(waiter) => (waiter, true),
+                Start::Started(waiter) => (waiter, false),
+                Start::Declined(token) => return Ok(token),
+                Start::Cooling(failure) => return Err(failure.error.error),
+            };
+            let outcome = waiter.await.unwrap_or_else(|_| Err(Failed::late()));
+            // It was asked for with another refusal, or none: that one says nothing about this one.
+            let is_for_another = match &outcome {
+                Ok(token) => refused == Some(token),
+                Err(failed) => failed.is_no_other() && failed.refused.as_ref() != refused,
+            };
+            if !(was_joined && is_for_another) {
+                return outcome.map_err(|failed| failed.error);
+            }
+        }
     }
 
-    fn scope(&self, name: &str) -> Arc<Scope> {
-        let mut scopes = locked(&self.scopes);
-        match scopes.get(name) {
-            Some(scope) => Arc::clone(scope),
-            None => Arc::clone(scopes.entry(name.into()).or_default()),
+    /// Waits for a token that is not at hand.
+    fn ask(&self, request: TokenRequest<'_>) -> Start<AccessToken, Failed, AccessToken> {
+        let now = (self.clock)();
+        let may_start = || match self.kept.good(request.scope, request.refused, now) {
+            Some(token) => Err(token),
+            None => Ok(()),
+        };
+        let refused = request.refused.cloned();
+        self.start(request.scope, refused, now, may_start)
+    }
+
+    /// Asks for a new token while the old one is good. Nobody waits for it, unless nothing but the callers carries it: then
+    /// whoever starts it does.
+    async fn renew(&self, scope: &str, now: OffsetDateTime) {
+        let may_start = || match self.kept.may_renew(scope, now) {
+            true => Ok(()),
+            false => Err(()),
+        };
+        if let Start::Started(waiter) = self.start(scope, None, now, may_start)
+            && waiter.is_caller_driven()
+        {
+            let _ = waiter.await;
         }
+    }
+
+    fn start<S>(
+        &self,
+        scope: &str,
+        refused: Option<AccessToken>,
+        now: OffsetDateTime,
+        may_start: impl FnOnce() -> Result<(), S>,
+    ) -> Start<AccessToken, Failed, S> {
+        let scope: Box<str> = scope.into();
+        let (provider, clock) = (Arc::clone(&self.provider), Arc::clone(&self.clock));
+        let (kept, name) = (Arc::clone(&self.kept), scope.clone());
+        let work = |number| async move {
+            let mut request = TokenRequest::new(&name);
+            request.refused = refused.as_ref();
+            let outcome = match provider.token(request).await {
+                Ok(token) if refused.as_ref() == Some(&token) => Err(TokenError::NoOther),
+                outcome => outcome,
+            };
+            if let Ok(token) = &outcome {
+                kept.keep(&name, token, number, clock());
+            }
+            outcome.map_err(|error| Failed::new(error, refused))
+        };
+        let now = (now - OffsetDateTime::UNIX_EPOCH).try_into();
+        let now = now.unwrap_or_default();
+        self.flights.join_or_start(&scope, now, may_start, work)
     }
 }
 
-impl<P: TokenProvider> TokenProvider for Cached<P> {
+fn flights(spawn: Arc<dyn Spawn>) -> SingleFlight<Box<str>, AccessToken, Failed> {
+    SingleFlight::new(spawn, TIMES, |_, cause| match cause {
+        Interrupted::Panicked => Failed::new(TokenError::provider("it panicked"), None),
+        Interrupted::Stopped => Failed::late(),
+    })
+}
+
+impl Failed {
+    fn new(error: TokenError, refused: Option<AccessToken>) -> Self {
+        let mut failed = Self {
+            error,
+            refused: None,
+        };
+        if failed.is_no_other() {
+            failed.refused = refused;
+        }
+        failed
+    }
+
+    fn late() -> Self {
+        let deadline = TIMES.limit;
+        Self::new(TokenError::Timeout { deadline }, None)
+    }
+
+    fn is_no_other(&self) -> bool {
+        matches!(self.error, TokenError::NoOther)
+    }
+}
+
+impl<P: TokenProvider + 'static> TokenProvider for Cached<P> {
     fn token<'a>(
         &'a self,
         request: TokenRequest<'a>,
@@ -96,283 +210,15 @@ impl<P: fmt::Debug> fmt::Debug for Cached<P> {
     }
 }
 
-/// One scope: whoever asks for a token holds `flight`; nobody waits for `state`.
-#[derive(Default)]
-struct Scope {
-    flight: tokio::sync::Mutex<()>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    kept: Option<Kept>,
-    /// How often the provider answered, and what the last time.
-    flights: u64,
-    last: Option<Result<AccessToken, TokenError>>,
-}
-
-struct Kept {
-    token: AccessToken,
-    /// When to ask for another one.
-    renew_at: Option<OffsetDateTime>,
-}
-
-impl State {
-    /// The token that is kept, if it need not be renewed.
-    fn kept(&self, refused: Option<&AccessToken>, now: OffsetDateTime) -> Option<AccessToken> {
-        let kept = self.kept.as_ref()?;
-        let is_good = kept.renew_at.is_none_or(|at| now < at) && kept.is_good(refused, now);
-        is_good.then(|| kept.token.clone())
-    }
-
-    /// What the last flight gave, if it landed after the first `seen` of them: whoever waited for it takes it, even if it is
-    /// not worth keeping.
-    fn landed_since(
-        &self,
-        seen: u64,
-        refused: Option<&AccessToken>,
-    ) -> Option<Result<AccessToken, TokenError>> {
-        let last = self.last.as_ref().filter(|_| self.flights != seen)?;
-        match last {
-            Ok(token) if refused == Some(token) => Some(Err(TokenError::NoOther)),
-            outcome => Some(outcome.clone()),
-        }
-    }
-
-    fn land(
-        &mut self,
-        refused: Option<&AccessToken>,
-        outcome: Result<AccessToken, TokenError>,
-        now: OffsetDateTime,
-    ) -> Result<AccessToken, TokenError> {
-        let outcome = match outcome {
-            Ok(token) if refused == Some(&token) => Err(TokenError::NoOther),
-            Ok(token) => {
-                self.kept = Some(Kept {
-                    token: token.clone(),
-                    renew_at: token.expires_at().map(|end| renewal(end, now)),
-                });
-                Ok(token)
-            }
-            Err(error) => match &mut self.kept {
-                Some(kept) if error.may_pass() && kept.is_good(refused, now) => {
-                    let retry = RETRY.try_into().unwrap_or_default();
-                    kept.renew_at = Some(now.saturating_add(retry));
-                    Ok(kept.token.clone())
-                }
-                _ => Err(error),
-            },
-        };
-        self.flights = self.flights.wrapping_add(1);
-        self.last = Some(outcome.clone());
-        outcome
-    }
-}
-
-impl Kept {
-    fn is_good(&self, refused: Option<&AccessToken>, now: OffsetDateTime) -> bool {
-        let has_ended = self.token.expires_at().is_some_and(|end| end <= now);
-        refused != Some(&self.token) && !has_ended
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// When to replace a token that is given `now`.
-fn renewal(end: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
-    let before = end.saturating_sub(BEFORE_END.try_into().unwrap_or_default());
-    before.max(now.saturating_add((end - now) / 2))
-}
-
-const BEFORE_END: Duration = Duration::from_secs(5 * 60);
-const RETRY: Duration = Duration::from_secs(30);
+/// Whoever comes after a failure asks again: only those who waited are told of it.
+const TIMES: Times = Times {
+    limit: Duration::from_secs(60),
+    patience: Duration::from_secs(60),
+    cool_down: Duration::ZERO,
+    longest_cool_down: Duration::ZERO,
+    kept: Duration::ZERO,
+};
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-
-    use super::super::from_fn;
-    use super::*;
-
-    /// A provider whose tokens are numbered and live an hour, a clock that is set, and a switch for failing.
-    struct Scene {
-        now: Arc<AtomicI64>,
-        asked: Arc<AtomicUsize>,
-        fails: Arc<Mutex<Option<TokenError>>>,
-    }
-
-    impl Scene {
-        fn new() -> Self {
-            Self {
-                now: Arc::new(AtomicI64::new(0)),
-                asked: Arc::default(),
-                fails: Arc::default(),
-            }
-        }
-
-        fn cached(&self) -> Cached<impl TokenProvider + 'static> {
-            let (now, asked, fails) = (self.now.clone(), self.asked.clone(), self.fails.clone());
-            let clock = at(&self.now);
-            let provider = from_fn(move |scope: String| {
-                let number = asked.fetch_add(1, Ordering::SeqCst);
-                let outcome = match fails.lock().unwrap().clone() {
-                    Some(error) => Err(error),
-                    None => AccessToken::new(format!("{scope}-{number}"))
-                        .map(|token| token.expiring_at(at(&now)() + Duration::from_secs(3600))),
-                };
-                async move {
-                    for _ in 0..3 {
-                        tokio::task::yield_now().await;
-                    }
-                    outcome
-                }
-            });
-            Cached::new(provider).with_clock(clock)
-        }
-
-        fn fail(&self, error: Option<TokenError>) {
-            *self.fails.lock().unwrap() = error;
-        }
-
-        fn set(&self, seconds: i64) {
-            self.now.store(seconds, Ordering::SeqCst);
-        }
-    }
-
-    fn at(seconds: &Arc<AtomicI64>) -> impl Fn() -> OffsetDateTime + Send + Sync + use<> {
-        let seconds = seconds.clone();
-        move || OffsetDateTime::from_unix_timestamp(seconds.load(Ordering::SeqCst)).unwrap()
-    }
-
-    async fn ask(
-        cached: &impl TokenProvider,
-        refused: Option<&AccessToken>,
-    ) -> Result<String, String> {
-        let mut request = TokenRequest::new("s");
-        request.refused = refused;
-        match cached.token(request).await {
-            Ok(token) => Ok(token.expose_secret().to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_token_is_kept_until_five_minutes_before_its_end() {
-        let scene = Scene::new();
-        let cached = scene.cached();
-        for (second, token) in [
-            (0, "s-0"),
-            (3299, "s-0"),
-            (3300, "s-1"),
-            (3301, "s-1"),
-            (6599, "s-1"),
-            (6600, "s-2"),
-            (99_999, "s-3"),
-        ] {
-            scene.set(second);
-            assert_eq!(ask(&cached, None).await.unwrap(), token, "{second}");
-        }
-        let other = cached.token(TokenRequest::new("other")).await.unwrap();
-        assert_eq!(other.expose_secret(), "other-4");
-        assert_eq!(ask(&cached, None).await.unwrap(), "s-3");
-    }
-
-    #[test]
-    fn a_token_of_a_short_life_is_kept_for_half_of_it() {
-        let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
-        for (end, renewed) in [
-            (3600, 3300),
-            (600, 300),
-            (599, 299),
-            (10, 5),
-            (0, 0),
-            (-10, -5),
-        ] {
-            let difference = (renewal(at(end), at(0)) - at(renewed)).whole_seconds();
-            assert_eq!(difference, 0, "{end}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_thousand_callers_ask_once() {
-        let scene = Scene::new();
-        let cached = Arc::new(scene.cached());
-        for (second, token) in [(0, "s-0"), (4000, "s-1")] {
-            scene.set(second);
-            let callers: Vec<_> = (0..1000)
-                .map(|_| {
-                    let cached = Arc::clone(&cached);
-                    tokio::spawn(async move { ask(&*cached, None).await })
-                })
-                .collect();
-            for caller in callers {
-                assert_eq!(caller.await.unwrap().unwrap(), token);
-            }
-        }
-        assert_eq!(scene.asked.load(Ordering::SeqCst), 2);
-
-        // All of them were refused the same token.
-        let refused = cached.token(TokenRequest::new("s")).await.unwrap();
-        assert_eq!(refused.expose_secret(), "s-1");
-        let asking = (0..1000).map(|_| ask(&*cached, Some(&refused)));
-        for outcome in futures_util::future::join_all(asking).await {
-            assert_eq!(outcome.unwrap(), "s-2");
-        }
-        assert_eq!(scene.asked.load(Ordering::SeqCst), 3);
-    }
-
-    #[tokio::test]
-    async fn a_failure_is_told_to_all_who_wait_and_not_to_the_next() {
-        let scene = Scene::new();
-        let cached = scene.cached();
-        scene.fail(Some(TokenError::NoOther));
-        let asking = (0..1000).map(|_| ask(&cached, None));
-        for outcome in futures_util::future::join_all(asking).await {
-            assert_eq!(outcome.unwrap_err(), "the only token there is was refused");
-        }
-        assert_eq!(scene.asked.load(Ordering::SeqCst), 1);
-        scene.fail(None);
-        assert_eq!(ask(&cached, None).await.unwrap(), "s-1");
-    }
-
-    #[tokio::test]
-    async fn a_good_token_outlives_a_failing_provider() {
-        let scene = Scene::new();
-        let cached = scene.cached();
-        assert_eq!(ask(&cached, None).await.unwrap(), "s-0");
-        scene.set(3300);
-        scene.fail(Some(TokenError::provider("down")));
-        assert_eq!(ask(&cached, None).await.unwrap(), "s-0");
-        // The provider is left alone for half a minute.
-        scene.set(3329);
-        assert_eq!(ask(&cached, None).await.unwrap(), "s-0");
-        assert_eq!(scene.asked.load(Ordering::SeqCst), 2);
-        scene.set(3330);
-        assert_eq!(ask(&cached, None).await.unwrap(), "s-0");
-        assert_eq!(scene.asked.load(Ordering::SeqCst), 3);
-
-        // Not for a failure that is final, not once it was refused, and not past its end.
-        let kept = cached.token(TokenRequest::new("s")).await.unwrap();
-        let down = "the token provider failed: down";
-        assert_eq!(ask(&cached, Some(&kept)).await.unwrap_err(), down);
-        scene.set(3600);
-        assert_eq!(ask(&cached, None).await.unwrap_err(), down);
-        scene.set(3500);
-        scene.fail(Some(TokenError::Malformed));
-        assert!(ask(&cached, None).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_caller_who_goes_away_leaves_the_asking_to_the_next() {
-        let scene = Scene::new();
-        let cached = scene.cached();
-        let mut first = Box::pin(ask(&cached, None));
-        assert!(futures_util::poll!(&mut first).is_pending());
-        let mut second = Box::pin(ask(&cached, None));
-        assert!(futures_util::poll!(&mut second).is_pending());
-        drop(first);
-        assert_eq!(second.await.unwrap(), "s-1");
-    }
-}
+#[path = "cached_tests.rs"]
+mod tests;

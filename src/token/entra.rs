@@ -43,10 +43,14 @@ impl Entra {
         }
     }
 
-    /// A provider that keeps what `grant` gives, by the clock of this application.
-    pub(super) fn cached<P: TokenProvider>(&self, grant: P) -> Arc<Cached<P>> {
+    /// A provider that keeps what `grant` gives, by the clock and on the spawner of this application.
+    pub(super) fn cached<P: TokenProvider + 'static>(&self, grant: P) -> Arc<Cached<P>> {
         let clock = Arc::clone(&self.application.clock);
-        Arc::new(Cached::new(grant).with_clock(move || clock()))
+        let cached = Cached::new(grant).with_clock(move || clock());
+        Arc::new(match &self.application.spawn {
+            Some(spawn) => cached.on(Arc::clone(spawn)),
+            None => cached,
+        })
     }
 
     /// Asks for a token for `scope`. `grant` are the fields of the form that are the grant's own.
@@ -60,6 +64,7 @@ impl Entra {
             client_id,
             client_secret,
             clock,
+            ..
         } = &self.application;
         let now = clock();
         let url = Excerpt::of(&**token_endpoint);

@@ -25,6 +25,7 @@ mod cached;
 mod client_credentials;
 mod entra;
 mod error;
+mod kept_tokens;
 pub(crate) mod provider;
 mod refresh_token;
 

@@ -19,8 +19,8 @@ pub type SaveError = Box<dyn StdError + Send + Sync>;
 /// With each use Microsoft Entra gives a new refresh token, which lives 90 days. It is handed to a callback, and used
 /// only once the callback has saved it: where a refresh token is lost, somebody has to sign in again. If the callback
 /// fails, so does the request for a token, and the next one begins with the callback again, with the same token. It never runs
-/// twice at the same time. If whoever asks for a token goes away while it runs, it rests until the next one asks, and goes on
-/// from there: what must not rest, let it spawn.
+/// twice at the same time. Whoever asks for a token may go away while it runs: it goes on. If it takes longer than
+/// [`Cached::LIMIT`], it rests until the next one asks, and goes on from there: what must not rest, let it spawn.
 ///
 /// Tokens are kept, see [`Cached`]; clones share them.
 ///

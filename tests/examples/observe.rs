@@ -22,7 +22,7 @@ fn each_event_is_a_line_and_each_outcome_a_counter() {
         })
         .collect();
     let accepted = "accepted digest event level message outcome signer";
-    let refused = "refused kind level message outcome reason status";
+    let refused = "refused kind level message outcome reason status verdict";
     let expected = [
         accepted,
         "completed digest level message outcome",

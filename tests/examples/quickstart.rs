@@ -52,7 +52,7 @@ fn every_refusal_names_its_stage_and_its_reason() {
         ),
         (
             "Microsoft's, of another service",
-            401,
+            503,
             "chain",
             "DNS names `metadata.azure.com`, issuer `C=US, ",
         ),
@@ -64,7 +64,7 @@ fn every_refusal_names_its_stage_and_its_reason() {
         ),
         (
             "genuine, and no event",
-            400,
+            503,
             "event",
             "body is an array (expected a JSON object)",
         ),

@@ -75,11 +75,11 @@ fn a_genuine_callback_is_one_line_and_what_is_refused_is_none() {
         );
         assert_eq!(
             status(&signer_at(&host, "foreign").callback(BODY).unwrap()),
-            401
+            503
         );
         assert_eq!(status(&SIGNER.callback("[]").unwrap()), 503);
-        assert_eq!(status(&signer.callback("[]").unwrap()), 400);
-        assert_eq!(status(&signer.callback("").unwrap()), 400);
+        assert_eq!(status(&signer.callback("[]").unwrap()), 503);
+        assert_eq!(status(&signer.callback("").unwrap()), 503);
         assert_eq!(status(&genuine), 200);
 
         let expected = format!(
@@ -97,7 +97,7 @@ fn a_genuine_callback_is_one_line_and_what_is_refused_is_none() {
             "cert/missing.cer` answered 404",
             "not signed by the issuer that it names",
             "body is an array",
-            "the body is empty",
+            "the body is empty although the headers hold a signature",
         ] {
             receiver.wait_for_log(reason);
         }
@@ -131,7 +131,7 @@ fn replaced_files_are_read_again_without_a_restart() {
         directory.write("anchors.pem", FOREIGN_ISSUER.root_pem());
         receiver.signal("HUP");
         receiver.wait_for_log("the certificate files were read again");
-        assert_eq!(post(receiver.address, &genuine).status, 401);
+        assert_eq!(post(receiver.address, &genuine).status, 503);
 
         receiver.signal("TERM");
         let ended = receiver.end();
@@ -253,7 +253,7 @@ fn certificate_urls_that_never_verified_share_the_quota() {
             )
         };
 
-        assert_eq!(post("foreign-1").status, 401);
+        assert_eq!(post("foreign-1").status, 503);
         let answer = post("foreign-2");
         assert_eq!(answer.status, 503);
         let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
@@ -280,7 +280,7 @@ fn the_signer_name_can_be_another() {
             .unwrap();
 
         let strict = start(name, &directory, &host, &[]);
-        assert_eq!(post(strict.address, &callback).status, 401);
+        assert_eq!(post(strict.address, &callback).status, 503);
         let lenient = start(
             name,
             &directory,
@@ -341,7 +341,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
             ),
             (
                 &["--signer-name", "*"],
-                "--signer-name *: `*` is no signer name",
+                "--signer-name *: `*` is not a signer name",
             ),
             (
                 &["--danger-certificate-location", "http://host.example/"],

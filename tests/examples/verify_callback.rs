@@ -224,7 +224,7 @@ fn a_genuine_body_that_is_no_event_is_genuine() {
     let expected = json!({
         "verdict": "genuine",
         "kind": null,
-        "status": 400,
+        "status": 503,
         "reason": null,
         "event": null,
         "event_error": "the callback is genuine but its body is no event: \
@@ -278,8 +278,9 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
         )
     );
     assert_eq!(
-        refused(judge(&genuine().with_body(""), &[]), "body", 400),
-        "the body is empty"
+        refused(judge(&genuine().with_body(""), &[]), "body", 503),
+        "the body is empty although the headers hold a signature (expected what was signed): it was lost on its way; \
+         deliver it again, and check the proxies and middleware that it passes"
     );
     assert_eq!(
         refused(
@@ -333,7 +334,7 @@ fn a_certificate_that_is_not_partner_centers_is_refused_by_the_chain() {
             &signer.callback(BODY).unwrap(),
             &["--certificate", &path],
         );
-        let found = refused(judged, "chain", 401);
+        let found = refused(judged, "chain", 503);
         assert!(found.starts_with(reason), "{found}");
     }
 
@@ -356,12 +357,12 @@ fn the_time_can_be_another() {
     let end = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(ISSUER.now().as_secs()) + 99 * DAY;
     let at = |time: OffsetDateTime| judge(&genuine(), &["--at", &time.format(&Rfc3339).unwrap()]);
     assert_eq!(at(end), (Some(0), genuine_report()));
-    let reason = refused(at(end + Duration::from_secs(1)), "chain", 401);
+    let reason = refused(at(end + Duration::from_secs(1)), "chain", 503);
     assert!(
         reason.starts_with("the signing certificate has expired (it is "),
         "{reason}"
     );
-    let reason = refused(at(end - 101 * DAY), "chain", 401);
+    let reason = refused(at(end - 101 * DAY), "chain", 503);
     assert!(
         reason.starts_with("the signing certificate is not valid yet (it is "),
         "{reason}"
@@ -384,7 +385,7 @@ fn the_time_can_be_another() {
         &intermediates,
     ];
     let callback = signer.callback(BODY).unwrap();
-    refused(judge_with(&directory, &callback, &arguments), "chain", 401);
+    refused(judge_with(&directory, &callback, &arguments), "chain", 503);
     arguments.extend(["--at", "2020-01-01T02:00:00+02:00"]);
     assert_eq!(judge_with(&directory, &callback, &arguments).0, Some(0));
 }
@@ -441,7 +442,7 @@ fn faults_of_the_command_line_and_of_files_end_with_exit_code_2() {
         ),
         (
             &["--signer-name", "a"],
-            "--signer-name a: `a` is no signer name",
+            "--signer-name a: `a` is not a signer name",
         ),
         (
             &["--at", "yesterday"],
@@ -558,7 +559,7 @@ fn what_microsoft_signed_for_another_service_is_genuine_for_its_name_only() {
 
         let reason = {
             let ended = run("verify_callback", &arguments);
-            refused((ended.code, object(&ended)), "chain", 401)
+            refused((ended.code, object(&ended)), "chain", 503)
         };
         assert!(
             reason.contains(

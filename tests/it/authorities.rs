@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partner_center_webhooks::chain::{
-    ChainError, ChainVerifier, Revocation, RevocationStatus, UnixTime, certificates_from_pem,
+    ChainError, ChainVerifier, PathError, Revocation, RevocationStatus, UnixTime,
+    certificates_from_pem,
 };
 use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::receiver::ReceiverBuilder;
@@ -16,7 +17,7 @@ use partner_center_webhooks::source::{
 use partner_center_webhooks::testing::{Issuer, Signer};
 use partner_center_webhooks::{Error, ErrorKind};
 
-use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, Web, later};
+use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, Web, find_settled, later};
 
 const BASE: &str = "http://pki.example/";
 const INTERMEDIATE: &str =
@@ -62,17 +63,15 @@ async fn find(
     signer: &Signer,
     revocation: Revocation,
 ) -> Result<Vec<RevocationStatus>, ChainError> {
-    match signers(&Scripted::serving(signer), web, revocation)
-        .find(&dispatch(), NOW)
-        .await
-    {
+    let signers = signers(&Scripted::serving(signer), web, revocation);
+    match find_settled(&signers, NOW).await {
         Ok(found) => Ok(found
             .current()
             .revocation()
             .iter()
             .map(|(_, status)| *status)
             .collect()),
-        Err(SignerError::Chain(error)) => Err(error),
+        Err(SignerError::Chain { error, .. }) => Err(error),
         Err(other) => panic!("{other}"),
     }
 }
@@ -83,7 +82,7 @@ async fn a_receiver_that_knows_no_issuer_fetches_it() {
     let web = web(&issuer);
     let signer = issuer.signer().unwrap();
     assert_eq!(
-        find(&web, &signer, Revocation::Off).await.unwrap(),
+        find(&web, &signer, Revocation::DangerOff).await.unwrap(),
         [RevocationStatus::NotChecked; 2]
     );
     assert_eq!(web.requests(), [INTERMEDIATE]);
@@ -111,7 +110,7 @@ async fn in_every_form_that_an_issuer_is_served_in() {
     ] {
         let web = web(&issuer);
         web.page(INTERMEDIATE, 200, body);
-        find(&web, &signer, Revocation::Off).await.unwrap();
+        find(&web, &signer, Revocation::DangerOff).await.unwrap();
     }
     let mut other_body = pkcs7(&[&der]);
     other_body.push(0);
@@ -127,7 +126,9 @@ async fn in_every_form_that_an_issuer_is_served_in() {
     ] {
         let web = web(&issuer);
         web.page(INTERMEDIATE, 200, body);
-        let error = find(&web, &signer, Revocation::Off).await.unwrap_err();
+        let error = find(&web, &signer, Revocation::DangerOff)
+            .await
+            .unwrap_err();
         assert!(matches!(error, ChainError::UnknownIssuer { .. }), "{error}");
     }
 }
@@ -161,10 +162,10 @@ async fn a_fetched_certificate_is_no_anchor() {
     // Everything of a stranger's hierarchy is there to be fetched, its root too.
     let stranger = Issuer::at(NOW).unwrap().published_at(BASE).unwrap();
     let web = web(&stranger);
-    let error = find(&web, &stranger.signer().unwrap(), Revocation::Off)
+    let error = find(&web, &stranger.signer().unwrap(), Revocation::DangerOff)
         .await
         .unwrap_err();
-    assert!(!error.may_pass(), "{error}");
+    assert!(!error.is_transient(), "{error}");
     assert!(web.requests().len() <= 4);
 }
 
@@ -192,7 +193,7 @@ async fn a_cross_signature_is_found_two_steps_away() {
         chain,
         NonZeroU32::MAX,
     );
-    let found = signers.find(&dispatch(), NOW).await.unwrap();
+    let found = find_settled(&signers, NOW).await.unwrap();
     assert_eq!(found.current().path().len(), 3);
     assert_eq!(signers.learned_issuers().len(), 2);
 }
@@ -219,12 +220,14 @@ async fn urls_in_certificates_are_not_followed_elsewhere() {
             .revocation_list_urls([url])
             .issue()
             .unwrap();
-        let error = find(&web, &signer, Revocation::Off).await.unwrap_err();
+        let source = Scripted::serving(&signer);
+        let signers = signers(&source, &web, Revocation::DangerOff);
+        let error = find_settled(&signers, NOW).await.unwrap_err();
         assert!(
             matches!(
                 error,
-                ChainError::UnknownIssuer {
-                    may_pass: false,
+                SignerError::Chain {
+                    error: ChainError::UnknownIssuer { .. },
                     ..
                 }
             ),
@@ -240,7 +243,9 @@ async fn urls_in_certificates_are_not_followed_elsewhere() {
         .issuer_urls(many)
         .issue()
         .unwrap();
-    find(&web, &signer, Revocation::Off).await.unwrap_err();
+    find(&web, &signer, Revocation::DangerOff)
+        .await
+        .unwrap_err();
     assert_eq!(web.requests().len(), 4);
 }
 
@@ -257,7 +262,7 @@ async fn what_the_network_does_to_an_unknown_issuer() {
         (error.kind(), error.status().as_u16()),
         (ErrorKind::Chain, 503)
     );
-    assert_eq!(error.retry_after(), Some(Duration::from_secs(10)));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
     assert!(
         error.to_string().ends_with(&format!(
             "; fetching it failed: `{INTERMEDIATE}` could not be downloaded: no complete answer within 5s"
@@ -265,7 +270,37 @@ async fn what_the_network_does_to_an_unknown_issuer() {
         "{error}"
     );
     web.go_down(false);
-    signers.find(&dispatch(), later(10)).await.unwrap();
+    find_settled(&signers, later(10)).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_a_danger_makes_a_receiver_take_what_is_revoked() {
+    let issuer = published();
+    let signer = issuer.signer().unwrap();
+    let callback = signer.callback(EVENT).unwrap();
+    let web = web(&issuer.with_revoked(signer.certificate()));
+    let builder = || {
+        ReceiverBuilder::new(chain(Revocation::BestEffort), Scripted::serving(&signer))
+            .authorities(authorities(&web))
+            .intermediates(issuer.intermediates())
+            .clock(|| NOW)
+    };
+    for (builder, is_accepted) in [
+        (builder(), false),
+        (builder().revocation(Revocation::Required), false),
+        (builder().danger_revocation_off(), true),
+        (builder().danger_without_authorities(), true),
+        (
+            builder()
+                .danger_without_authorities()
+                .revocation(Revocation::Required),
+            false,
+        ),
+    ] {
+        let receiver = builder.build().unwrap();
+        let received = receiver.receive(&callback.headers, &callback.body).await;
+        assert_eq!(received.is_ok(), is_accepted, "{:?}", received.err());
+    }
 }
 
 #[tokio::test]
@@ -276,7 +311,7 @@ async fn learned_issuers_are_kept_and_survive_a_restart() {
     let start = |pem: Option<String>| {
         let source = Scripted::serving(&issuer.signer().unwrap());
         let intermediates = pem.map(|pem| certificates_from_pem(pem.as_bytes()).unwrap());
-        ReceiverBuilder::new(chain(Revocation::Off), source)
+        ReceiverBuilder::new(chain(Revocation::DangerOff), source)
             .authorities(authorities(&web))
             .intermediates(intermediates.unwrap_or_default())
             .clock(|| NOW)
@@ -301,20 +336,25 @@ async fn learned_issuers_are_kept_and_survive_a_restart() {
 async fn revoked_is_refused_in_every_mode_but_off() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
-    for (revoking, status) in [
-        (issuer.with_revoked(signer.certificate()), "leaf"),
-        (issuer.with_revoked(issuer.intermediate()), "intermediate"),
+    for (revoking, leaf) in [
+        (issuer.with_revoked(signer.certificate()), true),
+        (issuer.with_revoked(issuer.intermediate()), false),
     ] {
         let web = web(&revoking);
         for mode in [Revocation::BestEffort, Revocation::Required] {
             let error = find(&web, &signer, mode).await.unwrap_err();
-            assert!(
-                matches!(error, ChainError::Revoked { .. }),
-                "{status}: {error}"
-            );
-            assert_eq!(Error::Chain(error).status().as_u16(), 401);
+            match &error {
+                ChainError::Revoked { .. } => assert!(leaf),
+                ChainError::Path { error, .. } => {
+                    assert_eq!((error, leaf), (&PathError::Revoked, false));
+                }
+                other => panic!("{other}"),
+            }
+            // A revoked issuer may have a twin that is configured or fetched later.
+            let status = if leaf { 401 } else { 503 };
+            assert_eq!(Error::from(error).status().as_u16(), status);
         }
-        find(&web, &signer, Revocation::Off).await.unwrap();
+        find(&web, &signer, Revocation::DangerOff).await.unwrap();
     }
     // Another certificate's number in the list is nothing to this one.
     let other = issuer
@@ -373,7 +413,7 @@ async fn lists_that_cannot_be_had_or_believed() {
             matches!(error, ChainError::RevocationUnknown { .. }),
             "{what}: {error}"
         );
-        assert_eq!(Error::Chain(error).status().as_u16(), 503);
+        assert_eq!(Error::from(error).status().as_u16(), 503);
     }
 }
 
@@ -393,7 +433,7 @@ async fn the_reissued_twin_of_a_revoked_intermediate_is_found() {
         chain,
         NonZeroU32::MAX,
     );
-    let found = signers.find(&dispatch(), NOW).await.unwrap();
+    let found = find_settled(&signers, NOW).await.unwrap();
     assert_eq!(found.current().issuers(), new.intermediates());
 }
 
@@ -402,7 +442,7 @@ async fn the_current_twin_of_an_expired_intermediate_is_found() {
     let issuer = published();
     let expired = issuer.with_expired_intermediate().unwrap();
     let web = web(&issuer);
-    let chain = chain(Revocation::Off).with_intermediates(expired.intermediates());
+    let chain = chain(Revocation::DangerOff).with_intermediates(expired.intermediates());
     let source = Scripted::serving(&issuer.signer().unwrap());
     let signers = Signers::build(
         Arc::new(source),
@@ -410,7 +450,7 @@ async fn the_current_twin_of_an_expired_intermediate_is_found() {
         chain,
         NonZeroU32::MAX,
     );
-    let found = signers.find(&dispatch(), NOW).await.unwrap();
+    let found = find_settled(&signers, NOW).await.unwrap();
     assert_eq!(found.current().issuers(), issuer.intermediates());
 }
 
@@ -421,16 +461,22 @@ async fn a_revocation_is_noticed_at_the_next_refresh() {
     let web = web(&issuer);
     let source = Scripted::serving(&signer);
     let signers = signers(&source, &web, Revocation::BestEffort);
-    signers.find(&dispatch(), NOW).await.unwrap();
+    find_settled(&signers, NOW).await.unwrap();
 
     let _ = web
         .clone()
         .publishing(&issuer.with_revoked(signer.certificate()), BASE);
-    signers.find(&dispatch(), later(3_600)).await.unwrap();
+    find_settled(&signers, later(3_600)).await.unwrap();
     let tomorrow = later(Signers::REFRESH_AGE_SECONDS);
-    let error = signers.find(&dispatch(), tomorrow).await.unwrap_err();
+    let error = find_settled(&signers, tomorrow).await.unwrap_err();
     assert!(
-        matches!(error, SignerError::Chain(ChainError::Revoked { .. })),
+        matches!(
+            error,
+            SignerError::Chain {
+                error: ChainError::Revoked { .. },
+                ..
+            }
+        ),
         "{error}"
     );
 }
@@ -439,23 +485,24 @@ async fn a_revocation_is_noticed_at_the_next_refresh() {
 async fn an_outage_refuses_nothing_until_something_ends() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
-    for (mode, days) in [(Revocation::BestEffort, 99), (Revocation::Required, 6)] {
+    for (mode, days) in [(Revocation::BestEffort, 99), (Revocation::Required, 7)] {
         let web = web(&issuer);
         let source = Scripted::serving(&signer);
         let signers = signers(&source, &web, mode);
-        signers.find(&dispatch(), NOW).await.unwrap();
+        find_settled(&signers, NOW).await.unwrap();
         web.go_down(true);
         for hour in 0..days * 24 {
-            signers
-                .find(&dispatch(), later(hour * 3_600))
+            find_settled(&signers, later(hour * 3_600))
                 .await
                 .unwrap_or_else(|error| panic!("{mode:?}, hour {hour}: {error}"));
         }
-        let error = signers
-            .find(&dispatch(), later(days * 86_400 + 1))
+        let error = find_settled(&signers, later(days * 86_400 + 1))
             .await
             .unwrap_err();
-        assert!(matches!(error, SignerError::Chain(_)), "{mode:?}: {error}");
+        assert!(
+            matches!(error, SignerError::Chain { .. }),
+            "{mode:?}: {error}"
+        );
     }
 }
 
@@ -491,7 +538,7 @@ async fn replacing_the_chain_while_callbacks_go_on() {
     let callback = signer.callback(EVENT).unwrap();
     let source = Scripted::serving(&signer);
     let receiver = ReceiverBuilder::new(
-        chain(Revocation::Off).with_intermediates(issuer.intermediates()),
+        chain(Revocation::DangerOff).with_intermediates(issuer.intermediates()),
         source.clone(),
     )
     .clock(|| NOW)
@@ -539,11 +586,11 @@ async fn a_chain_replaced_during_a_fetch_counts_for_it() {
     let source = Scripted::serving(&issuer.signer().unwrap()).held_back();
     let signers = Signers::new(
         source.clone(),
-        chain(Revocation::Off).with_intermediates(issuer.intermediates()),
+        chain(Revocation::DangerOff).with_intermediates(issuer.intermediates()),
     );
     let under_way = tokio::spawn({
         let signers = signers.clone();
-        async move { signers.find(&dispatch(), NOW).await.map(drop) }
+        async move { find_settled(&signers, NOW).await.map(drop) }
     });
     while source.fetches() == 0 {
         tokio::task::yield_now().await;
@@ -555,7 +602,13 @@ async fn a_chain_replaced_during_a_fetch_counts_for_it() {
     source.open();
     let error = under_way.await.unwrap().unwrap_err();
     assert!(
-        matches!(error, SignerError::Chain(ChainError::Policy { .. })),
+        matches!(
+            error,
+            SignerError::Chain {
+                error: ChainError::Policy { .. },
+                ..
+            }
+        ),
         "{error}"
     );
 }
@@ -567,7 +620,7 @@ fn a_limit_on_lifetimes() {
     let days = |days: u64| Duration::from_secs(days * 86_400);
     // From a day ago to in 99 days, both ends included.
     let signer = issuer.signer().unwrap();
-    let chain = || chain(Revocation::Off).with_intermediates(issuer.intermediates());
+    let chain = || chain(Revocation::DangerOff).with_intermediates(issuer.intermediates());
     let longer = days(100) + Duration::from_secs(1);
     let verify = |chain: ChainVerifier, now: UnixTime| {
         chain.verify(signer.certificate(), &[], now).map(drop)

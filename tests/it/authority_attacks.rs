@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use partner_center_webhooks::Error;
 use partner_center_webhooks::chain::{
-    Anchors, CertificateDer, ChainError, ChainVerifier, Revocation, RevocationStatus,
+    Anchors, CertificateDer, ChainError, ChainVerifier, PathError, Revocation, RevocationStatus,
     certificate_to_pem,
 };
 use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
-use partner_center_webhooks::signers::{SignerError, Signers, SignersOfUrl};
+use partner_center_webhooks::signers::{SignerError, SignerSet, Signers};
 use partner_center_webhooks::source::{
     Authorities, CertificateBundle, CertificateLocation, CertificateUrl, DistributionLocation,
 };
@@ -23,7 +24,7 @@ use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{AccessDescription, AuthorityInfoAccessSyntax};
 
 use crate::pki::{Ca, at, set, set_distribution_point, validity};
-use crate::support::{DISPATCH_URL, ISSUER, NOW, Scripted, Web, later};
+use crate::support::{DISPATCH_URL, ISSUER, NOW, Scripted, Web, find_settled, later};
 
 const BASE: &str = "http://pki.example/";
 const DAY: u64 = 86_400;
@@ -104,13 +105,13 @@ fn dispatch() -> CertificateUrl<'static> {
 }
 /// What is known of the revocation of each certificate of the path; or the error.
 async fn find(signers: &Signers, seconds: u64) -> Result<Vec<RevocationStatus>, ChainError> {
-    let statuses = |found: SignersOfUrl| {
+    let statuses = |found: SignerSet| {
         let known = found.current().revocation();
         known.iter().map(|(_, status)| *status).collect()
     };
-    match signers.find(&dispatch(), later(seconds)).await {
+    match find_settled(signers, later(seconds)).await {
         Ok(found) => Ok(statuses(found)),
-        Err(SignerError::Chain(error)) => Err(error),
+        Err(SignerError::Chain { error, .. }) => Err(error),
         Err(other) => panic!("{other}"),
     }
 }
@@ -141,7 +142,7 @@ async fn forged_issuers_leave_nothing_behind() {
     web.page(&u("i.crt"), 200, pem(&five(&x, &ca, "x.crt")));
     web.page(&u("x.crt"), 200, pem(&five(&y, &x, "y.crt")));
     web.page(&u("y.crt"), 200, pem(&five(&root.rekeyed(), &y, "z.crt")));
-    let signers = signers(&leaf, &root_der, &web, Revocation::Off);
+    let signers = signers(&leaf, &root_der, &web, Revocation::DangerOff);
     find(&signers, 0).await.unwrap_err();
     assert!(signers.learned_issuers().is_empty());
     assert_eq!(
@@ -184,7 +185,7 @@ async fn a_foreign_list_does_not_displace_the_genuine_one() {
         let signers = signers(&leaf, &root_der, &web, mode);
         let under_attack = find(&signers, 0).await;
         match mode {
-            Revocation::Required => assert!(under_attack.unwrap_err().may_pass()),
+            Revocation::Required => assert!(under_attack.unwrap_err().is_transient()),
             _ => assert_eq!(
                 under_attack.unwrap(),
                 [RevocationStatus::Unknown, RevocationStatus::Good]
@@ -245,11 +246,22 @@ async fn an_expired_issuer_and_no_network_is_passing_trouble() {
     let source = Arc::new(Scripted::serving(&issuer.signer().unwrap()));
     let authorities = Some(authorities(Arc::new(web)));
     let signers = Signers::build(source, authorities, chain, NonZeroU32::MAX);
-    let error = find(&signers, 0).await.unwrap_err();
+    let error = signers.find(&dispatch(), NOW).await.unwrap_err();
     assert!(
-        error.may_pass() && matches!(error, ChainError::Path { .. }),
+        matches!(
+            *error.error,
+            SignerError::Chain {
+                error: ChainError::Path {
+                    error: PathError::IssuerExpired { .. },
+                    ..
+                },
+                ..
+            }
+        ),
         "{error}"
     );
+    assert!(error.to_string().contains("; fetching it failed: "));
+    assert_eq!(Error::from(error).status().as_u16(), 503);
 }
 
 #[tokio::test]
@@ -272,7 +284,7 @@ async fn required_at_run_time_requires() {
     );
     signers.replace_chain(|chain| chain.with_revocation(Revocation::Required), NOW);
     for seconds in [0, 60, DAY + 60, 30 * DAY] {
-        assert!(find(&signers, seconds).await.unwrap_err().may_pass());
+        assert!(find(&signers, seconds).await.unwrap_err().is_transient());
     }
 }
 
@@ -335,20 +347,21 @@ async fn what_a_replaced_chain_refused_is_not_remembered() {
     let source = Scripted::serving(&issuer.signer().unwrap()).held_back();
     let good = ChainVerifier::new(AwsLcRs::new(), ISSUER.anchors().unwrap())
         .with_intermediates(issuer.intermediates())
-        .with_revocation(Revocation::Off);
+        .with_revocation(Revocation::DangerOff);
     let other = good
         .clone()
         .with_signer_name("other.example".parse().unwrap());
     let signers = Signers::new(source.clone(), other);
     let under_way = tokio::spawn({
         let signers = signers.clone();
-        async move { signers.find(&dispatch(), NOW).await }
+        async move { find_settled(&signers, NOW).await }
     });
     while source.fetches() == 0 {
         tokio::task::yield_now().await;
     }
     signers.replace_chain(|_| good, NOW);
     source.open();
-    under_way.await.unwrap().unwrap_err();
+    // What was fetched meanwhile is judged by the new rules.
+    under_way.await.unwrap().unwrap();
     find(&signers, 1).await.unwrap();
 }

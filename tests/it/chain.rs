@@ -1,6 +1,7 @@
 //! Stage 3, with both backends: one good certificate, and every way to be wrong.
 
 use partner_center_webhooks::Excerpt;
+use partner_center_webhooks::chain::policy::SignerNameError;
 use partner_center_webhooks::chain::{
     Anchors, Certificate, CertificatePolicy, ChainError, ChainVerifier, PathError, PolicyError,
     SignerName,
@@ -93,6 +94,16 @@ fn validity_to_the_second() {
     let signer = good().valid(time(100), time(200)).issue().unwrap();
     let verify = |seconds| chain().verify(signer.certificate(), &[], time(seconds));
     assert!(matches!(verify(99), Err(ChainError::NotYetValid { .. })));
+    let signer_of_later = good().valid(time(400), time(900)).issue().unwrap();
+    let waits = |seconds| {
+        let verdict = chain().verify(signer_of_later.certificate(), &[], time(seconds));
+        let error = verdict.unwrap_err();
+        (error.is_transient(), error.retry_at())
+    };
+    assert_eq!(waits(399), (true, Some(time(400))));
+    assert_eq!(waits(101), (true, Some(time(400))));
+    assert_eq!(waits(100), (false, Some(time(400))), "five minutes ahead");
+    assert_eq!(waits(901), (false, None), "expired");
     assert!(verify(100).is_ok());
     assert!(verify(200).is_ok());
     assert!(matches!(verify(201), Err(ChainError::Expired { .. })));
@@ -190,13 +201,53 @@ fn signer_name_patterns() {
         "a.example.1",
         "a*.1",
     ] {
-        assert!(pattern.parse::<SignerName>().is_err(), "{pattern}");
+        let malformed = SignerNameError::Malformed {
+            found: Excerpt::of(pattern),
+        };
+        assert_eq!(pattern.parse::<SignerName>(), Err(malformed.clone()));
+        assert_eq!(SignerName::danger_wide(pattern), Err(malformed));
     }
+    for pattern in [
+        "p*.microsoft.com",
+        "pcnotification*.microsoft.com",
+        "metadata*.azure.com",
+        "pcnotifications*.com",
+        "pcnotifications*.azure.com",
+        "pcnotifications*.evil.microsoft.com",
+        "pcnotifications*.microsoft.com.example",
+        "pcnotifications*.evilmicrosoft.com",
+    ] {
+        let wide = SignerNameError::Wide {
+            found: Excerpt::of(pattern),
+        };
+        assert_eq!(pattern.parse::<SignerName>(), Err(wide));
+        assert_eq!(
+            SignerName::danger_wide(pattern).map(|name| name.to_string()),
+            Ok(pattern.to_owned())
+        );
+    }
+    for pin in [
+        "PCnotifications*.Microsoft.com",
+        "pcnotifications-d*.microsoft.com",
+        "pcnotifications.microsoft.com",
+        "metadata.azure.com",
+        "p.microsoft.com",
+    ] {
+        assert!(pin.parse::<SignerName>().is_ok(), "{pin}");
+    }
+    assert_eq!(
+        "p*.microsoft.com"
+            .parse::<SignerName>()
+            .unwrap_err()
+            .to_string(),
+        "the signer name `p*.microsoft.com` takes in names of other services (expected an exact name, or a pattern from \
+         `pcnotifications*.microsoft.com` on; give the exact name, or use `SignerName::danger_wide`)"
+    );
     let exact: SignerName = "A.Example".parse().unwrap();
     assert_eq!(exact.to_string(), "a.example");
     assert!(exact.matches("a.EXAMPLE"));
     assert!(!exact.matches("ab.example"));
-    let open: SignerName = "a*.example".parse().unwrap();
+    let open = SignerName::danger_wide("a*.example").unwrap();
     assert_eq!(open.to_string(), "a*.example");
     assert!(open.matches("a.example") && open.matches("a-1.example"));
     assert!(!open.matches("a.b.example") && !open.matches("example"));
@@ -468,7 +519,7 @@ fn bytes_that_are_no_certificate() {
 fn anchors() {
     assert_eq!(Anchors::microsoft(&AwsLcRs::new()).len(), 4);
     assert_eq!(Anchors::microsoft(&RustCrypto::new()).len(), 4);
-    assert!(Anchors::web_pki().len() > 100);
+    assert!(Anchors::danger_any_web_pki().len() > 100);
     assert_eq!(
         Anchors::from_pem(ISSUER.root_pem().as_bytes())
             .unwrap()

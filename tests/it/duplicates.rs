@@ -58,6 +58,11 @@ enum Fault {
     ForgetsWhatIsDone,
     KeysOnHalfTheDigest,
     LateSuccessIsLost,
+    /// As if the lease began anew with each claim.
+    LeaseLeftIsTheWhole,
+    LeaseLeftIsTooLong,
+    LeaseLeftIsTooShort,
+    LeaseLeftIsUnknown,
     MistrustsJumps,
     NeverEndsLeases,
     PanicsOnOtherThreads,
@@ -119,7 +124,7 @@ impl Shared {
     fn obstacle(&self, rows: &Rows, digest: BodyDigest) -> Option<Claim> {
         let row = rows.table.get(&self.key(digest))?;
         if row.is_held {
-            return Some(Claim::InProgress);
+            return Some(Claim::InProgress { lease_left: None });
         }
         let now = self.clock.now();
         let age = now.saturating_sub(row.since);
@@ -129,16 +134,26 @@ impl Shared {
             _ => LEASE,
         };
         let is_over = match self.fault {
-            Fault::EndsLeasesWhenSetBack => age > lease || now < row.since,
-            Fault::MistrustsJumps => age > lease && age < lease * 3,
-            _ => age > lease,
+            Fault::EndsLeasesWhenSetBack => age >= lease || now < row.since,
+            Fault::MistrustsJumps => age >= lease && age < lease * 3,
+            _ => age >= lease,
+        };
+        let left = LEASE.saturating_sub(age);
+        let lease_left = match self.fault {
+            Fault::LeaseLeftIsTheWhole => Some(LEASE),
+            Fault::LeaseLeftIsTooLong => Some(left + SECOND),
+            Fault::LeaseLeftIsTooShort => Some(left.saturating_sub(SECOND)),
+            Fault::LeaseLeftIsUnknown => None,
+            _ => Some(left),
         };
         match (row.is_done, is_over) {
             (true, true) if self.fault == Fault::ForgetsWhatIsDone => None,
-            (true, _) if self.fault == Fault::RefusesWhatIsDone => Some(Claim::InProgress),
+            (true, _) if self.fault == Fault::RefusesWhatIsDone => {
+                Some(Claim::InProgress { lease_left })
+            }
             (true, _) => Some(Claim::Done),
             (false, true) => None,
-            (false, false) => Some(Claim::InProgress),
+            (false, false) => Some(Claim::InProgress { lease_left }),
         }
     }
 
@@ -363,13 +378,16 @@ const RACED: &str = "of many claims on as many threads, one is first: the guard 
 
 #[tokio::test]
 async fn every_broken_guard_is_found_out_by_its_rule() {
-    assert_eq!(conformance_of(Fault::None).await, Ok(()));
+    for sound in [Fault::None, Fault::LeaseLeftIsUnknown] {
+        assert_eq!(conformance_of(sound).await, Ok(()), "{sound:?}");
+    }
     let mut otherwise = Vec::new();
     let alone = "one claim at a time, and none once it is completed";
     let released = "a released claim is open to the next, and settled for the last";
     let late = "who comes too late does not disturb the attempt that took over";
     let cut_off = "a call that is dropped half-way blocks nobody for longer than a lease";
     let crash = "an attempt that crashed ends with its lease, and no earlier";
+    let left = "what is said to be left of a lease is not longer than it, and after it the next claim is first";
     for (fault, rule, says) in [
         (
             Fault::AbandonCompletes,
@@ -414,7 +432,7 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
         (
             Fault::KeysOnHalfTheDigest,
             "digests are told apart by every byte",
-            "InProgress (expected First)",
+            "InProgress { lease_left: Some(10s) } (expected First)",
         ),
         (
             Fault::LateSuccessIsLost,
@@ -424,13 +442,32 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
         (
             Fault::MistrustsJumps,
             "a clock that is set forward is time that passes, and tokens stay apart",
-            "InProgress (expected First)",
+            "InProgress { lease_left: Some(0ns) } (expected First)",
         ),
-        (Fault::NeverEndsLeases, crash, "InProgress (expected First)"),
+        (
+            Fault::LeaseLeftIsTheWhole,
+            left,
+            "10s of 5s (expected at most what is left)",
+        ),
+        (
+            Fault::LeaseLeftIsTooLong,
+            left,
+            "11s of 10s (expected at most what is left)",
+        ),
+        (
+            Fault::LeaseLeftIsTooShort,
+            left,
+            "InProgress { lease_left: Some(0ns) } (expected First)",
+        ),
+        (
+            Fault::NeverEndsLeases,
+            crash,
+            "InProgress { lease_left: Some(0ns) } (expected First)",
+        ),
         (
             Fault::RefusesWhatIsDone,
             alone,
-            "InProgress (expected Done)",
+            "InProgress { lease_left: Some(10s) } (expected Done)",
         ),
         (
             Fault::ReleaseDoesNothing,
@@ -470,17 +507,17 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
         (
             Fault::CutOffClaimsStay,
             cut_off,
-            "InProgress (expected First)",
+            "InProgress { lease_left: None } (expected First)",
         ),
         (
             Fault::CutOffCompletionsStay,
             cut_off,
-            "InProgress (expected First)",
+            "InProgress { lease_left: None } (expected First)",
         ),
         (
             Fault::CutOffReleasesStay,
             cut_off,
-            "InProgress (expected First)",
+            "InProgress { lease_left: None } (expected First)",
         ),
         (
             Fault::PanicsOnOtherThreads,
@@ -554,6 +591,7 @@ async fn done(guard: &dyn DuplicateGuard, number: u8) {
 async fn claim(guard: &dyn DuplicateGuard, number: u8) -> String {
     match guard.claim(digest(number)).await {
         Ok(Claim::First(_)) => "first".to_owned(),
+        Ok(Claim::InProgress { .. }) => "InProgress".to_owned(),
         Ok(claim) => format!("{claim:?}"),
         Err(error) => error.to_string(),
     }
@@ -747,7 +785,7 @@ async fn an_attempt_is_settled_once() {
     let one = digest(1);
     let attempt = Attempt::claim(&guard, one).await.unwrap();
     let refused = Attempt::claim(&guard, one).await.unwrap_err();
-    assert_eq!(refused, DuplicateError::InProgress { digest: one });
+    assert_eq!(refused, DuplicateError::in_progress(one, Some(LEASE)));
     drop(attempt);
     let attempt = Attempt::claim(&guard, one).await.unwrap();
     assert_eq!(attempt.release().await, Ok(Settled::Current));
@@ -756,7 +794,7 @@ async fn an_attempt_is_settled_once() {
     let successor = Attempt::claim(&guard, one).await.unwrap();
     assert_eq!(attempt.complete().await, Ok(Settled::Stale));
     let refused = Attempt::claim(&guard, one).await.unwrap_err();
-    assert_eq!(refused, DuplicateError::InProgress { digest: one });
+    assert_eq!(refused, DuplicateError::in_progress(one, Some(LEASE)));
     assert_eq!(successor.complete().await, Ok(Settled::Current));
     let refused = Attempt::claim(&guard, one).await.unwrap_err();
     assert_eq!(refused, DuplicateError::Done { digest: one });

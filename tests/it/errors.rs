@@ -4,14 +4,15 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use partner_center_webhooks::body::BodyError;
+use partner_center_webhooks::body::typed::{BodyFormatError, FromVerifiedBody as _};
 use partner_center_webhooks::duplicates::{DuplicateError, GuardError};
 use partner_center_webhooks::envelope::{Base64Problem, EnvelopeError};
 use partner_center_webhooks::event::Event;
 use partner_center_webhooks::http_client::HttpClientError;
 use partner_center_webhooks::signature::BodyDigest;
-use partner_center_webhooks::signers::SignerError;
+use partner_center_webhooks::signers::{SignerError, Unavailable};
 use partner_center_webhooks::source::{BundleError, CertificateLocation, SourceError};
-use partner_center_webhooks::{Error, ErrorKind, Excerpt};
+use partner_center_webhooks::{Error, ErrorKind, Excerpt, Verdict};
 
 #[track_caller]
 fn says(error: impl Into<Error>, kind: ErrorKind, status: u16, retry: Option<u64>, message: &str) {
@@ -22,6 +23,12 @@ fn says(error: impl Into<Error>, kind: ErrorKind, status: u16, retry: Option<u64
         (kind, status),
         "{message}"
     );
+    let verdict = match status {
+        200 => Verdict::Handled,
+        503 => Verdict::Undecided,
+        _ => Verdict::Forged,
+    };
+    assert_eq!(error.verdict(), verdict, "{message}");
     assert_eq!(
         error.retry_after(),
         retry.map(Duration::from_secs),
@@ -48,9 +55,28 @@ fn bodies() {
     says(
         BodyError::Unreadable,
         ErrorKind::Body,
-        400,
-        None,
+        503,
+        Some(10),
         "the body could not be read to its end",
+    );
+    says(
+        BodyError::CutShort {
+            announced: 9,
+            received: 4,
+        },
+        ErrorKind::Body,
+        503,
+        Some(10),
+        "the body has 4 bytes (expected 9, as `Content-Length` announced): it was cut short on its way; deliver it again, and \
+         check the proxies and middleware that it passes",
+    );
+    says(
+        BodyError::Lost,
+        ErrorKind::Body,
+        503,
+        Some(10),
+        "the body is empty although the headers hold a signature (expected what was signed): it was lost on its way; deliver \
+         it again, and check the proxies and middleware that it passes",
     );
 }
 
@@ -167,7 +193,7 @@ fn sources() {
     let url = || Excerpt::of("https://host.example/a.cer");
     let says = |error: SourceError, message| {
         says(
-            SignerError::Source(error),
+            Unavailable::new(SignerError::Source(error), Duration::from_millis(9_001)),
             ErrorKind::Source,
             503,
             Some(10),
@@ -198,16 +224,18 @@ fn sources() {
         "what `https://host.example/a.cer` serves is no signing certificate: it holds more than 5 certificates",
     );
     self::says(
-        SignerError::Quota {
-            url: url(),
-            per_minute: std::num::NonZeroU32::MIN,
-            retry_after: Duration::from_secs(60),
-        },
+        Unavailable::new(
+            SignerError::Quota {
+                url: url(),
+                per_minute: std::num::NonZeroU32::MIN,
+            },
+            Duration::from_secs(60),
+        ),
         ErrorKind::Source,
         503,
         Some(60),
         "`https://host.example/a.cer` was not fetched: it has never verified, and the quota of 1 downloads a minute for \
-         such URLs is used up",
+         such URLs is used up; if the URL is yours, configure it with `warm_up_url`",
     );
 }
 
@@ -216,7 +244,31 @@ fn events() {
     let error = Event::from_slice(b"[]").unwrap_err();
     let words = error.to_string();
     let message = format!("the callback is genuine but its body is no event: {words}");
-    says(error, ErrorKind::Event, 400, None, &message);
+    says(error, ErrorKind::Event, 503, Some(300), &message);
+}
+
+#[test]
+fn formats() {
+    let error = String::from_verified_body(b"a\xff"[..].into()).unwrap_err();
+    says(
+        error,
+        ErrorKind::Format,
+        503,
+        Some(300),
+        "the callback is genuine but its body does not fit the handler's type: invalid utf-8 sequence of 1 bytes from index 1",
+    );
+    // Of what a reader quotes, no more than an excerpt.
+    let error = BodyFormatError::new(format_args!("line\n{}", "x".repeat(500)));
+    let quoted = "x".repeat(115);
+    says(
+        error,
+        ErrorKind::Format,
+        503,
+        Some(300),
+        &format!(
+            "the callback is genuine but its body does not fit the handler's type: line\\n{quoted}… (505 bytes)"
+        ),
+    );
 }
 
 #[test]
@@ -232,18 +284,18 @@ fn duplicates() {
         &format!("callback {hex} was handled before"),
     );
     says(
-        DuplicateError::InProgress { digest },
+        DuplicateError::in_progress(digest, Some(Duration::from_millis(41_001))),
         kind,
         503,
-        Some(10),
-        &format!("callback {hex} is being handled at this moment"),
+        Some(42),
+        &format!("callback {hex} is being handled at this moment (deliver it again in 42s)"),
     );
     let error = GuardError::new("no route\nto host");
     says(
         DuplicateError::Unknown { digest, error },
         kind,
         503,
-        Some(10),
+        Some(30),
         &format!(
             "it is not known whether callback {hex} was handled before: the duplicate guard failed: no route\\nto host"
         ),
@@ -258,9 +310,11 @@ fn kinds_have_names() {
         (ErrorKind::Duplicate, "duplicate"),
         (ErrorKind::Envelope, "envelope"),
         (ErrorKind::Event, "event"),
+        (ErrorKind::Format, "format"),
         (ErrorKind::Location, "location"),
         (ErrorKind::Signature, "signature"),
         (ErrorKind::Source, "source"),
+        (ErrorKind::Stale, "stale"),
     ];
     for (kind, name) in kinds {
         assert_eq!((kind.as_str(), kind.to_string().as_str()), (name, name));
@@ -268,13 +322,29 @@ fn kinds_have_names() {
 }
 
 #[test]
+fn verdicts_have_names() {
+    let verdicts = [
+        (Verdict::Forged, "forged"),
+        (Verdict::Handled, "handled"),
+        (Verdict::Undecided, "undecided"),
+    ];
+    for (verdict, name) in verdicts {
+        assert_eq!(
+            (verdict.as_str(), verdict.to_string().as_str()),
+            (name, name)
+        );
+    }
+}
+
+#[test]
 fn causes_are_kept() {
     let cause = std::io::Error::other("cable pulled\nlevel=error");
-    let error: Error = SignerError::Source(SourceError::Http {
+    let error = SignerError::Source(SourceError::Http {
         url: Excerpt::of("u"),
         error: HttpClientError::Transport(std::sync::Arc::new(cause)),
-    })
-    .into();
+    });
+    let error: Error = Unavailable::new(error, Duration::ZERO).into();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
     assert_eq!(
         error.to_string(),
         r"`u` could not be downloaded: the connection failed: cable pulled\nlevel=error"
@@ -283,7 +353,10 @@ fn causes_are_kept() {
         error.source().is_none(),
         "reports that print sources do not say it twice"
     );
-    let Error::Source(SignerError::Source(SourceError::Http { error, .. })) = error else {
+    let Error::Source(Unavailable { error, .. }) = error else {
+        panic!("{error:?}");
+    };
+    let SignerError::Source(SourceError::Http { error, .. }) = *error else {
         panic!("{error:?}");
     };
     assert_eq!(

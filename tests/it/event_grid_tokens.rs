@@ -1,7 +1,8 @@
 //! The tokens of Event Grid: what is accepted, its refusing twins, and the tenant's keys while they change or cannot be had.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -20,11 +21,12 @@ use partner_center_webhooks::event_grid::receive::{
     EntraTokens, ExpectedToken, Incoming, ReceiveError, TokenRefusal, WebhookReceiver,
 };
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
+use partner_center_webhooks::spawn::CallerDriven;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::logs::lines_of;
-use crate::support::Web;
+use crate::support::{Web, background};
 
 pub(crate) const TENANT: &str = "6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11";
 const OTHER_TENANT: &str = "0f3f7f6b-2c0f-4a4e-9d7e-6b2c2a3e8a11";
@@ -647,12 +649,16 @@ async fn keys_are_replaced_while_traffic_goes_on() {
     assert_eq!(judge(&receiver, &later(&FIRST)).await, Ok(()));
     assert_eq!(scene.web.requests(), [""; 0]);
     scene.set(NOW + day);
-    let new = later(&SECOND);
-    let judging = (0..1000).map(|_| judge(&receiver, &new));
+    let (old, new) = (later(&FIRST), later(&SECOND));
+    let mixed = |index| if index % 2 == 0 { &old } else { &new };
+    let judging = (0..1000).map(|index| judge(&receiver, mixed(index)));
     for outcome in join_all(judging).await {
+        // Nobody waits for the new keys while those that are kept hold the token's.
         assert_eq!(outcome, Ok(()));
     }
+    background().await;
     assert_eq!(scene.web.requests(), [KEYS]);
+    assert_eq!(judge(&receiver, &new).await, Ok(()));
     let (status, _, message) = judge(&receiver, &later(&FIRST)).await.unwrap_err();
     assert_eq!(status, 401);
     assert!(
@@ -713,21 +719,27 @@ async fn keys_outlive_an_outage_for_a_week() {
         scene.set(NOW + seconds);
         judge(&receiver, &FIRST.token(&claims_at(NOW + seconds))).await
     };
-    let lines = lines_of(at(day));
+    let lines = lines_of(async { assert_eq!(at(day).await, Ok(())) }).await;
     let warning = format!(
         "WARN partner_center_webhooks::event_grid: keys of Microsoft Entra not renewed reason=the keys of `{KEYS}` could \
          not be fetched: no complete answer within 5s"
     );
-    assert_eq!(lines.await[0], warning);
+    // The delivery is judged first.
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines[1], warning);
     assert_eq!(scene.web.requests(), [KEYS]);
     for (seconds, requests) in [(day + 1, 0), (day + 59, 0), (day + 60, 1), (7 * day - 1, 1)] {
         assert_eq!(at(seconds).await, Ok(()), "{seconds}");
+        background().await;
         assert_eq!(scene.web.requests().len(), requests, "{seconds}");
     }
-    assert_eq!(at(7 * day + 10).await.unwrap_err().0, 503);
+    // The second failure in a row is remembered for twice as long.
+    let told = at(7 * day + 10).await.unwrap_err();
+    assert_eq!((told.0, told.1), (503, Some(20)));
     scene.web.go_down(false);
-    assert_eq!(at(7 * day + 19).await.unwrap_err().0, 503);
-    assert_eq!(at(7 * day + 20).await, Ok(()));
+    let told = at(7 * day + 29).await.unwrap_err();
+    assert_eq!((told.0, told.1), (503, Some(1)));
+    assert_eq!(at(7 * day + 30).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS, KEYS]);
     // A clock that was set back costs a request, and nothing else.
     assert_eq!(at(0).await, Ok(()));
@@ -735,55 +747,215 @@ async fn keys_outlive_an_outage_for_a_week() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_goes_away_leaves_the_fetch_to_the_next() {
+async fn a_delivery_that_goes_away_does_not_stop_the_fetch() {
     let scene = Scene::new();
-    let receiver = scene.receiver();
     let token = FIRST.token(&claims());
-    let mut first = Box::pin(judge(&receiver, &token));
-    assert!(futures_util::poll!(&mut first).is_pending());
-    drop(first);
-    assert_eq!(judge(&receiver, &token).await, Ok(()));
-    assert_eq!(scene.web.requests(), [KEYS]);
+    // On a runtime it lands without anybody, however much later the next delivery comes; else the next one goes on with it.
+    for (tokens, seconds) in [
+        (scene.tokens(), 0),
+        (scene.tokens(), 3600),
+        (scene.tokens().with_spawn(CallerDriven::new()), 0),
+        (scene.tokens().with_spawn(CallerDriven::new()), 6),
+    ] {
+        scene.set(NOW);
+        let receiver = WebhookReceiver::builder().entra(tokens).build().unwrap();
+        let mut first = Box::pin(judge(&receiver, &token));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        drop(first);
+        background().await;
+        scene.set(NOW + seconds);
+        assert_eq!(judge(&receiver, &token).await, Ok(()));
+        assert_eq!(scene.web.requests(), [KEYS]);
+    }
 
-    // One that was left for a second may have run out of its time, and is begun anew.
-    let receiver = scene.receiver();
+    // The twin: what nobody drove until its time was over failed, and the next one may start after the cool-down.
+    scene.set(NOW);
+    let tokens = scene.tokens().with_spawn(CallerDriven::new());
+    let receiver = WebhookReceiver::builder().entra(tokens).build().unwrap();
     let mut first = Box::pin(judge(&receiver, &token));
     assert!(futures_util::poll!(&mut first).is_pending());
     drop(first);
-    scene.set(NOW + 1);
+    scene.set(NOW + 7);
+    let message =
+        format!("the keys of `{KEYS}` could not be fetched: no complete answer within 5s");
+    assert_eq!(judge(&receiver, &token).await, Err((503, Some(3), message)));
+    scene.set(NOW + 10);
     assert_eq!(judge(&receiver, &token).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS, KEYS]);
 }
 
-/// A client that never answers, whatever its deadline.
-#[derive(Debug)]
-struct Stuck;
+/// A client that serves keys until it is told to misbehave.
+#[derive(Clone, Debug, Default)]
+struct Moody {
+    mood: Arc<Mutex<Mood>>,
+    asked: Arc<AtomicUsize>,
+}
 
-impl HttpClient for Stuck {
+#[derive(Clone, Copy, Debug, Default)]
+enum Mood {
+    #[default]
+    Serves,
+    /// Never answers, whatever its deadline.
+    Hangs,
+    Panics,
+}
+
+impl Moody {
+    fn be(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.swap(0, Ordering::SeqCst)
+    }
+
+    fn receiver(&self, seconds: &Arc<AtomicI64>) -> WebhookReceiver {
+        let seconds = Arc::clone(seconds);
+        let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
+        let tokens = EntraTokens::new(expected, AwsLcRs::new(), self.clone());
+        let tokens = tokens.with_clock(move || {
+            OffsetDateTime::from_unix_timestamp(seconds.load(Ordering::SeqCst)).unwrap()
+        });
+        WebhookReceiver::builder().entra(tokens).build().unwrap()
+    }
+}
+
+impl HttpClient for Moody {
     fn send(
         &self,
         _: Request<Bytes>,
         _: Limits,
     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
-        Box::pin(std::future::pending())
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let mood = *self.mood.lock().unwrap();
+        Box::pin(async move {
+            match mood {
+                Mood::Serves => {
+                    let keys = json!({"keys": [FIRST.jwk()]}).to_string();
+                    Ok(Response::new(Bytes::from(keys)))
+                }
+                Mood::Hangs => std::future::pending().await,
+                Mood::Panics => panic!("as it was told"),
+            }
+        })
     }
 }
 
+const TIMEOUT: &str = "could not be fetched: no complete answer within 5s";
+const PANIC: &str =
+    "panicked (expected an HTTP client and a cryptographic backend that return their errors)";
+
 #[tokio::test(start_paused = true)]
-async fn a_client_that_ignores_its_deadline_holds_nobody_up() {
-    let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
-    let tokens = EntraTokens::new(expected, AwsLcRs::new(), Stuck);
-    let tokens = tokens.with_clock(|| OffsetDateTime::from_unix_timestamp(NOW).unwrap());
-    let receiver = WebhookReceiver::builder().entra(tokens).build().unwrap();
-    let token = FIRST.token(&claims());
-    let begin = tokio::time::Instant::now();
-    let judged = join_all((0..100).map(|_| judge(&receiver, &token))).await;
-    assert_eq!(begin.elapsed(), Duration::from_secs(5));
-    let message =
-        format!("the keys of `{KEYS}` could not be fetched: no complete answer within 5s");
-    for outcome in judged {
-        assert_eq!(outcome, Err((503, Some(10), message.clone())));
+async fn a_client_that_ignores_its_deadline_or_panics_holds_nobody_up() {
+    for (mood, waited, message) in [
+        (Mood::Hangs, 5, format!("the keys of `{KEYS}` {TIMEOUT}")),
+        (
+            Mood::Panics,
+            0,
+            format!("the fetch of the keys of `{KEYS}` {PANIC}"),
+        ),
+    ] {
+        let (client, seconds) = (Moody::default(), Arc::new(AtomicI64::new(NOW)));
+        client.be(mood);
+        let receiver = client.receiver(&seconds);
+        let token = FIRST.token(&claims());
+        let begin = tokio::time::Instant::now();
+        let judged = join_all((0..100).map(|_| judge(&receiver, &token))).await;
+        assert_eq!(begin.elapsed(), Duration::from_secs(waited));
+        for outcome in judged {
+            assert_eq!(outcome, Err((503, Some(10), message.clone())));
+        }
+        assert_eq!(client.asked(), 1);
+        // It is remembered, with the time that is left.
+        seconds.store(NOW + 8, Ordering::SeqCst);
+        let told = judge(&receiver, &token).await;
+        assert_eq!(told, Err((503, Some(2), message.clone())));
+        assert_eq!(client.asked(), 0);
+        client.be(Mood::Serves);
+        seconds.store(NOW + 10, Ordering::SeqCst);
+        assert_eq!(judge(&receiver, &token).await, Ok(()));
     }
+}
+
+/// The wait counts from the start of the fetch, and is told by the time at which it failed.
+#[tokio::test(start_paused = true)]
+async fn the_time_of_the_fetch_is_part_of_what_is_waited() {
+    let (client, seconds) = (Moody::default(), Arc::new(AtomicI64::new(NOW)));
+    client.be(Mood::Hangs);
+    let receiver = client.receiver(&seconds);
+    let token = FIRST.token(&claims());
+    let (judged, ()) = futures_util::join!(judge(&receiver, &token), async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        seconds.store(NOW + 4, Ordering::SeqCst);
+    });
+    assert_eq!(judged.unwrap_err().1, Some(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_keys_are_replaced_in_the_background_whatever_the_client_does() {
+    let day = 24 * 60 * 60;
+    for mood in [Mood::Serves, Mood::Hangs, Mood::Panics] {
+        let (client, seconds) = (Moody::default(), Arc::new(AtomicI64::new(NOW)));
+        let receiver = client.receiver(&seconds);
+        assert_eq!(judge(&receiver, &FIRST.token(&claims())).await, Ok(()));
+        assert_eq!(client.asked(), 1);
+
+        client.be(mood);
+        seconds.store(NOW + day, Ordering::SeqCst);
+        let token = FIRST.token(&claims_at(NOW + day));
+        let begin = tokio::time::Instant::now();
+        for outcome in join_all((0..100).map(|_| judge(&receiver, &token))).await {
+            assert_eq!(outcome, Ok(()), "{mood:?}");
+        }
+        background().await;
+        assert_eq!((client.asked(), begin.elapsed()), (1, Duration::ZERO));
+
+        // What failed is tried again after a minute, and what came is kept for a day.
+        seconds.store(NOW + day + 60, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let begin = tokio::time::Instant::now();
+        assert_eq!(judge(&receiver, &token).await, Ok(()));
+        background().await;
+        let again = usize::from(!matches!(mood, Mood::Serves));
+        assert_eq!((client.asked(), begin.elapsed()), (again, Duration::ZERO));
+
+        // The twin: whoever names a key that is not kept waits for the fetch.
+        seconds.store(NOW + day + 200, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let unknown = SECOND.token(&claims_at(NOW + day));
+        let begin = tokio::time::Instant::now();
+        let (status, retry_after, _) = judge(&receiver, &unknown).await.unwrap_err();
+        let waited = begin.elapsed().as_secs();
+        let expected = match mood {
+            Mood::Serves => (401, None, 0),
+            // The third failure in a row.
+            Mood::Hangs => (503, Some(30), 5),
+            Mood::Panics => (503, Some(30), 0),
+        };
+        assert_eq!((status, retry_after, waited), expected, "{mood:?}");
+        assert_eq!(client.asked(), 1);
+    }
+}
+
+/// Where nothing runs in the background, one delivery carries the fetch, and no other waits for it.
+#[tokio::test(start_paused = true)]
+async fn without_a_runtime_one_delivery_drives_the_fetch_of_new_keys() {
+    let scene = Scene::new();
+    let tokens = scene.tokens().with_spawn(CallerDriven::new());
+    let receiver = WebhookReceiver::builder().entra(tokens).build().unwrap();
+    assert_eq!(judge(&receiver, &FIRST.token(&claims())).await, Ok(()));
+    assert_eq!(scene.web.requests(), [KEYS]);
+    let day = 24 * 60 * 60;
+    scene.set(NOW + day);
+    let token = FIRST.token(&claims_at(NOW + day));
+    let mut driver = Box::pin(judge(&receiver, &token));
+    assert!(futures_util::poll!(&mut driver).is_pending());
+    assert_eq!(
+        futures_util::poll!(Box::pin(judge(&receiver, &token))),
+        Poll::Ready(Ok(()))
+    );
+    assert_eq!(driver.await, Ok(()));
+    assert_eq!(scene.web.requests(), [KEYS]);
 }
 
 #[tokio::test]

@@ -33,11 +33,13 @@ pub(crate) enum Front {
     ActixClaimed,
     ActixClaimedVerified,
     ActixMiddleware,
+    ActixTyped,
     ActixVerified,
     AxumCallback,
     AxumClaimed,
     AxumClaimedVerified,
     AxumLayer,
+    AxumTyped,
     AxumVerified,
     TowerLayer,
 }
@@ -75,6 +77,7 @@ impl Front {
                 | Self::ActixClaimed
                 | Self::ActixClaimedVerified
                 | Self::ActixMiddleware
+                | Self::ActixTyped
                 | Self::ActixVerified
         )
     }
@@ -108,6 +111,7 @@ impl Front {
             Self::AxumClaimed => post(axum_claimed),
             Self::AxumClaimedVerified => post(axum_claimed_verified),
             Self::AxumLayer => post(axum_behind_layer),
+            Self::AxumTyped => post(axum_typed),
             _ => post(axum_verified),
         };
         let route = match self {
@@ -130,6 +134,7 @@ impl Front {
                     Self::ActixCallback => web::post().to(actix_callback),
                     Self::ActixClaimed => web::post().to(actix_claimed),
                     Self::ActixClaimedVerified => web::post().to(actix_claimed_verified),
+                    Self::ActixTyped => web::post().to(actix_typed),
                     Self::ActixVerified => web::post().to(actix_verified),
                     _ => {
                         let layer = ours_actix::VerifyCallbacks::new(state.receiver.clone());
@@ -282,6 +287,35 @@ async fn actix_behind_middleware(
     body: Bytes,
 ) -> HttpResponse {
     actix_answer(handler.handle(&received, &body).await)
+}
+
+/// A type that some genuine bodies do not fit.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Typed {
+    number: u8,
+}
+
+async fn axum_typed(
+    axum::extract::State(handler): axum::extract::State<Handler>,
+    ours_axum::Claimed(ours_axum::Verified(axum::Json(typed), received), attempt): ours_axum::Claimed<
+        ours_axum::Verified<axum::Json<Typed>>,
+    >,
+) -> AxumAnswer {
+    assert_eq!(typed.number, 7);
+    let bytes = received.body().as_bytes();
+    axum_answer(handler.handle_once(&received, bytes, attempt).await)
+}
+
+async fn actix_typed(
+    handler: web::Data<Handler>,
+    ours_actix::Claimed(ours_actix::Verified(typed, received), attempt): ours_actix::Claimed<
+        ours_actix::Verified<web::Json<Typed>>,
+    >,
+) -> HttpResponse {
+    assert_eq!(typed.number, 7);
+    let bytes = received.body().as_bytes();
+    actix_answer(handler.handle_once(&received, bytes, attempt).await)
 }
 
 /// What a callback's handler does at its first call, by the event's name; all later calls succeed.

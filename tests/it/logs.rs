@@ -9,9 +9,10 @@ use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::signers::Signers;
 use partner_center_webhooks::source::{Authorities, CertificateLocation, DistributionLocation};
-use tracing::instrument::WithSubscriber as _;
 
-use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, Web, chain, later, outage};
+use crate::support::{
+    DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, Web, background, chain, later, outage,
+};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -39,7 +40,11 @@ pub(crate) async fn lines_of(run: impl Future) -> Vec<String> {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    run.with_subscriber(subscriber).await;
+    // For the whole thread: fetches run in tasks of their own, on the same one.
+    let here = tracing::subscriber::set_default(subscriber);
+    run.await;
+    background().await;
+    drop(here);
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     text.lines()
         .map(|line| line.trim_start().to_owned())
@@ -81,16 +86,112 @@ async fn one_line_a_callback() {
     );
     assert!(
         lines[1].starts_with(
-            "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"signature\" status=401 reason=the rsa-sha256 signature does not match the body (2 bytes,"
+            "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"signature\" status=401 verdict=\"forged\" reason=the rsa-sha256 signature does not match the body (2 bytes,"
         ),
         "{}",
         lines[1]
     );
     assert_eq!(
         lines[2],
-        "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"envelope\" status=401 reason=header `authorization` is not of scheme `Signature`"
+        "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"envelope\" status=401 verdict=\"forged\" reason=header `authorization` is not of scheme `Signature`"
     );
     assert_eq!(lines.len(), 3);
+}
+
+/// An error for what only a repair on this side can turn into a success, with the digest of what is genuine; a warning for the
+/// rest.
+#[tokio::test]
+async fn what_needs_a_repair_is_an_error() {
+    let signer = ISSUER.signer().unwrap();
+    let receiver = |chain, source| {
+        let builder = ReceiverBuilder::new(chain, source).clock(|| NOW);
+        builder.build().unwrap()
+    };
+    let good = signer.callback(EVENT).unwrap();
+    let unreadable = signer.callback("[]").unwrap();
+    let required = chain().with_revocation(Revocation::Required);
+    let lines = lines_of(async {
+        let receiver = receiver(chain(), Scripted::serving(&signer));
+        let read = receiver.receive(&unreadable.headers, &unreadable.body);
+        let _ = read.await.unwrap_err();
+        let _ = receiver.receive(&good.headers, "").await.unwrap_err();
+    })
+    .await;
+    let digest = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945";
+    let refused = "partner_center_webhooks: callback refused outcome=\"refused\"";
+    assert_eq!(
+        lines,
+        [
+            format!(
+                "ERROR {refused} kind=\"event\" status=503 verdict=\"undecided\" digest={digest} reason=the callback is genuine but its body is no event: body is an array (expected a JSON object)"
+            ),
+            format!(
+                "WARN {refused} kind=\"body\" status=503 verdict=\"undecided\" reason=the body is empty although the headers hold a signature (expected what was signed): it was lost on its way; deliver it again, and check the proxies and middleware that it passes"
+            ),
+        ]
+    );
+    for (receiver, level, kind) in [
+        (
+            receiver(required, Scripted::serving(&signer)),
+            "ERROR",
+            "chain",
+        ),
+        (
+            receiver(chain(), Scripted::new([outage()])),
+            "WARN",
+            "source",
+        ),
+    ] {
+        let lines = lines_of(async {
+            let received = receiver.receive(&good.headers, &good.body);
+            let _ = received.await.unwrap_err();
+        })
+        .await;
+        let expected =
+            format!("{level} {refused} kind=\"{kind}\" status=503 verdict=\"undecided\" reason=");
+        let last = lines.last().unwrap();
+        assert!(last.starts_with(&expected), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_fit_the_type_is_an_error_with_no_more_of_it_than_an_excerpt() {
+    use ::axum::Json;
+    use ::axum::extract::FromRequest as _;
+    use partner_center_webhooks::axum::Verified;
+
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Typed {
+        #[expect(dead_code, reason = "no body of this test gets so far")]
+        secret: u8,
+    }
+    let signer = ISSUER.signer().unwrap();
+    let receiver = ReceiverBuilder::new(chain(), Scripted::serving(&signer)).clock(|| NOW);
+    let receiver = receiver.build().unwrap();
+    let body = format!(
+        r#"{{"EventName":"a","Secret":"\nb{}"}}"#,
+        "x".repeat(10_000)
+    );
+    let callback = signer.callback(body).unwrap();
+    let lines = lines_of(async {
+        let mut request = http::Request::new(::axum::body::Body::from(callback.body.clone()));
+        request.headers_mut().clone_from(&callback.headers);
+        let extracted = Verified::<Json<Typed>>::from_request(request, &receiver).await;
+        assert_eq!(extracted.err().unwrap().0.status(), 503);
+    })
+    .await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with("INFO partner_center_webhooks: callback accepted"));
+    let (head, reason) = lines[1].split_once(" digest=").unwrap();
+    assert_eq!(
+        head,
+        "ERROR partner_center_webhooks: callback refused outcome=\"refused\" kind=\"format\" status=503 verdict=\"undecided\""
+    );
+    let (_, reason) = reason.split_once(" reason=").unwrap();
+    let start = r#"the callback is genuine but its body does not fit the handler's type: invalid type: string \"\\nbxxx"#;
+    assert!(reason.starts_with(start), "{reason}");
+    assert!(reason.len() < 300, "{reason}");
 }
 
 #[tokio::test]

@@ -344,7 +344,13 @@ async fn with_no_configuration_at_all_issuers_are_fetched_for_every_real_leaf() 
             .await
             .unwrap_err();
         assert!(
-            matches!(error, SignerError::Chain(ChainError::Expired { .. })),
+            matches!(
+                *error.error,
+                SignerError::Chain {
+                    error: ChainError::Expired { .. },
+                    ..
+                }
+            ),
             "{error}"
         );
     }

@@ -226,10 +226,10 @@ pub(crate) fn evidence<const N: usize>(
     issuers: [&CertificateDer<'static>; N],
     lists: &[&RevocationList],
 ) -> Evidence {
-    Evidence {
-        issuers: issuers.into_iter().cloned().collect(),
-        revocation_lists: lists.iter().copied().cloned().collect(),
-    }
+    Evidence::new(
+        issuers.into_iter().cloned().collect(),
+        lists.iter().copied().cloned().collect(),
+    )
 }
 
 pub(crate) fn parse(der: &CertificateDer<'_>) -> Certificate {

@@ -536,7 +536,7 @@ async fn times_beyond_all_bounds() {
 async fn every_call_ends_within_its_deadline() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let deadline = Duration::from_millis(600);
-    let client = client_with(&partner_center, quick().with_deadline(deadline));
+    let mut client = client_with(&partner_center, quick().with_deadline(deadline));
     register(&partner_center, &["test-created"]);
     let id = Id::new("04af2aea-d413-42db-824e-f328001484d1").unwrap();
     let slow = || {
@@ -548,6 +548,8 @@ async fn every_call_ends_within_its_deadline() {
     for round in 0..2 {
         if round == 1 {
             partner_center.clear_faults();
+            // The request for a token goes on when those who wait for it leave: so this needs another client.
+            client = client_with(&partner_center, quick().with_deadline(deadline));
             client.get().await.unwrap();
         }
         slow();

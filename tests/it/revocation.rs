@@ -2,7 +2,7 @@
 
 use partner_center_webhooks::chain::{
     Anchors, CertificateDer, ChainError, ChainVerifier, Evidence, PathError, Revocation,
-    RevocationList, RevocationStatus,
+    RevocationList, RevocationStatus, UnixTime,
 };
 use partner_center_webhooks::crypto::AwsLcRs;
 use x509_cert::crl::TbsCertList;
@@ -17,23 +17,24 @@ use crate::pki::{
     set_distribution_point, set_key_usage, set_list_url, set_partition, unset, validity, verify,
 };
 use crate::support::{NOW, later};
-use Revocation::{BestEffort, Off, Required};
+use Revocation::{BestEffort, DangerOff, Required};
 use RevocationStatus::{Good, NotChecked, Unknown};
 
-const PART_1: &str = "http://crl.example/part1.crl";
+pub(crate) const PART_1: &str = "http://crl.example/part1.crl";
 const PART_2: &str = "http://crl.example/part2.crl";
+const DAY: u64 = 86_400;
 
 /// A root, a CA under it, and a signing certificate under that.
-struct World {
-    root: Ca,
-    ca: Ca,
-    root_der: CertificateDer<'static>,
-    ca_der: CertificateDer<'static>,
-    leaf: CertificateDer<'static>,
+pub(crate) struct World {
+    pub(crate) root: Ca,
+    pub(crate) ca: Ca,
+    pub(crate) root_der: CertificateDer<'static>,
+    pub(crate) ca_der: CertificateDer<'static>,
+    pub(crate) leaf: CertificateDer<'static>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = Ca::new("Root");
         let ca = Ca::new("CA");
         Self {
@@ -47,7 +48,11 @@ impl World {
 
     /// What is known about the signing certificate and its issuer; nothing if it is revoked.
     #[track_caller]
-    fn ask(&self, lists: &[&RevocationList], mode: Revocation) -> Option<Vec<RevocationStatus>> {
+    pub(crate) fn ask(
+        &self,
+        lists: &[&RevocationList],
+        mode: Revocation,
+    ) -> Option<Vec<RevocationStatus>> {
         self.ask_with(&evidence([&self.ca_der], lists), mode)
     }
 
@@ -76,7 +81,13 @@ impl World {
                     .map(|(_, status)| *status)
                     .collect(),
             ),
-            Err(ChainError::Revoked { .. }) => None,
+            Err(
+                ChainError::Revoked { .. }
+                | ChainError::Path {
+                    error: PathError::Revoked,
+                    ..
+                },
+            ) => None,
             Err(other) => panic!("{other}"),
         }
     }
@@ -89,7 +100,7 @@ impl World {
             matches!(error, ChainError::RevocationUnknown { .. }),
             "{error}"
         );
-        assert!(error.may_pass());
+        assert!(error.is_transient());
     }
 }
 
@@ -108,7 +119,7 @@ fn a_list_that_names_nobody() {
         assert_eq!(world.ask(&[&of_root, &of_ca], mode), Some(vec![Good, Good]));
     }
     assert_eq!(
-        world.ask(&[&of_ca, &of_root], Off),
+        world.ask(&[&of_ca, &of_root], DangerOff),
         Some(vec![NotChecked, NotChecked])
     );
     world.is_unknown_when_required(&[]);
@@ -133,7 +144,7 @@ fn a_revoked_certificate() {
         assert_eq!(world.ask(&[&of_ca, &of_root], mode), None);
     }
     assert_eq!(
-        world.ask(&[&of_ca], Off),
+        world.ask(&[&of_ca], DangerOff),
         Some(vec![NotChecked, NotChecked])
     );
 }
@@ -147,7 +158,7 @@ fn a_revoked_intermediate() {
         assert_eq!(world.ask(&[&of_root, &world.ca.list(&[])], mode), None);
     }
     assert_eq!(
-        world.ask(&[&of_root], Off),
+        world.ask(&[&of_root], DangerOff),
         Some(vec![NotChecked, NotChecked])
     );
     // It cannot clear itself.
@@ -177,37 +188,107 @@ fn a_revoked_intermediate_and_its_reissued_twin() {
     assert_eq!(world.ask_with(&evidence, BestEffort), None);
 }
 
+/// Beginnings and ends of lists that clear nobody: too old to the second, or too far ahead.
+fn ages_that_do_not_clear() -> [(u64, u64); 3] {
+    let now = NOW.as_secs();
+    [
+        (now - 3 * DAY, now - DAY),
+        (now - 9 * DAY, now - 2 * DAY),
+        (now + 300, now + DAY),
+    ]
+}
+
+/// Beginnings and ends of lists that do: in force, ended less than a day ago, or begun within five minutes.
+fn ages_that_clear() -> [(u64, u64); 5] {
+    let now = NOW.as_secs();
+    [
+        (now, now + 1),
+        (now - 1, now + 1),
+        (now - 3_600, now),
+        (now - 3 * DAY, now - DAY + 1),
+        (now + 299, now + DAY),
+    ]
+}
+
 #[test]
-fn a_list_out_of_force() {
+fn a_list_clears_until_a_day_after_its_end() {
     let world = World::new();
-    let with = |this_update: u64, next_update: u64| {
-        world.ca.list_with(&[&world.leaf], |list| {
+    let aged = |(this_update, next_update)| {
+        world.ca.list_with(&[], |list| {
             list.this_update = at(this_update);
             list.next_update = Some(at(next_update));
         })
     };
-    let now = NOW.as_secs();
-    for list in [
-        with(now - 7_200, now - 3_600),
-        with(now - 7_200, now),
-        with(now + 1, now + 2),
-    ] {
+    let of_root = world.root.list(&[]);
+    for age in ages_that_do_not_clear() {
+        let list = aged(age);
         assert_eq!(
             world.ask(&[&list], BestEffort),
+            Some(vec![Unknown, Unknown]),
+            "{age:?}"
+        );
+        world.is_unknown_when_required(&[&list, &of_root]);
+    }
+    for age in ages_that_clear() {
+        let list = aged(age);
+        for mode in [BestEffort, Required] {
+            let told = world.ask(&[&list, &of_root], mode);
+            assert_eq!(told, Some(vec![Good, Good]), "{age:?}");
+        }
+    }
+}
+
+#[test]
+fn a_list_revokes_whatever_its_age() {
+    let world = World::new();
+    let impostor = world.ca.rekeyed();
+    for (this_update, next_update) in ages_that_clear()
+        .into_iter()
+        .chain(ages_that_do_not_clear())
+    {
+        let by = |ca: &Ca| {
+            ca.list_with(&[&world.leaf], |list| {
+                list.this_update = at(this_update);
+                list.next_update = Some(at(next_update));
+            })
+        };
+        // A newer list that does not name it takes nothing away.
+        let newer = world.ca.list(&[]);
+        for mode in [BestEffort, Required] {
+            assert_eq!(world.ask(&[&by(&world.ca)], mode), None);
+            assert_eq!(world.ask(&[&newer, &by(&world.ca)], mode), None);
+        }
+        assert_eq!(
+            world.ask(&[&by(&impostor)], BestEffort),
             Some(vec![Unknown, Unknown])
         );
-        world.is_unknown_when_required(&[&list]);
+        assert_eq!(
+            world.ask(&[&by(&world.ca)], DangerOff),
+            Some(vec![NotChecked, NotChecked])
+        );
     }
-    for list in [with(now, now + 1), with(now - 1, now + 1)] {
-        assert_eq!(world.ask(&[&list], BestEffort), None);
+}
+
+#[test]
+fn a_new_list_is_wanted_when_the_old_one_has_ended() {
+    let world = World::new();
+    let ends_at = |seconds: u64| {
+        world
+            .ca
+            .list_with(&[], |list| list.next_update = Some(at(seconds)))
+    };
+    let now = NOW.as_secs();
+    for (next_update, is_wanted) in [(now + 1, false), (now, true), (now - 60, true)] {
+        let evidence = evidence([&world.ca_der], &[&ends_at(next_update)]);
+        let needs = world.verifier().needs(&world.leaf, &evidence, NOW);
+        assert_eq!(!needs.is_empty(), is_wanted, "{next_update}: {needs:?}");
+        let verdict = world.verifier().verify_with(&world.leaf, &evidence, NOW);
+        let signer = verdict.unwrap();
+        assert_eq!(signer.misses_lists(), is_wanted);
+        let seconds = |time: Option<UnixTime>| time.map(|time| time.as_secs());
+        assert_eq!(seconds(signer.revocation_lists_end()), Some(next_update));
+        assert_eq!(seconds(signer.evidence_ends()), Some(next_update + DAY));
     }
-    // An old one takes nothing away from the one in force.
-    let old = world.ca.list_with(&[], |list| {
-        list.this_update = at(now - 7_200);
-        list.next_update = Some(at(now - 3_600));
-    });
-    let new = world.ca.list(&[&world.leaf]);
-    assert_eq!(world.ask(&[&old, &new], BestEffort), None);
 }
 
 #[test]
@@ -512,9 +593,11 @@ fn a_required_list_ends_the_proof() {
     };
     assert_eq!(end(Required), later(86_400));
     assert_eq!(end(BestEffort), later(86_400));
-    let soon = world
-        .ca
-        .list_with(&[], |list| list.next_update = Some(at(NOW.as_secs() + 60)));
+    // A day after it ends.
+    let soon = world.ca.list_with(&[], |list| {
+        list.next_update = Some(at(NOW.as_secs() + 60 - DAY));
+        list.this_update = at(NOW.as_secs() - 7 * DAY);
+    });
     let evidence = crate::pki::evidence([&world.ca_der], &[&soon, lists[1]]);
     let end = |mode| {
         verify(&world.root_der, &world.leaf, &evidence, mode)
@@ -554,7 +637,7 @@ fn find_path_judges_alike() {
         verifier.find_path(&world.leaf, &evidence, NOW).unwrap_err(),
         PathError::Revoked
     );
-    let off = verifier.with_revocation(Off);
+    let off = verifier.with_revocation(DangerOff);
     assert_eq!(
         off.find_path(&world.leaf, &evidence, NOW)
             .unwrap()

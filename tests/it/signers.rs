@@ -61,8 +61,9 @@ async fn ten_thousand_at_once_cause_one_fetch() {
             tokio::spawn(async move { signers.find(&dispatch(), NOW).await })
         })
         .collect();
-    yield_often().await;
-    assert_eq!(source.fetches(), 1);
+    while source.fetches() == 0 {
+        yield_often().await;
+    }
     source.open();
     for each in waiting {
         each.await.unwrap().unwrap();
@@ -94,7 +95,7 @@ async fn whoever_started_the_fetch_may_go_away() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_everybody_left_is_carried_on_or_replaced() {
+async fn a_fetch_that_everybody_left_goes_on() {
     let source = Scripted::serving(&ISSUER.signer().unwrap()).held_back();
     let signers = Signers::new(source.clone(), chain());
     let leave = async |now| {
@@ -104,18 +105,14 @@ async fn a_fetch_that_everybody_left_is_carried_on_or_replaced() {
         task.abort();
         let _ = task.await;
     };
-    leave(NOW).await;
-    leave(NOW).await;
-    assert_eq!(source.fetches(), 1, "one a second is begun at most");
-    leave(later(1)).await;
-    assert_eq!(
-        source.fetches(),
-        2,
-        "the one that nobody drives is replaced"
-    );
+    for second in 0..4 {
+        leave(later(second)).await;
+        assert_eq!(source.fetches(), 1, "second {second}");
+    }
     source.open();
-    signers.find(&dispatch(), later(2)).await.unwrap();
-    assert_eq!(source.fetches(), 3);
+    yield_often().await;
+    signers.find(&dispatch(), later(4)).await.unwrap();
+    assert_eq!(source.fetches(), 1);
 }
 
 #[tokio::test]
@@ -137,7 +134,7 @@ async fn a_fetch_that_somebody_drives_is_joined_however_long_it_takes() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_is_left_is_pushed_on_by_whoever_comes() {
+async fn a_refresh_that_is_left_goes_on() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     let signers = Signers::new(source.clone(), chain());
     signers.find(&dispatch(), NOW).await.unwrap();
@@ -146,8 +143,9 @@ async fn a_refresh_that_is_left_is_pushed_on_by_whoever_comes() {
     source.hold();
     let tomorrow = later(Signers::REFRESH_AGE_SECONDS);
     poll_once(signers.find(&dispatch(), tomorrow)).await;
+    yield_often().await;
     source.open();
-    signers.find(&dispatch(), tomorrow).await.unwrap();
+    yield_often().await;
     let found = signers.find(&dispatch(), tomorrow).await.unwrap();
     assert_eq!(found.current().certificate(), new.certificate());
     assert_eq!(source.fetches(), 2);
@@ -167,18 +165,17 @@ async fn failed_refreshes_and_refetches_are_spaced_out() {
             .unwrap();
     }
     assert_eq!(source.fetches(), 1 + 6);
-    // An hour of forgeries: a fetch every minute, counting those six.
+    // An hour of forgeries: a fetch after 5 s, another after 10, and then every 15 seconds.
     let hour = Signers::REFRESH_AGE_SECONDS + 3_600;
     for second in 0..3_600 {
         let now = later(hour + second);
         let tried = signers.find(&dispatch(), now).await.unwrap();
         let error = signers.find_newer(&dispatch(), &tried, now).await;
-        assert!(
-            matches!(error, Err(SignerError::Source(_))),
-            "second {second}"
-        );
+        let error = *error.unwrap_err().error;
+        assert!(matches!(error, SignerError::Source(_)), "second {second}");
     }
-    assert_eq!(source.fetches(), 1 + 6 + 60);
+    // The six before it were failures, too.
+    assert_eq!(source.fetches(), 1 + 6 + 3_600 / 15);
 }
 
 #[tokio::test]
@@ -189,9 +186,11 @@ async fn a_mismatch_while_the_host_is_down_or_wrong_says_so() {
     source.now_answers(outage());
     for second in 60..120 {
         let error = signers.find_newer(&dispatch(), &tried, later(second)).await;
-        assert!(matches!(error, Err(SignerError::Source(_))));
+        let error = *error.unwrap_err().error;
+        assert!(matches!(error, SignerError::Source(_)));
     }
-    assert_eq!(source.fetches(), 2);
+    // At seconds 60, 65, 75, 90 and 105.
+    assert_eq!(source.fetches(), 1 + 5);
     let other = ISSUER
         .signing_certificate()
         .dns_names(["new.microsoft.com"])
@@ -214,23 +213,46 @@ async fn a_mismatch_while_the_host_is_down_or_wrong_says_so() {
 }
 
 #[tokio::test]
-async fn a_failing_host_is_asked_once_in_a_negative_period() {
+async fn a_failing_host_is_asked_again_after_a_cool_down_that_grows() {
     let source = Scripted::new([outage()]);
     let signers = Signers::new(source.clone(), chain());
-    for second in 0..Signers::NEGATIVE_SECONDS {
-        let error = signers.find(&dispatch(), later(second)).await.unwrap_err();
+    let mut fetched_at = Vec::new();
+    for second in 0..60 {
+        let before = source.fetches();
+        let unavailable = signers.find(&dispatch(), later(second)).await.unwrap_err();
         assert!(matches!(
-            error,
+            *unavailable.error,
             SignerError::Source(SourceError::Status { status: 500, .. })
         ));
+        let was_fetched = source.fetches() > before;
+        assert_eq!(unavailable.failed_ago.is_none(), was_fetched);
+        // As long as the outage is, and never before the next attempt may be made.
+        let retry_after = unavailable.retry_after.as_secs();
+        assert!(
+            retry_after >= second.max(1),
+            "second {second}: {retry_after}"
+        );
+        if was_fetched {
+            fetched_at.push(second);
+        }
     }
-    assert_eq!(source.fetches(), 1);
+    assert_eq!(fetched_at, [0, 5, 15, 30, 45]);
     source.now_answers(Ok(bundle(&ISSUER.signer().unwrap())));
-    signers
-        .find(&dispatch(), later(Signers::NEGATIVE_SECONDS))
-        .await
-        .unwrap();
-    assert_eq!(source.fetches(), 2);
+    signers.find(&dispatch(), later(60)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_remembered_failure_says_its_age_and_the_next_attempt() {
+    let signers = Signers::new(Scripted::new([outage()]), chain());
+    signers.find(&dispatch(), NOW).await.unwrap_err();
+    let unavailable = signers.find(&dispatch(), later(2)).await.unwrap_err();
+    assert_eq!(unavailable.failed_ago, Some(Duration::from_secs(2)));
+    assert_eq!(unavailable.retry_after, Duration::from_secs(3));
+    let text = unavailable.to_string();
+    assert!(
+        text.ends_with(" (the attempt was made 2 s ago; the next one may be made in 3 s)"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -240,7 +262,7 @@ async fn a_refused_certificate_is_remembered_as_long() {
     let signers = Signers::new(source.clone(), chain());
     for _ in 0..3 {
         let error = signers.find(&dispatch(), NOW).await.unwrap_err();
-        assert!(matches!(error, SignerError::Chain(_)));
+        assert!(matches!(*error.error, SignerError::Chain { .. }));
     }
     assert_eq!(source.fetches(), 1);
 }
@@ -255,18 +277,12 @@ async fn made_up_names_cost_the_quota_and_leave_known_ones_alone() {
 
     let mut quota = 0;
     for n in 0..5_000 {
-        match signers
-            .find(&url(&format!("made-up-{n}")), NOW)
-            .await
-            .unwrap_err()
-        {
-            SignerError::Quota {
-                per_minute,
-                retry_after,
-                ..
-            } => {
+        let name = url(&format!("made-up-{n}"));
+        let unavailable = signers.find(&name, NOW).await.unwrap_err();
+        match *unavailable.error {
+            SignerError::Quota { per_minute, .. } => {
                 assert_eq!(
-                    (per_minute.get(), retry_after),
+                    (per_minute.get(), unavailable.retry_after),
                     (60, Duration::from_secs(1))
                 );
                 quota += 1;
@@ -294,14 +310,14 @@ async fn made_up_names_cost_the_quota_and_leave_known_ones_alone() {
         .find(&url("one-more"), hundred_days)
         .await
         .unwrap_err();
-    assert!(matches!(quota, SignerError::Quota { .. }), "{quota}");
+    assert!(matches!(*quota.error, SignerError::Quota { .. }), "{quota}");
     source.now_answers(Ok(bundle(&genuine)));
     let error = signers
         .find(&url("verified-before"), hundred_days)
         .await
         .unwrap_err();
     assert!(
-        matches!(error, SignerError::Chain(_)),
+        matches!(*error.error, SignerError::Chain { .. }),
         "it was fetched: {error}"
     );
 }
@@ -357,7 +373,7 @@ async fn a_valid_signer_outlives_an_outage() {
         signers.find(&dispatch(), later(second)).await.unwrap();
     }
     let error = signers.find(&dispatch(), later(end + 1)).await.unwrap_err();
-    assert!(matches!(error, SignerError::Source(_)));
+    assert!(matches!(*error.error, SignerError::Source(_)));
 }
 
 #[tokio::test]
@@ -382,7 +398,7 @@ async fn it_is_refreshed_after_a_day_and_before_its_end() {
 }
 
 #[tokio::test]
-async fn while_one_refreshes_the_others_do_not_wait() {
+async fn nobody_waits_for_a_refresh() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     let signers = Signers::new(source.clone(), chain());
     let old = signers.find(&dispatch(), NOW).await.unwrap();
@@ -390,20 +406,17 @@ async fn while_one_refreshes_the_others_do_not_wait() {
     source.hold();
 
     let tomorrow = later(Signers::REFRESH_AGE_SECONDS);
-    let refreshing = tokio::spawn({
-        let signers = signers.clone();
-        async move { signers.find(&dispatch(), tomorrow).await.unwrap() }
-    });
-    yield_often().await;
-    assert_eq!(source.fetches(), 2);
-    let meanwhile = signers.find(&dispatch(), tomorrow).await.unwrap();
-    assert_eq!(
-        meanwhile.current().fingerprint(),
-        old.current().fingerprint()
-    );
-
+    for _ in 0..3 {
+        let meanwhile = signers.find(&dispatch(), tomorrow).await.unwrap();
+        assert_eq!(
+            meanwhile.current().fingerprint(),
+            old.current().fingerprint()
+        );
+        assert_eq!(source.fetches(), 2);
+    }
     source.open();
-    let refreshed = refreshing.await.unwrap();
+    yield_often().await;
+    let refreshed = signers.find(&dispatch(), tomorrow).await.unwrap();
     assert_ne!(
         refreshed.current().fingerprint(),
         old.current().fingerprint()
@@ -413,54 +426,27 @@ async fn while_one_refreshes_the_others_do_not_wait() {
 }
 
 #[tokio::test]
-async fn a_mismatch_fetches_again_once_a_minute() {
+async fn a_mismatch_fetches_again_once_in_five_seconds() {
     let (first, second) = (ISSUER.signer().unwrap(), rotated());
     let source = Scripted::serving(&first);
     let signers = Signers::new(source.clone(), chain());
     let tried = signers.find(&dispatch(), NOW).await.unwrap();
-
-    assert!(
-        signers
-            .find_newer(&dispatch(), &tried, later(59))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert_eq!(source.fetches(), 1);
-    assert!(
-        signers
-            .find_newer(&dispatch(), &tried, later(60))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert_eq!(source.fetches(), 2);
+    let newer = async |second| {
+        let newer = signers.find_newer(&dispatch(), &tried, later(second)).await;
+        (newer.unwrap(), source.fetches())
+    };
+    // Fresh: the mismatch is final, and nothing is fetched.
+    assert!(matches!(newer(4).await, (None, 1)));
+    assert!(matches!(newer(5).await, (None, 2)));
     source.now_answers(Ok(bundle(&second)));
-    assert!(
-        signers
-            .find_newer(&dispatch(), &tried, later(119))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert_eq!(source.fetches(), 2);
-    let newer = signers
-        .find_newer(&dispatch(), &tried, later(120))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(source.fetches(), 3);
-    let held: Vec<_> = newer.iter().map(|signer| signer.fingerprint()).collect();
+    assert!(matches!(newer(9).await, (None, 2)));
+    let (Some(found), 3) = newer(10).await else {
+        panic!("the certificate was replaced");
+    };
+    let held: Vec<_> = found.iter().map(|signer| signer.fingerprint()).collect();
     assert_eq!(held[1], tried.current().fingerprint());
-    // Who tried the old ones only finds the new one without a fetch.
-    assert!(
-        signers
-            .find_newer(&dispatch(), &tried, later(121))
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert_eq!(source.fetches(), 3);
+    // Who tried the old one only finds the new one without a fetch.
+    assert!(matches!(newer(11).await, (Some(_), 3)));
 }
 
 #[tokio::test]
@@ -470,19 +456,15 @@ async fn a_forger_who_hangs_up_does_not_hold_back_a_rotation() {
     let signers = Signers::new(source.clone(), chain());
     let tried = signers.find(&dispatch(), NOW).await.unwrap();
 
-    // The forger's mismatch starts a fetch, and is gone before it ends.
+    // The forger's mismatch starts a fetch, and is gone before it ends: the fetch goes on.
     source.hold();
     poll_once(signers.find_newer(&dispatch(), &tried, later(60))).await;
+    yield_often().await;
     assert_eq!(source.fetches(), 2);
     source.open();
-    assert!(
-        signers
-            .find_newer(&dispatch(), &tried, later(61))
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert_eq!(source.fetches(), 3);
+    let newer = signers.find_newer(&dispatch(), &tried, later(61)).await;
+    assert!(newer.unwrap().is_some());
+    assert_eq!(source.fetches(), 2);
 }
 
 #[tokio::test]

@@ -10,8 +10,9 @@ use http::{Request, Response};
 use partner_center_webhooks::chain::ChainVerifier;
 use partner_center_webhooks::crypto::{AwsLcRs, Backend};
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
+use partner_center_webhooks::signers::{SignerError, SignerSet, Signers};
 use partner_center_webhooks::source::{
-    CertificateBundle, CertificateSource, CertificateUrl, SourceError,
+    CertificateBundle, CertificateLocation, CertificateSource, CertificateUrl, SourceError,
 };
 use partner_center_webhooks::testing::{Issuer, Signer};
 use rustls_pki_types::UnixTime;
@@ -117,6 +118,33 @@ pub(crate) fn outage() -> Result<CertificateBundle, SourceError> {
         url: partner_center_webhooks::Excerpt::of(DISPATCH_URL),
         status: 500,
     })
+}
+
+/// The signers of the documented URL once what runs in the background has come to its end.
+pub(crate) async fn find_settled(
+    signers: &Signers,
+    now: UnixTime,
+) -> Result<SignerSet, SignerError> {
+    let url = CertificateLocation::default().check(DISPATCH_URL).unwrap();
+    let first = signers
+        .find(&url, now)
+        .await
+        .map_err(|unavailable| *unavailable.error)?;
+    background().await;
+    match signers.find(&url, now).await {
+        Ok(set) => Ok(set),
+        Err(unavailable) => {
+            drop(first);
+            Err(*unavailable.error)
+        }
+    }
+}
+
+/// Lets background tasks run that wait for nothing but each other.
+pub(crate) async fn background() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// An HTTP client without a network: a page for each URL, and a count of the requests.

@@ -1,11 +1,13 @@
 //! Tokens from an Entra on loopback, and where they must not show.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use azure_core::credentials::{AccessToken as AzureToken, TokenCredential, TokenRequestOptions};
 use http::Method;
 use partner_center_webhooks::http_client::ReqwestClient;
+use partner_center_webhooks::spawn::{Spawn, Task};
 use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault, PartnerCenter};
 use partner_center_webhooks::token::{
     AccessToken, Application, AzureCredential, ClientCredentials, ExposeSecret as _, RefreshToken,
@@ -240,6 +242,40 @@ async fn a_caller_who_leaves_while_it_is_saved_loses_nothing() {
         assert!(kept.contains(token) || *token == partner_center.refresh_token());
     }
     assert!(!kept.is_empty());
+}
+
+/// Takes no task, and counts those that it was given.
+#[derive(Clone, Debug, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl Spawn for Counting {
+    fn spawn(&self, task: Task, limit: Duration) -> Result<(), Task> {
+        assert_eq!(limit, Duration::from_secs(60));
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Err(task)
+    }
+}
+
+#[tokio::test]
+async fn an_application_says_what_runs_its_requests() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let (scope, secret) = (scope(&partner_center), partner_center.client_secret());
+    for is_told in [true, false] {
+        let spawn = Counting::default();
+        let mut application = application(&partner_center, &secret);
+        if is_told {
+            application = application.with_spawn(spawn.clone());
+        }
+        let alone = ClientCredentials::new(application.clone(), client());
+        let refresh_token = partner_center.refresh_token();
+        let for_user = RefreshToken::new(application, refresh_token, client(), async |_| Ok(()));
+        let both: [&dyn TokenProvider; 2] = [&alone, &for_user];
+        for (tokens, asked) in both.into_iter().zip(1..) {
+            tokens.token(TokenRequest::new(&scope)).await.unwrap();
+            let expected = if is_told { asked } else { 0 };
+            assert_eq!(spawn.0.load(Ordering::SeqCst), expected);
+        }
+    }
 }
 
 #[tokio::test]

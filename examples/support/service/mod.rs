@@ -17,7 +17,7 @@ mod resource;
 mod stop_signal;
 
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -66,6 +66,7 @@ impl Program {
         };
         tracing_subscriber::fmt()
             .with_max_level(Level::INFO)
+            .with_ansi(io::stderr().is_terminal())
             .with_writer(io::stderr)
             .init();
         exit_code(run(options, self.path, serve).await)

@@ -6,12 +6,15 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::{CertificatePolicy, PolicyError};
-use crate::Excerpt;
 use crate::chain::Certificate;
+use crate::excerpt::Excerpt;
 
 /// Asks that one of the certificate's DNS names is the signer's.
 ///
-/// A pattern is a DNS name whose first label may end in one `*`, which stands for any letters, digits and hyphens. The
+/// A pattern is a DNS name whose first label may end in one `*`, which stands for any letters, digits and hyphens. An
+/// exact name is always a pin, because its holder is known. A pattern is one only if it begins with `pcnotifications` and
+/// ends in `.microsoft.com`: Microsoft names its services one label below `microsoft.com`, and a shorter beginning, or
+/// another domain, takes in services of others. For those there is [`danger_wide`](Self::danger_wide). The
 /// default, `pcnotifications*.microsoft.com`, is derived from the two file names that Microsoft documents for the
 /// certificate (`pcnotifications.microsoft.com.cer` until 2019, then `pcnotifications-dispatch.microsoft.com.cer`);
 /// the names in the certificate are not published, so a refusal shows those that were found. Names are compared in any
@@ -27,7 +30,10 @@ use crate::chain::Certificate;
 /// assert!(!name.matches("pcnotifications.evil.microsoft.com"));
 /// assert!(!name.matches("metadata.azure.com"));
 ///
-/// assert!("*.microsoft.com".parse::<SignerName>().is_err());
+/// assert!("metadata.azure.com".parse::<SignerName>().is_ok());
+/// assert!("p*.microsoft.com".parse::<SignerName>().is_err());
+/// assert!(SignerName::danger_wide("p*.microsoft.com").is_ok());
+/// assert!(SignerName::danger_wide("*.microsoft.com").is_err());
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SignerName {
@@ -39,14 +45,36 @@ pub struct SignerName {
 }
 
 impl SignerName {
-    /// Reads a pattern.
+    /// Reads an exact name, or a pattern that begins with `pcnotifications` and ends in `.microsoft.com`.
     ///
     /// # Errors
     ///
-    /// [`SignerNameError`] unless it is a DNS name of at least two labels, with at most one `*`, at the end of a first
-    /// label that has something before it. A name whose last label is a number is an IP address or nothing.
+    /// [`SignerNameError::Malformed`] unless it is a DNS name of at least two labels, with at most one `*`, at the end of a
+    /// first label that has something before it. A name whose last label is a number is an IP address or nothing.
+    /// [`SignerNameError::Wide`] if it is a wider pattern.
     pub fn new(pattern: &str) -> Result<Self, SignerNameError> {
-        let malformed = || SignerNameError {
+        let name = Self::danger_wide(pattern)?;
+        let narrowest = Self::default();
+        let is_pin = !name.open
+            || name.label.starts_with(&*narrowest.label) && name.domain == narrowest.domain;
+        match is_pin {
+            true => Ok(name),
+            false => Err(SignerNameError::Wide {
+                found: Excerpt::of(pattern),
+            }),
+        }
+    }
+
+    /// Reads a pattern, however many names it takes in.
+    ///
+    /// Dangerous: the holder of each of these names can sign callbacks. With `m*.azure.com`, say, Azure's metadata service
+    /// could, which signs JSON for any virtual machine that asks.
+    ///
+    /// # Errors
+    ///
+    /// [`SignerNameError::Malformed`], as for [`new`](Self::new).
+    pub fn danger_wide(pattern: &str) -> Result<Self, SignerNameError> {
+        let malformed = || SignerNameError::Malformed {
             found: Excerpt::of(pattern),
         };
         let (first, rest) = pattern.split_once('.').ok_or_else(malformed)?;
@@ -125,15 +153,27 @@ impl fmt::Display for SignerName {
     }
 }
 
-/// A text that is no signer name.
+/// Why a text cannot be a signer name.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error(
-    "`{found}` is no signer name (expected a DNS name, whose first label may end in `*` after at least one character)"
-)]
 #[non_exhaustive]
-pub struct SignerNameError {
-    /// The text.
-    pub found: Excerpt,
+pub enum SignerNameError {
+    /// It is not a DNS name.
+    #[error(
+        "`{found}` is not a signer name (expected a DNS name, whose first label may end in `*` after at least one character)"
+    )]
+    Malformed {
+        /// The text.
+        found: Excerpt,
+    },
+    /// It takes in names of other services.
+    #[error(
+        "the signer name `{found}` takes in names of other services (expected an exact name, or a pattern from \
+         `pcnotifications*.microsoft.com` on; give the exact name, or use `SignerName::danger_wide`)"
+    )]
+    Wide {
+        /// The text.
+        found: Excerpt,
+    },
 }
 
 fn in_label(byte: u8) -> bool {

@@ -8,9 +8,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use thiserror::Error;
 
 use super::handshake::POST;
-use super::{
-    EntraTokens, HandshakeRefusal, KeysError, SecretRefusal, TokenRefusal, WebhookReceiver,
-};
+use super::{EntraTokens, HandshakeRefusal, SecretRefusal, TokenRefusal, WebhookReceiver};
 use crate::Excerpt;
 use crate::body::BodyError;
 
@@ -95,9 +93,8 @@ impl ReceiveError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Body(BodyError::TooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Body(BodyError::Unreadable) | Self::TooManyEvents { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Body(BodyError::CutShort { .. } | BodyError::Lost | BodyError::Unreadable)
+            | Self::TooManyEvents { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Body(BodyError::Empty) | Self::NotEvents { .. } => StatusCode::BAD_REQUEST,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } | Self::Handshake(HandshakeRefusal::Origin { .. }) => {
@@ -112,12 +109,11 @@ impl ReceiveError {
         }
     }
 
-    /// What to put into the `Retry-After` header of the answer, if anything. Event Grid waits half a minute at least.
+    /// What to put into the `Retry-After` header of the answer, if anything, rounded up to seconds. Event Grid waits half a
+    /// minute at least.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Token(TokenRefusal::Keys(KeysError::TooSoon { retry_after, .. })) => {
-                Some(*retry_after)
-            }
+            Self::Token(TokenRefusal::Keys(error)) => Some(error.retry_after()),
             Self::Token(TokenRefusal::NotYet { begin, now }) => {
                 Some((*begin - *now).try_into().unwrap_or(EntraTokens::NEGATIVE))
             }
@@ -133,7 +129,11 @@ impl ReceiveError {
         *answer.status_mut() = status;
         let headers = answer.headers_mut();
         if let Some(wait) = self.retry_after() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+            // Rounded up: a second too early is in vain.
+            let seconds = wait
+                .as_secs()
+                .saturating_add((wait.subsec_nanos() > 0).into());
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(ALLOW, POST);

@@ -70,6 +70,7 @@ pub async fn duplicate_guard_conformance(
     bench().many_stay_done().await?;
     bench().of_many_at_once_one_is_first().await?;
     bench().a_crash_ends_with_the_lease().await?;
+    bench().what_is_left_of_a_lease_is_true().await?;
     bench().of_many_at_once_one_takes_over().await?;
     bench().of_many_threads_one_is_first().await?;
     bench().who_comes_too_late_disturbs_nobody().await?;

@@ -1,5 +1,7 @@
 //! Rules that one caller after the other can break.
 
+use std::time::Duration;
+
 use super::Nonconformance;
 use super::bench::{Bench, DIGEST, SECOND, digest};
 use super::rule::Rule;
@@ -89,6 +91,28 @@ impl Bench {
         rule.in_progress(self.claim(0).await)
     }
 
+    pub(super) async fn what_is_left_of_a_lease_is_true(&self) -> Result<(), Nonconformance> {
+        let rule = Rule(
+            "what is said to be left of a lease is not longer than it, and after it the next claim is first",
+        );
+        // At its beginning and in the midst of it.
+        for (number, age) in [(1, Duration::ZERO), (2, whole_seconds(self.lease / 2))] {
+            let digest = digest(number);
+            rule.first(self.claim_of(0, digest).await)?;
+            self.clock.advance(age);
+            let Some(left) = rule.lease_left(self.claim_of(1, digest).await)? else {
+                continue;
+            };
+            let longest = self.lease.saturating_sub(age);
+            if left > longest {
+                return Err(rule.wrong("at most what is left", &format!("{left:?} of {longest:?}")));
+            }
+            self.clock.advance(whole_seconds(left));
+            rule.first(self.claim_of(1, digest).await)?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn who_comes_too_late_disturbs_nobody(&self) -> Result<(), Nonconformance> {
         let rule = Rule("who comes too late does not disturb the attempt that took over");
         let old = rule.first(self.claim(0).await)?;
@@ -169,6 +193,11 @@ impl Bench {
         rule.settled(Settled::Current, self.complete(1, &new).await)?;
         rule.done(self.claim(0).await)
     }
+}
+
+/// Rounded up, as what a sender is told is.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
 
 /// How many callbacks are done at once: fewer than any guard has room for.

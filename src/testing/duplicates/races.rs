@@ -70,7 +70,7 @@ impl Bench {
             let (settled, claim) = start.race(release, claim).await;
             let new = match claim {
                 // Whoever is being released is in progress still.
-                Ok(Claim::InProgress) => {
+                Ok(Claim::InProgress { .. }) => {
                     rule.settled(Settled::Current, settled)?;
                     rule.first(self.claim_of(1, digest).await)?
                 }

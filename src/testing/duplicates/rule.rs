@@ -1,5 +1,7 @@
 //! Judgement.
 
+use std::time::Duration;
+
 use super::Nonconformance;
 use crate::duplicates::{Claim, GuardError, Lease, Settled};
 
@@ -20,7 +22,18 @@ impl Rule {
         claim: Result<Claim, GuardError>,
     ) -> Result<(), Nonconformance> {
         match self.heard(claim)? {
-            Claim::InProgress => Ok(()),
+            Claim::InProgress { .. } => Ok(()),
+            other => Err(self.wrong("InProgress", &format!("{other:?}"))),
+        }
+    }
+
+    /// How long the lease still lasts, if the guard says so.
+    pub(super) fn lease_left(
+        self,
+        claim: Result<Claim, GuardError>,
+    ) -> Result<Option<Duration>, Nonconformance> {
+        match self.heard(claim)? {
+            Claim::InProgress { lease_left } => Ok(lease_left),
             other => Err(self.wrong("InProgress", &format!("{other:?}"))),
         }
     }

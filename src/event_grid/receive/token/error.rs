@@ -117,6 +117,19 @@ pub enum KeysError {
         url: Excerpt,
         /// Why.
         error: HttpClientError,
+        /// When the next attempt may start.
+        retry_after: Duration,
+    },
+    /// The fetch panicked.
+    #[error(
+        "the fetch of the keys of `{url}` panicked (expected an HTTP client and a cryptographic backend that return their \
+         errors)"
+    )]
+    Panicked {
+        /// Where the keys are.
+        url: Excerpt,
+        /// When the next attempt may start.
+        retry_after: Duration,
     },
     /// There was another answer.
     #[error("`{url}` answered {status} (expected 200 with keys; redirects are not followed)")]
@@ -125,6 +138,8 @@ pub enum KeysError {
         url: Excerpt,
         /// The HTTP status.
         status: u16,
+        /// When the next attempt may start.
+        retry_after: Duration,
     },
     /// The key is not known, and it is too soon to ask for new ones again.
     #[error(
@@ -144,5 +159,30 @@ pub enum KeysError {
     Unreadable {
         /// Where the keys are.
         url: Excerpt,
+        /// When the next attempt may start.
+        retry_after: Duration,
     },
+}
+
+impl KeysError {
+    /// When the next attempt may start: until then, the answer is the same. At most a minute.
+    pub fn retry_after(&self) -> Duration {
+        let (Self::Connection { retry_after, .. }
+        | Self::Panicked { retry_after, .. }
+        | Self::Status { retry_after, .. }
+        | Self::TooSoon { retry_after, .. }
+        | Self::Unreadable { retry_after, .. }) = self;
+        *retry_after
+    }
+
+    /// The same, with another time to wait.
+    pub(super) fn with_retry_after(mut self, wait: Duration) -> Self {
+        let (Self::Connection { retry_after, .. }
+        | Self::Panicked { retry_after, .. }
+        | Self::Status { retry_after, .. }
+        | Self::TooSoon { retry_after, .. }
+        | Self::Unreadable { retry_after, .. }) = &mut self;
+        *retry_after = wait;
+        self
+    }
 }

@@ -1,9 +1,10 @@
 //! The check of the tokens that Event Grid takes from Microsoft Entra: signature, issuer, audience, application, role, time.
 //!
 //! [`EntraTokens`] judges one token; [`ExpectedToken`] is what it asks of it. The tenant's keys are fetched once however many
-//! deliveries wait, kept for a day, used for a week if no new ones can be had, and fetched anew when a token names one that
-//! is not among them, at most once a minute. A failure is remembered for ten seconds, and is no refusal:
-//! [`TokenRefusal::may_pass`] tells.
+//! deliveries wait, in a task of their own ([`Spawn`]). They are kept, fetched anew in the background after a day, and used
+//! for a week if no new ones can be had. A token that names a key that is not among them has them fetched anew and waits, at
+//! most once a minute. A failure is remembered for ten seconds, and for longer with each failure in a row, a minute at most.
+//! It is not a refusal: [`TokenRefusal::may_pass`] tells.
 //!
 //! The signature is verified by the [`Backend`] that is given, with the algorithm that the key is for. No JWT library takes
 //! part: the one that is kept (`jsonwebtoken`) chooses its crypto once for a process, panics if two crates of a program
@@ -11,8 +12,10 @@
 
 mod error;
 mod expected;
+mod fetch;
 mod jwks;
 mod jwt;
+mod kept;
 mod keys;
 
 use std::fmt;
@@ -22,10 +25,11 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::Excerpt;
 use crate::crypto::Backend;
 use crate::endpoint::EndpointError;
+use crate::excerpt::Excerpt;
 use crate::http_client::HttpClient;
+use crate::spawn::{DefaultSpawn, Spawn};
 
 pub use error::{KeysError, TokenRefusal};
 pub use expected::ExpectedToken;
@@ -36,8 +40,9 @@ use keys::Keys;
 
 /// Judges access tokens from Microsoft Entra. Cheap to clone; clones share the keys.
 ///
-/// A fetch of keys takes 5 seconds at most, whatever the client makes of its deadline; so it needs a tokio runtime with time
-/// around it.
+/// A fetch of keys takes 5 seconds at most, whatever the client makes of its deadline. It runs on a [`Spawn`]: a delivery that
+/// goes away does not stop it, and no delivery waits for it while a good key is kept. With
+/// [`CallerDriven`](crate::spawn::CallerDriven) the deliveries that wait drive it, and the deadline is the caller's clock.
 ///
 /// # Example
 ///
@@ -68,8 +73,9 @@ pub struct EntraTokens {
 }
 
 impl EntraTokens {
-    /// For how long a failure to fetch keys is remembered.
-    pub const NEGATIVE: Duration = Duration::from_secs(keys::NEGATIVE.unsigned_abs());
+    /// For how long a failure to fetch keys is remembered: 10 seconds from the start of the fetch, and as much longer with each
+    /// failure in a row, up to a minute.
+    pub const NEGATIVE: Duration = keys::COOL_DOWN;
 
     /// Judges tokens by what is `expected` of them, with keys that come through `client`.
     pub fn new(
@@ -80,7 +86,12 @@ impl EntraTokens {
         let url = expected.keys().clone();
         Self {
             expected,
-            keys: Keys::new(url, Arc::new(backend), Arc::new(client)),
+            keys: Keys::new(
+                url,
+                Arc::new(backend),
+                Arc::new(client),
+                Arc::new(DefaultSpawn::new()),
+            ),
             clock: Arc::new(OffsetDateTime::now_utc),
         }
     }
@@ -95,6 +106,13 @@ impl EntraTokens {
         self
     }
 
+    /// Fetches keys on `spawn`, beginning without any. Default: [`DefaultSpawn`].
+    #[must_use]
+    pub fn with_spawn(mut self, spawn: impl Spawn + 'static) -> Self {
+        self.keys = self.keys.on(Arc::new(spawn));
+        self
+    }
+
     /// Judges a token, which is what follows `Bearer ` in the header `authorization`.
     ///
     /// # Errors
@@ -104,7 +122,7 @@ impl EntraTokens {
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenRefusal> {
         let token = SignedToken::parse(token)?;
         let now = (self.clock)();
-        let key = self.keys.find(token.key_id(), now.unix_timestamp()).await?;
+        let key = self.keys.find(token.key_id(), &*self.clock).await?;
         let claims = token.proven_by(&key)?;
         self.expected.check(claims, now)
     }

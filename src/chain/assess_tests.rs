@@ -1,0 +1,228 @@
+//! What an assessment says beside its verdict.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::assess::Assessment;
+use super::path::RevokedCertificate;
+use super::signer::Fingerprint;
+use super::{
+    Certificate, CertificateDer, ChainError, ChainVerifier, Evidence, MissingEvidence, PathError,
+    Revocation, RevocationList,
+};
+use crate::crypto::{AwsLcRs, Backend as _};
+use crate::testing::{Issuer, Signer};
+
+/// An issuer that publishes, and a certificate that it signed.
+struct World {
+    issuer: Issuer,
+    signer: Signer,
+}
+
+impl World {
+    fn new() -> Self {
+        let issuer = Issuer::new().unwrap();
+        let issuer = issuer.published_at("http://pki.example/").unwrap();
+        let signer = issuer.signer().unwrap();
+        Self { issuer, signer }
+    }
+
+    fn assess(&self, mode: Revocation, evidence: &Evidence) -> Assessment {
+        ChainVerifier::new(AwsLcRs::new(), self.issuer.anchors().unwrap())
+            .with_revocation(mode)
+            .assess(self.signer.certificate(), evidence, self.issuer.now())
+    }
+
+    /// The issuer's certificate, and all lists after `revoked` were revoked.
+    fn evidence(&self, revoked: &[&CertificateDer<'_>]) -> Evidence {
+        let issuer = revoked.iter().fold(self.issuer.clone(), |issuer, each| {
+            issuer.with_revoked(each)
+        });
+        let published = issuer.publications().unwrap().into_iter();
+        let lists = published.filter(|(path, _)| path.ends_with(".crl"));
+        Evidence::new(
+            self.issuer.intermediates().to_vec(),
+            lists
+                .map(|(_, der)| RevocationList::from_der(&der).unwrap())
+                .collect(),
+        )
+    }
+}
+
+fn revoked(der: &CertificateDer<'_>) -> RevokedCertificate {
+    RevokedCertificate {
+        fingerprint: fingerprint(der),
+        not_after: Certificate::parse(der).unwrap().not_after(),
+    }
+}
+
+fn fingerprint(der: &CertificateDer<'_>) -> Fingerprint {
+    Fingerprint::from_bytes(AwsLcRs::new().sha256(der))
+}
+
+/// What is missing: `issuer` or `list`, and of which certificate.
+fn missing(assessment: &Assessment) -> Vec<(&'static str, String)> {
+    let told = assessment.missing.iter().map(|each| match each {
+        MissingEvidence::Issuer { of, .. } => ("issuer", of.to_string()),
+        MissingEvidence::RevocationList { of, .. } => ("list", of.to_string()),
+    });
+    told.collect()
+}
+
+fn subject(der: &CertificateDer<'_>) -> String {
+    Certificate::parse(der)
+        .unwrap()
+        .subject()
+        .excerpt()
+        .to_string()
+}
+
+const CHECKED: [Revocation; 2] = [Revocation::BestEffort, Revocation::Required];
+
+#[test]
+fn what_is_missing_without_an_issuer_then_without_lists() {
+    let world = World::new();
+    let leaf = subject(world.signer.certificate());
+    let ca = subject(world.issuer.intermediate());
+    for mode in CHECKED {
+        let nothing = world.assess(mode, &Evidence::default());
+        assert!(matches!(
+            nothing.verdict,
+            Err(ChainError::UnknownIssuer { .. })
+        ));
+        assert_eq!(missing(&nothing), [("issuer", leaf.clone())]);
+
+        let issuers = Evidence::new(world.issuer.intermediates().to_vec(), Vec::new());
+        let without_lists = world.assess(mode, &issuers);
+        assert_eq!(
+            missing(&without_lists),
+            [("list", leaf.clone()), ("list", ca.clone())]
+        );
+        assert_eq!(
+            without_lists.verdict.is_ok(),
+            mode == Revocation::BestEffort
+        );
+
+        let complete = world.assess(mode, &world.evidence(&[]));
+        assert!(complete.verdict.is_ok());
+        assert_eq!(missing(&complete), []);
+        assert_eq!(complete.revoked, []);
+    }
+}
+
+#[test]
+fn a_revoked_signing_certificate_is_final() {
+    let world = World::new();
+    let leaf = world.signer.certificate();
+    for mode in CHECKED {
+        let found = world.assess(mode, &world.evidence(&[leaf]));
+        assert!(matches!(found.verdict, Err(ChainError::Revoked { .. })));
+        assert_eq!(missing(&found), []);
+        assert_eq!(found.revoked, [revoked(leaf)]);
+    }
+}
+
+#[test]
+fn a_revoked_issuer_asks_for_its_twin() {
+    let world = World::new();
+    let (leaf, ca) = (world.signer.certificate(), world.issuer.intermediate());
+    let twin = world.issuer.reissued().unwrap();
+    for mode in CHECKED {
+        let mut evidence = world.evidence(&[ca]);
+        let found = world.assess(mode, &evidence);
+        assert!(matches!(
+            found.verdict,
+            Err(ChainError::Path {
+                error: PathError::Revoked,
+                ..
+            })
+        ));
+        // Nothing above the revoked issuer: it would not help.
+        assert_eq!(missing(&found), [("issuer", subject(leaf))]);
+        assert_eq!(found.revoked, [revoked(ca)]);
+
+        evidence.issuers.extend(twin.intermediates());
+        let found = world.assess(mode, &evidence);
+        let signer = found.verdict.unwrap();
+        assert_eq!(signer.issuers(), twin.intermediates());
+        assert_eq!(found.revoked, [revoked(ca)]);
+    }
+}
+
+#[test]
+fn both_revoked_are_both_told() {
+    let world = World::new();
+    let (leaf, ca) = (world.signer.certificate(), world.issuer.intermediate());
+    let found = world.assess(Revocation::BestEffort, &world.evidence(&[leaf, ca]));
+    assert!(matches!(found.verdict, Err(ChainError::Revoked { .. })));
+    assert_eq!(found.revoked, [revoked(leaf), revoked(ca)]);
+}
+
+#[test]
+fn what_was_revoked_before_stays_so_without_its_list() {
+    let world = World::new();
+    let (leaf, ca) = (world.signer.certificate(), world.issuer.intermediate());
+    for mode in CHECKED {
+        let mut evidence = world.evidence(&[]);
+        evidence.revoked = vec![fingerprint(leaf)];
+        let found = world.assess(mode, &evidence);
+        assert!(matches!(found.verdict, Err(ChainError::Revoked { .. })));
+        assert_eq!(missing(&found), []);
+
+        evidence.revoked = vec![fingerprint(ca)];
+        let found = world.assess(mode, &evidence);
+        assert!(matches!(
+            found.verdict,
+            Err(ChainError::Path {
+                error: PathError::Revoked,
+                ..
+            })
+        ));
+        assert_eq!(missing(&found), [("issuer", subject(leaf))]);
+        // No list says so in this search.
+        assert_eq!(found.revoked, []);
+
+        let twin = world.issuer.reissued().unwrap();
+        evidence.issuers.extend(twin.intermediates());
+        assert!(world.assess(mode, &evidence).verdict.is_ok());
+
+        evidence.revoked = vec![fingerprint(world.issuer.root())];
+        assert!(
+            world.assess(mode, &evidence).verdict.is_ok(),
+            "not on the path"
+        );
+    }
+    let mut evidence = world.evidence(&[]);
+    evidence.revoked = vec![fingerprint(leaf), fingerprint(ca)];
+    assert!(
+        world
+            .assess(Revocation::DangerOff, &evidence)
+            .verdict
+            .is_ok()
+    );
+}
+
+#[test]
+fn nothing_that_can_be_fetched_helps_a_refused_certificate() {
+    let issuer = Issuer::new().unwrap();
+    let issuer = issuer.published_at("http://pki.example/").unwrap();
+    for signer in [
+        issuer.signing_certificate().expired().issue().unwrap(),
+        issuer
+            .signing_certificate()
+            .not_yet_valid()
+            .issue()
+            .unwrap(),
+        issuer
+            .signing_certificate()
+            .dns_names(["other.example"])
+            .issue()
+            .unwrap(),
+    ] {
+        let world = World {
+            issuer: issuer.clone(),
+            signer,
+        };
+        let found = world.assess(Revocation::BestEffort, &Evidence::default());
+        assert!(found.verdict.is_err());
+        assert_eq!(missing(&found), []);
+    }
+}

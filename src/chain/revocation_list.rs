@@ -1,0 +1,239 @@
+//! Revocation lists: which are believed about whom, and for how long.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
+use thiserror::Error;
+use webpki::{Cert, RawPublicKeyEntity};
+use x509_parser::prelude::FromDer as _;
+use x509_parser::revocation_list::CertificateRevocationList;
+
+use super::certificate::Certificate;
+use super::list_reader::{ParsedList, Part, read_list};
+use crate::crypto::Backend;
+use crate::excerpt::Excerpt;
+
+/// A certificate revocation list (RFC 5280, 5), read. Nothing about it is proven.
+///
+/// Cheap to clone. It keeps the list's bytes and eight more for each entry.
+#[derive(Clone)]
+pub struct RevocationList {
+    der: Arc<[u8]>,
+    /// Where the serial numbers are in `der`, in the order of their bytes.
+    serials: Arc<[Place]>,
+    signed: Range<usize>,
+    signature: Range<usize>,
+    issuer: Range<usize>,
+    issuer_text: Excerpt,
+    this_update: UnixTime,
+    next_update: UnixTime,
+    part: Option<Part>,
+}
+
+/// A place in a list's bytes.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    start: u32,
+    length: u16,
+}
+
+impl Place {
+    fn new(range: &Range<usize>) -> Option<Self> {
+        Some(Self {
+            start: u32::try_from(range.start).ok()?,
+            length: u16::try_from(range.len()).ok()?,
+        })
+    }
+
+    fn of(self, der: &[u8]) -> &[u8] {
+        let start = usize::try_from(self.start).unwrap_or(usize::MAX);
+        let end = start.saturating_add(usize::from(self.length));
+        der.get(start..end).unwrap_or_default()
+    }
+}
+
+/// What a list can tell about a certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Coverage {
+    /// Everything: were it revoked, the list would name it.
+    Full,
+    /// Only that it is revoked.
+    Partial,
+}
+
+impl RevocationList {
+    /// For how long after its [`next_update`](Self::next_update) a list still shows that a certificate is not revoked: a
+    /// day, so that an outage of the list's host is survived. Lists of Microsoft's TLS CAs are replaced several days before
+    /// they end.
+    pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+    /// How far in the future a list's [`this_update`](Self::this_update) may be, because clocks differ: five minutes.
+    pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+    /// Reads a list in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationListError`], also for lists without `nextUpdate`, for those that do not tell everything about the
+    /// certificates they are about (deltas, indirect ones, those for some reasons only), and for those with a critical
+    /// extension that is not known.
+    pub fn from_der(der: &[u8]) -> Result<Self, RevocationListError> {
+        let refused = |problem: &str| RevocationListError {
+            problem: Excerpt::of(problem),
+        };
+        let ParsedList {
+            signed,
+            signature,
+            issuer,
+            this_update,
+            next_update,
+            serials,
+            part,
+        } = read_list(der).map_err(refused)?;
+        // Should two readers ever disagree, there is no proof.
+        let (_, again) = CertificateRevocationList::from_der(der)
+            .map_err(|_| refused("a name or an extension is malformed"))?;
+        let issuer_text = Excerpt::of(again.issuer().to_string());
+        let places = serials.iter().map(Place::new);
+        let mut serials: Vec<_> = places
+            .collect::<Option<_>>()
+            .ok_or_else(|| refused("it is too long"))?;
+        serials.sort_unstable_by(|one, other| one.of(der).cmp(other.of(der)));
+        Ok(Self {
+            der: der.into(),
+            serials: serials.into(),
+            signed,
+            signature,
+            issuer,
+            issuer_text,
+            this_update,
+            next_update,
+            part,
+        })
+    }
+
+    /// Who issued it.
+    pub fn issuer(&self) -> &Excerpt {
+        &self.issuer_text
+    }
+
+    /// When it was made.
+    pub fn this_update(&self) -> UnixTime {
+        self.this_update
+    }
+
+    /// When the next one is due: at this second it is no longer in force.
+    pub fn next_update(&self) -> UnixTime {
+        self.next_update
+    }
+
+    /// Whether it is `other`, byte for byte.
+    #[cfg_attr(
+        not(feature = "receiver"),
+        expect(dead_code, reason = "for whoever keeps lists")
+    )]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+
+    /// Whether it is in force at the time `now`, with [`CLOCK_SKEW`](Self::CLOCK_SKEW) at its beginning.
+    pub fn is_current(&self, now: UnixTime) -> bool {
+        self.has_begun(now) && now < self.next_update
+    }
+
+    /// Whether it shows at the time `now` that a certificate is not revoked: it is in force, or ended less than
+    /// [`GRACE`](Self::GRACE) ago. That a certificate *is* revoked it shows for ever.
+    pub(super) fn clears_at(&self, now: UnixTime) -> bool {
+        self.has_begun(now) && now < after_grace(self.next_update)
+    }
+
+    fn has_begun(&self, now: UnixTime) -> bool {
+        let ahead = self.this_update.as_secs().saturating_sub(now.as_secs());
+        self.this_update <= now || ahead < Self::CLOCK_SKEW.as_secs()
+    }
+
+    /// How much it tells about `certificate`, if anything: the same issuer, the same kind of certificate and, if it is a
+    /// part of a list, the part that the certificate names (RFC 5280, 6.3.3 b).
+    pub(super) fn coverage(&self, raw: &Cert<'_>, parsed: &Certificate<'_>) -> Option<Coverage> {
+        if Some(raw.issuer()) != self.der.get(self.issuer.clone()) {
+            return None;
+        }
+        let Some(part) = &self.part else {
+            return Some(Coverage::Full);
+        };
+        let is_excluded = match parsed.is_ca() {
+            true => part.only_end_entities,
+            false => part.only_authorities,
+        };
+        if is_excluded {
+            return None;
+        }
+        let Some(uris) = &part.uris else {
+            return Some(Coverage::Full);
+        };
+        let named = parsed.revocation_list_urls();
+        if named.is_empty() {
+            // It may be on any part.
+            return Some(Coverage::Partial);
+        }
+        let is_named = uris.iter().any(|uri| named.contains(uri));
+        is_named.then_some(Coverage::Full)
+    }
+
+    /// Whether `certificate` is on it. Serial numbers are compared byte by byte.
+    pub(super) fn names(&self, certificate: &Cert<'_>) -> bool {
+        let serial = certificate.serial();
+        self.serials
+            .binary_search_by(|place| place.of(&self.der).cmp(serial))
+            .is_ok()
+    }
+
+    /// Whether it was signed with `key`.
+    pub(super) fn is_signed_with(
+        &self,
+        key: &SubjectPublicKeyInfoDer<'_>,
+        backend: &dyn Backend,
+    ) -> bool {
+        let (Ok(key), Some(signed), Some(signature)) = (
+            RawPublicKeyEntity::try_from(key),
+            self.der.get(self.signed.clone()),
+            self.der.get(self.signature.clone()),
+        ) else {
+            return false;
+        };
+        backend
+            .certificate_algorithms()
+            .iter()
+            .any(|algorithm| key.verify_signature(*algorithm, signed, signature).is_ok())
+    }
+}
+
+impl fmt::Debug for RevocationList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationList")
+            .field("issuer", &self.issuer_text)
+            .field("next_update", &self.next_update)
+            .field("entries", &self.serials.len())
+            .field("part", &self.part)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The end of the [grace](RevocationList::GRACE) of a list that ends at `next_update`.
+pub(super) fn after_grace(next_update: UnixTime) -> UnixTime {
+    let seconds = next_update
+        .as_secs()
+        .saturating_add(RevocationList::GRACE.as_secs());
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+/// A revocation list that cannot be used.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("it is not a revocation list that can be used: {problem}")]
+#[non_exhaustive]
+pub struct RevocationListError {
+    /// Why.
+    pub problem: Excerpt,
+}

@@ -1,0 +1,123 @@
+//! One fetch of a tenant's keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HeaderValue};
+use http::{Request, Response, StatusCode, Uri};
+
+use super::KeysError;
+use super::jwks::KeySet;
+use crate::crypto::Backend;
+use crate::excerpt::Excerpt;
+use crate::http_client::{HttpClient, HttpClientError, Limits};
+use crate::single_flight::{Interrupted, within};
+use crate::spawn::Spawn;
+
+/// Where keys are, and what fetches and reads them.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    url: Uri,
+    backend: Arc<dyn Backend>,
+    client: Arc<dyn HttpClient>,
+    spawn: Arc<dyn Spawn>,
+}
+
+impl Source {
+    pub(super) fn new(
+        url: Uri,
+        backend: Arc<dyn Backend>,
+        client: Arc<dyn HttpClient>,
+        spawn: Arc<dyn Spawn>,
+    ) -> Self {
+        Self {
+            url,
+            backend,
+            client,
+            spawn,
+        }
+    }
+
+    pub(super) fn on(mut self, spawn: Arc<dyn Spawn>) -> Self {
+        self.spawn = spawn;
+        self
+    }
+
+    pub(super) fn spawn(&self) -> &Arc<dyn Spawn> {
+        &self.spawn
+    }
+
+    pub(super) fn excerpt(&self) -> Excerpt {
+        Excerpt::of(self.url.to_string())
+    }
+
+    /// Fetches keys and reads them, within a deadline of ours: a client that ignores its own would hold up every delivery
+    /// that waits for keys.
+    pub(super) async fn fetch(self) -> Result<Arc<KeySet>, KeysError> {
+        let about = self.excerpt();
+        let spawn = Arc::clone(&self.spawn);
+        let work = async move { self.ask().await.map(Arc::new) };
+        match within(&spawn, LIMITS.deadline, work).await {
+            Ok(outcome) => outcome,
+            Err(cause) => Err(interrupted(&about, cause)),
+        }
+    }
+
+    async fn ask(&self) -> Result<KeySet, KeysError> {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = self.url.clone();
+        let accept = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(ACCEPT, accept);
+        match self.client.send(request, LIMITS).await {
+            Ok(answer) => self.read(&answer),
+            Err(error) => Err(connection(self.excerpt(), error)),
+        }
+    }
+
+    fn read(&self, answer: &Response<Bytes>) -> Result<KeySet, KeysError> {
+        let (url, retry_after) = (self.excerpt(), Duration::ZERO);
+        if answer.body().len() > LIMITS.max_body {
+            // The client should have stopped there.
+            let limit = LIMITS.max_body;
+            return Err(connection(url, HttpClientError::BodyTooLong { limit }));
+        }
+        if answer.status() != StatusCode::OK {
+            let status = answer.status().as_u16();
+            return Err(KeysError::Status {
+                url,
+                status,
+                retry_after,
+            });
+        }
+        let set = KeySet::parse(answer.body(), &self.backend);
+        set.ok_or(KeysError::Unreadable { url, retry_after })
+    }
+}
+
+/// The error of a fetch that ended without an outcome.
+pub(super) fn interrupted(url: &Excerpt, cause: Interrupted) -> KeysError {
+    let url = url.clone();
+    match cause {
+        Interrupted::Panicked => KeysError::Panicked {
+            url,
+            retry_after: Duration::ZERO,
+        },
+        Interrupted::Stopped => {
+            let deadline = LIMITS.deadline;
+            connection(url, HttpClientError::Timeout { deadline })
+        }
+    }
+}
+
+/// How long to wait is not known before the failure is remembered.
+fn connection(url: Excerpt, error: HttpClientError) -> KeysError {
+    KeysError::Connection {
+        url,
+        error,
+        retry_after: Duration::ZERO,
+    }
+}
+
+/// Entra answers in less than a second; its sets of keys have some 10 KiB.
+pub(super) const LIMITS: Limits = Limits::new(Duration::from_secs(5), 256 * 1024);

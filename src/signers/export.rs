@@ -1,0 +1,295 @@
+//! Signers across a restart: written as PEM, and read again.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls_pki_types::UnixTime;
+use thiserror::Error;
+
+use super::gather::Target;
+use super::table::{Kept, SignerSet};
+use super::{Inner, times};
+use crate::chain::{
+    CertificateDer, Fingerprint, PemError, RevokedCertificate, certificate_to_pem,
+    certificates_from_pem,
+};
+use crate::excerpt::Excerpt;
+use crate::source::{CertificateLocation, CertificateUrl};
+
+/// Signers that were kept before the start, and did not verify yet. They are tried again whenever their URL was fetched.
+#[derive(Debug, Default)]
+pub(super) struct Imports(Mutex<Vec<Import>>);
+
+/// What an earlier receiver kept.
+#[derive(Debug, Default)]
+pub(crate) struct Exported {
+    signers: Vec<Import>,
+    revoked: Vec<RevokedCertificate>,
+}
+
+/// A signer that was kept before the start.
+#[derive(Clone, Debug)]
+pub(super) struct Import {
+    url: CertificateUrl<'static>,
+    /// Until when its signatures are accepted: without end for one that was current.
+    until: Duration,
+    /// Until when a signature that matches nothing else may be its own.
+    waits_until: Duration,
+    certificate: CertificateDer<'static>,
+}
+
+/// Why a text does not hold signers that were kept.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum KeptSignersError {
+    /// A line that says what a certificate is for is missing or malformed.
+    #[error(
+        "certificate {number} of the kept signers has no usable line `{name}: …` before it: use the text that `kept_signers_pem` returned, unchanged"
+    )]
+    Line {
+        /// Which certificate, counted from 1.
+        number: usize,
+        /// `url` or `until`.
+        name: &'static str,
+    },
+    /// A line about a revoked certificate is malformed.
+    #[error(
+        "`{line}` is not a revoked certificate (expected `revoked: ` with 64 hexadecimal digits and a time): use the text that `kept_signers_pem` returned, unchanged"
+    )]
+    Revoked {
+        /// The line.
+        line: Excerpt,
+    },
+    /// A certificate is malformed.
+    #[error("certificate {number} of the kept signers: {error}")]
+    Pem {
+        /// Which certificate, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        error: PemError,
+    },
+    /// It is longer than any text that was exported.
+    #[error("there are {found} kept signers, and at most {limit} are read")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// Reads what [`Inner::export`] wrote. A URL that is not allowed any more is left out.
+pub(crate) fn parse(
+    pem: &str,
+    location: &CertificateLocation,
+) -> Result<Exported, KeptSignersError> {
+    let blocks: Vec<_> = pem
+        .split_inclusive(END)
+        .filter(|block| block.contains(END))
+        .collect();
+    if blocks.len() > MAX_IMPORTS {
+        return Err(KeptSignersError::TooMany {
+            found: blocks.len(),
+            limit: MAX_IMPORTS,
+        });
+    }
+    let numbered = blocks.iter().enumerate();
+    let imports = numbered.map(|(index, block)| import(block, index.saturating_add(1), location));
+    let signers = imports
+        .filter_map(Result::transpose)
+        .collect::<Result<_, _>>()?;
+    let lines = pem
+        .lines()
+        .filter(|line| line.starts_with(REVOKED))
+        .take(MAX_REVOKED);
+    let revoked = lines.map(|line| {
+        revoked(line).ok_or_else(|| KeptSignersError::Revoked {
+            line: Excerpt::of(line),
+        })
+    });
+    Ok(Exported {
+        signers,
+        revoked: revoked.collect::<Result<_, _>>()?,
+    })
+}
+
+fn revoked(line: &str) -> Option<RevokedCertificate> {
+    let (fingerprint, not_after) = line.strip_prefix(REVOKED)?.trim().split_once(' ')?;
+    let not_after = Duration::from_secs(not_after.parse().ok()?);
+    Some(RevokedCertificate {
+        fingerprint: Fingerprint::from_hex(fingerprint)?,
+        not_after: UnixTime::since_unix_epoch(not_after),
+    })
+}
+
+fn import(
+    block: &str,
+    number: usize,
+    location: &CertificateLocation,
+) -> Result<Option<Import>, KeptSignersError> {
+    let line = |name: &'static str| {
+        let mut lines = block.lines().filter_map(|line| line.split_once(':'));
+        let value = lines
+            .find(|(found, _)| found.trim() == name)
+            .map(|(_, value)| value.trim());
+        value.ok_or(KeptSignersError::Line { number, name })
+    };
+    let until = match line("until")? {
+        CURRENT => Duration::MAX,
+        seconds => Duration::from_secs(seconds.parse().map_err(|_| KeptSignersError::Line {
+            number,
+            name: "until",
+        })?),
+    };
+    let url = line("url")?;
+    let certificates = certificates_from_pem(block.as_bytes())
+        .map_err(|error| KeptSignersError::Pem { number, error })?;
+    let certificate = certificates
+        .into_iter()
+        .next()
+        .ok_or(KeptSignersError::Pem {
+            number,
+            error: PemError::Empty,
+        })?;
+    let allowed = location.check(url).ok();
+    Ok(allowed.map(|url| Import {
+        url: url.into_owned(),
+        until,
+        waits_until: until,
+        certificate,
+    }))
+}
+
+impl Inner {
+    /// The signers that are kept, as PEM with a line for the URL and one for the end of each.
+    pub(super) fn export(&self) -> String {
+        let mut text = String::new();
+        for (url, set) in self.table.rows().iter() {
+            for kept in set.kept() {
+                write_signer(&mut text, url, kept.until, kept.signer.certificate());
+            }
+        }
+        // Those that did not verify yet may do so with what the next receiver learns.
+        for import in self.imports.lock().iter() {
+            write_signer(&mut text, &import.url, import.until, &import.certificate);
+        }
+        for RevokedCertificate {
+            fingerprint,
+            not_after,
+        } in self.store.revoked()
+        {
+            let _ = writeln!(text, "{REVOKED} {fingerprint} {}", not_after.as_secs());
+        }
+        text
+    }
+
+    /// Keeps signers that were kept before the start, as far as they verify with what is at hand; the others wait.
+    pub(super) fn import(&self, exported: Exported, now: Duration) {
+        self.store.remember_revoked(&exported.revoked);
+        let longest = now.saturating_add(times::FORMER_AGE);
+        let imports = exported.signers.into_iter().map(|import| Import {
+            until: match import.until {
+                Duration::MAX => Duration::MAX,
+                until => until.min(longest),
+            },
+            waits_until: import.until.min(longest),
+            ..import
+        });
+        let imports: Vec<_> = imports.collect();
+        self.imports.lock().extend(imports.iter().cloned());
+        for import in imports {
+            self.adopt(&import.url, now);
+        }
+    }
+
+    /// Tries the imports for `url` again.
+    pub(super) fn adopt(&self, url: &CertificateUrl<'_>, now: Duration) {
+        let waiting: Vec<_> = {
+            let imports = self.imports.lock();
+            let is_meant = |import: &&Import| import.url.as_str() == url.as_str();
+            imports.iter().filter(is_meant).cloned().collect()
+        };
+        for import in waiting {
+            let chain = self.chain.load_full();
+            let evidence = self.store.at_hand(&[]);
+            let time = UnixTime::since_unix_epoch(now);
+            let assessment = chain.assess(&import.certificate, &evidence, time);
+            self.store.remember_revoked(&assessment.revoked);
+            match assessment.verdict {
+                Ok(signer) => {
+                    let former = Kept {
+                        signer: Arc::new(signer),
+                        until: import.until,
+                    };
+                    self.known.remember(&import.url);
+                    self.table.update(&import.url, |set| {
+                        // Rules that are replaced at this moment judge it at the next fetch.
+                        match Arc::ptr_eq(&self.chain.load(), &chain) {
+                            true => Some(SignerSet::with_former(set, former, now)),
+                            false => set.cloned(),
+                        }
+                    });
+                }
+                Err(error) if error.depends_on_evidence() || error.is_transient() => continue,
+                Err(_) => {}
+            }
+            self.imports.forget(&import);
+        }
+    }
+
+    /// Whether a signer for `url` that was kept before the start may still be verified.
+    pub(super) fn is_waiting(&self, url: &CertificateUrl<'_>, now: Duration) -> bool {
+        let mut imports = self.imports.lock();
+        imports.retain(|import| now < import.waits_until);
+        imports
+            .iter()
+            .any(|import| import.url.as_str() == url.as_str())
+    }
+
+    /// What the imports for `url` need to be verified.
+    pub(super) fn waiting(&self, url: &CertificateUrl<'_>) -> Vec<Target> {
+        let imports = self.imports.lock();
+        let waiting = imports
+            .iter()
+            .filter(|import| import.url.as_str() == url.as_str());
+        let target = |import: &Import| Target {
+            certificate: import.certificate.clone(),
+            issuers: Vec::new(),
+        };
+        waiting.map(target).collect()
+    }
+}
+
+fn write_signer(
+    text: &mut String,
+    url: &CertificateUrl<'_>,
+    until: Duration,
+    certificate: &CertificateDer<'_>,
+) {
+    let pem = certificate_to_pem(certificate);
+    // Writing to a string does not fail.
+    let _ = match until {
+        Duration::MAX => write!(text, "url: {url}\nuntil: {CURRENT}\n{pem}"),
+        until => write!(text, "url: {url}\nuntil: {}\n{pem}", until.as_secs()),
+    };
+}
+
+impl Imports {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Import>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, import: &Import) {
+        self.lock()
+            .retain(|each| each.url != import.url || each.certificate != import.certificate);
+    }
+}
+
+const CURRENT: &str = "current";
+const REVOKED: &str = "revoked:";
+/// As many as are ever remembered.
+const MAX_REVOKED: usize = 256;
+const END: &str = "-----END CERTIFICATE-----";
+/// More than are ever kept: three for each URL.
+const MAX_IMPORTS: usize = 3 * times::MAX_URLS;

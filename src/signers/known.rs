@@ -1,0 +1,78 @@
+//! Which URLs wait on the quota, and which do not.
+
+use std::collections::{HashSet, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::error::{SignerError, Unavailable};
+use super::quota::Quota;
+use super::times;
+use crate::excerpt::Excerpt;
+use crate::source::CertificateUrl;
+
+/// The URLs that are configured, and those that verified once, apart from their signers: one failed fetch must not turn the
+/// partner's own URL into a stranger's.
+#[derive(Debug)]
+pub(super) struct KnownUrls {
+    configured: HashSet<Box<str>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// In the order in which they verified first.
+    verified: VecDeque<Box<str>>,
+    quota: Quota,
+}
+
+impl KnownUrls {
+    pub(super) fn new(configured: Vec<Box<str>>, per_minute: NonZeroU32) -> Self {
+        Self {
+            configured: configured.into_iter().collect(),
+            state: Mutex::new(State {
+                verified: VecDeque::new(),
+                quota: Quota::new(per_minute),
+            }),
+        }
+    }
+
+    /// Takes a download from the quota, unless `url` is known.
+    pub(super) fn may_fetch(
+        &self,
+        url: &CertificateUrl<'_>,
+        now: Duration,
+    ) -> Result<(), Unavailable> {
+        if url.is_documented() || self.configured.contains(url.as_str()) || self.has_verified(url) {
+            return Ok(());
+        }
+        let mut state = self.state();
+        let per_minute = state.quota.per_minute();
+        state.quota.take(now.as_secs()).map_err(|wait| {
+            let url = Excerpt::of(url.as_str());
+            Unavailable::new(SignerError::Quota { url, per_minute }, wait)
+        })
+    }
+
+    pub(super) fn has_verified(&self, url: &CertificateUrl<'_>) -> bool {
+        self.state()
+            .verified
+            .iter()
+            .any(|known| **known == *url.as_str())
+    }
+
+    pub(super) fn remember(&self, url: &CertificateUrl<'_>) {
+        if self.has_verified(url) {
+            return;
+        }
+        let mut state = self.state();
+        state.verified.push_back(url.as_str().into());
+        if state.verified.len() > times::MAX_VERIFIED_URLS {
+            state.verified.pop_front();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,66 @@
+//! How long, and how many. See [`Signers`](super::Signers) for what each means.
+
+use std::time::Duration;
+
+use crate::single_flight::Times;
+
+pub(super) const MAX_URLS: usize = 16;
+pub(super) const MAX_FORMERS: usize = 2;
+/// How many URLs that verified once are remembered, apart from their signers.
+pub(super) const MAX_VERIFIED_URLS: usize = 256;
+
+pub(super) const FRESH: Duration = Duration::from_secs(5);
+pub(super) const FORMER_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(super) const REFRESH_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const REFRESH_BEFORE_END: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// A list is used for as long without asking for the next one, and a signer is checked as often: so what is known is never
+/// older than twice that, a day.
+pub(super) const LIST_AGE: Duration = Duration::from_secs(12 * 60 * 60);
+pub(super) const REFRESH_RETRY: Duration = Duration::from_secs(10 * 60);
+pub(super) const REVOCATION_RETRY: Duration = Duration::from_secs(60 * 60);
+
+/// For the signing certificate itself.
+pub(super) const CERTIFICATE: Duration = Duration::from_secs(5);
+/// For the certificates of all its issuers.
+pub(super) const ISSUERS: Duration = Duration::from_secs(5);
+/// For all revocation lists, where a callback waits for them.
+pub(super) const LISTS: Duration = Duration::from_secs(3);
+/// For the same, where nobody waits: as long as any one of them may take.
+pub(super) const LISTS_OF_CHECK: Duration = Duration::from_secs(11);
+/// How long a callback without a signer waits.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+const COOL_DOWN: Duration = Duration::from_secs(5);
+const LONGEST_COOL_DOWN: Duration = Duration::from_secs(15);
+
+/// Of the fetch of a signing certificate, with everything that its path needs.
+pub(super) const fn fetch(patience: Duration) -> Times {
+    Times {
+        // The sum of its parts, of which the last two may come twice, and a moment for the work between them.
+        limit: Duration::from_secs(5 + 2 * (5 + 3) + 2),
+        patience,
+        cool_down: COOL_DOWN,
+        longest_cool_down: LONGEST_COOL_DOWN,
+        kept: Duration::ZERO,
+    }
+}
+
+/// Of the check of a URL's signers against revocation lists.
+pub(super) const CHECK: Times = Times {
+    // Lists, issuers in the place of revoked ones, and their lists.
+    limit: Duration::from_secs(11 + 5 + 11 + 3),
+    patience: Duration::from_secs(30),
+    cool_down: COOL_DOWN,
+    longest_cool_down: LONGEST_COOL_DOWN,
+    kept: Duration::ZERO,
+};
+
+/// Of one issuer's certificate, or one list. A list may come after the callback's time for it is over: it is kept.
+pub(super) const EVIDENCE: Times = Times {
+    limit: Duration::from_secs(10),
+    patience: Duration::from_secs(10),
+    cool_down: COOL_DOWN,
+    longest_cool_down: LONGEST_COOL_DOWN,
+    // However many signers ask for it. An attempt counts from the start of the fetch that it is part of, some seconds before.
+    kept: Duration::from_secs(20),
+};

@@ -1,0 +1,229 @@
+//! One piece of work that many wait for.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::primitives::{Mutex, MutexGuard};
+
+/// What runs a flight: it ends when the flight has landed.
+pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Work that is under way, and those who wait for its outcome.
+///
+/// No lock is held while somebody's future, waker or destructor runs.
+pub(super) struct Flight<T> {
+    cell: Mutex<Cell<T>>,
+}
+
+struct Cell<T> {
+    state: State<T>,
+    /// By the numbers of the waiters.
+    wakers: BTreeMap<u64, Waker>,
+    next_waiter: u64,
+    /// The work, if no runtime took it: the waiters drive it.
+    task: Option<Task>,
+    is_caller_driven: bool,
+}
+
+enum State<T> {
+    UnderWay,
+    /// Under way for longer than anybody should wait.
+    Late,
+    Landed(T),
+}
+
+/// The flight takes longer than anybody should wait. It goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Late;
+
+impl<T> Flight<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            cell: Mutex::new(Cell {
+                state: State::UnderWay,
+                wakers: BTreeMap::new(),
+                next_waiter: 0,
+                task: None,
+                is_caller_driven: false,
+            }),
+        }
+    }
+
+    /// Has the waiters drive `task`.
+    pub(super) fn drive_by_callers(&self, task: Task) {
+        let mut cell = self.lock();
+        cell.is_caller_driven = true;
+        cell.task = Some(task);
+    }
+
+    pub(super) fn is_caller_driven(&self) -> bool {
+        self.lock().is_caller_driven
+    }
+
+    /// Ends the flight with `outcome`, unless it has ended.
+    pub(super) fn land(&self, outcome: T) {
+        let (wakers, task) = {
+            let mut cell = self.lock();
+            if matches!(cell.state, State::Landed(_)) {
+                return;
+            }
+            cell.state = State::Landed(outcome);
+            (mem::take(&mut cell.wakers), cell.task.take())
+        };
+        wake(wakers);
+        drop(task);
+    }
+
+    /// Sends those away who wait, and those who will.
+    pub(super) fn be_late(&self) {
+        let wakers = {
+            let mut cell = self.lock();
+            if !matches!(cell.state, State::UnderWay) {
+                return;
+            }
+            cell.state = State::Late;
+            mem::take(&mut cell.wakers)
+        };
+        wake(wakers);
+    }
+
+    fn wake_all(&self) {
+        let wakers: Vec<_> = self.lock().wakers.values().cloned().collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// No holder of the lock can leave the cell half-changed, so a panic elsewhere does not matter.
+    fn lock(&self) -> MutexGuard<'_, Cell<T>> {
+        self.cell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Send + 'static> Flight<T> {
+    /// Polls the task, if the waiters drive it and no other one does at this moment.
+    fn drive(self: &Arc<Self>) {
+        let Some(mut task) = self.lock().task.take() else {
+            return;
+        };
+        let waker = Waker::from(Arc::new(Progress(Arc::downgrade(self))));
+        if task
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+        {
+            let mut cell = self.lock();
+            // A flight that was given up meanwhile has no use for it.
+            let keep = !matches!(cell.state, State::Landed(_));
+            cell.task = keep.then_some(task);
+        }
+    }
+}
+
+/// Wakes every waiter when a task that they drive can go on: any of them may be gone.
+struct Progress<T>(Weak<Flight<T>>);
+
+impl<T: Send + 'static> Wake for Progress<T> {
+    fn wake(self: Arc<Self>) {
+        if let Some(flight) = self.0.upgrade() {
+            flight.wake_all();
+        }
+    }
+}
+
+/// Waits for a flight to land.
+pub(crate) struct Waiter<T: Send + 'static> {
+    flight: Arc<Flight<T>>,
+    number: u64,
+    is_patient: bool,
+}
+
+impl<T: Send + 'static> Waiter<T> {
+    pub(super) fn new(flight: &Arc<Flight<T>>) -> Self {
+        let mut cell = flight.lock();
+        let number = cell.next_waiter;
+        cell.next_waiter = number.wrapping_add(1);
+        drop(cell);
+        Self {
+            flight: Arc::clone(flight),
+            number,
+            is_patient: false,
+        }
+    }
+
+    /// Waits for as long as it takes.
+    pub(super) fn patient(flight: &Arc<Flight<T>>) -> Self {
+        let mut waiter = Self::new(flight);
+        waiter.is_patient = true;
+        waiter
+    }
+
+    /// Whether nothing but its waiters carries the flight.
+    pub(crate) fn is_caller_driven(&self) -> bool {
+        self.flight.is_caller_driven()
+    }
+}
+
+impl<T: Clone + Send + 'static> Waiter<T> {
+    fn look(&self, waker: Option<&Waker>) -> Poll<Result<T, Late>> {
+        let mut cell = self.flight.lock();
+        match &cell.state {
+            State::Landed(outcome) => return Poll::Ready(Ok(outcome.clone())),
+            State::Late if !self.is_patient => return Poll::Ready(Err(Late)),
+            State::Late | State::UnderWay => {}
+        }
+        // The waker of before may run somebody's code when it is dropped.
+        let before = waker.and_then(|waker| cell.wakers.insert(self.number, waker.clone()));
+        drop(cell);
+        drop(before);
+        Poll::Pending
+    }
+}
+
+impl<T: Clone + Send + 'static> Future for Waiter<T> {
+    type Output = Result<T, Late>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // Registered first: whatever happens from here on wakes this waiter.
+        if let Poll::Ready(outcome) = self.look(Some(context.waker())) {
+            return Poll::Ready(outcome);
+        }
+        self.flight.drive();
+        self.look(None)
+    }
+}
+
+impl<T: Send + 'static> Drop for Waiter<T> {
+    fn drop(&mut self) {
+        let (waker, must_wake) = {
+            let mut cell = self.flight.lock();
+            let waker = cell.wakers.remove(&self.number);
+            (waker, cell.task.is_some())
+        };
+        drop(waker);
+        // A wake-up that came for this waiter is passed on: it may be the only one that the task will give.
+        if must_wake {
+            self.flight.wake_all();
+        }
+    }
+}
+
+fn wake(wakers: BTreeMap<u64, Waker>) {
+    wakers.into_values().for_each(Waker::wake);
+}
+
+/// Runs `work`; `None` if it panics.
+pub(super) async fn caught<W: Future>(work: W) -> Option<W::Output> {
+    let mut work = Box::pin(work);
+    poll_fn(
+        move |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+            Err(_) => Poll::Ready(None),
+        },
+    )
+    .await
+}

@@ -1,0 +1,304 @@
+//! Revocation covers every signer that is kept: current or former, under whatever URL, until its own end.
+
+use std::time::Duration;
+
+use partner_center_webhooks::ErrorKind::{Chain, Signature};
+use partner_center_webhooks::Receiver;
+use partner_center_webhooks::chain::{Revocation, UnixTime};
+use partner_center_webhooks::receiver::ReceiverBuilder;
+use partner_center_webhooks::source::{
+    CertificateBundle, CertificateSource, CertificateUrl, SourceError,
+};
+use partner_center_webhooks::testing::{Callback, Issuer, Signer};
+use tokio::time::timeout;
+
+use super::{
+    ACCEPTED, BASE, Clock, DAY, HOUR, MINUTE, MISMATCH, Quick, REVOKED, answer, authorities,
+    callback, chain_of, published, successor, wait, with_tokio,
+};
+use crate::support::{NOW, Scripted, Web, background, bundle, later};
+
+/// The lists of the test issuer are in force until the beginning of this day.
+const LISTS_END: u64 = 6;
+const OTHER_URL: &str = "https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-b.cer";
+
+/// A good signer with a key of its own. Certificates of one issuer need dates of their own: their serial numbers follow them.
+fn keyed(issuer: &Issuer, part: u32, number: u64) -> Signer {
+    let recipe = issuer.signing_certificate().new_key().unwrap();
+    let from = Duration::from_secs(NOW.as_secs() - DAY + number);
+    let recipe = recipe.valid(UnixTime::since_unix_epoch(from), later(99 * DAY));
+    recipe.partition(part).issue().unwrap()
+}
+
+/// A receiver, its clock, and what it fetches from.
+struct World {
+    issuer: Issuer,
+    source: Scripted,
+    web: Web,
+    clock: Clock,
+    receiver: Receiver,
+}
+
+impl World {
+    fn new(mode: Revocation, signer: &Signer) -> Self {
+        let issuer = published();
+        let source = Scripted::serving(signer);
+        let (web, clock) = (Web::default().publishing(&issuer, BASE), Clock::default());
+        let receiver = ReceiverBuilder::new(chain_of(&issuer, mode), source.clone())
+            .authorities(authorities(web.clone()))
+            .clock(clock.reader())
+            .build()
+            .unwrap();
+        Self {
+            issuer,
+            source,
+            web,
+            clock,
+            receiver,
+        }
+    }
+
+    fn revoke(&self, signer: &Signer) {
+        let issuer = self.issuer.with_revoked(signer.certificate());
+        let _ = self.web.clone().publishing(&issuer, BASE);
+    }
+
+    /// Replaces the signer a minute after the start.
+    async fn rotate(&self, from: &Signer, to: &Signer) {
+        assert_eq!(answer(&self.receiver, &callback(from)).await, ACCEPTED);
+        self.clock.set(MINUTE);
+        self.source.now_answers(Ok(bundle(to)));
+        for signer in [to, from] {
+            assert_eq!(answer(&self.receiver, &callback(signer)).await, ACCEPTED);
+        }
+    }
+}
+
+/// A callback that only whoever holds the key can make.
+fn of_day(signer: &Signer, day: u64) -> Callback {
+    let body = format!(r#"{{"EventName":"test-created","Day":{day}}}"#);
+    signer.callback(body).unwrap()
+}
+
+const CASES: [(Revocation, u32); 4] = [
+    (Revocation::BestEffort, 0),
+    (Revocation::BestEffort, 1),
+    (Revocation::Required, 0),
+    (Revocation::Required, 1),
+];
+
+/// A key leaks, its certificate is replaced, and an hour later revoked: the usual order. The successor is in the same part of
+/// the lists, or in another.
+#[tokio::test]
+async fn a_revoked_former_is_refused_from_that_day_on() {
+    for (mode, part) in CASES {
+        revoked_former(mode, part, false).await;
+    }
+}
+
+/// The same when port 80 is shut from the second day on.
+#[tokio::test]
+async fn a_revoked_former_stays_refused_when_nobody_can_be_asked() {
+    for (mode, part) in CASES {
+        revoked_former(mode, part, true).await;
+    }
+}
+
+async fn revoked_former(mode: Revocation, part: u32, port_80_is_shut: bool) {
+    let issuer = published();
+    let (stolen, new) = (keyed(&issuer, 0, 1), keyed(&issuer, part, 2));
+    let world = World::new(mode, &stolen);
+    world.rotate(&stolen, &new).await;
+    world.revoke(&stolen);
+    for day in 1..=98 {
+        world.clock.set(day * DAY);
+        world.web.go_down(port_80_is_shut && day > 1);
+        let case = format!("{mode:?}, {part}, shut: {port_80_is_shut}, day {day}");
+        let genuine = answer(&world.receiver, &callback(&new)).await;
+        // Where lists are required, nobody is accepted for longer than a day after they end.
+        let is_decided = mode == Revocation::BestEffort || day <= LISTS_END + 1;
+        let expected = if is_decided { 200 } else { 503 };
+        assert_eq!(genuine.status, expected, "{case}");
+        let theirs = answer(&world.receiver, &of_day(&stolen, day)).await;
+        // A mismatch is decided by a certificate that is fetched, and so verified, anew.
+        let is_decided = mode == Revocation::BestEffort || day <= LISTS_END;
+        let expected = if is_decided { 401 } else { 503 };
+        assert_eq!(theirs.status, expected, "{case}");
+    }
+}
+
+/// The twin: a former that is not revoked is accepted for its seven days, and a stranger's is not.
+#[tokio::test]
+async fn a_former_that_is_not_revoked_stays() {
+    for (mode, part) in CASES {
+        let issuer = published();
+        let (old, new) = (keyed(&issuer, 0, 1), keyed(&issuer, part, 2));
+        let world = World::new(mode, &old);
+        world.rotate(&old, &new).await;
+        let stranger = callback(&keyed(&issuer, 0, 4));
+        // Somebody else is revoked.
+        world.revoke(&keyed(&issuer, part, 3));
+        for day in 1..LISTS_END {
+            world.clock.set(day * DAY);
+            for signer in [&new, &old] {
+                let seen = answer(&world.receiver, &callback(signer)).await;
+                assert_eq!(seen, ACCEPTED, "{mode:?}, {part}, day {day}");
+            }
+            assert_eq!(answer(&world.receiver, &stranger).await, MISMATCH);
+        }
+        if mode == Revocation::BestEffort {
+            world.clock.set(7 * DAY + MINUTE - 1);
+            assert_eq!(answer(&world.receiver, &callback(&old)).await, ACCEPTED);
+            world.clock.set(7 * DAY + MINUTE);
+            assert_eq!(answer(&world.receiver, &callback(&old)).await, MISMATCH);
+            assert_eq!(answer(&world.receiver, &callback(&new)).await, ACCEPTED);
+        }
+    }
+}
+
+/// Revoked today, and refused until its own end: also when its list ends, and when nobody can be asked any more.
+#[tokio::test]
+async fn a_revoked_current_stays_refused_whatever_becomes_of_its_list() {
+    for mode in [Revocation::BestEffort, Revocation::Required] {
+        for port_80_is_shut in [false, true] {
+            let stolen = keyed(&published(), 0, 1);
+            let world = World::new(mode, &stolen);
+            assert_eq!(answer(&world.receiver, &callback(&stolen)).await, ACCEPTED);
+            world.revoke(&stolen);
+            for day in 1..=98 {
+                world.clock.set(day * DAY);
+                world.web.go_down(port_80_is_shut && day > 1);
+                // The check runs behind the first callback of the day.
+                let seen = answer(&world.receiver, &of_day(&stolen, day)).await;
+                let case = format!("{mode:?}, shut: {port_80_is_shut}, day {day}");
+                assert_eq!(seen, REVOKED, "{case}");
+            }
+            // After its end, it is not accepted either.
+            world.clock.set(99 * DAY + 1);
+            let seen = answer(&world.receiver, &callback(&stolen)).await;
+            assert_eq!((seen.status, seen.kind), (503, Some(Chain)), "expired");
+        }
+    }
+}
+
+/// The twin: without a revocation, the same lists that end and a port that is shut refuse nobody in the default mode.
+#[tokio::test]
+async fn lists_that_end_refuse_nobody_who_is_not_revoked() {
+    let issuer = published();
+    let good = keyed(&issuer, 0, 4);
+    let world = World::new(Revocation::BestEffort, &good);
+    for day in 0..=98 {
+        world.clock.set(day * DAY);
+        world.web.go_down(day > 1);
+        let seen = answer(&world.receiver, &of_day(&good, day)).await;
+        assert_eq!(seen, ACCEPTED, "day {day}");
+    }
+}
+
+/// Serves one certificate under the documented URL, and another under every other one.
+#[derive(Clone, Debug)]
+struct TwoUrls {
+    documented: Scripted,
+    other: Scripted,
+}
+
+impl CertificateSource for TwoUrls {
+    fn fetch<'a>(
+        &'a self,
+        url: &'a CertificateUrl<'a>,
+    ) -> partner_center_webhooks::http_client::BoxFuture<'a, Result<CertificateBundle, SourceError>>
+    {
+        match url.is_documented() {
+            true => self.documented.fetch(url),
+            false => self.other.fetch(url),
+        }
+    }
+}
+
+/// A revocation that was seen under one URL: the same signer, current under another URL, is refused when.
+async fn revoked_under_another_url(mode: Revocation, hour: u64) -> (super::Seen, super::Seen) {
+    let issuer = published();
+    let (stolen, new) = (keyed(&issuer, 0, 1), keyed(&issuer, 1, 2));
+    let elsewhere = stolen.clone().with_certificate_url(OTHER_URL);
+    let source = TwoUrls {
+        documented: Scripted::serving(&stolen),
+        other: Scripted::serving(&stolen),
+    };
+    let (web, clock) = (Web::default().publishing(&issuer, BASE), Clock::default());
+    let receiver = ReceiverBuilder::new(chain_of(&issuer, mode), source.clone())
+        .authorities(authorities(web.clone()))
+        .clock(clock.reader())
+        .build()
+        .unwrap();
+    assert_eq!(answer(&receiver, &callback(&stolen)).await, ACCEPTED);
+    clock.set(MINUTE);
+    source.documented.now_answers(Ok(bundle(&new)));
+    assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
+    // Under the other URL it is kept since the sixth hour, and so checked again six hours later than under the first.
+    clock.set(6 * HOUR);
+    assert_eq!(answer(&receiver, &callback(&elsewhere)).await, ACCEPTED);
+    let _ = web.publishing(&issuer.with_revoked(stolen.certificate()), BASE);
+    clock.set(hour * HOUR);
+    assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
+    background().await;
+    let former = answer(&receiver, &callback(&stolen)).await;
+    let current = answer(&receiver, &callback(&elsewhere)).await;
+    (former, current)
+}
+
+#[tokio::test]
+async fn a_revoked_former_that_is_current_under_another_url_is_refused_there_when_it_is_checked() {
+    for mode in [Revocation::BestEffort, Revocation::Required] {
+        // The twin: before the lists are asked for again, nobody knows.
+        let seen = revoked_under_another_url(mode, 11).await;
+        assert_eq!(seen, (ACCEPTED, ACCEPTED), "{mode:?}");
+        let (former, current) = revoked_under_another_url(mode, 24).await;
+        assert_eq!((former.status, current), (401, REVOKED), "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_seen_revoked_under_one_url_is_refused_at_once_under_all() {
+    for mode in [Revocation::BestEffort, Revocation::Required] {
+        let (former, current) = revoked_under_another_url(mode, 13).await;
+        assert_eq!(former.status, 401, "{mode:?}");
+        assert_eq!(current, REVOKED, "{mode:?}");
+    }
+}
+
+/// Whoever names the URL and hangs up does not hold back what the refresh of the day will tell.
+#[tokio::test(start_paused = true)]
+async fn decoys_that_hang_up_do_not_hold_back_a_revocation() {
+    let issuer = published();
+    let stolen = keyed(&issuer, 0, 4);
+    let web = Web::default().publishing(&issuer, BASE);
+    let source = Scripted::serving(&stolen);
+    let chain = chain_of(&issuer, Revocation::BestEffort);
+    let receiver = ReceiverBuilder::new(chain, Quick(source.clone()))
+        .authorities(authorities(web.clone()))
+        .clock(with_tokio())
+        .build()
+        .unwrap();
+    assert_eq!(answer(&receiver, &callback(&stolen)).await, ACCEPTED);
+    let _ = web.publishing(&issuer.with_revoked(stolen.certificate()), BASE);
+    for day in 1..=5 {
+        wait(DAY).await;
+        let decoy = of_day(&stolen, day).with_body("{}");
+        let decoy = answer(&receiver, &decoy);
+        let hung_up = timeout(Duration::from_millis(10), decoy).await;
+        assert!(hung_up.is_err(), "day {day}: {hung_up:?}");
+        // The lists are asked for behind this callback, while the certificate, which takes 50 ms, is still on its way.
+        let meanwhile = answer(&receiver, &of_day(&stolen, day)).await;
+        assert_eq!(meanwhile, REVOKED, "day {day}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let after = answer(&receiver, &of_day(&stolen, day)).await;
+        assert_eq!(after, REVOKED, "day {day}");
+    }
+    // The twin: the successor is accepted.
+    let new = successor(&issuer);
+    source.now_answers(Ok(bundle(&new)));
+    wait(MINUTE).await;
+    assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
+    let theirs = answer(&receiver, &callback(&stolen)).await;
+    assert_eq!((theirs.status, theirs.kind), (401, Some(Signature)));
+}

@@ -1,0 +1,146 @@
+//! How much may be fetched, and how much may be under way.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::model::{Rule, Violation};
+
+/// Five seconds of a clock that counts in whole seconds: from 1.9 to 6.0 it counts five.
+const APART_MS: u64 = 4_000;
+/// A step of the clock, a restart or another chain allows one more fetch in so many milliseconds.
+const ALLOWANCE_MS: u64 = 5_000;
+/// The quota for made-up names: a token a second, and so many at once. One more, because seconds are whole.
+const BURST: u64 = 16 + 1;
+/// No fetch lasts for longer, whatever the host does.
+const LONGEST_MS: u64 = 6_000;
+
+/// The fetches of all receivers of a year.
+#[derive(Debug, Default)]
+pub(crate) struct Bounds {
+    /// When something happened that allows one more fetch.
+    events: VecDeque<u64>,
+    /// When each URL was fetched lately.
+    fetches: BTreeMap<String, VecDeque<u64>>,
+    names: Bucket,
+    under_way: BTreeMap<String, usize>,
+    names_under_way: usize,
+    /// For the record: the most that was ever under way.
+    pub(crate) most_under_way: usize,
+    pub(crate) total: usize,
+}
+
+/// A token bucket in milliseconds of true time.
+#[derive(Debug)]
+struct Bucket {
+    thousandths: u64,
+    counted_at: u64,
+}
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self {
+            thousandths: BURST * 1_000,
+            counted_at: 0,
+        }
+    }
+}
+
+impl Bucket {
+    fn take(&mut self, at: u64) -> bool {
+        let grown = at.saturating_sub(self.counted_at);
+        self.counted_at = at;
+        self.thousandths = (self.thousandths + grown).min(BURST * 1_000);
+        let left = self.thousandths.checked_sub(1_000);
+        self.thousandths = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+impl Bounds {
+    /// The clock was stepped, the receiver restarted, or its chain replaced.
+    pub(crate) fn disturbed(&mut self, at: u64) {
+        self.events.retain(|event| event + 2 * LONGEST_MS > at);
+        self.events.push_back(at);
+        self.names = Bucket {
+            counted_at: at,
+            ..Bucket::default()
+        };
+    }
+
+    /// A fetch of the signing certificate, a list or an issuer departs.
+    pub(crate) fn departs(&mut self, url: &str, at: u64) -> Result<(), Violation> {
+        let under_way = self.under_way.entry(url.to_owned()).or_default();
+        *under_way += 1;
+        let under_way = *under_way;
+        self.count();
+        let fetches = self.fetches.entry(url.to_owned()).or_default();
+        fetches.retain(|fetch| fetch + APART_MS > at);
+        fetches.push_back(at);
+        let allowed = 1 + since(&self.events, at, ALLOWANCE_MS);
+        if fetches.len() > allowed {
+            let expected = format!("`{url}` is fetched at most {allowed} times in five seconds");
+            let found = format!("{} fetches, at {fetches:?} ms", fetches.len());
+            return Err(Violation::new(Rule::Fetches, expected, found));
+        }
+        let allowed = 1 + since(&self.events, at, LONGEST_MS);
+        if under_way > allowed {
+            let expected = format!("at most {allowed} fetches of `{url}` are under way");
+            let found = under_way.to_string();
+            return Err(Violation::new(Rule::Growth, expected, found));
+        }
+        Ok(())
+    }
+
+    /// A fetch of a made-up name departs.
+    pub(crate) fn name_departs(&mut self, at: u64) -> Result<(), Violation> {
+        self.names_under_way += 1;
+        self.count();
+        if !self.names.take(at) {
+            let expected = "made-up names are fetched 60 times a minute, and 16 more at once";
+            let found = "one fetch more";
+            return Err(Violation::new(Rule::Fetches, expected, found));
+        }
+        // What the quota grants while one fetch hangs.
+        let each = usize::try_from(BURST + LONGEST_MS / 1_000).unwrap();
+        let allowed = each * (1 + since(&self.events, at, LONGEST_MS));
+        if self.names_under_way > allowed {
+            let expected = format!("at most {allowed} fetches of made-up names are under way");
+            let found = self.names_under_way.to_string();
+            return Err(Violation::new(Rule::Growth, expected, found));
+        }
+        Ok(())
+    }
+
+    /// A fetch has ended, whichever way.
+    pub(crate) fn ended(&mut self, url: Option<&str>) {
+        match url {
+            Some(url) => *self.under_way.get_mut(url).expect("it departed") -= 1,
+            None => self.names_under_way -= 1,
+        }
+    }
+
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.values().sum::<usize>() + self.names_under_way
+    }
+
+    /// At the end of a year: nothing is left under way, and no task.
+    pub(crate) fn settled(&self, tasks: usize, baseline: usize) -> Result<(), Violation> {
+        if self.under_way() > 0 {
+            let found = format!("{:?}, {} names", self.under_way, self.names_under_way);
+            return Err(Violation::new(Rule::Growth, "no fetch is under way", found));
+        }
+        if tasks > baseline {
+            let expected = format!("{baseline} tasks are left once everything has settled");
+            return Err(Violation::new(Rule::Growth, expected, tasks.to_string()));
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) {
+        self.total += 1;
+        self.most_under_way = self.most_under_way.max(self.under_way());
+    }
+}
+
+fn since(events: &VecDeque<u64>, at: u64, ms: u64) -> usize {
+    events.iter().filter(|event| **event + ms > at).count()
+}

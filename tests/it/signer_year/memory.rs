@@ -1,0 +1,244 @@
+//! What the receiver was shown, and so has to know.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use partner_center_webhooks::chain::Revocation;
+
+use super::model::Case;
+use super::truth::{CertId, Moment, Truth};
+
+/// A revocation list that a receiver was given.
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    /// The part of the leaf certificates' list; nothing for the root's list.
+    pub(crate) part: Option<u32>,
+    pub(crate) revoked: Vec<CertId>,
+    /// In unix seconds.
+    pub(crate) next_update: u64,
+}
+
+/// What the receiver of now was shown. What an earlier one was shown counts if its state was exported.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) generation: usize,
+    started: u64,
+    /// By key: the certificate under which a callback was accepted last, and when. Of this receiver.
+    accepted: BTreeMap<usize, (CertId, u64)>,
+    /// The same, of those before it too whose state was exported.
+    verified: BTreeMap<usize, (CertId, u64)>,
+    /// When the host gave it a certificate first.
+    delivered: BTreeMap<CertId, u64>,
+    /// What the host gave it, in order, also before a restart whose state was exported. Repetitions are left out.
+    given: Vec<Given>,
+    /// Certificates under which a callback was accepted.
+    taken: BTreeSet<CertId>,
+    /// Until when the lists that it was given are in force, by part.
+    lists: BTreeMap<Option<u32>, u64>,
+    /// When it was given a list that revokes a certificate that it had.
+    seen_revoked: BTreeMap<CertId, u64>,
+    /// Since when callbacks come every hour, and the last one.
+    hourly_since: u64,
+    last_callback: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Given {
+    at: u64,
+    key: usize,
+    certificate: CertId,
+}
+
+/// What is promised when a callback comes.
+#[derive(Clone, Debug)]
+pub(crate) struct Promise {
+    pub(crate) key: usize,
+    pub(crate) came: Moment,
+    pub(crate) generation: usize,
+    kept: Option<CertId>,
+    verified: Option<(CertId, u64)>,
+}
+
+/// A flight that brought a list has ended after so long.
+const LANDED_MS: u64 = 10_000;
+/// How many that were replaced are kept, and for how long.
+const FORMERS: usize = 2;
+const FORMER_MS: u64 = 7 * 24 * HOUR_MS;
+/// How far the receiver's clock may be off, at the one time and at the other.
+const STEPS_MS: u64 = 11 * 60_000;
+const HOUR_MS: u64 = 3_600_000;
+/// When a revocation has to be known: a day between two looks at the lists, an hour between callbacks, and 20 seconds.
+pub(crate) const OVERDUE_MS: u64 = 25 * HOUR_MS + 20_000;
+
+impl Memory {
+    pub(crate) fn restarted(&mut self, exported: bool, at: u64) {
+        let before = std::mem::take(self);
+        self.generation = before.generation + 1;
+        self.started = at;
+        self.hourly_since = at;
+        self.last_callback = at;
+        if exported {
+            self.verified = before.verified;
+            self.given = before.given;
+            self.taken = before.taken;
+            self.seen_revoked = before.seen_revoked;
+        }
+    }
+
+    pub(crate) fn certificate_delivered(&mut self, key: usize, certificate: CertId, at: u64) {
+        if self
+            .given
+            .last()
+            .is_none_or(|last| last.certificate != certificate)
+        {
+            self.given.push(Given {
+                at,
+                key,
+                certificate,
+            });
+        }
+        self.delivered.entry(certificate).or_insert(at);
+    }
+
+    pub(crate) fn list_delivered(&mut self, truth: &Truth, list: &Listing, at: u64) {
+        self.lists.insert(list.part, list.next_update);
+        for revoked in &list.revoked {
+            let told = list.part == Some(truth.certificates[*revoked].part);
+            if told && self.delivered.contains_key(revoked) {
+                self.seen_revoked.entry(*revoked).or_insert(at);
+            }
+        }
+    }
+
+    /// A callback of a known key was answered.
+    pub(crate) fn answered(&mut self, promise: &Promise, accepted: Option<CertId>, at: u64) {
+        if promise.generation != self.generation {
+            return;
+        }
+        if self.last_callback + HOUR_MS < promise.came.ms {
+            self.hourly_since = promise.came.ms;
+        }
+        self.last_callback = self.last_callback.max(promise.came.ms);
+        if let Some(certificate) = accepted {
+            self.taken.insert(certificate);
+            self.accepted.insert(promise.key, (certificate, at));
+            self.verified.insert(promise.key, (certificate, at));
+        }
+    }
+
+    pub(crate) fn promise(&self, truth: &Truth, key: usize, came: Moment) -> Promise {
+        let was_replaced = self.was_replaced(key, came.ms);
+        let good = |(certificate, at): &&(CertId, u64)| {
+            !was_replaced && truth.is_good(*certificate, *at, came)
+        };
+        let kept = self.accepted.get(&key).filter(good).map(|(id, _)| *id);
+        Promise {
+            key,
+            came,
+            generation: self.generation,
+            kept: kept.filter(|id| self.has_lists(truth, *id, came)),
+            verified: self.verified.get(&key).filter(good).copied(),
+        }
+    }
+
+    /// Whether, as far as the receiver was shown, this key may have been replaced for good: more than seven days ago, or by
+    /// three others. It cannot know that the host went back to it since, unless it took the certificate that it was given.
+    fn was_replaced(&self, key: usize, now: u64) -> bool {
+        let is_taken = |given: &Given| given.key == key && self.taken.contains(&given.certificate);
+        let Some(last) = self.given.iter().rposition(is_taken) else {
+            return false;
+        };
+        let later = self.given[last + 1..]
+            .iter()
+            .filter(|given| given.key != key);
+        let mut others: Vec<_> = later.clone().map(|given| given.key).collect();
+        others.sort_unstable();
+        others.dedup();
+        let is_old = |given: &Given| given.at + FORMER_MS <= now + STEPS_MS;
+        later.clone().next().is_some_and(is_old) || others.len() > FORMERS
+    }
+
+    /// Whether the evidence about a certificate is in force, if that is asked for.
+    fn has_lists(&self, truth: &Truth, certificate: CertId, now: Moment) -> bool {
+        let part = truth.certificates[certificate].part;
+        let in_force = |part| self.lists.get(&part).is_some_and(|end| now.clock < *end);
+        truth.mode != Revocation::Required || (in_force(None) && in_force(Some(part)))
+    }
+
+    /// What is promised about the answer that has come.
+    pub(crate) fn case(
+        &self,
+        truth: &Truth,
+        promise: &Promise,
+        accepted: Option<CertId>,
+        now: Moment,
+    ) -> Case {
+        let Promise {
+            key,
+            came,
+            kept,
+            verified,
+            ..
+        } = promise;
+        let mut case = Case {
+            what: format!("a callback under key {key}"),
+            forged: accepted.and_then(|id| self.objection(truth, *key, id, *came, now)),
+            ..Case::default()
+        };
+        if truth.is_revoked(*key) {
+            return case;
+        }
+        let is_current = truth.key_of(truth.current) == *key;
+        let alone = !truth.may_have_shown_another(*key, came.ms, now.ms);
+        let verified = verified.is_some_and(|(id, at)| truth.is_good(id, at, now));
+        case.protected = match (verified, is_current && alone) {
+            (true, _) => Some("it verified before, and was served within seven days"),
+            (_, true) => Some("the host has served no other certificate for five seconds"),
+            _ => None,
+        };
+        let under = |id| format!("it was accepted under certificate {id}, which is good still");
+        case.kept = kept.map(under);
+        if truth.is_well(*key, *came) {
+            case.well = Some("everything has been well for twenty seconds");
+        } else if kept.is_some() && truth.mode != Revocation::Required {
+            case.well = Some("its signer is kept");
+        }
+        case
+    }
+
+    /// Why nothing may be accepted under a certificate.
+    fn objection(
+        &self,
+        truth: &Truth,
+        key: usize,
+        id: CertId,
+        came: Moment,
+        now: Moment,
+    ) -> Option<String> {
+        let certificate = &truth.certificates[id];
+        if certificate.key != key {
+            return Some(format!("certificate {id} has another key"));
+        }
+        if !certificate.is_valid_at(came.clock) && !certificate.is_valid_at(now.clock) {
+            return Some(format!("certificate {id} is not in force"));
+        }
+        let revoked = certificate.revoked_at?;
+        if truth.mode == Revocation::DangerOff {
+            return None;
+        }
+        if let Some(seen) = self.seen_revoked.get(&id)
+            && seen + LANDED_MS <= came.ms
+        {
+            return Some(format!(
+                "certificate {id} is revoked, and the receiver was given the list at {seen} ms"
+            ));
+        }
+        let hourly = came.ms.saturating_sub(self.last_callback) <= HOUR_MS;
+        let since = revoked
+            .max(truth.authorities_well_since()?)
+            .max(self.hourly_since)
+            .max(self.started);
+        (hourly && since + OVERDUE_MS <= came.ms).then(|| {
+            format!("certificate {id} is revoked, and the lists could be asked since {since} ms")
+        })
+    }
+}

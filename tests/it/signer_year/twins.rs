@@ -1,0 +1,325 @@
+//! The checker can fail: for each promise an answer that keeps it, and a twin that breaks it.
+
+use std::time::Duration;
+
+use partner_center_webhooks::chain::{CertificateDer, Revocation};
+
+use super::bounds::Bounds;
+use super::memory::{Listing, Memory, OVERDUE_MS};
+use super::model::{Answer, Case, Rule, judge};
+use super::pki::DAY;
+use super::truth::{CertId, Certificate, KEPT_MS, Moment, RECOVERY_MS, Truth};
+use crate::support::NOW;
+
+const HOUR: u64 = 3_600_000;
+
+/// A world with certificate 0 of key 0, and what its receiver was shown.
+struct Scene {
+    truth: Truth,
+    memory: Memory,
+}
+
+fn certificate(key: usize) -> Certificate {
+    Certificate {
+        der: CertificateDer::from(vec![u8::try_from(key).unwrap()]),
+        key,
+        part: 0,
+        not_before: NOW.as_secs() - DAY,
+        not_after: NOW.as_secs() + 90 * DAY,
+        revoked_at: None,
+    }
+}
+
+fn moment(ms: u64) -> Moment {
+    let clock = NOW.as_secs() + ms / 1_000;
+    Moment { ms, clock }
+}
+
+fn answer(status: u16) -> Answer {
+    Answer {
+        status: Some(status),
+        retry_after: (status == 503).then_some(Duration::from_secs(10)),
+        waited: Duration::ZERO,
+        text: String::new(),
+    }
+}
+
+fn after(ms: u64, answer: Answer) -> Answer {
+    let waited = Duration::from_millis(ms);
+    Answer { waited, ..answer }
+}
+
+impl Scene {
+    fn new(mode: Revocation) -> Self {
+        Self {
+            truth: Truth::new(mode, true, certificate(0)),
+            memory: Memory::default(),
+        }
+    }
+
+    /// A callback was accepted under a certificate at a time, in milliseconds.
+    fn accepted(&mut self, id: CertId, at: u64) {
+        let key = self.truth.key_of(id);
+        let promise = self.memory.promise(&self.truth, key, moment(at));
+        self.memory.answered(&promise, Some(id), at);
+    }
+
+    fn rotates_to(&mut self, key: usize, at: u64) -> CertId {
+        let id = self.truth.add(certificate(key));
+        self.truth.current = id;
+        self.truth.serve(Some(id), at);
+        id
+    }
+
+    fn case(&self, key: usize, at: u64, accepted: Option<CertId>) -> Case {
+        let promise = self.memory.promise(&self.truth, key, moment(at));
+        self.memory
+            .case(&self.truth, &promise, accepted, moment(at))
+    }
+
+    /// Which promise an answer at a time breaks.
+    fn broken(&self, key: usize, at: u64, answer: &Answer) -> Option<Rule> {
+        let accepted = (answer.status == Some(200)).then(|| {
+            let mut certificates = self.truth.certificates.iter();
+            certificates.position(|each| each.key == key).unwrap()
+        });
+        let case = self.case(key, at, accepted);
+        judge(&case, answer).err().map(|violation| violation.rule)
+    }
+}
+
+#[test]
+fn a_forgery_that_is_accepted_is_objected_to() {
+    let case = Case {
+        forged: Some("it is forged".to_owned()),
+        ..Case::default()
+    };
+    assert!(judge(&case, &answer(401)).is_ok());
+    let violation = judge(&case, &answer(200)).unwrap_err();
+    assert_eq!(violation.rule, Rule::Forged);
+    // Of another key, and out of force by the receiver's clock.
+    let scene = Scene::new(Revocation::DangerOff);
+    assert!(scene.case(0, 0, Some(0)).forged.is_none());
+    assert!(scene.case(1, 0, Some(0)).forged.is_some());
+    assert!(scene.case(0, 91 * 24 * HOUR, Some(0)).forged.is_some());
+}
+
+#[test]
+fn a_revoked_key_is_judged_once_the_list_was_shown() {
+    let list = |part| Listing {
+        part,
+        revoked: vec![0],
+        next_update: NOW.as_secs() + 6 * DAY,
+    };
+    for (mode, part, rule) in [
+        (Revocation::BestEffort, Some(0), Some(Rule::Forged)),
+        (Revocation::Required, Some(0), Some(Rule::Forged)),
+        (Revocation::DangerOff, Some(0), None),
+        // The list of another part tells nothing about it.
+        (Revocation::BestEffort, Some(1), None),
+        (Revocation::BestEffort, None, None),
+    ] {
+        let mut scene = Scene::new(mode);
+        scene.memory.certificate_delivered(0, 0, 0);
+        scene.truth.revoke(0, 1_000);
+        assert_eq!(scene.broken(0, 20_000, &answer(200)), None);
+        scene
+            .memory
+            .list_delivered(&scene.truth, &list(part), 20_000);
+        assert_eq!(scene.broken(0, 29_999, &answer(200)), None);
+        assert_eq!(scene.broken(0, 30_000, &answer(200)), rule, "{mode:?}");
+        assert_eq!(scene.broken(0, 30_000, &answer(401)), None);
+        scene.memory.restarted(true, 40_000);
+        assert_eq!(scene.broken(0, 50_000, &answer(200)), rule, "{mode:?}");
+        scene.memory.restarted(false, 60_000);
+        assert_eq!(scene.broken(0, 70_000, &answer(200)), None);
+    }
+}
+
+#[test]
+fn a_revoked_key_is_judged_after_a_day_of_callbacks() {
+    for (gap, outage, rule) in [
+        (HOUR, false, Some(Rule::Forged)),
+        (HOUR + 1, false, None),
+        (HOUR, true, None),
+    ] {
+        let mut scene = Scene::new(Revocation::BestEffort);
+        scene.truth.revoke(0, 1_000);
+        let mut at = 0;
+        while at < 1_000 + OVERDUE_MS {
+            scene.accepted(0, at);
+            at += gap;
+        }
+        if outage {
+            scene.truth.authorities_are(false, HOUR);
+            scene.truth.authorities_are(true, 2 * HOUR);
+        }
+        assert_eq!(scene.broken(0, OVERDUE_MS + 999, &answer(200)), None);
+        let due = OVERDUE_MS + 1_000;
+        assert_eq!(scene.broken(0, due, &answer(200)), rule, "{gap} {outage}");
+    }
+}
+
+#[test]
+fn a_genuine_callback_that_is_refused_for_good_is_objected_to() {
+    let mut scene = Scene::new(Revocation::BestEffort);
+    scene.truth.host_is(false, 0);
+    assert_eq!(scene.broken(0, 1_000, &answer(401)), Some(Rule::Refused));
+    assert_eq!(scene.broken(0, 1_000, &answer(400)), Some(Rule::Refused));
+    assert_eq!(scene.broken(0, 1_000, &answer(503)), None);
+    scene.rotates_to(1, HOUR);
+    // What a fetch got a moment ago may have been the one before.
+    assert_eq!(scene.broken(1, HOUR + 6_000, &answer(401)), None);
+    let refused = scene.broken(1, HOUR + 6_001, &answer(401));
+    assert_eq!(refused, Some(Rule::Refused));
+    // Nobody has verified the former one.
+    assert_eq!(scene.broken(0, HOUR + 6_001, &answer(401)), None);
+    scene.truth.revoke(1, 2 * HOUR);
+    assert_eq!(scene.broken(1, 3 * HOUR, &answer(401)), None);
+}
+
+#[test]
+fn a_former_signer_that_was_verified_is_protected_for_seven_days() {
+    let mut scene = Scene::new(Revocation::BestEffort);
+    scene.accepted(0, 1_000);
+    scene.truth.host_is(false, 0);
+    scene.rotates_to(1, HOUR);
+    let end = HOUR + KEPT_MS;
+    assert_eq!(scene.broken(0, end - 1, &answer(401)), Some(Rule::Refused));
+    assert_eq!(scene.broken(0, end, &answer(401)), None);
+    scene.memory.restarted(true, 2 * HOUR);
+    let refused = scene.broken(0, 3 * HOUR, &answer(401));
+    assert_eq!(refused, Some(Rule::Refused));
+    // Two formers are kept, and no third.
+    scene.rotates_to(2, 4 * HOUR);
+    let refused = scene.broken(0, 5 * HOUR, &answer(401));
+    assert_eq!(refused, Some(Rule::Refused));
+    scene.rotates_to(3, 6 * HOUR);
+    assert_eq!(scene.broken(0, 7 * HOUR, &answer(401)), None);
+    scene.memory.restarted(false, 8 * HOUR);
+    assert_eq!(scene.broken(1, 9 * HOUR, &answer(401)), None);
+}
+
+#[test]
+fn a_kept_signer_that_waits_is_objected_to() {
+    let mut scene = Scene::new(Revocation::BestEffort);
+    assert_eq!(scene.broken(0, 1_000, &after(40, answer(200))), None);
+    scene.accepted(0, 1_000);
+    assert_eq!(scene.broken(0, 2_000, &answer(200)), None);
+    let waited = after(1, answer(200));
+    assert_eq!(scene.broken(0, 2_000, &waited), Some(Rule::Waited));
+    // At once, and not accepted.
+    assert_eq!(scene.broken(0, 2_000, &answer(503)), Some(Rule::Recovery));
+    // Another receiver has not accepted anything yet.
+    scene.memory.restarted(true, 3_000);
+    assert_eq!(scene.broken(0, 4_000, &waited), None);
+    // Required: only while the lists that it was given are in force.
+    let mut scene = Scene::new(Revocation::Required);
+    scene.accepted(0, 1_000);
+    assert_eq!(scene.broken(0, 2_000, &waited), None);
+    for part in [None, Some(0)] {
+        let next_update = NOW.as_secs() + 10;
+        let list = Listing {
+            part,
+            revoked: Vec::new(),
+            next_update,
+        };
+        scene.memory.list_delivered(&scene.truth, &list, 1_000);
+    }
+    assert_eq!(scene.broken(0, 9_000, &waited), Some(Rule::Waited));
+    assert_eq!(scene.broken(0, 10_000, &waited), None);
+}
+
+#[test]
+fn what_does_not_recover_is_objected_to() {
+    let mut scene = Scene::new(Revocation::Required);
+    scene.truth.host_is(false, 1_000);
+    scene.truth.host_is(true, HOUR);
+    scene.truth.authorities_are(false, HOUR);
+    scene.truth.authorities_are(true, 2 * HOUR);
+    let due = 2 * HOUR + RECOVERY_MS;
+    assert_eq!(scene.broken(0, due - 1, &answer(503)), None);
+    assert_eq!(scene.broken(0, due, &answer(503)), Some(Rule::Recovery));
+    assert_eq!(scene.broken(0, due, &after(4_000, answer(200))), None);
+    let late = after(5_300, answer(200));
+    assert_eq!(scene.broken(0, due, &late), Some(Rule::Recovery));
+    let never = Answer {
+        status: None,
+        ..after(60_000, answer(503))
+    };
+    assert_eq!(scene.broken(0, 0, &never), Some(Rule::Recovery));
+    // A step of the clock is one more disturbance.
+    scene.truth.clock_stepped(3 * HOUR);
+    let stepped = 3 * HOUR + RECOVERY_MS - 1;
+    assert_eq!(scene.broken(0, stepped, &answer(503)), None);
+}
+
+#[test]
+fn a_503_that_does_not_say_when_is_objected_to() {
+    let case = Case::default();
+    for (seconds, is_fine) in [(0, false), (1, true), (300, true), (301, false)] {
+        let retry_after = Some(Duration::from_secs(seconds));
+        let answer = Answer {
+            retry_after,
+            ..answer(503)
+        };
+        assert_eq!(judge(&case, &answer).is_ok(), is_fine, "{seconds}");
+    }
+    let silent = Answer {
+        retry_after: None,
+        ..answer(503)
+    };
+    let violation = judge(&case, &silent).unwrap_err();
+    assert_eq!(violation.rule, Rule::RetryAfter);
+}
+
+#[test]
+fn a_fetch_too_many_is_objected_to() {
+    let mut bounds = Bounds::default();
+    let mut fetch = |at, disturbed: bool| {
+        if disturbed {
+            bounds.disturbed(at);
+        }
+        let outcome = bounds.departs("a", at);
+        bounds.ended(Some("a"));
+        outcome.err().map(|violation| violation.rule)
+    };
+    assert_eq!(fetch(0, false), None);
+    assert_eq!(fetch(4_000, false), None);
+    assert_eq!(fetch(7_999, false), Some(Rule::Fetches));
+    assert_eq!(fetch(20_000, true), None);
+    assert_eq!(fetch(20_001, false), None);
+    assert_eq!(fetch(20_002, false), Some(Rule::Fetches));
+
+    let mut bounds = Bounds::default();
+    let mut names = |at, count| {
+        let fetch = || {
+            let outcome = bounds.name_departs(at);
+            bounds.ended(None);
+            outcome
+        };
+        std::iter::repeat_with(fetch)
+            .take(count)
+            .filter(Result::is_ok)
+            .count()
+    };
+    assert_eq!(names(0, 30), 17);
+    assert_eq!(names(10_000, 30), 10);
+}
+
+#[test]
+fn what_grows_is_objected_to() {
+    let mut bounds = Bounds::default();
+    assert!(bounds.settled(0, 0).is_ok());
+    assert_eq!(bounds.settled(1, 0).unwrap_err().rule, Rule::Growth);
+    bounds.departs("a", 0).unwrap();
+    assert_eq!(bounds.settled(0, 0).unwrap_err().rule, Rule::Growth);
+    let second = bounds.departs("a", 10_000).unwrap_err();
+    assert_eq!(second.rule, Rule::Growth);
+    bounds.ended(Some("a"));
+    bounds.ended(Some("a"));
+    assert!(bounds.settled(0, 0).is_ok());
+    // Made-up names that hang, a second apart.
+    let grown = (0..60).find_map(|second| bounds.name_departs(second * 1_000).err());
+    assert_eq!(grown.unwrap().rule, Rule::Growth);
+}
