@@ -95,7 +95,7 @@ impl Error {
     /// The status to answer with: 4xx if it is [forged](Verdict::Forged), 503 if it is [undecided](Verdict::Undecided), and 200
     /// if it was [handled](Verdict::Handled).
     ///
-    /// Partner Center delivers an event ten times and then gives it up, and nobody documents whether a 4xx is final. So a 4xx is
+    /// Partner Center delivers an event ten times and then drops it. Whether a 4xx is final is not documented. So a 4xx is
     /// only for what neither a retry nor a repair on this side can turn into a success.
     ///
     /// | what | verdict | status | `Retry-After` |

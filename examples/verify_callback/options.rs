@@ -42,7 +42,7 @@ Prints one JSON object:
   status       the HTTP status that a receiver answers the callback with
   reason       why it is refused; null if genuine
   event        the event, as received; null if refused, or if the body is genuine and no event
-  event_error  why a genuine body is no event (a receiver answers it with 503); else absent
+  event_error  why a genuine body is not an event (a receiver answers it with 503); else absent
   digest       SHA-256 of the body, by which repeated deliveries are known; null if refused
   signer       the signing certificate; null if refused
   hint         what may have happened to the body file; else absent

@@ -63,7 +63,7 @@ pub enum BodyError {
     /// There is none, and no signature.
     #[error("the body is empty")]
     Empty,
-    /// There is none although the headers hold a signature, and nobody signs an empty body.
+    /// The body is empty although the headers hold a signature. An empty body is never signed, so it was lost in transit.
     #[error(
         "the body is empty although the headers hold a signature (expected what was signed): it was lost on its way; deliver \
          it again, and check the proxies and middleware that it passes"

@@ -1,4 +1,4 @@
-//! Types that are made from a genuine body, for the extractors `Verified<E>` of the adapters.
+//! Types that are built from a verified body, for the extractors `Verified<E>` of the adapters.
 
 use std::fmt;
 

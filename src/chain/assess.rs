@@ -27,7 +27,7 @@ pub(crate) struct Assessment {
     /// search came across them.
     #[cfg_attr(
         not(feature = "receiver"),
-        expect(dead_code, reason = "for whoever remembers what was revoked")
+        expect(dead_code, reason = "used by feature `receiver`")
     )]
     pub(crate) revoked: Vec<RevokedCertificate>,
 }
@@ -92,7 +92,7 @@ impl ChainVerifier {
 
     /// Finds a path from `certificate` to an anchor on which nothing is known to be revoked, and asks no policy.
     ///
-    /// For diagnosis: the result is no proof of anything that a body could be verified with.
+    /// For diagnosis. The result is not a proof: no body can be verified with it.
     ///
     /// # Errors
     ///

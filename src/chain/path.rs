@@ -124,7 +124,7 @@ impl Search<'_> {
             .chain(path.intermediate_certificates())
             .collect();
         let ders: Vec<_> = certificates.iter().map(|each| each.der()).collect();
-        // webpki has read them. Should the two parsers ever disagree, there is no proof.
+        // webpki has read them. If the two parsers ever disagree, the path is refused.
         let parsed: Vec<_> = ders
             .iter()
             .map(Certificate::parse)

@@ -12,7 +12,7 @@ use crate::excerpt::Excerpt;
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PathError {
-    /// An issuer is no CA or may not issue, or the signing certificate is a CA's.
+    /// An issuer is not a CA or may not issue, or the signing certificate is a CA certificate.
     #[error("a certificate is used as a CA and is none, or the other way round")]
     CaRole,
     /// An extension that must be understood is not, or one cannot be read.

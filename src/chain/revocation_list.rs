@@ -1,4 +1,4 @@
-//! Revocation lists: which are believed about whom, and for how long.
+//! Revocation lists: which certificates a list covers, and for how long it is evidence.
 
 use std::fmt;
 use std::ops::Range;
@@ -92,7 +92,7 @@ impl RevocationList {
             serials,
             part,
         } = read_list(der).map_err(refused)?;
-        // Should two readers ever disagree, there is no proof.
+        // If the two readers ever disagree, the list is refused.
         let (_, again) = CertificateRevocationList::from_der(der)
             .map_err(|_| refused("a name or an extension is malformed"))?;
         let issuer_text = Excerpt::of(again.issuer().to_string());
@@ -124,7 +124,7 @@ impl RevocationList {
         self.this_update
     }
 
-    /// When the next one is due: at this second it is no longer in force.
+    /// When the next list is due. From this second on, this one is no longer in force.
     pub fn next_update(&self) -> UnixTime {
         self.next_update
     }
@@ -132,7 +132,7 @@ impl RevocationList {
     /// Whether it is `other`, byte for byte.
     #[cfg_attr(
         not(feature = "receiver"),
-        expect(dead_code, reason = "for whoever keeps lists")
+        expect(dead_code, reason = "used by feature `receiver`")
     )]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.der == other.der

@@ -64,6 +64,13 @@ impl VerifiedSigner {
         self.valid_from <= now && now <= self.valid_until
     }
 
+    /// Whether nothing but newer revocation lists is missing for the proof to hold at the time `now`.
+    pub(crate) fn misses_evidence_at(&self, now: UnixTime) -> bool {
+        let lists_ended = self.evidence_ends().is_some_and(|end| end <= now);
+        let is_in_force = self.ends.first().is_some_and(|(_, end)| now <= *end);
+        lists_ended && is_in_force && self.valid_from <= now && !self.is_valid_at(now)
+    }
+
     /// The subjects of the path, from the issuer of the signing certificate to the trust anchor.
     pub fn path(&self) -> &[Excerpt] {
         &self.path

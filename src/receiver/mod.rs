@@ -185,21 +185,29 @@ impl Receiver {
         body: B,
     ) -> Result<VerifiedBody<B>, Error> {
         let now = (self.settings.clock)();
-        let signers = self.signers.find_at(url, now).await?;
+        let arrival = self.signers.arrival();
+        let mut signers = self.signers.find_at(url, now).await?;
         let time = UnixTime::since_unix_epoch(now);
         let under = |signers: &SignerSet, body| {
             VerifiedBody::verify_under_any(body, envelope, signers.usable(time), time)
         };
-        let (body, mismatch): (B, SignatureError) = match under(&signers, body) {
-            Ok(verified) => return Ok(verified),
-            Err(failed) => failed,
-        };
-        // The certificate behind the URL may have been replaced.
-        // Apart, because its future is large, and seldom needed.
-        match Box::pin(self.signers.find_newer_at(url, &signers, now)).await {
-            Ok(Some(newer)) => under(&newer, body).map_err(|(_, error)| error.into()),
-            Ok(None) => Err(mismatch.into()),
-            Err(unavailable) => Err(Error::of_mismatch(mismatch, unavailable)),
+        let mut body = body;
+        loop {
+            let mismatch: SignatureError = match under(&signers, body) {
+                Ok(verified) => return Ok(verified),
+                Err((returned, mismatch)) => {
+                    body = returned;
+                    mismatch
+                }
+            };
+            // The certificate behind the URL may have been replaced. That ends: each round has a signer that was not tried.
+            // Apart, because its future is large, and seldom needed.
+            let newer = self.signers.find_newer_at(url, &signers, arrival, now);
+            match Box::pin(newer).await {
+                Ok(Some(newer)) => signers = newer,
+                Ok(None) => return Err(mismatch.into()),
+                Err(unavailable) => return Err(Error::of_mismatch(mismatch, unavailable)),
+            }
         }
     }
 
@@ -271,10 +279,12 @@ impl Receiver {
     /// ([`ReceiverBuilder::kept_signers_pem`]).
     ///
     /// Partner Center repeats deliveries. A node that starts after the certificate was replaced does not know the one before,
-    /// and would refuse them. With this text it accepts them for as long as this receiver would have, and it can work before
-    /// the certificate host has been reached.
+    /// and would refuse them. With this text it accepts them, and it works before the certificate host has been reached. What
+    /// was current stays so until the host serves another certificate. Write it at a shutdown and from time to time, in one
+    /// step (to a new file that is then renamed): a text that is cut off is refused, and in one that is older than seven
+    /// days a signer that was replaced since is not good again.
     pub fn kept_signers_pem(&self) -> String {
-        self.signers.export()
+        self.signers.export((self.settings.clock)())
     }
 
     /// How long a body may be.

@@ -61,9 +61,11 @@ pub enum SignerError {
     /// Nothing could be fetched. A later attempt may succeed.
     #[error(transparent)]
     Source(SourceError),
-    /// A signer that was kept before the start could not be verified yet, so it is not known whether the callback is its own.
+    /// A signer that is kept cannot be verified at this time, so it is not known whether the callback is its own.
     #[error(
-        "a former signer of `{url}`, given with `kept_signers_pem`, could not be verified yet: an issuer's certificate or a          revocation list is missing; give `learned_issuers_pem` to the start, too"
+        "a former signer of `{url}` cannot be verified at this time, because an issuer's certificate or a revocation list is \
+         missing: check that certificate authorities can be reached over port 80; if the signer was given with \
+         `kept_signers_pem`, give `learned_issuers_pem`, too"
     )]
     Unverified {
         /// The URL.

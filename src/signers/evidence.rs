@@ -1,6 +1,7 @@
 //! What helps to verify signers: issuers' certificates, revocation lists, and what was seen revoked. Learned, kept, fetched once.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::trace;
 pub(super) struct EvidenceStore {
     authorities: ArcSwapOption<Authorities>,
     kept: Arc<Mutex<Kept>>,
+    generation: Arc<AtomicU64>,
     issuers: SingleFlight<Box<str>, Vec<CertificateDer<'static>>, EvidenceError>,
     lists: SingleFlight<Box<str>, RevocationList, EvidenceError>,
 }
@@ -35,8 +37,8 @@ struct Kept {
     lists: HashMap<(Box<str>, Box<[u8]>), KeptList>,
     /// Certificates that a list named, whatever became of the list.
     revoked: Vec<RevokedCertificate>,
-    /// How often a list was replaced by a later one.
-    generation: u64,
+    /// How often a list was replaced by another one. Read without the lock.
+    generation: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,9 +49,11 @@ struct KeptList {
 
 impl EvidenceStore {
     pub(super) fn new(authorities: Option<Authorities>, spawn: &Arc<dyn Spawn>) -> Self {
+        let kept = Kept::default();
         Self {
             authorities: ArcSwapOption::from_pointee(authorities),
-            kept: Arc::default(),
+            generation: Arc::clone(&kept.generation),
+            kept: Arc::new(Mutex::new(kept)),
             issuers: SingleFlight::new(Arc::clone(spawn), times::EVIDENCE, interrupted),
             lists: SingleFlight::new(Arc::clone(spawn), times::EVIDENCE, interrupted),
         }
@@ -78,7 +82,7 @@ impl EvidenceStore {
 
     /// Changes whenever a list is kept that is not the one before.
     pub(super) fn generation(&self) -> u64 {
-        self.kept().generation
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The certificates that were seen revoked.
@@ -274,12 +278,14 @@ impl Kept {
             });
         let is_other = (self.lists.get(&key))
             .is_none_or(|before| !before.list.is_same(newer.as_ref().unwrap_or(&list)));
-        self.generation = self.generation.wrapping_add(u64::from(is_other));
         let kept = KeptList {
             list: newer.unwrap_or(list),
             fetched_at: now,
         };
         self.lists.insert(key, kept);
+        // After it is in its place: who sees the number sees the list.
+        self.generation
+            .fetch_add(u64::from(is_other), Ordering::Release);
         while self.lists.len() > MAX_LISTS {
             let soonest = self
                 .lists

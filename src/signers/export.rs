@@ -7,17 +7,19 @@ use std::time::Duration;
 use rustls_pki_types::UnixTime;
 use thiserror::Error;
 
+use super::fetch::is_about_time;
 use super::gather::Target;
-use super::table::{Kept, SignerSet};
+use super::table::{Judged, Kept, SignerSet};
 use super::{Inner, times};
 use crate::chain::{
-    CertificateDer, Fingerprint, PemError, RevokedCertificate, certificate_to_pem,
-    certificates_from_pem,
+    CertificateDer, ChainError, Fingerprint, PemError, RevokedCertificate, VerifiedSigner,
+    certificate_to_pem, certificates_from_pem,
 };
 use crate::excerpt::Excerpt;
 use crate::source::{CertificateLocation, CertificateUrl};
 
-/// Signers that were kept before the start, and did not verify yet. They are tried again whenever their URL was fetched.
+/// Signers that were kept before the start, or under other rules, and do not verify yet. They are tried again whenever their
+/// URL was fetched.
 #[derive(Debug, Default)]
 pub(super) struct Imports(Mutex<Vec<Import>>);
 
@@ -34,9 +36,24 @@ pub(super) struct Import {
     url: CertificateUrl<'static>,
     /// Until when its signatures are accepted: without end for one that was current.
     until: Duration,
-    /// Until when a signature that matches nothing else may be its own.
-    waits_until: Duration,
+    /// When it was exported.
+    exported: Duration,
     certificate: CertificateDer<'static>,
+}
+
+impl Import {
+    /// Whether it is too long ago that it was current: then it may have been replaced before a former's time began.
+    fn is_old(&self, now: Duration) -> bool {
+        now > self.exported.saturating_add(times::FORMER_AGE)
+    }
+
+    /// Until when its signatures are accepted. That of a former is never longer than a former's at the time of the export.
+    fn end(&self) -> Duration {
+        match self.until {
+            Duration::MAX => Duration::MAX,
+            until => until.min(self.exported.saturating_add(times::FORMER_AGE)),
+        }
+    }
 }
 
 /// Why a text does not hold signers that were kept.
@@ -50,7 +67,7 @@ pub enum KeptSignersError {
     Line {
         /// Which certificate, counted from 1.
         number: usize,
-        /// `url` or `until`.
+        /// `url`, `until` or `exported`.
         name: &'static str,
     },
     /// A line about a revoked certificate is malformed.
@@ -69,8 +86,10 @@ pub enum KeptSignersError {
         /// What is wrong with it.
         error: PemError,
     },
-    /// It is longer than any text that was exported.
-    #[error("there are {found} kept signers, and at most {limit} are read")]
+    /// It holds more signers than a receiver keeps.
+    #[error(
+        "there are {found} kept signers, and at most {limit} are read: use the text of one receiver, and give that of another one to another"
+    )]
     TooMany {
         /// How many there are.
         found: usize,
@@ -142,6 +161,11 @@ fn import(
             name: "until",
         })?),
     };
+    let exported = line("exported")?;
+    let exported = exported.parse().map_err(|_| KeptSignersError::Line {
+        number,
+        name: "exported",
+    })?;
     let url = line("url")?;
     let certificates = certificates_from_pem(block.as_bytes())
         .map_err(|error| KeptSignersError::Pem { number, error })?;
@@ -156,23 +180,32 @@ fn import(
     Ok(allowed.map(|url| Import {
         url: url.into_owned(),
         until,
-        waits_until: until,
+        exported: Duration::from_secs(exported),
         certificate,
     }))
 }
 
 impl Inner {
     /// The signers that are kept, as PEM with a line for the URL and one for the end of each.
-    pub(super) fn export(&self) -> String {
+    pub(super) fn export(&self, now: Duration) -> String {
         let mut text = String::new();
         for (url, set) in self.table.rows().iter() {
             for kept in set.kept() {
-                write_signer(&mut text, url, kept.until, kept.signer.certificate());
+                let exported = kept.exported.unwrap_or(now);
+                let certificate = kept.signer.certificate();
+                write_signer(&mut text, url, kept.until, exported, certificate);
             }
         }
         // Those that did not verify yet may do so with what the next receiver learns.
-        for import in self.imports.lock().iter() {
-            write_signer(&mut text, &import.url, import.until, &import.certificate);
+        let waiting = self.imports.lock().clone();
+        for import in waiting.iter().take(3 * times::MAX_URLS) {
+            let Import {
+                url,
+                until,
+                exported,
+                certificate,
+            } = import;
+            write_signer(&mut text, url, *until, *exported, certificate);
         }
         for RevokedCertificate {
             fingerprint,
@@ -187,18 +220,8 @@ impl Inner {
     /// Keeps signers that were kept before the start, as far as they verify with what is at hand; the others wait.
     pub(super) fn import(&self, exported: Exported, now: Duration) {
         self.store.remember_revoked(&exported.revoked);
-        let longest = now.saturating_add(times::FORMER_AGE);
-        let imports = exported.signers.into_iter().map(|import| Import {
-            until: match import.until {
-                Duration::MAX => Duration::MAX,
-                until => until.min(longest),
-            },
-            waits_until: import.until.min(longest),
-            ..import
-        });
-        let imports: Vec<_> = imports.collect();
-        self.imports.lock().extend(imports.iter().cloned());
-        for import in imports {
+        self.imports.lock().extend(exported.signers.iter().cloned());
+        for import in exported.signers {
             self.adopt(&import.url, now);
         }
     }
@@ -220,7 +243,8 @@ impl Inner {
                 Ok(signer) => {
                     let former = Kept {
                         signer: Arc::new(signer),
-                        until: import.until,
+                        until: import.end(),
+                        exported: import.is_old(now).then_some(import.exported),
                     };
                     self.known.remember(&import.url);
                     self.table.update(&import.url, |set| {
@@ -231,24 +255,79 @@ impl Inner {
                         }
                     });
                 }
-                Err(error) if error.depends_on_evidence() || error.is_transient() => continue,
+                // A clock that is wrong at the start is set right later.
+                Err(error)
+                    if error.depends_on_evidence()
+                        || error.is_transient()
+                        || is_about_time(&error) =>
+                {
+                    continue;
+                }
                 Err(_) => {}
             }
             self.imports.forget(&import);
         }
     }
 
-    /// Whether a signer for `url` that was kept before the start may still be verified.
-    pub(super) fn is_waiting(&self, url: &CertificateUrl<'_>, now: Duration) -> bool {
+    /// Keeps aside what was dropped for want of evidence: it is tried again as if it had been kept before the start.
+    pub(super) fn set_aside(
+        &self,
+        url: &CertificateUrl<'static>,
+        set: &SignerSet,
+        judged: &[Judged],
+        now: Duration,
+    ) {
+        let may_return = |kept: &&Kept| {
+            let verdict = judged.iter().find(|judged| judged.is_about(&kept.signer));
+            let error = verdict.and_then(|judged| judged.error.as_ref());
+            error.is_some_and(ChainError::is_transient)
+        };
+        let aside = set.kept().filter(may_return).map(|kept| Import {
+            url: url.clone(),
+            until: kept.until,
+            exported: now,
+            certificate: kept.signer.certificate().clone(),
+        });
         let mut imports = self.imports.lock();
-        imports.retain(|import| now < import.waits_until);
-        imports
-            .iter()
-            .any(|import| import.url.as_str() == url.as_str())
+        for import in aside.take(MAX_IMPORTS.saturating_sub(imports.len())) {
+            imports.push(import);
+        }
     }
 
-    /// What the imports for `url` need to be verified.
-    pub(super) fn waiting(&self, url: &CertificateUrl<'_>) -> Vec<Target> {
+    /// Notes that the host serves `current`: what else was current before the start is a former from now on.
+    pub(super) fn note_current(
+        &self,
+        url: &CertificateUrl<'_>,
+        current: &VerifiedSigner,
+        now: Duration,
+    ) {
+        let mut imports = self.imports.lock();
+        let is_meant = |import: &&mut Import| {
+            import.url.as_str() == url.as_str() && import.certificate != *current.certificate()
+        };
+        for import in imports.iter_mut().filter(is_meant) {
+            let since = match import.is_old(now) {
+                true => import.exported,
+                false => now,
+            };
+            import.until = import.until.min(since.saturating_add(times::FORMER_AGE));
+            import.exported = import.exported.max(since);
+        }
+    }
+
+    /// Whether a signer for `url` that was kept before the start may still be verified.
+    pub(super) fn is_waiting(&self, url: &CertificateUrl<'_>, now: Duration) -> bool {
+        let imports = self.imports.lock();
+        (imports.iter()).any(|import| import.url.as_str() == url.as_str() && now < import.end())
+    }
+
+    /// The signers for `url`, apart from the one that it serves, that could not be verified at this time.
+    pub(super) fn unverified(&self, url: &CertificateUrl<'_>, now: Duration) -> Vec<Target> {
+        let kept = self.table.row(url);
+        let unproven = kept.iter().flat_map(|set| set.unproven(now));
+        let unproven = unproven
+            .map(|signer| Target::of(signer))
+            .collect::<Vec<_>>();
         let imports = self.imports.lock();
         let waiting = imports
             .iter()
@@ -257,7 +336,7 @@ impl Inner {
             certificate: import.certificate.clone(),
             issuers: Vec::new(),
         };
-        waiting.map(target).collect()
+        unproven.into_iter().chain(waiting.map(target)).collect()
     }
 }
 
@@ -265,14 +344,20 @@ fn write_signer(
     text: &mut String,
     url: &CertificateUrl<'_>,
     until: Duration,
+    exported: Duration,
     certificate: &CertificateDer<'_>,
 ) {
+    let until = match until {
+        Duration::MAX => CURRENT.to_owned(),
+        until => until.as_secs().to_string(),
+    };
+    let exported = exported.as_secs();
     let pem = certificate_to_pem(certificate);
     // Writing to a string does not fail.
-    let _ = match until {
-        Duration::MAX => write!(text, "url: {url}\nuntil: {CURRENT}\n{pem}"),
-        until => write!(text, "url: {url}\nuntil: {}\n{pem}", until.as_secs()),
-    };
+    let _ = write!(
+        text,
+        "url: {url}\nuntil: {until}\nexported: {exported}\n{pem}"
+    );
 }
 
 impl Imports {
@@ -291,5 +376,5 @@ const REVOKED: &str = "revoked:";
 /// As many as are ever remembered.
 const MAX_REVOKED: usize = 256;
 const END: &str = "-----END CERTIFICATE-----";
-/// More than are ever kept: three for each URL.
-const MAX_IMPORTS: usize = 3 * times::MAX_URLS;
+/// As many as are ever exported: three for each URL, and those that could not be verified.
+const MAX_IMPORTS: usize = 6 * times::MAX_URLS;

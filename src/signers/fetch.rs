@@ -8,7 +8,7 @@ use rustls_pki_types::UnixTime;
 use super::error::SignerError;
 use super::evidence::EvidenceStore;
 use super::gather::{self, Gathered, Target};
-use super::table::{Judged, SignerSet};
+use super::table::{Judged, SignerSet, Verdicts};
 use super::times::LISTS_OF_CHECK;
 use super::{Inner, give_way, times};
 use crate::chain::{
@@ -20,14 +20,23 @@ use crate::source::{CertificateBundle, CertificateUrl};
 use crate::spawn::Spawn;
 use crate::trace;
 
-/// Fetches the certificate at `url`, finds its path, and keeps the signer. Holds no strong reference to `inner` while it waits.
-pub(super) async fn fetch(
-    weak: Weak<Inner>,
-    url: CertificateUrl<'static>,
-    number: u64,
-    now: Duration,
-) -> Result<SignerSet, SignerError> {
-    let known = weak.upgrade().map(|inner| inner.store.generation());
+/// One fetch of a signing certificate.
+pub(super) struct Flight {
+    pub(super) url: CertificateUrl<'static>,
+    pub(super) number: u64,
+    pub(super) now: Duration,
+    /// Whether it is due: no stranger's signature has caused it.
+    pub(super) is_routine: bool,
+}
+
+/// Fetches the certificate, finds its path, and keeps the signer. Holds no strong reference to `inner` while it waits.
+pub(super) async fn fetch(weak: Weak<Inner>, flight: Flight) -> Result<SignerSet, SignerError> {
+    let Flight {
+        url,
+        number,
+        now,
+        is_routine,
+    } = flight;
     let fetched = match download(&weak, &url).await {
         Ok(bundle) => verify(&weak, &url, bundle, now).await,
         Err(error) => Err(error),
@@ -42,11 +51,12 @@ pub(super) async fn fetch(
     if let Err(error) = &outcome {
         inner.note_failure(&url, error, now);
     }
+    if let Ok(set) = &outcome {
+        inner.note_current(&url, set.current(), now);
+    }
     inner.adopt(&url, now);
     // A new list may prolong the proof of any signer, or end it.
-    if known != Some(inner.store.generation()) {
-        inner.judge_anew(|_| true, now, Verdicts::Landed, &[]);
-    }
+    inner.judge_by_new_lists(now);
     // What was learned may concern the signers that are kept, whether the fetch succeeded or not.
     let check = inner.start_check(&url, now);
     drop(inner);
@@ -54,7 +64,7 @@ pub(super) async fn fetch(
         give_way(check).await;
     }
     let outcome = outcome.and_then(|set| settled(&weak, &url, set, now));
-    if let Some(set) = weak.upgrade().and_then(|inner| inner.table.row(&url)) {
+    if is_routine && let Some(set) = weak.upgrade().and_then(|inner| inner.table.row(&url)) {
         set.iter().for_each(|signer| warn_of_ends(signer, now));
     }
     outcome
@@ -115,7 +125,7 @@ async fn verify(
     };
     let waiting = inner
         .upgrade()
-        .map(|inner| inner.waiting(url))
+        .map(|inner| inner.unverified(url, now))
         .unwrap_or_default();
     let mut problems = Vec::new();
     for _ in 0..2 {
@@ -123,9 +133,9 @@ async fn verify(
         target.issuers.extend(gathered.issuers);
         problems.extend(gathered.problems);
         if chain.revocation() == Revocation::Required {
-            let waiting = waiting.iter().map(|waiting| Target {
-                issuers: target.issuers.clone(),
-                ..waiting.clone()
+            let waiting = waiting.iter().cloned().map(|mut waiting| {
+                waiting.issuers.extend(target.issuers.iter().cloned());
+                waiting
             });
             let targets = std::iter::once(target.clone()).chain(waiting).collect();
             problems.extend(within_lists(&spawn, &store, &chain, targets, now, times::LISTS).await);
@@ -205,27 +215,16 @@ pub(super) async fn check(inner: Weak<Inner>, url: CertificateUrl<'static>, now:
     }) else {
         return;
     };
-    let target = |signer: &Arc<VerifiedSigner>| Target {
-        certificate: signer.certificate().clone(),
-        issuers: signer.issuers().to_vec(),
-    };
-    let mut targets: Vec<_> = set.iter().map(target).collect();
-    let known = store.generation();
+    let mut targets: Vec<_> = set.iter().map(|signer| Target::of(signer)).collect();
     within_lists(&spawn, &store, &chain, targets.clone(), now, LISTS_OF_CHECK).await;
     let twins = twins(&spawn, &store, &chain, &mut targets, now).await;
     let Some(inner) = inner.upgrade() else {
         return;
     };
+    inner.judge_anew(|kept| kept == &url, now, Verdicts::Landed, &twins);
     // What a new list tells may concern the signers of other URLs.
-    let is_new = store.generation() != known;
-    inner.judge_anew(|kept| is_new || kept == &url, now, Verdicts::Landed, &twins);
-    let checked = inner.table.update(&url, |set| Some(set?.checked(now)));
-    if inner.table.get(&url, now).is_none()
-        && let Err(error) = inner.assess(&inner.chain.load(), set.current(), now)
-    {
-        // Whoever comes next hears of it, and does not fetch at once what was fetched a moment ago.
-        inner.fetches.fail(&url, now, error);
-    }
+    inner.judge_by_new_lists(now);
+    let checked = (inner.table).update(&url, |kept| Some(kept?.checked(&set, now)));
     for signer in checked.iter().flat_map(SignerSet::iter) {
         let is_over = |end: UnixTime| end.as_secs() <= now.as_secs();
         if signer.misses_lists() && signer.evidence_ends().is_none_or(is_over) {
@@ -258,15 +257,6 @@ async fn twins(
     twins
 }
 
-/// What becomes of a kept signer that cannot be verified for a reason that is transient.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdicts {
-    /// It stays: it was verified under these rules.
-    Landed,
-    /// It is dropped: the rules are new, and it must pass them.
-    NewRules,
-}
-
 /// Verifies `signer` anew with what is at hand.
 pub(super) fn judge(
     store: &EvidenceStore,
@@ -276,34 +266,34 @@ pub(super) fn judge(
     verdicts: Verdicts,
     twins: &[CertificateDer<'static>],
 ) -> Judged {
-    let target = Target {
-        certificate: signer.certificate().clone(),
-        issuers: signer.issuers().iter().chain(twins).cloned().collect(),
-    };
-    let as_it_was = || Some(Arc::clone(signer));
-    let becomes = match assess(store, chain, &target, now).verdict {
-        Ok(anew) => Some(Arc::new(anew)),
-        Err(error) if verdicts == Verdicts::Landed && error.is_transient() => as_it_was(),
+    let mut target = Target::of(signer);
+    target.issuers.extend(twins.iter().cloned());
+    let mut verdict = assess(store, chain, &target, now).verdict.map(Arc::new);
+    if verdict.as_ref().is_err_and(is_about_time) {
         // A clock that jumped is no reason to drop it: it is judged for a time at which it was valid, and its validity is
-        // asked again whenever it is used.
-        Err(error) if is_about_time(&error) => {
-            let (from, until) = (
-                signer.valid_from().as_secs(),
-                signer.valid_until().as_secs(),
-            );
-            let then = Duration::from_secs(now.as_secs().min(until).max(from));
-            let verdict = assess(store, chain, &target, then).verdict;
-            verdict.ok().and_then(|_| as_it_was())
+        // asked again whenever it is used. Not at the very end: where lists are required, they show nothing any more then.
+        let (from, until) = (signer.valid_from(), signer.valid_until());
+        let last = until.as_secs().saturating_sub(1);
+        let then = Duration::from_secs(now.as_secs().min(last).max(from.as_secs()));
+        let then = assess(store, chain, &target, then).verdict;
+        verdict = then.map(|_| Arc::clone(signer));
+    }
+    let (becomes, error) = match verdict {
+        Ok(anew) => (Some(anew), None),
+        Err(error) if verdicts == Verdicts::Landed && error.is_transient() => {
+            (Some(Arc::clone(signer)), None)
         }
-        Err(_) => None,
+        Err(error) => (None, Some(error)),
     };
     Judged {
         signer: Arc::clone(signer),
         becomes,
+        error,
     }
 }
 
-fn is_about_time(error: &ChainError) -> bool {
+/// Whether another time would change the verdict.
+pub(super) fn is_about_time(error: &ChainError) -> bool {
     match error {
         ChainError::Expired { .. } | ChainError::NotYetValid { .. } => true,
         ChainError::Path { error, .. } => matches!(

@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::evidence::EvidenceStore;
-use crate::chain::{CertificateDer, ChainVerifier, Evidence, MissingEvidence, UnixTime};
+use crate::chain::{
+    CertificateDer, ChainVerifier, Evidence, MissingEvidence, UnixTime, VerifiedSigner,
+};
 use crate::excerpt::Excerpt;
 
 /// A certificate, and its issuers as far as they came with it.
@@ -15,6 +17,16 @@ use crate::excerpt::Excerpt;
 pub(super) struct Target {
     pub(super) certificate: CertificateDer<'static>,
     pub(super) issuers: Vec<CertificateDer<'static>>,
+}
+
+impl Target {
+    /// A signer that is kept.
+    pub(super) fn of(signer: &VerifiedSigner) -> Self {
+        Self {
+            certificate: signer.certificate().clone(),
+            issuers: signer.issuers().to_vec(),
+        }
+    }
 }
 
 /// What was gathered, and what went wrong in the order of the attempts.

@@ -54,8 +54,10 @@ mod times;
 
 use std::future::poll_fn;
 use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -75,10 +77,10 @@ use evidence::EvidenceStore;
 use export::Imports;
 pub use export::KeptSignersError;
 pub(crate) use export::{Exported, parse as parse_kept_signers};
-use fetch::{Verdicts, interrupted, judge};
+use fetch::{Flight, interrupted, judge};
 use known::KnownUrls;
 pub use table::SignerSet;
-use table::Table;
+use table::{Judged, Table, Verdicts};
 
 /// Finds, verifies, keeps and refreshes signers. Cheap to clone; clones share what they keep.
 #[derive(Clone, Debug)]
@@ -168,6 +170,7 @@ impl Signers {
             table: Table::default(),
             known: KnownUrls::new(configured_urls, new_downloads_per_minute),
             imports: Imports::default(),
+            judged: AtomicU64::new(0),
             patience,
             fetches: SingleFlight::new(Arc::clone(&spawn), fetch, |url, cause| {
                 interrupted(url, times::CERTIFICATE, cause)
@@ -193,7 +196,10 @@ impl Signers {
     ) {
         let inner = &self.inner;
         let chain = change(ChainVerifier::clone(&inner.chain.load()));
-        inner.chain.store(Arc::new(chain));
+        let chain = Arc::new(chain);
+        let replaced = inner.table.between_writes(|| inner.chain.swap(chain));
+        // Its policies are somebody's, and so are their destructors.
+        drop(replaced);
         inner.judge_anew(|_| true, seconds(now), Verdicts::NewRules, &[]);
         inner.fetches.forget_failures();
     }
@@ -209,8 +215,8 @@ impl Signers {
     }
 
     /// The signers that are kept, as PEM with explanatory lines.
-    pub(crate) fn export(&self) -> String {
-        self.inner.export()
+    pub(crate) fn export(&self, now: Duration) -> String {
+        self.inner.export(now)
     }
 
     /// Keeps signers that were exported before the start.
@@ -237,6 +243,7 @@ impl Signers {
         url: &CertificateUrl<'_>,
         now: Duration,
     ) -> Result<SignerSet, Unavailable> {
+        self.inner.judge_by_new_lists(now);
         match self.inner.table.get(url, now) {
             Some(set) if !set.refresh_is_due(now) && !set.check_is_due(now) => Ok(set),
             // Apart, because their futures are large, and seldom needed.
@@ -257,34 +264,39 @@ impl Signers {
         tried: &SignerSet,
         now: UnixTime,
     ) -> Result<Option<SignerSet>, Unavailable> {
-        self.find_newer_at(url, tried, seconds(now)).await
+        self.find_newer_at(url, tried, self.arrival(), seconds(now))
+            .await
     }
 
-    /// [`find_newer`](Self::find_newer), for a clock that knows more than seconds.
+    /// What tells fetches that start from here on from those that started before.
+    pub(crate) fn arrival(&self) -> u64 {
+        self.inner.fetches.started()
+    }
+
+    /// [`find_newer`](Self::find_newer) for a callback that came at this [arrival](Self::arrival), and for a clock that knows
+    /// more than seconds.
     pub(crate) async fn find_newer_at(
         &self,
         url: &CertificateUrl<'_>,
         tried: &SignerSet,
+        arrival: u64,
         now: Duration,
     ) -> Result<Option<SignerSet>, Unavailable> {
         let inner = &self.inner;
         let time = UnixTime::since_unix_epoch(now);
-        let arrival = inner.fetches.started();
-        let mut set = inner.table.get(url, now).unwrap_or_else(|| tried.clone());
+        let mut kept = inner.table.get(url, now);
         // A flight that was joined may have started too early. The one after it did not.
-        for _ in 0..2 {
-            if set.has_other_than(tried, time) {
-                return Ok(Some(set));
+        for _ in 0..MAX_FETCHES {
+            match kept {
+                Some(set) if set.has_other_than(tried, time) => return Ok(Some(set)),
+                Some(set) if set.is_fresh(arrival, now) => return inner.refused(url, now),
+                _ => kept = Some(inner.fetched(url, now, Reason::Mismatch).await?),
             }
-            if set.is_fresh(arrival, now) {
-                return inner.refused(url, now);
-            }
-            set = inner.fetched(url, now, Reason::Mismatch).await?;
         }
-        match set.has_other_than(tried, time) {
-            true => Ok(Some(set)),
-            false if set.is_fresh(arrival, now) => inner.refused(url, now),
-            false => Err(inner.late(url)),
+        match kept {
+            Some(set) if set.has_other_than(tried, time) => Ok(Some(set)),
+            Some(set) if set.is_fresh(arrival, now) => inner.refused(url, now),
+            _ => Err(inner.late(url, now)),
         }
     }
 }
@@ -308,6 +320,8 @@ struct Inner {
     table: Table,
     known: KnownUrls,
     imports: Imports,
+    /// By which state of the lists the signers were judged.
+    judged: AtomicU64,
     patience: Duration,
     fetches: SingleFlight<CertificateUrl<'static>, SignerSet, SignerError>,
     checks: SingleFlight<CertificateUrl<'static>, (), SignerError>,
@@ -386,29 +400,32 @@ impl Inner {
                 Some(failure) => Unavailable::after(&failure, now),
                 None => Unavailable::new(error, times::FRESH),
             }),
-            Err(_) => Err(self.late(url)),
+            Err(_) => Err(self.late(url, now)),
         }
     }
 
-    /// A signature that matches no signer is refused for good, unless one that was kept before the start could not be verified
-    /// yet.
+    /// A signature that matches no signer is refused for good, unless there is one that could not be verified at this time.
     fn refused(
         &self,
         url: &CertificateUrl<'_>,
         now: Duration,
     ) -> Result<Option<SignerSet>, Unavailable> {
-        if !self.is_waiting(url, now) {
-            return Ok(None);
+        let kept = self.table.row(url);
+        let is_unproven = kept.is_some_and(|set| set.unproven(now).next().is_some());
+        match is_unproven || self.is_waiting(url, now) {
+            true => Err(unverified(url)),
+            false => Ok(None),
         }
-        Err(unverified(url))
     }
 
-    fn late(&self, url: &CertificateUrl<'_>) -> Unavailable {
+    fn late(&self, url: &CertificateUrl<'_>, now: Duration) -> Unavailable {
         let error = SignerError::Late {
             url: Excerpt::of(url.as_str()),
             patience: self.patience,
         };
-        Unavailable::new(error, times::CERTIFICATE)
+        let failure = self.fetches.failure(&url.clone().into_owned());
+        let outage = failure.map_or(Duration::ZERO, |failure| now.saturating_sub(failure.since));
+        Unavailable::new(error, times::CERTIFICATE.max(outage))
     }
 
     fn start_fetch(
@@ -431,7 +448,16 @@ impl Inner {
                 Ok(())
             }
         };
-        let work = |number| fetch::fetch(Arc::downgrade(self), url.clone(), number, now);
+        let is_routine = reason != Reason::Mismatch;
+        let work = |number| {
+            let flight = Flight {
+                url: url.clone(),
+                number,
+                now,
+                is_routine,
+            };
+            fetch::fetch(Arc::downgrade(self), flight)
+        };
         self.fetches.join_or_start(&url, now, may_start, work)
     }
 
@@ -542,6 +568,17 @@ impl Inner {
         }
     }
 
+    /// Judges every signer if lists came that none was judged by: after everybody's time for them was over, say.
+    fn judge_by_new_lists(&self, now: Duration) {
+        let generation = self.store.generation();
+        // One caller does it; the others go on with what is kept.
+        if self.judged.load(Ordering::Acquire) != generation
+            && self.judged.swap(generation, Ordering::AcqRel) != generation
+        {
+            self.judge_anew(|_| true, now, Verdicts::Landed, &[]);
+        }
+    }
+
     /// Judges the signers of some URLs anew, and drops those that do not pass.
     fn judge_anew(
         &self,
@@ -554,8 +591,13 @@ impl Inner {
             loop {
                 // Other people's code runs here: policies. So it runs under no lock.
                 let chain = self.chain.load_full();
+                let judge_one = |signer| judge(&self.store, &chain, signer, now, verdicts, twins);
                 let judged: Vec<_> = (set.iter())
-                    .map(|signer| judge(&self.store, &chain, signer, now, verdicts, twins))
+                    .map(|signer| {
+                        // A policy that panics has not let it pass.
+                        catch_unwind(AssertUnwindSafe(|| judge_one(signer)))
+                            .unwrap_or_else(|_| Judged::panicked(signer, verdicts))
+                    })
                     .collect();
                 let mut is_current = true;
                 self.table.update(url, |set| {
@@ -566,9 +608,30 @@ impl Inner {
                     }
                 });
                 if is_current {
+                    self.set_aside(url, set, &judged, now);
+                    self.note_dropped(url, set, &judged, now);
                     break;
                 }
             }
+        }
+    }
+
+    /// If what was fetched a moment ago has been dropped, the next callback hears of it, and does not fetch it again at once.
+    fn note_dropped(
+        &self,
+        url: &CertificateUrl<'static>,
+        before: &SignerSet,
+        judged: &[Judged],
+        now: Duration,
+    ) {
+        let verdict = judged
+            .iter()
+            .find(|judged| judged.is_about(before.current()));
+        let error = verdict.and_then(|judged| judged.error.clone());
+        if let Some(error) = error.filter(|_| before.is_fresh(u64::MAX, now)) {
+            let problems = Vec::new();
+            let error = SignerError::Chain { error, problems };
+            self.fetches.fail(url, now, error);
         }
     }
 }
@@ -592,6 +655,8 @@ async fn give_way<T: Clone + Send + 'static>(waiter: Waiter<T>) {
     .await;
 }
 
+/// How many fetches a callback waits for at most whose signature does not match.
+const MAX_FETCHES: usize = 2;
 /// Four tasks stand behind each other in a check, and a client without a network takes a turn or two.
 const TURNS: u32 = 64;
 

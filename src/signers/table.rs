@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use rustls_pki_types::UnixTime;
 
 use super::times;
-use crate::chain::VerifiedSigner;
+use crate::chain::{ChainError, VerifiedSigner};
 use crate::source::CertificateUrl;
 
 /// The signers of all URLs. Readers take no lock; writers take turns.
@@ -48,7 +48,7 @@ impl Table {
         url: &CertificateUrl<'_>,
         change: impl FnOnce(Option<&SignerSet>) -> Option<SignerSet>,
     ) -> Option<SignerSet> {
-        let _turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rows = Rows::clone(&self.rows.load());
         let at = rows
             .iter()
@@ -69,8 +69,17 @@ impl Table {
             }
             (None, None) => return None,
         }
-        self.rows.store(Arc::new(rows));
+        let before = self.rows.swap(Arc::new(rows));
+        drop(turn);
+        // Keys are a backend's, and so are their destructors: they run under no lock.
+        drop(before);
         changed
+    }
+
+    /// Runs `change` while no row is written: a writer sees what it changes, or has left its row before.
+    pub(super) fn between_writes<T>(&self, change: impl FnOnce() -> T) -> T {
+        let _turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        change()
     }
 }
 
@@ -102,11 +111,26 @@ struct Set {
     check: Schedule,
 }
 
-/// A signer, and until when its signatures are accepted: for the current one, without end.
+/// A signer, and until when its signatures are accepted.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) signer: Arc<VerifiedSigner>,
+    /// For the current one, without end.
     pub(super) until: Duration,
+    /// When an earlier receiver exported it, if that was long ago, and it was not fetched since.
+    pub(super) exported: Option<Duration>,
+}
+
+impl Kept {
+    /// It once another signer took its place at the time `now`. An old export must not make a signer good again that was
+    /// replaced long ago.
+    pub(super) fn replaced(self, now: Duration) -> Self {
+        let since = self.exported.map_or(now, |exported| exported.min(now));
+        Self {
+            until: self.until.min(since.saturating_add(times::FORMER_AGE)),
+            ..self
+        }
+    }
 }
 
 /// The last fetch of the certificate that succeeded.
@@ -160,6 +184,14 @@ impl SignerSet {
         self.usable(UnixTime::since_unix_epoch(now))
             .next()
             .is_some()
+    }
+
+    /// Signers that newer revocation lists would make usable at the time `now`.
+    pub(super) fn unproven(&self, now: Duration) -> impl Iterator<Item = &Arc<VerifiedSigner>> {
+        let time = UnixTime::since_unix_epoch(now);
+        self.kept()
+            .filter(move |kept| now < kept.until && kept.signer.misses_evidence_at(time))
+            .map(|kept| &kept.signer)
     }
 
     /// Every signer, the current one first, whether it is valid at this time or not.
@@ -227,18 +259,30 @@ impl SignerSet {
             };
             Some(Kept {
                 signer,
-                until: kept.until,
+                ..kept.clone()
             })
         };
         let mut passed = self.kept().filter_map(judge);
         let mut set = Set::clone(&self.0);
         set.first = passed.next()?;
         set.others = passed.collect();
+        if set.first.signer.fingerprint() != self.current().fingerprint() {
+            // What the URL serves is not among them any more: no mismatch is final under the others.
+            set.fetched = None;
+            set.refresh = Schedule::default();
+        }
         Some(Self(Arc::new(set)))
     }
 
-    /// The set after its signers were judged with revocation lists asked for at the time `now`.
-    pub(super) fn checked(&self, now: Duration) -> Self {
+    /// The set after the signers of `asked` were judged with revocation lists asked for at the time `now`. One that came
+    /// meanwhile has a check of its own before it.
+    pub(super) fn checked(&self, asked: &Self, now: Duration) -> Self {
+        let was_asked = |signer: &Arc<VerifiedSigner>| {
+            (asked.iter()).any(|asked| asked.fingerprint() == signer.fingerprint())
+        };
+        if !self.iter().all(was_asked) {
+            return self.clone();
+        }
         let mut set = Set::clone(&self.0);
         let lists_end = self
             .iter()
@@ -277,6 +321,7 @@ impl SignerSet {
         let first = Kept {
             signer,
             until: Duration::MAX,
+            exported: None,
         };
         Self(Arc::new(Set {
             first,
@@ -295,13 +340,10 @@ impl SignerSet {
         let Some(before) = before else {
             return Self::of(former, Vec::new());
         };
-        let former = Kept {
-            until: former.until.min(now.saturating_add(times::FORMER_AGE)),
-            ..former
-        };
+        let former = former.replaced(now);
         let mut set = Set::clone(&before.0);
         let is_held = before.iter().any(|kept| kept.has_key_of(&former.signer));
-        if !is_held && set.others.len() < times::MAX_FORMERS {
+        if !is_held && now < former.until && set.others.len() < times::MAX_FORMERS {
             set.others.push(former);
             set.check = Schedule::default();
         }
@@ -310,7 +352,6 @@ impl SignerSet {
 
     /// What stands behind `current` once it has taken its place here: at most two signers, of other keys.
     fn behind(&self, current: &VerifiedSigner, now: Duration) -> Vec<Kept> {
-        let end = now.saturating_add(times::FORMER_AGE);
         let mut others: Vec<Kept> = Vec::new();
         for kept in self.kept() {
             let key_is_held = kept.signer.has_key_of(current)
@@ -318,10 +359,7 @@ impl SignerSet {
                     .iter()
                     .any(|held| held.signer.has_key_of(&kept.signer));
             if !key_is_held && others.len() < times::MAX_FORMERS {
-                others.push(Kept {
-                    signer: Arc::clone(&kept.signer),
-                    until: kept.until.min(end),
-                });
+                others.push(kept.clone().replaced(now));
             }
         }
         others
@@ -333,15 +371,35 @@ impl SignerSet {
     }
 }
 
+/// What becomes of a kept signer that cannot be verified for a reason that is transient.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdicts {
+    /// It stays: it was verified under these rules.
+    Landed,
+    /// It is dropped until it passes: the rules are new.
+    NewRules,
+}
+
 /// A verdict on a signer that is kept.
 pub(super) struct Judged {
     pub(super) signer: Arc<VerifiedSigner>,
     /// The same signer verified anew, or nothing if it is to be dropped.
     pub(super) becomes: Option<Arc<VerifiedSigner>>,
+    /// Why it is dropped.
+    pub(super) error: Option<ChainError>,
 }
 
 impl Judged {
-    fn is_about(&self, signer: &VerifiedSigner) -> bool {
+    /// Where a policy panicked: new rules have not let the signer pass, and those of before had.
+    pub(super) fn panicked(signer: &Arc<VerifiedSigner>, verdicts: Verdicts) -> Self {
+        Self {
+            signer: Arc::clone(signer),
+            becomes: (verdicts == Verdicts::Landed).then(|| Arc::clone(signer)),
+            error: None,
+        }
+    }
+
+    pub(super) fn is_about(&self, signer: &VerifiedSigner) -> bool {
         self.signer.fingerprint() == signer.fingerprint()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
@@ -97,6 +98,8 @@ where
 /// Work by key, each done once at a time.
 pub(crate) struct SingleFlight<K, T, E> {
     board: Arc<Mutex<Board<K, T, E>>>,
+    /// How many flights there were, which numbers them. Read without the lock.
+    started: AtomicU64,
     spawn: Arc<dyn Spawn>,
     times: Times,
     interrupted: fn(&K, Interrupted) -> E,
@@ -105,9 +108,10 @@ pub(crate) struct SingleFlight<K, T, E> {
 struct Board<K, T, E> {
     under_way: HashMap<K, UnderWay<T, E>>,
     failures: HashMap<K, Failure<E>>,
-    /// How many flights there were, which numbers them.
-    started: u64,
 }
+
+/// What leaves the board: it is dropped outside of the lock, because an error may hold what is somebody's.
+type Leaving<T, E> = (Option<UnderWay<T, E>>, Option<Failure<E>>);
 
 type SharedFlight<T, E> = Arc<Flight<Result<T, E>>>;
 
@@ -133,10 +137,10 @@ where
         let board = Board {
             under_way: HashMap::new(),
             failures: HashMap::new(),
-            started: 0,
         };
         Self {
             board: Arc::new(Mutex::new(board)),
+            started: AtomicU64::new(0),
             spawn,
             times,
             interrupted,
@@ -157,11 +161,12 @@ where
     where
         W: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let overdue = self.overdue(key, now);
+        let overdue = self.overdue(now);
         drop(overdue);
+        let forgotten;
         let (flight, landing) = {
             let mut board = lock(&self.board);
-            board.forget(now, self.times.kept);
+            forgotten = board.forget(now, self.times.kept);
             if let Some(under_way) = board.under_way.get(key) {
                 return Start::Joined(Waiter::new(&under_way.flight));
             }
@@ -173,6 +178,7 @@ where
             }
             self.take_off(&mut board, key, now)
         };
+        drop(forgotten);
         let waiter = Waiter::new(&flight);
         let work = work(landing.number);
         self.launch(&flight, landing, work);
@@ -185,7 +191,7 @@ where
         expect(dead_code, reason = "for the fetches of signers")
     )]
     pub(crate) fn started(&self) -> u64 {
-        lock(&self.board).started
+        self.started.load(Ordering::Acquire)
     }
 
     /// The failure for `key` that is remembered, also once its cool-down is over.
@@ -205,7 +211,9 @@ where
     pub(crate) fn fail(&self, key: &K, started: Duration, error: E) {
         let mut board = lock(&self.board);
         let failure = Failure::after(board.failures.get(key), error, started, self.times);
-        board.failures.insert(key.clone(), failure);
+        let before = board.failures.insert(key.clone(), failure);
+        drop(board);
+        drop(before);
     }
 
     /// Forgets every failure: what caused them may be gone.
@@ -224,24 +232,16 @@ where
         key: &K,
         now: Duration,
     ) -> (SharedFlight<T, E>, Landing<K, T, E>) {
-        board.started = board.started.wrapping_add(1);
+        let number = self.started.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         let flight = Arc::new(Flight::new());
         let under_way = UnderWay {
             flight: Arc::clone(&flight),
-            number: board.started,
+            number,
             since: now,
             has_landed: false,
         };
+        let landing = self.landing(key, &under_way);
         board.under_way.insert(key.clone(), under_way);
-        let landing = Landing {
-            board: Arc::downgrade(&self.board),
-            flight: Some(Arc::clone(&flight)),
-            interrupted: self.interrupted,
-            key: key.clone(),
-            number: board.started,
-            started: now,
-            times: self.times,
-        };
         (flight, landing)
     }
 
@@ -273,41 +273,56 @@ where
         let _ = self.spawn.spawn(task, self.times.patience);
     }
 
-    /// A flight that nobody carries, and whose time is over.
-    fn overdue(&self, key: &K, now: Duration) -> Option<Landing<K, T, E>> {
+    /// Flights whose time is over, and that nobody has ended: no caller carries them any more, or their runtime does not run.
+    fn overdue(&self, now: Duration) -> Vec<Landing<K, T, E>> {
         let board = lock(&self.board);
-        let under_way = board.under_way.get(key)?;
-        let age = now.saturating_sub(under_way.since);
-        let is_overdue = age > self.times.limit && under_way.flight.is_caller_driven();
-        is_overdue.then(|| Landing {
+        let is_overdue = |work: &UnderWay<T, E>| {
+            // Whoever spawned it ends it: a clock that was set forward does not.
+            let slack = match work.flight.is_caller_driven() {
+                true => Duration::ZERO,
+                false => CLOCK_STEP,
+            };
+            let age = now.saturating_sub(work.since);
+            !work.has_landed && age > self.times.limit.saturating_add(slack)
+        };
+        let overdue = board.under_way.iter().filter(|(_, work)| is_overdue(work));
+        overdue.map(|(key, work)| self.landing(key, work)).collect()
+    }
+
+    fn landing(&self, key: &K, work: &UnderWay<T, E>) -> Landing<K, T, E> {
+        Landing {
             board: Arc::downgrade(&self.board),
-            flight: Some(Arc::clone(&under_way.flight)),
+            flight: Some(Arc::downgrade(&work.flight)),
             interrupted: self.interrupted,
             key: key.clone(),
-            number: under_way.number,
-            started: under_way.since,
+            number: work.number,
+            started: work.since,
             times: self.times,
-        })
+        }
     }
 }
 
-impl<K: Eq + Hash, T, E> Board<K, T, E> {
-    /// Forgets failures that are long over. A clock that jumps forward forgets nothing that still cools afterwards.
-    fn forget(&mut self, now: Duration, kept: Duration) {
-        self.under_way
-            .retain(|_, work| !work.has_landed || work.since.abs_diff(now) < kept);
-        if self.failures.len() > MAX_FAILURES {
-            self.failures.retain(|_, failure| failure.is_cooling(now));
-        }
-        self.failures
-            .retain(|_, failure| now.saturating_sub(failure.until) < REMEMBERED);
+impl<K: Clone + Eq + Hash, T, E> Board<K, T, E> {
+    /// Takes out what is over. A clock that jumps forward forgets nothing that still cools afterwards.
+    fn forget(&mut self, now: Duration, kept: Duration) -> Vec<Leaving<T, E>> {
+        let is_over = |work: &UnderWay<T, E>| work.has_landed && work.since.abs_diff(now) >= kept;
+        let landed = self.under_way.extract_if(|_, work| is_over(work));
+        let mut leaving: Vec<_> = landed.map(|(_, work)| (Some(work), None)).collect();
+        let is_full = self.failures.len() > MAX_FAILURES;
+        let failures = self.failures.extract_if(|_, failure| {
+            let is_old = now.saturating_sub(failure.until) >= REMEMBERED;
+            is_old || is_full && !failure.is_cooling(now)
+        });
+        leaving.extend(failures.map(|(_, failure)| (None, Some(failure))));
+        leaving
     }
 }
 
 /// Ends a flight, also by being dropped.
 struct Landing<K: Clone + Eq + Hash, T, E: Clone> {
     board: Weak<Mutex<Board<K, T, E>>>,
-    flight: Option<SharedFlight<T, E>>,
+    /// Weak, because the flight holds the task, and so this, where its waiters drive it.
+    flight: Option<Weak<Flight<Result<T, E>>>>,
     interrupted: fn(&K, Interrupted) -> E,
     key: K,
     number: u64,
@@ -318,7 +333,7 @@ struct Landing<K: Clone + Eq + Hash, T, E: Clone> {
 impl<K: Clone + Eq + Hash, T, E: Clone> Landing<K, T, E> {
     /// Records the outcome, then wakes those who wait.
     fn land(&mut self, outcome: Result<T, E>) {
-        let Some(flight) = self.flight.take() else {
+        let Some(flight) = self.flight.take().and_then(|flight| flight.upgrade()) else {
             return;
         };
         if let Some(board) = self.board.upgrade() {
@@ -335,25 +350,24 @@ impl<K: Clone + Eq + Hash, T, E: Clone> Landing<K, T, E> {
         }
     }
 
-    fn record(&self, board: &mut Board<K, T, E>, error: Option<&E>) -> Option<UnderWay<T, E>> {
-        let under_way = board.under_way.get_mut(&self.key)?;
-        if under_way.number != self.number {
-            return None;
-        }
+    fn record(&self, board: &mut Board<K, T, E>, error: Option<&E>) -> Leaving<T, E> {
+        let under_way = board.under_way.get_mut(&self.key);
+        let Some(under_way) = under_way.filter(|work| work.number == self.number) else {
+            return (None, None);
+        };
         if error.is_none() && !self.times.kept.is_zero() {
             under_way.has_landed = true;
-            board.failures.remove(&self.key);
-            return None;
+            return (None, board.failures.remove(&self.key));
         }
         let failure = error.map(|error| {
             let before = board.failures.get(&self.key);
             Failure::after(before, error.clone(), self.started, self.times)
         });
-        match failure {
+        let before = match failure {
             Some(failure) => board.failures.insert(self.key.clone(), failure),
             None => board.failures.remove(&self.key),
         };
-        board.under_way.remove(&self.key)
+        (board.under_way.remove(&self.key), before)
     }
 }
 
@@ -388,6 +402,8 @@ fn lock<B>(board: &Mutex<B>) -> MutexGuard<'_, B> {
     board.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// By how much a clock is set forward at most, as a rule.
+const CLOCK_STEP: Duration = Duration::from_secs(60 * 60);
 /// For how long a failure is remembered after its cool-down, so that the next one in a row cools down for longer.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 /// How many failures are remembered after their cool-down.

@@ -1,6 +1,6 @@
 //! A part of a piece of work, under a deadline of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::board::Interrupted;
@@ -15,10 +15,9 @@ pub(crate) async fn within<T: Clone + Send + 'static>(
 ) -> Result<T, Interrupted> {
     let flight = Arc::new(Flight::new());
     let waiter = Waiter::patient(&flight);
-    let stopped = Stopped(Arc::clone(&flight));
+    let landing = Landing(Arc::downgrade(&flight));
     let task: Task = Box::pin(async move {
-        let outcome = caught(work).await.ok_or(Interrupted::Panicked);
-        stopped.0.land(outcome);
+        landing.land(caught(work).await.ok_or(Interrupted::Panicked));
     });
     if let Err(task) = spawn.spawn(task, limit) {
         flight.drive_by_callers(task);
@@ -26,11 +25,19 @@ pub(crate) async fn within<T: Clone + Send + 'static>(
     waiter.await.unwrap_or(Err(Interrupted::Stopped))
 }
 
-/// Tells whoever waits that the task was dropped.
-struct Stopped<T>(Arc<Flight<Result<T, Interrupted>>>);
+/// Ends the flight, also by being dropped. Weak, because the flight holds the task where its waiter drives it.
+struct Landing<T>(Weak<Flight<Result<T, Interrupted>>>);
 
-impl<T> Drop for Stopped<T> {
+impl<T> Landing<T> {
+    fn land(&self, outcome: Result<T, Interrupted>) {
+        if let Some(flight) = self.0.upgrade() {
+            flight.land(outcome);
+        }
+    }
+}
+
+impl<T> Drop for Landing<T> {
     fn drop(&mut self) {
-        self.0.land(Err(Interrupted::Stopped));
+        self.land(Err(Interrupted::Stopped));
     }
 }

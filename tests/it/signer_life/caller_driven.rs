@@ -1,18 +1,24 @@
 //! Without a runtime the callers drive the fetches: what that still promises, as the front page of `spawn` says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use partner_center_webhooks::Receiver;
 use partner_center_webhooks::chain::Revocation;
+use partner_center_webhooks::http_client::BoxFuture;
 use partner_center_webhooks::receiver::ReceiverBuilder;
+use partner_center_webhooks::source::{
+    CertificateBundle, CertificateSource, CertificateUrl, SourceError,
+};
 use partner_center_webhooks::spawn::CallerDriven;
 use partner_center_webhooks::testing::Issuer;
 
 use super::{
-    ACCEPTED, BASE, DAY, GIVEN_UP, HOUR, MINUTE, MISMATCH, Seen, Valve, authorities, callback,
-    chain_of, forged, published, successor, timed, wait, with_tokio,
+    ACCEPTED, BASE, Clock, DAY, GIVEN_UP, HOUR, MINUTE, MISMATCH, Seen, Valve, answer, authorities,
+    callback, chain_of, forged, published, successor, timed, wait, with_tokio,
 };
-use crate::support::{Scripted, Web, bundle};
+use crate::support::{ISSUER, Scripted, Web, bundle, chain};
+use tokio::time::timeout;
 
 /// A receiver whose certificate host and authorities hang when their valves are closed.
 struct World {
@@ -140,4 +146,38 @@ async fn a_fetch_that_was_left_hinders_no_later_one() {
     assert_eq!(timed(&world.receiver, &good).await.0, ACCEPTED);
     assert_eq!(scripted.fetches(), 1);
     assert_eq!(timed(&world.receiver, &forged(&signer)).await.0, MISMATCH);
+}
+
+/// Strangers who hang up at once leave nothing behind.
+#[tokio::test]
+async fn fetches_that_everybody_left_are_swept() {
+    #[derive(Clone, Debug, Default)]
+    struct Never(Arc<()>);
+    impl CertificateSource for Never {
+        fn fetch<'a>(
+            &'a self,
+            _: &'a CertificateUrl<'a>,
+        ) -> BoxFuture<'a, Result<CertificateBundle, SourceError>> {
+            let held = Arc::clone(&self.0);
+            Box::pin(async move {
+                let _held = held;
+                std::future::pending().await
+            })
+        }
+    }
+    let signer = ISSUER.signer().unwrap();
+    let (source, clock) = (Never::default(), Clock::default());
+    let receiver = ReceiverBuilder::new(chain(), source.clone())
+        .spawn(CallerDriven::new())
+        .clock(clock.reader())
+        .build()
+        .unwrap();
+    for number in 0..600_u64 {
+        clock.set(number);
+        let url = format!("https://3psostorageacct.blob.core.windows.net/cert/x{number}.cer");
+        let stranger = callback(&signer.clone().with_certificate_url(url));
+        let _ = timeout(Duration::ZERO, answer(&receiver, &stranger)).await;
+    }
+    // The receiver's own, the one of this test, and those of the last 23 seconds.
+    assert_eq!(Arc::strong_count(&source.0), 2 + 24);
 }

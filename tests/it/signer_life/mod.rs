@@ -4,12 +4,14 @@ mod caller_driven;
 mod hangs;
 mod host;
 mod panics;
+mod restarts;
 mod revoked;
 mod rotation;
 mod runtimes;
 mod sockets;
 mod strangers;
 mod stress;
+mod withdrawn;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

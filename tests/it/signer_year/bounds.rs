@@ -6,8 +6,9 @@ use super::model::{Rule, Violation};
 
 /// Five seconds of a clock that counts in whole seconds: from 1.9 to 6.0 it counts five.
 const APART_MS: u64 = 4_000;
-/// A step of the clock, a restart or another chain allows one more fetch in so many milliseconds.
-const ALLOWANCE_MS: u64 = 5_000;
+/// A step of the clock, a restart or another chain allows one more fetch in so many milliseconds: a callback that came before
+/// it may wait for two fetches.
+const ALLOWANCE_MS: u64 = 15_000;
 /// The quota for made-up names: a token a second, and so many at once. One more, because seconds are whole.
 const BURST: u64 = 16 + 1;
 /// No fetch lasts for longer, whatever the host does.

@@ -1,6 +1,6 @@
 //! What the receiver was shown, and so has to know.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use partner_center_webhooks::chain::Revocation;
 
@@ -30,8 +30,8 @@ pub(crate) struct Memory {
     delivered: BTreeMap<CertId, u64>,
     /// What the host gave it, in order, also before a restart whose state was exported. Repetitions are left out.
     given: Vec<Given>,
-    /// Certificates under which a callback was accepted.
-    taken: BTreeSet<CertId>,
+    /// When a callback was accepted last under a certificate.
+    taken: BTreeMap<CertId, u64>,
     /// Until when the lists that it was given are in force, by part.
     lists: BTreeMap<Option<u32>, u64>,
     /// When it was given a list that revokes a certificate that it had.
@@ -119,7 +119,7 @@ impl Memory {
         }
         self.last_callback = self.last_callback.max(promise.came.ms);
         if let Some(certificate) = accepted {
-            self.taken.insert(certificate);
+            self.taken.insert(certificate, at);
             self.accepted.insert(promise.key, (certificate, at));
             self.verified.insert(promise.key, (certificate, at));
         }
@@ -143,7 +143,10 @@ impl Memory {
     /// Whether, as far as the receiver was shown, this key may have been replaced for good: more than seven days ago, or by
     /// three others. It cannot know that the host went back to it since, unless it took the certificate that it was given.
     fn was_replaced(&self, key: usize, now: u64) -> bool {
-        let is_taken = |given: &Given| given.key == key && self.taken.contains(&given.certificate);
+        let is_taken = |given: &Given| {
+            let accepted = self.taken.get(&given.certificate);
+            given.key == key && accepted.is_some_and(|accepted| *accepted >= given.at)
+        };
         let Some(last) = self.given.iter().rposition(is_taken) else {
             return false;
         };

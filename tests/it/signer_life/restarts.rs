@@ -1,0 +1,135 @@
+//! What an earlier receiver kept, under clocks that are wrong and texts that are old; and clocks that jump.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use partner_center_webhooks::Receiver;
+use partner_center_webhooks::chain::{Revocation, UnixTime};
+use partner_center_webhooks::receiver::ReceiverBuilder;
+
+use super::{
+    ACCEPTED, BASE, DAY, MISMATCH, answer, authorities, callback, chain_of, published, successor,
+};
+use crate::support::{NOW, Scripted, Web, background, bundle, chain};
+
+/// A clock that can be set to any time, in seconds since 1970.
+#[derive(Clone, Debug)]
+struct AnyTime(Arc<AtomicU64>);
+
+impl AnyTime {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(NOW.as_secs())))
+    }
+
+    fn set(&self, seconds: u64) {
+        self.0.store(seconds, Ordering::SeqCst);
+    }
+
+    fn reader(&self) -> impl Fn() -> UnixTime + Send + Sync + 'static {
+        let seconds = Arc::clone(&self.0);
+        move || UnixTime::since_unix_epoch(Duration::from_secs(seconds.load(Ordering::SeqCst)))
+    }
+}
+
+fn receiver(source: &Scripted, clock: &AnyTime, kept: Option<&str>) -> Receiver {
+    let builder = ReceiverBuilder::new(chain(), source.clone()).clock(clock.reader());
+    let builder = match kept {
+        Some(text) => builder.kept_signers_pem(text),
+        None => builder,
+    };
+    builder.build().unwrap()
+}
+
+#[tokio::test]
+async fn what_was_kept_is_not_lost_to_a_clock_that_is_wrong_at_the_start() {
+    let issuer = published();
+    let (old, new) = (successor(&issuer), successor(&issuer));
+    let clock = AnyTime::new();
+    let source = Scripted::serving(&old);
+    let before = receiver(&source, &clock, None);
+    assert_eq!(answer(&before, &callback(&old)).await, ACCEPTED);
+    let text = before.kept_signers_pem();
+    source.now_answers(Ok(bundle(&new)));
+    for wrong in [NOW.as_secs() - 365 * DAY, NOW.as_secs() + 4 * 365 * DAY] {
+        clock.set(wrong);
+        let after = receiver(&source, &clock, Some(&text));
+        clock.set(NOW.as_secs() + 60);
+        assert_eq!(answer(&after, &callback(&new)).await, ACCEPTED, "{wrong}");
+        assert_eq!(answer(&after, &callback(&old)).await, ACCEPTED, "{wrong}");
+        // The twin: nobody else is.
+        let stranger = callback(&successor(&issuer));
+        assert_eq!(answer(&after, &stranger).await, MISMATCH, "{wrong}");
+    }
+}
+
+/// A signer that was replaced on day 1 is accepted for a former's seven days after the text was written, and not after.
+#[tokio::test]
+async fn an_old_text_makes_no_signer_good_again_that_was_replaced_long_ago() {
+    let issuer = published();
+    let (old, new) = (successor(&issuer), successor(&issuer));
+    let clock = AnyTime::new();
+    let source = Scripted::serving(&old);
+    let before = receiver(&source, &clock, None);
+    assert_eq!(answer(&before, &callback(&old)).await, ACCEPTED);
+    let text = before.kept_signers_pem();
+    source.now_answers(Ok(bundle(&new)));
+    for (day, expected) in [(1, ACCEPTED), (6, ACCEPTED), (8, MISMATCH), (30, MISMATCH)] {
+        clock.set(NOW.as_secs() + day * DAY);
+        let after = receiver(&source, &clock, Some(&text));
+        assert_eq!(answer(&after, &callback(&new)).await, ACCEPTED);
+        assert_eq!(answer(&after, &callback(&old)).await, expected, "day {day}");
+    }
+}
+
+/// While the host is down nobody knows of a successor: what was current is accepted for as long as it is valid.
+#[tokio::test]
+async fn what_was_current_is_accepted_until_the_host_says_otherwise() {
+    let issuer = published();
+    let old = successor(&issuer);
+    let clock = AnyTime::new();
+    let source = Scripted::serving(&old);
+    let before = receiver(&source, &clock, None);
+    assert_eq!(answer(&before, &callback(&old)).await, ACCEPTED);
+    let text = before.kept_signers_pem();
+    source.now_answers(crate::support::outage());
+    for day in [1, 8, 89] {
+        clock.set(NOW.as_secs() + day * DAY);
+        let after = receiver(&source, &clock, Some(&text));
+        assert_eq!(answer(&after, &callback(&old)).await, ACCEPTED, "day {day}");
+        let stranger = callback(&successor(&issuer));
+        assert_eq!(answer(&after, &stranger).await.status, 503, "day {day}");
+    }
+}
+
+/// A clock that jumps beyond the validity of everything, and back, makes nothing forgotten.
+#[tokio::test]
+async fn a_clock_that_jumps_and_comes_back_loses_no_signer() {
+    const YEARS: u64 = 3 * 365 * DAY;
+    for mode in [Revocation::BestEffort, Revocation::Required] {
+        for jump in [NOW.as_secs() + YEARS, NOW.as_secs() - YEARS] {
+            let issuer = published();
+            let (old, new) = (successor(&issuer), successor(&issuer));
+            let (clock, source) = (AnyTime::new(), Scripted::serving(&old));
+            let receiver = ReceiverBuilder::new(chain_of(&issuer, mode), source.clone())
+                .authorities(authorities(Web::default().publishing(&issuer, BASE)))
+                .clock(clock.reader())
+                .build()
+                .unwrap();
+            assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
+            clock.set(NOW.as_secs() + 60);
+            source.now_answers(Ok(bundle(&new)));
+            assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
+            clock.set(jump);
+            for _ in 0..4 {
+                assert_eq!(answer(&receiver, &callback(&new)).await.status, 503);
+                background().await;
+            }
+            clock.set(NOW.as_secs() + 120);
+            for signer in [&new, &old] {
+                let seen = answer(&receiver, &callback(signer)).await;
+                assert_eq!(seen, ACCEPTED, "{mode:?}, {jump}");
+            }
+        }
+    }
+}
