@@ -11,11 +11,11 @@ pub enum Revocation {
     /// [`VerifiedSigner::revocation`]: super::VerifiedSigner::revocation
     #[default]
     BestEffort,
-    /// What no list tells about is refused too. That is transient, because the list may be there again in a minute.
+    /// A certificate that no list covers is refused too. That is transient: the list may be available again in a minute.
     Required,
     /// Nothing is checked, and no list is fetched.
     ///
-    /// Dangerous: whoever holds a stolen key that was revoked signs callbacks until its certificate expires.
+    /// Dangerous: a stolen key is accepted until its certificate expires, although the authority has revoked it.
     DangerOff,
 }
 

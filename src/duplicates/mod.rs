@@ -81,7 +81,7 @@ pub use in_memory::InMemory;
 ///   in time and not before; what it tells is never longer than what is left, and a claim after it succeeds.
 /// - **Fencing.** Each first claim has a token that no earlier claim of the digest had. [`complete`](Self::complete) and
 ///   [`release`](Self::release) change nothing unless the token is the one of the last first claim, and that claim is still
-///   open: who comes too late cannot disturb the attempt that took over.
+///   open: an attempt that lost its lease cannot disturb the one that took over.
 /// - **A late success counts** as long as nobody took over: a lease that has ended can still be completed.
 /// - **What is done stays done** for as long as Partner Center may deliver again. That is not documented; seven days is ample.
 /// - **Clocks step.** A clock that is set back must not end a lease early. One that is set forward may: it looks like time.

@@ -7,15 +7,15 @@
 //! Without a runtime, [`CallerDriven`] lets the callers that wait drive the fetch between them. It works everywhere and
 //! promises less:
 //!
-//! Certificates and revocation lists of signers, the keys of Microsoft Entra and access tokens are all fetched like this: what
-//! the table says of a callback holds for a delivery from Event Grid, and for a caller who needs a token.
-//!
 //! | promise | with a runtime | [`CallerDriven`] |
 //! |---|---|---|
 //! | a fetch that everybody has left goes on | yes | no: the next caller resumes it, or it counts as failed once its time is over |
 //! | a fetch has a deadline whatever the HTTP client does | yes | only by the caller's clock: when the next caller comes |
 //! | a callback with a good signer never waits for the network | yes | one callback for each refresh, and one for each check of the revocation lists, drives it and waits for it |
 //! | a callback without a signer waits five seconds at most | yes | no: put a timeout around it |
+//!
+//! Certificates and revocation lists of signers, the keys of Microsoft Entra and access tokens are all fetched like this: what
+//! the table says of a callback holds for a delivery from Event Grid, and for a caller who needs a token.
 
 #[cfg(feature = "reqwest")]
 mod tokio;

@@ -1,6 +1,6 @@
 //! Background tasks on tokio.
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -14,13 +14,16 @@ use super::{Spawn, Task};
 /// The thread is started when the first task needs it, and ends with the spawner. A runtime that has been shut down is
 /// replaced by the current one, or by that thread.
 ///
-/// The runtime needs its timers enabled, as [`enable_all`](Builder::enable_all) does: without them tasks have no deadline. Make a receiver where the
-/// runtime is that keeps running: tasks on a runtime whose only thread a handler blocks are blocked too.
+/// Two things are asked of a runtime:
+///
+/// - Its timers are enabled, as [`enable_all`](Builder::enable_all) does. Without them, tasks have no deadline.
+/// - It keeps running. Tasks wait while a handler blocks its only thread, and on a runtime that is alive but that nobody
+///   runs. Make a receiver in the runtime of the server, not in one that is used for the start alone.
 #[derive(Debug, Default)]
 pub struct TokioSpawn {
     runtime: Option<Handle>,
     has_timers: Arc<OnceLock<bool>>,
-    own: OnceLock<Option<OwnRuntime>>,
+    own: Mutex<Option<OwnRuntime>>,
 }
 
 impl TokioSpawn {
@@ -41,8 +44,12 @@ impl TokioSpawn {
     }
 
     fn own(&self) -> Option<Handle> {
-        let own = self.own.get_or_init(OwnRuntime::start).as_ref()?;
-        own.0.as_ref().map(|runtime| runtime.handle().clone())
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.is_none() {
+            *own = OwnRuntime::start();
+        }
+        let runtime = own.as_ref()?.0.as_ref()?;
+        Some(runtime.handle().clone())
     }
 }
 
@@ -71,13 +78,16 @@ impl Spawn for TokioSpawn {
 struct OwnRuntime(Option<Runtime>);
 
 impl OwnRuntime {
+    /// `None` if the system has no thread or no file descriptor left: the next task tries again.
     fn start() -> Option<Self> {
         let mut builder = Builder::new_multi_thread();
         builder
             .worker_threads(1)
             .thread_name("partner-center-fetch")
             .enable_all();
-        builder.build().ok().map(|runtime| Self(Some(runtime)))
+        // tokio reports that there is no thread by a panic.
+        let built = catch_unwind(AssertUnwindSafe(|| builder.build()));
+        Some(Self(Some(built.ok()?.ok()?)))
     }
 }
 

@@ -13,32 +13,13 @@ use futures_util::future::BoxFuture as Boxed;
 use http::{Request, Response, StatusCode};
 use http_body_util::{Full, StreamBody};
 use partner_center_webhooks::duplicates::{Attempt, DuplicateGuard, InMemory, Settled};
-use partner_center_webhooks::receiver::ReceiverBuilder;
-use partner_center_webhooks::testing::Callback;
 use partner_center_webhooks::tower::VerifyLayer;
 use partner_center_webhooks::{Error, Receiver};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
-use crate::support::{ISSUER, NOW, Scripted, chain};
-
-fn receiver() -> Receiver {
-    let source = Scripted::serving(&ISSUER.signer().unwrap());
-    let builder = ReceiverBuilder::new(chain(), source).clock(|| NOW);
-    builder.build().unwrap()
-}
-
-fn event(name: &str) -> Callback {
-    let body = format!(r#"{{"EventName":"{name}"}}"#);
-    ISSUER.signer().unwrap().callback(body).unwrap()
-}
-
-fn request(callback: &Callback) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(callback.body.clone()));
-    request.headers_mut().clone_from(&callback.headers);
-    request
-}
+use crate::support::{event, receiver, request};
 
 // ---- answers -----------------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ use crate::fronts::{
     Answer, Calls, FAIL, Front, HOLD, Handler, PANIC, chunked, deliver, eventually, head, request,
     send, send_and_count,
 };
-use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, bundle, chain, outage};
+use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, bundle, chain, event, outage};
 
 const LOCATION: &str = "https://3psostorageacct.blob.core.windows.net/cert/";
 
@@ -61,11 +61,6 @@ fn signer() -> Signer {
 fn named(signer: Signer, name: &str) -> Callback {
     let signer = signer.with_certificate_url(format!("{LOCATION}{name}.cer"));
     signer.callback(EVENT).unwrap()
-}
-
-fn event(name: &str) -> Callback {
-    let body = format!(r#"{{"EventName":"{name}"}}"#);
-    signer().callback(body).unwrap()
 }
 
 /// Requests, and the answers to them.

@@ -24,7 +24,9 @@ use partner_center_webhooks::testing::{Callback, Issuer, Signer, SigningCertific
 use partner_center_webhooks::{Error, Excerpt, Receiver};
 
 use crate::fronts::{Answer, Front, HOLD, Handler, deliver, eventually};
-use crate::support::{EVENT, ISSUER, NOW, Scripted, Web, background, bundle, chain, later, outage};
+use crate::support::{
+    EVENT, ISSUER, NOW, Scripted, Web, background, bundle, chain, event, later, outage,
+};
 
 /// Kind, status, verdict, and `Retry-After` in seconds.
 type Row = (ErrorKind, u16, Verdict, Option<u64>);
@@ -297,11 +299,6 @@ impl DuplicateGuard for Down {
     }
 
     fn abandon(&self, _: &Lease) {}
-}
-
-fn event(name: &str) -> Callback {
-    let body = format!(r#"{{"EventName":"{name}"}}"#);
-    ISSUER.signer().unwrap().callback(body).unwrap()
 }
 
 /// Duplicates, over HTTP: done, in progress, and not known.

@@ -11,18 +11,12 @@ use partner_center_webhooks::error::Verdict;
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::source::CertificateLocation;
 use partner_center_webhooks::testing::Callback;
-use partner_center_webhooks::{Error, ErrorKind, Receiver};
+use partner_center_webhooks::{Error, ErrorKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::fronts::{Front, Handler, chunked, head};
-use crate::support::{EVENT, ISSUER, NOW, Scripted, chain};
-
-fn receiver() -> Receiver {
-    let source = Scripted::serving(&ISSUER.signer().unwrap());
-    let builder = ReceiverBuilder::new(chain(), source).clock(|| NOW);
-    builder.build().unwrap()
-}
+use crate::support::{EVENT, ISSUER, NOW, Scripted, chain, receiver};
 
 fn good() -> Callback {
     ISSUER.signer().unwrap().callback(EVENT).unwrap()

@@ -15,7 +15,6 @@ use partner_center_webhooks::duplicates::{
     Attempt, Claim, DuplicateError, DuplicateGuard, GuardError, InMemory, Lease, Settled,
 };
 use partner_center_webhooks::http_client::BoxFuture;
-use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::signature::BodyDigest;
 use partner_center_webhooks::testing::{Callback, TestClock};
 use partner_center_webhooks::tower::VerifyLayer;
@@ -24,27 +23,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
-use crate::support::{ISSUER, NOW, Scripted, chain};
+use crate::support::{event, receiver, request};
 
 const TEN: Duration = Duration::from_secs(10);
 const DIGEST: BodyDigest = BodyDigest::from_bytes([7; 32]);
-
-fn receiver() -> Receiver {
-    let source = Scripted::serving(&ISSUER.signer().unwrap());
-    let builder = ReceiverBuilder::new(chain(), source).clock(|| NOW);
-    builder.build().unwrap()
-}
-
-fn event(name: &str) -> Callback {
-    let body = format!(r#"{{"EventName":"{name}"}}"#);
-    ISSUER.signer().unwrap().callback(body).unwrap()
-}
-
-fn request(callback: &Callback) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(callback.body.clone()));
-    request.headers_mut().clone_from(&callback.headers);
-    request
-}
 
 async fn digest_of(callback: &Callback) -> BodyDigest {
     let received = receiver().receive(&callback.headers, &callback.body).await;

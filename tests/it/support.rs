@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
+use partner_center_webhooks::Receiver;
 use partner_center_webhooks::chain::ChainVerifier;
 use partner_center_webhooks::crypto::{AwsLcRs, Backend};
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
+use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::signers::{SignerError, SignerSet, Signers};
 use partner_center_webhooks::source::{
     CertificateBundle, CertificateLocation, CertificateSource, CertificateUrl, SourceError,
 };
-use partner_center_webhooks::testing::{Issuer, Signer};
+use partner_center_webhooks::testing::{Callback, Issuer, Signer};
 use rustls_pki_types::UnixTime;
 use tokio::sync::Semaphore;
 
@@ -44,6 +47,25 @@ pub(crate) fn chain() -> ChainVerifier {
 
 pub(crate) fn bundle(signer: &Signer) -> CertificateBundle {
     CertificateBundle::new(signer.certificate().clone(), Vec::new())
+}
+
+/// A receiver that trusts [`ISSUER`], at [`NOW`].
+pub(crate) fn receiver() -> Receiver {
+    let source = Scripted::serving(&ISSUER.signer().unwrap());
+    let builder = ReceiverBuilder::new(chain(), source).clock(|| NOW);
+    builder.build().unwrap()
+}
+
+/// A genuine callback of an event of this name.
+pub(crate) fn event(name: &str) -> Callback {
+    let body = format!(r#"{{"EventName":"{name}"}}"#);
+    ISSUER.signer().unwrap().callback(body).unwrap()
+}
+
+pub(crate) fn request(callback: &Callback) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(callback.body.clone()));
+    request.headers_mut().clone_from(&callback.headers);
+    request
 }
 
 /// A certificate source that counts, answers what it was told in order (the last answer again and again), and may be
