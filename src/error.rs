@@ -107,9 +107,10 @@ impl Error {
     /// | envelope: all else | forged | 400 | |
     /// | location | forged | 401 | |
     /// | source: the certificate could not be fetched, or its fetch is late | undecided | 503 | until the next attempt, or as long as the outage is |
-    /// | chain: the signing certificate is revoked | forged | 401 | |
+    /// | chain: the signing certificate is revoked, as a fetch showed that is at most 5 s old | forged | 401 | |
     /// | chain: all else, because the certificate came from Microsoft's own store | undecided | 503 | as above |
     /// | signature, under a certificate fetched after the callback came or at most 5 s before | forged | 401 | |
+    /// | a signer of the URL that is kept cannot be verified at this time, and no other signed it | undecided | 503 | 300 s |
     /// | stale: the signature does not match, and the certificate could not be fetched again | undecided | 503 | as above |
     /// | event, format: genuine, and not what can be read here | undecided | 503 | 300 s, because it takes a repair |
     /// | duplicate: handled before | handled | 200 | |

@@ -234,7 +234,7 @@ impl ReceiverBuilder {
 
     /// Builds the receiver. No I/O.
     ///
-    /// Build it where the async runtime is that keeps running: fetches run there (see [`spawn`](crate::spawn)).
+    /// Make the builder where the async runtime is that keeps running: fetches run there (see [`spawn`](crate::spawn)).
     ///
     /// # Errors
     ///

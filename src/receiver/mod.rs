@@ -184,8 +184,9 @@ impl Receiver {
         Admitted { envelope, url, .. }: &Admitted<'_>,
         body: B,
     ) -> Result<VerifiedBody<B>, Error> {
-        let now = (self.settings.clock)();
+        // In this order: what started before has read its clock before.
         let arrival = self.signers.arrival();
+        let now = (self.settings.clock)();
         let mut signers = self.signers.find_at(url, now).await?;
         let time = UnixTime::since_unix_epoch(now);
         let under = |signers: &SignerSet, body| {

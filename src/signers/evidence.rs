@@ -37,7 +37,7 @@ struct Kept {
     lists: HashMap<(Box<str>, Box<[u8]>), KeptList>,
     /// Certificates that a list named, whatever became of the list.
     revoked: Vec<RevokedCertificate>,
-    /// How often a list was replaced by another one. Read without the lock.
+    /// Changes with the lists and the revoked certificates. Read without the lock.
     generation: Arc<AtomicU64>,
 }
 
@@ -77,10 +77,12 @@ impl EvidenceStore {
 
     /// Keeps what was seen revoked: it stays refused when the list ends, or cannot be fetched any more.
     pub(super) fn remember_revoked(&self, revoked: &[RevokedCertificate]) {
-        self.kept().remember_revoked(revoked);
+        if self.kept().remember_revoked(revoked) {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
     }
 
-    /// Changes whenever a list is kept that is not the one before.
+    /// Changes whenever a list is kept that is not the one before, and a certificate is seen revoked.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
@@ -245,7 +247,9 @@ impl Kept {
         self.issuers.drain(..excess);
     }
 
-    fn remember_revoked(&mut self, revoked: &[RevokedCertificate]) {
+    /// Whether any of them is new.
+    fn remember_revoked(&mut self, revoked: &[RevokedCertificate]) -> bool {
+        let mut has_new = false;
         for each in revoked {
             if !self
                 .revoked
@@ -253,12 +257,14 @@ impl Kept {
                 .any(|kept| kept.fingerprint == each.fingerprint)
             {
                 self.revoked.push(*each);
+                has_new = true;
             }
         }
         // What ends first needs it for the shortest time.
         self.revoked.sort_by_key(|each| each.not_after.as_secs());
         let excess = self.revoked.len().saturating_sub(MAX_REVOKED);
         self.revoked.drain(..excess);
+        has_new
     }
 
     /// Keeps `list`, unless a newer one under the same key is kept that is still in force: an old list must not hide what

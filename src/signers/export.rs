@@ -1,6 +1,7 @@
 //! Signers across a restart: written as PEM, and read again.
 
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use super::gather::Target;
 use super::table::{Judged, Kept, SignerSet};
 use super::{Inner, times};
 use crate::chain::{
-    CertificateDer, ChainError, Fingerprint, PemError, RevokedCertificate, VerifiedSigner,
-    certificate_to_pem, certificates_from_pem,
+    CertificateDer, ChainError, ChainVerifier, Fingerprint, PathError, PemError,
+    RevokedCertificate, VerifiedSigner, certificate_to_pem, certificates_from_pem,
 };
 use crate::excerpt::Excerpt;
 use crate::source::{CertificateLocation, CertificateUrl};
@@ -39,6 +40,8 @@ pub(super) struct Import {
     /// When it was exported.
     exported: Duration,
     certificate: CertificateDer<'static>,
+    /// Whether its certificate was not valid when it was last tried. The clock may be wrong.
+    is_out_of_time: bool,
 }
 
 impl Import {
@@ -60,6 +63,17 @@ impl Import {
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum KeptSignersError {
+    /// The text is cut off, or was changed.
+    #[error(
+        "the kept signers are not complete: {found} signers and revoked certificates, and a last line `{COUNT} …` that tells {}: use the text that `kept_signers_pem` returned, unchanged",
+        told.map_or_else(|| "nothing".to_owned(), |told| told.to_string())
+    )]
+    Incomplete {
+        /// How many there are.
+        found: usize,
+        /// How many the last line tells.
+        told: Option<usize>,
+    },
     /// A line that says what a certificate is for is missing or malformed.
     #[error(
         "certificate {number} of the kept signers has no usable line `{name}: …` before it: use the text that `kept_signers_pem` returned, unchanged"
@@ -103,6 +117,12 @@ pub(crate) fn parse(
     pem: &str,
     location: &CertificateLocation,
 ) -> Result<Exported, KeptSignersError> {
+    let last = pem.lines().rfind(|line| !line.trim().is_empty());
+    let told = last.and_then(|line| line.strip_prefix(COUNT)?.trim().parse().ok());
+    let found = count(pem);
+    if last.is_some() && told != Some(found) {
+        return Err(KeptSignersError::Incomplete { found, told });
+    }
     let blocks: Vec<_> = pem
         .split_inclusive(END)
         .filter(|block| block.contains(END))
@@ -131,6 +151,12 @@ pub(crate) fn parse(
         signers,
         revoked: revoked.collect::<Result<_, _>>()?,
     })
+}
+
+/// How many signers and revoked certificates a text holds.
+fn count(pem: &str) -> usize {
+    let revoked = pem.lines().filter(|line| line.starts_with(REVOKED));
+    pem.matches(END).count().saturating_add(revoked.count())
 }
 
 fn revoked(line: &str) -> Option<RevokedCertificate> {
@@ -182,6 +208,7 @@ fn import(
         until,
         exported: Duration::from_secs(exported),
         certificate,
+        is_out_of_time: false,
     }))
 }
 
@@ -189,6 +216,13 @@ impl Inner {
     /// The signers that are kept, as PEM with a line for the URL and one for the end of each.
     pub(super) fn export(&self, now: Duration) -> String {
         let mut text = String::new();
+        for RevokedCertificate {
+            fingerprint,
+            not_after,
+        } in self.store.revoked()
+        {
+            let _ = writeln!(text, "{REVOKED} {fingerprint} {}", not_after.as_secs());
+        }
         for (url, set) in self.table.rows().iter() {
             for kept in set.kept() {
                 let exported = kept.exported.unwrap_or(now);
@@ -198,22 +232,19 @@ impl Inner {
         }
         // Those that did not verify yet may do so with what the next receiver learns.
         let waiting = self.imports.lock().clone();
-        for import in waiting.iter().take(3 * times::MAX_URLS) {
+        // Not those whose time is over, unless the clock is far off.
+        let is_of_use = |import: &&Import| now < import.end().saturating_add(times::FORMER_AGE);
+        for import in waiting.iter().filter(is_of_use).take(3 * times::MAX_URLS) {
             let Import {
                 url,
                 until,
                 exported,
                 certificate,
+                ..
             } = import;
             write_signer(&mut text, url, *until, *exported, certificate);
         }
-        for RevokedCertificate {
-            fingerprint,
-            not_after,
-        } in self.store.revoked()
-        {
-            let _ = writeln!(text, "{REVOKED} {fingerprint} {}", not_after.as_secs());
-        }
+        let _ = writeln!(text, "{COUNT} {}", count(&text));
         text
     }
 
@@ -222,12 +253,17 @@ impl Inner {
         self.store.remember_revoked(&exported.revoked);
         self.imports.lock().extend(exported.signers.iter().cloned());
         for import in exported.signers {
-            self.adopt(&import.url, now);
+            self.adopt(&import.url, now, None);
         }
     }
 
-    /// Tries the imports for `url` again.
-    pub(super) fn adopt(&self, url: &CertificateUrl<'_>, now: Duration) {
+    /// Tries the imports for `url` again, with `twins` of issuers that were seen revoked once they were looked for.
+    pub(super) fn adopt(
+        &self,
+        url: &CertificateUrl<'_>,
+        now: Duration,
+        twins: Option<&[CertificateDer<'static>]>,
+    ) {
         let waiting: Vec<_> = {
             let imports = self.imports.lock();
             let is_meant = |import: &&Import| import.url.as_str() == url.as_str();
@@ -235,41 +271,60 @@ impl Inner {
         };
         for import in waiting {
             let chain = self.chain.load_full();
-            let evidence = self.store.at_hand(&[]);
+            let evidence = self.store.at_hand(twins.unwrap_or_default());
             let time = UnixTime::since_unix_epoch(now);
-            let assessment = chain.assess(&import.certificate, &evidence, time);
+            // Policies are other people's code.
+            let assess = || chain.assess(&import.certificate, &evidence, time);
+            let Ok(assessment) = catch_unwind(AssertUnwindSafe(assess)) else {
+                continue;
+            };
             self.store.remember_revoked(&assessment.revoked);
             match assessment.verdict {
                 Ok(signer) => {
-                    let former = Kept {
-                        signer: Arc::new(signer),
-                        until: import.end(),
-                        exported: import.is_old(now).then_some(import.exported),
-                    };
-                    self.known.remember(&import.url);
-                    self.table.update(&import.url, |set| {
-                        // Rules that are replaced at this moment judge it at the next fetch.
-                        match Arc::ptr_eq(&self.chain.load(), &chain) {
-                            true => Some(SignerSet::with_former(set, former, now)),
-                            false => set.cloned(),
-                        }
-                    });
+                    if self.adopted(&import, signer, &chain, now) {
+                        self.imports.forget(&import);
+                    }
                 }
-                // A clock that is wrong at the start is set right later.
-                Err(error)
-                    if error.depends_on_evidence()
-                        || error.is_transient()
-                        || is_about_time(&error) =>
-                {
-                    continue;
+                Err(error) if may_be_kept(&error, twins.is_some()) => {
+                    self.imports
+                        .note(&import, |it| it.is_out_of_time = is_about_time(&error));
                 }
-                Err(_) => {}
+                Err(_) => self.imports.forget(&import),
             }
-            self.imports.forget(&import);
         }
     }
 
-    /// Keeps aside what was dropped for want of evidence: it is tried again as if it had been kept before the start.
+    /// Keeps an import that was verified; not if the rules were replaced meanwhile.
+    fn adopted(
+        &self,
+        import: &Import,
+        signer: VerifiedSigner,
+        chain: &Arc<ChainVerifier>,
+        now: Duration,
+    ) -> bool {
+        let former = Kept {
+            signer: Arc::new(signer),
+            until: import.end(),
+            exported: import.is_old(now).then_some(import.exported),
+        };
+        let signer = Arc::clone(&former.signer);
+        let mut is_current = true;
+        self.table.update(&import.url, |set| {
+            is_current = Arc::ptr_eq(&self.chain.load(), chain);
+            match is_current {
+                true => Some(SignerSet::with_former(set, former, now)),
+                false => set.cloned(),
+            }
+        });
+        if is_current {
+            self.known.remember(&import.url);
+            self.learn(&signer, chain);
+        }
+        is_current
+    }
+
+    /// Keeps aside signers that were dropped and that other evidence, or a twin of a revoked issuer, may verify: they are tried
+    /// again as if they had been kept before the start.
     pub(super) fn set_aside(
         &self,
         url: &CertificateUrl<'static>,
@@ -280,13 +335,14 @@ impl Inner {
         let may_return = |kept: &&Kept| {
             let verdict = judged.iter().find(|judged| judged.is_about(&kept.signer));
             let error = verdict.and_then(|judged| judged.error.as_ref());
-            error.is_some_and(ChainError::is_transient)
+            error.is_some_and(|error| error.is_transient() || is_of_issuer(error))
         };
         let aside = set.kept().filter(may_return).map(|kept| Import {
             url: url.clone(),
             until: kept.until,
-            exported: now,
+            exported: kept.exported.unwrap_or(now),
             certificate: kept.signer.certificate().clone(),
+            is_out_of_time: false,
         });
         let mut imports = self.imports.lock();
         for import in aside.take(MAX_IMPORTS.saturating_sub(imports.len())) {
@@ -318,7 +374,8 @@ impl Inner {
     /// Whether a signer for `url` that was kept before the start may still be verified.
     pub(super) fn is_waiting(&self, url: &CertificateUrl<'_>, now: Duration) -> bool {
         let imports = self.imports.lock();
-        (imports.iter()).any(|import| import.url.as_str() == url.as_str() && now < import.end())
+        let mut of_url = (imports.iter()).filter(|import| import.url.as_str() == url.as_str());
+        of_url.any(|import| !import.is_out_of_time && now < import.end())
     }
 
     /// The signers for `url`, apart from the one that it serves, that could not be verified at this time.
@@ -338,6 +395,23 @@ impl Inner {
         };
         unproven.into_iter().chain(waiting.map(target)).collect()
     }
+}
+
+/// Whether an import that was refused is tried again. A revoked issuer may have a twin, until that was looked for.
+fn may_be_kept(error: &ChainError, is_looked_for: bool) -> bool {
+    // A clock that is wrong at the start is set right later.
+    let may_pass = error.depends_on_evidence() || error.is_transient() || is_about_time(error);
+    may_pass && !(is_looked_for && is_of_issuer(error))
+}
+
+fn is_of_issuer(error: &ChainError) -> bool {
+    matches!(
+        error,
+        ChainError::Path {
+            error: PathError::Revoked,
+            ..
+        }
+    )
 }
 
 fn write_signer(
@@ -365,6 +439,13 @@ impl Imports {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn note(&self, import: &Import, change: impl Fn(&mut Import)) {
+        let mut imports = self.lock();
+        let is_meant =
+            |each: &&mut Import| each.url == import.url && each.certificate == import.certificate;
+        imports.iter_mut().filter(is_meant).for_each(change);
+    }
+
     fn forget(&self, import: &Import) {
         self.lock()
             .retain(|each| each.url != import.url || each.certificate != import.certificate);
@@ -373,6 +454,8 @@ impl Imports {
 
 const CURRENT: &str = "current";
 const REVOKED: &str = "revoked:";
+/// The last line.
+const COUNT: &str = "complete:";
 /// As many as are ever remembered.
 const MAX_REVOKED: usize = 256;
 const END: &str = "-----END CERTIFICATE-----";

@@ -54,7 +54,7 @@ pub(super) async fn fetch(weak: Weak<Inner>, flight: Flight) -> Result<SignerSet
     if let Ok(set) = &outcome {
         inner.note_current(&url, set.current(), now);
     }
-    inner.adopt(&url, now);
+    inner.adopt(&url, now, None);
     // A new list may prolong the proof of any signer, or end it.
     inner.judge_by_new_lists(now);
     // What was learned may concern the signers that are kept, whether the fetch succeeded or not.
@@ -215,7 +215,9 @@ pub(super) async fn check(inner: Weak<Inner>, url: CertificateUrl<'static>, now:
     }) else {
         return;
     };
-    let mut targets: Vec<_> = set.iter().map(|signer| Target::of(signer)).collect();
+    let waiting = inner.upgrade().map(|inner| inner.unverified(&url, now));
+    let kept = set.iter().map(|signer| Target::of(signer));
+    let mut targets: Vec<_> = kept.chain(waiting.into_iter().flatten()).collect();
     within_lists(&spawn, &store, &chain, targets.clone(), now, LISTS_OF_CHECK).await;
     let twins = twins(&spawn, &store, &chain, &mut targets, now).await;
     let Some(inner) = inner.upgrade() else {
@@ -224,6 +226,7 @@ pub(super) async fn check(inner: Weak<Inner>, url: CertificateUrl<'static>, now:
     inner.judge_anew(|kept| kept == &url, now, Verdicts::Landed, &twins);
     // What a new list tells may concern the signers of other URLs.
     inner.judge_by_new_lists(now);
+    inner.adopt(&url, now, Some(&twins));
     let checked = (inner.table).update(&url, |kept| Some(kept?.checked(&set, now)));
     for signer in checked.iter().flat_map(SignerSet::iter) {
         let is_over = |end: UnixTime| end.as_secs() <= now.as_secs();

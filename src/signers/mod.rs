@@ -23,7 +23,7 @@
 //!
 //! # What it promises
 //!
-//! - A hit costs one atomic load and a look through at most [`Signers::MAX_URLS`] entries: no lock, no allocation.
+//! - A hit costs a few atomic loads and a look through at most [`Signers::MAX_URLS`] entries: no lock, no allocation.
 //! - **Fetches belong to nobody's request.** They run in tasks of their own ([`Spawn`]), under deadlines of 5 s for the
 //!   certificate, 5 s for its issuers and 3 s for revocation lists, whatever the HTTP client does. However many callbacks wait
 //!   for one URL, it is fetched once. An attempt is recorded when it starts.
@@ -31,7 +31,8 @@
 //! - A callback without a signer waits for the path, 5 s by default. Then it fails, and the fetch goes on. Revocation lists
 //!   are part of the wait only in [`Revocation::Required`].
 //! - **A signature is refused for good only under a fresh certificate**: fetched after the callback came, or within the five
-//!   seconds before. Under an older one a mismatch causes a fetch, one for however many callbacks.
+//!   seconds before. Under an older one a mismatch causes a fetch, one for however many callbacks; if the fetch that was under
+//!   way had started before the callback came, a second one.
 //! - **Revocation covers every signer that is kept.** A certificate that was seen revoked once stays refused, whatever
 //!   happens to the list.
 //! - At most two signers that were replaced are accepted for seven days: a repeated delivery may carry their signature.
@@ -290,8 +291,16 @@ impl Signers {
             match kept {
                 Some(set) if set.has_other_than(tried, time) => return Ok(Some(set)),
                 Some(set) if set.is_fresh(arrival, now) => return inner.refused(url, now),
-                _ => kept = Some(inner.fetched(url, now, Reason::Mismatch).await?),
+                _ => {}
             }
+            kept = match inner.fetched(url, now, Reason::Mismatch).await {
+                Ok(set) => Some(set),
+                // The fetch may have verified a signer that waited for it.
+                Err(unavailable) => match inner.table.get(url, now) {
+                    Some(set) if set.has_other_than(tried, time) => return Ok(Some(set)),
+                    _ => return Err(inner.unless_unverified(url, unavailable, now)),
+                },
+            };
         }
         match kept {
             Some(set) if set.has_other_than(tried, time) => Ok(Some(set)),
@@ -374,10 +383,7 @@ impl Inner {
         // What was learned may have verified a signer that was kept before the start.
         match self.table.get(url, now) {
             Some(set) => Ok(set),
-            None if unavailable.error.is_revoked() && self.is_waiting(url, now) => {
-                Err(unverified(url))
-            }
-            None => Err(unavailable),
+            None => Err(self.unless_unverified(url, unavailable, now)),
         }
     }
 
@@ -388,8 +394,9 @@ impl Inner {
         now: Duration,
         reason: Reason,
     ) -> Result<SignerSet, Unavailable> {
-        let waiter = match self.start_fetch(url, now, reason) {
-            Start::Joined(waiter) | Start::Started(waiter) => waiter,
+        let (waiter, is_joined) = match self.start_fetch(url, now, reason) {
+            Start::Joined(waiter) => (waiter, true),
+            Start::Started(waiter) => (waiter, false),
             Start::Declined(Declined::Settled(set)) => return Ok(set),
             Start::Declined(Declined::Refused(unavailable)) => return Err(unavailable),
             Start::Cooling(failure) => return Err(Unavailable::remembered(&failure, now)),
@@ -397,6 +404,8 @@ impl Inner {
         match waiter.await {
             Ok(Ok(set)) => Ok(set),
             Ok(Err(error)) => Err(match self.fetches.failure(&url.clone().into_owned()) {
+                // It started before this callback came, perhaps long before.
+                Some(failure) if is_joined => Unavailable::remembered(&failure, now),
                 Some(failure) => Unavailable::after(&failure, now),
                 None => Unavailable::new(error, times::FRESH),
             }),
@@ -410,12 +419,29 @@ impl Inner {
         url: &CertificateUrl<'_>,
         now: Duration,
     ) -> Result<Option<SignerSet>, Unavailable> {
-        let kept = self.table.row(url);
-        let is_unproven = kept.is_some_and(|set| set.unproven(now).next().is_some());
-        match is_unproven || self.is_waiting(url, now) {
+        match self.has_unverified(url, now) {
             true => Err(unverified(url)),
             false => Ok(None),
         }
+    }
+
+    /// That the URL serves a revoked certificate is final, too, unless there is a signer that could not be verified.
+    fn unless_unverified(
+        &self,
+        url: &CertificateUrl<'_>,
+        unavailable: Unavailable,
+        now: Duration,
+    ) -> Unavailable {
+        match unavailable.error.is_revoked() && self.has_unverified(url, now) {
+            true => unverified(url),
+            false => unavailable,
+        }
+    }
+
+    fn has_unverified(&self, url: &CertificateUrl<'_>, now: Duration) -> bool {
+        let kept = self.table.row(url);
+        let is_unproven = kept.is_some_and(|set| set.unproven(now).next().is_some());
+        is_unproven || self.is_waiting(url, now)
     }
 
     fn late(&self, url: &CertificateUrl<'_>, now: Duration) -> Unavailable {
@@ -616,7 +642,8 @@ impl Inner {
         }
     }
 
-    /// If what was fetched a moment ago has been dropped, the next callback hears of it, and does not fetch it again at once.
+    /// If the current signer is dropped within five seconds of its fetch, the next callback is told why, and does not fetch it
+    /// again at once.
     fn note_dropped(
         &self,
         url: &CertificateUrl<'static>,
@@ -628,10 +655,14 @@ impl Inner {
             .iter()
             .find(|judged| judged.is_about(before.current()));
         let error = verdict.and_then(|judged| judged.error.clone());
-        if let Some(error) = error.filter(|_| before.is_fresh(u64::MAX, now)) {
+        let fetched = before
+            .fetched_at()
+            .filter(|_| before.is_fresh(u64::MAX, now));
+        if let (Some(error), Some(fetched)) = (error, fetched) {
             let problems = Vec::new();
             let error = SignerError::Chain { error, problems };
-            self.fetches.fail(url, now, error);
+            // It tells about the certificate that was served then, not now.
+            self.fetches.fail(url, fetched, error);
         }
     }
 }

@@ -225,6 +225,11 @@ impl SignerSet {
         self.0.refresh.is_due(now)
     }
 
+    /// When the fetch started that the current signer comes from, if it is known that the URL serves it.
+    pub(super) fn fetched_at(&self) -> Option<Duration> {
+        self.0.fetched.as_ref().map(|fetched| fetched.at)
+    }
+
     pub(super) fn check_is_due(&self, now: Duration) -> bool {
         self.0.check.is_due(now)
     }

@@ -273,7 +273,8 @@ where
         let _ = self.spawn.spawn(task, self.times.patience);
     }
 
-    /// Flights whose time is over, and that nobody has ended: no caller carries them any more, or their runtime does not run.
+    /// Flights whose time is over by the caller's clock, and that nobody has ended: no caller carries them any more or, an hour
+    /// after that, their runtime does not run.
     fn overdue(&self, now: Duration) -> Vec<Landing<K, T, E>> {
         let board = lock(&self.board);
         let is_overdue = |work: &UnderWay<T, E>| {

@@ -77,6 +77,8 @@ impl<P: TokenProvider + 'static> Cached<P> {
     }
 
     pub(super) fn on(mut self, spawn: Arc<dyn Spawn>) -> Self {
+        // Tokens are told apart by the numbers of their flights.
+        self.kept = Arc::default();
         self.flights = flights(spawn);
         self
     }

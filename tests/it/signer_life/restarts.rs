@@ -11,7 +11,7 @@ use partner_center_webhooks::receiver::ReceiverBuilder;
 use super::{
     ACCEPTED, BASE, DAY, MISMATCH, answer, authorities, callback, chain_of, published, successor,
 };
-use crate::support::{NOW, Scripted, Web, background, bundle, chain};
+use crate::support::{NOW, Scripted, Web, background, bundle, chain, later};
 
 /// A clock that can be set to any time, in seconds since 1970.
 #[derive(Clone, Debug)]
@@ -132,4 +132,45 @@ async fn a_clock_that_jumps_and_comes_back_loses_no_signer() {
             }
         }
     }
+}
+
+/// A certificate that was kept and has expired since is no reason to doubt about a forgery.
+#[tokio::test]
+async fn a_forgery_is_refused_although_what_was_kept_has_expired() {
+    let issuer = published();
+    let recipe = issuer.signing_certificate().new_key().unwrap();
+    let old = recipe.valid(NOW, later(3 * DAY)).issue().unwrap();
+    let new = successor(&issuer);
+    let (clock, source) = (AnyTime::new(), Scripted::serving(&old));
+    let before = receiver(&source, &clock, None);
+    assert_eq!(answer(&before, &callback(&old)).await, ACCEPTED);
+    let text = before.kept_signers_pem();
+    source.now_answers(Ok(bundle(&new)));
+    clock.set(NOW.as_secs() + 4 * DAY);
+    let after = receiver(&source, &clock, Some(&text));
+    for _ in 0..2 {
+        assert_eq!(answer(&after, &callback(&new)).await, ACCEPTED);
+        let stranger = callback(&successor(&issuer));
+        assert_eq!(answer(&after, &stranger).await, MISMATCH);
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_is_cut_off_is_refused() {
+    let issuer = published();
+    let signer = successor(&issuer);
+    let (clock, source) = (AnyTime::new(), Scripted::serving(&signer));
+    let before = receiver(&source, &clock, None);
+    assert_eq!(answer(&before, &callback(&signer)).await, ACCEPTED);
+    let text = before.kept_signers_pem();
+    let is_read = |text: &str| {
+        let builder = ReceiverBuilder::new(chain(), source.clone()).clock(clock.reader());
+        builder.kept_signers_pem(text).build().is_ok()
+    };
+    assert!(is_read(&text) && is_read(text.trim_end()) && is_read(""));
+    let end = text.trim_end().len();
+    for cut in 1..end {
+        assert!(!is_read(&text[..cut]), "{}", &text[..cut]);
+    }
+    assert!(!is_read(&format!("{text}{text}")), "two texts in one");
 }

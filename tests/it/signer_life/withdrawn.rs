@@ -18,10 +18,11 @@ use partner_center_webhooks::source::{
 };
 use partner_center_webhooks::testing::Issuer;
 use partner_center_webhooks::{ErrorKind, Receiver};
+use tokio::time::sleep;
 
 use super::{
-    ACCEPTED, BASE, Clock, HOUR, MINUTE, REVOKED, answer, authorities, callback, chain_of, forged,
-    published, successor, wait, with_tokio,
+    ACCEPTED, BASE, Clock, DAY, HOUR, MINUTE, MISMATCH, REVOKED, answer, authorities, callback,
+    chain_of, forged, published, successor, wait, with_tokio,
 };
 use crate::support::{ISSUER, NOW, Scripted, Web, background, bundle, chain, later};
 
@@ -225,4 +226,49 @@ async fn a_fetch_that_was_joined_late_is_not_fresh() {
     wait(6).await;
     assert_eq!(answer(&receiver, &callback(&third)).await, ACCEPTED);
     assert_ne!(joined.await.unwrap(), ACCEPTED, "nobody signed it");
+}
+
+/// The list of the signing certificates takes four seconds, and that of their issuers never comes.
+#[derive(Debug)]
+struct Uneven(Web);
+
+impl HttpClient for Uneven {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
+        Box::pin(async move {
+            if request.uri().path().contains("Root") {
+                std::future::pending::<()>().await;
+            }
+            wait(4).await;
+            self.0.send(request, limits).await
+        })
+    }
+}
+
+/// A list that comes late tells about the certificate that was fetched then, and not about the one that is served since.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_that_is_seen_late_is_not_final_for_the_successor() {
+    let issuer = published();
+    let old = successor(&issuer);
+    // Serial numbers come from dates.
+    let recipe = issuer.signing_certificate().new_key().unwrap();
+    let new = recipe.valid(NOW, later(91 * DAY)).issue().unwrap();
+    let issuer = issuer.with_revoked(old.certificate());
+    let source = Scripted::serving(&old);
+    let web = Uneven(Web::default().publishing(&issuer, BASE));
+    let receiver = ReceiverBuilder::new(chain_of(&issuer, Revocation::BestEffort), source.clone())
+        .authorities(authorities(web))
+        .clock(with_tokio())
+        .build()
+        .unwrap();
+    assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
+    source.now_answers(Ok(bundle(&new)));
+    sleep(Duration::from_millis(4_500)).await;
+    assert_eq!(answer(&receiver, &callback(&old)).await, REVOKED);
+    wait(4).await;
+    assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
+    assert_eq!(answer(&receiver, &callback(&old)).await, MISMATCH);
 }
