@@ -39,10 +39,10 @@ use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::signature::BodyDigest;
 use partner_center_webhooks::source::{
     Authorities, CertificateBundle, CertificateSource, CertificateUrl, DistributionLocation,
-    SourceError,
+    SourceError, StatusRefusal,
 };
 use partner_center_webhooks::testing::{Callback, Issuer, Name, Signer};
-use partner_center_webhooks::{ErrorKind, Event, Excerpt, Receiver};
+use partner_center_webhooks::{ErrorKind, Event, Receiver};
 use rustls_pki_types::UnixTime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tower::ServiceExt as _;
@@ -807,10 +807,9 @@ impl CertificateSource for Served {
                 }
             })
             .await;
-            self.bundle.clone().ok_or_else(|| SourceError::Status {
-                url: Excerpt::of(url.as_str()),
-                status: 404,
-            })
+            self.bundle
+                .clone()
+                .ok_or_else(|| SourceError::Status(Box::new(StatusRefusal::new(url.as_str(), 404))))
         })
     }
 }

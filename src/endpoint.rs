@@ -57,7 +57,7 @@ impl Endpoint {
     /// [`EndpointError`].
     pub fn new(base: &str, danger_plain_http_on_loopback: bool) -> Result<Self, EndpointError> {
         let malformed = || EndpointError::Malformed {
-            found: Excerpt::of(base),
+            found: Excerpt::of_url(base),
         };
         let uri: Uri = base.parse().map_err(|_: InvalidUri| malformed())?;
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
@@ -70,7 +70,7 @@ impl Endpoint {
         let is_loopback = *scheme == Scheme::HTTP && is_loopback(authority.host());
         if !(is_secure || is_loopback && danger_plain_http_on_loopback) {
             return Err(EndpointError::Insecure {
-                found: Excerpt::of(base),
+                found: Excerpt::of_url(base),
             });
         }
         Ok(Self {

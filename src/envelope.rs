@@ -109,7 +109,9 @@ impl EnvelopeReader {
     ///
     /// The signature is taken from `Authorization` if its scheme is `Signature` and from `x-ms-signature`, with
     /// or without that word. Where both are present they must be equal; an `Authorization` of another scheme,
-    /// which a gateway may have added, is ignored beside an `x-ms-signature`.
+    /// which a gateway may have added, is ignored beside an `x-ms-signature`. A gateway that removes or replaces
+    /// `Authorization` loses the signature: have it in `x-ms-signature`, with
+    /// `Registration::with_signature_token_to_ms_signature_header`.
     ///
     /// # Errors
     ///
@@ -212,8 +214,15 @@ pub enum EnvelopeError {
         header: &'static str,
     },
     /// Neither header that may hold the signature is there.
-    #[error("no signature: neither `authorization: Signature …` nor `x-ms-signature` is present")]
-    MissingSignature,
+    #[error(
+        "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present{}",
+        remedy(*.certificate_url_present, "removed")
+    )]
+    MissingSignature {
+        /// Whether the header with the certificate's URL is there. Then the request may be a callback whose `Authorization`
+        /// was removed on its way, and the text says how to have the signature in `x-ms-signature`.
+        certificate_url_present: bool,
+    },
     /// A header is not text.
     #[error("header `{header}` is not UTF-8: `{found}`")]
     NotText {
@@ -243,10 +252,16 @@ pub enum EnvelopeError {
         accepted: Vec<SignatureAlgorithm>,
     },
     /// The signature header is of another authentication scheme. Its value may be a secret and is not kept.
-    #[error("header `{header}` is not of scheme `Signature`")]
+    #[error(
+        "header `{header}` is not of scheme `Signature`{}",
+        remedy(*.certificate_url_present && *.header == AUTHORIZATION_HEADER, "replaced")
+    )]
     UnsupportedScheme {
         /// The header's name.
         header: &'static str,
+        /// Whether the header with the certificate's URL is there. Then the request may be a callback whose `Authorization`
+        /// was replaced on its way, and the text says how to have the signature in `x-ms-signature`, unless that is `header`.
+        certificate_url_present: bool,
     },
 }
 
@@ -309,13 +324,19 @@ impl<'h> Found<'h> {
 
     /// The base64 of the signature, and the header it stands in.
     fn signature(&self) -> Result<(&'static str, &'h [u8]), EnvelopeError> {
-        let scheme = |header| EnvelopeError::UnsupportedScheme { header };
+        let certificate_url_present = self.certificate_url.is_some();
+        let scheme = |header| EnvelopeError::UnsupportedScheme {
+            header,
+            certificate_url_present,
+        };
         let authorization = self.authorization.map(after_scheme);
         let Some(ms_signature) = self.ms_signature else {
             return match authorization {
                 Some(Some(signature)) => Ok((AUTHORIZATION_HEADER, signature)),
                 Some(None) => Err(scheme(AUTHORIZATION_HEADER)),
-                None => Err(EnvelopeError::MissingSignature),
+                None => Err(EnvelopeError::MissingSignature {
+                    certificate_url_present,
+                }),
             };
         };
 
@@ -349,6 +370,20 @@ fn after_scheme(value: &[u8]) -> Option<&[u8]> {
     match scheme.eq_ignore_ascii_case(SCHEME) && spaces > 0 {
         true => rest.get(spaces..),
         false => None,
+    }
+}
+
+/// The remedy for a signature that was lost on its way. Empty for a request that does not look like a callback, so that
+/// scanners do not fill the log with advice.
+fn remedy(is_callback: bool, done: &str) -> String {
+    match is_callback {
+        true => format!(
+            "; the request has a certificate URL, so a gateway or the hosting platform may have {done} `authorization`: \
+             set `signatureTokenToMsSignatureHeader` in the registration to have the signature in `x-ms-signature` \
+             (`Registration::with_signature_token_to_ms_signature_header(true)` with `RegistrationClient::ensure`, or \
+             `cargo run --example registration -- ensure --url URL --ms-signature`)"
+        ),
+        false => String::new(),
     }
 }
 

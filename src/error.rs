@@ -138,7 +138,7 @@ impl Error {
             Self::Body(BodyError::Empty) => MALFORMED,
             Self::Body(_) => UNDECIDED,
             Self::Envelope(
-                EnvelopeError::MissingSignature | EnvelopeError::UnsupportedScheme { .. },
+                EnvelopeError::MissingSignature { .. } | EnvelopeError::UnsupportedScheme { .. },
             ) => UNPROVEN,
             Self::Envelope(_) => MALFORMED,
             Self::Location(_) => UNPROVEN,

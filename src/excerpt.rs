@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::mask;
+
 /// A piece of foreign text, at most [`Excerpt::LIMIT`] or [`Excerpt::LONG_LIMIT`] bytes of it, escaped.
 ///
 /// Header values, URLs and certificate names are chosen by whoever sent them. An excerpt carries enough of
@@ -42,6 +44,20 @@ impl Excerpt {
     /// Takes more of it: for the words of a service that was called, rather than of a stranger.
     pub fn long(text: impl AsRef<[u8]>) -> Self {
         Self::limited(text.as_ref(), Self::LONG_LIMIT)
+    }
+
+    /// Takes the beginning of a URL without the values of its query, its user and its fragment, which may be secrets: the
+    /// names of the query's members stay.
+    ///
+    /// ```
+    /// use partner_center_webhooks::Excerpt;
+    ///
+    /// let url = Excerpt::of_url("https://contoso.example/hook?code=s3cret&v=1");
+    /// assert_eq!(url.to_string(), "https://contoso.example/hook?code=...&v=...");
+    /// ```
+    pub fn of_url(url: impl AsRef<[u8]>) -> Self {
+        let url = String::from_utf8_lossy(url.as_ref());
+        Self::of(mask::url(&url).as_bytes())
     }
 
     fn limited(bytes: &[u8], limit: usize) -> Self {

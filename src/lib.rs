@@ -105,7 +105,7 @@
 //! # Backends
 //!
 //! With both backends on, `aws-lc-rs` is the default one. `rsa` carries the advisory RUSTSEC-2023-0071, about operations
-//! with private keys; this crate only verifies, with public ones.
+//! with private keys: callbacks are verified with public ones, and `crypto::RustCrypto` says when it signs with one.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The pipeline, in order.
@@ -139,6 +139,9 @@ pub mod duplicates;
 // What it stands on.
 pub mod body;
 
+#[cfg(any(feature = "event", feature = "token"))]
+mod byte_order_mark;
+
 #[cfg(any(feature = "event-grid", feature = "registration"))]
 pub mod api;
 
@@ -158,17 +161,28 @@ mod excerpt;
 #[cfg(feature = "event")]
 mod json;
 
+#[cfg(feature = "token")]
+mod json_response;
+
+mod mask;
+
 #[cfg(feature = "http-client")]
 pub mod http_client;
 
 #[cfg(any(feature = "event-grid", feature = "registration"))]
 mod model;
 
-#[cfg(feature = "token")]
+#[cfg(any(feature = "token", feature = "verify"))]
 mod retry_after;
 
 #[cfg(any(feature = "receiver", feature = "token"))]
 mod single_flight;
+
+#[cfg(feature = "token")]
+mod transience;
+
+#[cfg(any(feature = "token", feature = "verify"))]
+mod words;
 
 #[cfg(feature = "http-client")]
 pub mod spawn;

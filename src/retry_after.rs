@@ -1,9 +1,9 @@
-//! The `Retry-After` header of an answer.
+//! When a peer wants to be asked again: in the header `Retry-After`, or in words.
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
 
 /// When to try again, if that was said: in seconds, or as a date.
 ///
@@ -20,6 +20,49 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let wait = until.duration_since(from.unwrap_or_else(SystemTime::now));
     Some(wait.unwrap_or_default())
 }
+
+/// The wait that a refusal tells in words alone, as in "Try again in 57 seconds": of 429 and 503, and at most
+/// [`LONGEST_IN_WORDS`].
+///
+/// Source: "API throttling guidance for partners".
+#[cfg_attr(
+    not(feature = "token"),
+    expect(dead_code, reason = "for the API clients")
+)]
+pub(crate) fn wait_in_words(status: StatusCode, words: &str) -> Option<Duration> {
+    if ![
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ]
+    .contains(&status)
+    {
+        return None;
+    }
+    let words: Vec<&str> = words.split_whitespace().collect();
+    words.windows(3).find_map(|words| match words {
+        [before, number, unit] => wait(before, number, unit),
+        _ => None,
+    })
+}
+
+/// The wait of "in 57 seconds", "after 2 minutes" and the like.
+fn wait(before: &str, number: &str, unit: &str) -> Option<Duration> {
+    let is_wait = ["after", "for", "in", "wait"]
+        .iter()
+        .any(|it| before.eq_ignore_ascii_case(it));
+    let unit: String = unit.chars().take_while(char::is_ascii_alphabetic).collect();
+    let seconds = match unit.to_ascii_lowercase().as_str() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok().filter(|_| is_wait)?;
+    let wait = Duration::from_secs(number.saturating_mul(seconds));
+    Some(wait.min(LONGEST_IN_WORDS))
+}
+
+/// What is written for people is no promise: five minutes.
+const LONGEST_IN_WORDS: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
@@ -61,5 +104,32 @@ mod tests {
             );
         }
         assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn waits_in_words() {
+        for (status, words, seconds) in [
+            (
+                429,
+                "Rate limit exceeded. Try again in 57 seconds.",
+                Some(57),
+            ),
+            (503, "Retry after 2 minutes", Some(120)),
+            (429, "please WAIT 1 second, then retry", Some(1)),
+            (429, "Blocked for 90 minutes.", Some(300)),
+            (429, "in 99999999999999999 minutes", Some(300)),
+            (500, "Try again in 57 seconds.", None),
+            (400, "Try again in 57 seconds.", None),
+            (429, "Try again in a few seconds.", None),
+            (429, "Limit of 5 seconds exceeded", None),
+            (429, "in -5 seconds", None),
+            (429, "in 5 secondary regions", None),
+            (429, "in 57", None),
+            (429, "", None),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let wait = wait_in_words(status, words);
+            assert_eq!(wait, seconds.map(Duration::from_secs), "{words}");
+        }
     }
 }

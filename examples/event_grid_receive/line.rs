@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::json;
 
 /// An event of any schema, with the names of CloudEvents.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(crate) struct Line<'a> {
     schema: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,25 +26,40 @@ pub(crate) struct Line<'a> {
     data: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data_base64: Option<String>,
+    /// Why an event is of neither schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 impl<'a> Line<'a> {
     pub(crate) fn of(event: &'a GridEvent) -> Self {
-        let (schema, bytes, other) = match event {
-            GridEvent::CloudEvent(event) => ("cloud-event", event.bytes(), None),
-            GridEvent::EventGrid(_) => ("event-grid", None, None),
-            GridEvent::Other(json) => ("other", None, Some(&**json)),
-            // A schema of tomorrow.
-            _ => ("other", None, None),
-        };
-        Self {
-            schema,
-            id: event.id(),
-            source: event.source(),
-            event_type: event.event_type(),
-            subject: event.subject(),
-            data: event.json().or(other),
-            data_base64: bytes.map(|bytes| STANDARD.encode(bytes)),
+        match event {
+            GridEvent::CloudEvent(event) => Self {
+                schema: "cloud-event",
+                id: Some(event.id()),
+                source: Some(event.source()),
+                event_type: Some(event.event_type()),
+                subject: event.subject(),
+                data: event.json(),
+                data_base64: event.bytes().map(|bytes| STANDARD.encode(bytes)),
+                ..Self::default()
+            },
+            GridEvent::EventGrid(event) => Self {
+                schema: "event-grid",
+                id: Some(event.id()),
+                source: event.topic(),
+                event_type: Some(event.event_type()),
+                subject: event.subject(),
+                data: event.json(),
+                ..Self::default()
+            },
+            // Nothing of it is lost: the object is the data.
+            GridEvent::Unrecognized(event) => Self {
+                schema: "unrecognized",
+                data: Some(event.json()),
+                reason: Some(event.reason().to_string()),
+                ..Self::default()
+            },
         }
     }
 

@@ -36,7 +36,8 @@ Usage: event_grid_receive [--tenant ID --audience ID] [--secret FILE] [OPTIONS]
                       who gives tokens, instead of Microsoft Entra: plain http on loopback, for tests
   --help              print this
 
-Standard output: `listening on ADDR`, then one JSON line per event, written before the delivery is answered with 204.
+Standard output: `listening on ADDR`, then one JSON line per event, written before the delivery is answered with 204. What is
+neither a CloudEvent nor of Event Grid's schema has the schema `unrecognized`, a `reason`, and the whole event as its `data`.
 Event Grid delivers at least once: tell repeated deliveries by `source` and `id`. Logs, with the reason of every refusal, go
 to standard error.
 ";

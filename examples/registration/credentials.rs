@@ -1,31 +1,63 @@
 //! Credentials from the environment.
 
+use std::fmt::Display;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
 use partner_center_webhooks::cloud::Cloud;
+use partner_center_webhooks::crypto::DefaultBackend;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::token::{
-    AccessToken, Application, ApplicationError, ClientCredentials, ExposeSecret as _, RefreshToken,
-    SaveError, SecretString, StaticToken, TokenProvider,
+    AccessToken, Application, ApplicationError, ClientCredentials, Credential, ExposeSecret as _,
+    RefreshToken, SaveError, SecretString, StaticToken, TokenProvider,
 };
 
 use crate::environment::variable;
 use crate::outcome::Failure;
 
 const ACCESS_TOKEN: &str = "PARTNER_CENTER_ACCESS_TOKEN";
+pub(crate) const GRAPH_TOKEN: &str = "PARTNER_CENTER_GRAPH_TOKEN";
+pub(crate) const REFERRALS_TOKEN: &str = "PARTNER_CENTER_REFERRALS_TOKEN";
+const CLIENT_SECRET: &str = "PARTNER_CENTER_CLIENT_SECRET";
+const CERTIFICATE_FILE: &str = "PARTNER_CENTER_CLIENT_CERTIFICATE_FILE";
+const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 const REFRESH_TOKEN_FILE: &str = "PARTNER_CENTER_REFRESH_TOKEN_FILE";
 
-/// Whoever the environment says.
-pub(crate) fn provider(
-    cloud: &Cloud,
-    http: ReqwestClient,
-) -> Result<Arc<dyn TokenProvider>, Failure> {
-    if let Some(token) = variable(ACCESS_TOKEN)? {
-        return Ok(Arc::new(StaticToken::new(AccessToken::new(token)?)));
+/// The token providers of each API.
+pub(crate) struct Providers {
+    pub(crate) partner_center: Arc<dyn TokenProvider>,
+    pub(crate) graph: Option<Arc<dyn TokenProvider>>,
+    pub(crate) referrals: Option<Arc<dyn TokenProvider>>,
+}
+
+/// The providers that the environment describes: an application gives tokens of every audience, an access token has one.
+pub(crate) fn providers(cloud: &Cloud, http: ReqwestClient) -> Result<Providers, Failure> {
+    if let Some(partner_center) = access_token(ACCESS_TOKEN)? {
+        return Ok(Providers {
+            partner_center,
+            graph: access_token(GRAPH_TOKEN)?,
+            referrals: access_token(REFERRALS_TOKEN)?,
+        });
     }
+    let application = application(cloud, http)?;
+    Ok(Providers {
+        graph: Some(application.clone()),
+        referrals: Some(application.clone()),
+        partner_center: application,
+    })
+}
+
+fn access_token(name: &str) -> Result<Option<Arc<dyn TokenProvider>>, Failure> {
+    let Some(token) = variable(name)? else {
+        return Ok(None);
+    };
+    let token = AccessToken::new(token).map_err(|error| format!("{name}: {error}"))?;
+    Ok(Some(Arc::new(StaticToken::new(token))))
+}
+
+fn application(cloud: &Cloud, http: ReqwestClient) -> Result<Arc<dyn TokenProvider>, Failure> {
     let application = Application::new(
         cloud,
         &required(
@@ -36,10 +68,7 @@ pub(crate) fn provider(
             "PARTNER_CENTER_CLIENT_ID",
             "the id of an application in that tenant",
         )?,
-        required(
-            "PARTNER_CENTER_CLIENT_SECRET",
-            "a secret of that application",
-        )?,
+        credential()?,
     )
     .map_err(|error| match error {
         ApplicationError::Tenant { .. } => format!("PARTNER_CENTER_TENANT_ID: {error}"),
@@ -61,6 +90,27 @@ pub(crate) fn provider(
         http,
         save,
     )))
+}
+
+/// The first that is set; a refresh token can do without. The federated token's variable is set by the platform, so it comes
+/// after what somebody set on purpose.
+fn credential() -> Result<Credential, Failure> {
+    if let Some(file) = variable(CERTIFICATE_FILE)? {
+        let named = |error: &dyn Display| format!("{CERTIFICATE_FILE} names {file}: {error}");
+        let pem = fs::read(&file).map_err(|error| named(&error))?;
+        let credential = Credential::certificate(&DefaultBackend::new(), &pem, &pem);
+        return Ok(credential.map_err(|error| named(&error))?);
+    }
+    if let Some(secret) = variable(CLIENT_SECRET)? {
+        return Ok(secret.into());
+    }
+    if let Some(file) = variable(FEDERATED_TOKEN_FILE)? {
+        return Ok(Credential::federated_token_file(file));
+    }
+    match variable(REFRESH_TOKEN_FILE)? {
+        Some(_) => Ok(Credential::public_client()),
+        None => Ok(required(CLIENT_SECRET, "a secret of that application")?.into()),
+    }
 }
 
 /// Writes a new file, for its owner alone, and puts it in the place of the old one: there is always a whole one.

@@ -18,14 +18,16 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use options::{Command, Options};
+use credentials::{GRAPH_TOKEN, Providers, REFERRALS_TOKEN};
+use options::{Command, Fetch, Options};
 use outcome::{Failure, finish, refuse, say};
+use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::event::{Event, EventName};
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::registration::{
     Registration, RegistrationClient, TestEvent, WhenLimited,
 };
-use partner_center_webhooks::resources::ResourceClient;
+use partner_center_webhooks::resources::{ResourceClient, ResourceError};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -40,18 +42,12 @@ async fn main() -> ExitCode {
 /// Whether all is well in the end.
 async fn run(options: &Options) -> Result<bool, Failure> {
     let http = ReqwestClient::new()?;
-    let tokens = credentials::provider(&options.cloud, http.clone())?;
-    if let Command::Fetch { event, audit } = &options.command {
-        let client = ResourceClient::new(&options.cloud, http, tokens)?;
-        let event = Event::from_slice(event)?;
-        let fetched = match audit {
-            true => client.audit_record(&event).await?,
-            false => client.fetch(&event).await?,
-        };
-        say(fetched.json())?;
-        return Ok(true);
+    let providers = credentials::providers(&options.cloud, http.clone())?;
+    if let Command::Fetch(wanted) = &options.command {
+        let client = resource_client(&options.cloud, http, providers, &wanted.referrals_scope)?;
+        return fetch(&client, wanted).await;
     }
-    let client = RegistrationClient::new(&options.cloud, http, tokens)?;
+    let client = RegistrationClient::new(&options.cloud, http, providers.partner_center)?;
     match &options.command {
         Command::Ensure { wanted, dry_run } => {
             let plan = match dry_run {
@@ -65,13 +61,46 @@ async fn run(options: &Options) -> Result<bool, Failure> {
                 say(name.as_str().escape_debug())?;
             }
         }
-        Command::Fetch { .. } => {}
+        Command::Fetch(_) => {}
         Command::Show => match client.get().await? {
             Some(registration) => show(&registration)?,
             None => say("nothing is registered")?,
         },
         Command::Test { wait } => return test(&client, *wait).await,
     }
+    Ok(true)
+}
+
+/// A client for the resources of all three APIs, as far as there are tokens for them.
+fn resource_client(
+    cloud: &Cloud,
+    http: ReqwestClient,
+    providers: Providers,
+    referrals_scope: &str,
+) -> Result<ResourceClient, Failure> {
+    let mut client = ResourceClient::new(cloud, http, providers.partner_center)?;
+    if let Some(graph) = providers.graph {
+        client = client.with_graph(graph)?;
+    }
+    if let Some(referrals) = providers.referrals {
+        client = client.with_referrals(referrals, referrals_scope)?;
+    }
+    Ok(client)
+}
+
+async fn fetch(client: &ResourceClient, wanted: &Fetch) -> Result<bool, Failure> {
+    let event = Event::from_slice(&wanted.event)?;
+    let fetched = match wanted.audit {
+        true => client.audit_record(&event).await,
+        false => client.fetch(&event).await,
+    };
+    let fetched = fetched.map_err(|error| match error {
+        ResourceError::NoTokenProvider { .. } => format!(
+            "{error}; from the command line, set {GRAPH_TOKEN} or {REFERRALS_TOKEN}, or the variables of an application"
+        ),
+        error => error.to_string(),
+    })?;
+    say(fetched.json())?;
     Ok(true)
 }
 

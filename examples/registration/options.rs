@@ -17,9 +17,15 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     Ensure { wanted: Registration, dry_run: bool },
     Events,
-    Fetch { event: Vec<u8>, audit: bool },
+    Fetch(Fetch),
     Show,
     Test { wait: Option<Duration> },
+}
+
+pub(crate) struct Fetch {
+    pub(crate) event: Vec<u8>,
+    pub(crate) audit: bool,
+    pub(crate) referrals_scope: String,
 }
 
 impl Options {
@@ -40,21 +46,33 @@ Commands:
       --dry-run            say what would change, and change nothing
   test                   have a test event sent; the registration must hold test-created
       --wait [SECONDS]     wait for its delivery; 120 seconds if not said
-  fetch FILE             read what the event in FILE is about
+  fetch FILE             read what the event in FILE is about: from Partner Center, Microsoft Graph or the referrals API
       --audit              read its audit record instead
+      --referrals-scope SCOPE
+                           the scope of tokens for the referrals API. Default: its own, which is
+                           https://api.partner.microsoft.com/.default in Microsoft's clouds
 
 Options:
   --cloud CLOUD          global (default), us-government or china
-  --base-url URL         another API, which gives tokens too: plain http on loopback, for tests
+  --base-url URL         another API, which gives tokens too, with Microsoft Graph under /graph and the referrals API under
+                         /referrals: plain http on loopback, for tests
   --help                 this text
 
 Credentials come from the environment:
   PARTNER_CENTER_TENANT_ID, PARTNER_CENTER_CLIENT_ID, PARTNER_CENTER_CLIENT_SECRET
                          the tenant, and an application registered in it
+  PARTNER_CENTER_CLIENT_CERTIFICATE_FILE
+                         instead of the secret: a PEM file with a certificate of the application and its private key
+  AZURE_FEDERATED_TOKEN_FILE
+                         instead of the secret: a file with a federated token, as in a pod with a workload identity
   PARTNER_CENTER_REFRESH_TOKEN_FILE
-                         a file with a refresh token, to act for a user; it is replaced at each use
+                         a file with a refresh token, to act for a user; it is replaced at each use. Without a
+                         secret, certificate or federated token, the application is a public client
   PARTNER_CENTER_ACCESS_TOKEN
-                         a token that is there already, instead of all these
+                         a token for Partner Center that is there already, instead of all these
+  PARTNER_CENTER_GRAPH_TOKEN, PARTNER_CENTER_REFERRALS_TOKEN
+                         beside it, tokens for Microsoft Graph and for the referrals API; `fetch` needs them for the events
+                         of granular admin relationships and of referrals. An application gets its own
 
 Exit code: 0 if all is well, 1 if not (a test event that was refused, too), 2 if the command line is not understood.
 ";
@@ -65,7 +83,7 @@ Exit code: 0 if all is well, 1 if not (a test event that was refused, too), 2 if
         let mut words: Vec<String> = Vec::new();
         let (mut url, mut events, mut header) = (None, Vec::new(), None);
         let (mut danger_plain_http, mut dry_run, mut audit) = (false, false, false);
-        let mut wait = None;
+        let (mut wait, mut referrals_scope) = (None, None);
         let mut given = Vec::new();
         while let Some(argument) = parser.next()? {
             if let Long(flag) = argument
@@ -96,6 +114,7 @@ Exit code: 0 if all is well, 1 if not (a test event that was refused, too), 2 if
                     wait = Some(Duration::from_secs(seconds));
                 }
                 Long("audit") => audit = true,
+                Long("referrals-scope") => referrals_scope = Some(parser.value()?.string()?),
                 Value(word) => words.push(word.string()?),
                 other => return Err(other.unexpected()),
             }
@@ -127,7 +146,13 @@ Exit code: 0 if all is well, 1 if not (a test event that was refused, too), 2 if
             ["test"] => (Command::Test { wait }, &["wait"]),
             ["fetch", file] => {
                 let event = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
-                (Command::Fetch { event, audit }, &["audit"])
+                let fetch = Fetch {
+                    event,
+                    audit,
+                    referrals_scope: referrals_scope
+                        .unwrap_or_else(|| format!("{}/.default", cloud.referrals_base())),
+                };
+                (Command::Fetch(fetch), &["audit", "referrals-scope"])
             }
             ["fetch"] => return Err("fetch: the file with the event is missing".into()),
             [] => return Err("the command is missing".into()),
@@ -158,6 +183,8 @@ fn named_cloud(name: &str) -> Result<Cloud, String> {
 /// A service on loopback that is everything at once.
 fn test_cloud(base_url: String) -> Cloud {
     let mut profile = CloudProfile::new(base_url.clone(), base_url);
+    profile.graph_base = format!("{}/graph", profile.api_base);
+    profile.referrals_base = format!("{}/referrals", profile.api_base);
     profile.danger_plain_http_on_loopback = true;
     Cloud::Custom(profile)
 }

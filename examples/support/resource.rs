@@ -7,6 +7,9 @@ pub(crate) fn kind_and_ids(resource: &Resource) -> (&'static str, Vec<(&'static 
     let (kind, ids): (_, Vec<(_, Option<&Id>)>) = match resource {
         Resource::Absent => ("absent", vec![]),
         Resource::Customer { customer } => ("customer", vec![("customer", Some(customer))]),
+        Resource::CustomerRelationships { customer } => {
+            ("customer-relationships", vec![("customer", Some(customer))])
+        }
         Resource::FraudEvents {
             subscription,
             status,
@@ -39,6 +42,11 @@ pub(crate) fn kind_and_ids(resource: &Resource) -> (&'static str, Vec<(&'static 
             "new-commerce-migration",
             vec![("customer", Some(customer)), ("migration", Some(migration))],
         ),
+        Resource::NewCommerceMigrationSchedule { customer, schedule } => (
+            "new-commerce-migration-schedule",
+            vec![("customer", Some(customer)), ("schedule", Some(schedule))],
+        ),
+        Resource::OfCustomer { customer } => ("of-customer", vec![("customer", Some(customer))]),
         Resource::Referral { referral } => ("referral", vec![("referral", Some(referral))]),
         Resource::Subscription {
             customer,
@@ -58,6 +66,9 @@ pub(crate) fn kind_and_ids(resource: &Resource) -> (&'static str, Vec<(&'static 
             ],
         ),
         Resource::UsageRecords => ("usage-records", vec![]),
+        Resource::UsageSummary { customer } => {
+            ("usage-summary", vec![("customer", Some(customer))])
+        }
         Resource::ValidationEvent { correlation } => (
             "validation-event",
             vec![("correlation", correlation.as_ref())],

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use partner_center_webhooks::chain::{Certificate, ChainVerifier, PublicKey, SignerName};
-use partner_center_webhooks::crypto::{AwsLcRs, Backend, KeyRejected, RsaKey};
+use partner_center_webhooks::crypto::{
+    AwsLcRs, Backend, KeyRejected, PrivateKeyRejected, RsaKey, RsaSigningKey,
+};
 use partner_center_webhooks::testing::{Issuer, Signer};
 use rustls_pki_types::{
-    AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm,
-    UnixTime, alg_id,
+    AlgorithmIdentifier, CertificateDer, InvalidSignature, PrivateKeyDer,
+    SignatureVerificationAlgorithm, UnixTime, alg_id,
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -96,6 +98,13 @@ impl Backend for Gullible {
 
     fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, KeyRejected> {
         AwsLcRs::new().rsa_key(public_key)
+    }
+
+    fn rsa_signing_key(
+        &self,
+        private_key: &PrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaSigningKey>, PrivateKeyRejected> {
+        AwsLcRs::new().rsa_signing_key(private_key)
     }
 }
 

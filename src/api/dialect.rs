@@ -1,4 +1,4 @@
-//! How a family of services names what a support case asks for.
+//! How a family of services names things: ids for a support case, and the causes of refusals.
 
 use http::{HeaderName, StatusCode};
 
@@ -11,6 +11,54 @@ pub(crate) struct Dialect {
     pub(crate) request_id_received: HeaderName,
     /// Carries an id of ours, another one in each attempt, and comes back. Not every service has it.
     pub(crate) correlation_id: Option<HeaderName>,
-    /// What an operator can do about a refusal of this status and code, where its own words do not say it.
-    pub(crate) advice: fn(StatusCode, &str) -> &'static str,
+    /// Causes that the service names by a code.
+    pub(crate) causes: &'static [Cause],
+    /// Advice for a status where no cause of the table is named.
+    pub(crate) general_advice: fn(StatusCode) -> &'static str,
+    /// Whether a code in JSON is of the service, and not of a gateway or a front end that answered in its place.
+    pub(crate) is_own_code: fn(&str) -> bool,
+    /// Whether 404 with this code says that what was asked for does not exist.
+    pub(crate) is_absence: fn(&str) -> bool,
+    /// Whether 404 without a body says so too, if the response has the service's own ids.
+    pub(crate) empty_is_absence: bool,
 }
+
+impl Dialect {
+    pub(super) fn cause(&self, code: &str) -> Option<&'static Cause> {
+        let mut causes = self.causes.iter();
+        causes.find(|cause| cause.code.eq_ignore_ascii_case(code))
+    }
+}
+
+/// A cause that a service names by a code.
+#[derive(Debug)]
+pub(crate) struct Cause {
+    pub(crate) code: &'static str,
+    /// What an operator can do about it.
+    pub(crate) advice: &'static str,
+    /// Whether another token, from the same credentials, may do better.
+    pub(crate) another_token_helps: bool,
+}
+
+impl Cause {
+    pub(crate) const fn new(code: &'static str, advice: &'static str) -> Self {
+        Self {
+            code,
+            advice,
+            another_token_helps: false,
+        }
+    }
+
+    /// A cause that goes away with another token.
+    pub(crate) const fn of_this_token(code: &'static str, advice: &'static str) -> Self {
+        Self {
+            code,
+            advice,
+            another_token_helps: true,
+        }
+    }
+}
+
+/// The advice for redirects, whoever answers.
+pub(crate) const REDIRECT: &str =
+    "redirects are not followed, because the token would be sent along";

@@ -8,10 +8,11 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::progress::Ids;
-use super::{Dialect, RefusalDetail};
+use super::{Cause, Dialect, RefusalDetail};
 use crate::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::token::TokenError;
+use crate::transience::is_transient;
 
 /// A call to one of Microsoft's APIs that failed.
 ///
@@ -34,6 +35,14 @@ pub enum ApiErrorCause {
     /// There was no answer. Unless it is [`HttpClientError::Connect`], the request may have been processed.
     #[error("{0}")]
     Connection(HttpClientError),
+    /// Time was up, for all attempts together. The last request may have been processed.
+    #[error("no complete response within {deadline:?} in all{}", Last(last))]
+    Deadline {
+        /// The time.
+        deadline: Duration,
+        /// Why the attempt before the last one failed, if there was one.
+        last: Option<Box<Self>>,
+    },
     /// The request was not sent: it would exceed a limit that the service sets and the client keeps.
     #[error("not sent, for the service's limit is reached")]
     Limit {
@@ -51,8 +60,13 @@ pub enum ApiErrorCause {
         description: Option<Excerpt>,
         /// What it says in particular: the first [`RefusalDetail::MAX`] of a list that only some services give.
         details: Vec<RefusalDetail>,
-        /// When to try again, if that was said.
+        /// When to try again, if that was said: in a header or, with 429 and 503, in words.
         retry_after: Option<Duration>,
+        /// Whether the service itself said so, and not a gateway or a front end in its place: it gave one of its codes in
+        /// JSON, or an empty body with its own ids.
+        is_from_service: bool,
+        /// Whether it says that what was asked for does not exist.
+        is_absence: bool,
     },
     /// There was no token.
     #[error("{0}")]
@@ -64,8 +78,8 @@ pub enum ApiErrorCause {
         status: StatusCode,
         /// What was wrong with it.
         problem: Excerpt,
-        /// Whether it is the beginning of an answer of which the rest was lost.
-        is_cut: bool,
+        /// Whether it is empty, or the beginning of an answer of which the rest was lost.
+        is_partial: bool,
     },
 }
 
@@ -101,9 +115,21 @@ impl ApiError {
                 Some(*status)
             }
             ApiErrorCause::Connection(_)
+            | ApiErrorCause::Deadline { .. }
             | ApiErrorCause::Limit { .. }
             | ApiErrorCause::Token(_) => None,
         }
+    }
+
+    /// Whether the service itself says that what was asked for does not exist. A 404 of a gateway or a front end does not.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self.cause(),
+            ApiErrorCause::Refused {
+                is_absence: true,
+                ..
+            }
+        )
     }
 
     /// The service's code, if it gave one.
@@ -157,7 +183,9 @@ impl ApiError {
             ApiErrorCause::Limit { retry_after } => Some(*retry_after),
             ApiErrorCause::Refused { retry_after, .. } => *retry_after,
             ApiErrorCause::Token(error) => error.retry_after(),
-            ApiErrorCause::Connection(_) | ApiErrorCause::Unreadable { .. } => None,
+            ApiErrorCause::Connection(_)
+            | ApiErrorCause::Deadline { .. }
+            | ApiErrorCause::Unreadable { .. } => None,
         }
     }
 
@@ -180,21 +208,43 @@ impl ApiError {
             ApiErrorCause::Connection(HttpClientError::Connect(_) | HttpClientError::Setup(_))
             | ApiErrorCause::Limit { .. }
             | ApiErrorCause::Token(_) => false,
-            ApiErrorCause::Connection(_) | ApiErrorCause::Unreadable { .. } => true,
+            ApiErrorCause::Connection(_)
+            | ApiErrorCause::Deadline { .. }
+            | ApiErrorCause::Unreadable { .. } => true,
             ApiErrorCause::Refused { status, .. } => {
                 status.is_server_error() || *status == StatusCode::REQUEST_TIMEOUT
             }
         }
     }
 
+    /// What an operator can do about it, where its own words do not say so. The cause that the service names comes before
+    /// what its status tells.
     fn advice(&self) -> &'static str {
         match self.cause() {
-            ApiErrorCause::Refused { status, code, .. } => {
-                let code = code.as_ref().map(Excerpt::to_string).unwrap_or_default();
-                (self.0.dialect.advice)(*status, &code)
-            }
+            ApiErrorCause::Refused {
+                status,
+                is_from_service: false,
+                ..
+            } if *status == StatusCode::NOT_FOUND => NOT_FROM_SERVICE,
+            ApiErrorCause::Refused { status, .. } => match self.named_cause() {
+                Some(cause) => cause.advice,
+                None => (self.0.dialect.general_advice)(*status),
+            },
             _ => "",
         }
+    }
+
+    fn named_cause(&self) -> Option<&'static Cause> {
+        let code = self.code()?.to_string();
+        self.0.dialect.cause(&code)
+    }
+
+    /// Whether the token was refused for a reason that another one from the same credentials need not share.
+    pub(super) fn another_token_may_help(&self) -> bool {
+        let is_shared = self
+            .named_cause()
+            .is_some_and(|cause| !cause.another_token_helps);
+        self.status() == Some(StatusCode::UNAUTHORIZED) && !is_shared
     }
 
     /// Whether to repeat a call that may, or may not, be done twice.
@@ -204,21 +254,37 @@ impl ApiError {
             ApiErrorCause::Limit { .. } => true,
             ApiErrorCause::Refused { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
             ApiErrorCause::Token(error) => error.may_pass(),
-            ApiErrorCause::Unreadable { .. } => false,
+            ApiErrorCause::Deadline { .. } | ApiErrorCause::Unreadable { .. } => false,
         };
         let may_pass = match self.cause() {
             ApiErrorCause::Connection(error) => matches!(
                 error,
                 HttpClientError::Timeout { .. } | HttpClientError::Transport(_)
             ),
-            ApiErrorCause::Refused { status, .. } => {
-                *status == StatusCode::REQUEST_TIMEOUT
-                    || status.is_server_error() && !NEVER_PASSING.contains(status)
+            ApiErrorCause::Deadline { .. } => true,
+            ApiErrorCause::Refused {
+                status,
+                code,
+                is_from_service,
+                ..
+            } => {
+                let code = code.as_ref().map(Excerpt::to_string).unwrap_or_default();
+                let is_doubtful = *status == StatusCode::NOT_FOUND && !is_from_service;
+                is_doubtful || is_transient(*status, &code)
             }
             ApiErrorCause::Limit { .. } | ApiErrorCause::Token(_) => false,
-            ApiErrorCause::Unreadable { is_cut, .. } => *is_cut,
+            ApiErrorCause::Unreadable { is_partial, .. } => *is_partial,
         };
         was_not_processed || is_repeatable && may_pass
+    }
+}
+
+impl ApiErrorCause {
+    pub(super) fn deadline(deadline: Duration, last: Option<ApiError>) -> Self {
+        Self::Deadline {
+            deadline,
+            last: last.map(|last| Box::new(last.0.cause)),
+        }
     }
 }
 
@@ -232,7 +298,7 @@ impl fmt::Display for ApiError {
             "{}: {}{} (request id {}",
             self.operation(),
             self.cause(),
-            self.advice(),
+            Advice(self.advice()),
             ids.request
         )?;
         match ids.sent {
@@ -301,8 +367,29 @@ impl fmt::Display for Listed<'_> {
     }
 }
 
-/// What a server will not do tomorrow either.
-const NEVER_PASSING: [StatusCode; 2] = [
-    StatusCode::NOT_IMPLEMENTED,
-    StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-];
+/// The failure of an attempt before.
+struct Last<'a>(&'a Option<Box<ApiErrorCause>>);
+
+impl fmt::Display for Last<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(last) => write!(f, "; the attempt before: {last}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Advice in brackets, if there is any.
+struct Advice(&'static str);
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => Ok(()),
+            advice => write!(f, " ({advice})"),
+        }
+    }
+}
+
+const NOT_FROM_SERVICE: &str = "this is not the service's own 404, which is JSON with a code: a gateway, a proxy or the front end \
+    of the service answered; try again, and check the address if it stays";

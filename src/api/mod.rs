@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod partner_center;
 mod progress;
 mod proof;
+mod query_secrets;
 mod refusal;
 mod retry;
 
@@ -19,19 +20,26 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use secrecy::SecretString;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use crate::Excerpt;
 use crate::endpoint::Endpoint;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
-use crate::retry_after::retry_after;
+use crate::json_response::{self, Unreadable};
+use crate::retry_after::{retry_after, wait_in_words};
 use crate::token::{AccessToken, TokenError};
+use crate::words::{Words, is_markup};
 
-pub(crate) use dialect::Dialect;
+#[cfg(feature = "event-grid")]
+pub(crate) use dialect::REDIRECT;
+pub(crate) use dialect::{Cause, Dialect};
 pub use error::{ApiError, ApiErrorCause};
 use progress::{Ids, Progress, WaitsFor};
 pub(crate) use proof::{Bearer, Proof, Shown};
+#[cfg(feature = "event-grid")]
+pub(crate) use query_secrets::encoded;
+pub(crate) use query_secrets::query_secrets;
 pub(crate) use refusal::Refusal;
 pub use refusal::RefusalDetail;
 pub use retry::RetryPolicy;
@@ -88,17 +96,19 @@ impl Answer {
         proof::hide(&self.secrets, text)
     }
 
-    /// The body, read as JSON; some of Microsoft's services put a byte order mark before it.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
-        let body = self.body.strip_prefix(BYTE_ORDER_MARK);
-        let json = serde_json::from_slice(body.unwrap_or(&self.body));
-        json.map_err(|error| error.to_string())
+    /// The body, read as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
+        json_response::read(&self.body)
     }
 
-    /// Whether the body is the beginning of JSON, of which the rest was lost.
-    fn is_cut(&self) -> bool {
-        !self.body.is_empty()
-            && serde_json::from_slice::<IgnoredAny>(&self.body).is_err_and(|error| error.is_eof())
+    /// Whether it has an id that the service itself gives to its responses.
+    fn has_id_of(&self, dialect: &Dialect) -> bool {
+        let ids = [
+            Some(&dialect.request_id_received),
+            dialect.correlation_id.as_ref(),
+        ];
+        let mut ids = ids.into_iter().flatten();
+        ids.any(|name| self.headers.contains_key(name))
     }
 }
 
@@ -134,7 +144,7 @@ impl Api {
         &self,
         call: &Call<'_>,
         until: Instant,
-        read: impl Fn(&Answer) -> Result<T, String>,
+        read: impl Fn(&Answer) -> Result<T, Unreadable>,
     ) -> Result<T, ApiError> {
         let mut progress = Progress::new(self.dialect);
         let work = self.attempts(call, until, &read, &mut progress);
@@ -146,9 +156,7 @@ impl Api {
             // Nothing is under way, and why it has to be repeated says more than that time is up.
             (WaitsFor::Proof, Some(last)) => return Err(last),
             (WaitsFor::Proof, None) => ApiErrorCause::Token(TokenError::Timeout { deadline }),
-            (WaitsFor::Answer, _) => {
-                ApiErrorCause::Connection(HttpClientError::Timeout { deadline })
-            }
+            (WaitsFor::Answer, last) => ApiErrorCause::deadline(deadline, last),
         };
         Err(self.failed(call, &progress.ids, cause))
     }
@@ -157,7 +165,7 @@ impl Api {
         &self,
         call: &Call<'_>,
         until: Instant,
-        read: &impl Fn(&Answer) -> Result<T, String>,
+        read: &impl Fn(&Answer) -> Result<T, Unreadable>,
         progress: &mut Progress,
     ) -> Result<T, ApiError> {
         let mut delays = self.retries.delays();
@@ -172,16 +180,20 @@ impl Api {
             };
             // A token may end early. Another one is worth one attempt, for nothing was done under the first; if there is
             // no other, the refusal is the better answer.
-            if error.status() == Some(StatusCode::UNAUTHORIZED)
-                && refused.is_none()
-                && token.is_some()
-            {
+            if refused.is_none() && token.is_some() && error.another_token_may_help() {
                 refused = token;
                 progress.last = Some(error);
                 continue;
             }
-            let error = match (&error.cause(), progress.last.take()) {
+            let error = match (error.cause(), progress.last.take()) {
                 (ApiErrorCause::Token(TokenError::NoOther), Some(refusal)) => refusal,
+                // It was given the rest of the time, and no more.
+                (ApiErrorCause::Connection(HttpClientError::Timeout { deadline }), last)
+                    if *deadline < self.retries.attempt && Instant::now() >= until =>
+                {
+                    let cause = ApiErrorCause::deadline(self.retries.deadline, last);
+                    self.failed(call, &progress.ids, cause)
+                }
                 _ => error,
             };
             let delay = match error.may_repeat(call.is_repeatable) {
@@ -208,7 +220,7 @@ impl Api {
         &self,
         call: &Call<'_>,
         until: Instant,
-        read: &impl Fn(&Answer) -> Result<T, String>,
+        read: &impl Fn(&Answer) -> Result<T, Unreadable>,
         progress: &mut Progress,
         refused: Option<&AccessToken>,
     ) -> (Option<AccessToken>, Result<T, ApiError>) {
@@ -285,7 +297,7 @@ impl Api {
         answer: Response<Bytes>,
         ids: &mut Ids,
         shown: &Shown,
-        read: &impl Fn(&Answer) -> Result<T, String>,
+        read: &impl Fn(&Answer) -> Result<T, Unreadable>,
     ) -> Result<T, ApiErrorCause> {
         let (parts, body) = answer.into_parts();
         let id = |name: &HeaderName| {
@@ -302,24 +314,53 @@ impl Api {
             secrets: Arc::clone(&shown.secrets),
         };
         if answer.status.is_success() {
-            return read(&answer).map_err(|problem| ApiErrorCause::Unreadable {
-                status: answer.status,
-                problem: Excerpt::long(shown.hide(&problem)),
-                is_cut: answer.is_cut(),
-            });
+            return read(&answer).map_err(|error| unreadable(&answer, &error, shown));
         }
-        let refusal = Refusal::read(&answer.body, &|text| shown.hide(text));
-        Err(ApiErrorCause::Refused {
-            status: answer.status,
+        let refusal = Refusal::read(&answer.headers, &answer.body, &|text| shown.hide(text));
+        Err(self.refused(&answer, refusal))
+    }
+
+    fn refused(&self, answer: &Answer, refusal: Refusal) -> ApiErrorCause {
+        let (status, has_id) = (answer.status, answer.has_id_of(self.dialect));
+        let is_own_code = refusal.json_code.as_deref().map(self.dialect.is_own_code);
+        let is_from_service = match is_own_code {
+            Some(is_own) => is_own || has_id,
+            None => answer.body.is_empty() && has_id && self.dialect.empty_is_absence,
+        };
+        let code = refusal.json_code.unwrap_or_default();
+        let is_absence =
+            status == StatusCode::NOT_FOUND && is_from_service && (self.dialect.is_absence)(&code);
+        let words = refusal.description.as_ref().map(Excerpt::to_string);
+        let in_words = words.and_then(|words| wait_in_words(status, &words));
+        ApiErrorCause::Refused {
+            status,
             code: refusal.code,
             description: refusal.description,
             details: refusal.details,
-            retry_after: retry_after(&answer.headers),
-        })
+            retry_after: retry_after(&answer.headers).or(in_words),
+            is_from_service,
+            is_absence,
+        }
     }
 
     fn failed(&self, call: &Call<'_>, ids: &Ids, cause: ApiErrorCause) -> ApiError {
         ApiError::new(call.operation, self.dialect, ids, cause)
+    }
+}
+
+/// The error for a response of success that cannot be read. What a page says that came in its place says more than JSON's
+/// grammar.
+fn unreadable(answer: &Answer, error: &Unreadable, shown: &Shown) -> ApiErrorCause {
+    let words = Words::read(&answer.body).text;
+    let words = words.filter(|_| is_markup(&answer.body));
+    let problem = match words {
+        Some(words) => format!("{}: a page that says: {words}", error.problem),
+        None => error.problem.clone(),
+    };
+    ApiErrorCause::Unreadable {
+        status: answer.status,
+        problem: Excerpt::long(shown.hide(&problem)),
+        is_partial: error.is_partial,
     }
 }
 
@@ -339,7 +380,6 @@ impl fmt::Debug for Api {
 }
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Answers of the registration API are below a KiB, a list of resources may be long: 8 MiB.

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, StatusCode};
 
-use super::Dialect;
+use super::dialect::{Cause, Dialect, REDIRECT};
 
 /// Partner Center, and those that were made in its image.
 ///
@@ -11,37 +11,109 @@ pub(crate) static PARTNER_CENTER: Dialect = Dialect {
     request_id: HeaderName::from_static("ms-requestid"),
     request_id_received: HeaderName::from_static("ms-requestid"),
     correlation_id: Some(HeaderName::from_static("ms-correlationid")),
-    advice: partner_center_advice,
+    causes: CAUSES,
+    general_advice,
+    is_own_code: is_number,
+    is_absence: |code| !CAUSES.iter().any(|cause| cause.code == code),
+    empty_is_absence: true,
+};
+
+/// The API of referrals, whose errors are those of OData.
+///
+/// Source: "Partner Center Referrals API response codes".
+pub(crate) static REFERRALS: Dialect = Dialect {
+    request_id: HeaderName::from_static("ms-requestid"),
+    request_id_received: HeaderName::from_static("ms-requestid"),
+    correlation_id: Some(HeaderName::from_static("ms-correlationid")),
+    causes: CAUSES,
+    general_advice,
+    is_own_code: |_| true,
+    is_absence: |_| true,
+    empty_is_absence: true,
 };
 
 /// Microsoft Graph.
 ///
-/// Source: "Best practices for working with Microsoft Graph", reliability and support.
+/// Source: "Best practices for working with Microsoft Graph", reliability and support; "Microsoft Graph error responses".
 pub(crate) static GRAPH: Dialect = Dialect {
     request_id: HeaderName::from_static("client-request-id"),
     request_id_received: HeaderName::from_static("request-id"),
     correlation_id: None,
-    advice: |status, _| match status.is_redirection() {
+    causes: &[
+        Cause::of_this_token(
+            "InvalidAuthenticationToken",
+            "the token has ended, or is not for Microsoft Graph",
+        ),
+        Cause::new(
+            "Authorization_RequestDenied",
+            "grant the application the permission DelegatedAdminRelationship.Read.All, and consent to it as an administrator",
+        ),
+    ],
+    general_advice: |status| match status.is_redirection() {
         true => REDIRECT,
         false => "",
     },
+    is_own_code: |_| true,
+    is_absence: |_| true,
+    empty_is_absence: true,
 };
 
-const REDIRECT: &str = " (redirects are not followed, for the token would go along)";
+/// Source: "Partner Center REST error codes", of which none is particular to one API; 900420, 900421, 900309 and 10001 as
+/// partners report them.
+const CAUSES: &[Cause] = &[
+    Cause::new("1002", NO_ROLE),
+    Cause::new(
+        "10001",
+        "the user signed in without multi-factor authentication: sign in with it, and consent again",
+    ),
+    Cause::new("2000", INVALID),
+    Cause::new("2032", NO_ROLE),
+    Cause::new("3000", INVALID),
+    Cause::new("20002", NO_RELATIONSHIP),
+    Cause::of_this_token(
+        "800001",
+        "the service found no token in the request: does a proxy take the header `Authorization` away?",
+    ),
+    Cause::new("800002", INVALID),
+    Cause::new(
+        "800039",
+        "the partner's enrollment as a reseller is not active: see its status in Partner Center",
+    ),
+    Cause::new("900150", NO_ROLE),
+    Cause::new("900159", NO_RELATIONSHIP),
+    Cause::new("900308", NO_ROLE),
+    Cause::new(
+        "900309",
+        "a conditional access policy of the tenant forbids it: ask its administrator to exempt the application or its user",
+    ),
+    Cause::new(
+        "900329",
+        "this call needs the token of a user, not an application's own: use a refresh token (Secure Application Model)",
+    ),
+    Cause::new(
+        "900420",
+        "the token is for another audience than this API: ask for the scope https://api.partnercenter.microsoft.com/.default",
+    ),
+    Cause::new(
+        "900421",
+        "the user signed in without multi-factor authentication: sign in with it, and consent again for a new refresh token",
+    ),
+];
 
-/// Source: "Partner Center REST error codes"; the codes are not particular to one API.
-fn partner_center_advice(status: StatusCode, code: &str) -> &'static str {
-    match (status.as_u16(), code) {
-        (300..=399, _) => REDIRECT,
-        (401, "900420") => " (the token is for another audience than this API)",
-        (401, _) => {
-            " (the token was refused: is it of a tenant that is enrolled in Partner Center?)"
-        }
-        (403, "900329") => " (this call needs a user's token, not an application's own)",
-        (403, "2032" | "900150" | "900308") => {
-            " (the user or the application lacks a role in Partner Center, such as Admin agent)"
-        }
-        (403, "900309") => " (a conditional access policy of the tenant forbids it)",
+const INVALID: &str =
+    "correct the request as the service's words say; it refuses the same one again";
+const NO_RELATIONSHIP: &str = "the customer has no relationship with this partner, or has ended it: ask for a new one in Partner Center";
+const NO_ROLE: &str = "the user or the application lacks a role in Partner Center, such as Admin agent: assign it there";
+
+fn general_advice(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        300..=399 => REDIRECT,
+        401 => "the token was refused: is it of a tenant that is enrolled in Partner Center?",
         _ => "",
     }
+}
+
+/// Whether it looks like a code of Partner Center's table. A gateway repeats the status.
+fn is_number(code: &str) -> bool {
+    !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit()) && code != "404"
 }

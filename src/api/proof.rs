@@ -1,6 +1,5 @@
 //! How a call proves on whose behalf it is made.
 
-use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::http_client::BoxFuture;
+use crate::mask::text;
 use crate::token::{AccessToken, TokenError, TokenProvider, TokenRequest};
 
 /// What every call shows.
@@ -39,16 +39,9 @@ impl Shown {
     }
 }
 
-/// `text` without `secrets`.
+/// `text` without `secrets`, and without what URLs hide.
 pub(super) fn hide(secrets: &[SecretString], text: &str) -> String {
-    let text = text.to_owned();
-    let secrets = secrets.iter().map(SecretString::expose_secret);
-    let mut secrets: Vec<&str> = secrets.filter(|secret| !secret.is_empty()).collect();
-    // One may be the beginning of another.
-    secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
-    secrets
-        .into_iter()
-        .fold(text, |text, secret| text.replace(secret, "[hidden]"))
+    text::hide(text, secrets.iter().map(SecretString::expose_secret))
 }
 
 /// An access token, asked for at each attempt.
@@ -84,18 +77,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_secret_that_comes_back_is_not_shown() {
-        let token = AccessToken::new("s3cret").unwrap();
+        let token = AccessToken::new("s3cr3t-token").unwrap();
         let bearer = Bearer {
             tokens: Box::new(StaticToken::new(token)),
             scope: "scope".into(),
         };
         let shown = bearer.show(None).await.unwrap();
-        assert_eq!(shown.value, "Bearer s3cret");
+        assert_eq!(shown.value, "Bearer s3cr3t-token");
         assert!(shown.value.is_sensitive() && shown.token.is_some());
         for (text, without) in [
-            ("bad header: Bearer s3cret", "bad header: Bearer [hidden]"),
             (
-                "<title>s3crets3cret</title>",
+                "bad header: Bearer s3cr3t-token",
+                "bad header: Bearer [hidden]",
+            ),
+            (
+                "<title>s3cr3t-tokens3cr3t-token</title>",
                 "<title>[hidden][hidden]</title>",
             ),
             ("nothing", "nothing"),

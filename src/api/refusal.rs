@@ -1,8 +1,11 @@
-//! What the body of a refusal says, in whatever shape.
+//! What a refusal says, in whatever shape.
 
+use http::HeaderMap;
 use serde_json::Value;
 
 use crate::Excerpt;
+use crate::byte_order_mark::without_mark;
+use crate::words::Words;
 
 /// One of several things that a service says about a refusal: `error.details` of Azure's services.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,52 +26,61 @@ impl RefusalDetail {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Refusal {
     pub(crate) code: Option<Excerpt>,
+    /// The code as it stands in JSON, if that is where it comes from.
+    pub(crate) json_code: Option<String>,
     pub(crate) description: Option<Excerpt>,
     pub(crate) details: Vec<RefusalDetail>,
 }
 
 impl Refusal {
-    /// Reads a body. `hide` takes secrets out of what is kept of it.
+    /// Reads a response. `hide` takes secrets out of what is kept of it.
     ///
     /// Source: "Partner Center REST error codes", "API throttling guidance", the error responses of OData, Azure and
-    /// Microsoft Entra, and what ASP.NET answers by default.
-    pub(crate) fn read(body: &[u8], hide: &dyn Fn(&str) -> String) -> Self {
-        let text = String::from_utf8_lossy(body);
-        let Ok(mut value) = serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}'))
-        else {
-            return Self::of_text(&hide(&text));
+    /// Microsoft Entra, and what ASP.NET answers by default; "Status and error codes", Azure Storage, for the header.
+    pub(crate) fn read(headers: &HeaderMap, body: &[u8], hide: &dyn Fn(&str) -> String) -> Self {
+        let mut refusal = Self::of_body(body, hide);
+        if refusal.code.is_none() {
+            let code = headers.get(ERROR_CODE).map(|code| code.as_bytes());
+            let code = code.map(|code| hide(&String::from_utf8_lossy(code)));
+            refusal.code = code.filter(|code| !code.is_empty()).map(Excerpt::of);
+        }
+        refusal
+    }
+
+    /// Reads a body, or a part of one.
+    pub(crate) fn of_body(body: &[u8], hide: &dyn Fn(&str) -> String) -> Self {
+        let text = String::from_utf8_lossy(without_mark(body));
+        let Ok(mut value) = serde_json::from_str::<Value>(&text) else {
+            return Self::of_words(Words::read(body), hide);
         };
         // Only now, for an escape such as `\u002B` can stand within a secret.
         hide_in(&mut value, hide);
         // OData puts an object where Entra puts a code.
         let inner = member(&value, &["error"]).filter(|error| error.is_object());
         let object = inner.unwrap_or(&value);
-        let code = member(object, &["code", "error", "statusCode"]).and_then(plain);
+        let json_code = member(object, &["code", "error"]).and_then(plain);
         let description = member(
             object,
             &["description", "error_description", "message", "title"],
         );
         match description.and_then(plain) {
             // The names of members may hold a secret as well.
-            None if code.is_none() => Self::of_text(&hide(&value.to_string())),
+            None if json_code.is_none() => {
+                Self::of_words(Words::read(value.to_string().as_bytes()), hide)
+            }
             description => Self {
-                code: code.map(Excerpt::of),
+                code: json_code.as_ref().map(Excerpt::of),
+                json_code,
                 description: description.map(Excerpt::long),
                 details: details(object),
             },
         }
     }
 
-    /// A body that is no error object: what a person would read of it.
-    fn of_text(text: &str) -> Self {
-        let is_markup = text.trim_start().starts_with('<');
-        let words = match is_markup {
-            true => html_title(text).unwrap_or_default(),
-            false => text,
-        };
-        let words = words.trim();
+    fn of_words(words: Words, hide: &dyn Fn(&str) -> String) -> Self {
         Self {
-            description: (!words.is_empty()).then(|| Excerpt::long(words)),
+            code: words.code.map(|code| Excerpt::of(hide(&code))),
+            description: words.text.map(|text| Excerpt::long(hide(&text))),
             ..Self::default()
         }
     }
@@ -119,12 +131,8 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-fn html_title(text: &str) -> Option<&str> {
-    let lower = text.to_ascii_lowercase();
-    let start = lower.find("<title>")?.checked_add("<title>".len())?;
-    let end = lower.get(start..)?.find('<')?.checked_add(start)?;
-    text.get(start..end)
-}
+/// The header in which Azure's services name the code, whatever the body is.
+const ERROR_CODE: &str = "x-ms-error-code";
 
 #[cfg(test)]
 mod tests {
@@ -148,7 +156,7 @@ mod tests {
             // "API throttling guidance for partners"
             (
                 r#"{ "statusCode": 429, "message": "Rate limit is exceeded. Try again in 57 seconds." }"#,
-                "429",
+                "",
                 "Rate limit is exceeded. Try again in 57 seconds.",
             ),
             // OData, as api.partner.microsoft.com and Graph answer
@@ -188,7 +196,7 @@ mod tests {
             (r#"{"code":"10"#, "", r#"{\"code\":\"10"#),
             (r#""text""#, "", r#"\"text\""#),
         ] {
-            let refusal = Refusal::read(body.as_bytes(), &str::to_owned);
+            let refusal = Refusal::of_body(body.as_bytes(), &str::to_owned);
             let shown = |part: Option<Excerpt>| part.map_or(String::new(), |part| part.to_string());
             assert_eq!(
                 (shown(refusal.code), shown(refusal.description)),
@@ -202,7 +210,7 @@ mod tests {
     #[test]
     fn details_of_azure() {
         let shown = |body: &str| {
-            let details = Refusal::read(body.as_bytes(), &str::to_owned).details;
+            let details = Refusal::of_body(body.as_bytes(), &str::to_owned).details;
             let shown = details.into_iter().map(|detail| {
                 let text = |part: Option<Excerpt>| {
                     part.map_or_else(|| "-".to_owned(), |it| it.to_string())
@@ -234,9 +242,9 @@ mod tests {
 
     #[test]
     fn length_is_bounded_and_text_escaped() {
-        let long = Refusal::read("x".repeat(1_000_000).as_bytes(), &str::to_owned);
+        let long = Refusal::of_body("x".repeat(1_000_000).as_bytes(), &str::to_owned);
         assert!(format!("{long:?}").len() < 1200);
-        let refusal = Refusal::read(b"\n\xff\"", &str::to_owned);
+        let refusal = Refusal::of_body(b"\n\xff\"", &str::to_owned);
         assert_eq!(
             (refusal.code, refusal.description.unwrap().to_string()),
             (None, r#"\xef\xbf\xbd\""#.into())

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::byte_order_mark::without_mark;
 use crate::excerpt::Excerpt;
 
 /// A type that is made from the bytes of a genuine body, and from nothing else.
@@ -73,11 +74,12 @@ impl BodyFormatError {
     }
 }
 
-/// Reads the signed bytes as JSON, whatever the `Content-Type` says, because that is not signed.
+/// Reads the signed bytes as JSON, with or without a byte order mark, whatever the `Content-Type` says, because that is not
+/// signed.
 #[cfg_attr(
     not(any(feature = "actix-web", feature = "axum")),
     expect(dead_code, reason = "for the `Json` of the adapters")
 )]
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyFormatError> {
-    serde_json::from_slice(body).map_err(BodyFormatError::new)
+    serde_json::from_slice(without_mark(body)).map_err(BodyFormatError::new)
 }

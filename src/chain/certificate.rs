@@ -390,7 +390,7 @@ impl CertificateSummary {
             more_dns_names: certificate.dns_names.len().saturating_sub(10),
             not_before: rfc3339(certificate.not_before),
             not_after: rfc3339(certificate.not_after),
-            issuer_urls: urls.map(|url| Excerpt::of(url.as_bytes())).collect(),
+            issuer_urls: urls.map(|url| Excerpt::of_url(url.as_bytes())).collect(),
         }
     }
 }

@@ -1,16 +1,21 @@
 //! The backend over aws-lc-rs.
 
 use aws_lc_rs::digest::{self, Digest, SHA256};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512,
+    KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_SHA256,
 };
-use rustls_pki_types::SignatureVerificationAlgorithm;
+use rustls_pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm};
 use webpki::aws_lc_rs as algorithms;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::RSAPublicKey;
 
-use super::{Backend, KeyRejected, RsaKey, SignatureAlgorithm, SignatureMismatch};
+use super::{
+    Backend, KeyRejected, PrivateKeyRejected, RsaKey, RsaSigningKey, SignatureAlgorithm,
+    SignatureMismatch, SigningFailed,
+};
 
 /// The [`Backend`] over [aws-lc-rs](https://docs.rs/aws-lc-rs).
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +56,23 @@ impl Backend for AwsLcRs {
             _ => Err(KeyRejected),
         }
     }
+
+    fn rsa_signing_key(
+        &self,
+        private_key: &PrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaSigningKey>, PrivateKeyRejected> {
+        let pair = match private_key {
+            PrivateKeyDer::Pkcs1(key) => KeyPair::from_der(key.secret_pkcs1_der()),
+            PrivateKeyDer::Pkcs8(key) => KeyPair::from_pkcs8(key.secret_pkcs8_der()),
+            _ => return Err(PrivateKeyRejected),
+        };
+        match pair {
+            Ok(pair) if has_accepted_size(pair.public_key().as_ref()) => {
+                Ok(Box::new(SigningKey(pair)))
+            }
+            _ => Err(PrivateKeyRejected),
+        }
+    }
 }
 
 /// aws-lc-rs binds a parsed key to one algorithm, so there is one for each.
@@ -76,6 +98,29 @@ impl RsaKey for Key {
             SignatureAlgorithm::RsaSha512 => self.sha512.verify_sig(body, signature),
         }
         .map_err(|_| SignatureMismatch)
+    }
+}
+
+/// The library wipes it.
+#[derive(Debug)]
+struct SigningKey(KeyPair);
+
+impl RsaSigningKey for SigningKey {
+    fn public_key(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
+    fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0
+            .sign(
+                &RSA_PSS_SHA256,
+                &SystemRandom::new(),
+                message,
+                &mut signature,
+            )
+            .map_err(|_| SigningFailed)?;
+        Ok(signature)
     }
 }
 

@@ -1,19 +1,29 @@
 //! The backend over the `rsa`, `sha2`, `p256` and `p384` crates.
 
+use std::fmt;
+
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::pkcs1::der::Decode;
-use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
+use rsa::pkcs8::DecodePrivateKey as _;
+use rsa::rand_core::OsRng;
+use rsa::{BigUint, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey};
 use rustls_pki_types::{
-    AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
+    AlgorithmIdentifier, InvalidSignature, PrivateKeyDer, SignatureVerificationAlgorithm, alg_id,
 };
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::{Backend, KeyRejected, RsaKey, SignatureAlgorithm, SignatureMismatch};
+use super::{
+    Backend, KeyRejected, PrivateKeyRejected, RsaKey, RsaSigningKey, SignatureAlgorithm,
+    SignatureMismatch, SigningFailed,
+};
 
 /// The [`Backend`] over the [RustCrypto](https://github.com/RustCrypto) crates.
 ///
-/// `rsa` carries the advisory RUSTSEC-2023-0071, which concerns operations with private keys; here it only
-/// verifies, with public ones.
+/// `rsa` carries the advisory RUSTSEC-2023-0071: the time that an operation with a private key takes can tell something
+/// about the key. Callbacks are verified with public keys. Private keys sign only where an application proves itself with a
+/// certificate: once for each access token, never on the demand of a stranger, and blinded. Where that is not enough,
+/// `AwsLcRs` signs in constant time.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct RustCrypto;
@@ -36,6 +46,22 @@ impl Backend for RustCrypto {
 
     fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, KeyRejected> {
         Ok(Box::new(Key(parse(public_key)?)))
+    }
+
+    fn rsa_signing_key(
+        &self,
+        private_key: &PrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaSigningKey>, PrivateKeyRejected> {
+        let private = match private_key {
+            PrivateKeyDer::Pkcs1(key) => RsaPrivateKey::from_pkcs1_der(key.secret_pkcs1_der()).ok(),
+            PrivateKeyDer::Pkcs8(key) => RsaPrivateKey::from_pkcs8_der(key.secret_pkcs8_der()).ok(),
+            _ => None,
+        };
+        let private = private.ok_or(PrivateKeyRejected)?;
+        let public = private.to_public_key().to_pkcs1_der();
+        let public = public.map_err(|_| PrivateKeyRejected)?.into_vec();
+        parse(&public).map_err(|_| PrivateKeyRejected)?;
+        Ok(Box::new(SigningKey { private, public }))
     }
 }
 
@@ -77,6 +103,31 @@ impl Key {
         self.0
             .verify(scheme, hashed, signature)
             .map_err(|_| SignatureMismatch)
+    }
+}
+
+/// The library wipes the private half.
+struct SigningKey {
+    private: RsaPrivateKey,
+    public: Vec<u8>,
+}
+
+impl RsaSigningKey for SigningKey {
+    fn public_key(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+        let (scheme, hashed) = (Pss::new_blinded::<Sha256>(), Sha256::digest(message));
+        self.private
+            .sign_with_rng(&mut OsRng, scheme, &hashed)
+            .map_err(|_| SigningFailed)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").finish_non_exhaustive()
     }
 }
 

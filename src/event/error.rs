@@ -9,10 +9,10 @@ use crate::json::DEPTH_LIMIT;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventError {
-    /// The body starts with a byte order mark, which JSON on the wire must not (RFC 8259 section 8.1).
+    /// The body starts with the byte order mark of an encoding other than UTF-8.
     #[error("body starts with a {encoding} byte order mark (expected a JSON object in UTF-8)")]
     ByteOrderMark {
-        /// The encoding it is the mark of: `UTF-8` or `UTF-16`.
+        /// The encoding it is the mark of: `UTF-16`.
         encoding: &'static str,
     },
     /// A member occurs twice, perhaps in another case.
@@ -39,7 +39,7 @@ pub enum EventError {
     /// The body is not UTF-8.
     #[error("body is not UTF-8 after byte {offset}")]
     NotUtf8 {
-        /// How many bytes at its beginning are UTF-8.
+        /// How many bytes at its beginning are UTF-8, without a byte order mark.
         offset: usize,
         /// What the standard library says of it.
         source: Utf8Error,

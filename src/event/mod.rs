@@ -31,6 +31,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Excerpt;
+use crate::byte_order_mark::without_mark;
 use crate::date::date;
 use crate::json::{DEPTH_LIMIT, Members, depth, json_type, string};
 
@@ -54,8 +55,8 @@ pub use resource::Resource;
 /// Members that are not documented are kept unread, see [`Event::extra`]. Objects and arrays may nest 127
 /// levels deep, which is what `serde_json` reads too; there is no limit of length.
 ///
-/// An event serializes to the JSON it was read from, byte for byte but for whitespace around it: order and
-/// spelling of members, digits of numbers, whitespace within. This takes `serde_json` on both sides, and no
+/// An event serializes to the JSON it was read from, byte for byte but for whitespace around it and a byte order
+/// mark: order and spelling of members, digits of numbers, whitespace within. This takes `serde_json` on both sides, and no
 /// `#[serde(flatten)]` or `untagged` between. Two events are equal if these texts are.
 ///
 /// # Source
@@ -77,7 +78,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Reads the body of a callback: one JSON object in UTF-8.
+    /// Reads the body of a callback: one JSON object in UTF-8, with or without a byte order mark before it.
     ///
     /// # Errors
     ///
@@ -98,15 +99,14 @@ impl Event {
     /// # Ok::<(), EventError>(())
     /// ```
     pub fn from_slice(body: &[u8]) -> Result<Self, EventError> {
-        for (mark, encoding) in BYTE_ORDER_MARKS {
-            if body.starts_with(mark) {
-                return Err(EventError::ByteOrderMark { encoding });
-            }
+        if UTF_16_MARKS.iter().any(|mark| body.starts_with(mark)) {
+            return Err(EventError::ByteOrderMark { encoding: "UTF-16" });
         }
-        if body.trim_ascii().is_empty() {
+        let json = without_mark(body);
+        if json.trim_ascii().is_empty() {
             return Err(EventError::Empty);
         }
-        let text = str::from_utf8(body).map_err(|source| EventError::NotUtf8 {
+        let text = str::from_utf8(json).map_err(|source| EventError::NotUtf8 {
             offset: source.valid_up_to(),
             source,
         })?;
@@ -181,9 +181,11 @@ impl Event {
 
     /// The tenant of the customer that the event is about: what its resource says, else its audit id.
     ///
-    /// `None` if neither names a customer, or they name different ones: nobody should then be told what it holds but the
-    /// partner. So it is too where the resource is of no known shape, and its path has another customer. Invoices, referrals
-    /// and usage records of all customers are of none, whatever the audit id says, which is best effort, as [`AuditId`] tells.
+    /// Any path under `customers/` and a UUID names its customer, also where the kind of the resource is not known.
+    ///
+    /// `None` if neither names a customer, or they name different ones: the event is then for the partner alone. Invoices,
+    /// referrals and usage records of all customers are of no customer, whatever the audit id says, which is best effort:
+    /// see [`AuditId`].
     ///
     /// # Example
     ///
@@ -347,8 +349,4 @@ const MEMBERS: [&str; 6] = [
 /// RFC 8259 section 2.
 const JSON_WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
-const BYTE_ORDER_MARKS: [(&[u8], &str); 3] = [
-    (b"\xef\xbb\xbf", "UTF-8"),
-    (b"\xfe\xff", "UTF-16"),
-    (b"\xff\xfe", "UTF-16"),
-];
+const UTF_16_MARKS: [&[u8]; 2] = [b"\xfe\xff", b"\xff\xfe"];

@@ -37,6 +37,11 @@ pub enum Resource {
         /// Tenant of the customer: a UUID.
         customer: Id,
     },
+    /// The indirect resellers that have a relationship with a customer.
+    CustomerRelationships {
+        /// Tenant of the customer: a UUID.
+        customer: Id,
+    },
     /// The fraud events of a subscription: a query, not a resource.
     FraudEvents {
         /// The Azure subscription: a UUID.
@@ -69,6 +74,18 @@ pub enum Resource {
         /// The migration.
         migration: Id,
     },
+    /// The schedule of a migration to new commerce. No sample is published: this reads the path of the migration API.
+    NewCommerceMigrationSchedule {
+        /// Tenant of the customer: a UUID.
+        customer: Id,
+        /// The schedule: a UUID.
+        schedule: Id,
+    },
+    /// A resource of a customer, of a kind that is not known here; read its URI with [`Event::resource_uri`].
+    OfCustomer {
+        /// Tenant of the customer: always a UUID.
+        customer: Id,
+    },
     /// A co-sell referral.
     Referral {
         /// The referral.
@@ -93,6 +110,11 @@ pub enum Resource {
     Unknown,
     /// The usage records of all customers.
     UsageRecords,
+    /// The usage summary of a customer for the current billing period.
+    UsageSummary {
+        /// Tenant of the customer: a UUID.
+        customer: Id,
+    },
     /// A validation event.
     ValidationEvent {
         /// What the registration API answered when it was asked for the event: a UUID. One documented URI
@@ -104,8 +126,22 @@ pub enum Resource {
 impl Resource {
     /// Reads a `ResourceUri`: an `http` or `https` URI of any host.
     ///
-    /// [`Resource::Unknown`] if its path is not one of the known shapes to the last segment, or an id in it
-    /// is not an [`Id`].
+    /// A path that is not one of the known shapes to the last segment, or has an id that is not an [`Id`], is
+    /// [`Resource::OfCustomer`] under `customers/` and a UUID, and else [`Resource::Unknown`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::event::Resource;
+    ///
+    /// let customer = "https://api.partnercenter.microsoft.com/v1/customers/4b2a6e33-8791-4386-bd2b-0d55baf25039";
+    /// let resource = Resource::from_uri(&format!("{customer}/qualifications"));
+    /// assert!(matches!(resource, Resource::OfCustomer { .. }));
+    /// assert_eq!(resource.customer().unwrap().as_str(), "4b2a6e33-8791-4386-bd2b-0d55baf25039");
+    ///
+    /// let uri = "https://api.partnercenter.microsoft.com/v1/customers/fabrikam/qualifications";
+    /// assert_eq!(Resource::from_uri(uri), Resource::Unknown);
+    /// ```
     pub fn from_uri(uri: &str) -> Self {
         Self::read(uri).unwrap_or(Self::Unknown)
     }
@@ -114,9 +150,13 @@ impl Resource {
     pub fn customer(&self) -> Option<&Id> {
         match self {
             Self::Customer { customer }
+            | Self::CustomerRelationships { customer }
             | Self::NewCommerceMigration { customer, .. }
+            | Self::NewCommerceMigrationSchedule { customer, .. }
+            | Self::OfCustomer { customer }
             | Self::Subscription { customer, .. }
-            | Self::Transfer { customer, .. } => Some(customer),
+            | Self::Transfer { customer, .. }
+            | Self::UsageSummary { customer } => Some(customer),
             Self::Absent
             | Self::FraudEvents { .. }
             | Self::GranularAdminAccessAssignment { .. }
@@ -138,13 +178,17 @@ impl Resource {
             | Self::ValidationEvent { .. } => true,
             Self::Absent
             | Self::Customer { .. }
+            | Self::CustomerRelationships { .. }
             | Self::FraudEvents { .. }
             | Self::GranularAdminAccessAssignment { .. }
             | Self::GranularAdminRelationship { .. }
             | Self::NewCommerceMigration { .. }
+            | Self::NewCommerceMigrationSchedule { .. }
+            | Self::OfCustomer { .. }
             | Self::Subscription { .. }
             | Self::Transfer { .. }
-            | Self::Unknown => false,
+            | Self::Unknown
+            | Self::UsageSummary { .. } => false,
         }
     }
 
@@ -177,18 +221,45 @@ impl Resource {
         let lower = path.to_ascii_lowercase();
         let words: Vec<&str> = lower.split('/').collect();
         let texts: Vec<&str> = path.split('/').collect();
+        Self::known(&words, &texts, query).or_else(|| Self::of_customer(&words, &texts))
+    }
+
+    /// A resource of a documented shape.
+    fn known(words: &[&str], texts: &[&str], query: &str) -> Option<Self> {
         let prefix = words.iter().take_while(|word| is_prefix(word)).count();
         Some(match (words.get(prefix..)?, texts.get(prefix..)?) {
             (["customers", "usagerecords"], _) => Self::UsageRecords,
             (["customers", _], [_, customer]) => Self::Customer {
                 customer: Id::new(customer)?,
             },
+            (
+                [
+                    "customers",
+                    _,
+                    "migrations",
+                    "newcommerce",
+                    "events" | "schedules",
+                ],
+                _,
+            ) => {
+                return None; // collections, and not the id of a migration
+            }
             (["customers", _, "migrations", "newcommerce", _], [_, customer, .., migration]) => {
                 Self::NewCommerceMigration {
                     customer: Id::new(customer)?,
                     migration: Id::new(migration)?,
                 }
             }
+            (
+                ["customers", _, "migrations", "newcommerce", "schedules", _],
+                [_, customer, .., schedule],
+            ) => Self::NewCommerceMigrationSchedule {
+                customer: Id::new(customer)?,
+                schedule: Id::new(schedule)?,
+            },
+            (["customers", _, "relationships"], [_, customer, _]) => Self::CustomerRelationships {
+                customer: Id::new(customer)?,
+            },
             (["customers", _, "subscriptions", _], [_, customer, _, subscription]) => {
                 Self::Subscription {
                     customer: Id::new(customer)?,
@@ -198,6 +269,9 @@ impl Resource {
             (["customers", _, "transfers", _], [_, customer, _, transfer]) => Self::Transfer {
                 customer: Id::new(customer)?,
                 transfer: Some(Id::new(transfer)?),
+            },
+            (["customers", _, "usagesummary"], [_, customer, _]) => Self::UsageSummary {
+                customer: Id::new(customer)?,
             },
             (["fraudevents"], _) => Self::FraudEvents {
                 subscription: parameter(query, "SubscriptionId").and_then(Id::new),
@@ -227,6 +301,20 @@ impl Resource {
             },
             _ => return None,
         })
+    }
+
+    /// A resource of another shape, whose path names a customer: after a version or a service, or first of all.
+    fn of_customer(words: &[&str], texts: &[&str]) -> Option<Self> {
+        let at = words.iter().position(|word| *word == "customers")?;
+        let is_at_its_place = words.get(..at)?.last().is_none_or(|word| is_prefix(word));
+        if !is_at_its_place || words.iter().any(|word| is_dot_segment(word)) {
+            return None;
+        }
+        let [_, customer, ..] = texts.get(at..)? else {
+            return None;
+        };
+        let customer = Id::new(customer).filter(|customer| customer.as_uuid().is_some())?;
+        Some(Self::OfCustomer { customer })
     }
 }
 
@@ -258,6 +346,12 @@ fn is_prefix(word: &str) -> bool {
         Some(version) => version.starts_with(|c: char| c.is_ascii_digit()),
         None => ["engagements", "webhooks"].contains(&word),
     }
+}
+
+/// Whether a lower-case path word stands for the same level or the one above (RFC 3986 section 3.3): a customer before it may
+/// not be the customer that is meant.
+fn is_dot_segment(word: &str) -> bool {
+    [".", ".."].contains(&&*word.replace("%2e", "."))
 }
 
 /// The first value of a query parameter, as it stands; names count in any ASCII case, as in ASP.NET.
@@ -293,6 +387,18 @@ mod tests {
             (
                 "customers/C/migrations/newCommerce/M",
                 r#"NewCommerceMigration { customer: Id("C"), migration: Id("M") }"#,
+            ),
+            (
+                "customers/C/migrations/newCommerce/schedules/S",
+                r#"NewCommerceMigrationSchedule { customer: Id("C"), schedule: Id("S") }"#,
+            ),
+            (
+                "customers/C/relationships",
+                r#"CustomerRelationships { customer: Id("C") }"#,
+            ),
+            (
+                "customers/C/usageSummary",
+                r#"UsageSummary { customer: Id("C") }"#,
             ),
             (
                 "invoices/G000024135",
@@ -355,6 +461,47 @@ mod tests {
             upper,
             r#"Subscription { customer: Id("aB"), subscription: Id("{SubscriptionId}") }"#
         );
+    }
+
+    #[test]
+    fn any_path_under_a_customer_names_it() {
+        let guid = "4B2A6E33-8791-4386-bd2b-0d55baf25039";
+        let of_customer = format!(r#"OfCustomer {{ customer: Id("{guid}") }}"#);
+        for path in [
+            "v1/customers/GUID/brand/new",
+            "v1/customers/GUID/orders/O/activationlinks?a=b#c",
+            "V1.0/CUSTOMERS/GUID/Users('a b')",
+            "webhooks/v1/customers/GUID/agreements",
+            "v1/webhooks/customers/GUID/agreements/",
+            "brandnew/v2/customers/GUID",
+            "brandnew/v2/customers/GUID/subscriptions/S",
+            "customers/GUID/subscriptions",
+            "v1/customers/GUID/subscriptions/S/more",
+            "v1/customers/GUID/subscriptions/a%20b",
+            "v1/customers/GUID/migrations/newcommerce/schedules",
+            "v1/customers/GUID/migrations/newcommerce/events",
+            "v1/customers/GUID/usagesummary/more",
+        ] {
+            let uri = format!("https://h/{}", path.replace("GUID", guid));
+            assert_eq!(read(&uri), of_customer, "{uri}");
+        }
+        // The refused twins: another place, no UUID, and a way out of the customer.
+        for path in [
+            "v1/invoices/customers/GUID/more",
+            "v1/xcustomers/GUID/more",
+            "v1/customers/usagerecords/more",
+            "v1/customers/GUIDx/more",
+            "v1/customers/%34GUID/more",
+            "v1/customers//GUID/more",
+            "v1/customers/fabrikam/customers/GUID",
+            "v1/customers/GUID/../fabrikam/orders",
+            "v1/customers/GUID/%2E%2e/fabrikam/orders",
+            "v1/customers",
+            "v1/orders?a=/customers/GUID/more",
+        ] {
+            let uri = format!("https://h/{}", path.replace("GUID", guid));
+            assert_eq!(read(&uri), "Unknown", "{uri}");
+        }
     }
 
     #[test]

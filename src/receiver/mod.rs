@@ -162,7 +162,7 @@ impl Receiver {
         let length = length.map_or(Ok(()), |length| settings.body_limit.check(length));
         let envelope = match (length, envelope) {
             (Err(error @ BodyError::TooLong { .. }), _)
-            | (Err(error), Err(EnvelopeError::MissingSignature)) => Err(error.into()),
+            | (Err(error), Err(EnvelopeError::MissingSignature { .. })) => Err(error.into()),
             (_, envelope) => envelope.map_err(Error::from),
         };
         let envelope = envelope.map_err(log_refusal)?;
@@ -226,7 +226,7 @@ impl Receiver {
             match settings.location.check(url) {
                 Ok(url) => urls.push(url.into_owned()),
                 Err(error) => failures.push(WarmUpFailure {
-                    url: Excerpt::of(url.as_bytes()),
+                    url: Excerpt::of_url(url.as_bytes()),
                     error: error.into(),
                 }),
             }
@@ -237,7 +237,7 @@ impl Receiver {
         let now = (settings.clock)();
         let attempts = urls.iter().map(async |url| {
             let error = self.signers.find_at(url, now).await.err()?.into();
-            let url = Excerpt::of(url.as_str());
+            let url = Excerpt::of_url(url.as_str());
             Some(WarmUpFailure { url, error })
         });
         failures.extend(join_all(attempts).await.into_iter().flatten());

@@ -44,17 +44,20 @@ mod types;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::api::partner_center::PARTNER_CENTER;
-use crate::api::{Answer, Api, ApiError, ApiErrorCause, Bearer, Call, RetryPolicy, after};
+use crate::api::{
+    Answer, Api, ApiError, ApiErrorCause, Bearer, Call, RetryPolicy, after, query_secrets,
+};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::{EventName, Id};
 use crate::http_client::HttpClient;
+use crate::json_response::Unreadable;
 use crate::token::TokenProvider;
 
 pub use error::RegistrationError;
@@ -142,7 +145,8 @@ impl RegistrationClient {
             .await
     }
 
-    /// What is registered; nothing only if the service says so (404).
+    /// What is registered; nothing only if the service itself says so: with 404 and one of its codes in JSON, or with 404, no
+    /// body and its own ids. Any other 404, such as a page of a front end, is an error that may pass.
     ///
     /// # Errors
     ///
@@ -195,7 +199,9 @@ impl RegistrationClient {
         })?;
         let mut call = Call::new(operation, method, REGISTRATION);
         call.body = Some(body.into());
-        let read = |answer: &Answer| match answer.body.is_empty() {
+        let secrets = query_secrets(registration.webhook_url());
+        call.secrets = &secrets;
+        let read = |answer: &Answer| match answer.body.trim_ascii().is_empty() {
             true => Ok(None),
             false => answer.json().map(Some),
         };
@@ -238,7 +244,8 @@ impl RegistrationClient {
         })
     }
 
-    /// What became of a test event; nothing if the service does not know it (yet, or after seven days any longer).
+    /// What became of a test event; nothing if the service itself says that it does not know it (yet, or after seven days any
+    /// longer).
     ///
     /// # Errors
     ///
@@ -304,17 +311,17 @@ impl RegistrationClient {
     }
 }
 
-/// 404 is an answer here.
+/// That the service does not know it is an answer here. A 404 of somebody else is not.
 fn found<T>(outcome: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
     match outcome {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+        Err(error) if error.is_absence() => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// The guide shows an object, the REST reference a string.
-fn correlation_id(answer: &Answer) -> Result<Id, String> {
+fn correlation_id(answer: &Answer) -> Result<Id, Unreadable> {
     let id = match answer.json()? {
         Value::Object(members) => members
             .into_iter()
@@ -324,7 +331,7 @@ fn correlation_id(answer: &Answer) -> Result<Id, String> {
         value => value,
     };
     let id = id.as_str().and_then(Id::new);
-    id.ok_or_else(|| "there is no correlation id in it".to_owned())
+    id.ok_or_else(|| "there is no correlation id in it".into())
 }
 
 /// Source: the REST reference, operation group "Webhook"; so are the other two.

@@ -24,7 +24,7 @@ pub enum Plan {
 }
 
 /// One difference between what is registered and what is wanted.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
     /// These events are added.
@@ -124,11 +124,27 @@ fn add(registration: &mut Registration, events: &[EventName]) -> Vec<EventName> 
     added
 }
 
+/// Without the values of the URL's query, which may be secret.
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddEvents(events) => f.debug_tuple("AddEvents").field(events).finish(),
+            Self::SignatureHeader(wanted) => {
+                f.debug_tuple("SignatureHeader").field(wanted).finish()
+            }
+            Self::WebhookUrl { from } => f
+                .debug_struct("WebhookUrl")
+                .field("from", &Excerpt::of_url(&**from))
+                .finish(),
+        }
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Create(registration) => {
-                let url = Excerpt::of(registration.webhook_url());
+                let url = Excerpt::of_url(registration.webhook_url());
                 write!(f, "register `{url}` for ")?;
                 write_names(f, registration.webhook_events())
             }
@@ -151,11 +167,11 @@ impl fmt::Display for Plan {
                             write!(f, "the signature in {}", header.unwrap_or_default())?;
                         }
                         Change::WebhookUrl { from } => {
-                            let to = Excerpt::of(registration.webhook_url());
+                            let to = Excerpt::of_url(registration.webhook_url());
                             write!(
                                 f,
                                 "callbacks to `{to}` instead of `{}`",
-                                Excerpt::of(&**from)
+                                Excerpt::of_url(&**from)
                             )?;
                         }
                     }

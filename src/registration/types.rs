@@ -1,5 +1,7 @@
 //! What is registered.
 
+use std::fmt;
+
 use http::Uri;
 use http::uri::InvalidUri;
 use serde::de::Error as _;
@@ -41,7 +43,7 @@ use crate::event::EventName;
 /// assert_eq!(error.to_string(), "`http://contoso.example/` is no callback URL to register (expected https)");
 /// # Ok::<(), CallbackUrlError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Registration {
     webhook_url: Box<str>,
     pub(super) webhook_events: Vec<EventName>,
@@ -167,7 +169,7 @@ impl Registration {
     }
 
     pub(super) fn check_url(&self) -> Result<(), CallbackUrlError> {
-        let found = || Excerpt::of(&*self.webhook_url);
+        let found = || Excerpt::of_url(&*self.webhook_url);
         let malformed = || CallbackUrlError::Malformed { found: found() };
         let uri: Uri = self
             .webhook_url
@@ -182,6 +184,23 @@ impl Registration {
             Some("http") => Err(CallbackUrlError::NotHttps { found: found() }),
             _ => Err(malformed()),
         }
+    }
+}
+
+/// Without what may be secret: the values of the URL's query, and of members that are not documented.
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("webhook_url", &Excerpt::of_url(&*self.webhook_url))
+            .field("webhook_events", &self.webhook_events)
+            .field(
+                "signature_token_to_ms_signature_header",
+                &self.signature_token_to_ms_signature_header,
+            )
+            .field("subscriber_id", &self.subscriber_id)
+            .field("last_modified", &self.last_modified)
+            .field("others", &self.others.keys())
+            .finish_non_exhaustive()
     }
 }
 

@@ -25,6 +25,15 @@ impl Service {
             Self::Referrals => "the referrals API",
         }
     }
+
+    /// The constructor or method of the client that takes the token provider.
+    pub(super) fn method(self) -> &'static str {
+        match self {
+            Self::Graph => "with_graph",
+            Self::PartnerCenter => "new",
+            Self::Referrals => "with_referrals",
+        }
+    }
 }
 
 /// A path and query under the endpoint of a service.
@@ -74,7 +83,12 @@ impl Address {
             || match service {
                 Service::Graph => canonical_authority(&uri).eq_ignore_ascii_case(PORTAL),
                 Service::PartnerCenter => false,
-                Service::Referrals => is_host_of(cloud.referrals_base(), &uri),
+                Service::Referrals => {
+                    is_host_of(cloud.referrals_base(), &uri)
+                        || REFERRAL_HOSTS
+                            .iter()
+                            .any(|host| canonical_authority(&uri).eq_ignore_ascii_case(host))
+                }
             };
         match is_known_host && is_plain(&path) {
             true => Ok(Self { service, path }),
@@ -167,7 +181,7 @@ fn is_host_of(base: &str, uri: &Uri) -> bool {
 
 fn refused(text: &str) -> ResourceError {
     ResourceError::NotAllowed {
-        uri: Excerpt::of(text),
+        uri: Excerpt::of_url(text),
     }
 }
 
@@ -176,6 +190,14 @@ const RELATIONSHIPS: &str = "/v1.0/tenantRelationships/delegatedAdminRelationshi
 
 /// Source: "Referrals", Partner Center API reference.
 const REFERRALS: &str = "/v1.0/engagements/referrals";
+
+/// The hosts in the events of referrals, in every cloud. They only identify the resource: the cloud's own host is called.
+///
+/// Source: "Partner Center webhook events" for the first, "Get a referral by ID" for the second.
+const REFERRAL_HOSTS: [&str; 2] = [
+    "api.partnercenter.microsoft.com",
+    "api.partner.microsoft.com",
+];
 
 /// The host in the events of delegated admin relationships: a portal, where no API is.
 const PORTAL: &str = "partner.microsoft.com";
@@ -254,6 +276,10 @@ mod tests {
                 "Partner Center: /v1/customers/C/migrations/newcommerce/M",
             ),
             (
+                "http://api.partnercenter.microsoft.com/webhooks/v1/customers/C/migrations/newcommerce/schedules/S",
+                "Partner Center: /v1/customers/C/migrations/newcommerce/schedules/S",
+            ),
+            (
                 "https://api.partnercenter.microsoft.com/v1/brand/new",
                 "Partner Center: /v1/brand/new",
             ),
@@ -300,6 +326,10 @@ mod tests {
             "https://partner.microsoft.com.evil.example/granularAdminRelationships/R-1",
             "https://evil.example/granularAdminRelationships/R-1",
             "https://evil.example/engagements/v1/referrals/R",
+            "https://user@api.partner.microsoft.com/v1.0/engagements/referrals/R",
+            "https://api.partner.microsoft.com.evil.example/v1.0/engagements/referrals/R",
+            "https://api.partner.microsoft.com:8443/v1.0/engagements/referrals/R",
+            "https://api.partner.microsoft.com/v1/invoices/I",
             "http://localhost:16722/v1/webhooks/registration/test",
             "https://169.254.169.254/v1/invoices/I",
             "ftp://api.partnercenter.microsoft.com/v1/invoices/I",

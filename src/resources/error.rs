@@ -18,11 +18,17 @@ pub enum ResourceError {
     /// The event has no `ResourceUri`.
     #[error("the event names no resource (its audit record may tell more)")]
     NoResource,
-    /// The resource is on a host that wants another token, for which no provider was given.
-    #[error("the resource is read from {host}, for which there is no token provider")]
+    /// The resource is on a host that takes other tokens than Partner Center, and the client has no provider of those.
+    #[error(
+        "the resource is read from {host}, and the client has no token provider for it: add one with \
+         `ResourceClient::{method}`"
+    )]
     NoTokenProvider {
-        /// Whose host it is.
+        /// The service on that host: `Microsoft Graph` or `the referrals API`.
         host: &'static str,
+        /// The method of [`ResourceClient`](super::ResourceClient) that takes the provider: `with_graph` or
+        /// `with_referrals`.
+        method: &'static str,
     },
     /// Transfer events name the customer, and the transfer at best in their audit id.
     #[error(
@@ -38,4 +44,19 @@ pub enum ResourceError {
         /// The URI in the event.
         uri: Excerpt,
     },
+}
+
+impl ResourceError {
+    /// The call that failed, if one did.
+    pub fn api(&self) -> Option<&ApiError> {
+        match self {
+            Self::Api(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again later may help, without anybody changing anything.
+    pub fn may_pass(&self) -> bool {
+        self.api().is_some_and(ApiError::may_pass)
+    }
 }

@@ -14,7 +14,7 @@ use http::header::ETAG;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::value::RawValue;
 
-use crate::api::partner_center::{GRAPH, PARTNER_CENTER};
+use crate::api::partner_center::{GRAPH, PARTNER_CENTER, REFERRALS};
 use crate::api::{Answer, Api, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
@@ -25,15 +25,17 @@ use crate::token::TokenProvider;
 use address::{Address, Service};
 pub use error::ResourceError;
 pub use model::{
-    AffectedResource, AuditRecord, CompanyProfile, Customer, FraudEvent, Invoice, ResourceModel,
-    Subscription,
+    AffectedResource, AuditRecord, CompanyProfile, Customer, FraudEvent, Invoice,
+    NewCommerceMigrationSchedule, PartnerRelationship, ResourceModel, SpendingBudget, Subscription,
+    UsageSummary,
 };
 
 /// Reads what events are about. Cheap to clone.
 ///
 /// Resources of Partner Center are read with the tokens given to [`new`](Self::new). Those of Microsoft Graph (delegated
-/// admin relationships) and of the referrals API are on other hosts, whose tokens are other ones: they are read only if
-/// they have a provider of their own.
+/// admin relationships) and of the referrals API are on other hosts, which take other tokens: give providers of those to
+/// [`with_graph`](Self::with_graph) and [`with_referrals`](Self::with_referrals). One provider can serve all three,
+/// because it is asked for a token of each audience.
 ///
 /// # Source
 ///
@@ -46,11 +48,16 @@ pub use model::{
 /// # use partner_center_webhooks::token::TokenProvider;
 /// # #[cfg(feature = "reqwest")]
 /// # async fn example(event: &Event, tokens: impl TokenProvider + 'static) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+///
 /// use partner_center_webhooks::cloud::Cloud;
 /// use partner_center_webhooks::http_client::ReqwestClient;
 /// use partner_center_webhooks::resources::{ResourceClient, ResourceModel};
 ///
-/// let client = ResourceClient::new(&Cloud::Global, ReqwestClient::new()?, tokens)?;
+/// let tokens = Arc::new(tokens);
+/// let client = ResourceClient::new(&Cloud::Global, ReqwestClient::new()?, tokens.clone())?
+///     .with_graph(tokens.clone())?
+///     .with_referrals(tokens, "https://api.partner.microsoft.com/.default")?;
 /// let fetched = client.fetch(event).await?;
 /// match fetched.model() {
 ///     ResourceModel::Subscription(subscription) => println!("{:?}", subscription.status),
@@ -114,18 +121,26 @@ impl ResourceClient {
         Ok(self)
     }
 
-    /// Reads referrals from their own API, with tokens from `tokens` for `scope`: what it asks for is not documented
-    /// beyond that it is not Partner Center's.
+    /// Reads referrals from their own API, with tokens from `tokens` for `scope`.
+    ///
+    /// The documented audience is `https://api.partner.microsoft.com`, so the scope is
+    /// `https://api.partner.microsoft.com/.default`. The token must be that of a user with a referral role.
     ///
     /// # Errors
     ///
     /// [`EndpointError`], as [`new`](Self::new).
+    ///
+    /// # Source
+    ///
+    /// "Referrals API authentication".
     pub fn with_referrals(
         mut self,
         tokens: impl TokenProvider + 'static,
         scope: &str,
     ) -> Result<Self, EndpointError> {
-        self.referrals = Some(self.api(self.cloud.referrals_base(), scope, tokens)?);
+        let mut referrals = self.api(self.cloud.referrals_base(), scope, tokens)?;
+        referrals.dialect = &REFERRALS;
+        self.referrals = Some(referrals);
         Ok(self)
     }
 
@@ -208,6 +223,7 @@ impl ResourceClient {
         let Some(api) = api else {
             return Err(ResourceError::NoTokenProvider {
                 host: address.service.name(),
+                method: address.service.method(),
             });
         };
         let mut call = Call::new(operation, Method::GET, &address.path);

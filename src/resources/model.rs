@@ -20,14 +20,20 @@ pub enum ResourceModel {
     AuditRecord(Box<AuditRecord>),
     /// A customer.
     Customer(Box<Customer>),
+    /// The indirect resellers of a customer.
+    CustomerRelationships(Vec<PartnerRelationship>),
     /// The fraud events of a subscription.
     FraudEvents(Vec<FraudEvent>),
     /// An invoice.
     Invoice(Box<Invoice>),
+    /// The schedule of a migration to new commerce.
+    NewCommerceMigrationSchedule(Box<NewCommerceMigrationSchedule>),
     /// A subscription.
     Subscription(Box<Subscription>),
     /// Another resource, or an answer of another shape: there is its JSON.
     Untyped,
+    /// The usage summary of a customer.
+    UsageSummary(Box<UsageSummary>),
 }
 
 impl ResourceModel {
@@ -35,9 +41,16 @@ impl ResourceModel {
     pub fn read(resource: &Resource, json: &RawValue) -> Self {
         let model = match resource {
             Resource::Customer { .. } => read(json).map(Self::Customer),
-            Resource::FraudEvents { .. } => fraud_events(json).map(Self::FraudEvents),
+            Resource::CustomerRelationships { .. } => {
+                collection(json).map(Self::CustomerRelationships)
+            }
+            Resource::FraudEvents { .. } => collection(json).map(Self::FraudEvents),
             Resource::Invoice { .. } => read(json).map(Self::Invoice),
+            Resource::NewCommerceMigrationSchedule { .. } => {
+                one(json).map(Self::NewCommerceMigrationSchedule)
+            }
             Resource::Subscription { .. } => read(json).map(Self::Subscription),
+            Resource::UsageSummary { .. } => read(json).map(Self::UsageSummary),
             _ => None,
         };
         model.unwrap_or(Self::Untyped)
@@ -53,13 +66,18 @@ fn read<T: DeserializeOwned>(json: &RawValue) -> Option<T> {
     serde_json::from_str(json.get()).ok()
 }
 
-/// A bare array, or in a collection as other resources are.
-fn fraud_events(json: &RawValue) -> Option<Vec<FraudEvent>> {
+/// A bare array, as of fraud events, or a collection with `items`, as of most other resources.
+fn collection<T: DeserializeOwned>(json: &RawValue) -> Option<Vec<T>> {
     #[derive(Deserialize)]
-    struct Collection {
-        items: Vec<FraudEvent>,
+    struct Collection<T> {
+        items: Vec<T>,
     }
-    read(json).or_else(|| read(json).map(|collection: Collection| collection.items))
+    read(json).or_else(|| read(json).map(|collection: Collection<T>| collection.items))
+}
+
+/// An object, or an array of one, as the sample of "Get a new commerce migration schedule" has it.
+fn one<T: DeserializeOwned>(json: &RawValue) -> Option<T> {
+    read(json).or_else(|| read(json).map(|[one]: [T; 1]| one))
 }
 
 models! {
@@ -249,6 +267,80 @@ models! {
         pdf_download_link: String,
     }
 
+    /// The schedule of a migration of a subscription to new commerce.
+    ///
+    /// Source: "Get a new commerce migration schedule"; the .NET SDK for `catalog_item_id`, `external_reference_id` and
+    /// what follows `last_modified_time`.
+    NewCommerceMigrationSchedule {
+        /// The schedule: a UUID.
+        id: String,
+        /// The subscription to migrate: a UUID.
+        current_subscription_id: String,
+        /// When that subscription ends, in UTC.
+        subscription_end_date: OffsetDateTime,
+        /// Such as `Created`.
+        status: String,
+        /// Tenant of the customer: a UUID.
+        customer_tenant_id: String,
+        /// Product, SKU and availability, joined by `:`.
+        catalog_item_id: String,
+        /// Number of licences after the migration.
+        quantity: Number,
+        /// Term after the migration, such as `P1Y`.
+        term_duration: String,
+        /// Billing cycle after the migration, such as `Monthly`.
+        billing_cycle: String,
+        /// Whether a new term starts at the migration.
+        purchase_full_term: bool,
+        /// End of the term, if it was aligned with another one, in UTC.
+        custom_term_end_date: OffsetDateTime,
+        /// When to migrate, in UTC.
+        target_date: OffsetDateTime,
+        /// Whether to migrate at the renewal, in place of a date.
+        migrate_on_renewal: bool,
+        /// Reference of a batch of migrations.
+        external_reference_id: String,
+        /// In UTC.
+        created_time: OffsetDateTime,
+        /// In UTC.
+        last_modified_time: OffsetDateTime,
+        /// The migration that the schedule led to.
+        new_commerce_migration_id: String,
+        /// Code of the error that prevented the migration.
+        error_code: Number,
+        /// That error in words.
+        error_description: String,
+        /// The schedules of add-ons.
+        add_on_migration_schedules: Vec<NewCommerceMigrationSchedule>,
+    }
+
+    /// A relationship between two partners.
+    ///
+    /// Source: "Relationships resources" and "Get indirect resellers of a customer".
+    PartnerRelationship {
+        /// Tenant of the other partner: a UUID.
+        id: String,
+        /// Name of the other partner.
+        name: String,
+        /// Such as `is_indirect_cloud_solution_provider_of`.
+        relationship_type: String,
+        /// Such as `active`.
+        state: String,
+        /// MPN id of the other partner.
+        mpn_id: String,
+        /// Location of the other partner.
+        location: String,
+    }
+
+    /// The budget that a partner set for a customer.
+    ///
+    /// Source: "Customer usage resources".
+    SpendingBudget {
+        /// The budget, in the currency of the summary; none is set if it is null. Rounded to a binary fraction: for the
+        /// digits see the JSON.
+        amount: Number,
+    }
+
     /// A subscription of a customer.
     ///
     /// Source: "Subscription resources".
@@ -293,6 +385,32 @@ models! {
         partner_id: String,
         /// The order.
         order_id: String,
+    }
+
+    /// The usage of a customer in the current billing period: an estimate.
+    ///
+    /// Source: "Customer usage resources".
+    UsageSummary {
+        /// Tenant of the customer: a UUID.
+        resource_id: String,
+        /// Name of the customer.
+        resource_name: String,
+        /// The budget.
+        budget: SpendingBudget,
+        /// In UTC.
+        billing_start_date: OffsetDateTime,
+        /// In UTC.
+        billing_end_date: OffsetDateTime,
+        /// Estimated cost. Rounded to a binary fraction: for the digits see the JSON.
+        total_cost: Number,
+        /// Such as `en-US`: of offers before the Azure plan.
+        currency_locale: String,
+        /// Such as `GBP`: of Azure plans.
+        currency_code: String,
+        /// Estimated cost in US dollars: of Azure plans. Rounded to a binary fraction: for the digits see the JSON.
+        usd_total_cost: Number,
+        /// In UTC.
+        last_modified_date: OffsetDateTime,
     }
 }
 
@@ -391,6 +509,50 @@ mod tests {
         }
     }
 
+    /// With the samples of the pages that the models name.
+    #[test]
+    fn each_resource_of_a_customer_has_its_model() {
+        let schedule = r#"{"id":"f016c025-a873-47af-8b52-2516fbef4c65","currentSubscriptionId":"c6105a9c-36cb-4f88-92ea-9573040725c4","subscriptionEndDate":"2023-07-19T00:00:00Z","status":"Created","customerTenantId":"6f297517-16e6-4313-8c6d-4e10496d2871","quantity":25,"termDuration":"P1Y","billingCycle":"Monthly","purchaseFullTerm":false,"targetDate":"2022-10-30T00:00:00","createdTime":"2022-10-18T21:20:50.9668605+00:00","lastModifiedTime":"2022-10-18T21:29:32.8992819+00:00","errorCode":"800097","addOnMigrationSchedules":[{"id":"A"}],"brandNew":1}"#;
+        for json in [schedule.to_owned(), format!("[{schedule}]")] {
+            let uri = "https://h/v1/customers/C/migrations/newcommerce/schedules/S";
+            let ResourceModel::NewCommerceMigrationSchedule(schedule) = of(uri, &json) else {
+                panic!("{json}")
+            };
+            assert_eq!(schedule.status.as_deref(), Some("Created"));
+            assert_eq!(
+                schedule.target_date.unwrap().to_string(),
+                "2022-10-30 0:00:00.0 +00:00:00"
+            );
+            assert_eq!(schedule.error_code, Some(800_097.into()));
+            let add_ons = schedule.add_on_migration_schedules.unwrap();
+            assert_eq!(add_ons[0].id.as_deref(), Some("A"));
+            assert_eq!(schedule.others["brandNew"], 1);
+        }
+
+        let ResourceModel::CustomerRelationships(relationships) = of(
+            "https://h/v1/customers/C/relationships",
+            r#"{"totalCount":1,"items":[{"id":"484e548c-f5f3-4528-93a9-c16c6373cb59","name":"First Up Consultants","relationshipType":"is_indirect_cloud_solution_provider_of","mpnId":4847383,"attributes":{"objectType":"PartnerRelationship"}}]}"#,
+        ) else {
+            panic!()
+        };
+        assert_eq!(relationships[0].mpn_id.as_deref(), Some("4847383"));
+        assert_eq!(relationships[0].state, None);
+
+        let ResourceModel::UsageSummary(usage) = of(
+            "https://h/v1/customers/C/usagesummary",
+            r#"{"budget":{"amount":97},"resourceId":"44908a11-641b-4c53-b7fc-0f2bfca8a581","billingStartDate":"2019-09-01T00:00:00+00:00","totalCost":28.8,"currencyCode":"GBP","usdTotalCost":null,"attributes":{"objectType":"CustomerUsageSummary"}}"#,
+        ) else {
+            panic!()
+        };
+        assert_eq!(usage.budget.unwrap().amount, Some(97.into()));
+        assert_eq!(usage.total_cost.unwrap().to_string(), "28.8");
+        assert_eq!(usage.usd_total_cost, None);
+        assert_eq!(
+            usage.others["attributes"]["objectType"],
+            "CustomerUsageSummary"
+        );
+    }
+
     #[test]
     fn an_audit_record_holds_json_in_strings() {
         let json = r#"{"id":"A","resourceNewValue":"{\"Id\":\"R\",\"customer\":{\"organizationDisplayName\":\"Contoso\"}}","resourceOldValue":null,"operationDate":"2026-11-21T00:00:00Z","customizedData":[{"key":"a","value":null}]}"#;
@@ -413,6 +575,12 @@ mod tests {
             ("https://h/v1/customers/C", "null"),
             ("https://h/v1/fraudEvents", r#"{"a":1}"#),
             ("https://h/v1/fraudEvents", "[1]"),
+            ("https://h/v1/customers/C/relationships", r#"{"items":1}"#),
+            ("https://h/v1/customers/C/usagesummary", "[{}]"),
+            (
+                "https://h/v1/customers/C/migrations/newcommerce/schedules/S",
+                "[{},{}]",
+            ),
             ("https://h/v1/brand/new", "{}"),
         ] {
             assert_eq!(of(uri, json), ResourceModel::Untyped, "{json}");

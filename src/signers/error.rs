@@ -175,20 +175,25 @@ impl Unavailable {
 
     /// After an attempt that failed.
     ///
-    /// The wait is the rest of the cool-down and, in an outage, as long as the outage already is: so ten tries of a sender
-    /// that obeys last for longer than one outage of some minutes.
+    /// The wait is the rest of the cool-down, what the certificate's host says and, in an outage, as long as the outage already
+    /// is: so ten tries of a sender that obeys last for longer than one outage of some minutes.
     pub(super) fn after(failure: &Failure<SignerError>, now: Duration) -> Self {
         let outage = now.saturating_sub(failure.since);
         let begins = match failure.error {
             SignerError::Chain { ref error, .. } => error.retry_at(),
             _ => None,
         };
+        let told = match failure.error {
+            SignerError::Source(ref error) => error.retry_after(),
+            _ => None,
+        };
+        let told = told.unwrap_or_default();
         let begins = begins.map_or(Duration::ZERO, |at| {
             Duration::from_secs(at.as_secs()).saturating_sub(now)
         });
         Self::new(
             failure.error.clone(),
-            failure.wait(now).max(outage).max(begins),
+            failure.wait(now).max(outage).max(begins).max(told),
         )
     }
 

@@ -146,7 +146,7 @@ impl EvidenceStore {
         let list = outcome(url, now, start).await?;
         if !chain.is_needed_list(missing, &list) {
             return Err(EvidenceError::ForeignList {
-                url: Excerpt::of(url),
+                url: Excerpt::of_url(url),
             });
         }
         // For another key than that of the flight, perhaps.
@@ -165,7 +165,7 @@ async fn download_list(
     now: Duration,
 ) -> Result<RevocationList, EvidenceError> {
     let der = authorities.revocation_list(url).await?;
-    let about = || Excerpt::of(url);
+    let about = || Excerpt::of_url(url);
     let list = RevocationList::from_der(&der).map_err(|error| EvidenceError::NotAList {
         url: about(),
         error,
@@ -198,7 +198,7 @@ async fn outcome<T: Clone + Send>(
 
 fn failed_before(url: &str, failure: &Failure<EvidenceError>, now: Duration) -> EvidenceError {
     EvidenceError::FailedBefore {
-        url: Excerpt::of(url),
+        url: Excerpt::of_url(url),
         error: Box::new(failure.error.clone()),
         retry_after: failure.wait(now),
     }
@@ -206,7 +206,7 @@ fn failed_before(url: &str, failure: &Failure<EvidenceError>, now: Duration) -> 
 
 fn late(url: &str) -> EvidenceError {
     EvidenceError::Interrupted {
-        url: Excerpt::of(url),
+        url: Excerpt::of_url(url),
         limit: times::EVIDENCE.limit,
     }
 }

@@ -323,7 +323,7 @@ pub(super) fn interrupted(
     cause: Interrupted,
 ) -> SignerError {
     SignerError::Interrupted {
-        url: Excerpt::of(url.as_str()),
+        url: Excerpt::of_url(url.as_str()),
         limit,
         panicked: cause == Interrupted::Panicked,
     }

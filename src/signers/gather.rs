@@ -66,7 +66,7 @@ pub(super) async fn issuers(
                 let found = add_issuers(&chain, missing, found, &mut evidence);
                 // Somebody on the way may have put another in its place.
                 if found.is_empty() {
-                    let url = Excerpt::of(url.as_bytes());
+                    let url = Excerpt::of_url(url.as_bytes());
                     let problem = format!("`{url}` does not serve the issuer");
                     gathered.problems.push(problem);
                 }

@@ -49,7 +49,7 @@ impl KnownUrls {
         let mut state = self.state();
         let per_minute = state.quota.per_minute();
         state.quota.take(now.as_secs()).map_err(|wait| {
-            let url = Excerpt::of(url.as_str());
+            let url = Excerpt::of_url(url.as_str());
             Unavailable::new(SignerError::Quota { url, per_minute }, wait)
         })
     }

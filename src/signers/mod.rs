@@ -446,7 +446,7 @@ impl Inner {
 
     fn late(&self, url: &CertificateUrl<'_>, now: Duration) -> Unavailable {
         let error = SignerError::Late {
-            url: Excerpt::of(url.as_str()),
+            url: Excerpt::of_url(url.as_str()),
             patience: self.patience,
         };
         let failure = self.fetches.failure(&url.clone().into_owned());
@@ -692,7 +692,7 @@ const MAX_FETCHES: usize = 2;
 const TURNS: u32 = 64;
 
 fn unverified(url: &CertificateUrl<'_>) -> Unavailable {
-    let url = Excerpt::of(url.as_str());
+    let url = Excerpt::of_url(url.as_str());
     Unavailable::new(SignerError::Unverified { url }, times::REFRESH_RETRY)
 }
 

@@ -64,7 +64,7 @@ impl Authorities {
         let url = self.issuers.check(url)?;
         let body = get(&*self.client, &url, Self::ISSUER_LIMITS).await?;
         issuers::certificates(&body).map_err(|error| AuthorityError::NotACertificate {
-            url: Excerpt::of(url),
+            url: Excerpt::of_url(url),
             error,
         })
     }

@@ -90,7 +90,7 @@ impl DistributionLocation {
     /// [`DistributionError`] if it may not be fetched.
     pub fn check(&self, url: &str) -> Result<String, DistributionError> {
         let refused = || DistributionError {
-            url: Excerpt::of(url),
+            url: Excerpt::of_url(url),
             allowed: self
                 .prefixes
                 .iter()

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING};
 use http::{HeaderValue, Request, StatusCode};
 
-use super::{BoxFuture, CertificateBundle, CertificateSource, CertificateUrl, SourceError};
+use super::{
+    BoxFuture, CertificateBundle, CertificateSource, CertificateUrl, SourceError, StatusRefusal,
+};
 use crate::Excerpt;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 
@@ -53,7 +55,7 @@ impl CertificateSource for Download {
         Box::pin(async move {
             let body = get(&*self.client, url.as_str(), self.limits).await?;
             CertificateBundle::from_bytes(&body).map_err(|error| SourceError::NotACertificate {
-                url: Excerpt::of(url.as_str()),
+                url: Excerpt::of_url(url.as_str()),
                 error,
             })
         })
@@ -66,7 +68,7 @@ pub(super) async fn get(
     url: &str,
     limits: Limits,
 ) -> Result<Bytes, SourceError> {
-    let about = || Excerpt::of(url);
+    let about = || Excerpt::of_url(url);
     let failed = |error| SourceError::Http {
         url: about(),
         error,
@@ -81,10 +83,8 @@ pub(super) async fn get(
 
     let answer = client.send(request, limits).await.map_err(failed)?;
     if answer.status() != StatusCode::OK {
-        return Err(SourceError::Status {
-            url: about(),
-            status: answer.status().as_u16(),
-        });
+        let refusal = StatusRefusal::read(url, &answer);
+        return Err(SourceError::Status(Box::new(refusal)));
     }
     match answer.headers().get(CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {

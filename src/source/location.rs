@@ -75,7 +75,7 @@ impl CertificateLocation {
         let allowed = Prefix::new(prefix, "http://")?;
         match allowed.is_loopback() {
             true => self.prefixes.push(allowed),
-            false => return Err(PrefixError::NotLoopback(Excerpt::of(prefix))),
+            false => return Err(PrefixError::NotLoopback(Excerpt::of_url(prefix))),
         }
         Ok(self)
     }
@@ -92,7 +92,7 @@ impl CertificateLocation {
     /// [`LocationError`], which names the first thing that is not allowed.
     pub fn check<'u>(&self, url: &'u str) -> Result<CertificateUrl<'u>, LocationError> {
         self.judge(url).map_err(|refusal| LocationError {
-            url: Excerpt::of(url),
+            url: Excerpt::of_url(url),
             refusal,
         })
     }

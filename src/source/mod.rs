@@ -13,8 +13,10 @@ mod issuers;
 mod location;
 mod pinned;
 mod prefix;
+mod refusal;
 
 use std::fmt;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -28,6 +30,7 @@ pub use download::Download;
 pub use location::{CertificateLocation, CertificateUrl, LocationError, LocationRefusal};
 pub use pinned::Pinned;
 pub use prefix::PrefixError;
+pub use refusal::StatusRefusal;
 
 /// Where certificates come from.
 ///
@@ -73,12 +76,17 @@ pub enum SourceError {
         /// What is wrong with it.
         error: BundleError,
     },
-    /// The answer's status is not 200. Redirects are not followed.
-    #[error("`{url}` answered {status} (expected 200; redirects are not followed)")]
-    Status {
-        /// The certificate URL.
-        url: Excerpt,
-        /// The answer's status.
-        status: u16,
-    },
+    /// The response's status is not 200. Redirects are not followed.
+    #[error("{0}")]
+    Status(Box<StatusRefusal>),
+}
+
+impl SourceError {
+    /// When to try again, if the host said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status(refusal) => refusal.retry_after,
+            _ => None,
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKey};
 use aws_lc_rs::signature::{
@@ -97,6 +97,17 @@ impl Key {
             Self::PublicOnly(info) => info.to_vec(),
         };
         Ok(SubjectPublicKeyInfoOwned::from_der(&der)?)
+    }
+
+    /// PKCS#8.
+    pub(super) fn private_key(&self) -> Result<Pkcs8V1Der<'static>, IssuerError> {
+        let problem = IssuerError::new("a private key");
+        match self {
+            Self::Strong(pair) => pair.as_der().map_err(|error| problem(error.into())),
+            Self::Small | Self::PublicOnly(_) => {
+                Err(problem("only its public half is kept".into()))
+            }
+        }
     }
 
     /// Signs with RSASSA-PKCS1-v1_5.

@@ -49,6 +49,22 @@ impl Signer {
         certificate_to_pem(&self.certificate)
     }
 
+    /// The private key as PEM (PKCS#8), for an application that has this certificate in place of a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if it is not an RSA key of 2048 bits.
+    pub fn private_key_pem(&self) -> Result<String, IssuerError> {
+        let text = STANDARD.encode(self.key.private_key()?.as_ref());
+        let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
+        for line in text.as_bytes().chunks(64) {
+            pem.push_str(&String::from_utf8_lossy(line));
+            pem.push('\n');
+        }
+        pem.push_str("-----END PRIVATE KEY-----\n");
+        Ok(pem)
+    }
+
     /// Signs `body` with `rsa-sha256`, as Partner Center does.
     ///
     /// # Errors

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use super::Credential;
 use crate::Excerpt;
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
@@ -34,13 +34,14 @@ use crate::spawn::Spawn;
 pub struct Application {
     pub(super) token_endpoint: Box<str>,
     pub(super) client_id: Box<str>,
-    pub(super) client_secret: SecretString,
+    pub(super) credential: Credential,
     pub(super) clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
     pub(super) spawn: Option<Arc<dyn Spawn>>,
 }
 
 impl Application {
-    /// The application `client_id` in `tenant`, which proves itself by `client_secret`.
+    /// The application `client_id` in `tenant`, which proves itself by `credential`: a text is a secret, and
+    /// [`Credential`] has the other kinds.
     ///
     /// # Errors
     ///
@@ -49,7 +50,7 @@ impl Application {
         cloud: &Cloud,
         tenant: &str,
         client_id: impl Into<String>,
-        client_secret: impl Into<SecretString>,
+        credential: impl Into<Credential>,
     ) -> Result<Self, ApplicationError> {
         let authority = Endpoint::new(cloud.authority(), cloud.danger_plain_http_on_loopback())?;
         let is_tenant = tenant
@@ -64,7 +65,7 @@ impl Application {
         Ok(Self {
             token_endpoint: format!("{}/{tenant}/oauth2/v2.0/token", authority.as_str()).into(),
             client_id: client_id.into().into(),
-            client_secret: client_secret.into(),
+            credential: credential.into(),
             clock: Arc::new(OffsetDateTime::now_utc),
             spawn: None,
         })
@@ -94,6 +95,7 @@ impl fmt::Debug for Application {
         f.debug_struct("Application")
             .field("token_endpoint", &self.token_endpoint)
             .field("client_id", &self.client_id)
+            .field("credential", &self.credential)
             .finish_non_exhaustive()
     }
 }

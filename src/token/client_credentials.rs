@@ -11,6 +11,8 @@ use crate::http_client::{BoxFuture, HttpClient};
 /// Enough for the registration API, subscriptions, customers and audit records; invoices and fraud events ask for a
 /// user's ([`RefreshToken`](super::RefreshToken)). Tokens are kept, see [`Cached`]; clones share them.
 ///
+/// A [public client](super::Credential::public_client) cannot act on its own: Microsoft Entra refuses it (AADSTS7000218).
+///
 /// # Source
 ///
 /// "Microsoft identity platform and the OAuth 2.0 client credentials flow"; "Partner Center authentication".

@@ -1,7 +1,7 @@
 //! Asking Microsoft Entra.
 //!
 //! Source: "Microsoft identity platform and the OAuth 2.0 client credentials flow", "… authorization code flow", "Refresh
-//! the access token"; RFC 6749, sections 4.4, 5 and 6.
+//! the access token"; RFC 6749, sections 4.4, 5 and 6; RFC 7523, section 2.2.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,16 +11,20 @@ use bytes::Bytes;
 use form_urlencoded::{Serializer, byte_serialize};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use secrecy::SecretString;
 use secrecy::zeroize::{Zeroize as _, Zeroizing};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{AccessToken, Application, Cached, EntraRefusal, TokenError, TokenProvider};
 use crate::Excerpt;
 use crate::http_client::{HttpClient, Limits};
-use crate::retry_after::retry_after;
+use crate::json_response;
+use crate::mask::text::hide as hidden;
+use crate::retry_after::{retry_after, wait_in_words};
+use crate::words::Words;
 
 /// An application that asks for tokens.
 #[derive(Clone)]
@@ -62,19 +66,20 @@ impl Entra {
         let Application {
             token_endpoint,
             client_id,
-            client_secret,
+            credential,
             clock,
             ..
         } = &self.application;
         let now = clock();
         let url = Excerpt::of(&**token_endpoint);
+        let proof = credential.proof(client_id, token_endpoint, now).await?;
 
         let form = {
             // One allocation, so that growing leaves no copy of a secret behind.
             let mut form = Serializer::new(String::with_capacity(FORM_CAPACITY));
             form.extend_pairs(grant)
                 .append_pair("client_id", client_id)
-                .append_pair("client_secret", client_secret.expose_secret())
+                .extend_pairs(proof.fields())
                 .append_pair("scope", scope);
             Zeroizing::new(form.finish().into_bytes())
         };
@@ -92,8 +97,13 @@ impl Entra {
         })?;
         let secrets = grant.iter().filter(|(name, _)| *name != GRANT_TYPE);
         let secrets = secrets.map(|(_, value)| *value);
-        let secrets = secrets.chain([client_secret.expose_secret()]);
-        let hide = |text: String| secrets.clone().fold(text, without);
+        let secrets: Vec<&str> = secrets.chain(proof.secret()).collect();
+        let sent: Vec<String> = secrets
+            .iter()
+            .map(|secret| byte_serialize(secret.as_bytes()).collect())
+            .collect();
+        let sent = sent.iter().map(String::as_str);
+        let hide = |text: String| hidden(&text, secrets.iter().copied().chain(sent.clone()));
         let outcome = read(&answer, url, now, &hide);
         wipe(answer.into_body());
         outcome
@@ -113,30 +123,60 @@ fn read(
     hide: &dyn Fn(String) -> String,
 ) -> Result<Granted, TokenError> {
     let status = answer.status();
-    let retry_after = retry_after(answer.headers());
-    let unreadable = TokenError::Unreadable {
+    let words = |text: &str| wait_in_words(status, text);
+    let told = retry_after(answer.headers());
+    let unreadable = |problem: String, retry_after| TokenError::Unreadable {
         url: url.clone(),
         status,
+        problem: Box::new(Excerpt::long(problem)),
         retry_after,
     };
     if status == StatusCode::OK {
-        let Ok(grant) = serde_json::from_slice::<GrantAnswer>(answer.body()) else {
-            return Err(unreadable);
+        if let Err(error) = json_response::read::<IgnoredAny>(answer.body()) {
+            return Err(unreadable(error.problem, told));
+        }
+        // What cannot be read of it may be a token, and is not shown.
+        return match json_response::read::<GrantAnswer>(answer.body()) {
+            Ok(grant) => grant.into_granted(now),
+            Err(_) => Err(unreadable("it is JSON of another shape".to_owned(), told)),
         };
-        return grant.into_granted(now);
     }
-    match serde_json::from_slice::<RefusalAnswer>(answer.body()) {
-        Ok(refusal) => Err(TokenError::Refused(Box::new(EntraRefusal {
-            url,
-            status,
-            error: Excerpt::of(hide(refusal.error)),
-            description: Excerpt::long(hide(refusal.error_description.unwrap_or_default())),
-            trace_id: refusal.trace_id.map(hide).map(Excerpt::of),
-            correlation_id: refusal.correlation_id.map(hide).map(Excerpt::of),
-            retry_after,
-        }))),
-        Err(_) => Err(unreadable),
-    }
+    let Ok(refusal) = json_response::read::<RefusalAnswer>(answer.body()) else {
+        let text = Words::read(answer.body()).text.unwrap_or_default();
+        let wait = told.or_else(|| words(&text));
+        let problem = match text.is_empty() {
+            true => "the response says nothing more".to_owned(),
+            false => hide(text),
+        };
+        return Err(unreadable(problem, wait));
+    };
+    let text = |value: Option<Value>| {
+        let value = value?;
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        Some(hide(text))
+    };
+    let description = text(refusal.error_description).unwrap_or_default();
+    Err(TokenError::Refused(Box::new(EntraRefusal {
+        code: code(&description),
+        retry_after: told.or_else(|| words(&description)),
+        url,
+        status,
+        error: Excerpt::of(hide(refusal.error)),
+        description: Excerpt::long(description),
+        trace_id: text(refusal.trace_id).map(Excerpt::of),
+        correlation_id: text(refusal.correlation_id).map(Excerpt::of),
+    })))
+}
+
+/// The number in a description that begins with `AADSTS700016: …`.
+fn code(description: &str) -> Option<u32> {
+    let rest = description.trim_start().strip_prefix("AADSTS")?;
+    let end = rest
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(rest.len());
+    rest.get(..end)?.parse().ok()
 }
 
 #[derive(Deserialize)]
@@ -166,18 +206,9 @@ impl GrantAnswer {
 #[derive(Deserialize)]
 struct RefusalAnswer {
     error: String,
-    error_description: Option<String>,
-    trace_id: Option<String>,
-    correlation_id: Option<String>,
-}
-
-/// What was said, without a secret, be it as it is or as it was sent.
-fn without(text: String, secret: &str) -> String {
-    if secret.is_empty() {
-        return text;
-    }
-    let sent: String = byte_serialize(secret.as_bytes()).collect();
-    text.replace(secret, "[hidden]").replace(&sent, "[hidden]")
+    error_description: Option<Value>,
+    trace_id: Option<Value>,
+    correlation_id: Option<Value>,
 }
 
 /// Wipes an answer, if nobody else holds it.
@@ -192,7 +223,8 @@ pub(super) const GRANT_TYPE: &str = "grant_type";
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-/// Room for a form: refresh tokens are below 2 KiB, and percent-encoding can treble them.
+/// Room for a form: refresh tokens are below 2 KiB, and percent-encoding can treble them; assertions, which it leaves as
+/// they are, have up to 3 KiB.
 const FORM_CAPACITY: usize = 16 * 1024;
 
 /// Entra's tokens live 60 to 90 minutes, up to 28 hours with continuous access evaluation: a week is a fault, in seconds.

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::Excerpt;
 use crate::http_client::HttpClientError;
+use crate::transience::{is_transient, is_transient_code};
 
 /// Why there is no token. `Debug` shows the same as `Display`, for what is in it may be of any size.
 #[derive(Clone, Error)]
@@ -46,7 +47,7 @@ pub enum TokenError {
     },
     /// The answer is neither a token nor a refusal.
     #[error(
-        "`{url}` answered {} with what is no token (expected a JSON object with `access_token`)",
+        "`{url}` answered {} without a token (expected a JSON object with `access_token`): {problem}",
         status.as_u16()
     )]
     Unreadable {
@@ -54,6 +55,8 @@ pub enum TokenError {
         url: Excerpt,
         /// The HTTP status.
         status: StatusCode,
+        /// What is wrong with it; of a page, what it says.
+        problem: Box<Excerpt>,
         /// When to try again, if that was said.
         retry_after: Option<Duration>,
     },
@@ -74,11 +77,12 @@ impl TokenError {
             | Self::Timeout { .. } => true,
             Self::Malformed | Self::NoOther => false,
             Self::Refused(refusal) => {
-                is_passing(refusal.status)
-                    || refusal.error == Excerpt::of("temporarily_unavailable")
+                let code = refusal.code.map(|code| format!("AADSTS{code}"));
+                is_transient(refusal.status, &refusal.error.to_string())
+                    || code.is_some_and(|code| is_transient_code(&code))
             }
             // A proxy's page rather than Entra's.
-            Self::Unreadable { status, .. } => is_passing(*status) || status.is_success(),
+            Self::Unreadable { status, .. } => is_transient(*status, "") || status.is_success(),
         }
     }
 
@@ -104,7 +108,9 @@ pub struct EntraRefusal {
     pub status: StatusCode,
     /// What kind of refusal, such as `invalid_client`.
     pub error: Excerpt,
-    /// What was wrong, beginning with a code such as `AADSTS7000215`.
+    /// The number of the cause, such as 7000215 for `AADSTS7000215`.
+    pub code: Option<u32>,
+    /// What was wrong, beginning with that code.
     pub description: Excerpt,
     /// For a support case.
     pub trace_id: Option<Excerpt>,
@@ -112,6 +118,18 @@ pub struct EntraRefusal {
     pub correlation_id: Option<Excerpt>,
     /// When to try again, if that was said.
     pub retry_after: Option<Duration>,
+}
+
+impl EntraRefusal {
+    /// What an operator can do about it, for causes that are known here.
+    ///
+    /// Source: "Microsoft Entra authentication and authorization error codes".
+    pub fn advice(&self) -> Option<&'static str> {
+        let code = self.code?;
+        let mut known = ADVICE.iter();
+        let (_, advice) = known.find(|(codes, _)| codes.contains(&code))?;
+        Some(advice)
+    }
 }
 
 impl fmt::Display for EntraRefusal {
@@ -128,6 +146,9 @@ impl fmt::Display for EntraRefusal {
             "`{url}` answered {}: {error}, {description}",
             status.as_u16()
         )?;
+        if let Some(advice) = self.advice() {
+            write!(f, " ({advice})")?;
+        }
         let ids = [
             ("trace id", &self.trace_id),
             ("correlation id", &self.correlation_id),
@@ -147,7 +168,61 @@ impl fmt::Debug for TokenError {
     }
 }
 
-fn is_passing(status: StatusCode) -> bool {
-    status.is_server_error()
-        || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status)
-}
+const ADVICE: [(&[u32], &str); 14] = [
+    (
+        &[50_076, 50_079, 50_074],
+        "the user has to sign in with multi-factor authentication: do so, and consent again for a new refresh token",
+    ),
+    (
+        &[50_158, 53_000, 53_001, 53_002, 53_003, 53_004],
+        "a conditional access policy of the tenant forbids it: ask its administrator to exempt the application or the user",
+    ),
+    (
+        &[50_173, 70_008, 70_043, 700_082, 700_084],
+        "the refresh token has ended or was revoked: sign in again, and consent again for a new one",
+    ),
+    (
+        &[50_034, 50_053, 50_057],
+        "the user does not exist, is locked or is disabled: see the account in Entra",
+    ),
+    (
+        &[65_001, 65_004],
+        "consent is missing: an administrator of the tenant grants the application its permissions",
+    ),
+    (
+        &[90_002],
+        "there is no such tenant: check its id or domain name, and the cloud",
+    ),
+    (
+        &[500_011, 650_052],
+        "the tenant does not know the API: check the scope, and add the API to the application's permissions",
+    ),
+    (
+        &[700_016],
+        "the tenant does not know the application: check its client id, and the tenant",
+    ),
+    (
+        &[7_000_112],
+        "the application is disabled in the tenant: an administrator can enable it",
+    ),
+    (
+        &[7_000_215],
+        "the client secret is wrong: give its value, not its id, or create a new one at the application's registration",
+    ),
+    (
+        &[7_000_222],
+        "the client secret has ended: create a new one at the application's registration",
+    ),
+    (
+        &[7_000_218],
+        "the application is not a public client: give a client secret, a certificate or a federated token",
+    ),
+    (
+        &[700_025],
+        "the application is a public client: give no client secret, certificate or federated token",
+    ),
+    (
+        &[700_024, 700_027, 700_213, 700_211, 700_212],
+        "the client assertion was refused: compare the clock, and the certificate or the federated credential at the application's registration",
+    ),
+];

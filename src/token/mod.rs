@@ -1,7 +1,8 @@
 //! Access tokens: who is asked for them, for how long they are kept, and that nobody else sees them.
 //!
 //! [`TokenProvider`] is what the API clients of this crate ask, with one method. [`ClientCredentials`] (an application
-//! on its own) and [`RefreshToken`] (an application for a user: the Secure Application Model) ask Microsoft Entra;
+//! on its own) and [`RefreshToken`] (an application for a user: the Secure Application Model) ask Microsoft Entra, to which
+//! an [`Application`] proves itself with a [`Credential`]: a secret, a certificate, a federated token, or none;
 //! [`StaticToken`] and [`from_fn`] take tokens from elsewhere; feature `azure-identity` takes those of the Azure SDK.
 //!
 //! Secrets are wiped from memory when they are dropped, and no `Debug`, error or log shows one.
@@ -22,7 +23,10 @@ mod application;
 #[cfg(feature = "azure-identity")]
 mod azure_identity;
 mod cached;
+#[cfg(feature = "crypto")]
+mod certificate;
 mod client_credentials;
+mod credential;
 mod entra;
 mod error;
 mod kept_tokens;
@@ -33,7 +37,10 @@ pub use application::{Application, ApplicationError};
 #[cfg(feature = "azure-identity")]
 pub use azure_identity::AzureCredential;
 pub use cached::Cached;
+#[cfg(feature = "crypto")]
+pub use certificate::CertificateError;
 pub use client_credentials::ClientCredentials;
+pub use credential::{AssertionError, Credential, FederatedTokenError};
 pub use error::{EntraRefusal, TokenError};
 pub use provider::{AccessToken, FromFn, StaticToken, TokenProvider, TokenRequest, from_fn};
 pub use refresh_token::{RefreshToken, SaveError};

@@ -22,6 +22,8 @@ pub type SaveError = Box<dyn StdError + Send + Sync>;
 /// twice at the same time. Whoever asks for a token may go away while it runs: it goes on. If it takes longer than
 /// [`Cached::LIMIT`], it rests until the next one asks, and goes on from there: what must not rest, let it spawn.
 ///
+/// The application may be a [public client](super::Credential::public_client), which has no credential.
+///
 /// Tokens are kept, see [`Cached`]; clones share them.
 ///
 /// # Source

@@ -122,7 +122,7 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
         r#"{"schema":"cloud-event","id":"1","source":"/a","type":"Contoso.Ordered","data":{"n":1.50, "b":[]}}"#,
         r#"{"schema":"cloud-event","id":"3","source":"/a","type":"b","data_base64":"AP8Q"}"#,
         r#"{"schema":"event-grid","id":"2","source":"/t","type":"b"}"#,
-        r#"{"schema":"other","data":{"n":1.50}}"#,
+        r#"{"schema":"unrecognized","data":{"n":1.50},"reason":"it has none of `specversion`, `type`, `source` and `eventType` (expected a CloudEvent or an event of Event Grid's schema; with the schema `CustomInputSchema` this is right)"}"#,
     ] {
         assert_eq!(receiver.line(), format!("{line}\n"));
     }

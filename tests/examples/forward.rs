@@ -13,6 +13,7 @@ use crate::running::Running;
 
 const FABRIKAM: &str = "4b2a6e33-8791-4386-bd2b-0d55baf25039";
 const WINGTIP: &str = "0d5d6a4c-5a2e-4e0e-8a7c-6f4f0a6f0d11";
+const MIGRATING: &str = "22222222-2222-2222-2222-222222222222";
 const STRANGER: &str = "9f1c2b7e-2d63-4b1c-8f50-3d7b5d1a8e22";
 
 struct Scene {
@@ -39,8 +40,9 @@ impl Scene {
     }
 
     fn forward(&self, others: &str, key: &str) -> Running {
-        let customers =
-            format!("# tenant and channel\n\n{FABRIKAM} fabrikam # since May\n{WINGTIP}\twingtip");
+        let customers = format!(
+            "# tenant and channel\n\n{FABRIKAM} fabrikam # since May\n{WINGTIP}\twingtip\n{MIGRATING} migrating"
+        );
         let mut command = example("forward");
         command
             .args(["--danger-plain-http", "--endpoint", self.grid.endpoint()])
@@ -95,6 +97,17 @@ fn each_event_goes_to_the_channel_of_its_customer_and_to_no_other() {
     let by_audit =
         format!(r#"{{"EventName":"dap-admin-relationship-approved","AuditUri":{audit}}}"#);
     let own = r#"{"EventName":"invoice-ready"}"#;
+    // Kinds of resources that are seldom or not known, below a customer.
+    let schedule = r#"{"EventName":"new-commerce-migration-failed","ResourceUri":"https://api.partnercenter.microsoft.com/v1/customers/22222222-2222-2222-2222-222222222222/migrations/newcommerce/schedules/44444444-4444-4444-4444-444444444444","ResourceName":"newCommerceMigrationSchedule","AuditUri":null,"ResourceChangeUtcDate":"2026-01-12T14:44:18.627854+00:00"}"#;
+    let below = |path: &str| {
+        format!(
+            r#"{{"EventName":"x","ResourceUri":"https://api.partnercenter.microsoft.com/{path}"}}"#
+        )
+    };
+    let relationships = below(&format!("v1/customers/{FABRIKAM}/relationships"));
+    let usage = below(&format!("webhooks/v1/CUSTOMERS/{WINGTIP}/usageSummary"));
+    let brand_new = below(&format!("v1/customers/{WINGTIP}/brand/new"));
+    let no_tenant = below("v1/customers/fabrikam/brand/new");
     let bodies = [
         (BODY, "fabrikam"),
         (&of(WINGTIP), "wingtip"),
@@ -103,6 +116,11 @@ fn each_event_goes_to_the_channel_of_its_customer_and_to_no_other() {
         (&ambiguous, "contoso-own"),
         (&by_audit, "wingtip"),
         (own, "contoso-own"),
+        (schedule, "migrating"),
+        (&relationships, "fabrikam"),
+        (&usage, "wingtip"),
+        (&brand_new, "wingtip"),
+        (&no_tenant, "contoso-own"),
     ];
     for (body, _) in bodies {
         let answer = post(forward.address, &scene.callback(body));

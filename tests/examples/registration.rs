@@ -1,6 +1,7 @@
 //! The registration from the command line, with a fake Partner Center behind it.
 
 use http::Method;
+use partner_center_webhooks::testing::Issuer;
 use partner_center_webhooks::testing::partner_center::{
     Delay, ErrorBody, Fault, PartnerCenter, Validation, samples,
 };
@@ -42,7 +43,11 @@ impl Scene {
         let output = example("registration")
             .args(["--base-url", self.partner_center.base_url()])
             .args(arguments)
+            .env_remove("AZURE_FEDERATED_TOKEN_FILE")
             .env_remove("PARTNER_CENTER_ACCESS_TOKEN")
+            .env_remove("PARTNER_CENTER_GRAPH_TOKEN")
+            .env_remove("PARTNER_CENTER_REFERRALS_TOKEN")
+            .env_remove("PARTNER_CENTER_CLIENT_CERTIFICATE_FILE")
             .env_remove("PARTNER_CENTER_REFRESH_TOKEN_FILE")
             .envs(
                 self.environment
@@ -159,6 +164,96 @@ fn an_event_is_followed() {
     );
 }
 
+const GDAP_EVENT: &str = r#"{"EventName":"granular-admin-relationship-approved","ResourceUri":"https://partner.microsoft.com/granularAdminRelationships/33333333-3333-3333-3333-333333333333-44444444-4444-4444-4444-444444444444","ResourceName":"GranularAdminRelationship","AuditUri":null,"ResourceChangeUtcDate":"2026-01-12T14:44:18.627854+00:00"}"#;
+const REFERRAL_EVENT: &str = r#"{"EventName":"referral-created","ResourceUri":"https://api.partner.microsoft.com/v1.0/engagements/referrals/22222222-2222-2222-2222-222222222222","ResourceName":"referral","AuditUri":null,"ResourceChangeUtcDate":"2026-01-12T14:44:18.627854+00:00"}"#;
+
+#[test]
+fn events_are_followed_to_graph_and_to_referrals() {
+    let mut scene = Scene::new();
+    scene
+        .partner_center
+        .configure(|quirks| quirks.app_only_refused = false);
+    let relationship = "33333333-3333-3333-3333-333333333333-44444444-4444-4444-4444-444444444444";
+    scene.partner_center.put_resource(
+        format!("/graph/v1.0/tenantRelationships/delegatedAdminRelationships/{relationship}"),
+        json!({"displayName": "Wingtip Toys"}),
+    );
+    scene.partner_center.put_resource(
+        "/referrals/v1.0/engagements/referrals/22222222-2222-2222-2222-222222222222",
+        json!({"status": "New"}),
+    );
+    let directory = Directory::new();
+    let gdap = directory.write("gdap.json", GDAP_EVENT);
+    let referral = directory.write("referral.json", REFERRAL_EVENT);
+    assert_eq!(
+        scene.says(&["fetch", &gdap]),
+        "{\"displayName\":\"Wingtip Toys\"}\n"
+    );
+    assert_eq!(scene.says(&["fetch", &referral]), "{\"status\":\"New\"}\n");
+    // The scope of another application is not one of the fake's.
+    let arguments = [
+        "fetch",
+        &referral,
+        "--referrals-scope",
+        "api://other/.default",
+    ];
+    assert_eq!(scene.run(&arguments).code, Some(1));
+    let scopes: Vec<_> = scene
+        .partner_center
+        .requests()
+        .iter()
+        .flat_map(|request| request.form())
+        .filter(|(name, _)| name == "scope")
+        .map(|(_, scope)| scope.replace(scene.partner_center.base_url(), ""))
+        .collect();
+    assert_eq!(
+        scopes[..3],
+        [
+            "/graph/.default",
+            "/referrals/.default",
+            "api://other/.default"
+        ]
+    );
+
+    // An access token is for one API: it is shown to no other.
+    let token = scene.partner_center.access_token();
+    scene.environment = vec![("PARTNER_CENTER_ACCESS_TOKEN", token)];
+    let before = scene.partner_center.requests().len();
+    for (file, host, method) in [
+        (&gdap, "Microsoft Graph", "with_graph"),
+        (&referral, "the referrals API", "with_referrals"),
+    ] {
+        let ended = scene.run(&["fetch", file]);
+        assert_eq!(
+            (ended.code, ended.stderr),
+            (
+                Some(1),
+                format!(
+                    "registration: the resource is read from {host}, and the client has no token provider for it: add one \
+                     with `ResourceClient::{method}`; from the command line, set PARTNER_CENTER_GRAPH_TOKEN or \
+                     PARTNER_CENTER_REFERRALS_TOKEN, or the variables of an application\n"
+                )
+            )
+        );
+    }
+    assert_eq!(scene.partner_center.requests().len(), before);
+
+    // The service refuses a token that is not one of its own.
+    for variable in [
+        "PARTNER_CENTER_GRAPH_TOKEN",
+        "PARTNER_CENTER_REFERRALS_TOKEN",
+    ] {
+        scene
+            .environment
+            .push((variable, "of-another-audience".to_owned()));
+    }
+    for file in [&gdap, &referral] {
+        let ended = scene.run(&["fetch", file]);
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr.contains("answered 401"), "{ended:?}");
+    }
+}
+
 #[test]
 fn a_refresh_token_is_replaced_in_its_file() {
     let mut scene = Scene::new();
@@ -179,6 +274,46 @@ fn a_refresh_token_is_replaced_in_its_file() {
         .flat_map(|request| request.form())
         .collect();
     assert!(used.contains(&("refresh_token".to_owned(), second)));
+}
+
+#[test]
+fn an_application_without_a_secret() {
+    let mut scene = Scene::new();
+    let directory = Directory::new();
+    scene
+        .environment
+        .retain(|(name, _)| *name != "PARTNER_CENTER_CLIENT_SECRET");
+
+    let file = directory.write("token", "federated");
+    scene.partner_center.trust_federated_token("federated");
+    scene.environment.push(("AZURE_FEDERATED_TOKEN_FILE", file));
+    assert_eq!(scene.says(&["show"]), "nothing is registered\n");
+
+    let signer = Issuer::new().unwrap().signer().unwrap();
+    let key = signer.private_key_pem().unwrap();
+    let file = directory.write("application.pem", key.clone() + &signer.certificate_pem());
+    scene.partner_center.trust_certificate(signer.certificate());
+    let certificate = "PARTNER_CENTER_CLIENT_CERTIFICATE_FILE";
+    scene.environment.push((certificate, file));
+    assert_eq!(scene.says(&["show"]), "nothing is registered\n");
+    let file = directory.write("key.pem", key);
+    scene.environment.push((certificate, file.clone()));
+    let ended = scene.run(&["show"]);
+    assert_eq!(
+        ended.stderr,
+        format!(
+            "registration: {certificate} names {file}: the certificate cannot be read (expected one X.509 certificate in \
+             DER, or PEM with a `CERTIFICATE` block; a PKCS#12 file, `.pfx` or `.p12`, has to be converted to PEM)\n"
+        )
+    );
+
+    scene.partner_center.make_client_public();
+    let file = directory.write("refresh-token", scene.partner_center.refresh_token());
+    scene.environment.drain(2..);
+    scene
+        .environment
+        .push(("PARTNER_CENTER_REFRESH_TOKEN_FILE", file));
+    assert_eq!(scene.says(&["show"]), "nothing is registered\n");
 }
 
 #[test]
@@ -234,6 +369,10 @@ fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
             "`http://contoso.example` is no callback URL to register (expected https)",
         ),
         (&["show", "--wait"], "`--wait` is not for this command"),
+        (
+            &["show", "--referrals-scope", "x"],
+            "`--referrals-scope` is not for this command",
+        ),
         (
             &["test", "--event", "x"],
             "`--event` is not for this command",

@@ -250,7 +250,11 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
             "envelope",
             401
         ),
-        "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present"
+        "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present; the request has a certificate \
+         URL, so a gateway or the hosting platform may have removed `authorization`: set \
+         `signatureTokenToMsSignatureHeader` in the registration to have the signature in `x-ms-signature` \
+         (`Registration::with_signature_token_to_ms_signature_header(true)` with `RegistrationClient::ensure`, or \
+         `cargo run --example registration -- ensure --url URL --ms-signature`)"
     );
     // The URL is judged although nothing is fetched.
     let elsewhere = with(

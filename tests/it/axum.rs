@@ -146,7 +146,7 @@ async fn answers_that_are_no_certificate() {
     let cases: [(Vec<u8>, &str); 11] = [
         (
             answer("404 Not Found", b"<html>"),
-            "answered 404 (expected 200; redirects are not followed)",
+            "answered 404 (expected 200; it may not be the host itself that answered",
         ),
         (answer("500 Oops", b""), "answered 500"),
         (answer("204 No Content", b""), "answered 204"),

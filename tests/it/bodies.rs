@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use partner_center_webhooks::body::BodyError;
+use partner_center_webhooks::duplicates::InMemory;
 use partner_center_webhooks::error::Verdict;
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::source::CertificateLocation;
@@ -15,7 +17,7 @@ use partner_center_webhooks::{Error, ErrorKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::fronts::{Front, Handler, chunked, head};
+use crate::fronts::{Answer, Front, Handler, chunked, deliver, head};
 use crate::support::{EVENT, ISSUER, NOW, Scripted, chain, receiver};
 
 fn good() -> Callback {
@@ -245,7 +247,7 @@ async fn headers_are_admitted_for_one_receiver() {
 async fn no_adapter_refuses_for_good_what_broke_off() {
     for front in Front::ALL {
         let handler = Handler::new();
-        let guard = std::sync::Arc::new(partner_center_webhooks::duplicates::InMemory::new());
+        let guard = Arc::new(InMemory::new());
         let address = front.serve(receiver(), guard, &handler).await;
         let good = good();
         let announced = format!("content-length: {}\r\n\r\n", good.body.len());
@@ -272,5 +274,31 @@ async fn no_adapter_refuses_for_good_what_broke_off() {
             );
         }
         assert_eq!(handler.begun(), 0, "{front:?}");
+    }
+}
+
+/// A byte order mark is signed with the rest. Each way in reads the event behind it, also as JSON of a type of the handler's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_byte_order_mark_is_part_of_what_is_signed() {
+    let marked = format!("\u{feff}{EVENT}");
+    let signed = ISSUER.signer().unwrap().callback(marked.clone()).unwrap();
+    for front in Front::ALL {
+        let handler = Handler::new();
+        let guard = Arc::new(InMemory::new());
+        let address = front.serve(receiver(), guard, &handler).await;
+        let expected = Answer {
+            body: format!("test-created {}", marked.len()),
+            ..Answer::status(200)
+        };
+        assert_eq!(deliver(address, &signed).await, expected, "{front:?}");
+
+        // The twins: removed or added on the way.
+        let removed = signed.clone().with_body(EVENT);
+        let added = good().with_body(marked.clone());
+        for altered in [removed, added] {
+            let answer = deliver(address, &altered).await;
+            assert_eq!(answer, Answer::status(401), "{front:?}");
+        }
+        assert_eq!(handler.begun(), 1, "{front:?}");
     }
 }

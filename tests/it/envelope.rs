@@ -48,6 +48,24 @@ fn read(signatures: &[(&'static str, &str)]) -> Result<Vec<u8>, EnvelopeError> {
     })
 }
 
+/// Beside a certificate URL.
+fn foreign_scheme(header: &'static str) -> EnvelopeError {
+    EnvelopeError::UnsupportedScheme {
+        header,
+        certificate_url_present: true,
+    }
+}
+
+/// The end of an error's text if the request has a certificate URL. `done`: `removed` or `replaced`.
+pub(crate) fn remedy(done: &str) -> String {
+    format!(
+        "; the request has a certificate URL, so a gateway or the hosting platform may have {done} `authorization`: set \
+         `signatureTokenToMsSignatureHeader` in the registration to have the signature in `x-ms-signature` \
+         (`Registration::with_signature_token_to_ms_signature_header(true)` with `RegistrationClient::ensure`, or \
+         `cargo run --example registration -- ensure --url URL --ms-signature`)"
+    )
+}
+
 #[test]
 fn the_forms_a_signature_comes_in() {
     let expected = Ok([0xfb; 256].to_vec());
@@ -85,29 +103,21 @@ fn an_authorization_of_another_scheme_is_ignored_beside_x_ms_signature_only() {
         );
         assert_eq!(
             read(&[("authorization", other)]),
-            Err(EnvelopeError::UnsupportedScheme {
-                header: "authorization"
-            })
+            Err(foreign_scheme("authorization"))
         );
     }
     assert_eq!(
         read(&[("authorization", &format!("Bearer {base64}"))]),
-        Err(EnvelopeError::UnsupportedScheme {
-            header: "authorization"
-        })
+        Err(foreign_scheme("authorization"))
     );
     assert_eq!(
         read(&[("x-ms-signature", &format!("Bearer {base64}"))]),
-        Err(EnvelopeError::UnsupportedScheme {
-            header: "x-ms-signature"
-        })
+        Err(foreign_scheme("x-ms-signature"))
     );
     for alone in ["Signature", "", &base64] {
         assert_eq!(
             read(&[("authorization", alone)]),
-            Err(EnvelopeError::UnsupportedScheme {
-                header: "authorization"
-            })
+            Err(foreign_scheme("authorization"))
         );
     }
 }
@@ -171,11 +181,15 @@ fn every_header_once() {
     }
     assert_eq!(
         SignatureEnvelope::from_headers(&headers(&good[2..])).unwrap_err(),
-        EnvelopeError::MissingSignature
+        EnvelopeError::MissingSignature {
+            certificate_url_present: true
+        }
     );
     assert_eq!(
         SignatureEnvelope::from_headers(&HeaderMap::new()).unwrap_err(),
-        EnvelopeError::MissingSignature
+        EnvelopeError::MissingSignature {
+            certificate_url_present: false
+        }
     );
 }
 
@@ -224,9 +238,7 @@ fn base64_has_one_form() {
             "x-ms-signature",
             &format!("{} {}", &good[..100], &good[100..])
         )]),
-        Err(EnvelopeError::UnsupportedScheme {
-            header: "x-ms-signature"
-        })
+        Err(foreign_scheme("x-ms-signature"))
     );
     assert_eq!(
         read(&[("x-ms-signature", unpadded)]),

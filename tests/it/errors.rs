@@ -11,7 +11,9 @@ use partner_center_webhooks::event::Event;
 use partner_center_webhooks::http_client::HttpClientError;
 use partner_center_webhooks::signature::BodyDigest;
 use partner_center_webhooks::signers::{SignerError, Unavailable};
-use partner_center_webhooks::source::{BundleError, CertificateLocation, SourceError};
+use partner_center_webhooks::source::{
+    BundleError, CertificateLocation, SourceError, StatusRefusal,
+};
 use partner_center_webhooks::{Error, ErrorKind, Excerpt, Verdict};
 
 #[track_caller]
@@ -101,16 +103,30 @@ fn envelopes() {
         400,
         "header `authorization` is missing",
     );
-    says(
-        EnvelopeError::MissingSignature,
-        401,
-        "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present",
-    );
-    says(
-        EnvelopeError::UnsupportedScheme { header },
-        401,
-        "header `authorization` is not of scheme `Signature`",
-    );
+    for certificate_url_present in [false, true] {
+        let remedy = |done| match certificate_url_present {
+            true => crate::envelope::remedy(done),
+            false => String::new(),
+        };
+        let missing = EnvelopeError::MissingSignature {
+            certificate_url_present,
+        };
+        let text =
+            "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present";
+        says(missing, 401, &(text.to_owned() + &remedy("removed")));
+        let scheme = |header| EnvelopeError::UnsupportedScheme {
+            header,
+            certificate_url_present,
+        };
+        let text = "header `authorization` is not of scheme `Signature`";
+        says(
+            scheme(header),
+            401,
+            &(text.to_owned() + &remedy("replaced")),
+        );
+        let text = "header `x-ms-signature` is not of scheme `Signature`";
+        says(scheme("x-ms-signature"), 401, text);
+    }
     says(
         EnvelopeError::SignatureLength { header, found: 4 },
         400,
@@ -201,11 +217,12 @@ fn sources() {
         )
     };
     says(
-        SourceError::Status {
-            url: url(),
-            status: 404,
-        },
-        "`https://host.example/a.cer` answered 404 (expected 200; redirects are not followed)",
+        SourceError::Status(Box::new(StatusRefusal::new(
+            "https://host.example/a.cer",
+            404,
+        ))),
+        "`https://host.example/a.cer` answered 404 (expected 200; it may not be the host itself that answered: look for a \
+         proxy or a firewall between here and it)",
     );
     says(
         SourceError::Http {

@@ -381,9 +381,9 @@ async fn a_redirect_leaks_nothing() {
             let error = failure(&publisher).await;
             assert_eq!(error.api().unwrap().status().unwrap().as_u16(), status);
             assert!(
-                error
-                    .to_string()
-                    .contains("(redirects are not followed, for key and events would go along)"),
+                error.to_string().contains(
+                    "(redirects are not followed, because key and events would be sent along)"
+                ),
                 "{error}"
             );
             assert_eq!((fake.requests().len(), fake.accepted().len()), (1, 0));

@@ -93,7 +93,10 @@ async fn one_line_a_callback() {
     );
     assert_eq!(
         lines[2],
-        "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"envelope\" status=401 verdict=\"forged\" reason=header `authorization` is not of scheme `Signature`"
+        format!(
+            "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"envelope\" status=401 verdict=\"forged\" reason=header `authorization` is not of scheme `Signature`{}",
+            crate::envelope::remedy("replaced")
+        )
     );
     assert_eq!(lines.len(), 3);
 }

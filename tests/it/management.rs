@@ -15,7 +15,7 @@ use partner_center_webhooks::event_grid::manage::{
     Filter, Id, KeyName, ListQuery, ManagementClient, ManagementError, Partner,
     PartnerConfiguration, PartnerConfigurationUpdate, PartnerDestinationInfo, PartnerNamespace,
     PartnerRegistration, PartnerTopic, Polling, ProvisioningState, ReadinessState, Resource,
-    ResourceGroup, RoutingMode, Subscription, SystemTopic, Tenant, Update, VerifiedPartner,
+    ResourceGroup, RoutingMode, Subscription, SystemTopic, Tenant, Unfit, Update, VerifiedPartner,
 };
 use partner_center_webhooks::http_client::{
     BoxFuture, HttpClient, HttpClientError, Limits, ReqwestClient,
@@ -213,6 +213,95 @@ fn subscription_to(url: &str) -> EventSubscription {
     let mut wanted = EventSubscription::default();
     wanted.destination = Some(Endpoint::web_hook(url));
     wanted
+}
+
+/// Nothing is sent that Event Grid cannot deliver to, whichever way it would be written.
+#[tokio::test]
+async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent() {
+    let (fake, at_fake) = scene().await;
+    // The same calls, for a cloud in which plain http is not allowed.
+    let elsewhere = ManagementClient::new(
+        &Cloud::Global,
+        ReqwestClient::new().unwrap(),
+        from_fn(async |_| panic!("no token is needed")),
+    );
+    let elsewhere = elsewhere.unwrap();
+    let id = Id::at(&group("ours").scope(), "orders").unwrap();
+    let body = r#"{"properties":{"destination":{"endpointType":"WebHook","properties":{"endpointUrl":"www.contoso.example"}}}}"#;
+    let refused = |error: ManagementError| {
+        assert!(matches!(
+            error,
+            ManagementError::Unfit(Unfit::WebHookUrl { .. })
+        ));
+        assert!(!error.may_pass());
+        assert!(!format!("{error:?}").contains("s3cret"));
+        error.to_string()
+    };
+    let message = |shown: &str| {
+        format!(
+            "the web hook's URL is `{shown}` (expected an absolute URL: `https://`, a host, perhaps a port, and no user; plain \
+             http on a loopback address only with `danger_plain_http_on_loopback`)"
+        )
+    };
+    for (url, shown) in [
+        ("www.contoso.example", "www.contoso.example"),
+        ("http://contoso.example/hook", "http://contoso.example/hook"),
+        ("", ""),
+        ("//contoso.example/hook", "//contoso.example/hook"),
+        ("hook?code=s3cret&v=2", "hook?code=[hidden]&v=[hidden]"),
+        (
+            "http://contoso.example/hook?s3cret",
+            "http://contoso.example/hook?[hidden]",
+        ),
+        (
+            "https://contoso:s3cret@contoso.example/",
+            "https://@contoso.example/",
+        ),
+    ] {
+        let resource: Resource<EventSubscription> =
+            serde_json::from_str(&body.replace("www.contoso.example", url)).unwrap();
+        let mut with_identity = EventSubscription::default();
+        let destination = resource.properties.destination.clone();
+        with_identity.delivery_with_resource_identity = serde_json::from_value(
+            json!({"identity": {"type": "SystemAssigned"}, "destination": destination}),
+        )
+        .unwrap();
+        for client in [&at_fake, &elsewhere] {
+            for outcome in [
+                client.create_or_update(&id, &resource).await,
+                client.update(&id, &resource.properties).await,
+                client.update(&id, &with_identity).await,
+            ] {
+                assert_eq!(refused(outcome.unwrap_err()), message(shown));
+            }
+        }
+        // A partner destination is a web hook too.
+        let destination = json!({"partnerDestinationInfo": {
+            "endpointType": "WebHook", "properties": {"endpointUrl": url},
+        }});
+        let channel: Channel = serde_json::from_value(destination).unwrap();
+        let channel_id = group("ours").partner_namespace("contoso-west").unwrap();
+        let channel_id = channel_id.channel("customer-7").unwrap();
+        let outcome = at_fake.update(&channel_id, &Update::of(channel)).await;
+        assert_eq!(refused(outcome.unwrap_err()), message(shown));
+    }
+    // Plain http on loopback is for clouds that allow it.
+    let local = Resource::new(subscription_to("http://127.0.0.1:1/hook"));
+    let outcome = elsewhere.create_or_update(&id, &local).await;
+    assert_eq!(
+        refused(outcome.unwrap_err()),
+        message("http://127.0.0.1:1/hook")
+    );
+    assert_eq!(lines(&fake), [""; 0]);
+
+    // The twins.
+    at_fake.create_or_update(&id, &local).await.unwrap();
+    let https = Resource::new(subscription_to("https://contoso.example/hook?code=1"));
+    at_fake.create_or_update(&id, &https).await.unwrap();
+    // A change of something else does not name the URL.
+    let mut update = EventSubscription::default();
+    update.labels = Some(vec!["new".to_owned()]);
+    at_fake.update(&id, &update).await.unwrap();
 }
 
 #[tokio::test]

@@ -446,7 +446,8 @@ async fn reads_and_replacements_are_repeated_with_the_same_request_id() {
         );
     }
     // What cannot pass is not repeated, and of what can, no more than was allowed.
-    for (status, attempts) in [(400, 1), (403, 1), (404, 1), (501, 1), (500, 6)] {
+    // An empty 404 without an id of the service's is somebody else's.
+    for (status, attempts) in [(400, 1), (403, 1), (404, 6), (501, 1), (500, 6)] {
         let before = calls(&partner_center).len();
         for _ in 0..10 {
             let fault = Fault::status(status, &ErrorBody::Empty);
@@ -460,7 +461,7 @@ async fn reads_and_replacements_are_repeated_with_the_same_request_id() {
             "{status}"
         );
         assert_eq!(error.api().unwrap().attempts(), attempts);
-        assert_eq!(error.may_pass(), status == 500);
+        assert_eq!(error.may_pass(), [404, 500].contains(&status));
     }
 }
 
@@ -578,7 +579,7 @@ async fn every_call_ends_within_its_deadline() {
         for said in said {
             let expected = [
                 "there was no token within 600ms",
-                "no complete answer within",
+                "no complete response within 600ms in all",
             ];
             assert!(said.contains(expected[round]), "{round}: {said}");
         }
@@ -603,7 +604,7 @@ async fn a_redirect_takes_no_token_along() {
     let error = client.get().await.unwrap_err();
     assert!(
         error.to_string().contains(
-            "answered 307 Temporary Redirect (redirects are not followed, for the token would go along)"
+            "answered 307 Temporary Redirect (redirects are not followed, because the token would be sent along)"
         ),
         "{error}"
     );
@@ -628,15 +629,16 @@ async fn a_refused_token_is_replaced_once() {
         partner_center.inject_on(Method::GET, PATH, Fault::status(401, &body));
     }
     let error = client.get().await.unwrap_err();
-    assert_eq!(error.attempts(), 2);
+    // Another token would have the same audience.
+    assert_eq!(error.attempts(), 1);
     assert!(
         error.to_string().contains(
             "get registration: answered 401 Unauthorized code 900420: wrong audience (the token is for another audience \
-             than this API)"
+             than this API: ask for the scope https://api.partnercenter.microsoft.com/.default)"
         ),
         "{error}"
     );
-    assert_eq!(partner_center.token_requests(), 3);
+    assert_eq!(partner_center.token_requests(), 2);
 }
 
 #[tokio::test]
@@ -802,7 +804,7 @@ async fn an_error_is_fit_for_a_support_case() {
         error.to_string(),
         format!(
             "get registration: answered 403 Forbidden code 900150: The role lacks rights. (the user or the application \
-             lacks a role in Partner Center, such as Admin agent) (request id {}, correlation id {} sent and {received} \
+             lacks a role in Partner Center, such as Admin agent: assign it there) (request id {}, correlation id {} sent and {received} \
              received, 1 attempt)",
             error.request_id(),
             error.correlation_id().unwrap(),

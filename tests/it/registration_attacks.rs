@@ -91,7 +91,9 @@ impl HttpClient for Script {
             if status == 0 {
                 pending::<()>().await;
             }
-            let mut answer = Response::builder().status(status);
+            let mut answer = Response::builder()
+                .status(status)
+                .header("ms-requestid", "0b6f");
             if let Some(wait) = wait {
                 answer = answer.header("retry-after", wait);
             }
@@ -446,14 +448,14 @@ async fn entra_is_away_for_a_moment_after_a_401() {
 /// without the secrets that it was sent.
 #[tokio::test]
 async fn a_secret_that_entra_sends_back_is_not_shown() {
-    let refusal = r#"{"error":"invalid_client","error_description":"bad form: client_secret=s3cret&refresh_token=r3fresh","trace_id":"s3cret"}"#;
+    let refusal = r#"{"error":"invalid_client","error_description":"bad form: client_secret=s3cret-value&refresh_token=r3fresh-token","trace_id":"s3cret-value"}"#;
     let script = Script::new([(401, None, refusal)]);
     let application =
-        || Application::new(&Cloud::Global, "contoso.example", "id", "s3cret").unwrap();
+        || Application::new(&Cloud::Global, "contoso.example", "id", "s3cret-value").unwrap();
     let own = ClientCredentials::new(application(), script.clone());
-    let user = RefreshToken::new(application(), "r3fresh", script, async |_| Ok(()));
+    let user = RefreshToken::new(application(), "r3fresh-token", script, async |_| Ok(()));
     let providers: [&dyn TokenProvider; 2] = [&own, &user];
-    for (provider, secret) in providers.into_iter().zip(["s3cret", "r3fresh"]) {
+    for (provider, secret) in providers.into_iter().zip(["s3cret-value", "r3fresh-token"]) {
         let error = provider
             .token(TokenRequest::new("scope"))
             .await

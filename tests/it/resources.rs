@@ -1,8 +1,10 @@
 //! From an event to its resource, over real HTTP; and what no token is asked for.
 
+use std::sync::Arc;
+
 use http::Method;
 use partner_center_webhooks::api::RetryPolicy;
-use partner_center_webhooks::event::Event;
+use partner_center_webhooks::event::{Event, Resource};
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::resources::{ResourceClient, ResourceError, ResourceModel};
 use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault, PartnerCenter, samples};
@@ -10,6 +12,7 @@ use partner_center_webhooks::token::{TokenError, TokenProvider, from_fn};
 use serde_json::json;
 
 use crate::registration::tokens;
+use crate::support::{ISSUER, receiver};
 
 const CUSTOMER: &str = "4cfba01c-47d4-4b91-9559-740129e7352b";
 const OTHER: &str = "bf8c56ab-7094-4429-847e-73f019e4ab7c";
@@ -80,6 +83,80 @@ async fn each_resource_is_read_with_its_model() {
     assert!(
         matches!(fetched.model(), ResourceModel::Invoice(invoice) if invoice.id.as_deref() == Some("G000024135"))
     );
+}
+
+/// As Partner Center would send it, signed.
+const SCHEDULE_EVENT: &str = r#"{"EventName":"new-commerce-migration-failed","ResourceUri":"https://api.partnercenter.microsoft.com/v1/customers/22222222-2222-2222-2222-222222222222/migrations/newcommerce/schedules/44444444-4444-4444-4444-444444444444","ResourceName":"newCommerceMigrationSchedule","AuditUri":null,"ResourceChangeUtcDate":"2026-01-12T14:44:18.627854+00:00"}"#;
+
+#[tokio::test]
+async fn a_genuine_event_under_a_customer_names_the_customer_whatever_follows() {
+    let signer = ISSUER.signer().unwrap();
+    let receive = async |body: &str| {
+        let callback = signer.callback(body.to_owned()).unwrap();
+        let received = receiver().receive(&callback.headers, &callback.body).await;
+        received.unwrap().event().clone()
+    };
+    let event = receive(SCHEDULE_EVENT).await;
+    let Resource::NewCommerceMigrationSchedule { customer, schedule } = event.resource() else {
+        panic!("{event:?}")
+    };
+    assert_eq!(customer.as_str(), "22222222-2222-2222-2222-222222222222");
+    assert_eq!(schedule.as_str(), "44444444-4444-4444-4444-444444444444");
+
+    let schedules = "migrations/newcommerce/schedules/44444444-4444-4444-4444-444444444444";
+    for other in [schedules, "relationships", "usagesummary", "brand/new?a=b"] {
+        let body = SCHEDULE_EVENT.replace(schedules, other);
+        for (from, to) in [
+            ("/v1/", "/v1/"),
+            ("/v1/", "/webhooks/v1/"),
+            ("/customers/", "/Customers/"),
+        ] {
+            let event = receive(&body.replacen(from, to, 1)).await;
+            let customer = event.customer_tenant().map(|customer| customer.to_string());
+            let expected = Some("22222222-2222-2222-2222-222222222222");
+            assert_eq!(customer.as_deref(), expected, "{event:?}");
+        }
+        // The twin: not a UUID.
+        let event = receive(&body.replace("22222222-2222", "2222222-2222")).await;
+        assert_eq!(event.customer_tenant(), None, "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn resources_of_a_customer_are_read_with_their_models() {
+    let schedule = json!([{"id": OTHER, "status": "Created", "targetDate": "2026-10-30T00:00:00"}]);
+    let relationships = json!({"totalCount": 1, "items": [{"id": OTHER, "name": "First Up"}]});
+    let usage = json!({"resourceId": CUSTOMER, "totalCost": 28.8, "budget": {"amount": null}});
+    let path = format!("migrations/newcommerce/schedules/{OTHER}");
+    for (path, resource) in [
+        (&*path, schedule),
+        ("relationships", relationships),
+        ("usagesummary", usage),
+        ("brand/new", json!({"id": OTHER})),
+    ] {
+        let path_and_query = format!("/v1/customers/{CUSTOMER}/{path}");
+        let (partner_center, event) = scene((path_and_query, resource)).await;
+        let client = client(&partner_center, tokens(&partner_center));
+        let fetched = client.fetch(&event).await.unwrap();
+        match (path, fetched.model()) {
+            ("brand/new", ResourceModel::Untyped) => {}
+            ("relationships", ResourceModel::CustomerRelationships(resellers)) => {
+                assert_eq!(resellers[0].name.as_deref(), Some("First Up"));
+            }
+            ("usagesummary", ResourceModel::UsageSummary(usage)) => {
+                assert_eq!(usage.resource_id.as_deref(), Some(CUSTOMER));
+                assert_eq!(usage.budget.as_ref().unwrap().amount, None);
+            }
+            (_, ResourceModel::NewCommerceMigrationSchedule(schedule)) => {
+                assert_eq!(schedule.id.as_deref(), Some(OTHER));
+                assert_eq!(
+                    schedule.target_date.unwrap().unix_timestamp(),
+                    1_793_318_400
+                );
+            }
+            (path, model) => panic!("{path}: {model:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -157,23 +234,8 @@ async fn other_hosts_have_tokens_of_their_own() {
     let referral = format!("{}/engagements/v1/referrals/R", partner_center.base_url());
     let referral = event("referral-created", &referral, "");
 
-    let client = client(&partner_center, tokens(&partner_center));
-    for (event, said) in [
-        (
-            &relationship,
-            "the resource is read from Microsoft Graph, for which there is no token provider",
-        ),
-        (
-            &referral,
-            "the resource is read from the referrals API, for which there is no token provider",
-        ),
-    ] {
-        assert_eq!(client.fetch(event).await.unwrap_err().to_string(), said);
-    }
-    assert_eq!(partner_center.requests().len(), 0);
-
     let scope = format!("{}/referrals/.default", partner_center.base_url());
-    let client = client
+    let client = client(&partner_center, tokens(&partner_center))
         .with_graph(tokens(&partner_center))
         .unwrap()
         .with_referrals(tokens(&partner_center), &scope)
@@ -210,6 +272,106 @@ async fn other_hosts_have_tokens_of_their_own() {
     );
 }
 
+/// Events about resources that are not on Partner Center's host, and where the fake has each.
+const ELSEWHERE: [(&str, &str, &str); 5] = [
+    (
+        r#"{"EventName":"granular-admin-relationship-approved","ResourceUri":"https://partner.microsoft.com/granularAdminRelationships/33333333-3333-3333-3333-333333333333-44444444-4444-4444-4444-444444444444","ResourceName":"GranularAdminRelationship","AuditUri":null,"ResourceChangeUtcDate":"2026-01-12T14:44:18.627854+00:00"}"#,
+        "/graph/v1.0/tenantRelationships/delegatedAdminRelationships/33333333-3333-3333-3333-333333333333-44444444-4444-4444-4444-444444444444",
+        GRAPH,
+    ),
+    (
+        r#"{"EventName":"granular-admin-access-assignment-created","ResourceUri":"https://partner.microsoft.com/granularAdminRelationships/33333333-3333-3333-3333-333333333333-44444444-4444-4444-4444-444444444444/accessAssignments/55555555-5555-5555-5555-555555555555","ResourceName":"GranularAdminAccessAssignment","AuditUri":null}"#,
+        "/graph/v1.0/tenantRelationships/delegatedAdminRelationships/33333333-3333-3333-3333-333333333333-44444444-4444-4444-4444-444444444444/accessAssignments/55555555-5555-5555-5555-555555555555",
+        GRAPH,
+    ),
+    (
+        r#"{"EventName":"referral-created","ResourceUri":"https://api.partner.microsoft.com/v1.0/engagements/referrals/22222222-2222-2222-2222-222222222222","ResourceName":"referral","AuditUri":null,"ResourceChangeUtcDate":"2026-01-12T14:44:18.627854+00:00"}"#,
+        "/referrals/v1.0/engagements/referrals/22222222-2222-2222-2222-222222222222",
+        REFERRALS,
+    ),
+    (
+        r#"{"EventName":"related-referral-updated","ResourceUri":"https://api.partnercenter.microsoft.com/engagements/v1/referrals/66666666-6666-6666-6666-666666666666","ResourceName":"referral"}"#,
+        "/referrals/v1.0/engagements/referrals/66666666-6666-6666-6666-666666666666",
+        REFERRALS,
+    ),
+    (
+        r#"{"EventName":"referral-updated","ResourceUri":"HTTP://API.PARTNER.MICROSOFT.COM/V1.0/Engagements/Referrals/77777777-7777-7777-7777-777777777777/"}"#,
+        "/referrals/v1.0/engagements/referrals/77777777-7777-7777-7777-777777777777",
+        REFERRALS,
+    ),
+];
+
+/// The error without a provider.
+const GRAPH: &str = "the resource is read from Microsoft Graph, and the client has no token provider for it: add one with `ResourceClient::with_graph`";
+const REFERRALS: &str = "the resource is read from the referrals API, and the client has no token provider for it: add one with `ResourceClient::with_referrals`";
+
+#[tokio::test]
+async fn events_are_followed_to_graph_and_to_referrals() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    partner_center.configure(|quirks| quirks.app_only_refused = false);
+    let scope = format!("{}/referrals/.default", partner_center.base_url());
+    let without = client(&partner_center, tokens(&partner_center));
+    let provider = Arc::new(tokens(&partner_center));
+    let with = client(&partner_center, provider.clone())
+        .with_graph(provider.clone())
+        .unwrap()
+        .with_referrals(provider, &scope)
+        .unwrap();
+    for (body, path, missing) in ELSEWHERE {
+        partner_center.put_resource(path, json!({"id": "R", "status": "active"}));
+        let event = Event::from_slice(body.as_bytes()).unwrap();
+
+        let before = partner_center.requests().len();
+        let error = without.fetch(&event).await.unwrap_err();
+        assert_eq!(error.to_string(), missing, "{body}");
+        let expected = match missing {
+            GRAPH => "with_graph",
+            _ => "with_referrals",
+        };
+        assert!(
+            matches!(error, ResourceError::NoTokenProvider { method, .. } if method == expected)
+        );
+        assert_eq!(partner_center.requests().len(), before, "{body}");
+
+        let fetched = with.fetch(&event).await.unwrap();
+        assert_eq!(fetched.json().get(), r#"{"id":"R","status":"active"}"#);
+        let called = partner_center.requests().pop().unwrap();
+        assert_eq!(called.path_and_query(), path, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_by_the_provider_or_by_the_service_is_an_error() {
+    let partner_center = PartnerCenter::start().await.unwrap();
+    let refusing = from_fn(async |_| Err(TokenError::NoOther));
+    let base = client(&partner_center, tokens(&partner_center));
+    let scope = format!("{}/referrals/.default", partner_center.base_url());
+    let by_provider = base.clone().with_graph(refusing.clone()).unwrap();
+    let by_provider = by_provider.with_referrals(refusing, &scope).unwrap();
+    let by_service = base.with_graph(tokens(&partner_center)).unwrap();
+    let by_service = by_service
+        .with_referrals(tokens(&partner_center), &scope)
+        .unwrap();
+    for (body, path, _) in ELSEWHERE {
+        let event = Event::from_slice(body.as_bytes()).unwrap();
+        let before = partner_center.requests().len();
+        let error = by_provider.fetch(&event).await.unwrap_err();
+        assert!(matches!(error, ResourceError::Api(_)), "{error}");
+        let said = "the only token there is was refused";
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(partner_center.requests().len(), before, "{body}");
+
+        let refusal = ErrorBody::OData {
+            code: "Authorization_RequestDenied".into(),
+            message: "Insufficient privileges to complete the operation.".into(),
+        };
+        partner_center.inject_on(Method::GET, path, Fault::status(403, &refusal));
+        let error = by_service.fetch(&event).await.unwrap_err().to_string();
+        let said = "answered 403 Forbidden code Authorization_RequestDenied: Insufficient privileges to complete the operation.";
+        assert!(error.contains(said), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn no_token_is_asked_for_what_is_not_called() {
     let partner_center = PartnerCenter::start().await.unwrap();
@@ -229,6 +391,7 @@ async fn no_token_is_asked_for_what_is_not_called() {
         "https://api.partnercenter.microsoft.com/v1/invoices/I".to_owned(),
         "https://partner.microsoft.com/v1/invoices/I".to_owned(),
         "https://graph.microsoft.com/granularAdminRelationships/R".to_owned(),
+        "https://api.partner.microsoft.com.evil.example/v1.0/engagements/referrals/R".to_owned(),
         format!("{base}/v1/../token"),
         format!("{base}/{}/oauth2/token", partner_center.tenant_id()),
         format!("{base}/graph/v1.0/me"),

@@ -222,7 +222,7 @@ async fn a_failing_host_is_asked_again_after_a_cool_down_that_grows() {
         let unavailable = signers.find(&dispatch(), later(second)).await.unwrap_err();
         assert!(matches!(
             *unavailable.error,
-            SignerError::Source(SourceError::Status { status: 500, .. })
+            SignerError::Source(SourceError::Status(_))
         ));
         let was_fetched = source.fetches() > before;
         assert_eq!(unavailable.failed_ago.is_none(), was_fetched);

@@ -16,6 +16,7 @@ use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::signers::{SignerError, SignerSet, Signers};
 use partner_center_webhooks::source::{
     CertificateBundle, CertificateLocation, CertificateSource, CertificateUrl, SourceError,
+    StatusRefusal,
 };
 use partner_center_webhooks::testing::{Callback, Issuer, Signer};
 use rustls_pki_types::UnixTime;
@@ -136,10 +137,10 @@ impl CertificateSource for Scripted {
 
 /// What a certificate host that is down looks like.
 pub(crate) fn outage() -> Result<CertificateBundle, SourceError> {
-    Err(SourceError::Status {
-        url: partner_center_webhooks::Excerpt::of(DISPATCH_URL),
-        status: 500,
-    })
+    Err(SourceError::Status(Box::new(StatusRefusal::new(
+        DISPATCH_URL,
+        500,
+    ))))
 }
 
 /// The signers of the documented URL once what runs in the background has come to its end.

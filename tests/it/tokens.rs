@@ -60,14 +60,14 @@ async fn what_is_no_answer_of_entra() {
         (
             Fault::status(503, &ErrorBody::Html),
             true,
-            "answered 503 with what is no token",
+            "answered 503 without a token (expected a JSON object with `access_token`): Our services",
         ),
         (
             Fault::status(404, &ErrorBody::Empty),
             false,
-            "answered 404 with what is no token",
+            "answered 404 without a token",
         ),
-        (Fault::CutJson, true, "answered 200 with what is no token"),
+        (Fault::CutJson, true, "answered 200 without a token"),
         (Fault::Drop, true, "could not be asked for a token"),
         (Fault::Truncated, true, "could not be asked for a token"),
         (
@@ -82,7 +82,7 @@ async fn what_is_no_answer_of_entra() {
                 location: "https://evil.example/".into(),
             },
             false,
-            "answered 307 with what is no token",
+            "answered 307 without a token",
         ),
     ] {
         let tokens = ClientCredentials::new(application(&partner_center, &secret), client());

@@ -4,7 +4,9 @@ mod fetching;
 mod path;
 
 use partner_center_webhooks::chain::{ChainError, PolicyError, SignerName};
-use partner_center_webhooks::source::{CertificateLocation, LocationError, LocationRefusal};
+use partner_center_webhooks::source::{
+    CertificateLocation, LocationError, LocationRefusal, SourceError,
+};
 use serde::Serialize;
 
 use self::fetching::{about_issuers, about_lists};
@@ -76,6 +78,9 @@ pub(crate) fn to_obtain(absent: &Absent) -> Vec<Advice> {
             "nothing allows such a URL: is it the one that Partner Center sends?",
             NOTHING,
         ),
+        Absent::Source(SourceError::Status(refusal)) if refusal.code.is_some() => {
+            Advice::new(refusal.advice(), NOTHING)
+        }
         Absent::Source(_) => Advice::new(
             "try again, and look for a proxy or a firewall between here and that host; or fetch the file elsewhere, \
              and examine it here with `--certificate FILE`",

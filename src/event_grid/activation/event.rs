@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::Excerpt;
+use crate::byte_order_mark::without_mark;
 
 /// Something happened to a resource: a `Microsoft.Resources` event.
 ///
@@ -63,7 +64,9 @@ impl ResourceEvent {
         let not_events = |reason: String| NotEvents {
             reason: Excerpt::of(reason),
         };
-        match serde_json::from_slice(body).map_err(|error| not_events(error.to_string()))? {
+        match serde_json::from_slice(without_mark(body))
+            .map_err(|error| not_events(error.to_string()))?
+        {
             Value::Array(events) => Ok(events.iter().filter_map(Self::of_json).collect()),
             event @ Value::Object(_) => Ok(Self::of_json(&event).into_iter().collect()),
             _ => Err(not_events("it is neither".to_owned())),

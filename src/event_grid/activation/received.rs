@@ -32,10 +32,18 @@ impl ResourceEvent {
     /// # Ok(()) }) }
     /// ```
     pub fn of(event: &GridEvent) -> Option<Self> {
-        if let GridEvent::Other(json) = event {
-            return Self::of_json(&serde_json::from_str(json.get()).ok()?);
+        match event {
+            GridEvent::CloudEvent(event) => {
+                let data = event.data().unwrap_or_default();
+                Some(Self::new(event.event_type(), event.subject(), &data))
+            }
+            GridEvent::EventGrid(event) => {
+                let data = event.data().unwrap_or_default();
+                Some(Self::new(event.event_type(), event.subject(), &data))
+            }
+            GridEvent::Unrecognized(event) => {
+                Self::of_json(&serde_json::from_str(event.json().get()).ok()?)
+            }
         }
-        let data = event.data().unwrap_or_default();
-        Some(Self::new(event.event_type()?, event.subject(), &data))
     }
 }

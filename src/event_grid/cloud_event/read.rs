@@ -10,10 +10,11 @@ use serde_json::value::RawValue;
 
 use super::{CloudEvent, CloudEventError, Data, attribute};
 use crate::Excerpt;
+use crate::byte_order_mark::without_mark;
 use crate::json::{Members, json_type, string};
 
 impl CloudEvent {
-    /// Reads one event: a JSON object.
+    /// Reads one event: a JSON object. A byte order mark before it is ignored.
     ///
     /// Members that are null count as missing. `specversion` may be missing, as it is from what Event Grid puts into a
     /// dead-letter blob. Times, schemas, media types, names and values of extensions are not judged here.
@@ -66,7 +67,7 @@ impl<'de> Deserialize<'de> for CloudEvent {
 }
 
 fn raw(json: &[u8]) -> Result<&RawValue, CloudEventError> {
-    serde_json::from_slice(json).map_err(|error| CloudEventError::syntax(&error))
+    serde_json::from_slice(without_mark(json)).map_err(|error| CloudEventError::syntax(&error))
 }
 
 fn read(json: &RawValue) -> Result<CloudEvent, CloudEventError> {

@@ -12,6 +12,7 @@ use super::{
     Secret,
 };
 use crate::api::{Answer, Call};
+use crate::json_response::Unreadable;
 use crate::model::Lenient as _;
 
 /// The keys to publish with.
@@ -182,9 +183,7 @@ impl ManagementClient {
 }
 
 /// What an action gives: often a secret, which a message about another shape would quote.
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, String> {
-    answer.json::<Value>().and_then(|json| {
-        let read = serde_json::from_value(json);
-        read.map_err(|_| "it is of another shape than documented".to_owned())
-    })
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Unreadable> {
+    serde_json::from_value(answer.json::<Value>()?)
+        .map_err(|_| "it is of another shape than documented".into())
 }

@@ -10,12 +10,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::client::is_absent;
 use super::{
     Id, Kind, ManagementClient, ManagementError, OperationFailure, ProvisioningState, Resource,
 };
 use crate::Excerpt;
 use crate::api::{Answer, ApiError, Call, Refusal, after};
+use crate::json_response::Unreadable;
 use crate::retry_after::retry_after;
 
 /// What the service answered at first.
@@ -75,7 +75,7 @@ impl ManagementClient {
         call.secrets = secrets;
         let read = |answer: &Answer| Changed::read(answer, is_deletion);
         let mut changed = match self.api.send(&call, self.api.deadline(), read).await {
-            Err(error) if is_absent(&error) && is_deletion => return Ok(Changed::nothing()),
+            Err(error) if error.is_absence() && is_deletion => return Ok(Changed::nothing()),
             outcome => outcome?,
         };
         let Some(track) = self.track(operation, &changed, is_deletion)? else {
@@ -127,7 +127,7 @@ impl ManagementClient {
     ) -> Result<(), ManagementError> {
         let operation = look.operation;
         // Of a resource, that is; an operation that nobody knows is no news.
-        let is_gone = |error: &ApiError| matches!(track, Track::Absence) && is_absent(error);
+        let is_gone = |error: &ApiError| matches!(track, Track::Absence) && error.is_absence();
         let (start, end) = (Instant::now(), after(self.polling.deadline));
         let mut last = Excerpt::of("accepted");
         let mut is_deleting = false;
@@ -185,7 +185,7 @@ impl ManagementClient {
         let path = self.api.endpoint.path_of(url);
         path.ok_or_else(|| ManagementError::Elsewhere {
             operation,
-            found: Excerpt::of(url),
+            found: Excerpt::of_url(url),
         })
     }
 }
@@ -202,7 +202,7 @@ impl<K: Kind> Changed<K> {
         }
     }
 
-    fn read(answer: &Answer, is_deletion: bool) -> Result<Self, String> {
+    fn read(answer: &Answer, is_deletion: bool) -> Result<Self, Unreadable> {
         let header = |name: HeaderName| {
             let value = answer.headers.get(name)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -222,7 +222,7 @@ impl<K: Kind> Changed<K> {
 }
 
 impl Track {
-    fn read<K: Kind>(&self, answer: &Answer, is_deleting: bool) -> Result<Progress, String> {
+    fn read<K: Kind>(&self, answer: &Answer, is_deleting: bool) -> Result<Progress, Unreadable> {
         let wait = retry_after(&answer.headers);
         let state = match self {
             Self::Location(_) if answer.status == StatusCode::ACCEPTED => {
@@ -230,6 +230,13 @@ impl Track {
                 return Ok(Progress::Pending { word, wait });
             }
             Self::Location(_) => return Ok(Progress::Done),
+            // Accepted, and not said more.
+            Self::Operation(_)
+                if answer.status == StatusCode::ACCEPTED && answer.body.is_empty() =>
+            {
+                let word = Excerpt::of("202 Accepted");
+                return Ok(Progress::Pending { word, wait });
+            }
             Self::Operation(_) => {
                 let status: Status = answer.json()?;
                 let status = status.status.ok_or("there is no status in it")?;
@@ -273,7 +280,7 @@ fn failure(status: Excerpt, answer: &Answer) -> OperationFailure {
     let document: Option<Status> = answer.json().ok();
     let error = document.and_then(|document| document.error);
     let error = error
-        .map(|error| Refusal::read(error.get().as_bytes(), &|text| answer.hide(text)))
+        .map(|error| Refusal::of_body(error.get().as_bytes(), &|text| answer.hide(text)))
         .unwrap_or_default();
     OperationFailure {
         status,

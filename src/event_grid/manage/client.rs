@@ -8,12 +8,10 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::dialect::RESOURCE_MANAGER;
-use super::place::encoded;
 use super::resource::strip;
 use super::secret::secrets_of;
-use super::{Id, Kind, ManagementError, Resource, Writable};
-use crate::Excerpt;
-use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy};
+use super::{Id, Kind, ManagementError, Resource, Writable, web_hook};
+use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy, encoded};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::http_client::HttpClient;
@@ -31,6 +29,7 @@ pub struct ManagementClient {
     stable: Box<str>,
     preview: Box<str>,
     is_preview: bool,
+    danger_plain_http_on_loopback: bool,
 }
 
 /// How a change is waited for that the service only begins.
@@ -98,6 +97,7 @@ impl ManagementClient {
             stable: Self::API_VERSION.into(),
             preview: Self::PREVIEW_API_VERSION.into(),
             is_preview: false,
+            danger_plain_http_on_loopback: cloud.danger_plain_http_on_loopback(),
         })
     }
 
@@ -168,7 +168,7 @@ impl ManagementClient {
             .await
         {
             Ok(resource) => Ok(Some(resource)),
-            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) if error.is_absence() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -267,6 +267,7 @@ impl ManagementClient {
         id: &Id<K>,
         body: &Value,
     ) -> Result<Resource<K>, ManagementError> {
+        web_hook::check(body, self.danger_plain_http_on_loopback)?;
         let client = Self {
             is_preview: self.is_preview || is_about_destination(body),
             ..self.clone()
@@ -306,15 +307,6 @@ fn is_about_destination(body: &Value) -> bool {
     properties.get("partnerDestinationInfo").is_some() || TYPES.iter().any(is_destination)
 }
 
-/// Whether it says that a resource is not there, which is not all that a 404 may say.
-///
-/// Source: "Azure REST API: error response", by which each has a code. One without is of somebody else on the way.
-pub(super) fn is_absent(error: &ApiError) -> bool {
-    let code = error.code().map(Excerpt::to_string).unwrap_or_default();
-    error.status() == Some(StatusCode::NOT_FOUND)
-        && ABSENCES.iter().any(|one| one.eq_ignore_ascii_case(&code))
-}
-
 pub(super) fn unwritable(operation: &'static str, error: &serde_json::Error) -> ManagementError {
     ManagementError::Body {
         operation,
@@ -329,11 +321,4 @@ const TYPES: [&str; 3] = [
     "/channelType",
     "/deliveryWithResourceIdentity/destination/endpointType",
     "/destination/endpointType",
-];
-
-const ABSENCES: [&str; 4] = [
-    "NotFound",
-    "ParentResourceNotFound",
-    "ResourceGroupNotFound",
-    "ResourceNotFound",
 ];

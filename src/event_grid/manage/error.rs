@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::kind::LONGEST_MESSAGE;
 use crate::Excerpt;
 use crate::api::{ApiError, RefusalDetail};
+use crate::transience::is_transient_code;
 
 /// Why an operation on a resource failed.
 #[derive(Clone, Debug, Error)]
@@ -105,6 +106,7 @@ impl ManagementError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Api(error) => error.may_pass(),
+            Self::Failed { failure, .. } => failure.may_pass(),
             Self::NotFinished { .. } => true,
             _ => false,
         }
@@ -131,6 +133,19 @@ pub struct OperationFailure {
     pub details: Vec<RefusalDetail>,
 }
 
+impl OperationFailure {
+    /// Whether the same operation may succeed later, without anybody changing anything: if all codes that are given name the
+    /// service's own trouble, such as `Internal error`.
+    pub fn may_pass(&self) -> bool {
+        let details = self
+            .details
+            .iter()
+            .filter_map(|detail| detail.code.as_ref());
+        let mut codes = self.code.iter().chain(details).peekable();
+        codes.peek().is_some() && codes.all(|code| is_transient_code(&code.to_string()))
+    }
+}
+
 fn shown(detail: &RefusalDetail) -> String {
     let part = |part: &Option<Excerpt>| part.as_ref().map_or(String::new(), Excerpt::to_string);
     format!(" [{} {}]", part(&detail.code), part(&detail.message))
@@ -155,4 +170,13 @@ pub enum Unfit {
         "`partnerTopicRoutingMode` is not said (expected `ChannelNameHeader` or `SourceEventAttribute`)"
     )]
     RoutingMode,
+    /// The URL of a web hook is not an absolute https URL, and Event Grid delivers to no other.
+    #[error(
+        "the web hook's URL is `{found}` (expected an absolute URL: `https://`, a host, perhaps a port, and no user; plain http \
+         on a loopback address only with `danger_plain_http_on_loopback`)"
+    )]
+    WebHookUrl {
+        /// The URL, with its path and the names of its query members, and without their values.
+        found: Excerpt,
+    },
 }

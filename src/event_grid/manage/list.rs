@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use http::Method;
 use serde::Deserialize;
 
-use super::place::encoded;
 use super::{Contains, Kind, ManagementClient, ManagementError, Resource};
-use crate::api::{Answer, Call};
+use crate::api::{Answer, Call, encoded};
 
 /// Which resources of a list, and how many a request.
 ///

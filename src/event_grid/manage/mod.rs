@@ -46,6 +46,7 @@ mod model;
 mod place;
 mod resource;
 mod secret;
+mod web_hook;
 mod words;
 
 pub use actions::{KeyName, NamespaceKeys};

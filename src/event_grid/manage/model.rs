@@ -225,8 +225,8 @@ models! {
 
     /// The properties of an endpoint; which of them it has depends on its type.
     EndpointProperties {
-        /// The URL of a web hook, whose query often holds a secret. The service takes it, and does not give it back: see
-        /// [`full_url`](super::ManagementClient::full_url).
+        /// The absolute https URL of a web hook, whose query often holds a secret. The service takes it, and does not give it
+        /// back: see [`full_url`](super::ManagementClient::full_url).
         endpoint_url: Secret,
         /// The URL without its query.
         endpoint_base_url: String,
@@ -352,7 +352,8 @@ impl Partner {
 }
 
 impl Endpoint {
-    /// A web hook at `url`, whose query may be a secret.
+    /// A web hook at `url`, an absolute https URL whose query may be a secret. Another URL is refused when it is to be
+    /// written, with [`Unfit::WebHookUrl`](super::Unfit::WebHookUrl).
     pub fn web_hook(url: impl Into<Secret>) -> Self {
         Self {
             endpoint_type: Some("WebHook".to_owned()),

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::place::encoded;
+use crate::api::query_secrets;
 use crate::model::Lenient;
 
 /// Text that does not show itself, and is wiped from memory when it is dropped.
@@ -79,7 +78,7 @@ fn collect(value: &Value, secrets: &mut Vec<SecretString>) {
         Value::Object(members) => members.iter().for_each(|(name, value)| {
             let is = |other: &str| name.eq_ignore_ascii_case(other);
             match value {
-                Value::String(url) if is("endpointUrl") => collect_url(url, secrets),
+                Value::String(url) if is("endpointUrl") => secrets.extend(query_secrets(url)),
                 Value::Array(headers) if is("deliveryAttributeMappings") => {
                     let values = headers.iter().filter_map(header_value);
                     secrets.extend(values.map(SecretString::from));
@@ -97,25 +96,3 @@ fn header_value(header: &Value) -> Option<&str> {
     let is_shown = properties.get("isSecret") == Some(&Value::Bool(false));
     properties.get("value")?.as_str().filter(|_| !is_shown)
 }
-
-/// The whole, and what is in its query, for a part of it is secret as well.
-fn collect_url(url: &str, secrets: &mut Vec<SecretString>) {
-    secrets.push(url.into());
-    // What follows `#` is sent to nobody.
-    let sent = url.split('#').next().unwrap_or_default();
-    let Some((_, query)) = sent.split_once('?') else {
-        return;
-    };
-    secrets.extend([sent.into(), query.into()]);
-    for parameter in query.split('&') {
-        let value = parameter.split_once('=').map_or(parameter, |(_, it)| it);
-        let decoded = percent_decode_str(value).decode_utf8_lossy();
-        let forms = [value.to_owned(), encoded(&decoded), decoded.into_owned()];
-        // Shorter ones guard nothing, and would take `1` out of all that is said.
-        let forms = forms.into_iter().filter(|form| form.len() >= LEAST_SECRET);
-        secrets.extend(forms.map(SecretString::from));
-    }
-}
-
-/// In bytes.
-const LEAST_SECRET: usize = 4;

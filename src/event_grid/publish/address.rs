@@ -55,7 +55,7 @@ impl PublishEndpoint {
         match path {
             PATH => Ok(Self(endpoint)),
             _ => Err(PublishEndpointError::Path {
-                url: Excerpt::of(url),
+                url: Excerpt::of_url(url),
                 path: Excerpt::of(path),
             }),
         }

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use super::{CloudEvent, Credential, QUERY};
 use crate::api::{Answer, Api, Call, Dialect, RetryPolicy};
 use crate::http_client::HttpClient;
+use crate::json_response::Unreadable;
 
 pub use address::{ChannelName, ChannelNameError, PublishEndpoint, PublishEndpointError};
 pub use batch::BatchLimits;
@@ -228,23 +229,23 @@ fn not_sent<E: Borrow<CloudEvent>>((index, event): (usize, E)) -> Failure<E> {
 }
 
 /// Anything but 200 would be the answer of something that is not Event Grid.
-fn judge(answer: &Answer) -> Result<(), String> {
+fn judge(answer: &Answer) -> Result<(), Unreadable> {
     match answer.status {
         StatusCode::OK => Ok(()),
-        _ => Err("expected 200".to_owned()),
+        _ => Err("expected 200".into()),
     }
 }
 
-fn advice(status: StatusCode, _: &str) -> &'static str {
+fn general_advice(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        300..=399 => " (redirects are not followed, for key and events would go along)",
+        300..=399 => "redirects are not followed, because key and events would be sent along",
         401 => {
-            " (the key, signature or token was refused: it may be of another namespace, or have ended)"
+            "the key, signature or token was refused: it may be of another namespace, or have ended"
         }
         403 => {
-            " (a firewall of the namespace, public access that is off, or the role EventGrid Data Sender that is missing)"
+            "a firewall of the namespace, public access that is off, or the role EventGrid Data Sender that is missing"
         }
-        404 => " (the namespace, or something in it, does not exist)",
+        404 => "the namespace, or something in it, does not exist",
         _ => "",
     }
 }
@@ -273,7 +274,11 @@ static DIALECT: Dialect = Dialect {
     request_id: HeaderName::from_static("x-ms-client-request-id"),
     request_id_received: HeaderName::from_static("x-ms-request-id"),
     correlation_id: None,
-    advice,
+    causes: &[],
+    general_advice,
+    is_own_code: |_| true,
+    is_absence: |_| true,
+    empty_is_absence: true,
 };
 
 const CHANNEL: HeaderName = HeaderName::from_static("aeg-channel-name");

@@ -11,7 +11,8 @@
 //!     for event in notification.events() {
 //!         match event {
 //!             GridEvent::CloudEvent(event) => println!("{} {}", event.source(), event.id()),
-//!             _ => {}
+//!             GridEvent::EventGrid(event) => println!("{:?} {}", event.topic(), event.id()),
+//!             GridEvent::Unrecognized(event) => eprintln!("{}: {}", event.reason(), event.json()),
 //!         }
 //!     }
 //!     HttpResponse::NoContent().finish() // all of them are kept; 503 would have them delivered again

@@ -7,11 +7,15 @@
 //! use axum::http::StatusCode;
 //! use axum::routing::any;
 //! use partner_center_webhooks::event_grid::receive::axum::Delivery;
-//! use partner_center_webhooks::event_grid::receive::WebhookReceiver;
+//! use partner_center_webhooks::event_grid::receive::{GridEvent, WebhookReceiver};
 //!
 //! async fn events(Delivery(notification): Delivery) -> StatusCode {
 //!     for event in notification.events() {
-//!         println!("{:?} {:?}", event.source(), event.id());
+//!         match event {
+//!             GridEvent::CloudEvent(event) => println!("{} {}", event.source(), event.id()),
+//!             GridEvent::EventGrid(event) => println!("{:?} {}", event.topic(), event.id()),
+//!             GridEvent::Unrecognized(event) => eprintln!("{}: {}", event.reason(), event.json()),
+//!         }
 //!     }
 //!     StatusCode::NO_CONTENT // all of them are kept; 503 would have them delivered again
 //! }

@@ -29,6 +29,7 @@ impl WebhookReceiverBuilder {
                 secrets: Vec::new(),
                 tokens: None,
                 handshakes_need_token: false,
+                missing_role_is_final: false,
                 handshakes: HandshakeRules::default(),
             },
             may_be_open: false,
@@ -38,15 +39,32 @@ impl WebhookReceiverBuilder {
     /// Asks every delivery for a token from Microsoft Entra, as the event subscription's or the channel's client
     /// authentication makes Event Grid bring one.
     ///
-    /// Whether a handshake brings one is not documented: it need not, and if it does, the token has to be right.
+    /// A token of Event Grid that is valid but lacks the app role is answered with 503: Event Grid keeps the event while an
+    /// administrator assigns the role. [`missing_role_is_final`](Self::missing_role_is_final) refuses it for good instead.
+    ///
+    /// Whether a handshake brings a token is not documented, so it need not. If it does, it is refused for a token that would
+    /// have a delivery refused for good (401, 403), and is consented to with any other: without its token it would be, and
+    /// Event Grid does not repeat a handshake that fails. It does not wait for keys: only if a key is kept is the signature of
+    /// its token verified. Only [`handshakes_need_token`](Self::handshakes_need_token) makes a handshake wait.
     pub fn entra(mut self, tokens: EntraTokens) -> Self {
         self.settings.tokens = Some(tokens);
         self
     }
 
-    /// Asks handshakes for a token too. Whether Event Grid sends one is not documented: try it before you depend on it.
+    /// Asks handshakes for a token too, and judges it as that of a delivery: if the keys cannot be fetched or the role is
+    /// missing, the answer is 503, and the event subscription is not created. Whether Event Grid sends a token is not
+    /// documented: try it before you depend on it.
     pub fn handshakes_need_token(mut self) -> Self {
         self.settings.handshakes_need_token = true;
+        self
+    }
+
+    /// Answers a valid token of Event Grid that lacks the app role with 403, also at a handshake: Event Grid drops the event or
+    /// puts it into a dead letter. Default: 503.
+    ///
+    /// Use this if the administrators of the tenant withdraw the role to stop deliveries.
+    pub fn missing_role_is_final(mut self) -> Self {
+        self.settings.missing_role_is_final = true;
         self
     }
 

@@ -39,7 +39,7 @@ pub enum ReceiveError {
         found: Excerpt,
     },
     /// The body holds no events.
-    #[error("the body is no JSON object, and no array of them: {problem}")]
+    #[error("the body is not a JSON object or an array of JSON objects: {problem}")]
     NotEvents {
         /// What is wrong, without words of the body.
         problem: Excerpt,
@@ -59,6 +59,17 @@ pub enum ReceiveError {
         /// How many.
         found: usize,
     },
+    /// The body is the beginning of a JSON text.
+    #[error(
+        "the body ends in the middle of its JSON, at line {line}, column {column}: it was cut short on its way; Event Grid \
+         delivers it again; if that repeats, check the proxies and middleware that it passes"
+    )]
+    Truncated {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in bytes.
+        column: usize,
+    },
 }
 
 impl ReceiveError {
@@ -71,21 +82,23 @@ impl ReceiveError {
     /// The status to answer with.
     ///
     /// After 400, 401, 403 and 413 Event Grid does not try again: the event goes to the dead letters, or is lost. So these are
-    /// for what will not be right next time either; all else is tried again for up to a day.
+    /// for what neither a retry nor a repair on the receiver's side can turn into a success; all else is tried again for up to
+    /// a day.
     ///
     /// | what | status |
     /// |---|---|
     /// | the body is too long | 413 |
-    /// | the body did not come to its end: neither as JSON nor as long as announced | 503 |
+    /// | the body is empty, ends in the middle of its JSON, or is not JSON and shorter than announced: the next delivery can be whole | 503 |
     /// | the body holds more than 5000 events, which Event Grid may deliver one day | 503 |
-    /// | the body is empty or no JSON; a malformed handshake | 400 |
+    /// | the body is not JSON, or another value than an object or an array of objects; a malformed handshake | 400 |
     /// | the content type is not JSON | 415 |
     /// | another method; an origin that is not Event Grid's | 405 |
     /// | a topic or subscription that is not expected, at its validation | 403 |
     /// | a shared secret is missing or wrong | 401 |
     /// | the token is missing, forged, or for somebody else | 401 |
-    /// | the token is genuine, of another application or without the role | 403 |
-    /// | the token is genuine and outside of its time, or its key could not be had | 503 |
+    /// | the token is genuine, and of another application | 403 |
+    /// | the token is genuine, of Event Grid, and lacks the app role, which an administrator can assign meanwhile | 503, or 403 with [`missing_role_is_final`](super::WebhookReceiverBuilder::missing_role_is_final) |
+    /// | the token is genuine and outside of its time, or its key could not be fetched | 503 |
     ///
     /// # Source
     ///
@@ -93,9 +106,10 @@ impl ReceiveError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Body(BodyError::TooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Body(BodyError::CutShort { .. } | BodyError::Lost | BodyError::Unreadable)
-            | Self::TooManyEvents { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Body(BodyError::Empty) | Self::NotEvents { .. } => StatusCode::BAD_REQUEST,
+            Self::Body(_) | Self::TooManyEvents { .. } | Self::Truncated { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::NotEvents { .. } => StatusCode::BAD_REQUEST,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } | Self::Handshake(HandshakeRefusal::Origin { .. }) => {
                 StatusCode::METHOD_NOT_ALLOWED
@@ -103,10 +117,17 @@ impl ReceiveError {
             Self::Handshake(HandshakeRefusal::Malformed { .. }) => StatusCode::BAD_REQUEST,
             Self::Handshake(HandshakeRefusal::Unexpected { .. }) => StatusCode::FORBIDDEN,
             Self::Secret(_) => StatusCode::UNAUTHORIZED,
-            Self::Token(refusal) if refusal.may_pass() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Token(refusal) if refusal.may_pass() || refusal.needs_repair() => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Token(refusal) if refusal.is_forbidden() => StatusCode::FORBIDDEN,
             Self::Token(_) => StatusCode::UNAUTHORIZED,
         }
+    }
+
+    /// Whether every retry will be refused until somebody repairs a configuration.
+    pub(super) fn needs_repair(&self) -> bool {
+        matches!(self, Self::Token(refusal) if refusal.needs_repair())
     }
 
     /// What to put into the `Retry-After` header of the answer, if anything, rounded up to seconds. Event Grid waits half a

@@ -7,24 +7,59 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
+use super::UnrecognizedEvent;
 use crate::Excerpt;
 use crate::date::date;
 use crate::event_grid::CloudEvent;
 use crate::event_grid::cloud_event::typed;
 
-/// An event, in whichever schema it came. `Debug` does not show its data.
+/// An event, in the schema in which it came. `Debug` does not show its data.
 ///
-/// What both schemas have, this has too; [`GridEvent::Other`] has none of it.
+/// A `match` has to say what becomes of an event of neither schema. There are three schemas of delivery, and an event of a new
+/// one would be [`Unrecognized`](Self::Unrecognized).
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use http::{HeaderMap, Method};
+/// use partner_center_webhooks::event_grid::CloudEvent;
+/// use partner_center_webhooks::event_grid::receive::{GridEvent, WebhookReceiver};
+///
+/// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.build()?;
+/// let (query, headers) = (Some("code=kGZ4vN0mS2rQ8xTb"), HeaderMap::new());
+/// // As in a dead letter: a CloudEvent without `specversion`.
+/// let body = br#"[{"id":"1","eventType":"a"},{"id":"2","source":"/b","type":"b"}]"#;
+/// let incoming = receiver.receive(&Method::POST, query, &headers, body).await?;
+///
+/// let mut seen = Vec::new();
+/// for event in incoming.into_notification()?.events() {
+///     seen.push(match event {
+///         GridEvent::CloudEvent(event) => event.id().to_owned(),
+///         GridEvent::EventGrid(event) => event.id().to_owned(),
+///         GridEvent::Unrecognized(event) => {
+///             assert_eq!(event.reason().to_string(), "it is not a CloudEvent: `specversion` is missing");
+///             CloudEvent::from_slice(event.json().get().as_bytes())?.id().to_owned() // which does without `specversion`
+///         }
+///     });
+/// }
+/// assert_eq!(seen, ["1", "2"]);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "with `_` in their match, handlers would skip what is of neither schema"
+)]
 pub enum GridEvent {
     /// With the schema `CloudEventSchemaV1_0`.
     CloudEvent(CloudEvent),
     /// With the schema `EventGridSchema`.
     EventGrid(EventGridEvent),
-    /// A JSON object of another kind: with the schema `CustomInputSchema`, or what looks like one of the others and is none.
-    /// It is handed over rather than refused, for a refusal would lose the whole batch.
-    Other(Box<RawValue>),
+    /// A JSON object of neither schema: with the schema `CustomInputSchema`, or malformed. It is handed over rather than
+    /// refused, because a refusal would lose the whole batch.
+    Unrecognized(UnrecognizedEvent),
 }
 
 impl GridEvent {
@@ -43,61 +78,7 @@ impl GridEvent {
             } => serde_json::from_str(event.get()).ok().map(Self::EventGrid),
             _ => None,
         };
-        known.unwrap_or_else(|| Self::Other(event.to_owned()))
-    }
-
-    /// The id, which is unique within the source.
-    pub fn id(&self) -> Option<&str> {
-        match self {
-            Self::CloudEvent(event) => Some(event.id()),
-            Self::EventGrid(event) => Some(event.id()),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// Where it happened: in Event Grid's own schema, the topic.
-    pub fn source(&self) -> Option<&str> {
-        match self {
-            Self::CloudEvent(event) => Some(event.source()),
-            Self::EventGrid(event) => event.topic(),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// What happened.
-    pub fn event_type(&self) -> Option<&str> {
-        match self {
-            Self::CloudEvent(event) => Some(event.event_type()),
-            Self::EventGrid(event) => Some(event.event_type()),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// What it is about.
-    pub fn subject(&self) -> Option<&str> {
-        match self {
-            Self::CloudEvent(event) => event.subject(),
-            Self::EventGrid(event) => event.subject(),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// The data, if it is JSON.
-    pub fn json(&self) -> Option<&RawValue> {
-        match self {
-            Self::CloudEvent(event) => event.json(),
-            Self::EventGrid(event) => event.json(),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// The data in a type of yours; without JSON in it, from null.
-    ///
-    /// # Errors
-    ///
-    /// As [`CloudEvent::data`].
-    pub fn data<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        typed(self.json())
+        known.unwrap_or_else(|| Self::Unrecognized(UnrecognizedEvent::new(event)))
     }
 }
 
@@ -106,7 +87,7 @@ impl fmt::Debug for GridEvent {
         match self {
             Self::CloudEvent(event) => event.fmt(f),
             Self::EventGrid(event) => event.fmt(f),
-            Self::Other(_) => f.debug_tuple("Other").finish_non_exhaustive(),
+            Self::Unrecognized(event) => event.fmt(f),
         }
     }
 }

@@ -8,8 +8,12 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{GridEvent, Handshake, HandshakeRefusal, ReceiveError, Validation, WebhookReceiver};
+use super::{
+    GridEvent, Handshake, HandshakeRefusal, ReceiveError, UnrecognizedEvent, Validation,
+    WebhookReceiver,
+};
 use crate::Excerpt;
+use crate::byte_order_mark::without_mark;
 use crate::event_grid::receive::handshake::HandshakeRules;
 
 /// A request to the endpoint.
@@ -87,9 +91,22 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// The events.
+    /// The events, those that are of neither schema included.
     pub fn events(&self) -> &[GridEvent] {
         &self.events
+    }
+
+    /// How many of the events are of neither schema.
+    pub fn unrecognized_count(&self) -> usize {
+        self.unrecognized().count()
+    }
+
+    /// The events that are of neither schema.
+    pub(super) fn unrecognized(&self) -> impl Iterator<Item = &UnrecognizedEvent> {
+        self.events.iter().filter_map(|event| match event {
+            GridEvent::Unrecognized(event) => Some(event),
+            GridEvent::CloudEvent(_) | GridEvent::EventGrid(_) => None,
+        })
     }
 
     /// The events.
@@ -205,7 +222,12 @@ fn elements(body: &[u8]) -> Result<Vec<&RawValue>, ReceiveError> {
     let not_events = |problem: &str| ReceiveError::NotEvents {
         problem: Excerpt::of(problem),
     };
-    let at = |error: serde_json::Error| not_events(&place_of(&error));
+    let at = |error: serde_json::Error| match (error.line(), error.column()) {
+        (line, column) if error.is_eof() => ReceiveError::Truncated { line, column },
+        // Serde's own words may quote the body.
+        (line, column) => not_events(&format!("it is not JSON at line {line}, column {column}")),
+    };
+    let body = without_mark(body);
     let Elements { first, found } = match body.trim_ascii_start().first() {
         Some(b'[') => serde_json::from_slice(body).map_err(at)?,
         _ => Elements {
@@ -252,15 +274,6 @@ impl<'de> Deserialize<'de> for Elements<'de> {
         }
 
         deserializer.deserialize_seq(ElementsVisitor)
-    }
-}
-
-/// Where and how a body stops to be JSON; serde's own words may quote it.
-fn place_of(error: &serde_json::Error) -> String {
-    let (line, column) = (error.line(), error.column());
-    match error.is_eof() {
-        true => format!("it ends too early, at line {line}, column {column}"),
-        false => format!("it is not JSON at line {line}, column {column}"),
     }
 }
 

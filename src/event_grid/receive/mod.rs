@@ -13,10 +13,13 @@
 //! With features `axum` and `actix-web` there are extractors (`axum::Delivery`, `actix_web::Delivery`) that leave the events
 //! alone to the handler; for any other framework [`WebhookReceiver::receive_stream`] does the same.
 //!
+//! An event that is neither a CloudEvent nor of Event Grid's schema is [`GridEvent::Unrecognized`]: handed over with what it
+//! lacks, counted ([`Notification::unrecognized_count`]), and logged as a warning.
+//!
 //! Event Grid gives an event up for good when it is answered 400, 401, 403 or 413, and tries all else again for up to a day.
 //! [`ReceiveError::status`] is made for that.
 //!
-//! Not verified, for nothing documents it: whether handshakes bring a token or the headers of a delivery.
+//! Undocumented, so not verified: whether handshakes bring a token or the headers of a delivery.
 
 #[cfg(feature = "actix-web")]
 pub mod actix_web;
@@ -36,6 +39,7 @@ mod trace;
 #[cfg(not(feature = "tracing"))]
 #[path = "trace_off.rs"]
 mod trace;
+mod unrecognized;
 
 use std::fmt;
 use std::sync::Arc;
@@ -55,8 +59,10 @@ pub use incoming::{Deletion, Incoming, Notification};
 pub use secret::{SecretError, SecretRefusal};
 pub use stream::Answered;
 pub use token::{
-    EntraTokens, EntraTokensError, ExpectedToken, KeysError, TokenRefusal, VerifiedToken,
+    EntraTokens, EntraTokensError, ExpectedToken, KeysError, MissingRole, TokenRefusal,
+    VerifiedToken,
 };
+pub use unrecognized::{EventProblem, UnrecognizedEvent, UnrecognizedReason};
 
 use handshake::HandshakeRules;
 use incoming::{DeliveryHeaders, Kind};
@@ -106,6 +112,7 @@ struct Settings {
     secrets: Vec<SharedSecret>,
     tokens: Option<EntraTokens>,
     handshakes_need_token: bool,
+    missing_role_is_final: bool,
     handshakes: HandshakeRules,
 }
 
@@ -170,27 +177,28 @@ impl WebhookReceiver {
             handshakes,
             ..
         } = &*self.settings;
-        let incoming =
-            match admitted.0 {
-                Judged::Handshake(handshake) => Ok(Incoming::Handshake(handshake)),
-                Judged::Post(kind, headers, announced) => {
-                    let read = match body_limit.check(body.len()) {
-                        // Whether a notice has a body is not documented.
-                        Err(BodyError::Empty) if kind == Kind::Deletion => {
-                            Incoming::read(kind, headers, body, handshakes)
-                        }
-                        Err(error) => Err(error.into()),
-                        Ok(()) => Incoming::read(kind, headers, body, handshakes),
-                    };
-                    let is_cut = announced.is_some_and(|announced| announced > body.len());
-                    match read {
-                        Err(
-                            ReceiveError::NotEvents { .. } | ReceiveError::Body(BodyError::Empty),
-                        ) if is_cut => Err(BodyError::Unreadable.into()),
-                        read => read,
+        let incoming = match admitted.0 {
+            Judged::Handshake(handshake) => Ok(Incoming::Handshake(handshake)),
+            Judged::Post(kind, headers, announced) => {
+                let read = match body_limit.check(body.len()) {
+                    // Whether a notice has a body is not documented.
+                    Err(BodyError::Empty) if kind == Kind::Deletion => {
+                        Incoming::read(kind, headers, body, handshakes)
                     }
+                    Err(error) => Err(error.into()),
+                    Ok(()) => Incoming::read(kind, headers, body, handshakes),
+                };
+                let is_cut = announced.is_some_and(|announced| announced > body.len());
+                match read {
+                    Err(
+                        ReceiveError::Body(BodyError::Empty)
+                        | ReceiveError::NotEvents { .. }
+                        | ReceiveError::Truncated { .. },
+                    ) if is_cut => Err(BodyError::Unreadable.into()),
+                    read => read,
                 }
-            };
+            }
+        };
         incoming.inspect(tell).map_err(told)
     }
 
@@ -247,7 +255,22 @@ impl WebhookReceiver {
             return Ok(());
         }
         let token = bearer(headers).ok_or(TokenRefusal::Missing)?;
-        tokens.verify(token).await.map(drop)
+        let judged = match may_lack {
+            true => tokens.judge_at_once(token),
+            false => tokens.verify(token).await.map(drop),
+        };
+        let judged = match self.settings.missing_role_is_final {
+            true => judged.map_err(TokenRefusal::with_final_role),
+            false => judged,
+        };
+        match judged {
+            // Without its token it would pass, and Event Grid does not repeat a handshake that fails.
+            Err(refusal) if may_lack && (refusal.may_pass() || refusal.needs_repair()) => {
+                trace::token_not_needed(&refusal);
+                Ok(())
+            }
+            judged => judged,
+        }
     }
 }
 
@@ -311,7 +334,11 @@ fn tell(incoming: &Incoming) {
         Incoming::Handshake(handshake) => trace::notice("handshake", &handshake.origin()),
         Incoming::Notification(notification) => {
             let subscription = name(notification.subscription());
-            trace::accepted(notification.events().len(), &subscription);
+            let unrecognized = notification.unrecognized_count();
+            trace::accepted(notification.events().len(), unrecognized, &subscription);
+            if let Some(first) = notification.unrecognized().next() {
+                trace::unrecognized(unrecognized, &first.reason(), &subscription);
+            }
         }
         Incoming::Validation(validation) => {
             trace::notice("validation", &name(validation.subscription()));
@@ -321,6 +348,10 @@ fn tell(incoming: &Incoming) {
 
 /// Logs a refusal, and hands it on.
 fn told(error: ReceiveError) -> ReceiveError {
-    trace::refused(error.status().as_u16(), &error);
+    let status = error.status().as_u16();
+    match error.needs_repair() {
+        true => trace::refused_until_repair(status, &error),
+        false => trace::refused(status, &error),
+    }
     error
 }

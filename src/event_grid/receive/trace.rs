@@ -7,9 +7,24 @@ pub(super) fn refused(status: u16, reason: &dyn Display) {
     tracing::warn!(target: TARGET, outcome = "refused", status, %reason, "delivery refused");
 }
 
-/// Events are handed over.
-pub(super) fn accepted(events: usize, subscription: &dyn Display) {
-    tracing::info!(target: TARGET, outcome = "accepted", events, %subscription, "delivery accepted");
+/// A request was refused, and will be until somebody repairs a configuration.
+pub(super) fn refused_until_repair(status: u16, reason: &dyn Display) {
+    tracing::error!(target: TARGET, outcome = "refused", status, %reason, "delivery refused");
+}
+
+/// Events are handed over, of which `unrecognized` are of neither schema.
+pub(super) fn accepted(events: usize, unrecognized: usize, subscription: &dyn Display) {
+    tracing::info!(target: TARGET, outcome = "accepted", events, unrecognized, %subscription, "delivery accepted");
+}
+
+/// Some of the events that are handed over are of neither schema; the first for this reason.
+pub(super) fn unrecognized(events: usize, reason: &dyn Display, subscription: &dyn Display) {
+    tracing::warn!(target: TARGET, unrecognized = events, %subscription, first_reason = %reason, "events not recognized");
+}
+
+/// A handshake is judged as if it had no token: its token would have a delivery refused for now.
+pub(super) fn token_not_needed(reason: &dyn Display) {
+    tracing::warn!(target: TARGET, %reason, "token of a handshake ignored");
 }
 
 /// A handshake came, or the notice that a subscription was deleted.

@@ -58,11 +58,13 @@ impl Fault {
     }
 }
 
-/// 429 in the words of the API's gateway. Its body needs a number, which is that of the header or, as in its
-/// documentation, 57.
+/// 429 in the words of the API's gateway, with the wait of the header if there is one.
 pub(in crate::testing) fn throttled(retry_after: Option<&str>) -> Response<Bytes> {
-    let seconds = retry_after.and_then(|text| text.parse().ok()).unwrap_or(57);
-    let mut answer = ErrorBody::Throttled { seconds }.answer(429);
+    let seconds = retry_after.and_then(|text| text.parse().ok());
+    let mut answer = match seconds {
+        Some(seconds) => ErrorBody::Throttled { seconds }.answer(429),
+        None => ErrorBody::web_api("Rate limit is exceeded.").answer(429),
+    };
     if let Some(retry_after) = retry_after {
         answer
             .headers_mut()

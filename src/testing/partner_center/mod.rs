@@ -71,6 +71,7 @@
 mod builder;
 mod calls;
 mod certificates;
+mod client;
 mod command;
 mod control;
 mod delivery;

@@ -9,6 +9,7 @@ use http::{Method, Response};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::client::Client;
 use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
 use crate::testing::fake::request::{FORM, RecordedRequest};
 
@@ -19,6 +20,7 @@ pub(super) struct Tokens {
     refresh_tokens: Vec<String>,
     issued: HashMap<String, Issued>,
     pub(super) requests: usize,
+    pub(super) client: Client,
 }
 
 /// What a client has to know.
@@ -76,6 +78,7 @@ impl Tokens {
             credentials,
             issued: HashMap::new(),
             requests: 0,
+            client: Client::default(),
         }
     }
 
@@ -150,10 +153,10 @@ impl Tokens {
             true => Some(field("refresh_token")?),
             false => None,
         };
-        if field("client_secret")? != self.credentials.client_secret {
-            let reason = format!("Invalid client secret provided for app '{client_id}'.");
-            return Err((401, "invalid_client", 7_000_215, reason));
-        }
+        let host = request.header("host").unwrap_or_default();
+        let endpoint = format!("http://{host}{}", request.path());
+        self.client
+            .authenticate(&form, &self.credentials, &endpoint, now)?;
         if refresh_token.is_some_and(|sent| !self.refresh_tokens.iter().any(|one| one == sent)) {
             let reason = "The provided grant is invalid or malformed.";
             return Err(refusal("invalid_grant", 70_000, reason));
@@ -261,9 +264,9 @@ impl Tokens {
 }
 
 /// Status, OAuth error, number, sentence.
-type Refusal = (u16, &'static str, u32, String);
+pub(super) type Refusal = (u16, &'static str, u32, String);
 
-fn refusal(error: &'static str, code: u32, reason: impl Into<String>) -> Refusal {
+pub(super) fn refusal(error: &'static str, code: u32, reason: impl Into<String>) -> Refusal {
     (400, error, code, reason.into())
 }
 

@@ -1,8 +1,10 @@
 //! The fake's deliveries to web hooks: ours behind axum, and others that behave in every way that matters.
 
+mod bodies;
 mod handshakes;
 mod requests;
 mod retries;
+mod tokens;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -16,7 +18,9 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use partner_center_webhooks::event_grid::receive::axum::Delivery as Delivered;
-use partner_center_webhooks::event_grid::receive::{WebhookReceiver, WebhookReceiverBuilder};
+use partner_center_webhooks::event_grid::receive::{
+    GridEvent, WebhookReceiver, WebhookReceiverBuilder,
+};
 use partner_center_webhooks::testing::EventGrid;
 use partner_center_webhooks::testing::event_grid::{
     Delivery, DeliverySchema, EventSubscription, SubscriptionState,
@@ -74,7 +78,11 @@ impl FromRef<Hook> for WebhookReceiver {
 /// As the documentation of our receiver says to make one.
 async fn events(State(hook): State<Hook>, Delivered(notification): Delivered) -> StatusCode {
     let events = notification.events().iter();
-    let ids = events.map(|event| event.id().unwrap().to_owned());
+    let ids = events.map(|event| match event {
+        GridEvent::CloudEvent(event) => event.id().to_owned(),
+        GridEvent::EventGrid(event) => event.id().to_owned(),
+        GridEvent::Unrecognized(event) => panic!("{}", event.reason()),
+    });
     hook.seen.lock().unwrap().push(Seen {
         ids: ids.collect(),
         subscription: notification.subscription().map(str::to_owned),

@@ -19,7 +19,7 @@ use super::{
     Hook, OTHER_SECRET, SCHEMAS, SECRET, ages, builder, cloud_event, delivered_to, event, fake,
     orders, outcomes, succeeded, the_delivery, with,
 };
-use crate::event_grid_tokens::receiver_and_token;
+use crate::event_grid_tokens::builder_and_token;
 
 /// A wrong header, a wrong token, a body that is too long or no event: our receiver's final answers, once each.
 #[tokio::test]
@@ -47,9 +47,11 @@ async fn what_is_refused_for_good_is_not_tried_again() {
             it.token = Some(Arc::new(move || token.to_string()));
         })
     };
-    let (right, token) = receiver_and_token("ver", json!("1.0"));
-    let (audience, other_audience) = receiver_and_token("aud", json!("api://other.example"));
-    let (role, other_role) = receiver_and_token("roles", json!(["Other"]));
+    let (right, token) = builder_and_token("ver", json!("1.0"));
+    let (audience, other_audience) = builder_and_token("aud", json!("api://other.example"));
+    let (role, other_role) = builder_and_token("roles", json!(["Other"]));
+    let [right, audience, role] =
+        [right, audience, role.missing_role_is_final()].map(|it| it.build().unwrap());
     let small = builder().body_limit(BodyLimit::new(80)).build().unwrap();
     let table: [(WebhookReceiver, Change, Value, &str); 8] = [
         (plain(), nothing(), cloud_event(1), "Delivered"),

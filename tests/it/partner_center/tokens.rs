@@ -69,7 +69,24 @@ async fn wrong_token_requests_are_refused_as_by_entra() {
             "unsupported_grant_type",
             70_003,
         ),
-        (vec![("client_secret", "")], 400, "invalid_request", 900_144),
+        (
+            vec![("client_secret", "")],
+            401,
+            "invalid_client",
+            7_000_218,
+        ),
+        (
+            vec![("client_secret", ""), ("client_assertion_type", JWT_BEARER)],
+            401,
+            "invalid_client",
+            7_000_218,
+        ),
+        (
+            vec![("client_assertion", "e30.e30.")],
+            400,
+            "invalid_request",
+            900_144,
+        ),
         (vec![("scope", graph)], 400, "invalid_scope", 1_002_012),
         (
             vec![("grant_type", "refresh_token"), ("refresh_token", "wrong")],
@@ -126,3 +143,5 @@ async fn tokens_end_are_revoked_and_are_for_one_audience() {
     let token = token["access_token"].as_str().unwrap();
     assert_eq!(ask(token).await, (401, "900420".to_owned()));
 }
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

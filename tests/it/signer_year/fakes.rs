@@ -7,7 +7,7 @@ use http::{Request, Response};
 use partner_center_webhooks::Excerpt;
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use partner_center_webhooks::source::{
-    BundleError, CertificateBundle, CertificateSource, CertificateUrl, SourceError,
+    BundleError, CertificateBundle, CertificateSource, CertificateUrl, SourceError, StatusRefusal,
 };
 use tokio::time::sleep;
 
@@ -161,8 +161,8 @@ fn made_up(ground: &mut Ground, url: &str) -> Reply<Served> {
 }
 
 fn status(url: &str, status: u16) -> Result<CertificateBundle, SourceError> {
-    let url = Excerpt::of(url);
-    Err(SourceError::Status { url, status })
+    let refusal = StatusRefusal::new(url, status);
+    Err(SourceError::Status(Box::new(refusal)))
 }
 
 impl HttpClient for Fakes {

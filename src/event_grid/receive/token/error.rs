@@ -64,14 +64,9 @@ pub enum TokenRefusal {
         /// The receiver's clock.
         now: OffsetDateTime,
     },
-    /// It is genuine, and lacks the role.
-    #[error("the token's roles are `{found}` (expected `{expected}` among them)")]
-    Role {
-        /// The claim `roles`.
-        found: Excerpt,
-        /// The role.
-        expected: Excerpt,
-    },
+    /// It is genuine and lacks the app role.
+    #[error(transparent)]
+    Role(Box<MissingRole>),
     /// The key that it names did not sign it.
     #[error("the token's signature does not match key `{key}`")]
     Signature {
@@ -100,9 +95,65 @@ impl TokenRefusal {
         )
     }
 
-    /// Whether the token is what it says, and its application may not deliver.
+    /// Whether later deliveries succeed only after a repair: an administrator assigns the role.
+    pub fn needs_repair(&self) -> bool {
+        matches!(self, Self::Role(role) if !role.is_final)
+    }
+
+    /// Whether the token is genuine, and its application may not deliver.
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Application { .. } | Self::Role { .. })
+        match self {
+            Self::Application { .. } => true,
+            Self::Role(role) => role.is_final,
+            _ => false,
+        }
+    }
+
+    /// The same; a missing role is final.
+    pub(in crate::event_grid::receive) fn with_final_role(mut self) -> Self {
+        if let Self::Role(role) = &mut self {
+            role.is_final = true;
+        }
+        self
+    }
+}
+
+/// The app role that a genuine token of Event Grid lacks: an administrator has not assigned it yet, or has withdrawn it.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error(
+    "the token is Event Grid's but lacks the app role `{expected}` ({}): {}. To repair it: in Microsoft Entra, open Enterprise \
+     applications, select the application of the web hook (`{audience}`), and assign its app role `{expected}` to Event \
+     Grid's service principal (application `{application}`); in PowerShell, use `New-MgServicePrincipalAppRoleAssignment`",
+    roles(found),
+    consequence(*is_final)
+)]
+#[non_exhaustive]
+pub struct MissingRole {
+    /// The claim `roles`; empty if there are none.
+    pub found: Excerpt,
+    /// The role.
+    pub expected: Excerpt,
+    /// The application of the web hook, which the role belongs to: the claim `aud`.
+    pub audience: Excerpt,
+    /// The application that the role is to be assigned to: the claim `appid` or `azp`.
+    pub application: Excerpt,
+    /// Whether the receiver was told that this is final, by
+    /// [`missing_role_is_final`](crate::event_grid::receive::WebhookReceiverBuilder::missing_role_is_final).
+    pub is_final: bool,
+}
+
+fn roles(found: &Excerpt) -> String {
+    match found.original_len() {
+        0 => "it has no roles".to_owned(),
+        _ => format!("its roles are `{found}`"),
+    }
+}
+
+/// What becomes of the delivery.
+fn consequence(is_final: bool) -> &'static str {
+    match is_final {
+        true => "the delivery is refused for good, because `missing_role_is_final` is set",
+        false => "Event Grid keeps the event and retries for a day at most",
     }
 }
 
@@ -132,12 +183,17 @@ pub enum KeysError {
         retry_after: Duration,
     },
     /// There was another answer.
-    #[error("`{url}` answered {status} (expected 200 with keys; redirects are not followed)")]
+    #[error(
+        "`{url}` answered {status}{} (expected 200 with keys; redirects are not followed)",
+        says(words)
+    )]
     Status {
         /// Where the keys are.
         url: Excerpt,
         /// The HTTP status.
         status: u16,
+        /// What the response says in words.
+        words: Option<Box<Excerpt>>,
         /// When the next attempt may start.
         retry_after: Duration,
     },
@@ -153,15 +209,23 @@ pub enum KeysError {
     },
     /// What was fetched holds no RSA key for signatures.
     #[error(
-        "`{url}` answered with what holds no key (expected a JSON object with `keys`, of which one is RSA and for \
-         signatures)"
+        "`{url}` answered without a key (expected a JSON object with `keys`, of which one is RSA and for signatures){}",
+        says(words)
     )]
     Unreadable {
         /// Where the keys are.
         url: Excerpt,
+        /// What a page says that came in their place.
+        words: Option<Box<Excerpt>>,
         /// When the next attempt may start.
         retry_after: Duration,
     },
+}
+
+fn says(words: &Option<Box<Excerpt>>) -> String {
+    words
+        .as_ref()
+        .map_or_else(String::new, |words| format!(": {words}"))
 }
 
 impl KeysError {

@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::jwt::Claims;
-use super::{EntraTokensError, TokenRefusal, VerifiedToken};
+use super::{EntraTokensError, MissingRole, TokenRefusal, VerifiedToken};
 use crate::Excerpt;
 use crate::cloud::Cloud;
 use crate::endpoint::Endpoint;
@@ -133,7 +133,7 @@ impl ExpectedToken {
         &self.keys
     }
 
-    /// Judges the claims of a token whose signature was verified. Who it is from comes first, and its time last: what is
+    /// Judges the claims of a token. Unless its signature was verified, only a refusal means something. Who it is from comes first, and its time last: what is
     /// outside of its time is otherwise right.
     pub(super) fn check(
         &self,
@@ -145,14 +145,7 @@ impl ExpectedToken {
         one_of("tid", claims.tid.as_deref(), tenant)?;
         one_of("aud", claims.aud.as_deref(), &self.audiences)?;
         let application = self.application(&claims)?;
-        if let Some(role) = &self.role
-            && !claims.roles.iter().any(|has| **has == **role)
-        {
-            return Err(TokenRefusal::Role {
-                found: Excerpt::of(claims.roles.join(", ")),
-                expected: Excerpt::of(&**role),
-            });
-        }
+        self.role(&claims, &application)?;
         let end = self.time(&claims, now)?;
         Ok(VerifiedToken { application, end })
     }
@@ -168,6 +161,21 @@ impl ExpectedToken {
             application = Some(id.into());
         }
         application.ok_or_else(|| self.foreign(""))
+    }
+
+    fn role(&self, claims: &Claims, application: &str) -> Result<(), TokenRefusal> {
+        match &self.role {
+            Some(role) if !claims.roles.iter().any(|has| **has == **role) => {
+                Err(TokenRefusal::Role(Box::new(MissingRole {
+                    found: Excerpt::of(claims.roles.join(", ")),
+                    expected: Excerpt::of(&**role),
+                    audience: Excerpt::of(claims.aud.as_deref().unwrap_or_default()),
+                    application: Excerpt::of(application),
+                    is_final: false,
+                })))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn foreign(&self, id: &str) -> TokenRefusal {

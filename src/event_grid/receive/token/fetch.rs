@@ -12,8 +12,10 @@ use super::jwks::KeySet;
 use crate::crypto::Backend;
 use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
+use crate::mask::text::urls;
 use crate::single_flight::{Interrupted, within};
 use crate::spawn::Spawn;
+use crate::words::{Words, is_markup};
 
 /// Where keys are, and what fetches and reads them.
 #[derive(Clone, Debug)]
@@ -87,12 +89,23 @@ impl Source {
             return Err(KeysError::Status {
                 url,
                 status,
+                words: words(answer.body()),
                 retry_after,
             });
         }
         let set = KeySet::parse(answer.body(), &self.backend);
-        set.ok_or(KeysError::Unreadable { url, retry_after })
+        set.ok_or_else(|| KeysError::Unreadable {
+            url,
+            words: words(answer.body()),
+            retry_after,
+        })
     }
+}
+
+/// What a page says that came in the place of keys.
+fn words(body: &[u8]) -> Option<Box<Excerpt>> {
+    let text = Words::read(body).text.filter(|_| is_markup(body))?;
+    Some(Box::new(Excerpt::long(&*urls(&text))))
 }
 
 /// The error of a fetch that ended without an outcome.

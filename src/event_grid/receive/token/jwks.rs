@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::jwt::{ALGORITHM, decode};
+use crate::byte_order_mark::without_mark;
 use crate::crypto::{Backend, RsaKey, SignatureAlgorithm};
 
 /// The keys that may sign, by their names.
@@ -19,7 +20,7 @@ impl KeySet {
     ///
     /// Nothing if it is none, or if no key is left: then it is a proxy's page, or a fault that passes.
     pub(super) fn parse(json: &[u8], backend: &Arc<dyn Backend>) -> Option<Self> {
-        let Document { keys } = serde_json::from_slice(json).ok()?;
+        let Document { keys } = serde_json::from_slice(without_mark(json)).ok()?;
         let keys: HashMap<_, _> = keys
             .into_iter()
             .filter_map(|key| serde_json::from_value::<Jwk>(key).ok()?.into_key(backend))

@@ -55,6 +55,12 @@ impl Keys {
         Self { inner }
     }
 
+    /// The key of this name, if it is kept.
+    pub(super) fn kept(&self, key_id: &str, now: OffsetDateTime) -> Option<PublicKey> {
+        let kept = self.inner.kept.at(since_1970(now))?;
+        kept.set.get(key_id).cloned()
+    }
+
     /// The key of this name.
     pub(super) async fn find(
         &self,

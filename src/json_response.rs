@@ -1,0 +1,81 @@
+//! JSON in the response of a service: one reader for all clients.
+
+use serde::Deserialize;
+
+use crate::byte_order_mark::without_mark;
+
+/// Why a response of success cannot be read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Unreadable {
+    pub(crate) problem: String,
+    /// Whether it is empty, or the beginning of JSON of which the rest was lost: another attempt may bring the whole.
+    pub(crate) is_partial: bool,
+}
+
+impl From<String> for Unreadable {
+    fn from(problem: String) -> Self {
+        Self {
+            problem,
+            is_partial: false,
+        }
+    }
+}
+
+impl From<&str> for Unreadable {
+    fn from(problem: &str) -> Self {
+        problem.to_owned().into()
+    }
+}
+
+/// Reads JSON, with or without a byte order mark.
+pub(crate) fn read<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Result<T, Unreadable> {
+    let json = without_mark(json);
+    if json.trim_ascii().is_empty() {
+        return Err(Unreadable {
+            problem: "the response is empty (expected JSON)".to_owned(),
+            is_partial: true,
+        });
+    }
+    serde_json::from_slice(json).map_err(|error| Unreadable {
+        is_partial: error.is_eof(),
+        problem: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn marks_are_skipped_and_partial_responses_told_from_wrong_ones() {
+        for (json, problem) in [
+            ("{}", None),
+            ("\u{feff}{}", None),
+            ("", Some(("the response is empty (expected JSON)", true))),
+            (
+                "\u{feff}\r\n",
+                Some(("the response is empty (expected JSON)", true)),
+            ),
+            (
+                "\u{feff}{\"a",
+                Some(("EOF while parsing a string at line 1 column 3", true)),
+            ),
+            (
+                "[1",
+                Some(("EOF while parsing a list at line 1 column 2", true)),
+            ),
+            ("<html>", Some(("expected value at line 1 column 1", false))),
+            (
+                "\u{feff}\u{feff}{}",
+                Some(("expected value at line 1 column 1", false)),
+            ),
+        ] {
+            let found = read::<Value>(json.as_bytes()).err();
+            let found = found.map(|it| (it.problem, it.is_partial));
+            let expected = problem.map(|(text, is_partial)| (text.to_owned(), is_partial));
+            assert_eq!(found, expected, "{json:?}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Secrets and URLs within a text.
+
+use std::borrow::Cow;
+
+use super::{split, url};
+
+/// The least number of characters that a mask covers.
+#[cfg(feature = "token")]
+const LEAST: usize = 8;
+
+/// `text` without `secrets`, and without the values in the queries of URLs.
+#[cfg(feature = "token")]
+pub(crate) fn hide<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>) -> String {
+    let secrets = secrets.into_iter();
+    let mut secrets: Vec<&str> = secrets
+        .filter(|it| it.chars().nth(LEAST - 1).is_some())
+        .collect();
+    // One may be the beginning of another.
+    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let hidden = secrets.into_iter().fold(text.to_owned(), |text, secret| {
+        text.replace(secret, "[hidden]")
+    });
+    urls(&hidden).into_owned()
+}
+
+/// `text` with each URL as [`url`] shows it. A word counts as one if it has a scheme, or a query with names and values.
+pub(crate) fn urls(text: &str) -> Cow<'_, str> {
+    if !text.contains(['?', '@']) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for piece in text.split_inclusive(ends_a_word) {
+        let word = piece.trim_end_matches(ends_a_word);
+        let url_part = word.trim_end_matches(['.', ',', ';', ':', '!', ')']);
+        shown.push_str(&match is_url(url_part) {
+            true => url(url_part),
+            false => url_part.into(),
+        });
+        shown.extend(piece.get(url_part.len()..));
+    }
+    shown.into()
+}
+
+fn is_url(word: &str) -> bool {
+    let query = split(word, '?').1.unwrap_or_default();
+    word.contains("://") || query.contains('=')
+}
+
+fn ends_a_word(character: char) -> bool {
+    character.is_whitespace() || "\"'`<>\\".contains(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_found_in_text() {
+        for (text, shown) in [
+            ("Is it so? Yes.", "Is it so? Yes."),
+            ("me@contoso.example wrote", "me@contoso.example wrote"),
+            (
+                "The URL https://a.example/b?code=s3cret, or /c?sig=x%2By; is not valid.",
+                "The URL https://a.example/b?code=..., or /c?sig=...; is not valid.",
+            ),
+            (
+                "<a href=\"https://a.example/?code=s3cret\">here</a>",
+                "<a href=\"https://a.example/?code=...\">here</a>",
+            ),
+            ("`https://u:p@a.example`", "`https://...@a.example`"),
+            ("'https://a.example/?s3cret'", "'https://a.example/?...'"),
+            (
+                "(see https://a.example/?a=b).",
+                "(see https://a.example/?a=...).",
+            ),
+            ("x?a=b\ny?c=d", "x?a=...\ny?c=..."),
+        ] {
+            assert_eq!(urls(text), shown, "{text}");
+        }
+    }
+
+    #[cfg(feature = "token")]
+    #[test]
+    fn secrets_are_hidden_from_eight_characters_on() {
+        let hidden = |text| {
+            hide(
+                text,
+                ["s", "1234567", "s3cr3t-k", "s3cr3t-key", "ä2345678", ""],
+            )
+        };
+        for (text, shown) in [
+            ("a secret of 1234567", "a secret of 1234567"),
+            ("s3cr3t-key s3cr3t-k!", "[hidden] [hidden]!"),
+            ("xs3cr3t-keys3cr3t-key", "x[hidden][hidden]"),
+            ("ä2345678", "[hidden]"),
+            ("/a?b=s3cr3t-key", "/a?b=..."),
+        ] {
+            assert_eq!(hidden(text), shown, "{text}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A response that is not a certificate: who speaks, what it says, and what can be done about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::Excerpt;
+use crate::mask::text::urls;
+use crate::retry_after::retry_after;
+use crate::words::Words;
+
+/// A response of another status than 200.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StatusRefusal {
+    /// The certificate's URL.
+    pub url: Excerpt,
+    /// The status.
+    pub status: u16,
+    /// The code of Azure Storage, such as `BlobNotFound`, if it was storage that answered.
+    pub code: Option<Excerpt>,
+    /// What the body says: the message of storage, or the title and first paragraph of a page.
+    pub words: Option<Excerpt>,
+    /// When to try again, if that was said.
+    pub retry_after: Option<Duration>,
+}
+
+impl StatusRefusal {
+    /// A refusal of which no more is known.
+    pub fn new(url: &str, status: u16) -> Self {
+        Self {
+            url: Excerpt::of_url(url),
+            status,
+            code: None,
+            words: None,
+            retry_after: None,
+        }
+    }
+
+    /// Source: "Status and error codes" and "Common REST API error codes", Azure Storage.
+    pub(super) fn read(url: &str, response: &Response<Bytes>) -> Self {
+        let words = Words::read(response.body());
+        let header = response.headers().get("x-ms-error-code");
+        let header = header.map(|code| String::from_utf8_lossy(code.as_bytes()).into_owned());
+        Self {
+            code: header.or(words.code).map(Excerpt::of),
+            words: words.text.map(|text| Excerpt::long(&*urls(&text))),
+            retry_after: retry_after(response.headers()),
+            ..Self::new(url, response.status().as_u16())
+        }
+    }
+
+    /// What an operator can do about it.
+    pub fn advice(&self) -> &'static str {
+        let code = self.code.as_ref().map(Excerpt::to_string);
+        let Some(code) = code else {
+            return match self.status {
+                300..=399 => "redirects are not followed",
+                _ => {
+                    "it may not be the host itself that answered: look for a proxy or a firewall between here and it"
+                }
+            };
+        };
+        let mut known = ADVICE.iter();
+        let known = known.find(|(known, _)| known.eq_ignore_ascii_case(&code));
+        known.map_or("Azure Storage itself says so", |(_, advice)| advice)
+    }
+}
+
+impl fmt::Display for StatusRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` answered {}", self.url, self.status)?;
+        if let Some(code) = &self.code {
+            write!(f, " code {code}")?;
+        }
+        if let Some(words) = &self.words {
+            write!(f, ": {words}")?;
+        }
+        write!(f, " (expected 200; {})", self.advice())
+    }
+}
+
+const ADVICE: [(&str, &str); 10] = [
+    (
+        "AccountIsDisabled",
+        "the storage account is disabled: only its owner can enable it, for Partner Center's certificates Microsoft; open a support case",
+    ),
+    (
+        "AuthenticationFailed",
+        "the storage account refuses anonymous reads: only its owner can allow them, for Partner Center's certificates Microsoft; open a support case",
+    ),
+    (
+        "AuthorizationFailure",
+        "a firewall of the storage account refuses this machine's address: its owner has to allow it; try from another network",
+    ),
+    (
+        "BlobNotFound",
+        "there is no such file: compare the URL with that of a recent callback",
+    ),
+    (
+        "ContainerNotFound",
+        "there is no such folder: compare the URL with that of a recent callback",
+    ),
+    (
+        "InternalError",
+        "Azure Storage has trouble of its own; it is asked again by itself",
+    ),
+    (
+        "OperationTimedOut",
+        "Azure Storage has trouble of its own; it is asked again by itself",
+    ),
+    (
+        "PublicAccessNotPermitted",
+        "the storage account refuses anonymous reads: only its owner can allow them, for Partner Center's certificates Microsoft; open a support case",
+    ),
+    (
+        "ResourceNotFound",
+        "there is no such file: compare the URL with that of a recent callback",
+    ),
+    (
+        "ServerBusy",
+        "Azure Storage is overloaded; it is asked again by itself",
+    ),
+];

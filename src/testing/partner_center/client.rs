@@ -1,0 +1,203 @@
+//! How the application proves itself, checked as Entra checks it: by a secret, a client assertion, or nothing.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls_pki_types::CertificateDer;
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
+use super::PartnerCenter;
+use super::tokens::{Credentials, Refusal, refusal};
+
+impl PartnerCenter {
+    /// Adds a certificate to the application: client assertions that its key signed are accepted from now on, as the
+    /// secret still is.
+    pub fn trust_certificate(&self, certificate: &CertificateDer<'_>) {
+        let certificate = certificate.clone().into_owned();
+        let mut state = self.service.state();
+        state.tokens.client.certificates.push(certificate);
+    }
+
+    /// Accepts `token` of another identity provider as a client assertion from now on, and the one before no more.
+    pub fn trust_federated_token(&self, token: impl Into<String>) {
+        let mut state = self.service.state();
+        state.tokens.client.federated_token = Some(token.into());
+    }
+
+    /// Makes the application a public client: it is refused if it presents a secret or an assertion.
+    pub fn make_client_public(&self) {
+        self.service.state().tokens.client.is_public = true;
+    }
+}
+
+/// What the application is known by, beside its secret.
+#[derive(Default)]
+pub(super) struct Client {
+    certificates: Vec<CertificateDer<'static>>,
+    federated_token: Option<String>,
+    is_public: bool,
+}
+
+impl Client {
+    /// Whether the client is the application: by secret, by assertion, or by nothing if it is a public one.
+    pub(super) fn authenticate(
+        &self,
+        form: &HashMap<String, String>,
+        credentials: &Credentials,
+        endpoint: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), Refusal> {
+        let grant_type = form.get("grant_type").map(String::as_str);
+        let is_users = grant_type == Some("refresh_token");
+        let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
+        match (secret, assertion) {
+            (None, None) if self.is_public && is_users => Ok(()),
+            (None, None) => {
+                let reason = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+                Err(invalid(7_000_218, reason))
+            }
+            _ if self.is_public => {
+                let reason = "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.";
+                Err(invalid(700_025, reason))
+            }
+            (_, Some(assertion)) => match form.get("client_assertion_type") {
+                Some(sent) if sent == JWT_BEARER => {
+                    self.check(assertion, &credentials.client_id, endpoint, now)
+                }
+                _ => {
+                    let reason = "The request body must contain the following parameter: 'client_assertion_type'.";
+                    Err(refusal("invalid_request", 900_144, reason))
+                }
+            },
+            (Some(secret), None) if *secret == credentials.client_secret => Ok(()),
+            (Some(_), None) => {
+                let id = &credentials.client_id;
+                let reason = format!("Invalid client secret provided for app '{id}'.");
+                Err(invalid(7_000_215, reason))
+            }
+        }
+    }
+
+    /// Checks an `assertion` of application `client_id` for the token endpoint `audience`.
+    fn check(
+        &self,
+        assertion: &str,
+        client_id: &str,
+        audience: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), Refusal> {
+        if self.federated_token.as_deref() == Some(assertion) {
+            return Ok(());
+        }
+        let malformed = || invalid(50_027, "JWT token is invalid or malformed.");
+        let (signed, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or_else(malformed)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok();
+        let (Some(header), Some(claims), Some(signature)) =
+            (object(header), object(claims), signature)
+        else {
+            return Err(malformed());
+        };
+        if header.get("typ") != Some(&"JWT".into()) {
+            return Err(malformed());
+        }
+        self.check_signature(&header, signed, &signature, now)?;
+
+        let claim = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
+        if claim("aud") != audience {
+            return Err(invalid(
+                700_023,
+                "Client assertion audience claim does not match Realm issuer.",
+            ));
+        }
+        if claim("iss") != client_id || claim("sub") != client_id {
+            return Err(invalid(
+                700_021,
+                "Client assertion application identifier doesn't match 'client_id' parameter.",
+            ));
+        }
+        let second = |name: &str| claims.get(name).and_then(Value::as_i64);
+        let now = now.unix_timestamp();
+        let is_valid = second("nbf").is_some_and(|start| start <= now)
+            && second("exp")
+                .is_some_and(|end| now < end && end <= now.saturating_add(LONGEST_LIFE));
+        if !is_valid {
+            return Err(invalid(
+                700_024,
+                "Client assertion is not within its valid time range.",
+            ));
+        }
+        // It may be used again until then.
+        Uuid::parse_str(claim("jti")).map_err(|_| malformed())?;
+        Ok(())
+    }
+
+    /// Whether a certificate of the application signed it.
+    fn check_signature(
+        &self,
+        header: &Value,
+        signed: &str,
+        signature: &[u8],
+        now: OffsetDateTime,
+    ) -> Result<(), Refusal> {
+        let named = header.get("x5t#S256").and_then(Value::as_str);
+        let named = named.unwrap_or_default();
+        let thumbprint =
+            |certificate: &CertificateDer<'_>| URL_SAFE_NO_PAD.encode(digest(&SHA256, certificate));
+        let mut certificates = self.certificates.iter();
+        let certificate = certificates.find(|each| thumbprint(each) == named);
+        let parsed = certificate.and_then(|der| X509Certificate::from_der(der).ok());
+        let Some((_, certificate)) = parsed else {
+            let reason = format!(
+                "The certificate with identifier used to sign the client assertion is not registered on application. \
+                 [Reason - The key was not found., Thumbprint of key used by client: '{named}']"
+            );
+            return Err(invalid(700_027, reason));
+        };
+        if certificate.validity().not_after.timestamp() < now.unix_timestamp() {
+            let reason = "Client assertion contains an invalid signature. [Reason - The key used is expired.]";
+            return Err(invalid(700_027, reason));
+        }
+        let key = &certificate.public_key().subject_public_key.data;
+        let key = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key);
+        let is_signed = header.get("alg") == Some(&"PS256".into())
+            && key.verify(signed.as_bytes(), signature).is_ok();
+        match is_signed {
+            true => Ok(()),
+            false => Err(invalid(
+                700_027,
+                "Client assertion contains an invalid signature. [Reason - The provided signature value did not match \
+                 the expected signature value.]",
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+fn object(part: &str) -> Option<Value> {
+    let json = URL_SAFE_NO_PAD.decode(part).ok()?;
+    serde_json::from_slice(&json).ok().filter(Value::is_object)
+}
+
+fn invalid(code: u32, reason: impl Into<String>) -> Refusal {
+    (401, "invalid_client", code, reason.into())
+}
+
+/// RFC 7523, section 2.2.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// "5-10 minutes after nbf at most" (Entra itself does not limit it), in seconds.
+const LONGEST_LIFE: i64 = 10 * 60;

@@ -1,0 +1,164 @@
+//! A certificate in place of a secret.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+use serde_json::json;
+use thiserror::Error;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
+use super::credential::{AssertionError, ClientAssertion, Credential};
+use crate::Excerpt;
+use crate::crypto::{Backend, PrivateKeyRejected, RsaSigningKey};
+use crate::http_client::BoxFuture;
+
+impl Credential {
+    /// A certificate that is uploaded to the application's registration, and its private key, with which each request is
+    /// signed.
+    ///
+    /// `certificate` is X.509, PEM (of which the first certificate counts) or DER; `private_key` is RSA of 2048 to 8192 bits,
+    /// unencrypted PKCS#8 or PKCS#1, PEM (of which the first private key counts) or DER. One PEM file with both can be given
+    /// twice.
+    ///
+    /// The key is kept by `backend`, and wiped from memory when the credential is dropped. Whether the certificate is
+    /// expired is left to Microsoft Entra: its clock decides, and its refusal (AADSTS700027) says so.
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateError`], also if the key is not the certificate's.
+    ///
+    /// # Source
+    ///
+    /// "Microsoft identity platform application authentication certificate credentials"; RFC 7523, sections 2.2 and 3.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "aws-lc-rs", feature = "testing"))] fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use partner_center_webhooks::crypto::DefaultBackend;
+    /// use partner_center_webhooks::testing::Issuer;
+    /// use partner_center_webhooks::token::Credential;
+    ///
+    /// let signer = Issuer::new()?.signer()?;
+    /// let (certificate, key) = (signer.certificate_pem(), signer.private_key_pem()?);
+    /// let backend = DefaultBackend::new();
+    /// let credential = Credential::certificate(&backend, certificate.as_bytes(), key.as_bytes())?;
+    /// assert_eq!(format!("{credential:?}"), "Credential(certificate)");
+    /// # Ok(()) }
+    /// # #[cfg(not(all(feature = "aws-lc-rs", feature = "testing")))] fn main() {}
+    /// ```
+    pub fn certificate(
+        backend: &dyn Backend,
+        certificate: &[u8],
+        private_key: &[u8],
+    ) -> Result<Self, CertificateError> {
+        let certificate = match is_der(certificate) {
+            true => CertificateDer::from(certificate),
+            false => CertificateDer::from_pem_slice(certificate)
+                .map_err(|_| CertificateError::Certificate)?,
+        };
+        let Ok((&[], parsed)) = X509Certificate::from_der(&certificate) else {
+            return Err(CertificateError::Certificate);
+        };
+        let key = signing_key(backend, private_key)?;
+        if *parsed.public_key().subject_public_key.data != *key.public_key() {
+            return Err(CertificateError::Mismatch {
+                subject: Excerpt::of(parsed.subject().to_string()),
+            });
+        }
+        Ok(Self::assertion(Certificate {
+            thumbprint: URL_SAFE_NO_PAD.encode(backend.sha256(&certificate)),
+            key,
+        }))
+    }
+}
+
+fn signing_key(
+    backend: &dyn Backend,
+    private_key: &[u8],
+) -> Result<Box<dyn RsaSigningKey>, PrivateKeyRejected> {
+    if is_der(private_key) {
+        let key = PrivateKeyDer::try_from(private_key).map_err(|_| PrivateKeyRejected)?;
+        return backend.rsa_signing_key(&key);
+    }
+    let key = PrivateKeyDer::from_pem_slice(private_key).map_err(|_| PrivateKeyRejected)?;
+    backend.rsa_signing_key(&Zeroizing::new(key))
+}
+
+/// Whether it begins with a SEQUENCE of 128 bytes or more. What else there is may be PEM.
+fn is_der(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x30, 0x80..=0xff, ..])
+}
+
+struct Certificate {
+    /// SHA-256, base64url.
+    thumbprint: String,
+    key: Box<dyn RsaSigningKey>,
+}
+
+impl ClientAssertion for Certificate {
+    fn kind(&self) -> &'static str {
+        "certificate"
+    }
+
+    fn assert<'a>(
+        &'a self,
+        client_id: &'a str,
+        token_endpoint: &'a str,
+        now: OffsetDateTime,
+    ) -> BoxFuture<'a, Result<SecretString, AssertionError>> {
+        Box::pin(async move {
+            let now = now.unix_timestamp();
+            let header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": self.thumbprint});
+            let claims = json!({
+                "aud": token_endpoint,
+                "exp": now.saturating_add(LIFETIME),
+                "iat": now,
+                "iss": client_id,
+                "jti": Uuid::new_v4().to_string(),
+                "nbf": now,
+                "sub": client_id,
+            });
+            let encode = |part: &dyn fmt::Display| URL_SAFE_NO_PAD.encode(part.to_string());
+            let signed = format!("{}.{}", encode(&header), encode(&claims));
+            let signature = self.key.sign_ps256(signed.as_bytes());
+            let signature = signature.map_err(|_| AssertionError::NotSigned)?;
+            Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)).into())
+        })
+    }
+}
+
+/// Why a certificate and a private key are not a [`Credential`]. Nothing of the key is shown.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// The certificate cannot be read.
+    #[error(
+        "the certificate cannot be read (expected one X.509 certificate in DER, or PEM with a `CERTIFICATE` block; a \
+         PKCS#12 file, `.pfx` or `.p12`, has to be converted to PEM)"
+    )]
+    Certificate,
+    /// The private key is not the certificate's.
+    #[error(
+        "the private key does not belong to the certificate of `{subject}` (expected the key that the certificate was \
+         issued for)"
+    )]
+    Mismatch {
+        /// The certificate's subject.
+        subject: Excerpt,
+    },
+    /// The private key cannot be used.
+    #[error(transparent)]
+    PrivateKey(#[from] PrivateKeyRejected),
+}
+
+/// Microsoft's page: "5-10 minutes after nbf at most", in seconds. The longer one bears the slower clock.
+const LIFETIME: i64 = 10 * 60;

@@ -1,0 +1,255 @@
+//! The cause that a service names comes before general advice, and decides what is tried again.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use partner_center_webhooks::event_grid::manage::{Id, PartnerNamespace};
+use partner_center_webhooks::registration::RegistrationClient;
+use partner_center_webhooks::token::{
+    AccessToken, Application, ClientCredentials, ExposeSecret as _, RefreshToken, SecretString,
+    TokenProvider, TokenRequest,
+};
+
+use super::{Peer, http, json, quick, response};
+
+#[tokio::test]
+async fn partner_centers_codes_have_advice_of_their_own() {
+    for (status, code, advice) in [
+        (
+            "401 Unauthorized",
+            "900421",
+            "sign in with it, and consent again",
+        ),
+        (
+            "401 Unauthorized",
+            "10001",
+            "sign in with it, and consent again",
+        ),
+        ("401 Unauthorized", "900420", "for another audience"),
+        ("403 Forbidden", "900329", "needs the token of a user"),
+        ("403 Forbidden", "900309", "conditional access policy"),
+        (
+            "403 Forbidden",
+            "20002",
+            "the customer has no relationship with this partner",
+        ),
+        (
+            "401 Unauthorized",
+            "20002",
+            "the customer has no relationship with this partner",
+        ),
+        ("403 Forbidden", "1002", "lacks a role"),
+        ("400 Bad Request", "2000", "correct the request"),
+        ("400 Bad Request", "3000", "correct the request"),
+    ] {
+        let body = format!(
+            r#"{{"code":"{code}","description":"In its own words.","data":[],"source":"PartnerFD"}}"#
+        );
+        let peer = Peer::saying([json(status, &body)]).await;
+        let error = peer.registration().get().await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!(" code {code}: In its own words. (")),
+            "{text}"
+        );
+        assert!(text.contains(advice), "{text}");
+        assert!(
+            !text.contains("is it of a tenant that is enrolled"),
+            "{text}"
+        );
+        assert!(!error.may_pass(), "{text}");
+    }
+    // The twins: no cause, or one that nobody knows.
+    for body in ["", r#"{"code":"123456","description":"New."}"#] {
+        let peer = Peer::saying([json("401 Unauthorized", body)]).await;
+        let text = peer.registration().get().await.unwrap_err().to_string();
+        assert!(
+            text.contains("is it of a tenant that is enrolled in Partner Center?"),
+            "{text}"
+        );
+    }
+}
+
+const GRANT: &str = r#"{"token_type":"Bearer","expires_in":3600,"access_token":"an-access-token","refresh_token":"rt"}"#;
+
+/// How often the API and Entra were asked, and how many refresh tokens were saved, for one call that is refused with `body`.
+async fn asked(body: &str) -> (usize, usize, usize) {
+    let api = Peer::saying([json("401 Unauthorized", body)]).await;
+    let number = Arc::new(AtomicUsize::new(0));
+    let entra = Peer::saying((1..5).map(|number| {
+        json(
+            "200 OK",
+            &GRANT
+                .replace("\"rt\"", &format!("\"rt{number}\""))
+                .replace("an-access-token", &format!("access-token-{number}")),
+        )
+    }))
+    .await;
+    let saved: Arc<Mutex<Vec<String>>> = Arc::default();
+    let keep = Arc::clone(&saved);
+    let application =
+        Application::new(&entra.cloud(), "contoso.example", "id", "a-client-secret").unwrap();
+    let tokens = RefreshToken::new(application, "rt0", http(), move |token: SecretString| {
+        number.fetch_add(1, Ordering::SeqCst);
+        keep.lock().unwrap().push(token.expose_secret().to_owned());
+        async { Ok(()) }
+    });
+    let client = RegistrationClient::new(&api.cloud(), http(), tokens)
+        .unwrap()
+        .with_retries(quick());
+    client.get().await.unwrap_err();
+    let saved = saved.lock().unwrap().len();
+    (api.requests().len(), entra.requests().len(), saved)
+}
+
+#[tokio::test]
+async fn no_other_token_is_asked_for_where_it_would_be_refused_too() {
+    for code in ["900421", "10001", "900420", "20002"] {
+        let body = format!(r#"{{"code":"{code}","description":"x","source":"PartnerFD"}}"#);
+        assert_eq!(asked(&body).await, (1, 1, 1), "{code}");
+    }
+    for body in [
+        "",
+        r#"{"code":"800001","description":"Partner token missing."}"#,
+    ] {
+        assert_eq!(asked(body).await, (2, 2, 2), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn resource_managers_codes_have_advice_of_their_own() {
+    let id: Id<PartnerNamespace> = Id::parse("/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.EventGrid/partnerNamespaces/contoso").unwrap();
+    for (status, code, advice) in [
+        (
+            "401 Unauthorized",
+            "ExpiredAuthenticationToken",
+            "the token has ended",
+        ),
+        (
+            "401 Unauthorized",
+            "InvalidAuthenticationTokenTenant",
+            "of another tenant",
+        ),
+        (
+            "403 Forbidden",
+            "AuthorizationFailed",
+            "EventGrid Contributor",
+        ),
+        (
+            "409 Conflict",
+            "MissingSubscriptionRegistration",
+            "register the provider Microsoft.EventGrid",
+        ),
+        ("409 Conflict", "ScopeLocked", "a lock is on the resource"),
+    ] {
+        let body = format!(r#"{{"error":{{"code":"{code}","message":"In its own words."}}}}"#);
+        let peer = Peer::saying([json(status, &body)]).await;
+        let text = peer.management().get(&id).await.unwrap_err().to_string();
+        assert!(
+            text.contains(&format!(" code {code}: In its own words. (")),
+            "{text}"
+        );
+        assert!(text.contains(advice), "{text}");
+        assert!(
+            !text.contains("is it for Azure Resource Manager, and of"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn entras_codes_have_advice() {
+    for (code, advice) in [
+        ("700025", Some("give no client secret")),
+        ("7000215", Some("give its value, not its id")),
+        ("50076", Some("multi-factor authentication")),
+        ("700082", Some("sign in again")),
+        ("65001", Some("consent is missing")),
+        ("99999999", None),
+    ] {
+        // Some of its refusals hold other types than documented.
+        let body = format!(
+            r#"{{"error":"invalid_client","error_description":"AADSTS{code}: In its own words.","error_codes":[{code}],"trace_id":7}}"#
+        );
+        let peer = Peer::saying([json("401 Unauthorized", &format!("\u{feff}{body}"))]).await;
+        let application =
+            Application::new(&peer.cloud(), "contoso.example", "id", "a-client-secret").unwrap();
+        let tokens = ClientCredentials::new(application, http());
+        let text = tokens
+            .token(TokenRequest::new("scope"))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains(&format!("invalid_client, AADSTS{code}: In its own words.")),
+            "{text}"
+        );
+        assert!(text.contains("(trace id 7)"), "{text}");
+        match advice {
+            Some(advice) => assert!(text.contains(advice), "{text}"),
+            None => assert_eq!(text.matches(" (").count(), 1, "{text}"),
+        }
+    }
+}
+
+/// Entra's grant, with a mark or cut, and pages in its place.
+#[tokio::test]
+async fn grants_are_read_as_all_else_is() {
+    let ask = async |messages: Vec<String>| {
+        let peer = Peer::saying(messages).await;
+        let application =
+            Application::new(&peer.cloud(), "contoso.example", "id", "a-client-secret").unwrap();
+        let tokens = ClientCredentials::new(application, http());
+        tokens.token(TokenRequest::new("scope")).await
+    };
+    let granted = ask(vec![json("200 OK", &format!("\u{feff}{GRANT}"))])
+        .await
+        .unwrap();
+    assert_eq!(
+        granted,
+        AccessToken::new("an-access-token")
+            .unwrap()
+            .expiring_at(granted.expires_at().unwrap())
+    );
+    for (message, may_pass, said) in [
+        (json("200 OK", ""), true, "the response is empty"),
+        (
+            json("200 OK", r#"{"access_token":"an-acc"#),
+            true,
+            "EOF while parsing a string",
+        ),
+        (
+            json("200 OK", r#"{"access_token":["an-access-token"]}"#),
+            true,
+            "it is JSON of another shape",
+        ),
+        (
+            response(
+                "503 Service Unavailable",
+                "",
+                "<html><title>Down</title><p>For a while.</p></html>",
+            ),
+            true,
+            "Down: For a while.",
+        ),
+        (
+            response(
+                "403 Forbidden",
+                "",
+                "<html><title>Blocked by proxy</title></html>",
+            ),
+            false,
+            "Blocked by proxy",
+        ),
+        (
+            response("400 Bad Request", "", ""),
+            false,
+            "the response says nothing more",
+        ),
+    ] {
+        let error = ask(vec![message]).await.unwrap_err();
+        assert_eq!(error.may_pass(), may_pass, "{error}");
+        let text = error.to_string();
+        assert!(text.contains(said) && !text.contains("an-acc"), "{text}");
+    }
+}

@@ -1,0 +1,127 @@
+//! What storage, or a proxy before it, says in place of a certificate.
+
+use std::time::Duration;
+
+use partner_center_webhooks::receiver::ReceiverBuilder;
+use partner_center_webhooks::source::{CertificateLocation, Download};
+
+use super::{Peer, http, response};
+use crate::support::{ISSUER, NOW, chain};
+
+/// The text and the wait of the refusal of a genuine callback while the certificate's host says `message`.
+async fn refusal(message: String) -> (String, u64) {
+    let peer = Peer::saying([message]).await;
+    let prefix = format!("{}/cert/", peer.base);
+    let location = CertificateLocation::none()
+        .danger_also_allow_loopback_http(&prefix)
+        .unwrap();
+    let receiver = ReceiverBuilder::new(chain(), Download::new(http()))
+        .certificate_location(location)
+        .clock(|| NOW)
+        .build()
+        .unwrap();
+    let signer = ISSUER
+        .signer()
+        .unwrap()
+        .with_certificate_url(format!("{prefix}a.cer"));
+    let callback = signer.callback(r#"{"EventName":"test-created"}"#).unwrap();
+    let error = receiver
+        .receive(&callback.headers, &callback.body)
+        .await
+        .unwrap_err();
+    assert_eq!(error.status(), 503);
+    (
+        error.to_string(),
+        error
+            .retry_after()
+            .map_or(0, |wait: Duration| wait.as_secs()),
+    )
+}
+
+#[tokio::test]
+async fn the_code_of_storage_is_told_with_its_advice() {
+    const XML: &str = "content-type: application/xml\r\n";
+    for (status, headers, body, said) in [
+        (
+            "409 Conflict",
+            format!("{XML}x-ms-error-code: PublicAccessNotPermitted\r\n"),
+            "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>PublicAccessNotPermitted</Code></Error>",
+            " answered 409 code PublicAccessNotPermitted (expected 200; the storage account refuses anonymous reads",
+        ),
+        (
+            "404 Not Found",
+            format!("{XML}x-ms-error-code: BlobNotFound\r\n"),
+            "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>BlobNotFound</Code></Error>",
+            " answered 404 code BlobNotFound (expected 200; there is no such file",
+        ),
+        (
+            "403 Forbidden",
+            "x-ms-error-code: AuthorizationFailure\r\n".to_owned(),
+            "",
+            " answered 403 code AuthorizationFailure (expected 200; a firewall of the storage account",
+        ),
+        (
+            "409 Conflict",
+            XML.to_owned(),
+            "<Error><Code>AccountIsDisabled</Code><Message>The specified account is disabled.</Message></Error>",
+            " answered 409 code AccountIsDisabled: The specified account is disabled. (expected 200; the storage account is disabled",
+        ),
+        (
+            "400 Bad Request",
+            "x-ms-error-code: BrandNewCode\r\n".to_owned(),
+            "",
+            " answered 400 code BrandNewCode (expected 200; Azure Storage itself says so)",
+        ),
+    ] {
+        let (text, _) = refusal(response(status, &headers, body)).await;
+        assert!(text.contains(said), "{text}");
+        assert!(!text.contains("proxy"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_is_suspected_only_if_storage_does_not_speak() {
+    for (message, said) in [
+        (
+            response(
+                "403 Forbidden",
+                "content-type: text/html\r\n",
+                "<html><title>Blocked</title><p>Ask the <b>network</b> team.</p></html>",
+            ),
+            " answered 403: Blocked: Ask the network team. (expected 200; it may not be the host itself that answered",
+        ),
+        (
+            response("502 Bad Gateway", "", "upstream error"),
+            " answered 502: upstream error (expected 200; it may not",
+        ),
+        (
+            response("302 Found", "location: https://login.example/\r\n", ""),
+            " answered 302 (expected 200; redirects are not followed)",
+        ),
+    ] {
+        let (text, _) = refusal(message).await;
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_wait_that_storage_asks_for_is_passed_on() {
+    let busy = |headers: &str| {
+        let headers = format!("x-ms-error-code: ServerBusy\r\n{headers}");
+        response(
+            "503 Service Unavailable",
+            &headers,
+            "<Error><Code>ServerBusy</Code></Error>",
+        )
+    };
+    for (headers, seconds) in [
+        ("retry-after: 7\r\n", 7),
+        ("retry-after: 86400\r\n", 300),
+        ("retry-after: 1\r\n", 5),
+        ("", 5),
+    ] {
+        let (text, wait) = refusal(busy(headers)).await;
+        assert!(text.contains("code ServerBusy"), "{text}");
+        assert_eq!(wait, seconds, "{headers}");
+    }
+}
