@@ -378,9 +378,10 @@ fn after_scheme(value: &[u8]) -> Option<&[u8]> {
 fn remedy(is_callback: bool, done: &str) -> String {
     match is_callback {
         true => format!(
-            "; the request has a certificate URL, so a gateway or the hosting platform may have {done} `authorization`: \
-             set `signatureTokenToMsSignatureHeader` in the registration to have the signature in `x-ms-signature` \
-             (`Registration::with_signature_token_to_ms_signature_header(true)` with `RegistrationClient::ensure`, or \
+            "; the request has a certificate URL, so if this happens to all callbacks, a gateway or the hosting platform has \
+             {done} `authorization`: set `signatureTokenToMsSignatureHeader` in the registration to have the signature in \
+             `x-ms-signature` (`Registration::with_signature_token_to_ms_signature_header(true)` with \
+             `RegistrationClient::ensure`, which keeps what else is registered, or \
              `cargo run --example registration -- ensure --url URL --ms-signature`)"
         ),
         false => String::new(),

@@ -391,5 +391,5 @@ impl fmt::Display for Advice {
     }
 }
 
-const NOT_FROM_SERVICE: &str = "this is not the service's own 404, which is JSON with a code: a gateway, a proxy or the front end \
-    of the service answered; try again, and check the address if it stays";
+const NOT_FROM_SERVICE: &str = "this is not the service's own 404, which is JSON with a code: a proxy here, a gateway or the \
+    service's front end answered in its place; try again, and check proxy and cloud if it stays";

@@ -62,10 +62,7 @@ pub(crate) static GRAPH: Dialect = Dialect {
 /// partners report them.
 const CAUSES: &[Cause] = &[
     Cause::new("1002", NO_ROLE),
-    Cause::new(
-        "10001",
-        "the user signed in without multi-factor authentication: sign in with it, and consent again",
-    ),
+    Cause::new("10001", NO_MFA),
     Cause::new("2000", INVALID),
     Cause::new("2032", NO_ROLE),
     Cause::new("3000", INVALID),
@@ -94,15 +91,15 @@ const CAUSES: &[Cause] = &[
         "900420",
         "the token is for another audience than this API: ask for the scope https://api.partnercenter.microsoft.com/.default",
     ),
-    Cause::new(
-        "900421",
-        "the user signed in without multi-factor authentication: sign in with it, and consent again for a new refresh token",
-    ),
+    Cause::new("900421", NO_MFA),
 ];
 
 const INVALID: &str =
     "correct the request as the service's words say; it refuses the same one again";
-const NO_RELATIONSHIP: &str = "the customer has no relationship with this partner, or has ended it: ask for a new one in Partner Center";
+const NO_MFA: &str = "the token comes from a sign-in without multi-factor authentication: the integration's user has to \
+    sign in with it and consent again, and this program needs the new refresh token";
+const NO_RELATIONSHIP: &str = "the customer has no relationship with this partner: that is right if the customer has left; \
+    if all customers are refused, the token is of another partner's tenant";
 const NO_ROLE: &str = "the user or the application lacks a role in Partner Center, such as Admin agent: assign it there";
 
 fn general_advice(status: StatusCode) -> &'static str {

@@ -20,8 +20,8 @@ pub enum ResourceError {
     NoResource,
     /// The resource is on a host that takes other tokens than Partner Center, and the client has no provider of those.
     #[error(
-        "the resource is read from {host}, and the client has no token provider for it: add one with \
-         `ResourceClient::{method}`"
+        "the resource is read from {host}, for which this program has no token provider: that is not a permission in Entra, \
+         but a call in the program, `ResourceClient::{method}`"
     )]
     NoTokenProvider {
         /// The service on that host: `Microsoft Graph` or `the referrals API`.

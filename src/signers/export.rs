@@ -65,8 +65,9 @@ impl Import {
 pub enum KeptSignersError {
     /// The text is cut off, or was changed.
     #[error(
-        "the kept signers are not complete: {found} signers and revoked certificates, and a last line `{COUNT} …` that tells {}: use the text that `kept_signers_pem` returned, unchanged",
-        told.map_or_else(|| "nothing".to_owned(), |told| told.to_string())
+        "the text of kept signers was cut off or changed: it holds {found} signers and revoked certificates, and its last line{}; \
+         leave it out, and the receiver fetches its signers anew, or give the text that `kept_signers_pem` returned, unchanged",
+        told.map_or_else(|| format!(" is not `{COUNT} …`"), |told| format!(" says {told}"))
     )]
     Incomplete {
         /// How many there are.

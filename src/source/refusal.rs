@@ -85,11 +85,11 @@ impl fmt::Display for StatusRefusal {
 const ADVICE: [(&str, &str); 10] = [
     (
         "AccountIsDisabled",
-        "the storage account is disabled: only its owner can enable it, for Partner Center's certificates Microsoft; open a support case",
+        "the storage account is disabled, and only its owner can enable it: if it is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
         "AuthenticationFailed",
-        "the storage account refuses anonymous reads: only its owner can allow them, for Partner Center's certificates Microsoft; open a support case",
+        "the storage account refuses anonymous reads, and only its owner can allow them: if it is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
         "AuthorizationFailure",
@@ -113,7 +113,7 @@ const ADVICE: [(&str, &str); 10] = [
     ),
     (
         "PublicAccessNotPermitted",
-        "the storage account refuses anonymous reads: only its owner can allow them, for Partner Center's certificates Microsoft; open a support case",
+        "the storage account refuses anonymous reads, and only its owner can allow them: if it is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
         "ResourceNotFound",

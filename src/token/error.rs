@@ -171,7 +171,7 @@ impl fmt::Debug for TokenError {
 const ADVICE: [(&[u32], &str); 14] = [
     (
         &[50_076, 50_079, 50_074],
-        "the user has to sign in with multi-factor authentication: do so, and consent again for a new refresh token",
+        "the integration's user has to sign in with multi-factor authentication and consent again, and this program needs the new refresh token",
     ),
     (
         &[50_158, 53_000, 53_001, 53_002, 53_003, 53_004],
@@ -179,7 +179,7 @@ const ADVICE: [(&[u32], &str); 14] = [
     ),
     (
         &[50_173, 70_008, 70_043, 700_082, 700_084],
-        "the refresh token has ended or was revoked: sign in again, and consent again for a new one",
+        "the refresh token has ended or was revoked: the integration's user signs in and consents again, and this program needs the new one",
     ),
     (
         &[50_034, 50_053, 50_057],
@@ -207,11 +207,11 @@ const ADVICE: [(&[u32], &str); 14] = [
     ),
     (
         &[7_000_215],
-        "the client secret is wrong: give its value, not its id, or create a new one at the application's registration",
+        "the client secret is wrong: give this program its value, not its id, or create a new one at the application's registration",
     ),
     (
         &[7_000_222],
-        "the client secret has ended: create a new one at the application's registration",
+        "the client secret has ended: create a new one at the application's registration, and give its value to this program",
     ),
     (
         &[7_000_218],

@@ -229,8 +229,8 @@ fn events_are_followed_to_graph_and_to_referrals() {
             (
                 Some(1),
                 format!(
-                    "registration: the resource is read from {host}, and the client has no token provider for it: add one \
-                     with `ResourceClient::{method}`; from the command line, set PARTNER_CENTER_GRAPH_TOKEN or \
+                    "registration: the resource is read from {host}, for which this program has no token provider: that \
+                     is not a permission in Entra, but a call in the program, `ResourceClient::{method}`; from the command line, set PARTNER_CENTER_GRAPH_TOKEN or \
                      PARTNER_CENTER_REFERRALS_TOKEN, or the variables of an application\n"
                 )
             )

@@ -302,8 +302,8 @@ const ELSEWHERE: [(&str, &str, &str); 5] = [
 ];
 
 /// The error without a provider.
-const GRAPH: &str = "the resource is read from Microsoft Graph, and the client has no token provider for it: add one with `ResourceClient::with_graph`";
-const REFERRALS: &str = "the resource is read from the referrals API, and the client has no token provider for it: add one with `ResourceClient::with_referrals`";
+const GRAPH: &str = "the resource is read from Microsoft Graph, for which this program has no token provider: that is not a permission in Entra, but a call in the program, `ResourceClient::with_graph`";
+const REFERRALS: &str = "the resource is read from the referrals API, for which this program has no token provider: that is not a permission in Entra, but a call in the program, `ResourceClient::with_referrals`";
 
 #[tokio::test]
 async fn events_are_followed_to_graph_and_to_referrals() {

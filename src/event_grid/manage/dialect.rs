@@ -71,7 +71,7 @@ const CAUSES: &[Cause] = &[
     ),
 ];
 
-const NO_ROLE: &str = "assign the application or the user the role EventGrid Contributor for this resource, and wait some minutes";
+const NO_ROLE: &str = "the application or the user needs a role with this action at this resource, such as Reader to read it or EventGrid Contributor to change it; a role takes some minutes to count";
 
 const ABSENCES: [&str; 4] = [
     "NotFound",

@@ -18,12 +18,12 @@ async fn partner_centers_codes_have_advice_of_their_own() {
         (
             "401 Unauthorized",
             "900421",
-            "sign in with it, and consent again",
+            "sign in with it and consent again",
         ),
         (
             "401 Unauthorized",
             "10001",
-            "sign in with it, and consent again",
+            "sign in with it and consent again",
         ),
         ("401 Unauthorized", "900420", "for another audience"),
         ("403 Forbidden", "900329", "needs the token of a user"),
@@ -161,9 +161,9 @@ async fn resource_managers_codes_have_advice_of_their_own() {
 async fn entras_codes_have_advice() {
     for (code, advice) in [
         ("700025", Some("give no client secret")),
-        ("7000215", Some("give its value, not its id")),
+        ("7000215", Some("give this program its value, not its id")),
         ("50076", Some("multi-factor authentication")),
-        ("700082", Some("sign in again")),
+        ("700082", Some("signs in and consents again")),
         ("65001", Some("consent is missing")),
         ("99999999", None),
     ] {

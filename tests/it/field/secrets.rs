@@ -449,7 +449,11 @@ async fn no_secret_is_shown_whoever_quotes_it() {
             assert!(shown.len() > 20);
             // Otherwise nobody quoted anything.
             let is_quoted = shown.iter().any(|text| text.contains("[hidden]"));
-            assert!(is_quoted || status == "200 OK", "{status}, {shape}");
+            // A header is cut before the first secret.
+            assert!(
+                is_quoted || shape == 3 || status == "200 OK",
+                "{status}, {shape}"
+            );
             for text in shown.iter().chain(&lines) {
                 for secret in secrets {
                     assert!(
