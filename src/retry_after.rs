@@ -38,27 +38,41 @@ pub(crate) fn wait_in_words(status: StatusCode, words: &str) -> Option<Duration>
     {
         return None;
     }
-    let words: Vec<&str> = words.split_whitespace().collect();
-    words.windows(3).find_map(|words| match words {
-        [before, number, unit] => wait(before, number, unit),
-        _ => None,
-    })
+    let is_around = |it: char| !it.is_ascii_alphanumeric() && it != '-';
+    let words = words
+        .split_whitespace()
+        .map(|word| word.trim_matches(is_around));
+    let words: Vec<String> = words.map(str::to_ascii_lowercase).collect();
+    // What comes last is what to do; before it stands what happened.
+    let at = (0..words.len()).rev().find_map(|at| wait_at(&words, at));
+    at.map(|wait| wait.min(LONGEST_IN_WORDS))
 }
 
-/// The wait of "in 57 seconds", "after 2 minutes" and the like.
-fn wait(before: &str, number: &str, unit: &str) -> Option<Duration> {
-    let is_wait = ["after", "for", "in", "wait"]
-        .iter()
-        .any(|it| before.eq_ignore_ascii_case(it));
-    let unit: String = unit.chars().take_while(char::is_ascii_alphabetic).collect();
-    let seconds = match unit.to_ascii_lowercase().as_str() {
+/// The wait of "again in 57 seconds", "retry after 2 minutes" and the like, if its number is the word `at`.
+fn wait_at(words: &[String], at: usize) -> Option<Duration> {
+    let (before, rest) = words.split_at_checked(at)?;
+    let number = rest.first()?;
+    let digits = number
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(number.len());
+    let (number, unit) = number.split_at_checked(digits)?;
+    let unit = match unit {
+        "" => rest.get(1)?,
+        unit => unit,
+    };
+    let seconds = match unit {
         "s" | "sec" | "secs" | "second" | "seconds" => 1,
         "m" | "min" | "mins" | "minute" | "minutes" => 60,
         _ => return None,
     };
-    let number: u64 = number.parse().ok().filter(|_| is_wait)?;
-    let wait = Duration::from_secs(number.saturating_mul(seconds));
-    Some(wait.min(LONGEST_IN_WORDS))
+    let near: Vec<&str> = before.iter().rev().take(4).map(String::as_str).collect();
+    let is_of = |words: &[&str], known: &[&str]| words.iter().any(|word| known.contains(word));
+    let leads = near
+        .first()
+        .is_some_and(|it| is_of(&[it], &["after", "for", "in", "wait"]));
+    let is_advice = leads && is_of(&near, &["again", "blocked", "retried", "retry", "wait"]);
+    let number: u64 = number.parse().ok().filter(|_| is_advice)?;
+    Some(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 /// What is written for people is no promise: five minutes.
@@ -117,7 +131,16 @@ mod tests {
             (503, "Retry after 2 minutes", Some(120)),
             (429, "please WAIT 1 second, then retry", Some(1)),
             (429, "Blocked for 90 minutes.", Some(300)),
-            (429, "in 99999999999999999 minutes", Some(300)),
+            (429, "Retry in 99999999999999999 minutes", Some(300)),
+            (429, "Please try again after '372' seconds.", Some(300)),
+            (429, "Retry after 57s.", Some(57)),
+            (
+                429,
+                "At most 100 requests in 300 seconds. Try again in 5 seconds.",
+                Some(5),
+            ),
+            (503, "The request timed out after 2 minutes.", None),
+            (503, "in 5 seconds", None),
             (500, "Try again in 57 seconds.", None),
             (400, "Try again in 57 seconds.", None),
             (429, "Try again in a few seconds.", None),

@@ -22,8 +22,8 @@ impl Words {
         }
         let lower = text.to_ascii_lowercase();
         let of = |name| element(text, &lower, name).filter(|text| !text.is_empty());
-        let is_page = lower.contains("<html") || lower.contains("<title");
-        match of("code").filter(|_| !is_page) {
+        let is_xml = lower.starts_with("<?xml") || lower.starts_with("<error");
+        match of("code").filter(|_| is_xml) {
             Some(code) => Self {
                 code: Some(code),
                 text: of("message"),
@@ -80,6 +80,7 @@ fn plain(markup: &str) -> String {
         text.push_str(shown);
         text.push(' ');
     }
+    text = with_characters(&text);
     for (entity, character) in ENTITIES {
         text = text.replace(entity, character);
     }
@@ -87,12 +88,38 @@ fn plain(markup: &str) -> String {
     words.join(" ")
 }
 
+/// Text with the characters that it names by number, as in `&#43;` and `&#x2B;`.
+fn with_characters(text: &str) -> String {
+    let mut parts = text.split("&#");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let character = part.split_once(';').and_then(|(number, rest)| {
+            let hexadecimal = number.strip_prefix(['x', 'X']);
+            let code = match hexadecimal {
+                Some(digits) => u32::from_str_radix(digits, 16),
+                None => number.parse(),
+            };
+            Some((char::from_u32(code.ok()?)?, rest))
+        });
+        match character {
+            Some((character, rest)) => {
+                plain.push(character);
+                plain.push_str(rest);
+            }
+            None => {
+                plain.push_str("&#");
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
+}
+
 /// The ampersand is the last: what it yields is not read again.
-const ENTITIES: [(&str, &str); 6] = [
+const ENTITIES: [(&str, &str); 5] = [
     ("&lt;", "<"),
     ("&gt;", ">"),
     ("&quot;", "\""),
-    ("&#39;", "'"),
     ("&nbsp;", " "),
     ("&amp;", "&"),
 ];
@@ -129,7 +156,12 @@ mod tests {
             ("<Error><Code></Code><Message>m</Message></Error>", "", "m"),
             ("<Error><Codes>x</Codes></Error>", "", ""),
             ("<", "", ""),
-            ("<code>ä</code>", "ä", ""),
+            ("<code>ä</code><p>x</p>", "", "x"),
+            (
+                "<p>a&#x2B;b&#43;c&#;&#x;&#99999999;</p>",
+                "",
+                "a+b+c&#;&#x;&#99999999;",
+            ),
         ] {
             let words = Words::read(body.as_bytes());
             assert_eq!(

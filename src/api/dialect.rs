@@ -15,8 +15,9 @@ pub(crate) struct Dialect {
     pub(crate) causes: &'static [Cause],
     /// Advice for a status where no cause of the table is named.
     pub(crate) general_advice: fn(StatusCode) -> &'static str,
-    /// Whether a code in JSON is of the service, and not of a gateway or a front end that answered in its place.
-    pub(crate) is_own_code: fn(&str) -> bool,
+    /// Whether a code in JSON is of the service, and not of a gateway or a front end that answered in its place. Told is the
+    /// code, and whether it is within an object `error`.
+    pub(crate) is_own_code: fn(&str, bool) -> bool,
     /// Whether 404 with this code says that what was asked for does not exist.
     pub(crate) is_absence: fn(&str) -> bool,
     /// Whether 404 without a body says so too, if the response has the service's own ids.

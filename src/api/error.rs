@@ -228,6 +228,8 @@ impl ApiError {
             } if *status == StatusCode::NOT_FOUND => NOT_FROM_SERVICE,
             ApiErrorCause::Refused { status, .. } => match self.named_cause() {
                 Some(cause) => cause.advice,
+                // A cause is named, and the service's words tell more than its status.
+                None if self.code().is_some() && !self.0.dialect.causes.is_empty() => "",
                 None => (self.0.dialect.general_advice)(*status),
             },
             _ => "",

@@ -101,6 +101,11 @@ impl Answer {
         json_response::read(&self.body)
     }
 
+    /// Whether nothing is in it but white space.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.trim_ascii().is_empty()
+    }
+
     /// Whether it has an id that the service itself gives to its responses.
     fn has_id_of(&self, dialect: &Dialect) -> bool {
         let ids = [
@@ -322,16 +327,22 @@ impl Api {
 
     fn refused(&self, answer: &Answer, refusal: Refusal) -> ApiErrorCause {
         let (status, has_id) = (answer.status, answer.has_id_of(self.dialect));
-        let is_own_code = refusal.json_code.as_deref().map(self.dialect.is_own_code);
+        let is_own_code = refusal.json_code.as_deref();
+        let is_own_code =
+            is_own_code.map(|code| (self.dialect.is_own_code)(code, refusal.is_nested));
         let is_from_service = match is_own_code {
             Some(is_own) => is_own || has_id,
-            None => answer.body.is_empty() && has_id && self.dialect.empty_is_absence,
+            None => answer.is_empty() && has_id && self.dialect.empty_is_absence,
         };
         let code = refusal.json_code.unwrap_or_default();
         let is_absence =
             status == StatusCode::NOT_FOUND && is_from_service && (self.dialect.is_absence)(&code);
-        let words = refusal.description.as_ref().map(Excerpt::to_string);
-        let in_words = words.and_then(|words| wait_in_words(status, &words));
+        let messages = refusal
+            .details
+            .iter()
+            .filter_map(|detail| detail.message.as_ref());
+        let mut words = refusal.description.iter().chain(messages);
+        let in_words = words.find_map(|words| wait_in_words(status, &words.to_string()));
         ApiErrorCause::Refused {
             status,
             code: refusal.code,

@@ -13,7 +13,7 @@ pub(crate) static PARTNER_CENTER: Dialect = Dialect {
     correlation_id: Some(HeaderName::from_static("ms-correlationid")),
     causes: CAUSES,
     general_advice,
-    is_own_code: is_number,
+    is_own_code: |code, _| is_number(code),
     is_absence: |code| !CAUSES.iter().any(|cause| cause.code == code),
     empty_is_absence: true,
 };
@@ -27,7 +27,7 @@ pub(crate) static REFERRALS: Dialect = Dialect {
     correlation_id: Some(HeaderName::from_static("ms-correlationid")),
     causes: CAUSES,
     general_advice,
-    is_own_code: |_| true,
+    is_own_code: |_, is_nested| is_nested,
     is_absence: |_| true,
     empty_is_absence: true,
 };
@@ -53,7 +53,7 @@ pub(crate) static GRAPH: Dialect = Dialect {
         true => REDIRECT,
         false => "",
     },
-    is_own_code: |_| true,
+    is_own_code: |_, is_nested| is_nested,
     is_absence: |_| true,
     empty_is_absence: true,
 };
@@ -89,7 +89,7 @@ const CAUSES: &[Cause] = &[
     ),
     Cause::new(
         "900420",
-        "the token is for another audience than this API: ask for the scope https://api.partnercenter.microsoft.com/.default",
+        "the token is for another audience than this API: ask for the scope of this API in this cloud",
     ),
     Cause::new("900421", NO_MFA),
 ];
@@ -110,7 +110,8 @@ fn general_advice(status: StatusCode) -> &'static str {
     }
 }
 
-/// Whether it looks like a code of Partner Center's table. A gateway repeats the status.
+/// Whether it looks like a code of Partner Center's table, of which those with 404 have four digits and more. Gateways repeat the
+/// status, and gRPC's codes are shorter.
 fn is_number(code: &str) -> bool {
-    !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit()) && code != "404"
+    code.len() >= 4 && code.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -26,8 +26,10 @@ impl RefusalDetail {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Refusal {
     pub(crate) code: Option<Excerpt>,
-    /// The code as it stands in JSON, if that is where it comes from.
+    /// The member `code` of JSON.
     pub(crate) json_code: Option<String>,
+    /// Whether it is within an object `error`, as OData and Azure have it.
+    pub(crate) is_nested: bool,
     pub(crate) description: Option<Excerpt>,
     pub(crate) details: Vec<RefusalDetail>,
 }
@@ -58,19 +60,24 @@ impl Refusal {
         // OData puts an object where Entra puts a code.
         let inner = member(&value, &["error"]).filter(|error| error.is_object());
         let object = inner.unwrap_or(&value);
-        let json_code = member(object, &["code", "error"]).and_then(plain);
+        let is_nested = inner.is_some();
+        let json_code = member(object, &["code"]).and_then(plain);
+        let code = json_code
+            .clone()
+            .or_else(|| member(object, &["error"]).and_then(plain));
         let description = member(
             object,
             &["description", "error_description", "message", "title"],
         );
         match description.and_then(plain) {
             // The names of members may hold a secret as well.
-            None if json_code.is_none() => {
+            None if code.is_none() => {
                 Self::of_words(Words::read(value.to_string().as_bytes()), hide)
             }
             description => Self {
-                code: json_code.as_ref().map(Excerpt::of),
+                code: code.map(Excerpt::of),
                 json_code,
+                is_nested,
                 description: description.map(Excerpt::long),
                 details: details(object),
             },

@@ -11,34 +11,73 @@ const LEAST: usize = 8;
 /// `text` without `secrets`, and without the values in the queries of URLs.
 #[cfg(feature = "token")]
 pub(crate) fn hide<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>) -> String {
-    let secrets = secrets.into_iter();
-    let mut secrets: Vec<&str> = secrets
-        .filter(|it| it.chars().nth(LEAST - 1).is_some())
+    let is_long = |it: &&str| it.chars().nth(LEAST - 1).is_some();
+    let mut secrets: Vec<String> = secrets
+        .into_iter()
+        .filter(is_long)
+        .flat_map(forms)
         .collect();
     // One may be the beginning of another.
     secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let hidden = secrets.into_iter().fold(text.to_owned(), |text, secret| {
+    let hidden = secrets.iter().fold(text.to_owned(), |text, secret| {
         text.replace(secret, "[hidden]")
     });
     urls(&hidden).into_owned()
 }
 
+/// A secret as it is, as a form or a query has it, and as JSON escapes it.
+#[cfg(feature = "token")]
+fn forms(secret: &str) -> impl Iterator<Item = String> {
+    let sent: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let percent = sent.replace('+', "%20");
+    let lower = |text: &str| {
+        let mut parts = text.split('%');
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            let (code, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+            format!("{text}%{}{rest}", code.to_ascii_lowercase())
+        })
+    };
+    let json = serde_json::to_string(secret).unwrap_or_default();
+    let json = json.trim_matches('"').to_owned();
+    [
+        secret.to_owned(),
+        lower(&sent),
+        lower(&percent),
+        sent,
+        percent,
+        json,
+    ]
+    .into_iter()
+}
+
 /// `text` with each URL as [`url`] shows it. A word counts as one if it has a scheme, or a query with names and values.
 pub(crate) fn urls(text: &str) -> Cow<'_, str> {
-    if !text.contains(['?', '@']) {
+    if !text.contains(['?', '@', '%']) {
         return text.into();
     }
     let mut shown = String::with_capacity(text.len());
     for piece in text.split_inclusive(ends_a_word) {
         let word = piece.trim_end_matches(ends_a_word);
         let url_part = word.trim_end_matches(['.', ',', ';', ':', '!', ')']);
-        shown.push_str(&match is_url(url_part) {
-            true => url(url_part),
-            false => url_part.into(),
+        shown.push_str(&match encoded_url(url_part) {
+            Some(encoded) => encoded.into(),
+            None if is_url(url_part) => url(url_part),
+            None => url_part.into(),
         });
         shown.extend(piece.get(url_part.len()..));
     }
     shown.into()
+}
+
+/// A URL that was percent-encoded as a whole, without what follows its path.
+fn encoded_url(word: &str) -> Option<String> {
+    let lower = word.to_ascii_lowercase();
+    let query = lower.find("%3a%2f%2f").and_then(|at| {
+        let rest = lower.get(at..)?;
+        rest.find("%3f")?.checked_add(at)?.checked_add(3)
+    })?;
+    Some(format!("{}...", word.get(..query)?))
 }
 
 fn is_url(word: &str) -> bool {
@@ -47,7 +86,7 @@ fn is_url(word: &str) -> bool {
 }
 
 fn ends_a_word(character: char) -> bool {
-    character.is_whitespace() || "\"'`<>\\".contains(character)
+    character.is_whitespace() || "\"'`<>".contains(character)
 }
 
 #[cfg(test)]
@@ -73,6 +112,14 @@ mod tests {
                 "(see https://a.example/?a=b).",
                 "(see https://a.example/?a=...).",
             ),
+            (
+                "https://a.example/?v=1\\u0026code=s3cret",
+                "https://a.example/?v=...",
+            ),
+            (
+                "at https%3A%2F%2Fa.example%2Fb%3Fcode%3Ds3cret.",
+                "at https%3A%2F%2Fa.example%2Fb%3F....",
+            ),
             ("x?a=b\ny?c=d", "x?a=...\ny?c=..."),
         ] {
             assert_eq!(urls(text), shown, "{text}");
@@ -93,6 +140,10 @@ mod tests {
             ("s3cr3t-key s3cr3t-k!", "[hidden] [hidden]!"),
             ("xs3cr3t-keys3cr3t-key", "x[hidden][hidden]"),
             ("ä2345678", "[hidden]"),
+            (
+                "ä2345678 is %C3%A42345678 and %c3%a42345678",
+                "[hidden] is [hidden] and [hidden]",
+            ),
             ("/a?b=s3cr3t-key", "/a?b=..."),
         ] {
             assert_eq!(hidden(text), shown, "{text}");

@@ -201,7 +201,7 @@ impl RegistrationClient {
         call.body = Some(body.into());
         let secrets = query_secrets(registration.webhook_url());
         call.secrets = &secrets;
-        let read = |answer: &Answer| match answer.body.trim_ascii().is_empty() {
+        let read = |answer: &Answer| match answer.is_empty() {
             true => Ok(None),
             false => answer.json().map(Some),
         };
@@ -219,7 +219,8 @@ impl RegistrationClient {
     /// [`EventName::TestCreated`].
     ///
     /// Microsoft allows two requests a minute, and counts those that it rejects. They are counted here: a third one waits or is
-    /// refused, as `when_limited` says. With [`WhenLimited::Refuse`] nothing is repeated.
+    /// refused, as `when_limited` says. With [`WhenLimited::Refuse`] nothing is repeated, but once after a
+    /// token that was refused.
     ///
     /// # Errors
     ///

@@ -19,12 +19,14 @@ pub struct StatusRefusal {
     pub url: Excerpt,
     /// The status.
     pub status: u16,
-    /// The code of Azure Storage, such as `BlobNotFound`, if it was storage that answered.
+    /// The code, such as `BlobNotFound` of Azure Storage.
     pub code: Option<Excerpt>,
     /// What the body says: the message of storage, or the title and first paragraph of a page.
     pub words: Option<Excerpt>,
     /// When to try again, if that was said.
     pub retry_after: Option<Duration>,
+    /// Whether Azure Storage answered: it names its code in a header.
+    is_storage: bool,
 }
 
 impl StatusRefusal {
@@ -36,6 +38,7 @@ impl StatusRefusal {
             code: None,
             words: None,
             retry_after: None,
+            is_storage: false,
         }
     }
 
@@ -45,6 +48,7 @@ impl StatusRefusal {
         let header = response.headers().get("x-ms-error-code");
         let header = header.map(|code| String::from_utf8_lossy(code.as_bytes()).into_owned());
         Self {
+            is_storage: header.is_some(),
             code: header.or(words.code).map(Excerpt::of),
             words: words.text.map(|text| Excerpt::long(&*urls(&text))),
             retry_after: retry_after(response.headers()),
@@ -52,20 +56,28 @@ impl StatusRefusal {
         }
     }
 
+    /// Whether Azure Storage itself answered, and not a proxy or another service in its place, as far as that can be told.
+    pub fn is_storage(&self) -> bool {
+        self.is_storage || self.known().is_some()
+    }
+
+    fn known(&self) -> Option<&'static str> {
+        let code = self.code.as_ref()?.to_string();
+        let mut known = ADVICE.iter();
+        let (_, advice) = known.find(|(known, _)| known.eq_ignore_ascii_case(&code))?;
+        Some(advice)
+    }
+
     /// What an operator can do about it.
     pub fn advice(&self) -> &'static str {
-        let code = self.code.as_ref().map(Excerpt::to_string);
-        let Some(code) = code else {
-            return match self.status {
-                300..=399 => "redirects are not followed",
-                _ => {
-                    "it may not be the host itself that answered: look for a proxy or a firewall between here and it"
-                }
-            };
-        };
-        let mut known = ADVICE.iter();
-        let known = known.find(|(known, _)| known.eq_ignore_ascii_case(&code));
-        known.map_or("Azure Storage itself says so", |(_, advice)| advice)
+        match (self.known(), self.status) {
+            (Some(advice), _) => advice,
+            (None, 300..=399) => "redirects are not followed",
+            (None, _) if self.is_storage => "Azure Storage itself says so",
+            (None, _) => {
+                "it may not be the host itself that answered: look for a proxy or a firewall between here and it"
+            }
+        }
     }
 }
 
@@ -93,23 +105,23 @@ const ADVICE: [(&str, &str); 10] = [
     ),
     (
         "AuthorizationFailure",
-        "a firewall of the storage account refuses this machine's address: its owner has to allow it; try from another network",
+        "a firewall of the storage account refuses this machine's address: try from another network; if the account is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
         "BlobNotFound",
-        "there is no such file: compare the URL with that of a recent callback",
+        "there is no such file: a forged callback may name it; if genuine callbacks do, open a support case",
     ),
     (
         "ContainerNotFound",
-        "there is no such folder: compare the URL with that of a recent callback",
+        "there is no such folder: a forged callback may name it; if genuine callbacks do, open a support case",
     ),
     (
         "InternalError",
-        "Azure Storage has trouble of its own; it is asked again by itself",
+        "Azure Storage has trouble of its own, which passes",
     ),
     (
         "OperationTimedOut",
-        "Azure Storage has trouble of its own; it is asked again by itself",
+        "Azure Storage has trouble of its own, which passes",
     ),
     (
         "PublicAccessNotPermitted",
@@ -117,10 +129,7 @@ const ADVICE: [(&str, &str); 10] = [
     ),
     (
         "ResourceNotFound",
-        "there is no such file: compare the URL with that of a recent callback",
+        "there is no such file: a forged callback may name it; if genuine callbacks do, open a support case",
     ),
-    (
-        "ServerBusy",
-        "Azure Storage is overloaded; it is asked again by itself",
-    ),
+    ("ServerBusy", "Azure Storage is overloaded, which passes"),
 ];

@@ -144,7 +144,10 @@ fn read(
     let Ok(refusal) = json_response::read::<RefusalAnswer>(answer.body()) else {
         let text = Words::read(answer.body()).text.unwrap_or_default();
         let wait = told.or_else(|| words(&text));
+        let is_json = json_response::read::<IgnoredAny>(answer.body()).is_ok();
         let problem = match text.is_empty() {
+            // Its escapes would hide a secret from the mask.
+            _ if is_json => "it is JSON of another shape".to_owned(),
             true => "the response says nothing more".to_owned(),
             false => hide(text),
         };

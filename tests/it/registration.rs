@@ -634,7 +634,7 @@ async fn a_refused_token_is_replaced_once() {
     assert!(
         error.to_string().contains(
             "get registration: answered 401 Unauthorized code 900420: wrong audience (the token is for another audience \
-             than this API: ask for the scope https://api.partnercenter.microsoft.com/.default)"
+             than this API: ask for the scope of this API in this cloud)"
         ),
         "{error}"
     );

@@ -78,7 +78,7 @@ pub(crate) fn to_obtain(absent: &Absent) -> Vec<Advice> {
             "nothing allows such a URL: is it the one that Partner Center sends?",
             NOTHING,
         ),
-        Absent::Source(SourceError::Status(refusal)) if refusal.code.is_some() => {
+        Absent::Source(SourceError::Status(refusal)) if refusal.is_storage() => {
             Advice::new(refusal.advice(), NOTHING)
         }
         Absent::Source(_) => Advice::new(

@@ -207,7 +207,7 @@ impl<K: Kind> Changed<K> {
             let value = answer.headers.get(name)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        let has_resource = !is_deletion && !answer.body.is_empty();
+        let has_resource = !is_deletion && !answer.is_empty();
         Ok(Self {
             status: answer.status,
             resource: match has_resource {
@@ -231,9 +231,7 @@ impl Track {
             }
             Self::Location(_) => return Ok(Progress::Done),
             // Accepted, and not said more.
-            Self::Operation(_)
-                if answer.status == StatusCode::ACCEPTED && answer.body.is_empty() =>
-            {
+            Self::Operation(_) if answer.status == StatusCode::ACCEPTED && answer.is_empty() => {
                 let word = Excerpt::of("202 Accepted");
                 return Ok(Progress::Pending { word, wait });
             }

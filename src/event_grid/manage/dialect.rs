@@ -20,7 +20,7 @@ pub(super) static RESOURCE_MANAGER: Dialect = Dialect {
         }
         _ => "",
     },
-    is_own_code: |_| true,
+    is_own_code: |_, is_nested| is_nested,
     is_absence: |code| ABSENCES.iter().any(|one| one.eq_ignore_ascii_case(code)),
     empty_is_absence: false,
 };
@@ -38,7 +38,7 @@ const CAUSES: &[Cause] = &[
     ),
     Cause::new(
         "InvalidAuthenticationTokenAudience",
-        "the token is for another audience: ask for the scope https://management.azure.com/.default",
+        "the token is for another audience: ask for the scope of Resource Manager in this cloud",
     ),
     Cause::new(
         "InvalidAuthenticationTokenTenant",

@@ -276,7 +276,7 @@ static DIALECT: Dialect = Dialect {
     correlation_id: None,
     causes: &[],
     general_advice,
-    is_own_code: |_| true,
+    is_own_code: |_, is_nested| is_nested,
     is_absence: |_| true,
     empty_is_absence: true,
 };

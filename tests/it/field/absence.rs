@@ -29,6 +29,14 @@ fn doubtful() -> Vec<String> {
             "404 Not Found",
             r#"{"error":{"code":"404","message":"The resource you are looking for has been removed."}}"#,
         ),
+        json(
+            "404 Not Found",
+            r#"{"code":5,"message":"Not Found","details":[]}"#,
+        ),
+        json(
+            "404 Not Found",
+            r#"{"status":404,"error":"Not Found","path":"/webhooks"}"#,
+        ),
         response("404 Not Found", "", ""),
         response(
             "404 Not Found",
@@ -50,6 +58,7 @@ fn said() -> Vec<String> {
             r#"{"code":1000,"description":"Not found"}"#,
         ),
         response("404 Not Found", "MS-RequestId: 0b6f\r\n", ""),
+        response("404 Not Found", "MS-RequestId: 0b6f\r\n", "\r\n"),
         response("404 Not Found", "MS-CorrelationId: 0b6f\r\n", ""),
         response(
             "404 Not Found",

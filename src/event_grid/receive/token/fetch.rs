@@ -9,13 +9,14 @@ use http::{Request, Response, StatusCode, Uri};
 
 use super::KeysError;
 use super::jwks::KeySet;
+use crate::api::Refusal;
 use crate::crypto::Backend;
 use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::mask::text::urls;
 use crate::single_flight::{Interrupted, within};
 use crate::spawn::Spawn;
-use crate::words::{Words, is_markup};
+use crate::words::is_markup;
 
 /// Where keys are, and what fetches and reads them.
 #[derive(Clone, Debug)]
@@ -102,10 +103,16 @@ impl Source {
     }
 }
 
-/// What a page says that came in the place of keys.
+/// What a page or a refusal says that came in the place of keys.
 fn words(body: &[u8]) -> Option<Box<Excerpt>> {
-    let text = Words::read(body).text.filter(|_| is_markup(body))?;
-    Some(Box::new(Excerpt::long(&*urls(&text))))
+    let refusal = Refusal::of_body(body, &|text| urls(text).into_owned());
+    let code = refusal.code.map(|code| format!("{code}: "));
+    let is_refusal = code.is_some() || is_markup(body);
+    let text = refusal.description.filter(|_| is_refusal)?;
+    Some(Box::new(Excerpt::long(format!(
+        "{}{text}",
+        code.unwrap_or_default()
+    ))))
 }
 
 /// The error of a fetch that ended without an outcome.
