@@ -1,6 +1,7 @@
 //! How much may be fetched, and how much may be under way.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use super::model::{Rule, Violation};
 
@@ -11,8 +12,14 @@ const APART_MS: u64 = 4_000;
 const ALLOWANCE_MS: u64 = 15_000;
 /// The quota for made-up names: a token a second, and so many at once. One more, because seconds are whole.
 const BURST: u64 = 16 + 1;
-/// No fetch lasts for longer, whatever the host does.
+/// No fetch of a certificate lasts for longer, whatever the host does.
 const LONGEST_MS: u64 = 6_000;
+/// The same for a list or an issuer.
+const LONGEST_OF_EVIDENCE_MS: u64 = 11_000;
+/// So long after a departure nobody waits for it any more.
+const PATIENCE_MS: u64 = 5_000;
+/// For how long departures are remembered.
+const KEPT_MS: u64 = 30_000;
 
 /// The fetches of all receivers of a year.
 #[derive(Debug, Default)]
@@ -59,7 +66,7 @@ impl Bucket {
 impl Bounds {
     /// The clock was stepped, the receiver restarted, or its chain replaced.
     pub(crate) fn disturbed(&mut self, at: u64) {
-        self.events.retain(|event| event + 2 * LONGEST_MS > at);
+        self.events.retain(|event| event + KEPT_MS > at);
         self.events.push_back(at);
         self.names = Bucket {
             counted_at: at,
@@ -67,28 +74,59 @@ impl Bounds {
         };
     }
 
-    /// A fetch of the signing certificate, a list or an issuer departs.
-    pub(crate) fn departs(&mut self, url: &str, at: u64) -> Result<(), Violation> {
+    /// A fetch of the signing certificate departs.
+    pub(crate) fn certificate_departs(&mut self, url: &str, at: u64) -> Result<(), Violation> {
+        self.departs(url, at, 1, LONGEST_MS)
+    }
+
+    /// A fetch of a list or an issuer departs. An attempt counts from the start of the fetch or check that it is part of, some
+    /// seconds before: so the next one may follow it closely, but not the one after that.
+    pub(crate) fn evidence_departs(&mut self, url: &str, at: u64) -> Result<(), Violation> {
+        self.departs(url, at, 2, LONGEST_OF_EVIDENCE_MS)
+    }
+
+    fn departs(
+        &mut self,
+        url: &str,
+        at: u64,
+        at_once: usize,
+        longest_ms: u64,
+    ) -> Result<(), Violation> {
         let under_way = self.under_way.entry(url.to_owned()).or_default();
         *under_way += 1;
         let under_way = *under_way;
         self.count();
         let fetches = self.fetches.entry(url.to_owned()).or_default();
-        fetches.retain(|fetch| fetch + APART_MS > at);
+        fetches.retain(|fetch| fetch + KEPT_MS > at);
         fetches.push_back(at);
-        let allowed = 1 + since(&self.events, at, ALLOWANCE_MS);
-        if fetches.len() > allowed {
-            let expected = format!("`{url}` is fetched at most {allowed} times in five seconds");
-            let found = format!("{} fetches, at {fetches:?} ms", fetches.len());
-            return Err(Violation::new(Rule::Fetches, expected, found));
+        let disturbances = since(&self.events, at, ALLOWANCE_MS);
+        for periods in [1, 3] {
+            let found = since(fetches, at, u64::try_from(periods).unwrap() * APART_MS);
+            let allowed = at_once + periods - 1 + disturbances;
+            if found > allowed {
+                let seconds = 5 * periods;
+                let expected =
+                    format!("`{url}` is fetched at most {allowed} times in {seconds} seconds");
+                let found = format!("{found} fetches, of {fetches:?} ms");
+                return Err(Violation::new(Rule::Fetches, expected, found));
+            }
         }
-        let allowed = 1 + since(&self.events, at, LONGEST_MS);
+        let allowed = 1 + since(&self.events, at, longest_ms);
         if under_way > allowed {
             let expected = format!("at most {allowed} fetches of `{url}` are under way");
             let found = under_way.to_string();
             return Err(Violation::new(Rule::Growth, expected, found));
         }
         Ok(())
+    }
+
+    /// For how long, at most, those who come at a time wait for a fetch that had departed before.
+    pub(crate) fn joined_wait(&self, url: &str, came: u64) -> Duration {
+        let departures = self.fetches.get(url).into_iter().flatten();
+        let ends = departures
+            .filter(|departed| **departed <= came)
+            .map(|departed| departed + PATIENCE_MS);
+        Duration::from_millis(ends.max().unwrap_or(0).saturating_sub(came))
     }
 
     /// A fetch of a made-up name departs.

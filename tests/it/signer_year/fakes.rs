@@ -31,6 +31,17 @@ struct Reply<T> {
     content: T,
 }
 
+/// What is fetched.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fetch {
+    /// The signing certificate.
+    Certificate,
+    /// A revocation list, or the certificate of an issuer.
+    Evidence,
+    /// What is behind a name that Microsoft does not have.
+    MadeUp,
+}
+
 /// A fetch under way. However it ends, this is dropped.
 struct UnderWay {
     ground: Shared,
@@ -63,21 +74,22 @@ impl Fakes {
         }
     }
 
-    fn departs(&self, url: &str, is_made_up: bool) -> UnderWay {
+    fn departs(&self, url: &str, what: Fetch) -> UnderWay {
         let mut ground = self.ground.lock();
         let at = ground.clock.moment().ms;
-        let outcome = match is_made_up {
-            true => ground.bounds.name_departs(at),
-            false => {
-                let name = url.rsplit('/').next().unwrap();
-                ground.log(format!("receiver {} fetches {name}", self.generation));
-                ground.bounds.departs(url, at)
-            }
+        if what != Fetch::MadeUp {
+            let name = url.rsplit('/').next().unwrap();
+            ground.log(format!("receiver {} fetches {name}", self.generation));
+        }
+        let outcome = match what {
+            Fetch::Certificate => ground.bounds.certificate_departs(url, at),
+            Fetch::Evidence => ground.bounds.evidence_departs(url, at),
+            Fetch::MadeUp => ground.bounds.name_departs(at),
         };
         ground.judged(outcome);
         UnderWay {
             ground: self.ground.clone(),
-            url: (!is_made_up).then(|| url.to_owned()),
+            url: (what != Fetch::MadeUp).then(|| url.to_owned()),
         }
     }
 }
@@ -88,11 +100,14 @@ impl CertificateSource for Fakes {
         url: &'a CertificateUrl<'a>,
     ) -> BoxFuture<'a, Result<CertificateBundle, SourceError>> {
         Box::pin(async move {
-            let is_made_up = self.ground.lock().url != url.as_str();
-            let _under_way = self.departs(url.as_str(), is_made_up);
-            let reply = match is_made_up {
-                true => made_up(&mut self.ground.lock(), url.as_str()),
-                false => certificate(&mut self.ground.lock()),
+            let what = match self.ground.lock().url == url.as_str() {
+                true => Fetch::Certificate,
+                false => Fetch::MadeUp,
+            };
+            let _under_way = self.departs(url.as_str(), what);
+            let reply = match what {
+                Fetch::MadeUp => made_up(&mut self.ground.lock(), url.as_str()),
+                _ => certificate(&mut self.ground.lock()),
             };
             let (served, outcome) = reply.wait().await;
             let mut ground = self.ground.lock();
@@ -174,7 +189,7 @@ impl HttpClient for Fakes {
     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
         let url = request.uri().to_string();
         Box::pin(async move {
-            let _under_way = self.departs(&url, false);
+            let _under_way = self.departs(&url, Fetch::Evidence);
             let reply = page(&mut self.ground.lock(), &url, limits);
             let (listing, outcome) = reply.wait().await;
             if let Some(listing) = listing {

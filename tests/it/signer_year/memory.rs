@@ -32,6 +32,8 @@ pub(crate) struct Memory {
     given: Vec<Given>,
     /// When a callback was accepted last under a certificate.
     taken: BTreeMap<CertId, u64>,
+    /// When the last receiver exported a certificate that the host gave it.
+    exported: BTreeMap<CertId, u64>,
     /// Until when the lists that it was given are in force, by part.
     lists: BTreeMap<Option<u32>, u64>,
     /// When it was given a list that revokes a certificate that it had.
@@ -46,6 +48,8 @@ struct Given {
     at: u64,
     key: usize,
     certificate: CertId,
+    /// Whether a callback was accepted under it before the host gave another.
+    is_current: bool,
 }
 
 /// What is promised when a callback comes.
@@ -80,6 +84,9 @@ impl Memory {
             self.verified = before.verified;
             self.given = before.given;
             self.taken = before.taken;
+            self.exported = before.exported;
+            let given = before.delivered.into_keys();
+            self.exported.extend(given.map(|id| (id, at)));
             self.seen_revoked = before.seen_revoked;
         }
     }
@@ -94,6 +101,7 @@ impl Memory {
                 at,
                 key,
                 certificate,
+                is_current: false,
             });
         }
         self.delivered.entry(certificate).or_insert(at);
@@ -119,6 +127,9 @@ impl Memory {
         }
         self.last_callback = self.last_callback.max(promise.came.ms);
         if let Some(certificate) = accepted {
+            if let Some(last) = self.given.last_mut() {
+                last.is_current |= last.certificate == certificate;
+            }
             self.taken.insert(certificate, at);
             self.accepted.insert(promise.key, (certificate, at));
             self.verified.insert(promise.key, (certificate, at));
@@ -143,11 +154,17 @@ impl Memory {
     /// Whether, as far as the receiver was shown, this key may have been replaced for good: more than seven days ago, or by
     /// three others. It cannot know that the host went back to it since, unless it took the certificate that it was given.
     fn was_replaced(&self, key: usize, now: u64) -> bool {
-        let is_taken = |given: &Given| {
+        let is_taken = |index: &usize| {
+            let given = &self.given[*index];
             let accepted = self.taken.get(&given.certificate);
-            given.key == key && accepted.is_some_and(|accepted| *accepted >= given.at)
+            // Given again, it may have been accepted as the former that it was, although it could not be verified anew.
+            let is_again = self.given[..*index]
+                .iter()
+                .any(|before| before.certificate == given.certificate);
+            let is_accepted = accepted.is_some_and(|accepted| *accepted >= given.at);
+            given.key == key && (given.is_current || is_accepted && !is_again)
         };
-        let Some(last) = self.given.iter().rposition(is_taken) else {
+        let Some(last) = (0..self.given.len()).rfind(is_taken) else {
             return false;
         };
         let later = self.given[last + 1..]
@@ -156,8 +173,22 @@ impl Memory {
         let mut others: Vec<_> = later.clone().map(|given| given.key).collect();
         others.sort_unstable();
         others.dedup();
-        let is_old = |given: &Given| given.at + FORMER_MS <= now + STEPS_MS;
+        // What was exported seven days ago may have been replaced then: only the host can tell.
+        let certificate = self.given[last].certificate;
+        let known_at = match self.delivered.contains_key(&certificate) {
+            true => now,
+            false => self.exported.get(&certificate).copied().unwrap_or(0),
+        };
+        let is_old = |given: &Given| given.at.min(known_at) + FORMER_MS <= now + STEPS_MS;
         later.clone().next().is_some_and(is_old) || others.len() > FORMERS
+    }
+
+    /// Since when, at the latest, the receiver keeps a certificate that the host gave it. One that the host goes back to may
+    /// have been forgotten, and in `BestEffort` its first callback is accepted before its lists have come.
+    fn held_since(&self, certificate: CertId) -> Option<u64> {
+        let mut given = self.given.iter().rev();
+        let last = given.find(|given| given.certificate == certificate)?;
+        Some(last.at)
     }
 
     /// Whether the evidence about a certificate is in force, if that is asked for.
@@ -239,7 +270,8 @@ impl Memory {
         let since = revoked
             .max(truth.authorities_well_since()?)
             .max(self.hourly_since)
-            .max(self.started);
+            .max(self.started)
+            .max(self.held_since(id)?);
         (hourly && since + OVERDUE_MS <= came.ms).then(|| {
             format!("certificate {id} is revoked, and the lists could be asked since {since} ms")
         })

@@ -130,7 +130,7 @@ impl World {
             answer.waited,
             accepted.map_or(String::new(), |id| format!(", certificate {id:?}"))
         ));
-        let case = match (&call.promise, accepted) {
+        let mut case = match (&call.promise, accepted) {
             (Some(_), Some(None)) => forged(*message, "nobody issued its certificate"),
             (Some(promise), accepted) => {
                 let accepted = accepted.flatten();
@@ -140,6 +140,7 @@ impl World {
             }
             (None, _) => forged(*message, "it is forged"),
         };
+        case.joined = ground.bounds.joined_wait(&ground.url, came.ms);
         ground.answers += 1;
         ground.judged(judge(&case, answer));
     }

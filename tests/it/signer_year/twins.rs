@@ -138,12 +138,15 @@ fn a_revoked_key_is_judged_once_the_list_was_shown() {
 
 #[test]
 fn a_revoked_key_is_judged_after_a_day_of_callbacks() {
-    for (gap, outage, rule) in [
-        (HOUR, false, Some(Rule::Forged)),
-        (HOUR + 1, false, None),
-        (HOUR, true, None),
+    for (gap, outage, is_back, rule) in [
+        (HOUR, false, false, Some(Rule::Forged)),
+        (HOUR + 1, false, false, None),
+        (HOUR, true, false, None),
+        // The host has gone back to it.
+        (HOUR, false, true, None),
     ] {
         let mut scene = Scene::new(Revocation::BestEffort);
+        scene.memory.certificate_delivered(0, 0, 0);
         scene.truth.revoke(0, 1_000);
         let mut at = 0;
         while at < 1_000 + OVERDUE_MS {
@@ -154,9 +157,15 @@ fn a_revoked_key_is_judged_after_a_day_of_callbacks() {
             scene.truth.authorities_are(false, HOUR);
             scene.truth.authorities_are(true, 2 * HOUR);
         }
+        if is_back {
+            scene.rotates_to(1, HOUR);
+            scene.memory.certificate_delivered(1, 1, HOUR);
+            scene.memory.certificate_delivered(0, 0, 9 * HOUR);
+        }
         assert_eq!(scene.broken(0, OVERDUE_MS + 999, &answer(200)), None);
         let due = OVERDUE_MS + 1_000;
-        assert_eq!(scene.broken(0, due, &answer(200)), rule, "{gap} {outage}");
+        let broken = scene.broken(0, due, &answer(200));
+        assert_eq!(broken, rule, "{gap} {outage} {is_back}");
     }
 }
 
@@ -198,6 +207,44 @@ fn a_former_signer_that_was_verified_is_protected_for_seven_days() {
     assert_eq!(scene.broken(0, 7 * HOUR, &answer(401)), None);
     scene.memory.restarted(false, 8 * HOUR);
     assert_eq!(scene.broken(1, 9 * HOUR, &answer(401)), None);
+}
+
+#[test]
+fn a_former_signer_is_protected_as_far_as_the_receiver_can_know() {
+    const DAY: u64 = 24 * HOUR;
+    // The host serves another key from the eighth day on, and goes back to the first a moment before the callback.
+    let scene = |again_at: Option<u64>, restarted_at: Option<u64>| {
+        let mut scene = Scene::new(Revocation::BestEffort);
+        scene.memory.certificate_delivered(0, 0, 0);
+        scene.accepted(0, 1_000);
+        if let Some(at) = restarted_at {
+            scene.memory.restarted(true, at);
+        }
+        let other = scene.rotates_to(1, 8 * DAY);
+        scene.memory.certificate_delivered(1, other, 8 * DAY);
+        if let Some(at) = again_at {
+            scene.memory.certificate_delivered(0, 0, at);
+            scene.memory.certificate_delivered(1, other, at + HOUR);
+            scene.accepted(0, at + 2 * HOUR);
+        }
+        scene.truth.serve(Some(0), 16 * DAY);
+        scene.truth.serve(Some(other), 16 * DAY + 1_000);
+        scene
+    };
+    let refused = Some(Rule::Refused);
+    for (again_at, restarted_at, at, rule) in [
+        (None, None, 14 * DAY, refused),
+        (None, None, 17 * DAY, None),
+        // Exported within seven days, and before.
+        (None, Some(6 * DAY), 12 * DAY, refused),
+        (None, Some(4 * DAY), 12 * DAY, None),
+        // It was accepted as a former when it was given again: that does not prolong its time.
+        (Some(10 * DAY), None, 14 * DAY, refused),
+        (Some(10 * DAY), None, 16 * DAY + HOUR, None),
+    ] {
+        let broken = scene(again_at, restarted_at).broken(0, at, &answer(401));
+        assert_eq!(broken, rule, "{again_at:?} {restarted_at:?} {at}");
+    }
 }
 
 #[test]
@@ -243,6 +290,20 @@ fn what_does_not_recover_is_objected_to() {
     assert_eq!(scene.broken(0, due, &after(4_000, answer(200))), None);
     let late = after(5_300, answer(200));
     assert_eq!(scene.broken(0, due, &late), Some(Rule::Recovery));
+    // Who joined a fetch may wait for the one after it.
+    let joined = Case {
+        joined: Duration::from_millis(4_000),
+        ..scene.case(0, due, Some(0))
+    };
+    assert!(judge(&joined, &after(9_200, answer(200))).is_ok());
+    let late = judge(&joined, &after(9_201, answer(200)));
+    assert_eq!(late.unwrap_err().rule, Rule::Recovery);
+    let mut bounds = Bounds::default();
+    bounds.certificate_departs("a", 1_000).unwrap();
+    for (came, left) in [(999, 0), (1_000, 5_000), (4_000, 2_000), (6_000, 0)] {
+        let left = Duration::from_millis(left);
+        assert_eq!(bounds.joined_wait("a", came), left, "{came}");
+    }
     let never = Answer {
         status: None,
         ..after(60_000, answer(503))
@@ -280,7 +341,7 @@ fn a_fetch_too_many_is_objected_to() {
         if disturbed {
             bounds.disturbed(at);
         }
-        let outcome = bounds.departs("a", at);
+        let outcome = bounds.certificate_departs("a", at);
         bounds.ended(Some("a"));
         outcome.err().map(|violation| violation.rule)
     };
@@ -290,6 +351,18 @@ fn a_fetch_too_many_is_objected_to() {
     assert_eq!(fetch(20_000, true), None);
     assert_eq!(fetch(20_001, false), None);
     assert_eq!(fetch(20_002, false), Some(Rule::Fetches));
+
+    // A list may be asked for late in a fetch, and early in the next one.
+    let mut bounds = Bounds::default();
+    let mut fetch = |at| {
+        let outcome = bounds.evidence_departs("a", at);
+        bounds.ended(Some("a"));
+        outcome.err().map(|violation| violation.rule)
+    };
+    assert_eq!([fetch(0), fetch(1)], [None, None]);
+    assert_eq!(fetch(3_999), Some(Rule::Fetches));
+    assert_eq!([fetch(20_000), fetch(24_000), fetch(24_001)], [None; 3]);
+    assert_eq!([fetch(28_000), fetch(31_999)], [None, Some(Rule::Fetches)]);
 
     let mut bounds = Bounds::default();
     let mut names = |at, count| {
@@ -312,12 +385,21 @@ fn what_grows_is_objected_to() {
     let mut bounds = Bounds::default();
     assert!(bounds.settled(0, 0).is_ok());
     assert_eq!(bounds.settled(1, 0).unwrap_err().rule, Rule::Growth);
-    bounds.departs("a", 0).unwrap();
+    bounds.certificate_departs("a", 0).unwrap();
     assert_eq!(bounds.settled(0, 0).unwrap_err().rule, Rule::Growth);
-    let second = bounds.departs("a", 10_000).unwrap_err();
+    let second = bounds.certificate_departs("a", 10_000).unwrap_err();
     assert_eq!(second.rule, Rule::Growth);
     bounds.ended(Some("a"));
     bounds.ended(Some("a"));
+    // A list of the receiver before the restart may be under way for ten seconds.
+    bounds.evidence_departs("b", 20_000).unwrap();
+    bounds.disturbed(20_500);
+    bounds.evidence_departs("b", 31_000).unwrap();
+    bounds.ended(Some("b"));
+    let second = bounds.evidence_departs("b", 36_000).unwrap_err();
+    assert_eq!(second.rule, Rule::Growth);
+    bounds.ended(Some("b"));
+    bounds.ended(Some("b"));
     assert!(bounds.settled(0, 0).is_ok());
     // Made-up names that hang, a second apart.
     let grown = (0..60).find_map(|second| bounds.name_departs(second * 1_000).err());
