@@ -251,10 +251,10 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
             401
         ),
         "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present; the request has a certificate \
-         URL, so a gateway or the hosting platform may have removed `authorization`: set \
+         URL, so if this happens to all callbacks, a gateway or the hosting platform has removed `authorization`: set \
          `signatureTokenToMsSignatureHeader` in the registration to have the signature in `x-ms-signature` \
-         (`Registration::with_signature_token_to_ms_signature_header(true)` with `RegistrationClient::ensure`, or \
-         `cargo run --example registration -- ensure --url URL --ms-signature`)"
+         (`Registration::with_signature_token_to_ms_signature_header(true)` with `RegistrationClient::ensure`, which \
+         keeps what else is registered, or `cargo run --example registration -- ensure --url URL --ms-signature`)"
     );
     // The URL is judged although nothing is fetched.
     let elsewhere = with(
