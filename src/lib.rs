@@ -139,7 +139,7 @@ pub mod duplicates;
 // What it stands on.
 pub mod body;
 
-#[cfg(any(feature = "event", feature = "token"))]
+#[cfg(any(feature = "event", feature = "token", feature = "verify"))]
 mod byte_order_mark;
 
 #[cfg(any(feature = "event-grid", feature = "registration"))]

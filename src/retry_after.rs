@@ -75,7 +75,7 @@ fn wait_at(words: &[String], at: usize) -> Option<Duration> {
     Some(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
-/// What is written for people is no promise: five minutes.
+/// A wait in words is a hint, and is not trusted beyond five minutes.
 #[cfg(feature = "token")]
 const LONGEST_IN_WORDS: Duration = Duration::from_secs(300);
 

@@ -1,5 +1,7 @@
 //! The words in the body of a refusal that is not JSON: text, a page, or XML.
 
+use crate::byte_order_mark::without_mark;
+
 /// A code and words, where there are any.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Words {
@@ -14,8 +16,8 @@ impl Words {
     ///
     /// Source: "Status and error codes", Azure Storage; the pages of front ends and proxies.
     pub(crate) fn read(body: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(body);
-        let text = text.trim_start_matches('\u{feff}').trim();
+        let text = String::from_utf8_lossy(without_mark(body));
+        let text = text.trim();
         if !is_markup(text.as_bytes()) {
             let text = (!text.is_empty()).then(|| text.to_owned());
             return Self { code: None, text };
@@ -41,8 +43,7 @@ impl Words {
 
 /// Whether a body is a page or XML.
 pub(crate) fn is_markup(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.trim_ascii_start().starts_with(b"<")
+    without_mark(body).trim_ascii_start().starts_with(b"<")
 }
 
 /// The text of the first element of this name. `lower` is `text` in lower case, which has the same offsets.

@@ -60,6 +60,6 @@ impl Cause {
     }
 }
 
-/// The advice for redirects, whoever answers.
+/// The advice for a redirect.
 pub(crate) const REDIRECT: &str =
     "redirects are not followed, because the token would be sent along";

@@ -37,8 +37,6 @@ pub(crate) use dialect::{Cause, Dialect};
 pub use error::{ApiError, ApiErrorCause};
 use progress::{Ids, Progress, WaitsFor};
 pub(crate) use proof::{Bearer, Proof, Shown};
-#[cfg(feature = "event-grid")]
-pub(crate) use query_secrets::encoded;
 pub(crate) use query_secrets::query_secrets;
 pub(crate) use refusal::Refusal;
 pub use refusal::RefusalDetail;

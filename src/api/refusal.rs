@@ -71,9 +71,10 @@ impl Refusal {
         );
         match description.and_then(plain) {
             // The names of members may hold a secret as well.
-            None if code.is_none() => {
-                Self::of_words(Words::read(value.to_string().as_bytes()), hide)
-            }
+            None if code.is_none() => Self {
+                description: Some(Excerpt::long(hide(&value.to_string()))),
+                ..Self::default()
+            },
             description => Self {
                 code: code.map(Excerpt::of),
                 json_code,

@@ -6,11 +6,13 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
 /// How often, and for how long, a call is repeated.
 ///
-/// Reads and full replacements (GET, PUT) are repeated after 408, 429, 5xx, a code that names the service's own trouble, a
-/// 404 that is not the service's own, a broken connection, and a response that is empty or cut. A POST is repeated only after
-/// 429 and where no connection was made, because then it was not processed. Between two attempts lies the wait of
-/// `Retry-After` or, with 429 and 503, of the response's words; else a growing time with jitter. A call gives up rather than wait past its
-/// deadline.
+/// Calls that have the same end when they are repeated (GET, PUT; all that publish to Event Grid or manage it) are repeated
+/// after 408, 429, 5xx, a code that names the service's own trouble, a 404 that is not the service's own, a broken connection,
+/// and a response that is empty or cut. A POST to Partner Center is repeated only after 429 and where no connection was made,
+/// because then it was not processed. After 401, each call is made once more with another token.
+///
+/// Between two attempts lies the wait of `Retry-After` or, with 429 and 503, of the response's words; else a growing time with
+/// jitter. A call gives up rather than wait past its deadline.
 ///
 /// # Example
 ///

@@ -144,7 +144,7 @@ pub struct KeyRejected;
 #[non_exhaustive]
 pub struct PrivateKeyRejected;
 
-/// A signature that could not be made: there was no memory or no randomness.
+/// Signing failed: the system has no memory or no randomness left.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("the private key could not sign")]
 #[non_exhaustive]

@@ -332,7 +332,7 @@ fn correlation_id(answer: &Answer) -> Result<Id, Unreadable> {
         value => value,
     };
     let id = id.as_str().and_then(Id::new);
-    id.ok_or_else(|| "there is no correlation id in it".into())
+    id.ok_or_else(|| "the response has no correlation id".into())
 }
 
 /// Source: the REST reference, operation group "Webhook"; so are the other two.

@@ -8,14 +8,14 @@ use rustls_pki_types::UnixTime;
 use super::error::SignerError;
 use super::evidence::EvidenceStore;
 use super::gather::{self, Gathered, Target};
-use super::table::{Judged, SignerSet, Verdicts};
+use super::table::{Fetched, Judged, SignerSet, Verdicts};
 use super::times::LISTS_OF_CHECK;
 use super::{Inner, give_way, times};
 use crate::chain::{
     Assessment, CertificateDer, ChainError, ChainVerifier, PathError, Revocation, VerifiedSigner,
 };
 use crate::excerpt::Excerpt;
-use crate::single_flight::{Interrupted, within};
+use crate::single_flight::{Interrupted, Span, within};
 use crate::source::{CertificateBundle, CertificateUrl};
 use crate::spawn::Spawn;
 use crate::trace;
@@ -37,6 +37,14 @@ pub(super) async fn fetch(weak: Weak<Inner>, flight: Flight) -> Result<SignerSet
         now,
         is_routine,
     } = flight;
+    let Some(spawn) = weak.upgrade().map(|inner| Arc::clone(&inner.spawn)) else {
+        return Err(interrupted(&url, times::CERTIFICATE, Interrupted::Stopped));
+    };
+    let flight = Fetched {
+        number,
+        at: now,
+        fresh: Span::begin(&spawn, times::FRESH),
+    };
     let fetched = match download(&weak, &url).await {
         Ok(bundle) => verify(&weak, &url, bundle, now).await,
         Err(error) => Err(error),
@@ -45,7 +53,7 @@ pub(super) async fn fetch(weak: Weak<Inner>, flight: Flight) -> Result<SignerSet
         return Err(interrupted(&url, times::CERTIFICATE, Interrupted::Stopped));
     };
     let outcome = match fetched {
-        Ok((signer, chain)) => inner.land(&url, signer, &chain, number, now),
+        Ok((signer, chain)) => inner.land(&url, signer, &chain, &flight),
         Err(error) => Err(error),
     };
     if let Err(error) = &outcome {

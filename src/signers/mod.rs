@@ -39,7 +39,8 @@
 //! - A failure is remembered for 5 s, and up to 15 s when failures repeat. Meanwhile nothing is fetched.
 //! - URLs that never verified share a quota of downloads, so that made-up names cost the certificate host nothing.
 //!   Documented and configured names, and those that verified once, never wait on it.
-//! - Nothing is forgotten when the clock jumps: validity is asked at each use.
+//! - Nothing is forgotten when the clock jumps: validity is asked at each use. The five seconds of a fresh certificate are
+//!   measured by the spawner, too: a clock that is set back does not make them longer.
 //! - No lock is held while an HTTP client, a policy, a tracker or a subscriber runs, and a panic in one is an error of that
 //!   fetch.
 
@@ -81,7 +82,7 @@ pub(crate) use export::{Exported, parse as parse_kept_signers};
 use fetch::{Flight, interrupted, judge};
 use known::KnownUrls;
 pub use table::SignerSet;
-use table::{Judged, Table, Verdicts};
+use table::{Fetched, Judged, Table, Verdicts};
 
 /// Finds, verifies, keeps and refreshes signers. Cheap to clone; clones share what they keep.
 #[derive(Clone, Debug)]
@@ -523,15 +524,14 @@ impl Inner {
         url: &CertificateUrl<'static>,
         signer: Arc<VerifiedSigner>,
         verified_by: &Arc<ChainVerifier>,
-        number: u64,
-        now: Duration,
+        fetched: &Fetched,
     ) -> Result<SignerSet, SignerError> {
         let (mut signer, mut verified_by) = (signer, Arc::clone(verified_by));
         loop {
             let chain = self.chain.load_full();
             if !Arc::ptr_eq(&chain, &verified_by) {
                 // Replaced meanwhile.
-                signer = self.assess(&chain, &signer, now)?;
+                signer = self.assess(&chain, &signer, fetched.at)?;
                 verified_by = chain;
                 continue;
             }
@@ -543,8 +543,7 @@ impl Inner {
                     true => Some(SignerSet::with_current(
                         set,
                         Arc::clone(&signer),
-                        number,
-                        now,
+                        fetched.clone(),
                     )),
                     false => set.cloned(),
                 }

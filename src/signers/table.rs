@@ -8,6 +8,7 @@ use rustls_pki_types::UnixTime;
 
 use super::times;
 use crate::chain::{ChainError, VerifiedSigner};
+use crate::single_flight::Span;
 use crate::source::CertificateUrl;
 
 /// The signers of all URLs. Readers take no lock; writers take turns.
@@ -134,12 +135,14 @@ impl Kept {
 }
 
 /// The last fetch of the certificate that succeeded.
-#[derive(Clone, Copy, Debug)]
-struct Fetched {
+#[derive(Clone, Debug)]
+pub(super) struct Fetched {
     /// The number of the flight.
-    number: u64,
+    pub(super) number: u64,
     /// When it started: the host served the certificate then, or later.
-    at: Duration,
+    pub(super) at: Duration,
+    /// The seconds after that for which it is fresh.
+    pub(super) fresh: Span,
 }
 
 /// When something is next due. An attempt counts from its start.
@@ -215,9 +218,9 @@ impl SignerSet {
     /// Whether the certificate was fetched after flight `arrival`, or a moment ago: then a signature that does not match is
     /// refused for good.
     pub(super) fn is_fresh(&self, arrival: u64, now: Duration) -> bool {
-        self.0.fetched.is_some_and(|fetched| {
+        self.0.fetched.as_ref().is_some_and(|fetched| {
             let is_recent = fetched.at <= now && now.saturating_sub(fetched.at) < times::FRESH;
-            fetched.number > arrival || is_recent
+            fetched.number > arrival || is_recent && !fetched.fresh.is_over()
         })
     }
 
@@ -308,13 +311,13 @@ impl SignerSet {
         Self(Arc::new(set))
     }
 
-    /// The set with `signer` as the current one, fetched by flight `number` that started at the time `now`.
+    /// The set with `signer` as the current one.
     pub(super) fn with_current(
         before: Option<&Self>,
         signer: Arc<VerifiedSigner>,
-        number: u64,
-        now: Duration,
+        fetched: Fetched,
     ) -> Self {
+        let now = fetched.at;
         let week_before_end = Duration::from_secs(signer.valid_until().as_secs())
             .saturating_sub(times::REFRESH_BEFORE_END);
         let next = (now.saturating_add(times::REFRESH_AGE).min(week_before_end))
@@ -331,7 +334,7 @@ impl SignerSet {
         Self(Arc::new(Set {
             first,
             others,
-            fetched: Some(Fetched { number, at: now }),
+            fetched: Some(fetched),
             refresh: Schedule {
                 attempted: now,
                 next,

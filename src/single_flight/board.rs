@@ -273,12 +273,12 @@ where
         let _ = self.spawn.spawn(task, self.times.patience);
     }
 
-    /// Flights whose time is over by the caller's clock, and that nobody has ended: no caller carries them any more or, an hour
-    /// after that, their runtime does not run.
+    /// Flights past their limit by the caller's clock: those that callers drive, if none does any more, and an hour later those
+    /// that were spawned, if their runtime does not run.
     fn overdue(&self, now: Duration) -> Vec<Landing<K, T, E>> {
         let board = lock(&self.board);
         let is_overdue = |work: &UnderWay<T, E>| {
-            // Whoever spawned it ends it: a clock that was set forward does not.
+            // The spawner ends it. A clock that is set forward must not.
             let slack = match work.flight.is_caller_driven() {
                 true => Duration::ZERO,
                 false => CLOCK_STEP,
@@ -408,4 +408,4 @@ const CLOCK_STEP: Duration = Duration::from_secs(60 * 60);
 /// For how long a failure is remembered after its cool-down, so that the next one in a row cools down for longer.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 /// How many failures are remembered after their cool-down.
-const MAX_FAILURES: usize = 1024;
+const MAX_FAILURES: usize = 512;

@@ -22,6 +22,8 @@
 mod board;
 mod flight;
 mod primitives;
+#[cfg(feature = "receiver")]
+mod span;
 #[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
 mod within;
 
@@ -30,5 +32,7 @@ pub(crate) use board::Failure;
 pub(crate) use board::{Interrupted, SingleFlight, Start, Times};
 #[cfg(feature = "receiver")]
 pub(crate) use flight::Waiter;
+#[cfg(feature = "receiver")]
+pub(crate) use span::Span;
 #[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
 pub(crate) use within::within;

@@ -49,7 +49,7 @@ impl StatusRefusal {
         let header = header.map(|code| String::from_utf8_lossy(code.as_bytes()).into_owned());
         Self {
             is_storage: header.is_some(),
-            code: header.or(words.code).map(Excerpt::of),
+            code: header.or(words.code).map(|code| Excerpt::of(&*urls(&code))),
             words: words.text.map(|text| Excerpt::long(&*urls(&text))),
             retry_after: retry_after(response.headers()),
             ..Self::new(url, response.status().as_u16())
@@ -109,11 +109,11 @@ const ADVICE: [(&str, &str); 10] = [
     ),
     (
         "BlobNotFound",
-        "there is no such file: a forged callback may name it; if genuine callbacks do, open a support case",
+        "the file does not exist: a forged callback can name any file; if genuine callbacks name it, open a support case",
     ),
     (
         "ContainerNotFound",
-        "there is no such folder: a forged callback may name it; if genuine callbacks do, open a support case",
+        "the folder does not exist: a forged callback can name any folder; if genuine callbacks name it, open a support case",
     ),
     (
         "InternalError",
@@ -129,7 +129,7 @@ const ADVICE: [(&str, &str); 10] = [
     ),
     (
         "ResourceNotFound",
-        "there is no such file: a forged callback may name it; if genuine callbacks do, open a support case",
+        "the file does not exist: a forged callback can name any file; if genuine callbacks name it, open a support case",
     ),
     ("ServerBusy", "Azure Storage is overloaded, which passes"),
 ];

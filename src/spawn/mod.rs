@@ -12,6 +12,7 @@
 //! | a fetch that everybody has left goes on | yes | no: the next caller resumes it, or it counts as failed once its time is over |
 //! | a fetch has a deadline whatever the HTTP client does | yes | only by the caller's clock: when the next caller comes |
 //! | a callback with a good signer never waits for the network | yes | one callback for each refresh, and one for each check of the revocation lists, drives it and waits for it |
+//! | after the clock is set back, an old certificate does not look fresh | yes | no: a signature of its successor can be refused for good |
 //! | a callback without a signer waits five seconds at most | yes | no: put a timeout around it |
 //!
 //! Certificates and revocation lists of signers, the keys of Microsoft Entra and access tokens are all fetched like this: what

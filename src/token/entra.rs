@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use form_urlencoded::{Serializer, byte_serialize};
+use form_urlencoded::Serializer;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use secrecy::SecretString;
@@ -98,12 +98,7 @@ impl Entra {
         let secrets = grant.iter().filter(|(name, _)| *name != GRANT_TYPE);
         let secrets = secrets.map(|(_, value)| *value);
         let secrets: Vec<&str> = secrets.chain(proof.secret()).collect();
-        let sent: Vec<String> = secrets
-            .iter()
-            .map(|secret| byte_serialize(secret.as_bytes()).collect())
-            .collect();
-        let sent = sent.iter().map(String::as_str);
-        let hide = |text: String| hidden(&text, secrets.iter().copied().chain(sent.clone()));
+        let hide = |text: String| hidden(&text, secrets.iter().copied());
         let outcome = read(&answer, url, now, &hide);
         wipe(answer.into_body());
         outcome

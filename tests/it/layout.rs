@@ -107,7 +107,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("spawn", &["http_client"]),
     ("trace", &[]),
     ("transience", &[]),
-    ("words", &[]),
+    ("words", &["byte_order_mark"]),
     // Who calls it.
     (
         "actix_web",

@@ -672,7 +672,10 @@ async fn an_id_without_end_is_none() {
     let script = Script::new([(200, None, json!("a".repeat(513)).to_string())]);
     let error = script.client().send_test_event(WhenLimited::Refuse).await;
     let said = error.unwrap_err().to_string();
-    assert!(said.contains("there is no correlation id in it"), "{said}");
+    assert!(
+        said.contains("the response has no correlation id"),
+        "{said}"
+    );
 }
 
 /// `{:?}` is what `unwrap` and `main` print: bounded, as `Display` is.

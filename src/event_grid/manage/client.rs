@@ -8,10 +8,11 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::dialect::RESOURCE_MANAGER;
+use super::place::encoded;
 use super::resource::strip;
 use super::secret::secrets_of;
 use super::{Id, Kind, ManagementError, Resource, Writable, web_hook};
-use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy, encoded};
+use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::http_client::HttpClient;

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use http::Method;
 use serde::Deserialize;
 
+use super::place::encoded;
 use super::{Contains, Kind, ManagementClient, ManagementError, Resource};
-use crate::api::{Answer, Call, encoded};
+use crate::api::{Answer, Call};
 
 /// Which resources of a list, and how many a request.
 ///

@@ -10,7 +10,6 @@ use super::{
     PartnerTopic, SystemTopic,
 };
 use crate::Excerpt;
-use crate::api::encoded;
 
 /// Why something is no id, or no part of one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -289,6 +288,13 @@ pub(super) fn check_scope(id: &str) -> Result<(), IdError> {
 pub(super) fn path_of(id: &str) -> String {
     let parts: Vec<_> = id.split('/').map(encoded).collect();
     parts.join("/")
+}
+
+/// Percent-encoded, for a path or a query.
+pub(super) fn encoded(text: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    // A plus means a space in forms alone.
+    encoded.replace('+', "%20")
 }
 
 pub(super) const PROVIDERS: &str = "providers";

@@ -9,16 +9,22 @@ mod waits;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use partner_center_webhooks::Receiver;
 use partner_center_webhooks::api::RetryPolicy;
 use partner_center_webhooks::cloud::{Cloud, CloudProfile};
 use partner_center_webhooks::event::EventName;
 use partner_center_webhooks::event_grid::manage::ManagementClient;
 use partner_center_webhooks::http_client::ReqwestClient;
+use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::registration::{Registration, RegistrationClient};
 use partner_center_webhooks::resources::ResourceClient;
+use partner_center_webhooks::source::{CertificateLocation, Download};
+use partner_center_webhooks::testing::Signer;
 use partner_center_webhooks::token::{AccessToken, StaticToken};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{ISSUER, NOW, chain};
 
 /// A peer on loopback that says one message after the other, the last one again and again, each on a connection of its own.
 #[derive(Clone)]
@@ -142,4 +148,22 @@ pub(crate) fn quick() -> RetryPolicy {
 
 pub(crate) fn wanted() -> Registration {
     Registration::new("https://contoso.example/callback", [EventName::TestCreated]).unwrap()
+}
+
+/// A receiver that fetches its certificates under `base`, and a signer whose certificate is said to be there.
+pub(crate) fn fetching_from(base: &str) -> (Receiver, Signer) {
+    let prefix = format!("{base}/cert/");
+    let location = CertificateLocation::none()
+        .danger_also_allow_loopback_http(&prefix)
+        .unwrap();
+    let receiver = ReceiverBuilder::new(chain(), Download::new(http()))
+        .certificate_location(location)
+        .clock(|| NOW)
+        .build()
+        .unwrap();
+    let signer = ISSUER.signer().unwrap();
+    (
+        receiver,
+        signer.with_certificate_url(format!("{prefix}a.cer")),
+    )
 }

@@ -1,5 +1,7 @@
 //! A callback URL with a key in it is a secret.
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, Method};
 use partner_center_webhooks::cloud::{Cloud, CloudProfile};
 use partner_center_webhooks::crypto::AwsLcRs;
@@ -11,12 +13,11 @@ use partner_center_webhooks::event_grid::receive::{EntraTokens, ExpectedToken, W
 use partner_center_webhooks::event_grid::{
     AccessKey, CloudEvent, Credential, PublishEndpoint, Publisher, SasToken,
 };
-use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::registration::{
     Plan, Registration, RegistrationClient, RegistrationError, WhenLimited,
 };
 use partner_center_webhooks::resources::ResourceClient;
-use partner_center_webhooks::source::{CertificateLocation, Download};
+use partner_center_webhooks::testing::partner_center::PartnerCenter;
 use partner_center_webhooks::token::{
     self, AccessToken, Application, ClientCredentials, RefreshToken, SecretString, StaticToken,
     TokenProvider, TokenRequest,
@@ -25,9 +26,9 @@ use serde_json::json as value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
-use super::{Peer, http, json, quick, read, response};
+use super::{Peer, fetching_from, http, json, quick, read, response};
 use crate::logs::lines_of;
-use crate::support::{ISSUER, NOW, chain};
+use crate::support::ISSUER;
 
 const SECRET: &str = "SECRETSECRET";
 const LOGIC_APP: &str = "https://prod-27.westeurope.logic.azure.com:443/workflows/0123456789abcdef/triggers/manual/paths/invoke?api-version=2016-10-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=SECRETSECRET";
@@ -171,6 +172,13 @@ async fn echo(status: &'static str, shape: usize) -> String {
     base
 }
 
+/// A certificate and its private key.
+static CERTIFIED: LazyLock<(String, String)> = LazyLock::new(|| {
+    let signer = ISSUER.signer().unwrap();
+    let key = signer.private_key_pem().unwrap();
+    (signer.certificate_pem(), key)
+});
+
 const TOKEN: &str = "TOKEN-TOKEN-TOKEN";
 const CLIENT_SECRET: &str = "CLIENT+SECRET/CLIENT";
 const REFRESH_TOKEN: &str = "REFRESH-TOKEN-0.AXo";
@@ -179,6 +187,11 @@ const URL_KEY: &str = "URLKEYURLKEY+/=";
 const HOOK_HEADER: &str = "HOOKHEADERHOOKHEADER";
 const SAS_KEY: &str = "U0FTS0VZU0FTS0VZU0FTS0VZU0FTS0VZ";
 const SAS_SIGNATURE: &str = "SASSIGNATURESASSIGNATURE";
+
+fn said<T, E: ToString>(outcome: &Result<T, E>) -> String {
+    let error = outcome.as_ref().err();
+    error.map(ToString::to_string).unwrap_or_default()
+}
 
 /// Everything that one failing call of each client shows.
 async fn shown_by_clients(base: &str) -> Vec<String> {
@@ -221,34 +234,24 @@ async fn shown_by_clients(base: &str) -> Vec<String> {
             .await
             .map(|_| ()),
     ] {
-        show(&|| {
-            format!(
-                "{outcome:?} {}",
-                outcome
-                    .as_ref()
-                    .err()
-                    .map(ToString::to_string)
-                    .unwrap_or_default()
-            )
-        });
+        show(&|| format!("{outcome:?} {}", said(&outcome)));
     }
 
-    let event = value!({"EventName": "x", "ResourceUri": format!("{base}/v1/customers/4cfba01c-47d4-4b91-9559-740129e7352b")});
-    let event = Event::from_slice(event.to_string().as_bytes()).unwrap();
     let client = ResourceClient::new(&cloud, http(), token())
+        .and_then(|client| client.with_graph(token()))
+        .and_then(|client| client.with_referrals(token(), "scope"))
         .unwrap()
         .with_retries(quick());
-    let outcome = client.fetch(&event).await.map(|_| ());
-    show(&|| {
-        format!(
-            "{client:?} {outcome:?} {}",
-            outcome
-                .as_ref()
-                .err()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        )
-    });
+    for uri in [
+        format!("{base}/v1/customers/4cfba01c-47d4-4b91-9559-740129e7352b"),
+        "https://partner.microsoft.com/granularAdminRelationships/33333333-3333-3333-3333-333333333333-44444444-4444-4444-4444-444444444444".to_owned(),
+        "https://api.partner.microsoft.com/v1.0/engagements/referrals/22222222-2222-2222-2222-222222222222".to_owned(),
+    ] {
+        let event = value!({"EventName": "x", "ResourceUri": uri});
+        let event = Event::from_slice(event.to_string().as_bytes()).unwrap();
+        let outcome = client.fetch(&event).await.map(|_| ());
+        show(&|| format!("{client:?} {outcome:?} {}", said(&outcome)));
+    }
 
     let ours = Subscription::new("11111111-1111-1111-1111-111111111111").unwrap();
     let topic = ResourceGroup::new(ours, "rg")
@@ -269,16 +272,7 @@ async fn shown_by_clients(base: &str) -> Vec<String> {
         .unwrap()
         .with_retries(quick());
     let outcome = client.create_or_update(&id, &resource).await.map(|_| ());
-    show(&|| {
-        format!(
-            "{client:?} {resource:?} {outcome:?} {}",
-            outcome
-                .as_ref()
-                .err()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        )
-    });
+    show(&|| format!("{client:?} {resource:?} {outcome:?} {}", said(&outcome)));
 
     let endpoint =
         || PublishEndpoint::danger_plain_http_on_loopback(&format!("{base}/api/events")).unwrap();
@@ -291,22 +285,16 @@ async fn shown_by_clients(base: &str) -> Vec<String> {
         let publisher = Publisher::by_source(endpoint(), credential, http()).with_retries(quick());
         let event = CloudEvent::new("/contoso", "x").unwrap();
         let outcome = publisher.publish([event]).await.map(|_| ());
-        show(&|| {
-            format!(
-                "{publisher:?} {outcome:?} {}",
-                outcome
-                    .as_ref()
-                    .err()
-                    .map(ToString::to_string)
-                    .unwrap_or_default()
-            )
-        });
+        show(&|| format!("{publisher:?} {outcome:?} {}", said(&outcome)));
     }
 
+    let (certificate, key) = (&CERTIFIED.0, &CERTIFIED.1);
     for credential in [
         token::Credential::from(CLIENT_SECRET),
         token::Credential::federated(|| async { Ok(SecretString::from(ASSERTION)) }),
         token::Credential::public_client(),
+        token::Credential::certificate(&AwsLcRs::new(), certificate.as_bytes(), key.as_bytes())
+            .unwrap(),
     ] {
         let application = Application::new(&cloud, "contoso.example", "id", credential).unwrap();
         let refresh = RefreshToken::new(application.clone(), REFRESH_TOKEN, http(), |_| async {
@@ -319,16 +307,7 @@ async fn shown_by_clients(base: &str) -> Vec<String> {
         ];
         show(&|| format!("{application:?} {refresh:?} {own:?}"));
         for outcome in outcomes {
-            show(&|| {
-                format!(
-                    "{outcome:?} {}",
-                    outcome
-                        .as_ref()
-                        .err()
-                        .map(ToString::to_string)
-                        .unwrap_or_default()
-                )
-            });
+            show(&|| format!("{outcome:?} {}", said(&outcome)));
         }
     }
     shown
@@ -337,16 +316,8 @@ async fn shown_by_clients(base: &str) -> Vec<String> {
 /// What receivers say of requests with secrets of others in them.
 async fn shown_by_receivers(base: &str) -> Vec<String> {
     let mut shown = Vec::new();
-    let prefix = format!("{base}/cert/");
-    let location = CertificateLocation::none()
-        .danger_also_allow_loopback_http(&prefix)
-        .unwrap();
-    let receiver = ReceiverBuilder::new(chain(), Download::new(http()))
-        .certificate_location(location)
-        .clock(|| NOW)
-        .build()
-        .unwrap();
-    let url = format!("{prefix}a.cer");
+    let (receiver, _) = fetching_from(base);
+    let url = format!("{base}/cert/a.cer");
     for (url, authorization) in [
         (url.as_str(), None),
         (url.as_str(), Some(format!("Bearer {TOKEN}"))),
@@ -399,14 +370,7 @@ async fn shown_by_receivers(base: &str) -> Vec<String> {
         let outcome = webhook
             .receive(&Method::POST, Some(&query), &headers, b"[]")
             .await;
-        shown.push(format!(
-            "{webhook:?} {outcome:?} {}",
-            outcome
-                .as_ref()
-                .err()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        ));
+        shown.push(format!("{webhook:?} {outcome:?} {}", said(&outcome)));
     }
     shown
 }
@@ -416,7 +380,13 @@ async fn shown_by_receivers(base: &str) -> Vec<String> {
 async fn no_secret_is_shown_whoever_quotes_it() {
     let url_key = URL_KEY.replace('+', "%2B").replace('/', "%2F");
     let client_secret = CLIENT_SECRET.replace('+', "%2B").replace('/', "%2F");
+    let key: Vec<&str> = CERTIFIED
+        .1
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
     let secrets = [
+        key[1],
         TOKEN,
         CLIENT_SECRET,
         &client_secret,
@@ -464,4 +434,45 @@ async fn no_secret_is_shown_whoever_quotes_it() {
             }
         }
     }
+}
+
+/// What succeeds shows no more: only what is sent has the URL whole.
+#[tokio::test]
+async fn no_secret_is_shown_where_all_goes_well() {
+    let fake = PartnerCenter::start().await.unwrap();
+    let url = format!("https://contoso.example/hook?code={SECRET}");
+    let secret = fake.client_secret();
+    let mut shown = Vec::new();
+    let lines = lines_of(async {
+        let application = Application::new(
+            &fake.cloud(),
+            &fake.tenant_id(),
+            fake.client_id(),
+            secret.as_str(),
+        );
+        let tokens = ClientCredentials::new(application.unwrap(), http());
+        let scope = format!("{}/.default", fake.base_url());
+        let granted = tokens.token(TokenRequest::new(&scope)).await.unwrap();
+        let client = RegistrationClient::new(&fake.cloud(), http(), tokens.clone()).unwrap();
+        let plan = client.ensure(&registration(&url)).await.unwrap();
+        let registered = client.get().await.unwrap().unwrap();
+        assert_eq!(registered.webhook_url(), url);
+        let again = client.ensure(&registration(&url)).await.unwrap();
+        shown.push(format!(
+            "{tokens:?} {granted:?} {client:?} {plan} {plan:?} {registered:?} {again} {again:?}"
+        ));
+        shown.push(granted.expose_secret().to_owned());
+    })
+    .await;
+    let granted = shown.pop().unwrap();
+    for text in shown.iter().chain(&lines) {
+        for secret in [SECRET, &secret, &granted] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+    let sent: Vec<_> = fake.requests();
+    let sent = sent
+        .iter()
+        .filter(|request| String::from_utf8_lossy(request.body()).contains(SECRET));
+    assert_eq!(sent.count(), 1);
 }

@@ -2,28 +2,12 @@
 
 use std::time::Duration;
 
-use partner_center_webhooks::receiver::ReceiverBuilder;
-use partner_center_webhooks::source::{CertificateLocation, Download};
-
-use super::{Peer, http, response};
-use crate::support::{ISSUER, NOW, chain};
+use super::{Peer, fetching_from, response};
 
 /// The text and the wait of the refusal of a genuine callback while the certificate's host says `message`.
 async fn refusal(message: String) -> (String, u64) {
     let peer = Peer::saying([message]).await;
-    let prefix = format!("{}/cert/", peer.base);
-    let location = CertificateLocation::none()
-        .danger_also_allow_loopback_http(&prefix)
-        .unwrap();
-    let receiver = ReceiverBuilder::new(chain(), Download::new(http()))
-        .certificate_location(location)
-        .clock(|| NOW)
-        .build()
-        .unwrap();
-    let signer = ISSUER
-        .signer()
-        .unwrap()
-        .with_certificate_url(format!("{prefix}a.cer"));
+    let (receiver, signer) = fetching_from(&peer.base);
     let callback = signer.callback(r#"{"EventName":"test-created"}"#).unwrap();
     let error = receiver
         .receive(&callback.headers, &callback.body)
@@ -52,7 +36,7 @@ async fn the_code_of_storage_is_told_with_its_advice() {
             "404 Not Found",
             format!("{XML}x-ms-error-code: BlobNotFound\r\n"),
             "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>BlobNotFound</Code></Error>",
-            " answered 404 code BlobNotFound (expected 200; there is no such file",
+            " answered 404 code BlobNotFound (expected 200; the file does not exist",
         ),
         (
             "403 Forbidden",

@@ -174,3 +174,25 @@ async fn a_text_that_is_cut_off_is_refused() {
     }
     assert!(!is_read(&format!("{text}{text}")), "two texts in one");
 }
+
+/// A clock that is set back makes no certificate fresh again: its successor is fetched at its first signature.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_makes_no_certificate_fresh() {
+    let issuer = published();
+    let (old, new) = (successor(&issuer), successor(&issuer));
+    for (elapsed, expected, fetches) in [(60, ACCEPTED, 2), (2, MISMATCH, 1)] {
+        let (clock, source) = (AnyTime::new(), Scripted::serving(&old));
+        let receiver = receiver(&source, &clock, None);
+        assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
+        source.now_answers(Ok(bundle(&new)));
+        tokio::time::sleep(Duration::from_secs(elapsed)).await;
+        // So much later it says, whatever the time is.
+        clock.set(NOW.as_secs() + 2);
+        assert_eq!(
+            answer(&receiver, &callback(&new)).await,
+            expected,
+            "{elapsed}"
+        );
+        assert_eq!(source.fetches(), fetches, "{elapsed}");
+    }
+}

@@ -193,7 +193,7 @@ pub enum KeysError {
         /// The HTTP status.
         status: u16,
         /// What the response says in words.
-        words: Option<Box<Excerpt>>,
+        words: Option<Box<str>>,
         /// When the next attempt may start.
         retry_after: Duration,
     },
@@ -216,13 +216,13 @@ pub enum KeysError {
         /// Where the keys are.
         url: Excerpt,
         /// What a page says that came in their place.
-        words: Option<Box<Excerpt>>,
+        words: Option<Box<str>>,
         /// When the next attempt may start.
         retry_after: Duration,
     },
 }
 
-fn says(words: &Option<Box<Excerpt>>) -> String {
+fn says(words: &Option<Box<str>>) -> String {
     words
         .as_ref()
         .map_or_else(String::new, |words| format!(": {words}"))

@@ -104,15 +104,12 @@ impl Source {
 }
 
 /// What a page or a refusal says that came in the place of keys.
-fn words(body: &[u8]) -> Option<Box<Excerpt>> {
+fn words(body: &[u8]) -> Option<Box<str>> {
     let refusal = Refusal::of_body(body, &|text| urls(text).into_owned());
     let code = refusal.code.map(|code| format!("{code}: "));
     let is_refusal = code.is_some() || is_markup(body);
     let text = refusal.description.filter(|_| is_refusal)?;
-    Some(Box::new(Excerpt::long(format!(
-        "{}{text}",
-        code.unwrap_or_default()
-    ))))
+    Some(format!("{}{text}", code.unwrap_or_default()).into())
 }
 
 /// The error of a fetch that ended without an outcome.
