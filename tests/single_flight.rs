@@ -39,6 +39,9 @@ mod board;
 #[path = "../src/single_flight/flight.rs"]
 mod flight;
 
+#[path = "../src/single_flight/moment.rs"]
+mod moment;
+
 const TIMES: Times = Times {
     limit: Duration::from_secs(5),
     patience: Duration::from_secs(5),
@@ -230,13 +233,14 @@ fn a_panic_is_an_error_of_that_flight_and_the_next_one_may_start_after_the_cool_
         let start = |now| {
             let start = flights.join_or_start(&1, now, || Ok::<_, ()>(()), |_| async { Ok(1) });
             match start {
-                Start::Cooling(failure) => Err(failure.until),
+                Start::Cooling(failure) => Err(failure.wait(now)),
                 Start::Joined(waiter) | Start::Started(waiter) => Ok(block_on(waiter)),
                 Start::Declined(()) => panic!("it may start"),
             }
         };
         let until = NOW + TIMES.cool_down;
-        assert_eq!(start(until - Duration::from_secs(1)), Err(until));
+        let second = Duration::from_secs(1);
+        assert_eq!(start(until - second), Err(second));
         assert_eq!(start(until), Ok(Ok(Ok(1))));
         let _ = std::panic::take_hook();
     });

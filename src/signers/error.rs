@@ -178,7 +178,7 @@ impl Unavailable {
     /// The wait is the rest of the cool-down, what the certificate's host says and, in an outage, as long as the outage already
     /// is: so ten tries of a sender that obeys last for longer than one outage of some minutes.
     pub(super) fn after(failure: &Failure<SignerError>, now: Duration) -> Self {
-        let outage = now.saturating_sub(failure.since);
+        let outage = failure.since.age(now);
         let begins = match failure.error {
             SignerError::Chain { ref error, .. } => error.retry_at(),
             _ => None,
@@ -199,7 +199,7 @@ impl Unavailable {
 
     pub(super) fn remembered(failure: &Failure<SignerError>, now: Duration) -> Self {
         Self {
-            failed_ago: Some(now.saturating_sub(failure.at)),
+            failed_ago: Some(failure.at.age(now)),
             ..Self::after(failure, now)
         }
     }

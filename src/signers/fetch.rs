@@ -15,7 +15,7 @@ use crate::chain::{
     Assessment, CertificateDer, ChainError, ChainVerifier, PathError, Revocation, VerifiedSigner,
 };
 use crate::excerpt::Excerpt;
-use crate::single_flight::{Interrupted, Span, within};
+use crate::single_flight::{Interrupted, Moment, within};
 use crate::source::{CertificateBundle, CertificateUrl};
 use crate::spawn::Spawn;
 use crate::trace;
@@ -42,8 +42,7 @@ pub(super) async fn fetch(weak: Weak<Inner>, flight: Flight) -> Result<SignerSet
     };
     let flight = Fetched {
         number,
-        at: now,
-        fresh: Span::begin(&spawn, times::FRESH),
+        at: Moment::now(now, &spawn),
     };
     let fetched = match download(&weak, &url).await {
         Ok(bundle) => verify(&weak, &url, bundle, now).await,

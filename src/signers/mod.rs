@@ -39,8 +39,8 @@
 //! - A failure is remembered for 5 s, and up to 15 s when failures repeat. Meanwhile nothing is fetched.
 //! - URLs that never verified share a quota of downloads, so that made-up names cost the certificate host nothing.
 //!   Documented and configured names, and those that verified once, never wait on it.
-//! - Nothing is forgotten when the clock jumps: validity is asked at each use. The five seconds of a fresh certificate are
-//!   measured by the spawner, too: a clock that is set back does not make them longer.
+//! - Nothing is forgotten when the clock jumps: validity is asked at each use. The five seconds of a fresh certificate, and
+//!   cool-downs, are measured by [`Spawn::instant`], too: a clock that is set back does not make them longer.
 //! - No lock is held while an HTTP client, a policy, a tracker or a subscriber runs, and a panic in one is an error of that
 //!   fetch.
 
@@ -451,7 +451,7 @@ impl Inner {
             patience: self.patience,
         };
         let failure = self.fetches.failure(&url.clone().into_owned());
-        let outage = failure.map_or(Duration::ZERO, |failure| now.saturating_sub(failure.since));
+        let outage = failure.map_or(Duration::ZERO, |failure| failure.since.age(now));
         Unavailable::new(error, times::CERTIFICATE.max(outage))
     }
 
@@ -531,7 +531,7 @@ impl Inner {
             let chain = self.chain.load_full();
             if !Arc::ptr_eq(&chain, &verified_by) {
                 // Replaced meanwhile.
-                signer = self.assess(&chain, &signer, fetched.at)?;
+                signer = self.assess(&chain, &signer, fetched.at.time)?;
                 verified_by = chain;
                 continue;
             }

@@ -8,7 +8,7 @@ use rustls_pki_types::UnixTime;
 
 use super::times;
 use crate::chain::{ChainError, VerifiedSigner};
-use crate::single_flight::Span;
+use crate::single_flight::Moment;
 use crate::source::CertificateUrl;
 
 /// The signers of all URLs. Readers take no lock; writers take turns.
@@ -140,9 +140,7 @@ pub(super) struct Fetched {
     /// The number of the flight.
     pub(super) number: u64,
     /// When it started: the host served the certificate then, or later.
-    pub(super) at: Duration,
-    /// The seconds after that for which it is fresh.
-    pub(super) fresh: Span,
+    pub(super) at: Moment,
 }
 
 /// When something is next due. An attempt counts from its start.
@@ -219,8 +217,8 @@ impl SignerSet {
     /// refused for good.
     pub(super) fn is_fresh(&self, arrival: u64, now: Duration) -> bool {
         self.0.fetched.as_ref().is_some_and(|fetched| {
-            let is_recent = fetched.at <= now && now.saturating_sub(fetched.at) < times::FRESH;
-            fetched.number > arrival || is_recent && !fetched.fresh.is_over()
+            let is_recent = fetched.at.time <= now && fetched.at.age(now) < times::FRESH;
+            fetched.number > arrival || is_recent
         })
     }
 
@@ -229,8 +227,8 @@ impl SignerSet {
     }
 
     /// When the fetch started that the current signer comes from, if it is known that the URL serves it.
-    pub(super) fn fetched_at(&self) -> Option<Duration> {
-        self.0.fetched.as_ref().map(|fetched| fetched.at)
+    pub(super) fn fetched_at(&self) -> Option<&Moment> {
+        self.0.fetched.as_ref().map(|fetched| &fetched.at)
     }
 
     pub(super) fn check_is_due(&self, now: Duration) -> bool {
@@ -317,7 +315,7 @@ impl SignerSet {
         signer: Arc<VerifiedSigner>,
         fetched: Fetched,
     ) -> Self {
-        let now = fetched.at;
+        let now = fetched.at.time;
         let week_before_end = Duration::from_secs(signer.valid_until().as_secs())
             .saturating_sub(times::REFRESH_BEFORE_END);
         let next = (now.saturating_add(times::REFRESH_AGE).min(week_before_end))

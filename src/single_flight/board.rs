@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use super::flight::{Flight, Task, Waiter, caught};
+use super::moment::Moment;
 use super::primitives::{Mutex, MutexGuard};
 use crate::spawn::Spawn;
 
@@ -40,42 +41,41 @@ pub(crate) struct Times {
 pub(crate) struct Failure<E> {
     pub(crate) error: E,
     /// When the first failure in a row started.
-    pub(crate) since: Duration,
+    pub(crate) since: Moment,
     /// When the last one started.
-    pub(crate) at: Duration,
-    /// When the next one may start.
-    pub(crate) until: Duration,
+    pub(crate) at: Moment,
+    /// How long after that the next one may start.
+    cool_down: Duration,
     in_a_row: u32,
 }
 
 impl<E> Failure<E> {
     /// One that stands behind `before`, of an attempt that started at the time `at`.
-    fn after(before: Option<&Self>, error: E, at: Duration, times: Times) -> Self {
+    fn after(before: Option<&Self>, error: E, at: &Moment, times: Times) -> Self {
         let in_a_row = before.map_or(0, |before| before.in_a_row).saturating_add(1);
         let cool_down = times.cool_down.saturating_mul(in_a_row);
         let cool_down = cool_down.min(times.longest_cool_down);
         Self {
             error,
-            since: before.map_or(at, |before| before.since),
-            at,
-            until: at.saturating_add(cool_down),
+            since: before.map_or(at, |before| &before.since).clone(),
+            at: at.clone(),
+            cool_down,
             in_a_row,
         }
     }
 
-    /// How long until the next attempt may start.
+    /// How long until the next attempt may start, by the caller's clock.
     #[cfg_attr(
         not(any(feature = "event-grid-receive", feature = "receiver")),
         expect(dead_code, reason = "tokens are not spaced")
     )]
     pub(crate) fn wait(&self, now: Duration) -> Duration {
-        self.until.saturating_sub(now)
+        let end = self.at.time.saturating_add(self.cool_down);
+        end.saturating_sub(now).min(self.cool_down)
     }
 
-    /// Callers may be some seconds older than the failure. A clock that was set back further counts as a cool-down that is over.
     fn is_cooling(&self, now: Duration) -> bool {
-        let cool_down = self.until.saturating_sub(self.at);
-        now < self.until && self.at.saturating_sub(now) <= cool_down
+        self.at.age(now) < self.cool_down
     }
 }
 
@@ -118,7 +118,7 @@ type SharedFlight<T, E> = Arc<Flight<Result<T, E>>>;
 struct UnderWay<T, E> {
     flight: SharedFlight<T, E>,
     number: u64,
-    since: Duration,
+    since: Moment,
     has_landed: bool,
 }
 
@@ -208,7 +208,7 @@ where
         not(feature = "receiver"),
         expect(dead_code, reason = "for work whose outcome is checked later")
     )]
-    pub(crate) fn fail(&self, key: &K, started: Duration, error: E) {
+    pub(crate) fn fail(&self, key: &K, started: &Moment, error: E) {
         let mut board = lock(&self.board);
         let failure = Failure::after(board.failures.get(key), error, started, self.times);
         let before = board.failures.insert(key.clone(), failure);
@@ -237,7 +237,7 @@ where
         let under_way = UnderWay {
             flight: Arc::clone(&flight),
             number,
-            since: now,
+            since: Moment::now(now, &self.spawn),
             has_landed: false,
         };
         let landing = self.landing(key, &under_way);
@@ -283,7 +283,7 @@ where
                 true => Duration::ZERO,
                 false => CLOCK_STEP,
             };
-            let age = now.saturating_sub(work.since);
+            let age = now.saturating_sub(work.since.time);
             !work.has_landed && age > self.times.limit.saturating_add(slack)
         };
         let overdue = board.under_way.iter().filter(|(_, work)| is_overdue(work));
@@ -297,7 +297,7 @@ where
             interrupted: self.interrupted,
             key: key.clone(),
             number: work.number,
-            started: work.since,
+            started: work.since.clone(),
             times: self.times,
         }
     }
@@ -306,12 +306,12 @@ where
 impl<K: Clone + Eq + Hash, T, E> Board<K, T, E> {
     /// Takes out what is over. A clock that jumps forward forgets nothing that still cools afterwards.
     fn forget(&mut self, now: Duration, kept: Duration) -> Vec<Leaving<T, E>> {
-        let is_over = |work: &UnderWay<T, E>| work.has_landed && work.since.abs_diff(now) >= kept;
+        let is_over = |work: &UnderWay<T, E>| work.has_landed && work.since.age(now) >= kept;
         let landed = self.under_way.extract_if(|_, work| is_over(work));
         let mut leaving: Vec<_> = landed.map(|(_, work)| (Some(work), None)).collect();
         let is_full = self.failures.len() > MAX_FAILURES;
         let failures = self.failures.extract_if(|_, failure| {
-            let is_old = now.saturating_sub(failure.until) >= REMEMBERED;
+            let is_old = failure.at.age(now) >= failure.cool_down.saturating_add(REMEMBERED);
             is_old || is_full && !failure.is_cooling(now)
         });
         leaving.extend(failures.map(|(_, failure)| (None, Some(failure))));
@@ -327,7 +327,7 @@ struct Landing<K: Clone + Eq + Hash, T, E: Clone> {
     interrupted: fn(&K, Interrupted) -> E,
     key: K,
     number: u64,
-    started: Duration,
+    started: Moment,
     times: Times,
 }
 
@@ -362,7 +362,7 @@ impl<K: Clone + Eq + Hash, T, E: Clone> Landing<K, T, E> {
         }
         let failure = error.map(|error| {
             let before = board.failures.get(&self.key);
-            Failure::after(before, error.clone(), self.started, self.times)
+            Failure::after(before, error.clone(), &self.started, self.times)
         });
         let before = match failure {
             Some(failure) => board.failures.insert(self.key.clone(), failure),

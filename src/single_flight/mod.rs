@@ -13,7 +13,8 @@
 //!
 //! - An attempt is recorded when it starts. It runs in a task of its own ([`Spawn`]) under a deadline; who hangs up, times out
 //!   or panics changes nothing.
-//! - A failure is remembered for a cool-down that grows with each failure in a row. Meanwhile it is the answer.
+//! - A failure is remembered for a cool-down that grows with each failure in a row. Meanwhile it is the answer. The spawner
+//!   measures it, too: a clock that is set back does not make it longer.
 //! - Those who wait leave after a time (*patience*); the work does not.
 //! - No lock is held while somebody's code runs: work, clones of outcomes apart, wakers, destructors.
 //!
@@ -21,9 +22,8 @@
 
 mod board;
 mod flight;
+mod moment;
 mod primitives;
-#[cfg(feature = "receiver")]
-mod span;
 #[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
 mod within;
 
@@ -33,6 +33,6 @@ pub(crate) use board::{Interrupted, SingleFlight, Start, Times};
 #[cfg(feature = "receiver")]
 pub(crate) use flight::Waiter;
 #[cfg(feature = "receiver")]
-pub(crate) use span::Span;
+pub(crate) use moment::Moment;
 #[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
 pub(crate) use within::within;

@@ -12,7 +12,6 @@
 //! | a fetch that everybody has left goes on | yes | no: the next caller resumes it, or it counts as failed once its time is over |
 //! | a fetch has a deadline whatever the HTTP client does | yes | only by the caller's clock: when the next caller comes |
 //! | a callback with a good signer never waits for the network | yes | one callback for each refresh, and one for each check of the revocation lists, drives it and waits for it |
-//! | after the clock is set back, an old certificate does not look fresh | yes | no: a signature of its successor can be refused for good |
 //! | a callback without a signer waits five seconds at most | yes | no: put a timeout around it |
 //!
 //! Certificates and revocation lists of signers, the keys of Microsoft Entra and access tokens are all fetched like this: what
@@ -22,7 +21,7 @@
 mod tokio;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::http_client::BoxFuture;
 
@@ -71,6 +70,13 @@ pub trait Spawn: fmt::Debug + Send + Sync {
     ///
     /// Gives the task back if it cannot run in the background. The callers that wait for it drive it then.
     fn spawn(&self, task: Task, limit: Duration) -> Result<(), Task>;
+
+    /// This moment, by a clock that is never set: it tells how old a fetch is after the receiver's clock was set back.
+    ///
+    /// By default that of the system. A runtime whose time can be paused for tests gives its own.
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
 }
 
 /// Runs nothing in the background: the callers that wait drive the fetch. See the [module](self) for what that cannot promise.

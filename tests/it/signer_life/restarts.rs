@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use partner_center_webhooks::ErrorKind::Source;
 use partner_center_webhooks::Receiver;
 use partner_center_webhooks::chain::{Revocation, UnixTime};
 use partner_center_webhooks::receiver::ReceiverBuilder;
 
 use super::{
-    ACCEPTED, BASE, DAY, MISMATCH, answer, authorities, callback, chain_of, published, successor,
+    ACCEPTED, BASE, DAY, MISMATCH, REVOKED, answer, authorities, callback, chain_of, later_by,
+    published, successor, wait,
 };
-use crate::support::{NOW, Scripted, Web, background, bundle, chain, later};
+use crate::support::{NOW, Scripted, Web, background, bundle, chain, later, outage};
 
 /// A clock that can be set to any time, in seconds since 1970.
 #[derive(Clone, Debug)]
@@ -92,7 +94,7 @@ async fn what_was_current_is_accepted_until_the_host_says_otherwise() {
     let before = receiver(&source, &clock, None);
     assert_eq!(answer(&before, &callback(&old)).await, ACCEPTED);
     let text = before.kept_signers_pem();
-    source.now_answers(crate::support::outage());
+    source.now_answers(outage());
     for day in [1, 8, 89] {
         clock.set(NOW.as_secs() + day * DAY);
         let after = receiver(&source, &clock, Some(&text));
@@ -185,7 +187,7 @@ async fn a_clock_that_is_set_back_makes_no_certificate_fresh() {
         let receiver = receiver(&source, &clock, None);
         assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
         source.now_answers(Ok(bundle(&new)));
-        tokio::time::sleep(Duration::from_secs(elapsed)).await;
+        wait(elapsed).await;
         // So much later it says, whatever the time is.
         clock.set(NOW.as_secs() + 2);
         assert_eq!(
@@ -194,5 +196,67 @@ async fn a_clock_that_is_set_back_makes_no_certificate_fresh() {
             "{elapsed}"
         );
         assert_eq!(source.fetches(), fetches, "{elapsed}");
+    }
+}
+
+/// Nor is a cool-down longer than it says: a clock that shows the same seconds twice does not count them twice.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_makes_no_cool_down_longer() {
+    let signer = successor(&published());
+    for (step, told) in [(1, 4), (4, 5), (300, 5)] {
+        let (clock, source) = (AnyTime::new(), Scripted::new([outage()]));
+        let receiver = receiver(&source, &clock, None);
+        let (sent, start) = (callback(&signer), NOW.as_secs() + 1_000);
+        clock.set(start);
+        assert_eq!(answer(&receiver, &sent).await, later_by(Source, 5));
+        source.now_answers(Ok(bundle(&signer)));
+        wait(4).await;
+        clock.set(start + 4 - step);
+        assert_eq!(
+            answer(&receiver, &sent).await,
+            later_by(Source, told),
+            "{step}"
+        );
+        wait(1).await;
+        clock.set(start + 5 - step);
+        assert_eq!(answer(&receiver, &sent).await, ACCEPTED, "{step}");
+        assert_eq!(source.fetches(), 2, "{step}");
+    }
+}
+
+/// Nor is a revoked certificate seen at this moment that was seen some seconds ago: it may have been replaced since.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_makes_no_revocation_final_again() {
+    let issuer = published();
+    let stolen = successor(&issuer);
+    // Its dates are others, and so is its serial number.
+    let new = issuer.signing_certificate().new_key().unwrap();
+    let new = new.valid(NOW, later(91 * DAY)).issue().unwrap();
+    let revoked = issuer.with_revoked(stolen.certificate());
+    for (elapsed, expected) in [(4, REVOKED), (6, later_by(Source, 11))] {
+        let (clock, source) = (AnyTime::new(), Scripted::serving(&stolen));
+        let chain = chain_of(&issuer, Revocation::Required);
+        let receiver = ReceiverBuilder::new(chain, source.clone())
+            .authorities(authorities(Web::default().publishing(&revoked, BASE)))
+            .clock(clock.reader())
+            .build()
+            .unwrap();
+        assert_eq!(answer(&receiver, &callback(&stolen)).await, REVOKED);
+        // The second failure in a row cools down for ten seconds.
+        wait(5).await;
+        assert_eq!(answer(&receiver, &callback(&stolen)).await, REVOKED);
+        source.now_answers(Ok(bundle(&new)));
+        wait(elapsed).await;
+        assert_eq!(
+            answer(&receiver, &callback(&new)).await,
+            expected,
+            "{elapsed}"
+        );
+        wait(10 - elapsed).await;
+        assert_eq!(
+            answer(&receiver, &callback(&new)).await,
+            ACCEPTED,
+            "{elapsed}"
+        );
     }
 }
