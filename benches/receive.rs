@@ -28,7 +28,7 @@ use bytes::Bytes;
 use futures_util::future::{FutureExt as _, join_all, poll_fn};
 use futures_util::stream;
 use http::{Request, Response, StatusCode};
-use partner_center_webhooks::axum::Callback as Extracted;
+use partner_center_webhooks::axum::Callback;
 use partner_center_webhooks::chain::{Certificate, ChainVerifier, PublicKey};
 use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
@@ -41,7 +41,7 @@ use partner_center_webhooks::source::{
     Authorities, CertificateBundle, CertificateSource, CertificateUrl, DistributionLocation,
     SourceError, StatusRefusal,
 };
-use partner_center_webhooks::testing::{Callback, Issuer, Name, Signer};
+use partner_center_webhooks::testing::{Issuer, Name, SignedRequest, Signer};
 use partner_center_webhooks::{ErrorKind, Event, Receiver};
 use rustls_pki_types::UnixTime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -101,7 +101,7 @@ struct Bench {
     effort: Effort,
     issuer: Issuer,
     signer: Signer,
-    callback: Callback,
+    callback: SignedRequest,
     public_key: Vec<u8>,
     raw_key: ParsedPublicKey,
     signature: Vec<u8>,
@@ -226,7 +226,7 @@ impl Bench {
 
     /// What is refused for its headers costs neither a fetch nor a signature.
     fn refusals(&self, rsa: f64) {
-        let refused = |what: &str, kind: ErrorKind, callback: Callback| {
+        let refused = |what: &str, kind: ErrorKind, callback: SignedRequest| {
             let source = self.served();
             let receiver = self.receiver_over(&source).build().expect("a receiver");
             let [ours] = self.measure([&mut || {
@@ -396,7 +396,7 @@ impl Bench {
 
     /// The adapter should cost what the route costs without it, and one RSA verification.
     fn axum(&self) {
-        async fn verified(Extracted(received): Extracted) {
+        async fn verified(Callback(received): Callback) {
             black_box(received.event().name());
         }
         async fn read(body: Bytes) {
@@ -488,7 +488,7 @@ impl Bench {
             self.callback.clone().with_body(long.clone())
         });
 
-        async fn nothing(_: Extracted) {}
+        async fn nothing(_: Callback) {}
         let receiver = self.receiver();
         let router = Router::new().route("/", post(nothing)).with_state(receiver);
         let chunk = long.slice(..16 * 1024);
@@ -500,7 +500,7 @@ impl Bench {
         });
     }
 
-    fn flood(&self, what: &str, source: &Served, callback: impl Fn(u64) -> Callback) {
+    fn flood(&self, what: &str, source: &Served, callback: impl Fn(u64) -> SignedRequest) {
         let time = Arc::new(AtomicU64::new(self.issuer.now().as_secs()));
         let clock = Arc::clone(&time);
         let receiver = self
@@ -663,7 +663,7 @@ fn live() -> usize {
     stats.bytes_allocated.abs_diff(stats.bytes_deallocated)
 }
 
-fn verify(receiver: &Receiver, callback: &Callback) {
+fn verify(receiver: &Receiver, callback: &SignedRequest) {
     let verified = receiver.verify(&callback.headers, black_box(callback.body.as_ref()));
     let verified = verified.now_or_never().expect("a hit").expect("genuine");
     black_box(verified.digest());

@@ -27,11 +27,11 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
 use bytes::Bytes;
-use partner_center_webhooks::axum::Callback as Extracted;
+use partner_center_webhooks::axum::Callback;
 use partner_center_webhooks::chain::{Certificate, PublicKey};
 use partner_center_webhooks::crypto::DefaultBackend;
 use partner_center_webhooks::envelope::SignatureEnvelope;
-use partner_center_webhooks::testing::{Callback, Issuer, Signer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer};
 use tokio::net::TcpListener;
 
 /// 300 bytes, of the shape that is documented for `subscription-updated`.
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .route("/primitive", post(primitive))
         .route(
             "/verified",
-            post(async |Extracted(received): Extracted| {
+            post(async |Callback(received): Callback| {
                 black_box(received.event().name());
             }),
         )
@@ -156,7 +156,7 @@ fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
 }
 
 /// Requests a second that a route answers, all of which have to be answered with 200.
-fn load(address: SocketAddr, route: &str, callback: &Callback) -> Result<f64, Box<dyn Error>> {
+fn load(address: SocketAddr, route: &str, callback: &SignedRequest) -> Result<f64, Box<dyn Error>> {
     let mut command = match std::env::var("GENERATOR_CORE") {
         Ok(core) => {
             let mut command = Command::new("taskset");
@@ -200,7 +200,7 @@ fn parsed_key(signer: &Signer) -> Result<ParsedPublicKey, Box<dyn Error>> {
 }
 
 /// Seconds that the primitive takes: the least of some turns.
-fn rsa_seconds(signer: &Signer, callback: &Callback) -> Result<f64, Box<dyn Error>> {
+fn rsa_seconds(signer: &Signer, callback: &SignedRequest) -> Result<f64, Box<dyn Error>> {
     let key = parsed_key(signer)?;
     let envelope = SignatureEnvelope::from_headers(&callback.headers)?;
     let mut least = f64::INFINITY;

@@ -18,7 +18,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use partner_center_webhooks::crypto::DefaultBackend;
 use partner_center_webhooks::duplicates::InMemory;
-use partner_center_webhooks::testing::{Callback, Issuer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest};
 use partner_center_webhooks::tower::VerifyLayer;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::{Event, Subscriber};
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(service_fn(async |_: Request<Full<Bytes>>| {
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         }));
-    let deliver = async |callback: &Callback| {
+    let deliver = async |callback: &SignedRequest| {
         let mut request = Request::new(Full::new(callback.body.clone()));
         request.headers_mut().clone_from(&callback.headers);
         service.clone().oneshot(request).await

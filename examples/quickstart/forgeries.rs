@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use partner_center_webhooks::envelope::{
     ALGORITHM_HEADER, AUTHORIZATION_HEADER, CERTIFICATE_URL_HEADER, SIGNATURE_HEADER,
 };
-use partner_center_webhooks::testing::{Callback, Issuer, IssuerError, Name, Signer};
+use partner_center_webhooks::testing::{Issuer, IssuerError, Name, SignedRequest, Signer};
 use partner_center_webhooks::{ErrorKind, EventName};
 
 use crate::certificate_host::CertificateHost;
@@ -35,7 +35,7 @@ pub(crate) fn sections(
 }
 
 /// A genuine signature, over another body.
-fn bodies(genuine: &Callback) -> Result<Vec<Case>, Box<dyn Error>> {
+fn bodies(genuine: &SignedRequest) -> Result<Vec<Case>, Box<dyn Error>> {
     let text = str::from_utf8(&genuine.body)?;
     let json: serde_json::Value = serde_json::from_str(text)?;
     let bodies = [
@@ -58,7 +58,7 @@ fn bodies(genuine: &Callback) -> Result<Vec<Case>, Box<dyn Error>> {
     Ok(bodies.map(refused).into())
 }
 
-fn headers(genuine: &Callback) -> Result<Vec<Case>, Box<dyn Error>> {
+fn headers(genuine: &SignedRequest) -> Result<Vec<Case>, Box<dyn Error>> {
     let with = |name, value: &[u8]| genuine.clone().with_header(name, value);
     let authorization = genuine.headers.get(AUTHORIZATION_HEADER);
     let signature = authorization.ok_or("no signature to forge")?.to_str()?;
@@ -120,7 +120,7 @@ fn headers(genuine: &Callback) -> Result<Vec<Case>, Box<dyn Error>> {
     ])
 }
 
-fn locations(genuine: &Callback) -> Result<Vec<Case>, IssuerError> {
+fn locations(genuine: &SignedRequest) -> Result<Vec<Case>, IssuerError> {
     let file = "/cert/pcnotifications-dispatch.microsoft.com.cer";
     let urls = [
         ("another host", format!("https://attacker.example{file}")),
@@ -156,7 +156,7 @@ fn locations(genuine: &Callback) -> Result<Vec<Case>, IssuerError> {
 /// Well signed, with a certificate that is not Partner Center's.
 fn certificates(
     issuer: &Issuer,
-    genuine: &Callback,
+    genuine: &SignedRequest,
     host: &mut CertificateHost,
 ) -> Result<Vec<Case>, IssuerError> {
     let certificate = || issuer.signing_certificate();
@@ -210,7 +210,7 @@ fn certificates(
 
 fn misfits(
     signer: &Signer,
-    genuine: &Callback,
+    genuine: &SignedRequest,
     host: &mut CertificateHost,
 ) -> Result<Vec<Case>, IssuerError> {
     host.serve(
@@ -255,7 +255,7 @@ fn misfits(
     ])
 }
 
-fn refused(what: &str, callback: Callback, status: u16, kind: ErrorKind) -> Case {
+fn refused(what: &str, callback: SignedRequest, status: u16, kind: ErrorKind) -> Case {
     Case {
         what: what.to_owned(),
         callback,

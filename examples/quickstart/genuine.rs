@@ -4,7 +4,7 @@ use std::error::Error;
 
 use partner_center_webhooks::EventName;
 use partner_center_webhooks::envelope::SignatureAlgorithm;
-use partner_center_webhooks::testing::{Callback, Signer};
+use partner_center_webhooks::testing::{SignedRequest, Signer};
 
 use crate::{Case, Outcome, Section, Verdict, events};
 
@@ -44,7 +44,7 @@ pub(crate) fn sections(signer: &Signer) -> Result<[Section; 2], Box<dyn Error>> 
     ])
 }
 
-fn accepted(what: &str, callback: Callback, event: &EventName) -> Case {
+fn accepted(what: &str, callback: SignedRequest, event: &EventName) -> Case {
     Case {
         what: what.to_owned(),
         callback,

@@ -25,7 +25,7 @@ use certificate_host::CertificateHost;
 use partner_center_webhooks::body::BodyLimit;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::source::CertificateLocation;
-use partner_center_webhooks::testing::{Callback, Issuer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest};
 use partner_center_webhooks::{ErrorKind, EventName, Receiver};
 use report::Report;
 use web_hook::WebHook;
@@ -33,7 +33,7 @@ use web_hook::WebHook;
 /// A callback to post, and the verdict to expect.
 struct Case {
     what: String,
-    callback: Callback,
+    callback: SignedRequest,
     expected: Verdict,
 }
 

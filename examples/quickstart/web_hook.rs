@@ -7,8 +7,8 @@ use axum::Router;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use partner_center_webhooks::axum::{Callback as Genuine, Rejection};
-use partner_center_webhooks::testing::Callback;
+use partner_center_webhooks::axum::{Callback, Rejection};
+use partner_center_webhooks::testing::SignedRequest;
 use partner_center_webhooks::{ErrorKind, Received, Receiver};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -32,10 +32,10 @@ pub(crate) struct Answer {
 impl WebHook {
     pub(crate) async fn open(receiver: Receiver) -> Result<Self, Box<dyn Error>> {
         let (log, handled) = unbounded_channel();
-        // An application that has no use for refusals takes a plain `Genuine(received): Genuine`.
-        let handler = async move |callback: Result<Genuine, Rejection>| -> Response {
+        // An application that has no use for refusals takes a plain `Callback(received): Callback`.
+        let handler = async move |callback: Result<Callback, Rejection>| -> Response {
             let (handled, response) = match callback {
-                Ok(Genuine(received)) => (Ok(received), ().into_response()),
+                Ok(Callback(received)) => (Ok(received), ().into_response()),
                 Err(refused) => {
                     let reason = (refused.0.kind(), refused.0.to_string());
                     (Err(reason), refused.into_response())
@@ -63,7 +63,10 @@ impl WebHook {
     }
 
     /// Posts a callback as Partner Center does.
-    pub(crate) async fn post(&mut self, callback: &Callback) -> Result<Answer, Box<dyn Error>> {
+    pub(crate) async fn post(
+        &mut self,
+        callback: &SignedRequest,
+    ) -> Result<Answer, Box<dyn Error>> {
         let request = self
             .client
             .post(&self.url)

@@ -195,7 +195,7 @@ impl ApiError {
     }
 
     /// Whether trying again later may help, without anybody changing anything.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         self.may_repeat(true)
     }
 
@@ -255,10 +255,10 @@ impl ApiError {
             ApiErrorCause::Connection(error) => matches!(error, HttpClientError::Connect(_)),
             ApiErrorCause::Limit { .. } => true,
             ApiErrorCause::Refused { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
-            ApiErrorCause::Token(error) => error.may_pass(),
+            ApiErrorCause::Token(error) => error.is_transient(),
             ApiErrorCause::Deadline { .. } | ApiErrorCause::Unreadable { .. } => false,
         };
-        let may_pass = match self.cause() {
+        let is_transient = match self.cause() {
             ApiErrorCause::Connection(error) => matches!(
                 error,
                 HttpClientError::Timeout { .. } | HttpClientError::Transport(_)
@@ -277,7 +277,7 @@ impl ApiError {
             ApiErrorCause::Limit { .. } | ApiErrorCause::Token(_) => false,
             ApiErrorCause::Unreadable { is_partial, .. } => *is_partial,
         };
-        was_not_processed || is_repeatable && may_pass
+        was_not_processed || is_repeatable && is_transient
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! The clients of this crate stand on it; from outside, [`ApiError`] and [`RetryPolicy`] are of interest.
 
+mod authorizer;
 mod dialect;
 mod error;
 #[cfg(feature = "registration")]
 pub(crate) mod partner_center;
 mod progress;
-mod proof;
 mod query_secrets;
 mod refusal;
 mod retry;
@@ -31,12 +31,12 @@ use crate::retry_after::{retry_after, wait_in_words};
 use crate::token::{AccessToken, TokenError};
 use crate::words::{Words, is_markup};
 
+pub(crate) use authorizer::{AuthHeader, Authorizer, Bearer};
 #[cfg(feature = "event-grid")]
 pub(crate) use dialect::REDIRECT;
 pub(crate) use dialect::{Cause, Dialect};
 pub use error::{ApiError, ApiErrorCause};
 use progress::{Ids, Progress, WaitsFor};
-pub(crate) use proof::{Bearer, Proof, Shown};
 pub(crate) use query_secrets::query_secrets;
 pub(crate) use refusal::Refusal;
 pub use refusal::RefusalDetail;
@@ -46,7 +46,7 @@ pub use retry::RetryPolicy;
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) endpoint: Endpoint,
-    pub(crate) proof: Arc<dyn Proof>,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) client: Arc<dyn HttpClient>,
     pub(crate) dialect: &'static Dialect,
     pub(crate) retries: RetryPolicy,
@@ -91,7 +91,7 @@ impl Answer {
     /// A part of it, without the secrets that the service was sent.
     #[cfg(feature = "event-grid")]
     pub(crate) fn hide(&self, text: &str) -> String {
-        proof::hide(&self.secrets, text)
+        authorizer::hide(&self.secrets, text)
     }
 
     /// The body, read as JSON.
@@ -157,8 +157,8 @@ impl Api {
         let deadline = self.retries.deadline;
         let cause = match (progress.waits_for, progress.last) {
             // Nothing is under way, and why it has to be repeated says more than that time is up.
-            (WaitsFor::Proof, Some(last)) => return Err(last),
-            (WaitsFor::Proof, None) => ApiErrorCause::Token(TokenError::Timeout { deadline }),
+            (WaitsFor::Credential, Some(last)) => return Err(last),
+            (WaitsFor::Credential, None) => ApiErrorCause::Token(TokenError::Timeout { deadline }),
             (WaitsFor::Answer, last) => ApiErrorCause::deadline(deadline, last),
         };
         Err(self.failed(call, &progress.ids, cause))
@@ -176,7 +176,7 @@ impl Api {
         loop {
             let attempt = self.attempt(call, until, read, progress, refused.as_ref());
             let (token, outcome) = attempt.await;
-            progress.waits_for = WaitsFor::Proof;
+            progress.waits_for = WaitsFor::Credential;
             let error = match outcome {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
@@ -189,7 +189,7 @@ impl Api {
                 continue;
             }
             let error = match (error.cause(), progress.last.take()) {
-                (ApiErrorCause::Token(TokenError::NoOther), Some(refusal)) => refusal,
+                (ApiErrorCause::Token(TokenError::NoAlternative), Some(refusal)) => refusal,
                 // It was given the rest of the time, and no more.
                 (ApiErrorCause::Connection(HttpClientError::Timeout { deadline }), last)
                     if *deadline < self.retries.attempt && Instant::now() >= until =>
@@ -231,7 +231,7 @@ impl Api {
         ids.next();
         let failed = |ids: &Ids, cause| (None, Err(self.failed(call, ids, cause)));
 
-        let mut shown = match self.proof.show(refused).await {
+        let mut shown = match self.authorizer.authorize(refused).await {
             Ok(shown) => shown,
             Err(error) => return failed(ids, ApiErrorCause::Token(error)),
         };
@@ -271,7 +271,7 @@ impl Api {
         &self,
         call: &Call<'_>,
         ids: &Ids,
-        shown: &Shown,
+        shown: &AuthHeader,
     ) -> Result<Request<Bytes>, http::Error> {
         let mut request = Request::builder()
             .method(call.method.clone())
@@ -299,7 +299,7 @@ impl Api {
         &self,
         answer: Response<Bytes>,
         ids: &mut Ids,
-        shown: &Shown,
+        shown: &AuthHeader,
         read: &impl Fn(&Answer) -> Result<T, Unreadable>,
     ) -> Result<T, ApiErrorCause> {
         let (parts, body) = answer.into_parts();
@@ -359,7 +359,7 @@ impl Api {
 
 /// The error for a response of success that cannot be read. What a page says that came in its place says more than JSON's
 /// grammar.
-fn unreadable(answer: &Answer, error: &Unreadable, shown: &Shown) -> ApiErrorCause {
+fn unreadable(answer: &Answer, error: &Unreadable, shown: &AuthHeader) -> ApiErrorCause {
     let words = Words::read(&answer.body).text;
     let words = words.filter(|_| is_markup(&answer.body));
     let problem = match words {

@@ -18,7 +18,7 @@ impl Progress {
     pub(super) fn new(dialect: &Dialect) -> Self {
         Self {
             ids: Ids::new(dialect),
-            waits_for: WaitsFor::Proof,
+            waits_for: WaitsFor::Credential,
             last: None,
         }
     }
@@ -29,7 +29,7 @@ pub(super) enum WaitsFor {
     /// A request is under way.
     Answer,
     /// None is.
-    Proof,
+    Credential,
 }
 
 /// By what an operation is found again in the service's records. A repeated request keeps its request id.

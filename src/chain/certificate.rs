@@ -42,13 +42,13 @@ impl<'a> Certificate<'a> {
     ///
     /// # Errors
     ///
-    /// [`Malformed`], also for bytes that follow the certificate and for an extension that occurs twice or cannot
+    /// [`ParseError`], also for bytes that follow the certificate and for an extension that occurs twice or cannot
     /// be read.
-    pub fn parse(der: &'a CertificateDer<'_>) -> Result<Self, Malformed> {
+    pub fn parse(der: &'a CertificateDer<'_>) -> Result<Self, ParseError> {
         let (rest, parsed) =
-            X509Certificate::from_der(der).map_err(|error| Malformed::new("structure", error))?;
+            X509Certificate::from_der(der).map_err(|error| ParseError::new("structure", error))?;
         if !rest.is_empty() {
-            return Err(Malformed::new("structure", "bytes follow the certificate"));
+            return Err(ParseError::new("structure", "bytes follow the certificate"));
         }
         let mut certificate = Self {
             subject: DistinguishedName::new(&parsed.tbs_certificate.subject),
@@ -68,13 +68,13 @@ impl<'a> Certificate<'a> {
         for extension in parsed.extensions() {
             parsed
                 .get_extension_unique(&extension.oid)
-                .map_err(|error| Malformed::new("extensions", error))?;
+                .map_err(|error| ParseError::new("extensions", error))?;
             certificate.note(extension.parsed_extension())?;
         }
         Ok(certificate)
     }
 
-    fn note(&mut self, extension: &ParsedExtension<'a>) -> Result<(), Malformed> {
+    fn note(&mut self, extension: &ParsedExtension<'a>) -> Result<(), ParseError> {
         match extension {
             ParsedExtension::BasicConstraints(constraints) => self.is_ca = constraints.ca,
             ParsedExtension::KeyUsage(usage) => {
@@ -127,7 +127,7 @@ impl<'a> Certificate<'a> {
                 self.revocation_list_urls = names.flat_map(uris).collect();
             }
             ParsedExtension::ParseError { error } => {
-                return Err(Malformed::new("extensions", error));
+                return Err(ParseError::new("extensions", error));
             }
             _ => {}
         }
@@ -223,14 +223,14 @@ pub(super) fn is_signed_with(
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("its {part} is malformed: {problem}")]
 #[non_exhaustive]
-pub struct Malformed {
+pub struct ParseError {
     /// Which part.
     pub part: &'static str,
     /// What is wrong with it.
     pub problem: Excerpt,
 }
 
-impl Malformed {
+impl ParseError {
     fn new(part: &'static str, problem: impl ToString) -> Self {
         Self {
             part,
@@ -318,14 +318,14 @@ pub enum PublicKey {
 }
 
 impl PublicKey {
-    fn new(info: &SubjectPublicKeyInfo<'_>) -> Result<Self, Malformed> {
+    fn new(info: &SubjectPublicKeyInfo<'_>) -> Result<Self, ParseError> {
         let algorithm = &info.algorithm.algorithm;
         if *algorithm != oid::OID_PKCS1_RSAENCRYPTION {
             return Ok(Self::Other {
                 algorithm: algorithm_name(algorithm),
             });
         }
-        let malformed = || Malformed::new("public key", "it is no DER RSAPublicKey");
+        let malformed = || ParseError::new("public key", "it is no DER RSAPublicKey");
         let parsed = info.parsed().map_err(|_| malformed())?;
         let x509_parser::public_key::PublicKey::RSA(key) = parsed else {
             return Err(malformed());
@@ -474,10 +474,10 @@ pub(super) fn rfc3339(time: UnixTime) -> String {
         .unwrap_or_else(|| format!("{} s after 1970", time.as_secs()))
 }
 
-fn unix(time: ASN1Time) -> Result<UnixTime, Malformed> {
+fn unix(time: ASN1Time) -> Result<UnixTime, ParseError> {
     u64::try_from(time.timestamp())
         .map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
-        .map_err(|_| Malformed::new("validity", "it begins or ends before 1970"))
+        .map_err(|_| ParseError::new("validity", "it begins or ends before 1970"))
 }
 
 fn algorithm_name(algorithm: &Oid<'_>) -> Box<str> {

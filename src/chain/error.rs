@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustls_pki_types::UnixTime;
 use thiserror::Error;
 
-use super::certificate::{CertificateSummary, Malformed};
+use super::certificate::{CertificateSummary, ParseError};
 use super::path_error::PathError;
 use super::policy::PolicyError;
 use crate::crypto::KeyRejected;
@@ -33,7 +33,7 @@ pub enum ChainError {
     },
     /// It cannot be read as an X.509 certificate.
     #[error("the signing certificate cannot be read: {0}")]
-    Malformed(Malformed),
+    Malformed(ParseError),
     /// It is not valid yet.
     #[error("the signing certificate is not valid yet (it is {now}); it is: {certificate}")]
     NotYetValid {

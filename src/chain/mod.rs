@@ -29,7 +29,7 @@ pub use anchors::{Anchors, AnchorsError, PemError, certificate_to_pem, certifica
 #[cfg(feature = "receiver")]
 pub(crate) use assess::Assessment;
 pub use certificate::{
-    Attribute, Certificate, CertificateSummary, DistinguishedName, Malformed, PublicKey,
+    Attribute, Certificate, CertificateSummary, DistinguishedName, ParseError, PublicKey,
 };
 pub use error::ChainError;
 pub use evidence::{Evidence, MissingEvidence};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{AccessKey, SasToken};
-use crate::api::{Bearer, Proof, Shown};
+use crate::api::{AuthHeader, Authorizer, Bearer};
 use crate::http_client::BoxFuture;
 use crate::token::{AccessToken, TokenError, TokenProvider};
 
@@ -12,7 +12,7 @@ use crate::token::{AccessToken, TokenError, TokenProvider};
 ///
 /// A namespace with `disableLocalAuth` takes access tokens alone.
 #[derive(Clone, Debug)]
-pub struct Credential(pub(super) Arc<dyn Proof>);
+pub struct Credential(pub(super) Arc<dyn Authorizer>);
 
 impl Credential {
     /// Whom access tokens for Event Grid are for, in the public cloud.
@@ -35,21 +35,24 @@ impl Credential {
 
 impl From<AccessKey> for Credential {
     fn from(key: AccessKey) -> Self {
-        Self(Arc::new(Fixed(key.shown())))
+        Self(Arc::new(Fixed(key.auth_header())))
     }
 }
 
 impl From<SasToken> for Credential {
     fn from(token: SasToken) -> Self {
-        Self(Arc::new(Fixed(token.shown())))
+        Self(Arc::new(Fixed(token.auth_header())))
     }
 }
 
 /// The same header at each attempt.
-struct Fixed(Shown);
+struct Fixed(AuthHeader);
 
-impl Proof for Fixed {
-    fn show<'a>(&'a self, _: Option<&'a AccessToken>) -> BoxFuture<'a, Result<Shown, TokenError>> {
+impl Authorizer for Fixed {
+    fn authorize<'a>(
+        &'a self,
+        _: Option<&'a AccessToken>,
+    ) -> BoxFuture<'a, Result<AuthHeader, TokenError>> {
         Box::pin(std::future::ready(Ok(self.0.clone())))
     }
 }

@@ -15,7 +15,7 @@ use thiserror::Error;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::PublishEndpoint;
-use crate::api::Shown;
+use crate::api::AuthHeader;
 use crate::token::provider::secret_header;
 
 /// One of the two keys of a partner namespace: whoever has it can publish anything to it, for as long as it is not
@@ -46,8 +46,8 @@ impl AccessKey {
         Ok(Zeroizing::new(bytes))
     }
 
-    pub(super) fn shown(&self) -> Shown {
-        Shown {
+    pub(super) fn auth_header(&self) -> AuthHeader {
+        AuthHeader {
             name: KEY,
             value: self.0.clone(),
             token: None,
@@ -135,12 +135,12 @@ impl SasToken {
         self.0.to_str().unwrap_or_default()
     }
 
-    pub(super) fn shown(&self) -> Shown {
+    pub(super) fn auth_header(&self) -> AuthHeader {
         let mut parts = self.expose_secret().split('&');
         let signature = parts.find_map(|part| part.strip_prefix("s="));
         let encoded = signature.unwrap_or_default();
         let decoded = percent_decode_str(encoded).decode_utf8_lossy();
-        Shown {
+        AuthHeader {
             name: TOKEN,
             value: self.0.clone(),
             token: None,
@@ -253,7 +253,9 @@ mod tests {
         let token = SasToken::new("r=a&e=b&s=c%2Bdefghi").unwrap();
         assert_eq!(format!("{token:?}"), "SasToken { .. }");
         assert_eq!(
-            token.shown().hide("r=a&e=b&s=c%2Bdefghi is not c+defghi"),
+            token
+                .auth_header()
+                .hide("r=a&e=b&s=c%2Bdefghi is not c+defghi"),
             "r=a&e=b&s=[hidden] is not [hidden]"
         );
         for bad in [

@@ -47,7 +47,7 @@ impl RegistrationClient {
             };
             let trouble = match self.put(operation, plan.registration(), until).await {
                 Ok(answer) if is_taken(wanted, &answer) => return Ok(plan),
-                Ok(answer) => RegistrationError::NotTaken {
+                Ok(answer) => RegistrationError::PartiallyApplied {
                     difference: Box::new(Plan::new(wanted, Some(&answer))),
                 },
                 Err(error) => error,

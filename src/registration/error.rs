@@ -28,7 +28,7 @@ pub enum RegistrationError {
     CallbackUrl(#[from] CallbackUrlError),
     /// The service accepted a registration, and answered with another one.
     #[error("the service did not take over all of the registration; still to do: {difference}")]
-    NotTaken {
+    PartiallyApplied {
         /// What is still to do.
         difference: Box<Plan>,
     },
@@ -85,17 +85,17 @@ impl RegistrationError {
     }
 
     /// Whether trying again later may help, without anybody changing anything.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Api(error) => error.may_pass(),
+            Self::Api(error) => error.is_transient(),
             Self::TestEventLimit { .. } | Self::TestEventNotFinished { .. } => true,
-            Self::Body { .. } | Self::CallbackUrl(_) | Self::NotTaken { .. } => false,
+            Self::Body { .. } | Self::CallbackUrl(_) | Self::PartiallyApplied { .. } => false,
         }
     }
 
     /// Whether what was asked for may have been done, in whole or in part.
     pub(super) fn may_have_been_done(&self) -> bool {
-        matches!(self, Self::NotTaken { .. })
+        matches!(self, Self::PartiallyApplied { .. })
             || self.api().is_some_and(ApiError::may_have_been_done)
     }
 }

@@ -97,7 +97,7 @@ impl RegistrationClient {
         Ok(Self {
             api: Api {
                 endpoint,
-                proof: Arc::new(Bearer {
+                authorizer: Arc::new(Bearer {
                     tokens: Box::new(tokens),
                     scope: format!("{}/.default", cloud.token_audience()).into(),
                 }),
@@ -210,7 +210,7 @@ impl RegistrationClient {
             // It was done, and not said what.
             None => self.get_until(until).await?.ok_or_else(|| {
                 let difference = Box::new(Plan::new(registration, None));
-                RegistrationError::NotTaken { difference }
+                RegistrationError::PartiallyApplied { difference }
             }),
         }
     }
@@ -297,7 +297,7 @@ impl RegistrationClient {
                 }
                 Ok(None) => {}
                 // That the time of waiting is up in the middle of a call says nothing about the call.
-                Err(error) if error.may_pass() && !is_last_look && Instant::now() >= end => {}
+                Err(error) if error.is_transient() && !is_last_look && Instant::now() >= end => {}
                 Err(error) => return Err(error.into()),
             }
             if is_last_look {

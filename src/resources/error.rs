@@ -56,7 +56,7 @@ impl ResourceError {
     }
 
     /// Whether trying again later may help, without anybody changing anything.
-    pub fn may_pass(&self) -> bool {
-        self.api().is_some_and(ApiError::may_pass)
+    pub fn is_transient(&self) -> bool {
+        self.api().is_some_and(ApiError::is_transient)
     }
 }

@@ -90,7 +90,7 @@ impl ResourceClient {
             cloud: cloud.clone(),
             partner_center: Api {
                 endpoint: Endpoint::new(cloud.api_base(), cloud.danger_plain_http_on_loopback())?,
-                proof: Arc::new(Bearer {
+                authorizer: Arc::new(Bearer {
                     tokens: Box::new(tokens),
                     scope: format!("{}/.default", cloud.token_audience()).into(),
                 }),
@@ -170,7 +170,7 @@ impl ResourceClient {
     ) -> Result<Api, EndpointError> {
         Ok(Api {
             endpoint: Endpoint::new(base, self.cloud.danger_plain_http_on_loopback())?,
-            proof: Arc::new(Bearer {
+            authorizer: Arc::new(Bearer {
                 tokens: Box::new(tokens),
                 scope: scope.into(),
             }),

@@ -111,7 +111,7 @@ impl EvidenceStore {
         let authorities = self
             .authorities
             .load_full()
-            .ok_or(EvidenceError::Authority(AuthorityError::NotAsked))?;
+            .ok_or(EvidenceError::Authority(AuthorityError::Disabled))?;
         let owned = url.to_owned();
         let work = |_| async move { Ok(authorities.issuers(&owned).await?) };
         let start = self
@@ -131,7 +131,7 @@ impl EvidenceStore {
         let authorities = self
             .authorities
             .load_full()
-            .ok_or(EvidenceError::Authority(AuthorityError::NotAsked))?;
+            .ok_or(EvidenceError::Authority(AuthorityError::Disabled))?;
         let owned = url.to_owned();
         let (kept, chain_of_work) = (Arc::clone(&self.kept), Arc::clone(chain));
         let wanted = missing.clone();

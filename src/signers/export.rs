@@ -401,8 +401,8 @@ impl Inner {
 /// Whether an import that was refused is tried again. A revoked issuer may have a twin, until that was looked for.
 fn may_be_kept(error: &ChainError, is_looked_for: bool) -> bool {
     // A clock that is wrong at the start is set right later.
-    let may_pass = error.depends_on_evidence() || error.is_transient() || is_about_time(error);
-    may_pass && !(is_looked_for && is_of_issuer(error))
+    let is_transient = error.depends_on_evidence() || error.is_transient() || is_about_time(error);
+    is_transient && !(is_looked_for && is_of_issuer(error))
 }
 
 fn is_of_issuer(error: &ChainError) -> bool {

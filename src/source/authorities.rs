@@ -89,7 +89,7 @@ pub enum AuthorityError {
     Distribution(#[from] DistributionError),
     /// There is nothing to fetch with.
     #[error("nothing is fetched from certificate authorities: there is no HTTP client for it")]
-    NotAsked,
+    Disabled,
     /// What was fetched is no certificate.
     #[error("what `{url}` serves is no certificate: {error}")]
     NotACertificate {

@@ -106,7 +106,7 @@ impl CertificateLocation {
             let found = url.as_bytes().get(offset).copied().unwrap_or_default();
             return Err(LocationRefusal::Character { found, offset });
         }
-        let elsewhere = || LocationRefusal::Elsewhere {
+        let elsewhere = || LocationRefusal::NotAllowed {
             allowed: self
                 .prefixes
                 .iter()
@@ -210,7 +210,7 @@ pub enum LocationRefusal {
     },
     /// Its scheme, host, port or path is none that is allowed.
     #[error("it is under none of the allowed locations ({})", list(.allowed))]
-    Elsewhere {
+    NotAllowed {
         /// The allowed prefixes.
         allowed: Vec<Box<str>>,
     },

@@ -49,4 +49,4 @@ pub use issuer::Issuer;
 pub use key::IssuerError;
 pub use partner_center::PartnerCenter;
 pub use resource_manager::ResourceManager;
-pub use signer::{Callback, Signer};
+pub use signer::{SignedRequest, Signer};

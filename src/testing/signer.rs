@@ -70,7 +70,7 @@ impl Signer {
     /// # Errors
     ///
     /// [`IssuerError`] if the signature could not be made.
-    pub fn callback(&self, body: impl Into<Bytes>) -> Result<Callback, IssuerError> {
+    pub fn callback(&self, body: impl Into<Bytes>) -> Result<SignedRequest, IssuerError> {
         self.callback_with(SignatureAlgorithm::RsaSha256, body)
     }
 
@@ -83,7 +83,7 @@ impl Signer {
         &self,
         algorithm: SignatureAlgorithm,
         body: impl Into<Bytes>,
-    ) -> Result<Callback, IssuerError> {
+    ) -> Result<SignedRequest, IssuerError> {
         let body = body.into();
         let signature = STANDARD.encode(self.key.sign(algorithm, &body)?);
         let header = |text: &str| {
@@ -97,7 +97,7 @@ impl Signer {
             ALGORITHM_HEADER,
             HeaderValue::from_static(algorithm.as_str()),
         );
-        Ok(Callback { headers, body })
+        Ok(SignedRequest { headers, body })
     }
 }
 
@@ -107,14 +107,14 @@ impl Signer {
     clippy::exhaustive_structs,
     reason = "tests take it apart and put it together"
 )]
-pub struct Callback {
+pub struct SignedRequest {
     /// Content type, signature, certificate URL and algorithm.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }
 
-impl Callback {
+impl SignedRequest {
     /// The same with another body under the old signature.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {

@@ -47,7 +47,7 @@ impl TokenProvider for AzureCredential {
             let given = given.map_err(TokenError::provider)?;
             let token = AccessToken::new(given.token.secret())?.expiring_at(given.expires_on);
             match request.refused == Some(&token) {
-                true => Err(TokenError::NoOther),
+                true => Err(TokenError::NoAlternative),
                 false => Ok(token),
             }
         })

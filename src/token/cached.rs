@@ -152,7 +152,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
             let mut request = TokenRequest::new(&name);
             request.refused = refused.as_ref();
             let outcome = match provider.token(request).await {
-                Ok(token) if refused.as_ref() == Some(&token) => Err(TokenError::NoOther),
+                Ok(token) if refused.as_ref() == Some(&token) => Err(TokenError::NoAlternative),
                 outcome => outcome,
             };
             if let Ok(token) = &outcome {
@@ -191,7 +191,7 @@ impl Failed {
     }
 
     fn is_no_other(&self) -> bool {
-        matches!(self.error, TokenError::NoOther)
+        matches!(self.error, TokenError::NoAlternative)
     }
 }
 

@@ -130,7 +130,7 @@ async fn a_thousand_callers_ask_once() {
 async fn a_failure_is_told_to_all_who_wait_and_not_to_the_next() {
     let scene = Scene::new();
     let cached = scene.cached();
-    scene.fail(Some(TokenError::NoOther));
+    scene.fail(Some(TokenError::NoAlternative));
     let asking = (0..1000).map(|_| ask(&cached, None));
     for outcome in join_all(asking).await {
         assert_eq!(outcome.unwrap_err(), "the only token there is was refused");
@@ -285,7 +285,7 @@ impl TokenProvider for Two {
             match (is_a_refused, self.is_only_a) {
                 (false, _) => AccessToken::new("a"),
                 (true, false) => AccessToken::new("b"),
-                (true, true) => Err(TokenError::NoOther),
+                (true, true) => Err(TokenError::NoAlternative),
             }
         })
     }

@@ -29,7 +29,7 @@ pub enum TokenError {
     Malformed,
     /// There is one token only, and it was refused.
     #[error("the only token there is was refused")]
-    NoOther,
+    NoAlternative,
     /// The callback that keeps the rotated refresh token failed, so that the token was not used.
     #[error("the rotated refresh token could not be saved, and was not used: {}", Excerpt::of(.0.to_string()))]
     NotSaved(Arc<dyn StdError + Send + Sync>),
@@ -69,13 +69,13 @@ impl TokenError {
     }
 
     /// Whether the same request may succeed later, without anybody changing anything.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { .. }
             | Self::NotSaved(_)
             | Self::Provider(_)
             | Self::Timeout { .. } => true,
-            Self::Malformed | Self::NoOther => false,
+            Self::Malformed | Self::NoAlternative => false,
             Self::Refused(refusal) => {
                 let code = refusal.code.map(|code| format!("AADSTS{code}"));
                 is_transient(refusal.status, &refusal.error.to_string())

@@ -140,7 +140,7 @@ impl TokenProvider for StaticToken {
     ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
         let is_refused = request.refused == Some(&self.0);
         Box::pin(std::future::ready(match is_refused {
-            true => Err(TokenError::NoOther),
+            true => Err(TokenError::NoAlternative),
             false => Ok(self.0.clone()),
         }))
     }
@@ -184,7 +184,7 @@ where
         let token = (self.0)(request.scope.to_owned());
         Box::pin(async move {
             match token.await {
-                Ok(token) if refused == Some(&token) => Err(TokenError::NoOther),
+                Ok(token) if refused == Some(&token) => Err(TokenError::NoAlternative),
                 outcome => outcome,
             }
         })

@@ -2,7 +2,7 @@
 //! this test is for Unix.
 
 use partner_center_webhooks::testing::event_grid::{Fault, Routing};
-use partner_center_webhooks::testing::{Callback, EventGrid, Signer};
+use partner_center_webhooks::testing::{EventGrid, SignedRequest, Signer};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -64,7 +64,7 @@ impl Scene {
         Running::spawn(&mut command)
     }
 
-    fn callback(&self, body: &str) -> Callback {
+    fn callback(&self, body: &str) -> SignedRequest {
         self.signer.callback(body.to_owned()).unwrap()
     }
 
@@ -87,7 +87,7 @@ fn to(channel: &str, body: &str) -> (String, String) {
 fn each_event_goes_to_the_channel_of_its_customer_and_to_no_other() {
     let scene = Scene::new();
     let forward = scene.forward("contoso-own", &scene.grid.access_key());
-    let status = |callback: &Callback| post(forward.address, callback).status;
+    let status = |callback: &SignedRequest| post(forward.address, callback).status;
     let of = |customer| BODY.replace(FABRIKAM, customer);
     // Who says two things about the customer is believed in neither.
     let audit = format!(

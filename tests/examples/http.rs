@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use partner_center_webhooks::testing::Callback;
+use partner_center_webhooks::testing::SignedRequest;
 
 /// An answer.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Answer {
 }
 
 /// Posts a callback to where callbacks belong.
-pub(crate) fn post(address: SocketAddr, callback: &Callback) -> Answer {
+pub(crate) fn post(address: SocketAddr, callback: &SignedRequest) -> Answer {
     let length = format!("content-length: {}\r\n", callback.body.len());
     let mut request = head(callback, &length).into_bytes();
     request.extend_from_slice(&callback.body);
@@ -35,7 +35,7 @@ pub(crate) fn post(address: SocketAddr, callback: &Callback) -> Answer {
 }
 
 /// The head of that request, with `framing` to say how long the body is.
-pub(crate) fn head(callback: &Callback, framing: &str) -> String {
+pub(crate) fn head(callback: &SignedRequest, framing: &str) -> String {
     let headers: String = callback
         .headers
         .iter()

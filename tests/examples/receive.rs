@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
 
-use partner_center_webhooks::testing::{Callback, Signer};
+use partner_center_webhooks::testing::{SignedRequest, Signer};
 
 use crate::http::{head, post, send, serve};
 use crate::microsoft::{BODY, FOREIGN_ISSUER, ISSUER, SIGNER, body_on_one_line, sha256};
@@ -57,7 +57,7 @@ fn a_genuine_callback_is_one_line_and_what_is_refused_is_none() {
         let mut receiver = start(name, &directory, &host, &[]);
         let genuine = signer.callback(BODY).unwrap();
         let address = receiver.address;
-        let status = |callback: &Callback| {
+        let status = |callback: &SignedRequest| {
             let answer = post(address, callback);
             assert_eq!(answer.body, "", "the sender is told the status alone");
             answer.status

@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use partner_center_webhooks::chain::{Certificate, certificates_from_pem};
-use partner_center_webhooks::testing::{Callback, Issuer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest};
 use rustls_pki_types::UnixTime;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -15,7 +15,7 @@ use crate::microsoft::{BODY, FOREIGN_ISSUER, ISSUER, SIGNER, sha256};
 use crate::process::{Directory, Ended, run};
 
 /// Judges `callback`, as somebody who trusts `ISSUER` and has the certificate of `SIGNER`.
-fn judge(callback: &Callback, more: &[&str]) -> (Option<i32>, Value) {
+fn judge(callback: &SignedRequest, more: &[&str]) -> (Option<i32>, Value) {
     let directory = Directory::new();
     let certificate = directory.write("signing.cer", SIGNER.certificate());
     judge_with(
@@ -26,7 +26,11 @@ fn judge(callback: &Callback, more: &[&str]) -> (Option<i32>, Value) {
 }
 
 /// The same without a certificate.
-fn judge_with(directory: &Directory, callback: &Callback, more: &[&str]) -> (Option<i32>, Value) {
+fn judge_with(
+    directory: &Directory,
+    callback: &SignedRequest,
+    more: &[&str],
+) -> (Option<i32>, Value) {
     let headers = directory.write("headers.txt", headers(callback));
     let body = directory.write("body.json", &callback.body);
     let anchors = directory.write("anchors.pem", ISSUER.root_pem());
@@ -51,7 +55,7 @@ fn object(ended: &Ended) -> Value {
 }
 
 /// Headers as a proxy logs them.
-fn headers(callback: &Callback) -> String {
+fn headers(callback: &SignedRequest) -> String {
     let lines = callback.headers.iter();
     let lines = lines.map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
     format!(
@@ -60,7 +64,7 @@ fn headers(callback: &Callback) -> String {
     )
 }
 
-fn genuine() -> Callback {
+fn genuine() -> SignedRequest {
     SIGNER.callback(BODY).unwrap()
 }
 

@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use partner_center_webhooks::event_grid::manage::{
-    Channel, Endpoint, EventSubscription, Filter, KeyName, ListQuery, ManagementClient, Partner,
-    PartnerConfiguration, PartnerNamespace, PartnerRegistration, Polling, Resource, ResourceGroup,
-    RoutingMode, Subscription,
+    ArmResource, Channel, Endpoint, EventSubscription, Filter, KeyName, ListQuery,
+    ManagementClient, Partner, PartnerConfiguration, PartnerNamespace, PartnerRegistration,
+    Polling, ResourceGroup, RoutingMode, SubscriptionId,
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::ResourceManager;
@@ -74,11 +74,12 @@ async fn manage(fake: &ResourceManager) -> Value {
     let client = ManagementClient::new(&fake.cloud(), http, tokens)
         .unwrap()
         .with_polling(Polling::default().with_interval(Duration::ZERO));
-    let group = |name| ResourceGroup::new(Subscription::new(SUBSCRIPTION).unwrap(), name).unwrap();
+    let group =
+        |name| ResourceGroup::new(SubscriptionId::new(SUBSCRIPTION).unwrap(), name).unwrap();
     let (ours, theirs) = (group("ours"), group("theirs"));
 
     let registration = ours.partner_registration("contoso").unwrap();
-    let wanted = Resource::new(PartnerRegistration::default()).at("global");
+    let wanted = ArmResource::new(PartnerRegistration::default()).at("global");
     client
         .create_or_update(&registration, &wanted)
         .await
@@ -87,7 +88,7 @@ async fn manage(fake: &ResourceManager) -> Value {
     let mut wanted = PartnerNamespace::new(&registration, RoutingMode::ChannelNameHeader);
     // Their models come with the service's defaults, and send them.
     wanted.disable_local_auth = Some(false);
-    let wanted = Resource::new(wanted)
+    let wanted = ArmResource::new(wanted)
         .at("westeurope")
         .tagged("team", "events");
     let made = client.create_or_update(&namespace, &wanted).await.unwrap();
@@ -98,7 +99,7 @@ async fn manage(fake: &ResourceManager) -> Value {
         .unwrap();
 
     let configuration = theirs.partner_configuration();
-    let wanted = Resource::new(PartnerConfiguration::default()).at("global");
+    let wanted = ArmResource::new(PartnerConfiguration::default()).at("global");
     client
         .create_or_update(&configuration, &wanted)
         .await
@@ -114,7 +115,7 @@ async fn manage(fake: &ResourceManager) -> Value {
         wanted.message_for_activation = Some("Hello".to_owned());
         let id = namespace.channel(name).unwrap();
         client
-            .create_or_update(&id, &Resource::new(wanted))
+            .create_or_update(&id, &ArmResource::new(wanted))
             .await
             .unwrap();
     }
@@ -142,7 +143,7 @@ async fn manage(fake: &ResourceManager) -> Value {
     wanted.destination = Some(endpoint);
     wanted.filter = Some(filter);
     let subscribed = client
-        .create_or_update(&id, &Resource::new(wanted))
+        .create_or_update(&id, &ArmResource::new(wanted))
         .await
         .unwrap();
     let mut change = EventSubscription::default();
@@ -162,7 +163,7 @@ async fn manage(fake: &ResourceManager) -> Value {
     assert!(client.delete(&configuration).await.unwrap());
     assert!(client.delete(&registration).await.unwrap());
 
-    let partners = |configuration: Resource<PartnerConfiguration>| {
+    let partners = |configuration: ArmResource<PartnerConfiguration>| {
         let authorization = configuration.properties.partner_authorization.unwrap();
         authorization.authorized_partners_list.unwrap().len()
     };

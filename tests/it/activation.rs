@@ -13,7 +13,7 @@ use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::event_grid::activation::{
     ActivationWatcher, ChannelState, Pace, ResourceEvent,
 };
-use partner_center_webhooks::event_grid::manage::{Channel, Id, ManagementClient};
+use partner_center_webhooks::event_grid::manage::{Channel, ManagementClient, ResourceId};
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use partner_center_webhooks::token::{AccessToken, StaticToken};
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ impl HttpClient for Service {
     }
 }
 
-fn id(name: &str) -> Id<Channel> {
+fn id(name: &str) -> ResourceId<Channel> {
     let namespace = group("ours").partner_namespace("contoso").unwrap();
     namespace.channel(name).unwrap()
 }

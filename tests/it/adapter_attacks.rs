@@ -168,9 +168,9 @@ async fn a_stranger_with_half_a_body_holds_no_place_of_the_inner_service() {
 fn actix_tells_the_sender_nothing_of_its_configuration() {
     use actix_web::test::{TestRequest, call_and_read_body, init_service};
     use actix_web::{App, HttpResponse, web};
-    use partner_center_webhooks::actix_web::Callback as Extracted;
+    use partner_center_webhooks::actix_web::Callback;
     actix_web::rt::System::new().block_on(async {
-        let handler = |_: Extracted| async { HttpResponse::Ok().finish() };
+        let handler = |_: Callback| async { HttpResponse::Ok().finish() };
         let service = init_service(App::new().route("/", web::post().to(handler))).await;
         let request = TestRequest::post().uri("/").to_request();
         let body = call_and_read_body(&service, request).await;

@@ -18,7 +18,7 @@ use partner_center_webhooks::signature::BodyDigest;
 use partner_center_webhooks::source::{
     CertificateBundle, CertificateSource, CertificateUrl, SourceError,
 };
-use partner_center_webhooks::testing::{Callback, Signer};
+use partner_center_webhooks::testing::{SignedRequest, Signer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -58,7 +58,7 @@ fn signer() -> Signer {
     ISSUER.signer().unwrap()
 }
 
-fn named(signer: Signer, name: &str) -> Callback {
+fn named(signer: Signer, name: &str) -> SignedRequest {
     let signer = signer.with_certificate_url(format!("{LOCATION}{name}.cer"));
     signer.callback(EVENT).unwrap()
 }
@@ -71,11 +71,11 @@ impl Table {
         self.0.push((what.to_string(), request, answer));
     }
 
-    fn refused(&mut self, what: impl fmt::Display, callback: &Callback, status: u16) {
+    fn refused(&mut self, what: impl fmt::Display, callback: &SignedRequest, status: u16) {
         self.add(what, request(callback), Answer::status(status));
     }
 
-    fn accepted(&mut self, what: impl fmt::Display, callback: &Callback, request: Vec<u8>) {
+    fn accepted(&mut self, what: impl fmt::Display, callback: &SignedRequest, request: Vec<u8>) {
         let event: serde_json::Value = serde_json::from_slice(&callback.body).unwrap();
         let answer = Answer {
             body: format!(
@@ -319,12 +319,12 @@ impl Service {
         Self { address, handler }
     }
 
-    async fn deliver(&self, callback: &Callback) -> Answer {
+    async fn deliver(&self, callback: &SignedRequest) -> Answer {
         deliver(self.address, callback).await
     }
 }
 
-fn digest(callback: &Callback) -> String {
+fn digest(callback: &SignedRequest) -> String {
     use partner_center_webhooks::crypto::{AwsLcRs, Backend as _};
     BodyDigest::from_bytes(AwsLcRs::new().sha256(&callback.body)).to_string()
 }
@@ -598,7 +598,7 @@ async fn the_answer_to_what_is_refused_can_be_replaced() {
                 false => Ok(Response::new(Full::<Bytes>::from("handled"))),
             }
         }));
-    let answer = async |callback: &Callback| {
+    let answer = async |callback: &SignedRequest| {
         let mut request = Request::new(Full::new(callback.body.clone()));
         request.headers_mut().clone_from(&callback.headers);
         let answer = service.clone().oneshot(request).await?;
@@ -619,9 +619,9 @@ async fn the_answer_to_what_is_refused_can_be_replaced() {
 fn actix_answers_otherwise_too_and_says_what_it_was_not_given() {
     use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service};
     use actix_web::{App, HttpResponse, web};
-    use partner_center_webhooks::actix_web::{Callback as Extracted, VerifyCallbacks};
+    use partner_center_webhooks::actix_web::{Callback, VerifyCallbacks};
 
-    let request = |callback: &Callback| {
+    let request = |callback: &SignedRequest| {
         let mut request = TestRequest::post()
             .uri("/")
             .set_payload(callback.body.clone());
@@ -648,7 +648,7 @@ fn actix_answers_otherwise_too_and_says_what_it_was_not_given() {
             "signature 401 Unauthorized"
         );
 
-        let handler = |_: Extracted| async { HttpResponse::Ok().finish() };
+        let handler = |_: Callback| async { HttpResponse::Ok().finish() };
         let service = init_service(App::new().route("/", web::post().to(handler))).await;
         assert_eq!(
             call_service(&service, request(&good))

@@ -20,7 +20,7 @@ use partner_center_webhooks::signature::BodyDigest;
 use partner_center_webhooks::source::{
     Authorities, BundleError, CertificateBundle, DistributionLocation, SourceError,
 };
-use partner_center_webhooks::testing::{Callback, Issuer, Signer, SigningCertificate};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer, SigningCertificate};
 use partner_center_webhooks::{Error, Excerpt, Receiver};
 
 use crate::fronts::{Answer, Front, HOLD, Handler, deliver, eventually};
@@ -55,15 +55,15 @@ fn serving(signer: &Signer) -> Receiver {
     builder(&Scripted::serving(signer)).build().unwrap()
 }
 
-fn good() -> Callback {
+fn good() -> SignedRequest {
     ISSUER.signer().unwrap().callback(EVENT).unwrap()
 }
 
-fn with(name: &str, value: &[u8]) -> Callback {
+fn with(name: &str, value: &[u8]) -> SignedRequest {
     good().with_header(name, value).unwrap()
 }
 
-async fn refused(receiver: &Receiver, callback: &Callback) -> Error {
+async fn refused(receiver: &Receiver, callback: &SignedRequest) -> Error {
     let outcome = receiver.receive(&callback.headers, &callback.body).await;
     outcome.expect_err("a refusal")
 }

@@ -10,12 +10,12 @@ use axum::Router;
 use axum::routing::post;
 use bytes::Bytes;
 use http::StatusCode;
-use partner_center_webhooks::axum::Callback as Extracted;
+use partner_center_webhooks::axum::Callback;
 use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::http_client::{Limits, ReqwestClient};
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::source::{CertificateLocation, Download};
-use partner_center_webhooks::testing::{Callback, Signer};
+use partner_center_webhooks::testing::{SignedRequest, Signer};
 use partner_center_webhooks::{ErrorKind, Receiver};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -281,7 +281,7 @@ async fn a_host_that_is_down() {
 
 /// An axum service with the extractor, which answers with the digest of the body that it was handed.
 async fn serve(receiver: Receiver) -> SocketAddr {
-    async fn handler(Extracted(received): Extracted) -> String {
+    async fn handler(Callback(received): Callback) -> String {
         format!(
             "{} {}",
             received.event().name(),
@@ -298,7 +298,10 @@ async fn serve(receiver: Receiver) -> SocketAddr {
 }
 
 /// POSTs, and returns status, headers and body of the answer.
-async fn post_to(address: SocketAddr, callback: &Callback) -> (StatusCode, http::HeaderMap, Bytes) {
+async fn post_to(
+    address: SocketAddr,
+    callback: &SignedRequest,
+) -> (StatusCode, http::HeaderMap, Bytes) {
     use partner_center_webhooks::http_client::HttpClient as _;
     let mut request = http::Request::post(format!("http://{address}/webhooks/callback"))
         .body(callback.body.clone())
@@ -400,7 +403,7 @@ async fn raw(address: SocketAddr, request: &[u8]) -> String {
     answer.lines().next().unwrap_or_default().to_owned()
 }
 
-fn head_of(callback: &Callback) -> Vec<u8> {
+fn head_of(callback: &SignedRequest) -> Vec<u8> {
     let mut head = b"POST /webhooks/callback HTTP/1.1\r\nhost: x\r\n".to_vec();
     for (name, value) in &callback.headers {
         write!(head, "{name}: ").unwrap();

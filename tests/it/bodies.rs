@@ -12,7 +12,7 @@ use partner_center_webhooks::duplicates::InMemory;
 use partner_center_webhooks::error::Verdict;
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::source::CertificateLocation;
-use partner_center_webhooks::testing::Callback;
+use partner_center_webhooks::testing::SignedRequest;
 use partner_center_webhooks::{Error, ErrorKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -20,11 +20,11 @@ use tokio::net::TcpStream;
 use crate::fronts::{Answer, Front, Handler, chunked, deliver, head};
 use crate::support::{EVENT, ISSUER, NOW, Scripted, chain, receiver};
 
-fn good() -> Callback {
+fn good() -> SignedRequest {
     ISSUER.signer().unwrap().callback(EVENT).unwrap()
 }
 
-fn announcing(callback: Callback, length: impl ToString) -> Callback {
+fn announcing(callback: SignedRequest, length: impl ToString) -> SignedRequest {
     let length = length.to_string();
     let callback = callback.with_header("content-length", length.as_bytes());
     callback.unwrap()
@@ -64,9 +64,9 @@ fn reason(error: Error) -> Option<BodyError> {
 }
 
 /// By every way in, which must agree.
-async fn refused(callback: &Callback) -> Option<BodyError> {
+async fn refused(callback: &SignedRequest) -> Option<BodyError> {
     let receiver = receiver();
-    let Callback { headers, body, .. } = callback;
+    let SignedRequest { headers, body, .. } = callback;
     let pairs = || {
         headers
             .iter()

@@ -16,7 +16,7 @@ use partner_center_webhooks::duplicates::{
 };
 use partner_center_webhooks::http_client::BoxFuture;
 use partner_center_webhooks::signature::BodyDigest;
-use partner_center_webhooks::testing::{Callback, TestClock};
+use partner_center_webhooks::testing::{SignedRequest, TestClock};
 use partner_center_webhooks::tower::VerifyLayer;
 use partner_center_webhooks::{Error, Receiver};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -28,7 +28,7 @@ use crate::support::{event, receiver, request};
 const TEN: Duration = Duration::from_secs(10);
 const DIGEST: BodyDigest = BodyDigest::from_bytes([7; 32]);
 
-async fn digest_of(callback: &Callback) -> BodyDigest {
+async fn digest_of(callback: &SignedRequest) -> BodyDigest {
     let received = receiver().receive(&callback.headers, &callback.body).await;
     received.unwrap().digest()
 }
@@ -323,7 +323,7 @@ async fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_axum() {
     use axum::extract::{FromRef, State};
     use axum::routing::post;
     use axum::{Extension, Router};
-    use partner_center_webhooks::axum::{Callback as Extracted, Claimed};
+    use partner_center_webhooks::axum::{Callback, Claimed};
 
     #[derive(Clone, FromRef)]
     struct Service {
@@ -338,10 +338,7 @@ async fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_axum() {
         tokio::spawn(work.begin(attempt));
         StatusCode::GATEWAY_TIMEOUT
     }
-    async fn alone(
-        State(work): State<Work>,
-        Claimed(_, attempt): Claimed<Extracted>,
-    ) -> StatusCode {
+    async fn alone(State(work): State<Work>, Claimed(_, attempt): Claimed<Callback>) -> StatusCode {
         tokio::spawn(work.begin(attempt));
         StatusCode::GATEWAY_TIMEOUT
     }

@@ -82,7 +82,7 @@ async fn ask(entra: &PartnerCenter, tokens: &dyn TokenProvider) -> Result<Access
 /// How Entra describes its refusal, which is final.
 async fn refusal(entra: &PartnerCenter, tokens: &dyn TokenProvider) -> String {
     let error = ask(entra, tokens).await.unwrap_err();
-    assert!(!error.may_pass(), "{error}");
+    assert!(!error.is_transient(), "{error}");
     match error {
         TokenError::Refused(refusal) => refusal.description.to_string(),
         other => panic!("{other}"),
@@ -373,7 +373,7 @@ async fn a_federated_token_file_without_a_token_may_have_one_later() {
             file.write(content);
         }
         let error = ask(&entra, &tokens).await.unwrap_err();
-        assert!(error.may_pass(), "{error}");
+        assert!(error.is_transient(), "{error}");
         let TokenError::Provider(error) = error else {
             panic!("{error}");
         };
@@ -406,7 +406,7 @@ async fn a_closure_is_asked_for_each_request_and_may_fail() {
         }),
     );
     let error = ask(&entra, &tokens).await.unwrap_err();
-    assert!(error.may_pass());
+    assert!(error.is_transient());
     assert_eq!(
         error.to_string(),
         "the token provider failed: there is no federated token: the vault is closed"

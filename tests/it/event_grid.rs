@@ -201,7 +201,7 @@ async fn every_proof_has_its_refusing_twins() {
         let api = error.api().unwrap();
         assert_eq!(api.status().unwrap(), 401, "{message}");
         assert_eq!(api.description().unwrap().to_string(), message);
-        assert!(!error.may_pass() && !error.may_have_been_accepted());
+        assert!(!error.is_transient() && !error.may_have_been_accepted());
     }
     assert_eq!(fake.requests().len() - before, 6, "none is repeated");
 
@@ -292,7 +292,7 @@ async fn what_is_final_is_not_repeated_and_is_told_in_full() {
             api.details()[0].code.as_ref().unwrap().to_string(),
             "Detail"
         );
-        assert!(!error.may_pass());
+        assert!(!error.is_transient());
         assert_eq!(fake.requests().len(), 1, "{code}");
     }
     // The path that is not there, in the words that were recorded.
@@ -431,7 +431,7 @@ async fn what_the_service_would_refuse_is_not_sent() {
             (
                 failure.index,
                 failure.error.to_string(),
-                failure.error.may_pass(),
+                failure.error.is_transient(),
             )
         })
         .collect();
@@ -580,7 +580,7 @@ async fn a_failing_batch_is_told_event_by_event() {
             other => panic!("{other} was accepted"),
         };
         assert_eq!(reason(&failure.error), expected);
-        assert_eq!(failure.error.may_pass(), expected == "not sent");
+        assert_eq!(failure.error.is_transient(), expected == "not sent");
         let id = if expected == "bad" {
             "bad".to_owned()
         } else {
@@ -687,7 +687,7 @@ async fn nothing_there_at_all() {
         matches!(error.api().unwrap().cause(), ApiErrorCause::Connection(_)),
         "{error}"
     );
-    assert!(error.may_pass() && !error.may_have_been_accepted());
+    assert!(error.is_transient() && !error.may_have_been_accepted());
     assert_eq!(error.api().unwrap().attempts(), 2);
 }
 

@@ -15,8 +15,8 @@ use partner_center_webhooks::event_grid::activation::{
     ActivationWatcher, ChannelState, Pace, ResourceEvent,
 };
 use partner_center_webhooks::event_grid::manage::{
-    Channel, Endpoint, EventSubscription, ListQuery, ManagementClient, ManagementError,
-    PartnerTopic, Resource, Update,
+    ArmResource, Channel, Endpoint, EventSubscription, ListQuery, ManagementClient,
+    ManagementError, PartnerTopic, Update,
 };
 use partner_center_webhooks::event_grid::receive::{
     ConfirmationUrl, EntraTokens, ExpectedToken, ReceiveError, WebhookReceiver,
@@ -277,7 +277,7 @@ async fn a_throttled_look_is_not_the_end_of_waiting() {
     let topic = group("ours").partner_topic("contoso").unwrap();
     let started = Instant::now();
     let made = manager(&service)
-        .create_or_update(&topic, &Resource::new(PartnerTopic::default()))
+        .create_or_update(&topic, &ArmResource::new(PartnerTopic::default()))
         .await
         .unwrap();
     assert!(made.properties.provisioning_state.is_some());
@@ -316,10 +316,10 @@ async fn a_look_that_would_be_too_late_is_told_so() {
         });
         let topic = group("ours").partner_topic("contoso").unwrap();
         let error = manager(&service)
-            .create_or_update(&topic, &Resource::new(PartnerTopic::default()))
+            .create_or_update(&topic, &ArmResource::new(PartnerTopic::default()))
             .await
             .unwrap_err();
-        assert!(error.may_pass());
+        assert!(error.is_transient());
         let text = error.to_string();
         assert!(
             text.ends_with(&format!("is not finished after {told}")),
@@ -348,7 +348,7 @@ async fn what_is_about_destinations_is_written_in_a_preview_version() {
         json!({"channelType": "partnerdestination"}),
         json!({"partnerDestinationInfo": {"name": "to-contoso"}}),
     ] {
-        let resource = Resource::new(channel(written.clone()));
+        let resource = ArmResource::new(channel(written.clone()));
         client.create_or_update(&id, &resource).await.unwrap();
         let update = Update::of(channel(written));
         client.update(&id, &update).await.unwrap();
@@ -362,13 +362,13 @@ async fn what_is_about_destinations_is_written_in_a_preview_version() {
         json!({"deliveryWithResourceIdentity": {"destination": destination}}),
     ] {
         let written: EventSubscription = serde_json::from_value(written).unwrap();
-        let resource = Resource::new(written.clone());
+        let resource = ArmResource::new(written.clone());
         client.create_or_update(&hook, &resource).await.unwrap();
         client.update(&hook, &written).await.unwrap();
     }
     // The twins.
     let to_topic = channel(json!({"channelType": "PartnerTopic", "partnerDestinationInfo": null}));
-    let to_topic = Resource::new(to_topic).tagged("endpointType", "PartnerDestination");
+    let to_topic = ArmResource::new(to_topic).tagged("endpointType", "PartnerDestination");
     client.create_or_update(&id, &to_topic).await.unwrap_err();
     let mut to_hook = EventSubscription::default();
     to_hook.destination = Some(Endpoint::web_hook("https://contoso.example/hook"));
@@ -405,7 +405,7 @@ async fn of_a_refused_hook(hook: EventSubscription, message: &str, is_at_once: b
     });
     let topic = group("ours").partner_topic("contoso").unwrap();
     let id = topic.event_subscription("orders").unwrap();
-    let wanted = Resource::new(hook);
+    let wanted = ArmResource::new(hook);
     let error = manager(&service).create_or_update(&id, &wanted).await;
     let error = error.unwrap_err();
     assert_eq!(is_at_once, error.api().is_some());
@@ -805,7 +805,10 @@ fn all_futures_can_be_sent_to_other_threads() {
     let service = Script::new(|_, _| no_answer());
     let client = manager(&service);
     let topic = group("ours").partner_topic("contoso").unwrap();
-    let (resource, query) = (Resource::new(PartnerTopic::default()), ListQuery::default());
+    let (resource, query) = (
+        ArmResource::new(PartnerTopic::default()),
+        ListQuery::default(),
+    );
     is_send(client.create_or_update(&topic, &resource));
     is_send(client.modify(&topic, |_| {}));
     is_send(client.delete(&topic));

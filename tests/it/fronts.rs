@@ -17,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use partner_center_webhooks::duplicates::{Attempt, DuplicateGuard};
-use partner_center_webhooks::testing::Callback;
+use partner_center_webhooks::testing::SignedRequest;
 use partner_center_webhooks::tower::VerifyLayer;
 use partner_center_webhooks::{Received, Receiver, actix_web as ours_actix, axum as ours_axum};
 use serde_json::Value;
@@ -442,7 +442,7 @@ impl Answer {
 }
 
 /// The head of a request, without what says how long its body is.
-pub(crate) fn head(callback: &Callback) -> Vec<u8> {
+pub(crate) fn head(callback: &SignedRequest) -> Vec<u8> {
     let mut head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n").into_bytes();
     for (name, value) in &callback.headers {
         head.extend_from_slice(format!("{name}: ").as_bytes());
@@ -453,13 +453,13 @@ pub(crate) fn head(callback: &Callback) -> Vec<u8> {
 }
 
 /// The whole request, its length announced.
-pub(crate) fn request(callback: &Callback) -> Vec<u8> {
+pub(crate) fn request(callback: &SignedRequest) -> Vec<u8> {
     let length = format!("content-length: {}\r\n\r\n", callback.body.len());
     [head(callback), length.into_bytes(), callback.body.to_vec()].concat()
 }
 
 /// The whole request in chunks of `size`.
-pub(crate) fn chunked(callback: &Callback, size: usize) -> Vec<u8> {
+pub(crate) fn chunked(callback: &SignedRequest, size: usize) -> Vec<u8> {
     let mut request = head(callback);
     request.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
     for chunk in callback.body.chunks(size) {
@@ -513,7 +513,7 @@ pub(crate) async fn send_and_count(address: SocketAddr, request: &[u8]) -> (Opti
     (answer, sent)
 }
 
-pub(crate) async fn deliver(address: SocketAddr, callback: &Callback) -> Answer {
+pub(crate) async fn deliver(address: SocketAddr, callback: &SignedRequest) -> Answer {
     send(address, &request(callback)).await.expect("an answer")
 }
 

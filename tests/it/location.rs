@@ -15,7 +15,7 @@ fn refused(url: &str) -> LocationRefusal {
 }
 
 fn elsewhere() -> LocationRefusal {
-    LocationRefusal::Elsewhere {
+    LocationRefusal::NotAllowed {
         allowed: vec!["https://3psostorageacct.blob.core.windows.net/cert/".into()],
     }
 }

@@ -11,11 +11,12 @@ use http::{Method, Request, Response};
 use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
 use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::event_grid::manage::{
-    Channel, ChannelType, DeliveryAttribute, Endpoint, EventDeliverySchema, EventSubscription,
-    Filter, Id, KeyName, ListQuery, ManagementClient, ManagementError, Partner,
-    PartnerConfiguration, PartnerConfigurationUpdate, PartnerDestinationInfo, PartnerNamespace,
-    PartnerRegistration, PartnerTopic, Polling, ProvisioningState, ReadinessState, Resource,
-    ResourceGroup, RoutingMode, Subscription, SystemTopic, Tenant, Unfit, Update, VerifiedPartner,
+    ArmResource, Channel, ChannelType, DeliveryAttribute, Endpoint, EventDeliverySchema,
+    EventSubscription, Filter, InvalidResource, KeyName, ListQuery, ManagementClient,
+    ManagementError, Partner, PartnerConfiguration, PartnerConfigurationUpdate,
+    PartnerDestinationInfo, PartnerNamespace, PartnerRegistration, PartnerTopic, Polling,
+    ProvisioningState, ReadinessState, ResourceGroup, ResourceId, RoutingMode, SubscriptionId,
+    SystemTopic, Tenant, Update, VerifiedPartner,
 };
 use partner_center_webhooks::http_client::{
     BoxFuture, HttpClient, HttpClientError, Limits, ReqwestClient,
@@ -27,7 +28,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 pub(crate) fn group(name: &str) -> ResourceGroup {
-    let subscription = Subscription::new("00000000-0000-0000-0000-00000000000a").unwrap();
+    let subscription = SubscriptionId::new("00000000-0000-0000-0000-00000000000a").unwrap();
     ResourceGroup::new(subscription, name).unwrap()
 }
 
@@ -48,16 +49,16 @@ pub(crate) async fn scene() -> (ResourceManager, ManagementClient) {
     (fake, client)
 }
 
-pub(crate) async fn namespace(client: &ManagementClient) -> Id<PartnerNamespace> {
+pub(crate) async fn namespace(client: &ManagementClient) -> ResourceId<PartnerNamespace> {
     let registration = group("ours").partner_registration("contoso").unwrap();
-    let resource = Resource::new(PartnerRegistration::default()).at("global");
+    let resource = ArmResource::new(PartnerRegistration::default()).at("global");
     client
         .create_or_update(&registration, &resource)
         .await
         .unwrap();
     let id = group("ours").partner_namespace("contoso-west").unwrap();
     let namespace = PartnerNamespace::new(&registration, RoutingMode::ChannelNameHeader);
-    let resource = Resource::new(namespace).at("westeurope");
+    let resource = ArmResource::new(namespace).at("westeurope");
     let made = client.create_or_update(&id, &resource).await.unwrap();
     assert_eq!(
         made.properties.endpoint.as_deref(),
@@ -68,13 +69,13 @@ pub(crate) async fn namespace(client: &ManagementClient) -> Id<PartnerNamespace>
 
 pub(crate) async fn channel(
     client: &ManagementClient,
-    namespace: &Id<PartnerNamespace>,
+    namespace: &ResourceId<PartnerNamespace>,
     name: &str,
-) -> Id<Channel> {
+) -> ResourceId<Channel> {
     let id = namespace.channel(name).unwrap();
     let mut channel = Channel::to_topic(&group("theirs"), name, "contoso/customers/7");
     channel.message_for_activation = Some("Hello".to_owned());
-    let resource = Resource::new(channel);
+    let resource = ArmResource::new(channel);
     let made = client.create_or_update(&id, &resource).await.unwrap();
     assert_eq!(
         made.properties.readiness_state,
@@ -183,7 +184,7 @@ async fn customers_authorize_partners_for_a_time() {
     let now = OffsetDateTime::from_unix_timestamp(1_795_219_200).unwrap();
     fake.set_clock(move || now);
     let id = group("theirs").partner_configuration();
-    let empty = Resource::new(PartnerConfiguration::default()).at("global");
+    let empty = ArmResource::new(PartnerConfiguration::default()).at("global");
     client.create_or_update(&id, &empty).await.unwrap();
     let partner = Partner::of_registration("00000000-0000-0000-0000-0000000000ff");
 
@@ -226,14 +227,14 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
         from_fn(async |_| panic!("no token is needed")),
     );
     let elsewhere = elsewhere.unwrap();
-    let id = Id::at(&group("ours").scope(), "orders").unwrap();
+    let id = ResourceId::at(&group("ours").scope(), "orders").unwrap();
     let body = r#"{"properties":{"destination":{"endpointType":"WebHook","properties":{"endpointUrl":"www.contoso.example"}}}}"#;
     let refused = |error: ManagementError| {
         assert!(matches!(
             error,
-            ManagementError::Unfit(Unfit::WebHookUrl { .. })
+            ManagementError::InvalidResource(InvalidResource::WebHookUrl { .. })
         ));
-        assert!(!error.may_pass());
+        assert!(!error.is_transient());
         assert!(!format!("{error:?}").contains("s3cret"));
         error.to_string()
     };
@@ -258,7 +259,7 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
             "https://@contoso.example/",
         ),
     ] {
-        let resource: Resource<EventSubscription> =
+        let resource: ArmResource<EventSubscription> =
             serde_json::from_str(&body.replace("www.contoso.example", url)).unwrap();
         let mut with_identity = EventSubscription::default();
         let destination = resource.properties.destination.clone();
@@ -286,7 +287,7 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
         assert_eq!(refused(outcome.unwrap_err()), message(shown));
     }
     // Plain http on loopback is for clouds that allow it.
-    let local = Resource::new(subscription_to("http://127.0.0.1:1/hook"));
+    let local = ArmResource::new(subscription_to("http://127.0.0.1:1/hook"));
     let outcome = elsewhere.create_or_update(&id, &local).await;
     assert_eq!(
         refused(outcome.unwrap_err()),
@@ -296,7 +297,7 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
 
     // The twins.
     at_fake.create_or_update(&id, &local).await.unwrap();
-    let https = Resource::new(subscription_to("https://contoso.example/hook?code=1"));
+    let https = ArmResource::new(subscription_to("https://contoso.example/hook?code=1"));
     at_fake.create_or_update(&id, &https).await.unwrap();
     // A change of something else does not name the URL.
     let mut update = EventSubscription::default();
@@ -307,7 +308,7 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
 #[tokio::test]
 async fn headers_that_come_along_with_their_secrets() {
     let (fake, client) = scene().await;
-    let id = Id::at(&group("ours").scope(), "activations").unwrap();
+    let id = ResourceId::at(&group("ours").scope(), "activations").unwrap();
     let header = |name: &str, of: &str, value: Value| -> DeliveryAttribute {
         serde_json::from_value(json!({"name": name, "type": of, "properties": value})).unwrap()
     };
@@ -329,7 +330,9 @@ async fn headers_that_come_along_with_their_secrets() {
     let endpoint = endpoint.properties.as_mut().unwrap();
     endpoint.delivery_attribute_mappings = Some(headers.clone());
     assert!(!format!("{wanted:?}").contains("s3cret"));
-    let made = client.create_or_update(&id, &Resource::new(wanted)).await;
+    let made = client
+        .create_or_update(&id, &ArmResource::new(wanted))
+        .await;
     let shown = made.unwrap().properties.destination.unwrap();
     let shown = shown
         .properties
@@ -366,7 +369,7 @@ async fn event_subscriptions_of_topics_and_of_any_scope() {
     filter.included_event_types = Some(vec!["a".to_owned()]);
     wanted.filter = Some(filter);
     assert!(!format!("{wanted:?}").contains("s3cret"));
-    let wanted = Resource::new(wanted);
+    let wanted = ArmResource::new(wanted);
     let made = client.create_or_update(&id, &wanted).await.unwrap();
     assert_eq!(
         made.properties.event_delivery_schema,
@@ -392,8 +395,8 @@ async fn event_subscriptions_of_topics_and_of_any_scope() {
     assert_eq!(changed.properties.labels.unwrap(), ["x"]);
 
     let scope = group("ours").scope();
-    let other = Id::at(&scope, "activations").unwrap();
-    let wanted = Resource::new(subscription_to("https://contoso.example/hook"));
+    let other = ResourceId::at(&scope, "activations").unwrap();
+    let wanted = ArmResource::new(subscription_to("https://contoso.example/hook"));
     let made = client.create_or_update(&other, &wanted).await.unwrap();
     assert_eq!(
         made.properties.provisioning_state,
@@ -401,7 +404,7 @@ async fn event_subscriptions_of_topics_and_of_any_scope() {
     );
     let found = client.list(&scope, &ListQuery::default()).await.unwrap();
     assert_eq!(found.len(), 1);
-    let found: Vec<Resource<EventSubscription>> =
+    let found: Vec<ArmResource<EventSubscription>> =
         client.list(&topic, &ListQuery::default()).await.unwrap();
     assert_eq!(found[0].name.as_deref(), Some("to-us"));
     assert!(client.delete(&id).await.unwrap() && client.delete(&other).await.unwrap());
@@ -410,7 +413,7 @@ async fn event_subscriptions_of_topics_and_of_any_scope() {
     let mut topic = SystemTopic::default();
     topic.source = Some("/subscriptions/s".to_owned());
     topic.topic_type = Some("Microsoft.Resources.Subscriptions".to_owned());
-    let topic = Resource::new(topic).at("global");
+    let topic = ArmResource::new(topic).at("global");
     client.create_or_update(&system, &topic).await.unwrap();
     assert!(client.delete(&system).await.unwrap());
 }
@@ -429,7 +432,7 @@ async fn destinations_are_asked_about_in_a_preview_version() {
     channel.channel_type = Some(ChannelType::PartnerDestination);
     channel.partner_destination_info = Some(info);
     let preview = client.clone().in_preview();
-    let channel = Resource::new(channel);
+    let channel = ArmResource::new(channel);
     client.create_or_update(&id, &channel).await.unwrap();
     assert!(last(&fake).ends_with("?api-version=2025-07-15-preview"));
 
@@ -471,12 +474,12 @@ async fn lists_are_read_to_their_end() {
         line.ends_with("?api-version=2025-02-15&$filter=name%20eq%20%27customer-3%27&$top=3"),
         "{line}"
     );
-    let all: Vec<Resource<PartnerNamespace>> = client
+    let all: Vec<ArmResource<PartnerNamespace>> = client
         .list(&group("ours").subscription(), &ListQuery::default())
         .await
         .unwrap();
     assert_eq!(all.len(), 1);
-    let none: Vec<Resource<PartnerNamespace>> = client
+    let none: Vec<ArmResource<PartnerNamespace>> = client
         .list(&group("theirs"), &ListQuery::default())
         .await
         .unwrap();
@@ -489,7 +492,7 @@ async fn lists_are_read_to_their_end() {
     let partners = client.list(&Tenant, &ListQuery::default()).await.unwrap();
     let organization = partners[0].properties.organization_name.as_deref();
     assert_eq!(organization, Some("Microsoft"));
-    let id = Id::<VerifiedPartner>::verified_partner("MicrosoftGraphAPI").unwrap();
+    let id = ResourceId::<VerifiedPartner>::verified_partner("MicrosoftGraphAPI").unwrap();
     assert!(client.get(&id).await.unwrap().is_some());
 
     // A list that never ends.
@@ -531,7 +534,7 @@ async fn changes_are_waited_for_in_each_way_there_is() {
         fake.configure(|settings| settings.failure = Some(failure.clone()));
         let error = match name {
             "state" => {
-                let change = |resource: &mut Resource<PartnerNamespace>| {
+                let change = |resource: &mut ArmResource<PartnerNamespace>| {
                     resource.properties.disable_local_auth = Some(true);
                 };
                 client.modify(&made, change).await.unwrap_err()
@@ -568,7 +571,7 @@ async fn a_resource_that_failed_at_once_is_no_success() {
     let failed = json!({"properties": {"provisioningState": "Failed"}});
     fake.put_resource(id.as_str(), failed.clone());
     fake.inject(answer(200, &[], &failed));
-    let wanted = Resource::new(PartnerRegistration::default()).at("global");
+    let wanted = ArmResource::new(PartnerRegistration::default()).at("global");
     let error = client.create_or_update(&id, &wanted).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -594,13 +597,13 @@ async fn waiting_ends_and_overflows_nowhere() {
         let registration = group("ours").partner_registration("contoso").unwrap();
         let namespace = PartnerNamespace::new(&registration, RoutingMode::SourceEventAttribute);
         let id = group("ours").partner_namespace("contoso").unwrap();
-        let resource = Resource::new(namespace).at("westeurope");
+        let resource = ArmResource::new(namespace).at("westeurope");
         client.create_or_update(&id, &resource).await.unwrap_err()
     };
     let polling = Polling::default().with_interval(Duration::from_millis(20));
     let polling = polling.with_deadline(Duration::from_millis(150));
     let error = create(&client.clone().with_polling(polling)).await;
-    assert!(error.may_pass());
+    assert!(error.is_transient());
     let text = error.to_string();
     assert!(
         text.ends_with("is not finished after 0 s of 0 s, last it was `InProgress`"),
@@ -649,7 +652,7 @@ async fn nothing_is_sent_to_another_host() {
             fake.inject(answer(202, &[(header, url.clone())], &Value::Null));
             let error = client.delete(&id).await.unwrap_err();
             assert!(
-                matches!(error, ManagementError::Elsewhere { .. }),
+                matches!(error, ManagementError::ForeignUrl { .. }),
                 "{error}"
             );
         }
@@ -659,7 +662,7 @@ async fn nothing_is_sent_to_another_host() {
             .await;
         let error = listed.unwrap_err();
         assert!(
-            matches!(error, ManagementError::Elsewhere { .. }),
+            matches!(error, ManagementError::ForeignUrl { .. }),
             "{error}"
         );
         // Neither is a redirect followed.
@@ -690,9 +693,9 @@ async fn nothing_is_sent_to_another_host() {
 async fn no_redirect_is_followed() {
     let (fake, client) = scene().await;
     let namespace = namespace(&client).await;
-    let hook = Id::at(&group("ours").scope(), "hook").unwrap();
+    let hook = ResourceId::at(&group("ours").scope(), "hook").unwrap();
     let topic = group("theirs").partner_topic("contoso").unwrap();
-    let written = Resource::new(PartnerRegistration::default()).at("global");
+    let written = ArmResource::new(PartnerRegistration::default()).at("global");
     let registration = group("ours").partner_registration("contoso").unwrap();
     let update = Update::of(PartnerRegistration::default());
     let sibling = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -752,7 +755,7 @@ async fn no_redirect_is_followed() {
             assert!(matches!(api.cause(), ApiErrorCause::Refused { .. }));
             let text = error.to_string();
             assert!(text.contains("(redirects are not followed"), "{text}");
-            assert!(!error.may_pass(), "{text}");
+            assert!(!error.is_transient(), "{text}");
         }
     }
     let connection = sibling.accept().map(drop).map_err(|error| error.kind());
@@ -806,7 +809,7 @@ async fn what_is_refused_is_told_with_all_that_the_service_says() {
     let request_id = [("x-ms-request-id", "their-id".to_owned())];
     fake.inject(answer(403, &request_id, &body));
     let error = client.get(&id).await.unwrap_err();
-    assert!(!error.may_pass());
+    assert!(!error.is_transient());
     let api = error.api().unwrap();
     assert_eq!(api.code().unwrap().to_string(), "AuthorizationFailed");
     let why = api.details()[0].message.as_ref().unwrap();
@@ -847,7 +850,7 @@ async fn what_is_refused_is_told_with_all_that_the_service_says() {
 
     // What it would do otherwise than meant, or refuse, is not sent.
     let before = fake.requests().len();
-    let none = Resource::new(PartnerNamespace::default()).at("westeurope");
+    let none = ArmResource::new(PartnerNamespace::default()).at("westeurope");
     let error = client.create_or_update(&id, &none).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -856,7 +859,7 @@ async fn what_is_refused_is_told_with_all_that_the_service_says() {
     let mut channel = Channel::default();
     channel.message_for_activation = Some("ä".repeat(257));
     let to = id.channel("customer").unwrap();
-    let channel = Resource::new(channel);
+    let channel = ArmResource::new(channel);
     let error = client.create_or_update(&to, &channel).await.unwrap_err();
     assert_eq!(
         error.to_string(),

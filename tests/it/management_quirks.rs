@@ -6,9 +6,9 @@ use std::path::Path;
 
 use http::Response;
 use partner_center_webhooks::event_grid::manage::{
-    Channel, Endpoint, EventDeliverySchema, EventSubscription, Id, Kind, ListQuery,
+    ArmResource, Channel, Endpoint, EventDeliverySchema, EventSubscription, ListQuery,
     PartnerConfiguration, PartnerDestination, PartnerNamespace, PartnerTopic, ProvisioningState,
-    ReadinessState, Resource,
+    ReadinessState, ResourceId, ResourceType,
 };
 use partner_center_webhooks::testing::resource_manager::Fault;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn fixture(name: &str) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-fn read<K: Kind>(name: &str) -> Resource<K> {
+fn read<K: ResourceType>(name: &str) -> ArmResource<K> {
     serde_json::from_value(fixture(name)).unwrap()
 }
 
@@ -40,14 +40,14 @@ fn names(value: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn q1_what_is_activated_has_no_message_and_no_end() {
-    let before: Resource<Channel> = read("q01-channel-before-activation");
+    let before: ArmResource<Channel> = read("q01-channel-before-activation");
     assert!(
         before
             .properties
             .expiration_time_if_not_activated_utc
             .is_some()
     );
-    let after: Resource<Channel> = read("q01-channel-after-activation");
+    let after: ArmResource<Channel> = read("q01-channel-after-activation");
     assert_eq!(after.properties.message_for_activation, None);
     assert_eq!(after.properties.expiration_time_if_not_activated_utc, None);
     assert_eq!(
@@ -74,7 +74,7 @@ async fn q1_what_is_activated_has_no_message_and_no_end() {
     expected.sort();
     is.sort();
     assert_eq!(is, expected);
-    let topic: Id<PartnerTopic> = group("theirs").partner_topic("customer-7").unwrap();
+    let topic: ResourceId<PartnerTopic> = group("theirs").partner_topic("customer-7").unwrap();
     let topic = client.activate(&topic).await.unwrap();
     assert_eq!(topic.properties.message_for_activation, None);
     let found = fake.resource(id.as_str()).unwrap();
@@ -128,7 +128,7 @@ async fn q2_the_services_own_message_is_not_sent_back() {
 
 #[test]
 fn q3_nulls_are_nothing() {
-    let namespace: Resource<PartnerNamespace> = read("q03-namespace-of-nulls");
+    let namespace: ArmResource<PartnerNamespace> = read("q03-namespace-of-nulls");
     let expected = PartnerNamespace::default();
     assert_eq!((namespace.tags, namespace.system_data), (None, None));
     let mut properties = namespace.properties;
@@ -138,24 +138,25 @@ fn q3_nulls_are_nothing() {
     );
     assert_eq!(properties, expected);
 
-    let configuration: Resource<PartnerConfiguration> = read("q03-configuration-of-nulls");
+    let configuration: ArmResource<PartnerConfiguration> = read("q03-configuration-of-nulls");
     assert_eq!(configuration.location, None);
     let authorization = configuration.properties.partner_authorization.unwrap();
     assert_eq!(authorization.default_maximum_expiration_time_in_days, None);
     let partners = authorization.authorized_partners_list.unwrap();
     assert_eq!(partners[0].partner_name, None);
 
-    let subscription: Resource<EventSubscription> = read("q03-subscription-of-nulls");
+    let subscription: ArmResource<EventSubscription> = read("q03-subscription-of-nulls");
     let mut properties = subscription.properties;
     properties.provisioning_state = None;
     assert_eq!(properties, EventSubscription::default());
-    let nothing: Resource<Channel> = serde_json::from_value(json!({"properties": null})).unwrap();
-    assert_eq!(nothing, Resource::default());
+    let nothing: ArmResource<Channel> =
+        serde_json::from_value(json!({"properties": null})).unwrap();
+    assert_eq!(nothing, ArmResource::default());
 }
 
 #[test]
 fn q4_times_have_six_or_seven_digits() {
-    let channels: Vec<Resource<Channel>> = serde_json::from_value(fixture("q04-times")).unwrap();
+    let channels: Vec<ArmResource<Channel>> = serde_json::from_value(fixture("q04-times")).unwrap();
     let times: Vec<_> = channels
         .iter()
         .map(|channel| {
@@ -180,11 +181,11 @@ fn q4_times_have_six_or_seven_digits() {
 
 #[tokio::test]
 async fn q5_and_q6_subscriptions_of_partner_topics() {
-    let first: Resource<EventSubscription> = read("q05-subscription-first-answer");
-    let later: Resource<EventSubscription> = read("q05-subscription-later");
+    let first: ArmResource<EventSubscription> = read("q05-subscription-first-answer");
+    let later: ArmResource<EventSubscription> = read("q05-subscription-later");
     assert_ne!(first.r#type, later.r#type);
     assert_eq!(first.properties, later.properties);
-    let id = Id::<EventSubscription>::parse(later.id.as_deref().unwrap()).unwrap();
+    let id = ResourceId::<EventSubscription>::parse(later.id.as_deref().unwrap()).unwrap();
     let topic = group("theirs").partner_topic("customer-7").unwrap();
     assert_eq!(id, topic.event_subscription("to-us").unwrap());
     assert!(topic.is(later.properties.topic.as_deref().unwrap()));
@@ -195,7 +196,7 @@ async fn q5_and_q6_subscriptions_of_partner_topics() {
     let mut wanted = EventSubscription::default();
     wanted.destination = Some(Endpoint::web_hook("https://fabrikam.example/hook"));
     let made = client
-        .create_or_update(&id, &Resource::new(wanted))
+        .create_or_update(&id, &ArmResource::new(wanted))
         .await
         .unwrap();
     let mut requests = fake.requests().into_iter();
@@ -216,9 +217,9 @@ async fn q5_and_q6_subscriptions_of_partner_topics() {
 
 #[test]
 fn q7_an_id_of_the_specification_is_none() {
-    let channel: Resource<Channel> = read("q07-channel-of-the-specification");
+    let channel: ArmResource<Channel> = read("q07-channel-of-the-specification");
     assert_eq!(channel.name.as_deref(), Some("customer-7"));
-    assert!(Id::<Channel>::parse(channel.id.as_deref().unwrap()).is_err());
+    assert!(ResourceId::<Channel>::parse(channel.id.as_deref().unwrap()).is_err());
 }
 
 #[tokio::test]
@@ -230,11 +231,11 @@ async fn q8_old_destinations_lack_an_id() {
     {
         fake.put_resource(destination["id"].as_str().unwrap(), destination.clone());
     }
-    let found: Vec<Resource<PartnerDestination>> = client
+    let found: Vec<ArmResource<PartnerDestination>> = client
         .list(&group("theirs"), &ListQuery::default())
         .await
         .unwrap();
-    let with_id = |resource: &&Resource<PartnerDestination>| {
+    let with_id = |resource: &&ArmResource<PartnerDestination>| {
         resource
             .properties
             .partner_registration_immutable_id
@@ -253,7 +254,7 @@ async fn q9_lists_of_a_subscription_have_no_order() {
         .unwrap();
     fake.inject(Fault::Status(answer));
     let subscription = group("ours").subscription();
-    let found: Vec<Resource<PartnerNamespace>> = client
+    let found: Vec<ArmResource<PartnerNamespace>> = client
         .list(&subscription, &ListQuery::default())
         .await
         .unwrap();
@@ -272,7 +273,7 @@ async fn q9_lists_of_a_subscription_have_no_order() {
 #[test]
 fn q10_authorizing_again_renews_the_time() {
     let partners = |name: &str| {
-        let configuration: Resource<PartnerConfiguration> = read(name);
+        let configuration: ArmResource<PartnerConfiguration> = read(name);
         let authorization = configuration.properties.partner_authorization.unwrap();
         authorization.authorized_partners_list.unwrap()
     };

@@ -11,7 +11,7 @@ use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
 use partner_center_webhooks::envelope::SignatureAlgorithm;
 use partner_center_webhooks::event::EventName;
 use partner_center_webhooks::receiver::ReceiverBuilder;
-use partner_center_webhooks::testing::{Callback, Issuer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest};
 use partner_center_webhooks::{ErrorKind, Receiver};
 use rustls_pki_types::UnixTime;
 
@@ -24,12 +24,12 @@ fn receiver_of(backend: impl Backend + 'static, source: &Scripted) -> Receiver {
         .unwrap()
 }
 
-fn good() -> Callback {
+fn good() -> SignedRequest {
     ISSUER.signer().unwrap().callback(EVENT).unwrap()
 }
 
 /// Kind and status of the answer, by both backends; and how often the certificate was fetched.
-async fn verdict(callback: &Callback) -> (Option<ErrorKind>, u16, usize) {
+async fn verdict(callback: &SignedRequest) -> (Option<ErrorKind>, u16, usize) {
     let mut verdicts = Vec::new();
     for rustcrypto in [false, true] {
         let source = Scripted::serving(&ISSUER.signer().unwrap());
@@ -53,7 +53,7 @@ async fn verdict(callback: &Callback) -> (Option<ErrorKind>, u16, usize) {
 }
 
 #[track_caller]
-fn header(name: &str, value: impl AsRef<[u8]>) -> Callback {
+fn header(name: &str, value: impl AsRef<[u8]>) -> SignedRequest {
     good().with_header(name, value.as_ref()).unwrap()
 }
 
@@ -347,7 +347,7 @@ async fn a_rotated_certificate_is_picked_up_and_the_former_stays_good() {
         first.callback(EVENT).unwrap(),
         second.callback(EVENT).unwrap(),
     );
-    let accepts = async |callback: &Callback| {
+    let accepts = async |callback: &SignedRequest| {
         receiver
             .receive(&callback.headers, &callback.body)
             .await

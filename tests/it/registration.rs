@@ -207,7 +207,7 @@ async fn only_404_is_nothing() {
         let error = client.get().await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(error.code().unwrap().to_string(), code);
-        assert!(!error.may_pass());
+        assert!(!error.is_transient());
         assert_eq!(partner_center.pending_faults(), 0);
     }
 }
@@ -461,7 +461,7 @@ async fn reads_and_replacements_are_repeated_with_the_same_request_id() {
             "{status}"
         );
         assert_eq!(error.api().unwrap().attempts(), attempts);
-        assert_eq!(error.may_pass(), [404, 500].contains(&status));
+        assert_eq!(error.is_transient(), [404, 500].contains(&status));
     }
 }
 
@@ -498,7 +498,7 @@ async fn retry_after_is_honoured_and_never_past_the_deadline() {
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(57)));
     assert_eq!(error.attempts(), 1);
-    assert!(error.may_pass());
+    assert!(error.is_transient());
     assert!(
         error.to_string().ends_with("; try again in 57 s"),
         "{error}"

@@ -371,7 +371,7 @@ async fn without_a_token_no_place_is_taken() {
         let number = count.fetch_add(1, Ordering::SeqCst);
         async move {
             match number {
-                0 | 1 => Err(TokenError::NoOther),
+                0 | 1 => Err(TokenError::NoAlternative),
                 _ => AccessToken::new("token"),
             }
         }
@@ -542,7 +542,7 @@ async fn the_same_token_with_another_end_is_the_same() {
     let again = tokens
         .token(TokenRequest::new("s").after_refusal_of(&refused))
         .await;
-    assert!(matches!(again, Err(TokenError::NoOther)), "{again:?}");
+    assert!(matches!(again, Err(TokenError::NoAlternative)), "{again:?}");
 }
 
 /// A provider that counts how often it is asked, with tokens that are numbered, or all the same, and live so long.

@@ -343,7 +343,7 @@ async fn events_are_followed_to_graph_and_to_referrals() {
 #[tokio::test]
 async fn a_refusal_by_the_provider_or_by_the_service_is_an_error() {
     let partner_center = PartnerCenter::start().await.unwrap();
-    let refusing = from_fn(async |_| Err(TokenError::NoOther));
+    let refusing = from_fn(async |_| Err(TokenError::NoAlternative));
     let base = client(&partner_center, tokens(&partner_center));
     let scope = format!("{}/referrals/.default", partner_center.base_url());
     let by_provider = base.clone().with_graph(refusing.clone()).unwrap();

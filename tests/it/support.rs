@@ -18,7 +18,7 @@ use partner_center_webhooks::source::{
     CertificateBundle, CertificateLocation, CertificateSource, CertificateUrl, SourceError,
     StatusRefusal,
 };
-use partner_center_webhooks::testing::{Callback, Issuer, Signer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer};
 use rustls_pki_types::UnixTime;
 use tokio::sync::Semaphore;
 
@@ -58,12 +58,12 @@ pub(crate) fn receiver() -> Receiver {
 }
 
 /// A genuine callback of an event of this name.
-pub(crate) fn event(name: &str) -> Callback {
+pub(crate) fn event(name: &str) -> SignedRequest {
     let body = format!(r#"{{"EventName":"{name}"}}"#);
     ISSUER.signer().unwrap().callback(body).unwrap()
 }
 
-pub(crate) fn request(callback: &Callback) -> Request<Full<Bytes>> {
+pub(crate) fn request(callback: &SignedRequest) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(callback.body.clone()));
     request.headers_mut().clone_from(&callback.headers);
     request

@@ -45,7 +45,7 @@ async fn a_refusal_of_entra_says_why_and_shows_no_secret() {
         said.contains(" (trace id ") && said.contains(" (correlation id "),
         "{said}"
     );
-    assert!(!error.may_pass());
+    assert!(!error.is_transient());
     for shown in [said, format!("{error:?}"), format!("{tokens:?}")] {
         assert!(!shown.contains("s3cret"), "{shown}");
     }
@@ -56,7 +56,7 @@ async fn what_is_no_answer_of_entra() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let scope = scope(&partner_center);
     let secret = partner_center.client_secret();
-    for (fault, may_pass, said) in [
+    for (fault, is_transient, said) in [
         (
             Fault::status(503, &ErrorBody::Html),
             true,
@@ -89,7 +89,7 @@ async fn what_is_no_answer_of_entra() {
         partner_center.inject_on(Method::POST, "/", fault.clone());
         let error = tokens.token(TokenRequest::new(&scope)).await.unwrap_err();
         assert!(error.to_string().contains(said), "{fault:?}: {error}");
-        assert_eq!(error.may_pass(), may_pass, "{error}");
+        assert_eq!(error.is_transient(), is_transient, "{error}");
         let throttled = matches!(fault, Fault::Throttle { .. });
         assert_eq!(
             error.retry_after(),
@@ -341,7 +341,7 @@ async fn a_credential_of_the_azure_sdk() {
         .token(request.after_refusal_of(&token))
         .await
         .unwrap_err();
-    assert!(matches!(error, TokenError::NoOther));
+    assert!(matches!(error, TokenError::NoAlternative));
     let error = tokens.token(TokenRequest::new("bad")).await.unwrap_err();
     assert_eq!(
         error.to_string(),

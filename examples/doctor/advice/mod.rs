@@ -49,7 +49,7 @@ pub(crate) fn to_obtain(absent: &Absent) -> Vec<Advice> {
     vec![match absent {
         Absent::Location(LocationError {
             url,
-            refusal: LocationRefusal::Elsewhere { .. },
+            refusal: LocationRefusal::NotAllowed { .. },
             ..
         }) => {
             let url = url.to_string();

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::ResourceEvent;
-use crate::event_grid::manage::{Channel, Id};
+use crate::event_grid::manage::{Channel, ResourceId};
 
 /// Tells an [`ActivationWatcher`](super::ActivationWatcher) where to look. Cheap to clone.
 ///
@@ -47,16 +47,16 @@ impl Hints {
         count
     }
 
-    pub(super) fn watch(&self, channel: &Id<Channel>) {
+    pub(super) fn watch(&self, channel: &ResourceId<Channel>) {
         self.channels().insert(key(channel), None);
     }
 
-    pub(super) fn forget(&self, channel: &Id<Channel>) {
+    pub(super) fn forget(&self, channel: &ResourceId<Channel>) {
         self.channels().remove(&key(channel));
     }
 
     /// When the first hint came since the last look; this is the next one.
-    pub(super) fn take(&self, channel: &Id<Channel>) -> Option<Instant> {
+    pub(super) fn take(&self, channel: &ResourceId<Channel>) -> Option<Instant> {
         self.channels().get_mut(&key(channel))?.take()
     }
 
@@ -71,7 +71,7 @@ impl Hints {
     }
 }
 
-fn key(channel: &Id<Channel>) -> Box<str> {
+fn key(channel: &ResourceId<Channel>) -> Box<str> {
     channel.as_str().to_ascii_lowercase().into()
 }
 

@@ -13,7 +13,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! use partner_center_webhooks::event_grid::activation::{ActivationWatcher, ChannelState};
 //! use partner_center_webhooks::event_grid::manage::{
-//!     Channel, ManagementClient, PartnerNamespace, Polling, Resource, ResourceGroup, RoutingMode, Subscription,
+//!     Channel, ManagementClient, PartnerNamespace, Polling, ArmResource, ResourceGroup, RoutingMode, SubscriptionId,
 //! };
 //! # use partner_center_webhooks::http_client::ReqwestClient;
 //! # use partner_center_webhooks::testing::ResourceManager;
@@ -22,14 +22,14 @@
 //! # let tokens = StaticToken::new(AccessToken::new(fake.access_token())?);
 //! # let client = ManagementClient::new(&fake.cloud(), ReqwestClient::new()?, tokens)?
 //! #     .with_polling(Polling::default().with_interval(std::time::Duration::ZERO));
-//! # let group = ResourceGroup::new(Subscription::new("00000000-0000-0000-0000-000000000001")?, "events")?;
+//! # let group = ResourceGroup::new(SubscriptionId::new("00000000-0000-0000-0000-000000000001")?, "events")?;
 //! # let registration = group.partner_registration("contoso")?;
 //! # let namespace = PartnerNamespace::new(&registration, RoutingMode::ChannelNameHeader);
 //! # let namespace_id = group.partner_namespace("contoso")?;
-//! # client.create_or_update(&namespace_id, &Resource::new(namespace).at("westeurope")).await?;
+//! # client.create_or_update(&namespace_id, &ArmResource::new(namespace).at("westeurope")).await?;
 //! let id = namespace_id.channel("fabrikam")?;
 //! let channel = Channel::to_topic(&group, "contoso", "contoso/fabrikam");
-//! client.create_or_update(&id, &Resource::new(channel)).await?;
+//! client.create_or_update(&id, &ArmResource::new(channel)).await?;
 //!
 //! let mut watcher = ActivationWatcher::new(client.clone(), [id]);
 //! # let pace = partner_center_webhooks::event_grid::activation::Pace::default();
@@ -64,7 +64,8 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use super::manage::{
-    Channel, Id, ManagementClient, ManagementError, ProvisioningState, ReadinessState, Resource,
+    ArmResource, Channel, ManagementClient, ManagementError, ProvisioningState, ReadinessState,
+    ResourceId,
 };
 use crate::api::after;
 
@@ -85,7 +86,7 @@ pub struct ActivationWatcher {
 }
 
 struct Watched {
-    id: Id<Channel>,
+    id: ResourceId<Channel>,
     /// When it is read.
     due: Instant,
     /// How long until the time after that.
@@ -130,11 +131,11 @@ impl ChannelState {
 #[non_exhaustive]
 pub struct ChannelChange {
     /// Which.
-    pub id: Id<Channel>,
+    pub id: ResourceId<Channel>,
     /// How it is now.
     pub state: ChannelState,
     /// As it was read, if it exists.
-    pub channel: Option<Resource<Channel>>,
+    pub channel: Option<ArmResource<Channel>>,
 }
 
 /// A channel could not be read. It will be tried again.
@@ -143,14 +144,17 @@ pub struct ChannelChange {
 #[non_exhaustive]
 pub struct WatchError {
     /// Which.
-    pub id: Id<Channel>,
+    pub id: ResourceId<Channel>,
     /// Why.
     pub error: ManagementError,
 }
 
 impl ActivationWatcher {
     /// Watches `channels` through `client`.
-    pub fn new(client: ManagementClient, channels: impl IntoIterator<Item = Id<Channel>>) -> Self {
+    pub fn new(
+        client: ManagementClient,
+        channels: impl IntoIterator<Item = ResourceId<Channel>>,
+    ) -> Self {
         let mut watcher = Self {
             client,
             watched: Vec::new(),
@@ -185,7 +189,7 @@ impl ActivationWatcher {
     }
 
     /// Watches one more, unless it is watched already.
-    pub fn watch(&mut self, id: Id<Channel>) {
+    pub fn watch(&mut self, id: ResourceId<Channel>) {
         if self.watched.iter().any(|watched| watched.id == id) {
             return;
         }
@@ -287,8 +291,12 @@ impl ActivationWatcher {
 }
 
 impl Watched {
-    fn state(&mut self, channel: Option<&Resource<Channel>>, now: OffsetDateTime) -> ChannelState {
-        let Some(Resource { properties, .. }) = channel else {
+    fn state(
+        &mut self,
+        channel: Option<&ArmResource<Channel>>,
+        now: OffsetDateTime,
+    ) -> ChannelState {
+        let Some(ArmResource { properties, .. }) = channel else {
             // What expires is deleted by the service.
             return match self.expires.is_some_and(|expires| expires <= now) {
                 true => ChannelState::Expired,

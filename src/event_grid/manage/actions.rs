@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::client::unwritable;
 use super::{
-    Activatable, DeliveryAttribute, EventSubscription, HasFullUrl, Id, Kind, ManagementClient,
-    ManagementError, Partner, PartnerConfiguration, PartnerNamespace, PartnerTopic, Resource,
-    Secret,
+    Activatable, ArmResource, DeliveryAttribute, EventSubscription, HasEndpointUrl,
+    ManagementClient, ManagementError, Partner, PartnerConfiguration, PartnerNamespace,
+    PartnerTopic, ResourceId, ResourceType, Secret,
 };
 use crate::api::{Answer, Call};
 use crate::json_response::Unreadable;
@@ -43,7 +43,10 @@ impl ManagementClient {
     /// # Errors
     ///
     /// [`ManagementError::Api`], as in all that follow.
-    pub async fn keys(&self, id: &Id<PartnerNamespace>) -> Result<NamespaceKeys, ManagementError> {
+    pub async fn keys(
+        &self,
+        id: &ResourceId<PartnerNamespace>,
+    ) -> Result<NamespaceKeys, ManagementError> {
         self.act("list keys", id, "listKeys", None, true).await
     }
 
@@ -56,7 +59,7 @@ impl ManagementClient {
     /// [`ManagementError::Api`].
     pub async fn regenerate_key(
         &self,
-        id: &Id<PartnerNamespace>,
+        id: &ResourceId<PartnerNamespace>,
         key: KeyName,
     ) -> Result<NamespaceKeys, ManagementError> {
         let body = json!({"keyName": match key {
@@ -72,9 +75,9 @@ impl ManagementClient {
     /// # Errors
     ///
     /// [`ManagementError::Api`].
-    pub async fn full_url<K: HasFullUrl>(
+    pub async fn full_url<K: HasEndpointUrl>(
         &self,
-        id: &Id<K>,
+        id: &ResourceId<K>,
     ) -> Result<Option<Secret>, ManagementError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -96,7 +99,7 @@ impl ManagementClient {
     /// [`ManagementError::Api`].
     pub async fn delivery_attributes(
         &self,
-        id: &Id<EventSubscription>,
+        id: &ResourceId<EventSubscription>,
     ) -> Result<Vec<DeliveryAttribute>, ManagementError> {
         #[derive(Deserialize)]
         struct Attributes {
@@ -116,8 +119,8 @@ impl ManagementClient {
     /// [`ManagementError::Api`].
     pub async fn activate<K: Activatable>(
         &self,
-        id: &Id<K>,
-    ) -> Result<Resource<K>, ManagementError> {
+        id: &ResourceId<K>,
+    ) -> Result<ArmResource<K>, ManagementError> {
         self.act("activate", id, "activate", None, true).await
     }
 
@@ -128,8 +131,8 @@ impl ManagementClient {
     /// [`ManagementError::Api`].
     pub async fn deactivate(
         &self,
-        id: &Id<PartnerTopic>,
-    ) -> Result<Resource<PartnerTopic>, ManagementError> {
+        id: &ResourceId<PartnerTopic>,
+    ) -> Result<ArmResource<PartnerTopic>, ManagementError> {
         self.act("deactivate", id, "deactivate", None, true).await
     }
 
@@ -140,9 +143,9 @@ impl ManagementClient {
     /// [`ManagementError::Api`].
     pub async fn authorize_partner(
         &self,
-        id: &Id<PartnerConfiguration>,
+        id: &ResourceId<PartnerConfiguration>,
         partner: &Partner,
-    ) -> Result<Resource<PartnerConfiguration>, ManagementError> {
+    ) -> Result<ArmResource<PartnerConfiguration>, ManagementError> {
         let body = Some(partner.write());
         self.act("authorize partner", id, "authorizePartner", body, true)
             .await
@@ -155,18 +158,18 @@ impl ManagementClient {
     /// [`ManagementError::Api`].
     pub async fn unauthorize_partner(
         &self,
-        id: &Id<PartnerConfiguration>,
+        id: &ResourceId<PartnerConfiguration>,
         partner: &Partner,
-    ) -> Result<Resource<PartnerConfiguration>, ManagementError> {
+    ) -> Result<ArmResource<PartnerConfiguration>, ManagementError> {
         let body = Some(partner.write());
         self.act("unauthorize partner", id, "unauthorizePartner", body, true)
             .await
     }
 
-    async fn act<K: Kind, T: DeserializeOwned>(
+    async fn act<K: ResourceType, T: DeserializeOwned>(
         &self,
         operation: &'static str,
-        id: &Id<K>,
+        id: &ResourceId<K>,
         action: &str,
         body: Option<Value>,
         is_repeatable: bool,

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{
-    Id, Kind, ManagementClient, ManagementError, OperationFailure, ProvisioningState, Resource,
+    ArmResource, ManagementClient, ManagementError, OperationFailure, ProvisioningState,
+    ResourceId, ResourceType,
 };
 use crate::Excerpt;
 use crate::api::{Answer, ApiError, Call, Refusal, after};
@@ -22,7 +23,7 @@ use crate::retry_after::retry_after;
 pub(super) struct Changed<K> {
     pub(super) status: StatusCode,
     /// The resource, if it was given and is as it will be.
-    pub(super) resource: Option<Resource<K>>,
+    pub(super) resource: Option<ArmResource<K>>,
     operation: Option<String>,
     location: Option<String>,
     wait: Option<Duration>,
@@ -35,7 +36,7 @@ enum Track {
     /// 202 until it is done: `Location`.
     Location(String),
     /// The resource's own state.
-    Resource,
+    ArmResource,
     /// Whether the resource is still there.
     ///
     /// It may have failed long before, which is often why it is deleted: a failure is one of the deletion only after the
@@ -58,11 +59,11 @@ impl ManagementClient {
     ///
     /// Source: Azure's rules for asynchronous operations, and how Event Grid was recorded to follow them: both headers after a
     /// deletion, the first one alone after a creation, and no `Retry-After` anywhere.
-    pub(super) async fn change<K: Kind>(
+    pub(super) async fn change<K: ResourceType>(
         &self,
         operation: &'static str,
         method: Method,
-        id: &Id<K>,
+        id: &ResourceId<K>,
         body: Option<Bytes>,
         secrets: &[SecretString],
     ) -> Result<Changed<K>, ManagementError> {
@@ -83,7 +84,7 @@ impl ManagementClient {
         };
         let path = match &track {
             Track::Operation(path) | Track::Location(path) => path,
-            Track::Resource | Track::Absence => &path,
+            Track::ArmResource | Track::Absence => &path,
         };
         let mut look = Call::new(operation, Method::GET, path);
         look.secrets = secrets;
@@ -93,7 +94,7 @@ impl ManagementClient {
     }
 
     /// What to look at, if the change has not ended yet. A URL on another host is an error before anything is sent to it.
-    fn track<K: Kind>(
+    fn track<K: ResourceType>(
         &self,
         operation: &'static str,
         changed: &Changed<K>,
@@ -114,13 +115,13 @@ impl ManagementClient {
         Ok(match (is_done, is_deletion) {
             (true, _) => None,
             (false, true) => Some(Track::Absence),
-            (false, false) => Some(Track::Resource),
+            (false, false) => Some(Track::ArmResource),
         })
     }
 
-    async fn wait<K: Kind>(
+    async fn wait<K: ResourceType>(
         &self,
-        id: &Id<K>,
+        id: &ResourceId<K>,
         track: &Track,
         look: &Call<'_>,
         mut told: Option<Duration>,
@@ -164,11 +165,11 @@ impl ManagementClient {
                 }
                 Err(error) if is_gone(&error) => return Ok(()),
                 // That the time of waiting is up in the middle of a call says nothing about the call.
-                Err(error) if error.may_pass() && after(pause) >= end => {
+                Err(error) if error.is_transient() && after(pause) >= end => {
                     return Err(not_finished(last, error.retry_after()));
                 }
                 // Throttled, for longer than a call is repeated.
-                Err(error) if error.may_pass() && error.retry_after().is_some() => {
+                Err(error) if error.is_transient() && error.retry_after().is_some() => {
                     told = error.retry_after();
                 }
                 Err(error) => return Err(error.into()),
@@ -183,14 +184,14 @@ impl ManagementClient {
         url: &str,
     ) -> Result<String, ManagementError> {
         let path = self.api.endpoint.path_of(url);
-        path.ok_or_else(|| ManagementError::Elsewhere {
+        path.ok_or_else(|| ManagementError::ForeignUrl {
             operation,
             found: Excerpt::of_url(url),
         })
     }
 }
 
-impl<K: Kind> Changed<K> {
+impl<K: ResourceType> Changed<K> {
     /// There was nothing to delete, however the service puts it.
     fn nothing() -> Self {
         Self {
@@ -222,7 +223,11 @@ impl<K: Kind> Changed<K> {
 }
 
 impl Track {
-    fn read<K: Kind>(&self, answer: &Answer, is_deleting: bool) -> Result<Progress, Unreadable> {
+    fn read<K: ResourceType>(
+        &self,
+        answer: &Answer,
+        is_deleting: bool,
+    ) -> Result<Progress, Unreadable> {
         let wait = retry_after(&answer.headers);
         let state = match self {
             Self::Location(_) if answer.status == StatusCode::ACCEPTED => {
@@ -240,8 +245,8 @@ impl Track {
                 let status = status.status.ok_or("there is no status in it")?;
                 ProvisioningState::from(status.as_str())
             }
-            Self::Resource | Self::Absence => {
-                let resource: Resource<K> = answer.json()?;
+            Self::ArmResource | Self::Absence => {
+                let resource: ArmResource<K> = answer.json()?;
                 let state = resource.properties.provisioning_state().cloned();
                 state.unwrap_or(ProvisioningState::Succeeded)
             }

@@ -11,7 +11,7 @@ use super::dialect::RESOURCE_MANAGER;
 use super::place::encoded;
 use super::resource::strip;
 use super::secret::secrets_of;
-use super::{Id, Kind, ManagementError, Resource, Writable, web_hook};
+use super::{ArmResource, ManagementError, ResourceId, ResourceType, Writable, web_hook};
 use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::endpoint::{Endpoint, EndpointError};
@@ -85,7 +85,7 @@ impl ManagementClient {
         Ok(Self {
             api: Api {
                 endpoint: Endpoint::new(base, cloud.danger_plain_http_on_loopback())?,
-                proof: Arc::new(Bearer {
+                authorizer: Arc::new(Bearer {
                     tokens: Box::new(tokens),
                     scope: format!("{base}/.default").into(),
                 }),
@@ -150,16 +150,19 @@ impl ManagementClient {
     /// # Errors
     ///
     /// [`ManagementError::Api`].
-    pub async fn get<K: Kind>(&self, id: &Id<K>) -> Result<Option<Resource<K>>, ManagementError> {
+    pub async fn get<K: ResourceType>(
+        &self,
+        id: &ResourceId<K>,
+    ) -> Result<Option<ArmResource<K>>, ManagementError> {
         Ok(self.read("get", id, &[]).await?)
     }
 
-    async fn read<K: Kind>(
+    async fn read<K: ResourceType>(
         &self,
         operation: &'static str,
-        id: &Id<K>,
+        id: &ResourceId<K>,
         secrets: &[SecretString],
-    ) -> Result<Option<Resource<K>>, ApiError> {
+    ) -> Result<Option<ArmResource<K>>, ApiError> {
         let path = self.path::<K>(&id.path());
         let mut call = Call::new(operation, Method::GET, &path);
         call.secrets = secrets;
@@ -184,9 +187,9 @@ impl ManagementClient {
     /// [`ManagementError`].
     pub async fn create_or_update<K: Writable>(
         &self,
-        id: &Id<K>,
-        resource: &Resource<K>,
-    ) -> Result<Resource<K>, ManagementError> {
+        id: &ResourceId<K>,
+        resource: &ArmResource<K>,
+    ) -> Result<ArmResource<K>, ManagementError> {
         const OPERATION: &str = "create or update";
         resource.properties.check()?;
         let body = resource
@@ -202,9 +205,9 @@ impl ManagementClient {
     /// [`ManagementError`].
     pub async fn update<K: Writable>(
         &self,
-        id: &Id<K>,
+        id: &ResourceId<K>,
         update: &K::Update,
-    ) -> Result<Resource<K>, ManagementError> {
+    ) -> Result<ArmResource<K>, ManagementError> {
         const OPERATION: &str = "update";
         let mut body =
             serde_json::to_value(update).map_err(|error| unwritable(OPERATION, &error))?;
@@ -229,9 +232,9 @@ impl ManagementClient {
     /// [`ManagementError::Missing`] if it does not exist; others as [`create_or_update`](Self::create_or_update).
     pub async fn modify<K: Writable>(
         &self,
-        id: &Id<K>,
-        change: impl FnOnce(&mut Resource<K>),
-    ) -> Result<Resource<K>, ManagementError> {
+        id: &ResourceId<K>,
+        change: impl FnOnce(&mut ArmResource<K>),
+    ) -> Result<ArmResource<K>, ManagementError> {
         let mut resource = self
             .get(id)
             .await?
@@ -256,18 +259,18 @@ impl ManagementClient {
     /// # Errors
     ///
     /// [`ManagementError`].
-    pub async fn delete<K: Writable>(&self, id: &Id<K>) -> Result<bool, ManagementError> {
+    pub async fn delete<K: Writable>(&self, id: &ResourceId<K>) -> Result<bool, ManagementError> {
         let changed = self.change("delete", Method::DELETE, id, None, &[]).await?;
         Ok(changed.status != StatusCode::NO_CONTENT)
     }
 
-    async fn write<K: Kind>(
+    async fn write<K: ResourceType>(
         &self,
         operation: &'static str,
         method: Method,
-        id: &Id<K>,
+        id: &ResourceId<K>,
         body: &Value,
-    ) -> Result<Resource<K>, ManagementError> {
+    ) -> Result<ArmResource<K>, ManagementError> {
         web_hook::check(body, self.danger_plain_http_on_loopback)?;
         let client = Self {
             is_preview: self.is_preview || is_about_destination(body),
@@ -289,7 +292,7 @@ impl ManagementClient {
     }
 
     /// `path` in the version of the API that is right for `K`.
-    pub(super) fn path<K: Kind>(&self, path: &str) -> String {
+    pub(super) fn path<K: ResourceType>(&self, path: &str) -> String {
         let version = match self.is_preview || K::IS_PREVIEW {
             true => &self.preview,
             false => &self.stable,

@@ -34,7 +34,7 @@ pub enum ManagementError {
     #[error(
         "{operation}: the service sent on to `{found}`, which is not its own host (nothing was sent there)"
     )]
-    Elsewhere {
+    ForeignUrl {
         /// What was asked for.
         operation: &'static str,
         /// Where to.
@@ -90,7 +90,7 @@ pub enum ManagementError {
     },
     /// It was refused here, for the service would have refused it, or understood it otherwise.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
+    InvalidResource(#[from] InvalidResource),
 }
 
 impl ManagementError {
@@ -103,10 +103,10 @@ impl ManagementError {
     }
 
     /// Whether trying again later may help, without anybody changing anything.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Api(error) => error.may_pass(),
-            Self::Failed { failure, .. } => failure.may_pass(),
+            Self::Api(error) => error.is_transient(),
+            Self::Failed { failure, .. } => failure.is_transient(),
             Self::NotFinished { .. } => true,
             _ => false,
         }
@@ -136,7 +136,7 @@ pub struct OperationFailure {
 impl OperationFailure {
     /// Whether the same operation may succeed later, without anybody changing anything: if all codes that are given name the
     /// service's own trouble, such as `Internal error`.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         let details = self
             .details
             .iter()
@@ -154,7 +154,7 @@ fn shown(detail: &RefusalDetail) -> String {
 /// What is not fit to be written.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
-pub enum Unfit {
+pub enum InvalidResource {
     /// The message for activation is too long.
     #[error(
         "the message for activation has {length} characters (expected {} at most)",

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use super::place::{EVENT_SUBSCRIPTIONS, PROVIDER, PROVIDERS, check_scope, path_of};
 use super::{
-    Channel, EventSubscription, IdError, Kind, PartnerNamespace, PartnerTopic, Scope, SystemTopic,
-    VerifiedPartner,
+    Channel, EventSubscription, PartnerNamespace, PartnerTopic, ResourceIdError, ResourceType,
+    Scope, SystemTopic, VerifiedPartner,
 };
 use crate::Excerpt;
 
@@ -18,37 +18,37 @@ use crate::Excerpt;
 /// # Example
 ///
 /// ```
-/// use partner_center_webhooks::event_grid::manage::{Channel, Id, IdError, ResourceGroup, Subscription};
+/// use partner_center_webhooks::event_grid::manage::{Channel, ResourceId, ResourceIdError, ResourceGroup, SubscriptionId};
 ///
-/// let subscription = Subscription::new("00000000-0000-0000-0000-000000000001")?;
+/// let subscription = SubscriptionId::new("00000000-0000-0000-0000-000000000001")?;
 /// let group = ResourceGroup::new(subscription, "events")?;
 /// let channel = group.partner_namespace("contoso")?.channel("customer-1")?;
 /// assert_eq!(channel.name(), "customer-1");
 ///
 /// let received = channel.to_string().to_uppercase();
-/// assert_eq!(Id::<Channel>::parse(&received)?, channel);
+/// assert_eq!(ResourceId::<Channel>::parse(&received)?, channel);
 /// assert!(group.partner_namespace("a/../b").is_err());
-/// # Ok::<(), IdError>(())
+/// # Ok::<(), ResourceIdError>(())
 /// ```
-pub struct Id<K> {
+pub struct ResourceId<K> {
     text: Box<str>,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K: Kind> Id<K> {
+impl<K: ResourceType> ResourceId<K> {
     /// Reads an id as the service gives it.
     ///
     /// # Errors
     ///
-    /// [`IdError`] if it is none of this kind, or names what no resource is called.
-    pub fn parse(text: &str) -> Result<Self, IdError> {
+    /// [`ResourceIdError`] if it is none of this kind, or names what no resource is called.
+    pub fn parse(text: &str) -> Result<Self, ResourceIdError> {
         let provider: &[&str] = match K::IS_EXTENSION {
             true => &[],
             false => &[PROVIDERS, PROVIDER],
         };
         let names = K::TYPES.iter().flat_map(|kind| [*kind, "{name}"]);
         let pattern: Vec<_> = provider.iter().copied().chain(names).collect();
-        let malformed = || IdError::Id {
+        let malformed = || ResourceIdError::ResourceId {
             kind: K::NAME,
             expected: format!("/{}", pattern.join("/")).into(),
             found: Excerpt::of(text),
@@ -109,70 +109,76 @@ impl<K: Kind> Id<K> {
         }
     }
 
-    pub(super) fn under(scope: &str, kinds: &str, name: &str) -> Result<Self, IdError> {
+    pub(super) fn under(scope: &str, kinds: &str, name: &str) -> Result<Self, ResourceIdError> {
         K::NAMES.check(K::NAME, name)?;
         Ok(Self::of(format!("{scope}/{kinds}/{name}")))
     }
 }
 
-impl Id<PartnerNamespace> {
+impl ResourceId<PartnerNamespace> {
     /// One of its channels.
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn channel(&self, name: &str) -> Result<Id<Channel>, IdError> {
-        Id::under(&self.text, "channels", name)
+    /// [`ResourceIdError::Name`].
+    pub fn channel(&self, name: &str) -> Result<ResourceId<Channel>, ResourceIdError> {
+        ResourceId::under(&self.text, "channels", name)
     }
 }
 
-impl Id<PartnerTopic> {
+impl ResourceId<PartnerTopic> {
     /// One of its event subscriptions.
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn event_subscription(&self, name: &str) -> Result<Id<EventSubscription>, IdError> {
-        Id::under(&self.text, EVENT_SUBSCRIPTIONS, name)
+    /// [`ResourceIdError::Name`].
+    pub fn event_subscription(
+        &self,
+        name: &str,
+    ) -> Result<ResourceId<EventSubscription>, ResourceIdError> {
+        ResourceId::under(&self.text, EVENT_SUBSCRIPTIONS, name)
     }
 }
 
-impl Id<SystemTopic> {
+impl ResourceId<SystemTopic> {
     /// One of its event subscriptions.
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn event_subscription(&self, name: &str) -> Result<Id<EventSubscription>, IdError> {
-        Id::under(&self.text, EVENT_SUBSCRIPTIONS, name)
+    /// [`ResourceIdError::Name`].
+    pub fn event_subscription(
+        &self,
+        name: &str,
+    ) -> Result<ResourceId<EventSubscription>, ResourceIdError> {
+        ResourceId::under(&self.text, EVENT_SUBSCRIPTIONS, name)
     }
 }
 
-impl Id<EventSubscription> {
+impl ResourceId<EventSubscription> {
     /// One to the events of `scope`: a subscription, a resource group, or any resource.
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn at(scope: &Scope, name: &str) -> Result<Self, IdError> {
+    /// [`ResourceIdError::Name`].
+    pub fn at(scope: &Scope, name: &str) -> Result<Self, ResourceIdError> {
         let scope = format!("{scope}/{PROVIDERS}/{PROVIDER}");
         Self::under(&scope, EVENT_SUBSCRIPTIONS, name)
     }
 }
 
-impl Id<VerifiedPartner> {
+impl ResourceId<VerifiedPartner> {
     /// A partner by its name there.
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn verified_partner(name: &str) -> Result<Self, IdError> {
+    /// [`ResourceIdError::Name`].
+    pub fn verified_partner(name: &str) -> Result<Self, ResourceIdError> {
         let scope = format!("/{PROVIDERS}/{PROVIDER}");
         Self::under(&scope, "verifiedPartners", name)
     }
 }
 
-impl<K> Clone for Id<K> {
+impl<K> Clone for ResourceId<K> {
     fn clone(&self) -> Self {
         Self {
             text: self.text.clone(),
@@ -181,41 +187,41 @@ impl<K> Clone for Id<K> {
     }
 }
 
-impl<K> PartialEq for Id<K> {
+impl<K> PartialEq for ResourceId<K> {
     fn eq(&self, other: &Self) -> bool {
         self.text.eq_ignore_ascii_case(&other.text)
     }
 }
 
-impl<K> Eq for Id<K> {}
+impl<K> Eq for ResourceId<K> {}
 
-impl<K> Hash for Id<K> {
+impl<K> Hash for ResourceId<K> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.text.to_ascii_lowercase().hash(state);
     }
 }
 
-impl<K> fmt::Display for Id<K> {
+impl<K> fmt::Display for ResourceId<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl<K> fmt::Debug for Id<K> {
+impl<K> fmt::Debug for ResourceId<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Id({})", self.text)
+        write!(f, "ResourceId({})", self.text)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event_grid::manage::{ResourceGroup, Subscription};
+    use crate::event_grid::manage::{ResourceGroup, SubscriptionId};
 
     const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 
-    fn group(name: &str) -> Result<ResourceGroup, IdError> {
-        ResourceGroup::new(Subscription::new(SUBSCRIPTION).unwrap(), name)
+    fn group(name: &str) -> Result<ResourceGroup, ResourceIdError> {
+        ResourceGroup::new(SubscriptionId::new(SUBSCRIPTION).unwrap(), name)
     }
 
     #[test]
@@ -256,14 +262,16 @@ mod tests {
                 "partnerDestinations/dest",
             ),
             (
-                Id::at(&scope, "sub").unwrap().path(),
+                ResourceId::at(&scope, "sub").unwrap().path(),
                 "eventSubscriptions/sub",
             ),
         ] {
             assert_eq!(id, format!("{base}/{path}"));
         }
         assert_eq!(
-            Id::verified_partner("MicrosoftGraphAPI").unwrap().path(),
+            ResourceId::verified_partner("MicrosoftGraphAPI")
+                .unwrap()
+                .path(),
             "/providers/Microsoft.EventGrid/verifiedPartners/MicrosoftGraphAPI"
         );
     }
@@ -287,8 +295,8 @@ mod tests {
             "`a/b` cannot name a partner namespace (expected 3 to 50 letters, digits and hyphens)"
         );
         let scope = group.scope();
-        assert!(Id::at(&scope, &"s".repeat(64)).is_ok());
-        assert!(Id::at(&scope, &"s".repeat(65)).is_err());
+        assert!(ResourceId::at(&scope, &"s".repeat(64)).is_ok());
+        assert!(ResourceId::at(&scope, &"s".repeat(65)).is_err());
     }
 
     #[test]
@@ -297,15 +305,15 @@ mod tests {
         let channel = group.partner_namespace("contoso").unwrap();
         let channel = channel.channel("ch-1").unwrap();
         let shouted = channel.as_str().to_uppercase();
-        assert_eq!(Id::parse(&shouted), Ok(channel.clone()));
+        assert_eq!(ResourceId::parse(&shouted), Ok(channel.clone()));
         assert!(channel.is(&shouted));
         let found: std::collections::HashSet<_> =
-            [channel.clone(), Id::parse(&shouted).unwrap()].into();
+            [channel.clone(), ResourceId::parse(&shouted).unwrap()].into();
         assert_eq!(found.len(), 1);
 
         // An example of the specification says `changes` where it means `channels`.
         let odd = channel.as_str().replace("channels", "changes");
-        let error = Id::<Channel>::parse(&odd).unwrap_err().to_string();
+        let error = ResourceId::<Channel>::parse(&odd).unwrap_err().to_string();
         assert!(
             error.ends_with(
                 "is no id of a channel (expected one that ends in \
@@ -323,19 +331,19 @@ mod tests {
             &format!("{channel}/x"),
             &format!("{channel}{channel}"),
         ] {
-            assert!(Id::<Channel>::parse(odd).is_err(), "{odd}");
+            assert!(ResourceId::<Channel>::parse(odd).is_err(), "{odd}");
         }
-        assert!(Id::<PartnerNamespace>::parse(channel.as_str()).is_err());
+        assert!(ResourceId::<PartnerNamespace>::parse(channel.as_str()).is_err());
         // Both kinds of event subscriptions.
         let topic = group.partner_topic("top").unwrap();
         for id in [
             topic.event_subscription("sub").unwrap(),
-            Id::at(&Scope::new(topic.as_str()).unwrap(), "sub").unwrap(),
+            ResourceId::at(&Scope::new(topic.as_str()).unwrap(), "sub").unwrap(),
         ] {
-            assert_eq!(Id::parse(id.as_str()), Ok(id));
+            assert_eq!(ResourceId::parse(id.as_str()), Ok(id));
         }
         let elsewhere = "/subscriptions/s/providers/Microsoft.Other/eventSubscriptions/sub";
-        assert!(Id::<EventSubscription>::parse(elsewhere).is_err());
+        assert!(ResourceId::<EventSubscription>::parse(elsewhere).is_err());
         for odd in ["", "a", "/a//b", "/a/../b", "/a?b", "/a%2f", "/a#", "/a\\b"] {
             assert!(Scope::new(odd).is_err(), "{odd}");
         }

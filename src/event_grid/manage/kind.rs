@@ -7,15 +7,15 @@ use serde::de::DeserializeOwned;
 
 use super::place::{EVENT_SUBSCRIPTIONS, NameRule, PROVIDER, PROVIDERS};
 use super::{
-    Channel, EventSubscription, Id, PartnerConfiguration, PartnerConfigurationUpdate,
+    Channel, EventSubscription, InvalidResource, PartnerConfiguration, PartnerConfigurationUpdate,
     PartnerDestination, PartnerNamespace, PartnerRegistration, PartnerTopic, ProvisioningState,
-    ResourceGroup, Scope, Subscription, SystemTopic, Unfit, Update, VerifiedPartner,
+    ResourceGroup, ResourceId, Scope, SubscriptionId, SystemTopic, Update, VerifiedPartner,
 };
 
 /// A kind of resource, which is the type of its properties.
 ///
 /// It can be implemented for a kind of Event Grid that this crate has no model for.
-pub trait Kind:
+pub trait ResourceType:
     Clone + fmt::Debug + Default + DeserializeOwned + Send + Serialize + Sync + 'static
 {
     /// What the documentation calls it.
@@ -38,8 +38,8 @@ pub trait Kind:
     ///
     /// # Errors
     ///
-    /// [`Unfit`], where the service would refuse it, or do something else than what is meant.
-    fn check(&self) -> Result<(), Unfit> {
+    /// [`InvalidResource`], where the service would refuse it, or do something else than what is meant.
+    fn check(&self) -> Result<(), InvalidResource> {
         Ok(())
     }
 
@@ -48,13 +48,13 @@ pub trait Kind:
 }
 
 /// A kind of resource that can be written.
-pub trait Writable: Kind {
+pub trait Writable: ResourceType {
     /// What an update may say.
     type Update: Serialize + Sync;
 }
 
 /// A place that resources of kind `K` are listed in.
-pub trait Contains<K>: Sync {
+pub trait ListIn<K>: Sync {
     /// The path of the list.
     fn list_path(&self) -> String;
 }
@@ -63,9 +63,9 @@ pub trait Contains<K>: Sync {
 pub trait Activatable: Writable {}
 
 /// A kind of resource whose endpoint has a URL with a secret in it.
-pub trait HasFullUrl: Kind {}
+pub trait HasEndpointUrl: ResourceType {}
 
-impl Kind for Channel {
+impl ResourceType for Channel {
     const NAME: &'static str = "channel";
     const TYPES: &'static [&'static str] = &["partnerNamespaces", "channels"];
     const NAMES: NameRule = NameRule::PARTNER;
@@ -75,9 +75,9 @@ impl Kind for Channel {
         self.provisioning_state.as_ref()
     }
 
-    fn check(&self) -> Result<(), Unfit> {
+    fn check(&self) -> Result<(), InvalidResource> {
         match message_length(self) {
-            length if length > LONGEST_MESSAGE => Err(Unfit::Message { length }),
+            length if length > LONGEST_MESSAGE => Err(InvalidResource::Message { length }),
             _ => Ok(()),
         }
     }
@@ -95,9 +95,9 @@ impl Writable for Channel {
     type Update = Update<Self>;
 }
 
-impl HasFullUrl for Channel {}
+impl HasEndpointUrl for Channel {}
 
-impl Contains<Channel> for Id<PartnerNamespace> {
+impl ListIn<Channel> for ResourceId<PartnerNamespace> {
     fn list_path(&self) -> String {
         format!("{}/channels", self.path())
     }
@@ -108,7 +108,7 @@ fn message_length(channel: &Channel) -> usize {
     message.unwrap_or_default().chars().count()
 }
 
-impl Kind for PartnerNamespace {
+impl ResourceType for PartnerNamespace {
     const NAME: &'static str = "partner namespace";
     const TYPES: &'static [&'static str] = &["partnerNamespaces"];
     const NAMES: NameRule = NameRule::PARTNER;
@@ -123,15 +123,15 @@ impl Kind for PartnerNamespace {
     }
 
     /// What happens without a mode differs between clients, and cannot be changed afterwards.
-    fn check(&self) -> Result<(), Unfit> {
+    fn check(&self) -> Result<(), InvalidResource> {
         match self.partner_topic_routing_mode {
             Some(_) => Ok(()),
-            None => Err(Unfit::RoutingMode),
+            None => Err(InvalidResource::RoutingMode),
         }
     }
 }
 
-impl Kind for PartnerDestination {
+impl ResourceType for PartnerDestination {
     const NAME: &'static str = "partner destination";
     const TYPES: &'static [&'static str] = &["partnerDestinations"];
     const NAMES: NameRule = NameRule::PARTNER;
@@ -144,7 +144,7 @@ impl Kind for PartnerDestination {
 
 impl Activatable for PartnerDestination {}
 
-impl Kind for EventSubscription {
+impl ResourceType for EventSubscription {
     const NAME: &'static str = "event subscription";
     const TYPES: &'static [&'static str] = &[EVENT_SUBSCRIPTIONS];
     const NAMES: NameRule = NameRule::EVENT_SUBSCRIPTION;
@@ -161,9 +161,9 @@ impl Writable for EventSubscription {
     type Update = Self;
 }
 
-impl HasFullUrl for EventSubscription {}
+impl HasEndpointUrl for EventSubscription {}
 
-impl Kind for SystemTopic {
+impl ResourceType for SystemTopic {
     const NAME: &'static str = "system topic";
     const TYPES: &'static [&'static str] = &["systemTopics"];
     const NAMES: NameRule = NameRule::SYSTEM_TOPIC;
@@ -174,7 +174,7 @@ impl Kind for SystemTopic {
     }
 }
 
-impl Kind for VerifiedPartner {
+impl ResourceType for VerifiedPartner {
     const NAME: &'static str = "verified partner";
     const TYPES: &'static [&'static str] = &["verifiedPartners"];
     const NAMES: NameRule = NameRule::GIVEN;
@@ -192,7 +192,7 @@ impl Kind for VerifiedPartner {
 )]
 pub struct Tenant;
 
-impl Contains<VerifiedPartner> for Tenant {
+impl ListIn<VerifiedPartner> for Tenant {
     fn list_path(&self) -> String {
         format!("/{PROVIDERS}/{PROVIDER}/verifiedPartners")
     }
@@ -201,7 +201,7 @@ impl Contains<VerifiedPartner> for Tenant {
 /// Kinds without anything particular.
 macro_rules! plain_kinds {
     ($($kind:ident: $name:literal, $type:literal;)+) => {$(
-        impl Kind for $kind {
+        impl ResourceType for $kind {
             const NAME: &'static str = $name;
             const TYPES: &'static [&'static str] = &[$type];
             const NAMES: NameRule = NameRule::PARTNER;
@@ -228,13 +228,13 @@ impl Writable for PartnerConfiguration {
 /// Kinds in a resource group, which are listed there and in the subscription.
 macro_rules! in_groups {
     ($($kind:ident)+) => {$(
-        impl Contains<$kind> for ResourceGroup {
+        impl ListIn<$kind> for ResourceGroup {
             fn list_path(&self) -> String {
                 list_in::<$kind>(&self.scope())
             }
         }
 
-        impl Contains<$kind> for Subscription {
+        impl ListIn<$kind> for SubscriptionId {
             fn list_path(&self) -> String {
                 list_in::<$kind>(&self.scope())
             }
@@ -268,7 +268,7 @@ updated_alike! {
     SystemTopic
 }
 
-impl Contains<EventSubscription> for Scope {
+impl ListIn<EventSubscription> for Scope {
     fn list_path(&self) -> String {
         list_in::<EventSubscription>(self)
     }
@@ -277,7 +277,7 @@ impl Contains<EventSubscription> for Scope {
 /// Topics that have event subscriptions of their own.
 macro_rules! subscribed {
     ($($kind:ident)+) => {$(
-        impl Contains<EventSubscription> for Id<$kind> {
+        impl ListIn<EventSubscription> for ResourceId<$kind> {
             fn list_path(&self) -> String {
                 format!("{}/{EVENT_SUBSCRIPTIONS}", self.path())
             }
@@ -287,7 +287,7 @@ macro_rules! subscribed {
 
 subscribed! { PartnerTopic SystemTopic }
 
-fn list_in<K: Kind>(scope: &Scope) -> String {
+fn list_in<K: ResourceType>(scope: &Scope) -> String {
     let kind = K::TYPES.last().copied().unwrap_or_default();
     format!("{}/{PROVIDERS}/{PROVIDER}/{kind}", scope.path())
 }

@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 
 use super::place::encoded;
-use super::{Contains, Kind, ManagementClient, ManagementError, Resource};
+use super::{ArmResource, ListIn, ManagementClient, ManagementError, ResourceType};
 use crate::api::{Answer, Call};
 
 /// Which resources of a list, and how many a request.
@@ -56,13 +56,13 @@ impl ManagementClient {
     ///
     /// # Errors
     ///
-    /// [`ManagementError::Elsewhere`] if a page is on another host, which is not asked; [`ManagementError::Circular`] if one
+    /// [`ManagementError::ForeignUrl`] if a page is on another host, which is not asked; [`ManagementError::Circular`] if one
     /// has been read before; [`ManagementError::TooManyPages`] after 1000 pages; [`ManagementError::Api`].
-    pub async fn list<K: Kind>(
+    pub async fn list<K: ResourceType>(
         &self,
-        place: &impl Contains<K>,
+        place: &impl ListIn<K>,
         query: &ListQuery,
-    ) -> Result<Vec<Resource<K>>, ManagementError> {
+    ) -> Result<Vec<ArmResource<K>>, ManagementError> {
         let mut path = self.path::<K>(&place.list_path()) + &query.text();
         let (mut resources, mut read) = (Vec::new(), HashSet::new());
         for _ in 0..MAX_PAGES {
@@ -89,9 +89,9 @@ impl ManagementClient {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound = "K: Kind")]
+#[serde(rename_all = "camelCase", bound = "K: ResourceType")]
 struct Page<K> {
-    value: Option<Vec<Resource<K>>>,
+    value: Option<Vec<ArmResource<K>>>,
     next_link: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Registrations, namespaces, channels, partner topics and the rest: created, read, changed, activated, deleted.
 //!
-//! [`ManagementClient`] speaks to Azure Resource Manager. What it reads and writes is a [`Resource`] of some [`Kind`],
-//! open and tolerant; where that is, is an [`Id`], which cannot name another place than it says. Changes that the service
+//! [`ManagementClient`] speaks to Azure Resource Manager. What it reads and writes is a [`ArmResource`] of some [`ResourceType`],
+//! open and tolerant; where that is, is an [`ResourceId`], which cannot name another place than it says. Changes that the service
 //! only begins are waited for.
 //!
 //! A partner registers once, has a namespace in each region, and a channel for each customer. The customer authorizes the
@@ -15,22 +15,22 @@
 //! # async fn example(tokens: impl TokenProvider + 'static) -> Result<(), Box<dyn std::error::Error>> {
 //! use partner_center_webhooks::cloud::Cloud;
 //! use partner_center_webhooks::event_grid::manage::{
-//!     Channel, ManagementClient, PartnerNamespace, Resource, ResourceGroup, RoutingMode, Subscription,
+//!     Channel, ManagementClient, PartnerNamespace, ArmResource, ResourceGroup, RoutingMode, SubscriptionId,
 //! };
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //!
 //! let client = ManagementClient::new(&Cloud::Global, ReqwestClient::new()?, tokens)?;
-//! let ours = ResourceGroup::new(Subscription::new("00000000-0000-0000-0000-000000000001")?, "events")?;
-//! let theirs = ResourceGroup::new(Subscription::new("00000000-0000-0000-0000-000000000002")?, "from-contoso")?;
+//! let ours = ResourceGroup::new(SubscriptionId::new("00000000-0000-0000-0000-000000000001")?, "events")?;
+//! let theirs = ResourceGroup::new(SubscriptionId::new("00000000-0000-0000-0000-000000000002")?, "from-contoso")?;
 //!
 //! let id = ours.partner_namespace("contoso-west")?;
 //! let registration = ours.partner_registration("contoso")?;
 //! let namespace = PartnerNamespace::new(&registration, RoutingMode::ChannelNameHeader);
-//! let namespace = client.create_or_update(&id, &Resource::new(namespace).at("westeurope")).await?;
+//! let namespace = client.create_or_update(&id, &ArmResource::new(namespace).at("westeurope")).await?;
 //! println!("publish to {:?}", namespace.properties.endpoint);
 //!
 //! let channel = Channel::to_topic(&theirs, "contoso", "contoso/customers/7");
-//! client.create_or_update(&id.channel("customer-7")?, &Resource::new(channel)).await?;
+//! client.create_or_update(&id.channel("customer-7")?, &ArmResource::new(channel)).await?;
 //! # Ok(()) }
 //! ```
 
@@ -51,9 +51,9 @@ mod words;
 
 pub use actions::{KeyName, NamespaceKeys};
 pub use client::{ManagementClient, Polling};
-pub use error::{ManagementError, OperationFailure, Unfit};
-pub use id::Id;
-pub use kind::{Activatable, Contains, HasFullUrl, Kind, Tenant, Writable};
+pub use error::{InvalidResource, ManagementError, OperationFailure};
+pub use id::ResourceId;
+pub use kind::{Activatable, HasEndpointUrl, ListIn, ResourceType, Tenant, Writable};
 pub use list::ListQuery;
 pub use model::{
     Channel, DeliveryAttribute, DeliveryAttributeValue, DeliveryRetries, DeliveryWithIdentity,
@@ -62,8 +62,8 @@ pub use model::{
     PartnerDestinationInfo, PartnerNamespace, PartnerRegistration, PartnerTopic, PartnerTopicInfo,
     SystemTopic, VerifiedPartner,
 };
-pub use place::{IdError, NameRule, ResourceGroup, Scope, Subscription};
-pub use resource::{Resource, Update};
+pub use place::{NameRule, ResourceGroup, ResourceIdError, Scope, SubscriptionId};
+pub use resource::{ArmResource, Update};
 pub use secret::Secret;
 pub use words::{
     ActivationState, ChannelType, EventDeliverySchema, ProvisioningState, ReadinessState,

@@ -315,7 +315,7 @@ models! {
 
 impl PartnerNamespace {
     /// A namespace of a registration that routes by `mode`.
-    pub fn new(registration: &super::Id<PartnerRegistration>, mode: RoutingMode) -> Self {
+    pub fn new(registration: &super::ResourceId<PartnerRegistration>, mode: RoutingMode) -> Self {
         Self {
             partner_registration_fully_qualified_id: Some(registration.to_string()),
             partner_topic_routing_mode: Some(mode),
@@ -353,7 +353,7 @@ impl Partner {
 
 impl Endpoint {
     /// A web hook at `url`, an absolute https URL whose query may be a secret. Another URL is refused when it is to be
-    /// written, with [`Unfit::WebHookUrl`](super::Unfit::WebHookUrl).
+    /// written, with [`InvalidResource::WebHookUrl`](super::InvalidResource::WebHookUrl).
     pub fn web_hook(url: impl Into<Secret>) -> Self {
         Self {
             endpoint_type: Some("WebHook".to_owned()),

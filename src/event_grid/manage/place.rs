@@ -6,18 +6,18 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::{
-    Id, Kind, PartnerConfiguration, PartnerDestination, PartnerNamespace, PartnerRegistration,
-    PartnerTopic, SystemTopic,
+    PartnerConfiguration, PartnerDestination, PartnerNamespace, PartnerRegistration, PartnerTopic,
+    ResourceId, ResourceType, SystemTopic,
 };
 use crate::Excerpt;
 
 /// Why something is no id, or no part of one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
-pub enum IdError {
+pub enum ResourceIdError {
     /// It is no id of this kind of resource.
     #[error("`{found}` is no id of a {kind} (expected one that ends in `{expected}`)")]
-    Id {
+    ResourceId {
         /// The kind.
         kind: &'static str,
         /// What it has to end in.
@@ -50,7 +50,7 @@ pub enum IdError {
     },
     /// It is no subscription.
     #[error("`{found}` is no Azure subscription (expected a UUID)")]
-    Subscription {
+    SubscriptionId {
         /// What was given.
         found: Excerpt,
     },
@@ -99,7 +99,7 @@ impl NameRule {
         }
     }
 
-    pub(super) fn check(self, kind: &'static str, name: &str) -> Result<(), IdError> {
+    pub(super) fn check(self, kind: &'static str, name: &str) -> Result<(), ResourceIdError> {
         let length = name.chars().count();
         let is_fit = |c: char| c.is_ascii_alphanumeric() || self.others.contains(c);
         // Groups alone may be named in all scripts.
@@ -108,7 +108,7 @@ impl NameRule {
         let has_length = (self.shortest..=self.longest).contains(&length);
         match has_length && has_end && name.chars().all(|c| is_fit(c) || is_letter(c)) {
             true => Ok(()),
-            false => Err(IdError::Name {
+            false => Err(ResourceIdError::Name {
                 kind,
                 shortest: self.shortest,
                 longest: self.longest,
@@ -121,16 +121,16 @@ impl NameRule {
 
 /// An Azure subscription.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Subscription(Uuid);
+pub struct SubscriptionId(Uuid);
 
-impl Subscription {
+impl SubscriptionId {
     /// Takes its UUID.
     ///
     /// # Errors
     ///
-    /// [`IdError::Subscription`].
-    pub fn new(id: &str) -> Result<Self, IdError> {
-        let id = Uuid::parse_str(id).map_err(|_| IdError::Subscription {
+    /// [`ResourceIdError::SubscriptionId`].
+    pub fn new(id: &str) -> Result<Self, ResourceIdError> {
+        let id = Uuid::parse_str(id).map_err(|_| ResourceIdError::SubscriptionId {
             found: Excerpt::of(id),
         })?;
         Ok(Self(id))
@@ -150,7 +150,7 @@ impl Subscription {
 /// A resource group.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ResourceGroup {
-    subscription: Subscription,
+    subscription: SubscriptionId,
     name: Box<str>,
 }
 
@@ -159,8 +159,8 @@ impl ResourceGroup {
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn new(subscription: Subscription, name: &str) -> Result<Self, IdError> {
+    /// [`ResourceIdError::Name`].
+    pub fn new(subscription: SubscriptionId, name: &str) -> Result<Self, ResourceIdError> {
         NameRule::GROUP.check("resource group", name)?;
         Ok(Self {
             subscription,
@@ -169,7 +169,7 @@ impl ResourceGroup {
     }
 
     /// Its subscription.
-    pub fn subscription(&self) -> Subscription {
+    pub fn subscription(&self) -> SubscriptionId {
         self.subscription
     }
 
@@ -188,8 +188,11 @@ impl ResourceGroup {
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`], as in all that follow.
-    pub fn partner_registration(&self, name: &str) -> Result<Id<PartnerRegistration>, IdError> {
+    /// [`ResourceIdError::Name`], as in all that follow.
+    pub fn partner_registration(
+        &self,
+        name: &str,
+    ) -> Result<ResourceId<PartnerRegistration>, ResourceIdError> {
         self.resource(name)
     }
 
@@ -197,8 +200,11 @@ impl ResourceGroup {
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn partner_namespace(&self, name: &str) -> Result<Id<PartnerNamespace>, IdError> {
+    /// [`ResourceIdError::Name`].
+    pub fn partner_namespace(
+        &self,
+        name: &str,
+    ) -> Result<ResourceId<PartnerNamespace>, ResourceIdError> {
         self.resource(name)
     }
 
@@ -206,8 +212,8 @@ impl ResourceGroup {
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn partner_topic(&self, name: &str) -> Result<Id<PartnerTopic>, IdError> {
+    /// [`ResourceIdError::Name`].
+    pub fn partner_topic(&self, name: &str) -> Result<ResourceId<PartnerTopic>, ResourceIdError> {
         self.resource(name)
     }
 
@@ -215,8 +221,11 @@ impl ResourceGroup {
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn partner_destination(&self, name: &str) -> Result<Id<PartnerDestination>, IdError> {
+    /// [`ResourceIdError::Name`].
+    pub fn partner_destination(
+        &self,
+        name: &str,
+    ) -> Result<ResourceId<PartnerDestination>, ResourceIdError> {
         self.resource(name)
     }
 
@@ -224,22 +233,22 @@ impl ResourceGroup {
     ///
     /// # Errors
     ///
-    /// [`IdError::Name`].
-    pub fn system_topic(&self, name: &str) -> Result<Id<SystemTopic>, IdError> {
+    /// [`ResourceIdError::Name`].
+    pub fn system_topic(&self, name: &str) -> Result<ResourceId<SystemTopic>, ResourceIdError> {
         self.resource(name)
     }
 
     /// Its partner configuration, of which there is one.
-    pub fn partner_configuration(&self) -> Id<PartnerConfiguration> {
+    pub fn partner_configuration(&self) -> ResourceId<PartnerConfiguration> {
         let scope = self.scope();
-        Id::of(format!(
+        ResourceId::of(format!(
             "{scope}/{PROVIDERS}/{PROVIDER}/partnerConfigurations/default"
         ))
     }
 
-    fn resource<K: Kind>(&self, name: &str) -> Result<Id<K>, IdError> {
+    fn resource<K: ResourceType>(&self, name: &str) -> Result<ResourceId<K>, ResourceIdError> {
         let scope = format!("{}/{PROVIDERS}/{PROVIDER}", self.scope());
-        Id::under(&scope, K::TYPES.last().copied().unwrap_or_default(), name)
+        ResourceId::under(&scope, K::TYPES.last().copied().unwrap_or_default(), name)
     }
 }
 
@@ -252,8 +261,8 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// [`IdError::Scope`].
-    pub fn new(id: &str) -> Result<Self, IdError> {
+    /// [`ResourceIdError::Scope`].
+    pub fn new(id: &str) -> Result<Self, ResourceIdError> {
         check_scope(id)?;
         Ok(Self(id.into()))
     }
@@ -270,7 +279,7 @@ impl fmt::Display for Scope {
 }
 
 /// Refuses what a URL would read in another way than it looks.
-pub(super) fn check_scope(id: &str) -> Result<(), IdError> {
+pub(super) fn check_scope(id: &str) -> Result<(), ResourceIdError> {
     let is_fit = |part: &str| {
         let is_dots = part.chars().all(|c| c == '.');
         let is_safe = |c: char| c.is_alphanumeric() || "-._()~ ".contains(c);
@@ -278,7 +287,7 @@ pub(super) fn check_scope(id: &str) -> Result<(), IdError> {
     };
     match id.strip_prefix('/') {
         Some(rest) if id.len() <= LONGEST_ID && rest.split('/').all(is_fit) => Ok(()),
-        _ => Err(IdError::Scope {
+        _ => Err(ResourceIdError::Scope {
             found: Excerpt::of(id),
         }),
     }
@@ -310,8 +319,8 @@ mod tests {
 
     const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 
-    fn group(name: &str) -> Result<ResourceGroup, IdError> {
-        ResourceGroup::new(Subscription::new(SUBSCRIPTION).unwrap(), name)
+    fn group(name: &str) -> Result<ResourceGroup, ResourceIdError> {
+        ResourceGroup::new(SubscriptionId::new(SUBSCRIPTION).unwrap(), name)
     }
 
     #[test]
@@ -328,7 +337,7 @@ mod tests {
             assert!(group(name).is_err(), "{name}");
         }
         assert_eq!(
-            Subscription::new("../x").unwrap_err().to_string(),
+            SubscriptionId::new("../x").unwrap_err().to_string(),
             "`../x` is no Azure subscription (expected a UUID)"
         );
     }

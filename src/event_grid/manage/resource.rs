@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::Kind;
+use super::ResourceType;
 
 /// A resource of kind `K`, as it was read or as it is to be written.
 ///
@@ -12,16 +12,16 @@ use super::Kind;
 /// # Example
 ///
 /// ```
-/// use partner_center_webhooks::event_grid::manage::{PartnerRegistration, Resource};
+/// use partner_center_webhooks::event_grid::manage::{PartnerRegistration, ArmResource};
 ///
-/// let registration = Resource::new(PartnerRegistration::default()).at("global").tagged("team", "events");
+/// let registration = ArmResource::new(PartnerRegistration::default()).at("global").tagged("team", "events");
 /// assert_eq!(registration.location.as_deref(), Some("global"));
 /// ```
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-#[serde(rename_all = "camelCase", bound = "K: Kind")]
+#[serde(rename_all = "camelCase", bound = "K: ResourceType")]
 #[non_exhaustive]
-pub struct Resource<K> {
-    /// Its id, in any case. See [`Id::parse`](super::Id::parse).
+pub struct ArmResource<K> {
+    /// Its id, in any case. See [`ResourceId::parse`](super::ResourceId::parse).
     #[serde(default, deserialize_with = "crate::model::read")]
     pub id: Option<String>,
     /// Its name.
@@ -51,7 +51,7 @@ pub struct Resource<K> {
     pub others: Map<String, Value>,
 }
 
-impl<K: Kind> Resource<K> {
+impl<K: ResourceType> ArmResource<K> {
     /// A resource with these properties.
     pub fn new(properties: K) -> Self {
         Self {
@@ -118,19 +118,21 @@ impl<P: Default> Update<P> {
     }
 }
 
-fn written<K: Kind>(properties: &K) -> Result<Value, serde_json::Error> {
+fn written<K: ResourceType>(properties: &K) -> Result<Value, serde_json::Error> {
     let mut properties = serde_json::to_value(properties)?;
     strip::<K>(&mut properties);
     Ok(properties)
 }
 
 /// Drops what the service alone writes.
-pub(super) fn strip<K: Kind>(properties: &mut Value) {
+pub(super) fn strip<K: ResourceType>(properties: &mut Value) {
     if let Some(members) = properties.as_object_mut() {
         members.retain(|name, _| !K::READ_ONLY.contains(&name.as_str()));
     }
 }
 
-fn null_is_nothing<'de, K: Kind, D: Deserializer<'de>>(deserializer: D) -> Result<K, D::Error> {
+fn null_is_nothing<'de, K: ResourceType, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<K, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -3,7 +3,7 @@
 use http::Uri;
 use serde_json::Value;
 
-use super::Unfit;
+use super::InvalidResource;
 use crate::Excerpt;
 use crate::endpoint::is_host_and_port;
 use crate::http_client::is_loopback;
@@ -13,15 +13,18 @@ use crate::http_client::is_loopback;
 ///
 /// # Errors
 ///
-/// [`Unfit::WebHookUrl`], because Event Grid delivers to https only.
-pub(super) fn check(body: &Value, danger_plain_http_on_loopback: bool) -> Result<(), Unfit> {
+/// [`InvalidResource::WebHookUrl`], because Event Grid delivers to https only.
+pub(super) fn check(
+    body: &Value,
+    danger_plain_http_on_loopback: bool,
+) -> Result<(), InvalidResource> {
     let properties = body.get("properties").unwrap_or(body);
     let urls = URLS
         .iter()
         .filter_map(|pointer| properties.pointer(pointer)?.as_str());
     for url in urls {
         if !is_fit(url, danger_plain_http_on_loopback) {
-            return Err(Unfit::WebHookUrl {
+            return Err(InvalidResource::WebHookUrl {
                 found: without_secrets(url),
             });
         }

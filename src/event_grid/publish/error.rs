@@ -60,9 +60,9 @@ impl PublishError {
     }
 
     /// Whether publishing the same event again later may help, without anybody changing anything.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Api(error) => error.may_pass(),
+            Self::Api(error) => error.is_transient(),
             Self::NotSent => true,
             Self::Event(_) | Self::TooLong { .. } => false,
         }
@@ -140,8 +140,10 @@ impl<E> NotAccepted<E> {
     }
 
     /// Whether publishing these events again later may help, without anybody changing anything: for all of them.
-    pub fn may_pass(&self) -> bool {
-        self.failures.iter().all(|failure| failure.error.may_pass())
+    pub fn is_transient(&self) -> bool {
+        self.failures
+            .iter()
+            .all(|failure| failure.error.is_transient())
     }
 }
 

@@ -131,13 +131,13 @@ impl Publisher<BySource> {
 impl<R> Publisher<R> {
     fn new(
         endpoint: PublishEndpoint,
-        Credential(proof): Credential,
+        Credential(authorizer): Credential,
         client: impl HttpClient + 'static,
     ) -> Self {
         Self {
             api: Api {
                 endpoint: endpoint.into_endpoint(),
-                proof,
+                authorizer,
                 client: Arc::new(client),
                 dialect: &DIALECT,
                 retries: RetryPolicy::default(),

@@ -30,7 +30,7 @@ use ::actix_web::error::ErrorServiceUnavailable;
 use ::actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::{Answered, Notification, WebhookReceiver};
+use super::{Notification, ShortCircuit, WebhookReceiver};
 use crate::actix_web::extract::{LocalBoxFuture, data};
 use crate::actix_web::of_actix;
 
@@ -64,13 +64,13 @@ impl FromRequest for Delivery {
             let incoming = receiver
                 .receive_stream(&method, query, &headers, payload)
                 .await
-                .map_err(Answered::from)?;
+                .map_err(ShortCircuit::from)?;
             Ok(Self(incoming.into_notification()?))
         })
     }
 }
 
-impl ResponseError for Answered {
+impl ResponseError for ShortCircuit {
     fn status_code(&self) -> ::actix_web::http::StatusCode {
         of_actix(self.answer().status())
     }

@@ -30,7 +30,7 @@ use ::axum::extract::{FromRef, FromRequest, Request};
 use ::axum::response::{IntoResponse, Response};
 use http_body_util::BodyDataStream;
 
-use super::{Answered, Notification, WebhookReceiver};
+use super::{Notification, ShortCircuit, WebhookReceiver};
 
 /// Extracts events from a request; handshakes and notices are answered, and the handler is not called for them.
 ///
@@ -54,7 +54,7 @@ where
     WebhookReceiver: FromRef<S>,
     S: Send + Sync,
 {
-    type Rejection = Answered;
+    type Rejection = ShortCircuit;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let receiver = WebhookReceiver::from_ref(state);
@@ -67,7 +67,7 @@ where
     }
 }
 
-impl IntoResponse for Answered {
+impl IntoResponse for ShortCircuit {
     fn into_response(self) -> Response {
         self.answer().map(Body::from)
     }

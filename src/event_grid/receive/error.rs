@@ -117,7 +117,7 @@ impl ReceiveError {
             Self::Handshake(HandshakeRefusal::Malformed { .. }) => StatusCode::BAD_REQUEST,
             Self::Handshake(HandshakeRefusal::Unexpected { .. }) => StatusCode::FORBIDDEN,
             Self::Secret(_) => StatusCode::UNAUTHORIZED,
-            Self::Token(refusal) if refusal.may_pass() || refusal.needs_repair() => {
+            Self::Token(refusal) if refusal.is_transient() || refusal.needs_repair() => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Token(refusal) if refusal.is_forbidden() => StatusCode::FORBIDDEN,

@@ -57,7 +57,7 @@ pub use event::{EventGridEvent, GridEvent};
 pub use handshake::{Handshake, HandshakeRefusal, Validation};
 pub use incoming::{Deletion, Incoming, Notification};
 pub use secret::{SecretError, SecretRefusal};
-pub use stream::Answered;
+pub use stream::ShortCircuit;
 pub use token::{
     EntraTokens, EntraTokensError, ExpectedToken, KeysError, MissingRole, TokenRefusal,
     VerifiedToken,
@@ -265,7 +265,7 @@ impl WebhookReceiver {
         };
         match judged {
             // Without its token it would pass, and Event Grid does not repeat a handshake that fails.
-            Err(refusal) if may_lack && (refusal.may_pass() || refusal.needs_repair()) => {
+            Err(refusal) if may_lack && (refusal.is_transient() || refusal.needs_repair()) => {
                 trace::token_not_needed(&refusal);
                 Ok(())
             }

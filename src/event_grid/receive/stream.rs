@@ -27,10 +27,10 @@ impl WebhookReceiver {
     /// use std::convert::Infallible;
     ///
     /// use http::{HeaderMap, Method};
-    /// use partner_center_webhooks::event_grid::receive::{Answered, Notification, WebhookReceiver};
+    /// use partner_center_webhooks::event_grid::receive::{ShortCircuit, Notification, WebhookReceiver};
     ///
     /// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.build()?;
-    /// let receive = async |query, body: &'static [u8]| -> Result<Notification, Answered> {
+    /// let receive = async |query, body: &'static [u8]| -> Result<Notification, ShortCircuit> {
     ///     let body = futures_util::stream::iter(body.chunks(7).map(Ok::<_, Infallible>));
     ///     let incoming = receiver.receive_stream(&Method::POST, Some(query), &HeaderMap::new(), body).await?;
     ///     incoming.into_notification()
@@ -62,22 +62,22 @@ impl Incoming {
     ///
     /// # Errors
     ///
-    /// [`Answered::Notice`] with the answer to all else.
-    pub fn into_notification(self) -> Result<Notification, Answered> {
+    /// [`ShortCircuit::Notice`] with the answer to all else.
+    pub fn into_notification(self) -> Result<Notification, ShortCircuit> {
         let answer = match self {
             Self::Deletion(deletion) => deletion.answer(),
             Self::Handshake(handshake) => handshake.consent(),
             Self::Notification(notification) => return Ok(notification),
             Self::Validation(validation) => validation.consent(),
         };
-        Err(Answered::Notice(answer.into()))
+        Err(ShortCircuit::Notice(answer.into()))
     }
 }
 
 /// What is answered without the application.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum Answered {
+pub enum ShortCircuit {
     /// A handshake or a notice, with its answer.
     #[error("a handshake or a notice, answered with {}", .0.status())]
     Notice(Box<Response<Bytes>>),
@@ -86,7 +86,7 @@ pub enum Answered {
     Refused(#[from] ReceiveError),
 }
 
-impl Answered {
+impl ShortCircuit {
     /// The answer: to what was refused the error's status, and `Retry-After` where there is one.
     pub fn answer(&self) -> Response<Bytes> {
         match self {

@@ -19,7 +19,7 @@ use super::service::{Service, State};
 use crate::envelope::SIGNATURE_HEADER;
 use crate::http_client::{HttpClient, Limits};
 use crate::testing::fake::client::PlainClient;
-use crate::testing::{Callback, IssuerError};
+use crate::testing::{IssuerError, SignedRequest};
 
 /// All deliveries, and the tasks of those under way.
 pub(super) struct Dispatch {
@@ -43,7 +43,7 @@ pub(super) type Observer = Arc<dyn Fn(&Delivery) + Send + Sync>;
 struct Record {
     delivery: Delivery,
     /// Nothing until it is signed.
-    callback: Option<Callback>,
+    callback: Option<SignedRequest>,
 }
 
 impl Dispatch {
@@ -69,7 +69,7 @@ impl Dispatch {
     }
 
     /// What was sent in delivery `number`.
-    pub(super) fn callback(&self, number: usize) -> Option<&Callback> {
+    pub(super) fn callback(&self, number: usize) -> Option<&SignedRequest> {
         self.record(number)?.callback.as_ref()
     }
 
@@ -87,7 +87,7 @@ impl Dispatch {
         &mut self,
         service: &Arc<Service>,
         mut delivery: Delivery,
-        callback: Option<Callback>,
+        callback: Option<SignedRequest>,
     ) -> usize {
         let number = self.records.len().saturating_add(1);
         delivery.number = number;
@@ -208,13 +208,17 @@ impl State {
     }
 
     /// Signs `body` as the registration asks for.
-    pub(super) fn sign(&mut self, base_url: &str, body: Bytes) -> Result<Callback, IssuerError> {
+    pub(super) fn sign(
+        &mut self,
+        base_url: &str,
+        body: Bytes,
+    ) -> Result<SignedRequest, IssuerError> {
         let callback = self.certificates(base_url)?.signer().callback(body)?;
         self.placed(callback)
     }
 
     /// The same with its signature in the header that the registration asks for.
-    pub(super) fn placed(&self, callback: Callback) -> Result<Callback, IssuerError> {
+    pub(super) fn placed(&self, callback: SignedRequest) -> Result<SignedRequest, IssuerError> {
         let registration = self.registration.as_ref();
         if !registration.is_some_and(|one| one.signature_token_to_ms_signature_header) {
             return Ok(callback);
@@ -263,7 +267,7 @@ impl State {
 }
 
 /// The documented request of a callback.
-fn request(webhook_url: &str, callback: &Callback) -> Result<Request<Bytes>, String> {
+fn request(webhook_url: &str, callback: &SignedRequest) -> Result<Request<Bytes>, String> {
     let mut request = Request::new(callback.body.clone());
     *request.method_mut() = Method::POST;
     *request.uri_mut() = webhook_url

@@ -16,7 +16,7 @@ use crate::chain::AnchorsError;
 use crate::event::{Event, EventName};
 use crate::source::PrefixError;
 use crate::testing::fake::answer::guid;
-use crate::testing::{Callback, IssuerError};
+use crate::testing::{IssuerError, SignedRequest};
 
 /// Why an emulated Partner Center did not do as told.
 #[derive(Debug, Error)]
@@ -192,7 +192,7 @@ impl State {
         service: &Arc<Service>,
         origin: Origin,
         webhook_url: String,
-        callback: Callback,
+        callback: SignedRequest,
     ) -> usize {
         let body = callback.body.clone();
         self.deliver(service, origin, webhook_url, body, Some(callback))
@@ -204,7 +204,7 @@ impl State {
         origin: Origin,
         webhook_url: String,
         body: Bytes,
-        callback: Option<Callback>,
+        callback: Option<SignedRequest>,
     ) -> usize {
         let delivery = Delivery {
             number: 0,

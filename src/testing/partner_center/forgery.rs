@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::certificates::{Certificates, FILE};
 use crate::Excerpt;
 use crate::envelope::{ALGORITHM_HEADER, AUTHORIZATION_HEADER};
-use crate::testing::{Callback, Issuer, IssuerError};
+use crate::testing::{Issuer, IssuerError, SignedRequest};
 
 /// A way to forge a callback. A receiver has to refuse each.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -65,7 +65,7 @@ impl Forgery {
         certificates: &mut Certificates,
         base_url: &str,
         body: String,
-    ) -> Result<Callback, IssuerError> {
+    ) -> Result<SignedRequest, IssuerError> {
         let genuine = certificates.signer().clone();
         let forger = match self {
             Self::AnotherBody => {

@@ -10,7 +10,7 @@
 //! # #[cfg(all(feature = "event-grid", feature = "reqwest"))] fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! use partner_center_webhooks::event_grid::manage::{
-//!     ManagementClient, PartnerRegistration, Resource, ResourceGroup, Subscription,
+//!     ManagementClient, PartnerRegistration, ArmResource, ResourceGroup, SubscriptionId,
 //! };
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //! use partner_center_webhooks::testing::ResourceManager;
@@ -20,10 +20,10 @@
 //! let tokens = StaticToken::new(AccessToken::new(fake.access_token())?);
 //! let client = ManagementClient::new(&fake.cloud(), ReqwestClient::new()?, tokens)?;
 //!
-//! let group = ResourceGroup::new(Subscription::new("00000000-0000-0000-0000-000000000001")?, "events")?;
+//! let group = ResourceGroup::new(SubscriptionId::new("00000000-0000-0000-0000-000000000001")?, "events")?;
 //! let id = group.partner_registration("contoso")?;
 //! assert_eq!(client.get(&id).await?, None);
-//! let registration = Resource::new(PartnerRegistration::default()).at("global");
+//! let registration = ArmResource::new(PartnerRegistration::default()).at("global");
 //! let made = client.create_or_update(&id, &registration).await?;
 //! assert!(made.properties.partner_registration_immutable_id.is_some());
 //! assert_eq!(fake.requests().len(), 2);

@@ -1,7 +1,7 @@
 //! Somebody else's 404 is not "there is none".
 
 use partner_center_webhooks::event::{Event, Id};
-use partner_center_webhooks::event_grid::manage::{Id as ResourceId, PartnerNamespace};
+use partner_center_webhooks::event_grid::manage::{PartnerNamespace, ResourceId};
 use serde_json::json as value;
 
 use super::{Peer, json, response, wanted};
@@ -79,7 +79,7 @@ async fn nothing_is_registered_only_if_the_service_says_so() {
     for answer in doubtful() {
         let peer = Peer::saying([answer.clone()]).await;
         let error = peer.registration().get().await.unwrap_err();
-        assert!(error.may_pass() && !error.is_absence(), "{answer}");
+        assert!(error.is_transient() && !error.is_absence(), "{answer}");
         assert_eq!(peer.requests().len(), 3, "{answer}");
         let text = error.to_string();
         assert!(text.contains("this is not the service's own 404"), "{text}");
@@ -136,7 +136,7 @@ async fn test_events_resources_and_records_are_missing_only_if_the_service_says_
                 let error = error.unwrap_err();
                 let api = error.api().unwrap();
                 assert_eq!(
-                    (api.is_absence(), api.may_pass()),
+                    (api.is_absence(), api.is_transient()),
                     (is_said, !is_said),
                     "{answer}"
                 );
@@ -151,7 +151,7 @@ async fn a_namespace_is_missing_only_if_resource_manager_says_so() {
     let id: ResourceId<PartnerNamespace> = ResourceId::parse(id).unwrap();
     let missing = r#"{"error":{"code":"ResourceNotFound","message":"It was not found."}}"#;
     let other = r#"{"error":{"code":"SubscriptionNotFound","message":"The subscription could not be found."}}"#;
-    for (answer, is_missing, may_pass) in [
+    for (answer, is_missing, is_transient) in [
         (json("404 Not Found", missing), true, false),
         (json("404 Not Found", other), false, false),
         (page(), false, true),
@@ -166,7 +166,7 @@ async fn a_namespace_is_missing_only_if_resource_manager_says_so() {
             Ok(found) => assert!(is_missing && found.is_none(), "{answer}"),
             Err(error) => {
                 assert!(!is_missing, "{answer}");
-                assert_eq!(error.may_pass(), may_pass, "{answer}: {error}");
+                assert_eq!(error.is_transient(), is_transient, "{answer}: {error}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use partner_center_webhooks::event_grid::manage::{Id, PartnerNamespace};
+use partner_center_webhooks::event_grid::manage::{PartnerNamespace, ResourceId};
 use partner_center_webhooks::registration::RegistrationClient;
 use partner_center_webhooks::token::{
     AccessToken, Application, ClientCredentials, ExposeSecret as _, RefreshToken, SecretString,
@@ -57,7 +57,7 @@ async fn partner_centers_codes_have_advice_of_their_own() {
             !text.contains("is it of a tenant that is enrolled"),
             "{text}"
         );
-        assert!(!error.may_pass(), "{text}");
+        assert!(!error.is_transient(), "{text}");
     }
     // The twins: no cause is named, or one that nobody knows here: then the service's words stand alone.
     let general = "is it of a tenant that is enrolled in Partner Center?";
@@ -119,7 +119,7 @@ async fn no_other_token_is_asked_for_where_it_would_be_refused_too() {
 
 #[tokio::test]
 async fn resource_managers_codes_have_advice_of_their_own() {
-    let id: Id<PartnerNamespace> = Id::parse("/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.EventGrid/partnerNamespaces/contoso").unwrap();
+    let id: ResourceId<PartnerNamespace> = ResourceId::parse("/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.EventGrid/partnerNamespaces/contoso").unwrap();
     for (status, code, advice) in [
         (
             "401 Unauthorized",
@@ -212,7 +212,7 @@ async fn grants_are_read_as_all_else_is() {
             .unwrap()
             .expiring_at(granted.expires_at().unwrap())
     );
-    for (message, may_pass, said) in [
+    for (message, is_transient, said) in [
         (json("200 OK", ""), true, "the response is empty"),
         (
             json("200 OK", r#"{"access_token":"an-acc"#),
@@ -249,7 +249,7 @@ async fn grants_are_read_as_all_else_is() {
         ),
     ] {
         let error = ask(vec![message]).await.unwrap_err();
-        assert_eq!(error.may_pass(), may_pass, "{error}");
+        assert_eq!(error.is_transient(), is_transient, "{error}");
         let text = error.to_string();
         assert!(text.contains(said) && !text.contains("an-acc"), "{text}");
     }

@@ -7,7 +7,7 @@ use partner_center_webhooks::cloud::{Cloud, CloudProfile};
 use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::event::{Event, EventName};
 use partner_center_webhooks::event_grid::manage::{
-    Endpoint, EventSubscription, ManagementClient, Resource, ResourceGroup, Subscription,
+    ArmResource, Endpoint, EventSubscription, ManagementClient, ResourceGroup, SubscriptionId,
 };
 use partner_center_webhooks::event_grid::receive::{EntraTokens, ExpectedToken, WebhookReceiver};
 use partner_center_webhooks::event_grid::{
@@ -253,7 +253,7 @@ async fn shown_by_clients(base: &str) -> Vec<String> {
         show(&|| format!("{client:?} {outcome:?} {}", said(&outcome)));
     }
 
-    let ours = Subscription::new("11111111-1111-1111-1111-111111111111").unwrap();
+    let ours = SubscriptionId::new("11111111-1111-1111-1111-111111111111").unwrap();
     let topic = ResourceGroup::new(ours, "rg")
         .unwrap()
         .partner_topic("contoso")
@@ -267,7 +267,7 @@ async fn shown_by_clients(base: &str) -> Vec<String> {
         .delivery_attribute_mappings = serde_json::from_value(headers).unwrap();
     let mut subscription = EventSubscription::default();
     subscription.destination = Some(hook);
-    let resource = Resource::new(subscription);
+    let resource = ArmResource::new(subscription);
     let client = ManagementClient::new(&cloud, http(), token())
         .unwrap()
         .with_retries(quick());

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
-use partner_center_webhooks::event_grid::manage::{Id, PartnerNamespace, Polling, Resource};
+use partner_center_webhooks::event_grid::manage::{
+    ArmResource, PartnerNamespace, Polling, ResourceId,
+};
 use partner_center_webhooks::http_client::HttpClientError;
 use tokio::time::Instant;
 
@@ -124,7 +126,7 @@ async fn a_response_that_is_cut_or_empty_is_asked_for_again() {
     }
     let peer = Peer::saying([cut("")]).await;
     let error = peer.registration().get().await.unwrap_err();
-    assert!(error.may_pass());
+    assert!(error.is_transient());
     let text = error.to_string();
     assert!(
         text.contains("the response is empty (expected JSON)"),
@@ -140,7 +142,7 @@ async fn a_response_that_is_cut_or_empty_is_asked_for_again() {
     ] {
         let peer = Peer::saying([whole]).await;
         let error = peer.registration().get().await.unwrap_err();
-        assert_eq!((error.attempts(), error.may_pass()), (1, false));
+        assert_eq!((error.attempts(), error.is_transient()), (1, false));
         assert!(error.to_string().contains(said), "{error}");
     }
 }
@@ -183,7 +185,7 @@ async fn a_deadline_tells_the_whole_time() {
         "{text}"
     );
     assert!(text.ends_with(", 4 attempts)"), "{text}");
-    assert!(matches!(error.cause(), ApiErrorCause::Deadline { .. }) && error.may_pass());
+    assert!(matches!(error.cause(), ApiErrorCause::Deadline { .. }) && error.is_transient());
     // The twin: one attempt that has its own time.
     let client = client.with_retries(RetryPolicy::default().with_max_repeats(0));
     let text = client.get().await.unwrap_err().to_string();
@@ -197,7 +199,7 @@ const NAMESPACE: &str = "/subscriptions/11111111-1111-1111-1111-111111111111/res
 
 /// A namespace is created, and the operation ends as `failed` says.
 async fn failure(failed: &str) -> partner_center_webhooks::event_grid::manage::ManagementError {
-    let id: Id<PartnerNamespace> = Id::parse(NAMESPACE).unwrap();
+    let id: ResourceId<PartnerNamespace> = ResourceId::parse(NAMESPACE).unwrap();
     // The address is known only once the peer listens: the path alone will do.
     let created = response(
         "201 Created",
@@ -206,7 +208,7 @@ async fn failure(failed: &str) -> partner_center_webhooks::event_grid::manage::M
     );
     let accepted = response("202 Accepted", "", "");
     let peer = Peer::saying([created, accepted, json("200 OK", failed)]).await;
-    let mut namespace = Resource::<PartnerNamespace>::default().at("westeurope");
+    let mut namespace = ArmResource::<PartnerNamespace>::default().at("westeurope");
     namespace.properties.partner_topic_routing_mode = Some("ChannelNameHeader".into());
     let polling = Polling::default().with_interval(Duration::from_millis(5));
     let client = partner_center_webhooks::event_grid::manage::ManagementClient::new(
@@ -222,7 +224,7 @@ async fn failure(failed: &str) -> partner_center_webhooks::event_grid::manage::M
 
 #[tokio::test]
 async fn an_operation_that_failed_for_an_internal_error_may_pass() {
-    for (failed, may_pass) in [
+    for (failed, is_transient) in [
         (
             r#"{"status":"Failed","error":{"code":"Internal error","message":"It failed for an internal error, and the resources are as they were. Try again in a few minutes."}}"#,
             true,
@@ -250,6 +252,6 @@ async fn an_operation_that_failed_for_an_internal_error_may_pass() {
         (r#"{"status":"Canceled"}"#, false),
     ] {
         let error = failure(failed).await;
-        assert_eq!(error.may_pass(), may_pass, "{failed}: {error}");
+        assert_eq!(error.is_transient(), is_transient, "{failed}: {error}");
     }
 }

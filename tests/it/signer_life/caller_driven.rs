@@ -47,7 +47,7 @@ impl World {
 }
 
 /// Ten deliveries, five minutes apart.
-async fn ten_deliveries(world: &World, callback: &super::Callback) -> Vec<Seen> {
+async fn ten_deliveries(world: &World, callback: &super::SignedRequest) -> Vec<Seen> {
     let mut answers = Vec::new();
     for _ in 0..10 {
         answers.push(timed(&world.receiver, callback).await.0);

@@ -26,7 +26,7 @@ use partner_center_webhooks::source::{
     Authorities, CertificateBundle, CertificateLocation, CertificateSource, CertificateUrl,
     DistributionLocation, SourceError,
 };
-use partner_center_webhooks::testing::{Callback, Issuer, Signer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer};
 use partner_center_webhooks::{ErrorKind, Receiver};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -71,12 +71,12 @@ fn successor(issuer: &Issuer) -> Signer {
     recipe.valid(NOW, later(90 * DAY)).issue().unwrap()
 }
 
-fn callback(signer: &Signer) -> Callback {
+fn callback(signer: &Signer) -> SignedRequest {
     signer.callback(EVENT).unwrap()
 }
 
 /// A body that nobody signed, under the headers of a genuine callback.
-fn forged(signer: &Signer) -> Callback {
+fn forged(signer: &Signer) -> SignedRequest {
     callback(signer).with_body(r#"{"EventName":"forged"}"#)
 }
 
@@ -121,7 +121,7 @@ const fn later_by(kind: ErrorKind, seconds: u64) -> Seen {
 }
 
 /// The answer to one delivery.
-async fn answer(receiver: &Receiver, callback: &Callback) -> Seen {
+async fn answer(receiver: &Receiver, callback: &SignedRequest) -> Seen {
     match receiver.receive(&callback.headers, &callback.body).await {
         Ok(_) => ACCEPTED,
         Err(error) => Seen {
@@ -133,7 +133,7 @@ async fn answer(receiver: &Receiver, callback: &Callback) -> Seen {
 }
 
 /// The answer within the sender's patience, and how long it took by tokio's clock.
-async fn timed(receiver: &Receiver, callback: &Callback) -> (Seen, Duration) {
+async fn timed(receiver: &Receiver, callback: &SignedRequest) -> (Seen, Duration) {
     let started = Instant::now();
     let answer = timeout(SENDER, answer(receiver, callback)).await;
     (answer.unwrap_or(GIVEN_UP), started.elapsed())

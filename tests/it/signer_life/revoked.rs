@@ -9,7 +9,7 @@ use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::source::{
     CertificateBundle, CertificateSource, CertificateUrl, SourceError,
 };
-use partner_center_webhooks::testing::{Callback, Issuer, Signer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer};
 use tokio::time::timeout;
 
 use super::{
@@ -75,7 +75,7 @@ impl World {
 }
 
 /// A callback that only whoever holds the key can make.
-fn of_day(signer: &Signer, day: u64) -> Callback {
+fn of_day(signer: &Signer, day: u64) -> SignedRequest {
     let body = format!(r#"{{"EventName":"test-created","Day":{day}}}"#);
     signer.callback(body).unwrap()
 }

@@ -4,7 +4,7 @@ use partner_center_webhooks::ErrorKind::{Chain, Source, Stale};
 use partner_center_webhooks::Receiver;
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::signers::Signers;
-use partner_center_webhooks::testing::{Callback, Signer};
+use partner_center_webhooks::testing::{SignedRequest, Signer};
 
 use super::{
     ACCEPTED, Clock, DAY, HOUR, MINUTE, MISMATCH, Seen, answer, callback, forged, later_by,
@@ -32,7 +32,7 @@ async fn answers(
     receiver: &Receiver,
     clock: &Clock,
     seconds: impl IntoIterator<Item = u64>,
-    callback: &Callback,
+    callback: &SignedRequest,
 ) -> Vec<(u64, Seen)> {
     let mut answers = Vec::new();
     for second in seconds {

@@ -12,7 +12,7 @@ use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::signers::Signers;
 use partner_center_webhooks::source::{Authorities, DistributionLocation};
-use partner_center_webhooks::testing::{Callback, Signer};
+use partner_center_webhooks::testing::{SignedRequest, Signer};
 
 use super::host::{Host, silent_port};
 use super::{Clock, DAY, HOUR, MINUTE, Valve, callback, chain_of, forged, successor};
@@ -36,7 +36,7 @@ impl Service {
         Self { address, front }
     }
 
-    async fn status(&self, callback: &Callback) -> u16 {
+    async fn status(&self, callback: &SignedRequest) -> u16 {
         deliver(self.address, callback).await.status
     }
 
@@ -47,7 +47,7 @@ impl Service {
         assert!(waited < AT_ONCE, "{front:?}: {what} waited {waited:?}");
     }
 
-    async fn timed(&self, callback: &Callback) -> (Answer, Duration) {
+    async fn timed(&self, callback: &SignedRequest) -> (Answer, Duration) {
         let started = Instant::now();
         (deliver(self.address, callback).await, started.elapsed())
     }
@@ -135,7 +135,7 @@ async fn a_rotation_is_accepted_at_its_first_callback() {
 }
 
 /// Every kind of forgery under the name of `signer`'s URL.
-fn forgeries(host: &Host, signer: &Signer) -> Vec<Callback> {
+fn forgeries(host: &Host, signer: &Signer) -> Vec<SignedRequest> {
     let stranger = host.of(&successor(&ISSUER));
     let mut shorter = callback(signer);
     shorter.body.truncate(shorter.body.len() - 1);
@@ -192,7 +192,7 @@ async fn a_forgery_is_refused_while_the_host_answers_and_put_off_while_it_does_n
 }
 
 /// The statuses of so many forged callbacks that are delivered at once, fifty connections at a time.
-async fn flood(service: &Service, forged: &Callback, times: usize) -> Vec<u16> {
+async fn flood(service: &Service, forged: &SignedRequest, times: usize) -> Vec<u16> {
     let deliveries = (0..times).map(|_| service.status(forged));
     let mut statuses: Vec<_> = stream::iter(deliveries)
         .buffer_unordered(50)

@@ -10,7 +10,7 @@ use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::source::{
     CertificateBundle, CertificateSource, CertificateUrl, SourceError,
 };
-use partner_center_webhooks::testing::{Callback, Issuer, Signer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer};
 use tokio::time::{sleep, timeout};
 
 use super::{Clock, DAY, callback, forged};
@@ -60,7 +60,12 @@ fn named(issuer: &Issuer, name: &str) -> Signer {
 }
 
 /// Delivers callbacks in a wild order, a quarter of which hang up early.
-async fn deliver(receiver: Receiver, callbacks: Vec<(Callback, bool)>, seed: u64, tally: &Tally) {
+async fn deliver(
+    receiver: Receiver,
+    callbacks: Vec<(SignedRequest, bool)>,
+    seed: u64,
+    tally: &Tally,
+) {
     let mut n = seed;
     for _ in 0..CALLBACKS_EACH {
         n = n

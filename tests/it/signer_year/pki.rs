@@ -10,7 +10,7 @@ use partner_center_webhooks::chain::{
 };
 use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::source::CertificateBundle;
-use partner_center_webhooks::testing::{Callback, Issuer, SigningCertificate};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, SigningCertificate};
 
 use crate::support::{ISSUER, NOW};
 
@@ -35,8 +35,8 @@ const ALTERED: &str = r#"{"EventName":"subscription-updated"}"#;
 
 pub(crate) struct Pool {
     recipes: Vec<SigningCertificate<'static>>,
-    messages: Vec<Vec<Callback>>,
-    strangers: Vec<Callback>,
+    messages: Vec<Vec<SignedRequest>>,
+    strangers: Vec<SignedRequest>,
     /// Certificates that a host may serve by mistake.
     pub(crate) expired: CertificateBundle,
     pub(crate) wrong_name: CertificateBundle,
@@ -85,17 +85,17 @@ impl Pool {
     }
 
     /// A genuine callback under a key.
-    pub(crate) fn genuine(&self, key: usize, which: usize, url: &str) -> Callback {
+    pub(crate) fn genuine(&self, key: usize, which: usize, url: &str) -> SignedRequest {
         at_url(&self.messages[key][which % BODIES.len()], url)
     }
 
     /// The signature of a key over another body.
-    pub(crate) fn altered(&self, key: usize, url: &str) -> Callback {
+    pub(crate) fn altered(&self, key: usize, url: &str) -> SignedRequest {
         at_url(&self.messages[key][0], url).with_body(ALTERED)
     }
 
     /// A callback under a key that nobody certified.
-    pub(crate) fn strangers(&self, which: usize, url: &str) -> Callback {
+    pub(crate) fn strangers(&self, which: usize, url: &str) -> SignedRequest {
         at_url(&self.strangers[which % BODIES.len()], url)
     }
 }
@@ -113,7 +113,7 @@ pub(crate) fn chain(revocation: Revocation, knows_intermediates: bool) -> ChainV
     }
 }
 
-fn at_url(callback: &Callback, url: &str) -> Callback {
+fn at_url(callback: &SignedRequest, url: &str) -> SignedRequest {
     let callback = callback.clone();
     callback
         .with_header("x-ms-certificate-url", url.as_bytes())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use partner_center_webhooks::testing::Callback;
+use partner_center_webhooks::testing::SignedRequest;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::memory::Promise;
@@ -25,7 +25,7 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    fn callback(self, url: &str) -> Callback {
+    fn callback(self, url: &str) -> SignedRequest {
         match self {
             Self::Signed { key, body } => POOL.genuine(key, body, url),
             Self::Altered { key } => POOL.altered(key, url),

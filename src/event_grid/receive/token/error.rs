@@ -88,7 +88,7 @@ impl TokenRefusal {
     ///
     /// A genuine token outside of its time counts: the next attempt brings another one, and until the clocks agree no event
     /// shall be lost.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Keys(_) | Self::Expired { .. } | Self::NotYet { .. }

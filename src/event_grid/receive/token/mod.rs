@@ -4,7 +4,7 @@
 //! deliveries wait, in a task of their own ([`Spawn`]). They are kept, fetched anew in the background after a day, and used
 //! for a week if no new ones can be had. A token that names a key that is not among them has them fetched anew and waits, at
 //! most once a minute. A failure is remembered for ten seconds, and for longer with each failure in a row, a minute at most.
-//! It is not a refusal: [`TokenRefusal::may_pass`] tells.
+//! It is not a refusal: [`TokenRefusal::is_transient`] tells.
 //!
 //! The signature is verified by the [`Backend`] that is given, with the algorithm that the key is for. No JWT library takes
 //! part: the one that is kept (`jsonwebtoken`) chooses its crypto once for a process, panics if two crates of a program
@@ -117,7 +117,7 @@ impl EntraTokens {
     ///
     /// # Errors
     ///
-    /// [`TokenRefusal`]. One that [may pass](TokenRefusal::may_pass) or [needs a repair](TokenRefusal::needs_repair) must not be
+    /// [`TokenRefusal`]. One that [may pass](TokenRefusal::is_transient) or [needs a repair](TokenRefusal::needs_repair) must not be
     /// answered with 401 or 403, which lose the event.
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenRefusal> {
         let token = SignedToken::parse(token)?;

@@ -12,17 +12,17 @@ use crate::mask::text;
 use crate::token::{AccessToken, TokenError, TokenProvider, TokenRequest};
 
 /// What every call shows.
-pub(crate) trait Proof: fmt::Debug + Send + Sync {
+pub(crate) trait Authorizer: fmt::Debug + Send + Sync {
     /// What to show in one attempt, after `refused` was shown in vain.
-    fn show<'a>(
+    fn authorize<'a>(
         &'a self,
         refused: Option<&'a AccessToken>,
-    ) -> BoxFuture<'a, Result<Shown, TokenError>>;
+    ) -> BoxFuture<'a, Result<AuthHeader, TokenError>>;
 }
 
 /// What one attempt shows: a header.
 #[derive(Clone)]
-pub(crate) struct Shown {
+pub(crate) struct AuthHeader {
     pub(crate) name: HeaderName,
     /// Marked as sensitive.
     pub(crate) value: HeaderValue,
@@ -32,7 +32,7 @@ pub(crate) struct Shown {
     pub(crate) secrets: Arc<[SecretString]>,
 }
 
-impl Shown {
+impl AuthHeader {
     /// What a service said, without the secrets that it was sent.
     pub(crate) fn hide(&self, text: &str) -> String {
         hide(&self.secrets, text)
@@ -51,16 +51,16 @@ pub(crate) struct Bearer {
     pub(crate) scope: Box<str>,
 }
 
-impl Proof for Bearer {
-    fn show<'a>(
+impl Authorizer for Bearer {
+    fn authorize<'a>(
         &'a self,
         refused: Option<&'a AccessToken>,
-    ) -> BoxFuture<'a, Result<Shown, TokenError>> {
+    ) -> BoxFuture<'a, Result<AuthHeader, TokenError>> {
         let mut wanted = TokenRequest::new(&self.scope);
         wanted.refused = refused;
         Box::pin(async move {
             let token = self.tokens.token(wanted).await?;
-            Ok(Shown {
+            Ok(AuthHeader {
                 name: AUTHORIZATION,
                 value: token.authorization(),
                 secrets: Arc::new([token.expose_secret().into()]),
@@ -82,7 +82,7 @@ mod tests {
             tokens: Box::new(StaticToken::new(token)),
             scope: "scope".into(),
         };
-        let shown = bearer.show(None).await.unwrap();
+        let shown = bearer.authorize(None).await.unwrap();
         assert_eq!(shown.value, "Bearer s3cr3t-token");
         assert!(shown.value.is_sensitive() && shown.token.is_some());
         for (text, without) in [
