@@ -1,0 +1,118 @@
+//! The shape of the source: no circles between files, and figures that may not grow. Run it with `--nocapture` to see them.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests too, and figures are printed"
+)]
+
+mod graph;
+mod source;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use graph::Graph;
+use source::{Source, read_all};
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// An import through a re-export counts as an import of the file that defines the item; a re-export is not an import.
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let sources = read_all(&src());
+    let graph = Graph::new(&sources);
+    for circle in graph.circles() {
+        println!("{} files: {}", circle.len(), circle.join(", "));
+        graph
+            .arrows_within(&circle)
+            .for_each(|(from, to)| println!("    {from} -> {to}"));
+    }
+    let circles = graph.circles().len();
+    println!("circles between files: {circles} (at most {MAX_CIRCLES})");
+    assert!(circles <= MAX_CIRCLES);
+}
+
+#[test]
+fn nothing_is_imported_through_the_front_page() {
+    let sources = read_all(&src());
+    let importers = sources.iter().filter(|source| source.imports_root_items());
+    let files: Vec<_> = importers.map(|source| &source.file).collect();
+    println!(
+        "files that import `crate::Name`: {} (at most {MAX_ROOT_IMPORTS})",
+        files.len()
+    );
+    assert!(
+        files.len() <= MAX_ROOT_IMPORTS,
+        "import it from the file that defines it: {files:?}"
+    );
+}
+
+/// A file is measured without its unit tests.
+#[test]
+fn files_and_functions_are_short() {
+    let sources = read_all(&src());
+    let long: Vec<_> = (sources.iter())
+        .filter(|source| source.lines > MAX_FILE)
+        .map(|source| (source.lines, &source.file))
+        .collect();
+    let long_functions: Vec<_> = (sources.iter())
+        .flat_map(|source| {
+            source
+                .functions
+                .iter()
+                .map(move |function| (source, function))
+        })
+        .filter(|(_, function)| function.lines > MAX_FUNCTION)
+        .map(|(source, function)| (function.lines, &function.name, &source.file))
+        .collect();
+    println!("files over {MAX_FILE} lines: {long:?}");
+    println!("functions over {MAX_FUNCTION} lines: {long_functions:?}");
+    assert!(long.len() <= MAX_LONG_FILES && long_functions.len() <= MAX_LONG_FUNCTIONS);
+}
+
+#[test]
+fn the_house_does_not_grow() {
+    let sources = read_all(&src());
+    let entries = fs::read_dir(src()).unwrap().count();
+    let types: usize = sources.iter().map(|source| source.types).sum();
+    let errors: usize = sources.iter().map(|source| source.errors).sum();
+    let lines: usize = sources.iter().map(|source| source.lines).sum();
+    println!("entries at the root of src: {entries} (at most {MAX_ENTRIES})");
+    println!("public types: {types} (at most {MAX_TYPES})");
+    println!("error types: {errors} (at most {MAX_ERRORS})");
+    println!("lines of src, unit tests left out: {lines}");
+    for (folder, least) in DOC_SHARES {
+        let share = doc_share(&sources, folder);
+        println!("doc lines in src/{folder}: {share} % (at least {least} %)");
+        assert!(share >= *least, "src/{folder}");
+    }
+    assert!(entries <= MAX_ENTRIES && types <= MAX_TYPES && errors <= MAX_ERRORS);
+}
+
+/// Per cent of the lines of a folder that document.
+fn doc_share(sources: &[Source], folder: &str) -> usize {
+    let inside: Vec<_> = (sources.iter())
+        .filter(|source| source.file.starts_with(folder))
+        .collect();
+    let docs: usize = inside.iter().map(|source| source.docs).sum();
+    let lines: usize = inside.iter().map(|source| source.lines).sum();
+    docs * 100 / lines
+}
+
+/// Lines of a file, and how many files are longer.
+const MAX_FILE: usize = 400;
+const MAX_LONG_FILES: usize = 9;
+/// Lines of a function's body, and how many are longer.
+const MAX_FUNCTION: usize = 60;
+const MAX_LONG_FUNCTIONS: usize = 3;
+const MAX_CIRCLES: usize = 19;
+const MAX_ROOT_IMPORTS: usize = 69;
+const MAX_ENTRIES: usize = 38;
+const MAX_TYPES: usize = 291;
+const MAX_ERRORS: usize = 74;
+/// Folder, per cent of its lines.
+const DOC_SHARES: &[(&str, usize)] = &[("", 19), ("api", 10), ("signers", 10)];
