@@ -44,7 +44,7 @@ Standard output: where it listens, and what a service has to be told; then a lin
 each command.
 
 Everything is throw-away: tenant, secrets and keys are new each time. A receiver asks for a rotated certificate at most
-once a minute, and refuses until then what was signed with it; Partner Center tries again, and so does this.
+once in five seconds, and refuses until then what was signed with it; Partner Center tries again, and so does this.
 
 Commands, one a line on standard input:
 

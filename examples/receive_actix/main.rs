@@ -59,7 +59,8 @@ async fn callback(Callback(received): Callback) -> HttpResponse {
     })
 }
 
-/// Gives up on a request whose body does not come.
+/// Gives up on a request whose body does not come, or that takes too long to handle: with 503, because the callback may be
+/// genuine, and Partner Center may not try again after a 408.
 async fn in_time(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -69,7 +70,7 @@ async fn in_time(
         Ok(answer) => answer,
         Err(_) => {
             tell_overdue();
-            let answer = HttpResponse::new(StatusCode::REQUEST_TIMEOUT);
+            let answer = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
             Ok(ServiceResponse::new(head, answer))
         }
     }

@@ -95,7 +95,8 @@ where
         Ok(answer) => answer,
         Err(_) => {
             tell_overdue();
-            Ok(status(StatusCode::REQUEST_TIMEOUT))
+            // The callback may be genuine, and Partner Center may not try again after a 408.
+            Ok(status(StatusCode::SERVICE_UNAVAILABLE))
         }
     }
 }

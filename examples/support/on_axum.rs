@@ -52,7 +52,9 @@ async fn in_time(State(deadline): State<Duration>, request: Request, next: Next)
     match timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            warn!("a request was not complete within {deadline:?}");
+            warn!(
+                "a request was given up after {deadline:?}: its body did not come, or its handler is slow"
+            );
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

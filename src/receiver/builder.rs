@@ -83,12 +83,16 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Downloads certificates through `client`, within [`Download::LIMITS`], and whatever certificate authorities publish,
-    /// within the limits of [`Authorities`].
+    /// Downloads certificates through `client`, within [`Download::LIMITS`], and what certificate authorities publish, within
+    /// the limits of [`Authorities`] and from the locations that were [set](Self::authorities) before.
     pub fn http_client(self, client: impl HttpClient + 'static) -> Self {
         let client: Arc<dyn HttpClient> = Arc::new(client);
-        self.certificate_source(Download::over(Arc::clone(&client)))
-            .authorities(Authorities::new(client))
+        let authorities = match self.authorities.clone() {
+            Some(authorities) => authorities.with_client(Arc::clone(&client)),
+            None => Authorities::new(Arc::clone(&client)),
+        };
+        self.certificate_source(Download::over(client))
+            .authorities(authorities)
     }
 
     /// Takes issuers' certificates and revocation lists from `authorities`. Default: Microsoft's and DigiCert's, through the

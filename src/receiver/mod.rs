@@ -217,6 +217,9 @@ impl Receiver {
     ///
     /// They are the URLs given to [`ReceiverBuilder::warm_up_url`] or, if none was, the documented certificate under
     /// each allowed location. Returns those that failed; the receiver works all the same, and will try again.
+    ///
+    /// It waits for their revocation lists, too, 30 s at most, also where a callback would not: without it, the callbacks of the
+    /// first moments are accepted before the lists have been fetched ([`Revocation::BestEffort`](crate::chain::Revocation)).
     #[must_use = "what failed is worth a log line at least"]
     pub async fn warm_up(&self) -> Vec<WarmUpFailure> {
         let settings = &self.settings;
@@ -236,7 +239,7 @@ impl Receiver {
         }
         let now = (settings.clock)();
         let attempts = urls.iter().map(async |url| {
-            let error = self.signers.find_at(url, now).await.err()?.into();
+            let error = self.signers.warm_up(url, now).await.err()?.into();
             let url = Excerpt::of_url(url.as_str());
             Some(WarmUpFailure { url, error })
         });

@@ -254,6 +254,20 @@ impl Signers {
         }
     }
 
+    /// Finds the signers of `url`, and waits for the check of their revocation lists.
+    pub(crate) async fn warm_up(
+        &self,
+        url: &CertificateUrl<'_>,
+        now: Duration,
+    ) -> Result<SignerSet, Unavailable> {
+        self.find_at(url, now).await?;
+        if let Some(check) = self.inner.join_check(url, now) {
+            // It may show that the signer is revoked.
+            let _ = check.await;
+        }
+        self.find_at(url, now).await
+    }
+
     /// The signers of `url` after a signature failed under `tried`; nothing if the signature is to be refused for good,
     /// because `tried` is what the URL serves.
     ///
@@ -347,6 +361,8 @@ enum Declined {
 }
 
 type Started = Start<SignerSet, SignerError, Declined>;
+/// The end of a check.
+type Check = Waiter<Result<(), SignerError>>;
 
 impl Inner {
     /// Starts what is due in the background, and goes on with what is kept.
@@ -489,11 +505,26 @@ impl Inner {
     }
 
     /// Starts a check of the signers of `url` against revocation lists, if one is due.
-    fn start_check(
+    fn start_check(self: &Arc<Self>, url: &CertificateUrl<'_>, now: Duration) -> Option<Check> {
+        match self.check(url, now)? {
+            Start::Started(waiter) => Some(waiter),
+            Start::Cooling(_) | Start::Declined(()) | Start::Joined(_) => None,
+        }
+    }
+
+    /// The same, or the check that is under way.
+    fn join_check(self: &Arc<Self>, url: &CertificateUrl<'_>, now: Duration) -> Option<Check> {
+        match self.check(url, now)? {
+            Start::Started(waiter) | Start::Joined(waiter) => Some(waiter),
+            Start::Cooling(_) | Start::Declined(()) => None,
+        }
+    }
+
+    fn check(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
         now: Duration,
-    ) -> Option<Waiter<Result<(), SignerError>>> {
+    ) -> Option<Start<(), SignerError, ()>> {
         if self.chain.load().revocation() == Revocation::DangerOff {
             return None;
         }
@@ -512,10 +543,7 @@ impl Inner {
                 Ok(())
             }
         };
-        match self.checks.join_or_start(&url, now, may_start, work) {
-            Start::Started(waiter) => Some(waiter),
-            Start::Cooling(_) | Start::Declined(()) | Start::Joined(_) => None,
-        }
+        Some(self.checks.join_or_start(&url, now, may_start, work))
     }
 
     /// Keeps a signer that was fetched.

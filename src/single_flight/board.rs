@@ -74,8 +74,8 @@ impl<E> Failure<E> {
         end.saturating_sub(now).min(self.cool_down)
     }
 
-    fn is_cooling(&self, now: Duration) -> bool {
-        self.at.age(now) < self.cool_down
+    fn is_cooling(&self, now: &Moment) -> bool {
+        self.at.age_at(now) < self.cool_down
     }
 }
 
@@ -161,22 +161,23 @@ where
     where
         W: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let overdue = self.overdue(now);
+        let now = Moment::now(now, &self.spawn);
+        let overdue = self.overdue(&now);
         drop(overdue);
         let forgotten;
         let (flight, landing) = {
             let mut board = lock(&self.board);
-            forgotten = board.forget(now, self.times.kept);
+            forgotten = board.forget(&now, self.times.kept);
             if let Some(under_way) = board.under_way.get(key) {
                 return Start::Joined(Waiter::new(&under_way.flight));
             }
-            if let Some(failure) = board.failures.get(key).filter(|it| it.is_cooling(now)) {
+            if let Some(failure) = board.failures.get(key).filter(|it| it.is_cooling(&now)) {
                 return Start::Cooling(failure.clone());
             }
             if let Err(declined) = may_start() {
                 return Start::Declined(declined);
             }
-            self.take_off(&mut board, key, now)
+            self.take_off(&mut board, key, &now)
         };
         drop(forgotten);
         let waiter = Waiter::new(&flight);
@@ -230,14 +231,14 @@ where
         &self,
         board: &mut Board<K, T, E>,
         key: &K,
-        now: Duration,
+        now: &Moment,
     ) -> (SharedFlight<T, E>, Landing<K, T, E>) {
         let number = self.started.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         let flight = Arc::new(Flight::new());
         let under_way = UnderWay {
             flight: Arc::clone(&flight),
             number,
-            since: Moment::now(now, &self.spawn),
+            since: now.clone(),
             has_landed: false,
         };
         let landing = self.landing(key, &under_way);
@@ -273,18 +274,18 @@ where
         let _ = self.spawn.spawn(task, self.times.patience);
     }
 
-    /// Flights past their limit by the caller's clock: those that callers drive, if none does any more, and an hour later those
-    /// that were spawned, if their runtime does not run.
-    fn overdue(&self, now: Duration) -> Vec<Landing<K, T, E>> {
+    /// Flights past their limit: those that callers drive, if none does any more, and those that were spawned, if their runtime
+    /// does not run.
+    fn overdue(&self, now: &Moment) -> Vec<Landing<K, T, E>> {
         let board = lock(&self.board);
         let is_overdue = |work: &UnderWay<T, E>| {
-            // The spawner ends it. A clock that is set forward must not.
-            let slack = match work.flight.is_caller_driven() {
-                true => Duration::ZERO,
-                false => CLOCK_STEP,
+            let limit = self.times.limit;
+            let is_over = match work.flight.is_caller_driven() {
+                true => work.since.age_at(now) > limit,
+                // The spawner ends it, and had as long again for it. A clock that is set forward must not.
+                false => work.since.elapsed_at(now) > limit.saturating_mul(2),
             };
-            let age = now.saturating_sub(work.since.time);
-            !work.has_landed && age > self.times.limit.saturating_add(slack)
+            !work.has_landed && is_over
         };
         let overdue = board.under_way.iter().filter(|(_, work)| is_overdue(work));
         overdue.map(|(key, work)| self.landing(key, work)).collect()
@@ -305,13 +306,13 @@ where
 
 impl<K: Clone + Eq + Hash, T, E> Board<K, T, E> {
     /// Takes out what is over. A clock that jumps forward forgets nothing that still cools afterwards.
-    fn forget(&mut self, now: Duration, kept: Duration) -> Vec<Leaving<T, E>> {
-        let is_over = |work: &UnderWay<T, E>| work.has_landed && work.since.age(now) >= kept;
+    fn forget(&mut self, now: &Moment, kept: Duration) -> Vec<Leaving<T, E>> {
+        let is_over = |work: &UnderWay<T, E>| work.has_landed && work.since.age_at(now) >= kept;
         let landed = self.under_way.extract_if(|_, work| is_over(work));
         let mut leaving: Vec<_> = landed.map(|(_, work)| (Some(work), None)).collect();
         let is_full = self.failures.len() > MAX_FAILURES;
         let failures = self.failures.extract_if(|_, failure| {
-            let is_old = failure.at.age(now) >= failure.cool_down.saturating_add(REMEMBERED);
+            let is_old = failure.at.age_at(now) >= failure.cool_down.saturating_add(REMEMBERED);
             is_old || is_full && !failure.is_cooling(now)
         });
         leaving.extend(failures.map(|(_, failure)| (None, Some(failure))));
@@ -403,8 +404,6 @@ fn lock<B>(board: &Mutex<B>) -> MutexGuard<'_, B> {
     board.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// By how much a clock is set forward at most, as a rule.
-const CLOCK_STEP: Duration = Duration::from_secs(60 * 60);
 /// For how long a failure is remembered after its cool-down, so that the next one in a row cools down for longer.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 /// How many failures are remembered after their cool-down.

@@ -28,9 +28,22 @@ impl Moment {
     /// How long ago this is when the caller's clock says `now`: by whichever clock it is longer ago.
     ///
     /// A clock that is set back makes nothing young, nor does the spawner's, which may stand still while a machine sleeps.
+    #[cfg_attr(
+        not(feature = "receiver"),
+        expect(dead_code, reason = "for fetches and failures of signers")
+    )]
     pub(crate) fn age(&self, now: Duration) -> Duration {
-        let elapsed = self.spawn.instant().saturating_duration_since(self.instant);
-        now.saturating_sub(self.time).max(elapsed)
+        self.age_at(&Self::now(now, &self.spawn))
+    }
+
+    /// The same at a moment that is known: reading a clock costs more than comparing.
+    pub(super) fn age_at(&self, now: &Self) -> Duration {
+        now.time.saturating_sub(self.time).max(self.elapsed_at(now))
+    }
+
+    /// How long ago this is by the spawner's clock.
+    pub(super) fn elapsed_at(&self, now: &Self) -> Duration {
+        now.instant.saturating_duration_since(self.instant)
     }
 }
 

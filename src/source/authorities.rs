@@ -41,6 +41,13 @@ impl Authorities {
         }
     }
 
+    /// Replaces the HTTP client.
+    #[must_use]
+    pub fn with_client(mut self, client: Arc<dyn HttpClient>) -> Self {
+        self.client = client;
+        self
+    }
+
     /// Replaces where issuers' certificates may be fetched from.
     #[must_use]
     pub fn with_issuer_location(mut self, location: DistributionLocation) -> Self {

@@ -10,7 +10,9 @@ use partner_center_webhooks::cloud::{Cloud, CloudProfile};
 use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
 use partner_center_webhooks::envelope::SignatureAlgorithm;
 use partner_center_webhooks::event::EventName;
+use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::receiver::ReceiverBuilder;
+use partner_center_webhooks::testing::partner_center::PartnerCenter;
 use partner_center_webhooks::testing::{Issuer, SignedRequest};
 use partner_center_webhooks::{ErrorKind, Receiver};
 use rustls_pki_types::UnixTime;
@@ -550,4 +552,14 @@ fn what_is_shared_between_threads() {
     let headers = HeaderMap::new();
     sent(receiver.receive(&headers, b"".as_slice()));
     sent(receiver.warm_up());
+}
+
+#[tokio::test]
+async fn another_http_client_keeps_the_locations_that_were_set() {
+    let fake = PartnerCenter::start().await.unwrap();
+    let builder = fake.receiver_builder(AwsLcRs::new()).unwrap();
+    let builder = builder.http_client(ReqwestClient::new().unwrap());
+    let failures = builder.build().unwrap().warm_up().await;
+    let failures: Vec<_> = failures.iter().map(|it| it.error.to_string()).collect();
+    assert_eq!(failures, [""; 0]);
 }

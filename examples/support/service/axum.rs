@@ -33,13 +33,14 @@ async fn callback(Callback(received): Callback) -> StatusCode {
     }
 }
 
-/// Gives up on a request whose body does not come.
+/// Gives up on a request whose body does not come, or that takes too long to handle: with 503, because the callback may be
+/// genuine, and Partner Center may not try again after a 408.
 async fn in_time(request: Request, next: Next) -> Response {
     match timeout(DEADLINE, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             tell_overdue();
-            StatusCode::REQUEST_TIMEOUT.into_response()
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }
 }

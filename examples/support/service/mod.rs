@@ -148,9 +148,11 @@ pub(crate) async fn handle(received: Received<Bytes>) -> bool {
     }
 }
 
-/// Tells of a request that was given up: its body did not come.
+/// Logs a request that was given up.
 pub(crate) fn tell_overdue() {
-    warn!("a request was not complete within {DEADLINE:?}");
+    warn!(
+        "a request was given up after {DEADLINE:?}: its body did not come, or its handler is slow"
+    );
 }
 
 /// Fetches the signing certificate before the first event needs it, so that what is configured wrongly shows now.

@@ -38,7 +38,7 @@ Standard output: `listening on ADDR`, then one JSON line per event, written befo
 Its `digest` tells repeated deliveries: Partner Center delivers at least once. Logs, with the reason of every refusal,
 go to standard error.
 
-A request that is not complete within 10 seconds is answered with 408.
+A request that is not handled within 10 seconds is answered with 503.
 
 SIGHUP: the files of --anchors and --intermediates are read again; a fault in one leaves everything as it was.
 SIGTERM or Ctrl-C: callbacks in flight are answered, for at most 12 seconds; then the exit code is 0.

@@ -209,7 +209,7 @@ impl PartnerCenter {
     }
 
     /// Lets the clock jump ahead, for whoever goes by it: [receivers](Self::receiver_builder) too, one of which asks for a
-    /// rotated certificate at most once a minute.
+    /// rotated certificate at most once in five seconds.
     pub fn advance(&self, time: Duration) {
         let mut state = self.service.state();
         let clock = Arc::clone(&state.clock);

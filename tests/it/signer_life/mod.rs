@@ -1,6 +1,7 @@
 //! The life of a signer, from its first fetch to its end: hosts that hang, rotations, revocation, strangers, panics.
 
 mod caller_driven;
+mod clocks;
 mod hangs;
 mod host;
 mod panics;

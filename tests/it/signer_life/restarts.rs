@@ -1,34 +1,32 @@
-//! What an earlier receiver kept, under clocks that are wrong and texts that are old; and clocks that jump.
+//! What an earlier receiver kept, under clocks that are wrong and texts that are old.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use partner_center_webhooks::ErrorKind::Source;
 use partner_center_webhooks::Receiver;
 use partner_center_webhooks::chain::{Revocation, UnixTime};
 use partner_center_webhooks::receiver::ReceiverBuilder;
 
 use super::{
-    ACCEPTED, BASE, DAY, MISMATCH, REVOKED, answer, authorities, callback, chain_of, later_by,
-    published, successor, wait,
+    ACCEPTED, BASE, DAY, MISMATCH, answer, authorities, callback, chain_of, published, successor,
 };
 use crate::support::{NOW, Scripted, Web, background, bundle, chain, later, outage};
 
 /// A clock that can be set to any time, in seconds since 1970.
 #[derive(Clone, Debug)]
-struct AnyTime(Arc<AtomicU64>);
+pub(super) struct AnyTime(Arc<AtomicU64>);
 
 impl AnyTime {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Arc::new(AtomicU64::new(NOW.as_secs())))
     }
 
-    fn set(&self, seconds: u64) {
+    pub(super) fn set(&self, seconds: u64) {
         self.0.store(seconds, Ordering::SeqCst);
     }
 
-    fn reader(&self) -> impl Fn() -> UnixTime + Send + Sync + 'static {
+    pub(super) fn reader(&self) -> impl Fn() -> UnixTime + Send + Sync + 'static {
         let seconds = Arc::clone(&self.0);
         move || UnixTime::since_unix_epoch(Duration::from_secs(seconds.load(Ordering::SeqCst)))
     }
@@ -175,88 +173,4 @@ async fn a_text_that_is_cut_off_is_refused() {
         assert!(!is_read(&text[..cut]), "{}", &text[..cut]);
     }
     assert!(!is_read(&format!("{text}{text}")), "two texts in one");
-}
-
-/// A clock that is set back makes no certificate fresh again: its successor is fetched at its first signature.
-#[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_makes_no_certificate_fresh() {
-    let issuer = published();
-    let (old, new) = (successor(&issuer), successor(&issuer));
-    for (elapsed, expected, fetches) in [(60, ACCEPTED, 2), (2, MISMATCH, 1)] {
-        let (clock, source) = (AnyTime::new(), Scripted::serving(&old));
-        let receiver = receiver(&source, &clock, None);
-        assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
-        source.now_answers(Ok(bundle(&new)));
-        wait(elapsed).await;
-        // So much later it says, whatever the time is.
-        clock.set(NOW.as_secs() + 2);
-        assert_eq!(
-            answer(&receiver, &callback(&new)).await,
-            expected,
-            "{elapsed}"
-        );
-        assert_eq!(source.fetches(), fetches, "{elapsed}");
-    }
-}
-
-/// Nor is a cool-down longer than it says: a clock that shows the same seconds twice does not count them twice.
-#[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_makes_no_cool_down_longer() {
-    let signer = successor(&published());
-    for (step, told) in [(1, 4), (4, 5), (300, 5)] {
-        let (clock, source) = (AnyTime::new(), Scripted::new([outage()]));
-        let receiver = receiver(&source, &clock, None);
-        let (sent, start) = (callback(&signer), NOW.as_secs() + 1_000);
-        clock.set(start);
-        assert_eq!(answer(&receiver, &sent).await, later_by(Source, 5));
-        source.now_answers(Ok(bundle(&signer)));
-        wait(4).await;
-        clock.set(start + 4 - step);
-        assert_eq!(
-            answer(&receiver, &sent).await,
-            later_by(Source, told),
-            "{step}"
-        );
-        wait(1).await;
-        clock.set(start + 5 - step);
-        assert_eq!(answer(&receiver, &sent).await, ACCEPTED, "{step}");
-        assert_eq!(source.fetches(), 2, "{step}");
-    }
-}
-
-/// Nor is a revoked certificate seen at this moment that was seen some seconds ago: it may have been replaced since.
-#[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_makes_no_revocation_final_again() {
-    let issuer = published();
-    let stolen = successor(&issuer);
-    // Its dates are others, and so is its serial number.
-    let new = issuer.signing_certificate().new_key().unwrap();
-    let new = new.valid(NOW, later(91 * DAY)).issue().unwrap();
-    let revoked = issuer.with_revoked(stolen.certificate());
-    for (elapsed, expected) in [(4, REVOKED), (6, later_by(Source, 11))] {
-        let (clock, source) = (AnyTime::new(), Scripted::serving(&stolen));
-        let chain = chain_of(&issuer, Revocation::Required);
-        let receiver = ReceiverBuilder::new(chain, source.clone())
-            .authorities(authorities(Web::default().publishing(&revoked, BASE)))
-            .clock(clock.reader())
-            .build()
-            .unwrap();
-        assert_eq!(answer(&receiver, &callback(&stolen)).await, REVOKED);
-        // The second failure in a row cools down for ten seconds.
-        wait(5).await;
-        assert_eq!(answer(&receiver, &callback(&stolen)).await, REVOKED);
-        source.now_answers(Ok(bundle(&new)));
-        wait(elapsed).await;
-        assert_eq!(
-            answer(&receiver, &callback(&new)).await,
-            expected,
-            "{elapsed}"
-        );
-        wait(10 - elapsed).await;
-        assert_eq!(
-            answer(&receiver, &callback(&new)).await,
-            ACCEPTED,
-            "{elapsed}"
-        );
-    }
 }

@@ -87,6 +87,30 @@ const CASES: [(Revocation, u32); 4] = [
     (Revocation::Required, 1),
 ];
 
+/// A callback does not wait for lists in every mode. The start of a server does.
+#[tokio::test(start_paused = true)]
+async fn a_warm_up_waits_for_the_lists() {
+    for mode in [Revocation::BestEffort, Revocation::Required] {
+        let issuer = published();
+        let signer = keyed(&issuer, 0, 1);
+        let world = World::new(mode, &signer);
+        // The twin: its list is there, and it is not on it.
+        assert!(world.receiver.warm_up().await.is_empty(), "{mode:?}");
+        assert_eq!(answer(&world.receiver, &callback(&signer)).await, ACCEPTED);
+
+        let world = World::new(mode, &signer);
+        world.revoke(&signer);
+        let failures = world.receiver.warm_up().await;
+        assert_eq!(failures.len(), 1, "{mode:?}");
+        let text = failures[0].error.to_string();
+        assert!(
+            text.contains("the signing certificate is revoked"),
+            "{text}"
+        );
+        assert_eq!(answer(&world.receiver, &callback(&signer)).await, REVOKED);
+    }
+}
+
 /// A key leaks, its certificate is replaced, and an hour later revoked: the usual order. The successor is in the same part of
 /// the lists, or in another.
 #[tokio::test]
