@@ -162,7 +162,7 @@ impl EnvelopeReader {
             algorithm: self.algorithm(algorithm)?,
             certificate_url: str::from_utf8(url).map_err(|_| EnvelopeError::NotText {
                 header: CERTIFICATE_URL_HEADER,
-                found: Excerpt::of(url),
+                found: Excerpt::of_url(url),
             })?,
             signature: Signature::decode(header, signature)?,
         })

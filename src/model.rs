@@ -10,11 +10,11 @@ use crate::date::date;
 /// A model: its documentation, and a line for each field.
 ///
 /// What is missing, null or of another JSON type than documented reads as `None`, and `None` is not written. Members
-/// without a field are read into `others`, and written.
+/// without a field are read into `others`, and written. `Debug` shows their names alone, for nobody knows what is secret in them.
 macro_rules! models {
     ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+ })+) => {$(
         $(#[doc = $doc])+
-        #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, serde::Serialize)]
+        #[derive(Clone, Default, PartialEq, serde::Deserialize, serde::Serialize)]
         #[serde(rename_all = "camelCase")]
         #[non_exhaustive]
         pub struct $name {
@@ -31,6 +31,15 @@ macro_rules! models {
             /// The members that have no field.
             #[serde(flatten)]
             pub others: serde_json::Map<String, serde_json::Value>,
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))
+                    $(.field(stringify!($field), &self.$field))+
+                    .field("others", &self.others.keys())
+                    .finish()
+            }
         }
 
         impl crate::model::Lenient for $name {

@@ -7,14 +7,16 @@ use crate::byte_order_mark::without_mark;
 pub(crate) struct Words {
     /// The element `Code` of XML, as Azure Storage writes it.
     pub(crate) code: Option<String>,
-    /// The text; of a page, its title and its first paragraph; of XML, the element `Message`.
+    /// The text; of a page, its title and its first paragraph or preformatted text; of XML, its message, or the reason of a SOAP
+    /// fault, and its detail.
     pub(crate) text: Option<String>,
 }
 
 impl Words {
     /// Reads a body.
     ///
-    /// Source: "Status and error codes", Azure Storage; the pages of front ends and proxies.
+    /// Source: "Status and error codes", Azure Storage; SOAP 1.1, section 4.4, and SOAP 1.2, section 5.4; the pages of front
+    /// ends and proxies.
     pub(crate) fn read(body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(without_mark(body));
         let text = text.trim();
@@ -23,21 +25,19 @@ impl Words {
             return Self { code: None, text };
         }
         let lower = text.to_ascii_lowercase();
-        let of = |name| element(text, &lower, name).filter(|text| !text.is_empty());
+        let of = |name: &str| element(text, &lower, name).filter(|text| !text.is_empty());
+        let first = |names: &[&str]| names.iter().find_map(|name| of(name));
         let is_xml = lower.starts_with("<?xml") || lower.starts_with("<error");
-        match of("code").filter(|_| is_xml) {
-            Some(code) => Self {
-                code: Some(code),
-                text: of("message"),
-            },
-            None => {
-                let heading = of("title").or_else(|| of("h1"));
-                let parts = [heading, of("p").or_else(|| of("message"))];
-                let parts: Vec<String> = parts.into_iter().flatten().collect();
-                let text = (!parts.is_empty()).then(|| parts.join(": "));
-                Self { code: None, text }
-            }
-        }
+        let code = of("code").filter(|_| is_xml);
+        let heading = match code {
+            Some(_) => None,
+            None => first(&["title", "h1"]),
+        };
+        let told = first(&["p", "pre", "message", "faultstring", "text"]);
+        let parts = [heading, told, of("detail")];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        let text = (!parts.is_empty()).then(|| parts.join(": "));
+        Self { code, text }
     }
 }
 
@@ -46,18 +46,18 @@ pub(crate) fn is_markup(body: &[u8]) -> bool {
     without_mark(body).trim_ascii_start().starts_with(b"<")
 }
 
-/// The text of the first element of this name. `lower` is `text` in lower case, which has the same offsets.
+/// The text of the first element of this name, with or without a prefix as SOAP has it. `lower` is `text` in lower case, which
+/// has the same offsets.
 fn element(text: &str, lower: &str, name: &str) -> Option<String> {
-    let open = format!("<{name}");
-    let starts = lower.match_indices(&open).map(|(at, _)| at);
-    let mut starts = starts.filter_map(|at| {
-        let after = at.checked_add(open.len())?;
-        let is_whole = lower
-            .get(after..)?
-            .starts_with(['>', ' ', '\t', '\r', '\n']);
-        is_whole.then_some(after)
+    let mut opens = lower.match_indices('<').filter_map(|(at, _)| {
+        let after = at.checked_add(1)?;
+        let tag = lower.get(after..)?;
+        let end = tag.find(|it: char| "></".contains(it) || it.is_ascii_whitespace())?;
+        let (full, rest) = tag.split_at_checked(end)?;
+        let is_it = full.rsplit(':').next() == Some(name) && !rest.starts_with(['/', '<']);
+        is_it.then_some((full, after))
     });
-    let after = starts.next()?;
+    let (full, after) = opens.next()?;
     let start = lower
         .get(after..)?
         .find('>')?
@@ -65,7 +65,7 @@ fn element(text: &str, lower: &str, name: &str) -> Option<String> {
         .checked_add(1)?;
     let end = lower
         .get(start..)?
-        .find(&format!("</{name}"))?
+        .find(&format!("</{full}"))?
         .checked_add(start)?;
     Some(plain(text.get(start..end)?))
 }
@@ -146,7 +146,43 @@ mod tests {
                 "",
                 "No",
             ),
-            ("<html><pre>x</pre></html>", "", ""),
+            (
+                "<html><title>Error</title><body><pre>Cannot GET /hook</pre></body></html>",
+                "",
+                "Error: Cannot GET /hook",
+            ),
+            // Service Bus
+            (
+                "<Error><Code>401</Code><Detail>Put token failed.</Detail></Error>",
+                "401",
+                "Put token failed.",
+            ),
+            (
+                "<Error><Code>x</Code><Message>m</Message><Detail>d</Detail></Error>",
+                "x",
+                "m: d",
+            ),
+            (
+                "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body><s:Fault><s:Code><s:Value>s:Sender\
+                 </s:Value></s:Code><s:Reason><s:Text xml:lang=\"en\">The token has expired.</s:Text></s:Reason></s:Fault>\
+                 </s:Body></s:Envelope>",
+                "",
+                "The token has expired.",
+            ),
+            (
+                "<?xml version=\"1.0\"?><Envelope><Body><Fault><Code><Value>Receiver</Value></Code><Reason><Text>down</Text>\
+                 </Reason><Detail><e:Problem>disk</e:Problem></Detail></Fault></Body></Envelope>",
+                "Receiver",
+                "down: disk",
+            ),
+            (
+                "<soap:Envelope><soap:Fault><faultcode>soap:Client</faultcode><faultstring>no</faultstring></soap:Fault>\
+                 </soap:Envelope>",
+                "",
+                "no",
+            ),
+            ("<a:p/><p>x</p>", "", "x"),
+            ("<details>x</details><text", "", ""),
             ("<title>never closed", "", ""),
             (
                 "\u{feff}<?xml version=\"1.0\"?><Error><Code>BlobNotFound</Code><Message>It is gone.\nRequestId:1</Message></Error>",

@@ -160,7 +160,7 @@ fn end(der: &CertificateDer<'static>) -> End {
         subject: last.subject().excerpt().to_string(),
         issuer: last.issuer().excerpt().to_string(),
         issuer_urls: urls
-            .map(|url| Excerpt::of(url.as_bytes()).to_string())
+            .map(|url| Excerpt::of_url(url.as_bytes()).to_string())
             .collect(),
         is_self_issued: last.subject().as_der() == last.issuer().as_der(),
     }

@@ -105,8 +105,8 @@ pub(crate) fn rfc3339(time: UnixTime) -> String {
         .unwrap_or_else(|| format!("{} s after 1970", since.as_secs()))
 }
 
-fn excerpts(texts: &[Box<str>]) -> Vec<String> {
-    let excerpts = texts.iter().map(|text| Excerpt::of(text.as_bytes()));
+fn excerpts(urls: &[Box<str>]) -> Vec<String> {
+    let excerpts = urls.iter().map(|url| Excerpt::of_url(url.as_bytes()));
     excerpts.map(|excerpt| excerpt.to_string()).collect()
 }
 

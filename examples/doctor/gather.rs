@@ -103,7 +103,7 @@ impl Gathering<'_> {
             self.steps.push(Step {
                 what,
                 of: Some(of.to_string()),
-                from: Excerpt::of(url.as_bytes()).to_string(),
+                from: Excerpt::of_url(url.as_bytes()).to_string(),
                 succeeded,
                 outcome,
                 failure,

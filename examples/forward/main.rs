@@ -110,7 +110,7 @@ async fn callback(
             if let Err(error) = published.await {
                 if is_unfit(&error) {
                     // Partner Center tries ten times and drops it. To acknowledge what nobody kept would not be better.
-                    let resource = Excerpt::of(event.resource_uri().unwrap_or_default());
+                    let resource = Excerpt::of_url(event.resource_uri().unwrap_or_default());
                     error!(%digest, %name, %channel, %resource, "not accepted, and will never be: tell the customer by other means what became of the resource: {error}");
                 } else {
                     error!(%digest, %name, %channel, "not accepted, Partner Center shall deliver it again: {error}");

@@ -3,13 +3,15 @@
 use form_urlencoded::parse;
 use secrecy::SecretString;
 
+use crate::mask::named;
+
 /// The values in the query of a URL, as they stand and decoded.
 pub(crate) fn query_secrets(url: &str) -> Vec<SecretString> {
     let (_, query) = url.split_once('?').unwrap_or_default();
     // A fragment is never sent.
     let query = query.split('#').next().unwrap_or_default();
     let values = query.split('&').flat_map(|member| {
-        let value = member.split_once('=').map_or(member, |(_, value)| value);
+        let value = named(member).map_or(member, |(_, value)| value);
         let decoded = parse(format!("={value}").as_bytes())
             .map(|(_, value)| value.into_owned())
             .collect::<String>();
@@ -33,6 +35,7 @@ mod tests {
         };
         assert_eq!(values("https://a.example/b"), ["", ""]);
         assert_eq!(values("https://a.example/b?a#b"), ["a", "a"]);
+        assert_eq!(values("https://a.example/b?YQ=="), ["YQ==", "YQ=="]);
         assert_eq!(
             values("https://a.example/?sig=a%2Fb&v=1"),
             ["a%2Fb", "a/b", "1", "1"]

@@ -64,6 +64,7 @@ use thiserror::Error;
 
 use crate::Excerpt;
 use crate::http_client::BoxFuture;
+use crate::mask::text::urls;
 use crate::signature::BodyDigest;
 
 pub use attempt::Attempt;
@@ -259,8 +260,8 @@ impl DuplicateError {
 pub struct GuardError(Excerpt);
 
 impl GuardError {
-    /// For this reason, which is escaped and cut.
+    /// For this reason, which is escaped and cut. URLs in it are shown without their user and the values of their query.
     pub fn new(reason: impl fmt::Display) -> Self {
-        Self(Excerpt::of(reason.to_string()))
+        Self(Excerpt::of(&*urls(&reason.to_string())))
     }
 }

@@ -34,6 +34,7 @@ use crate::Excerpt;
 use crate::byte_order_mark::without_mark;
 use crate::date::date;
 use crate::json::{DEPTH_LIMIT, Members, depth, json_type, string};
+use crate::mask::text::urls;
 
 mod audit;
 pub use audit::AuditId;
@@ -306,9 +307,10 @@ impl PartialEq for Event {
     }
 }
 
+/// Its JSON, in which URLs are without their user and the values of their query.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Event").field(&self.json).finish()
+        f.debug_tuple("Event").field(&urls(&self.json)).finish()
     }
 }
 

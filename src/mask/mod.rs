@@ -4,21 +4,27 @@
 //! nothing, and its mask would tear words apart. The values of a URL's query and its user are masked whether they are known
 //! or not: a callback URL with a key in it is common.
 
-#[cfg(any(feature = "token", feature = "verify"))]
+#[cfg(any(feature = "event", feature = "token", feature = "verify"))]
 pub(crate) mod text;
 
 use std::borrow::Cow;
 
 /// `text`, a URL, with the names of its query's members and without their values, its user and its fragment.
 ///
-/// What is hidden is shown as `...`.
+/// What is hidden is shown as `...`. A URL can be malformed: a password that was not encoded may hold `/`, `?` or `#`, so
+/// whatever stands before the last `@` counts as the user.
 pub(crate) fn url(text: &str) -> Cow<'_, str> {
     if !text.contains(['?', '@', '#']) {
         return text.into();
     }
     let (sent, fragment) = split(text, '#');
     let (place, query) = split(sent, '?');
-    let mut shown = without_user(place);
+    let (scheme, location) = split_scheme(place);
+    let mut shown = match location.rsplit_once('@') {
+        Some((_, location)) => format!("{scheme}...@{location}"),
+        None if text.contains('@') && !is_host(location) => return format!("{scheme}...").into(),
+        None => place.to_owned(),
+    };
     if let Some(query) = query {
         let members: Vec<Cow<'_, str>> = query.split('&').map(member).collect();
         shown.push('?');
@@ -32,25 +38,31 @@ pub(crate) fn url(text: &str) -> Cow<'_, str> {
 
 /// A member of a query without its value. One without a name may be nothing but a value.
 fn member(member: &str) -> Cow<'_, str> {
-    match member.split_once('=') {
+    match named(member) {
         _ if member.is_empty() => member.into(),
-        Some((_, "")) => member.into(),
         Some((name, _)) => format!("{name}=...").into(),
         None => "...".into(),
     }
 }
 
-fn without_user(place: &str) -> String {
+/// Name and value of a member of a query. A `=` at its end is the padding of a base64 value without a name.
+pub(crate) fn named(member: &str) -> Option<(&str, &str)> {
+    member
+        .split_once('=')
+        .filter(|(_, value)| value.bytes().any(|byte| byte != b'='))
+}
+
+/// A scheme with its `//`, and the rest.
+fn split_scheme(place: &str) -> (&str, &str) {
     let start = place.find("//").map_or(0, |at| at.saturating_add(2));
-    let (scheme, rest) = place.split_at_checked(start).unwrap_or(("", place));
-    let (authority, path) = match rest.find('/') {
-        Some(at) => rest.split_at_checked(at).unwrap_or((rest, "")),
-        None => (rest, ""),
-    };
-    match authority.rsplit_once('@') {
-        Some((_, host)) if !scheme.is_empty() => format!("{scheme}...@{host}{path}"),
-        _ => place.to_owned(),
-    }
+    place.split_at_checked(start).unwrap_or(("", place))
+}
+
+/// Whether `location` begins with a host and perhaps a port, and not with a user and a password.
+fn is_host(location: &str) -> bool {
+    let authority = split(location, '/').0;
+    let port = split(authority, ':').1.unwrap_or_default();
+    port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn split(text: &str, at: char) -> (&str, Option<&str>) {
@@ -74,21 +86,39 @@ mod tests {
             ),
             (
                 "https://a.example/b?api-version=1&sig=s&flag=&bare",
-                "https://a.example/b?api-version=...&sig=...&flag=&...",
+                "https://a.example/b?api-version=...&sig=...&...&...",
             ),
             ("https://a.example/?s3cret", "https://a.example/?..."),
+            ("https://a.example/?czNjcmU=", "https://a.example/?..."),
+            ("https://a.example/?czNjcg==", "https://a.example/?..."),
+            ("https://a.example/?k=czNjcg==", "https://a.example/?k=..."),
             ("https://a.example/?", "https://a.example/?"),
             ("https://a.example/#s3cret", "https://a.example/#..."),
             (
                 "https://a.example/?a=b#c?d=e",
                 "https://a.example/?a=...#...",
             ),
-            ("https://user:pass@a.example/@b", "https://...@a.example/@b"),
+            ("https://user:pass@a.example/b", "https://...@a.example/b"),
+            ("https://a.example/@b", "https://...@b"),
+            (
+                "https://user:s3/cret@a.example/b",
+                "https://...@a.example/b",
+            ),
+            ("https://user:7/s3@cr/et@a.example", "https://...@a.example"),
+            ("https://user:s3?cret=@a.example/b", "https://..."),
+            ("https://user:s3#cret@a.example/b", "https://..."),
+            ("user:s3cret@a.example/b", "...@a.example/b"),
+            ("user:s3?cret@a.example/b", "..."),
+            (
+                "https://a.example:443/?u=b@c",
+                "https://a.example:443/?u=...",
+            ),
+            ("a.example/b?s3cret", "a.example/b?..."),
             ("https://u@v@a.example", "https://...@a.example"),
             ("https://a.example/?u=b@c", "https://a.example/?u=..."),
             ("//user@a.example/", "//...@a.example/"),
             ("/path?code=s3cret", "/path?code=..."),
-            ("a@b", "a@b"),
+            ("a@b", "...@b"),
             ("?=s3cret", "?=..."),
             ("", ""),
         ] {

@@ -51,7 +51,8 @@ fn forms(secret: &str) -> impl Iterator<Item = String> {
     .into_iter()
 }
 
-/// `text` with each URL as [`url`] shows it. A word counts as one if it has a scheme, or a query with names and values.
+/// `text` with each URL as [`url`] shows it. A word counts as one if it has a host after `//`, or a query after a path or with
+/// names and values.
 pub(crate) fn urls(text: &str) -> Cow<'_, str> {
     if !text.contains(['?', '@', '%']) {
         return text.into();
@@ -81,8 +82,9 @@ fn encoded_url(word: &str) -> Option<String> {
 }
 
 fn is_url(word: &str) -> bool {
-    let query = split(word, '?').1.unwrap_or_default();
-    word.contains("://") || query.contains('=')
+    let (place, query) = split(word, '?');
+    let query = query.unwrap_or_default();
+    word.contains("//") || query.contains('=') || place.contains('/') && !query.is_empty()
 }
 
 fn ends_a_word(character: char) -> bool {
@@ -97,6 +99,12 @@ mod tests {
     fn urls_are_found_in_text() {
         for (text, shown) in [
             ("Is it so? Yes.", "Is it so? Yes."),
+            ("Yes/no? Try it?now", "Yes/no? Try it?now"),
+            (
+                "The URL a.example/b?s3cret is not absolute.",
+                "The URL a.example/b?... is not absolute.",
+            ),
+            ("Is it //u:p/q@a.example?", "Is it //...@a.example?"),
             ("me@contoso.example wrote", "me@contoso.example wrote"),
             (
                 "The URL https://a.example/b?code=s3cret, or /c?sig=x%2By; is not valid.",

@@ -37,7 +37,7 @@ pub(super) struct Prefix {
 impl Prefix {
     pub(super) fn new(text: &str, scheme: &'static str) -> Result<Self, PrefixError> {
         let malformed = || PrefixError::Malformed {
-            found: Excerpt::of(text),
+            found: Excerpt::of_url(text),
             scheme,
         };
         let rest = text.strip_prefix(scheme).ok_or_else(malformed)?;

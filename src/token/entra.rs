@@ -157,7 +157,8 @@ fn read(
     };
     let description = text(refusal.error_description).unwrap_or_default();
     Err(TokenError::Refused(Box::new(EntraRefusal {
-        code: code(&description),
+        code: code(&description)
+            .or_else(|| refusal.error_codes.and_then(|codes| first_code(&codes))),
         retry_after: told.or_else(|| words(&description)),
         url,
         status,
@@ -175,6 +176,11 @@ fn code(description: &str) -> Option<u32> {
         .find(|it: char| !it.is_ascii_digit())
         .unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
+}
+
+/// The first of the numbers that a refusal lists beside its description.
+fn first_code(codes: &Value) -> Option<u32> {
+    codes.as_array()?.first()?.as_u64()?.try_into().ok()
 }
 
 #[derive(Deserialize)]
@@ -205,6 +211,7 @@ impl GrantAnswer {
 struct RefusalAnswer {
     error: String,
     error_description: Option<Value>,
+    error_codes: Option<Value>,
     trace_id: Option<Value>,
     correlation_id: Option<Value>,
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::Excerpt;
 use crate::http_client::HttpClientError;
+use crate::mask::text::urls;
 use crate::transience::{is_transient, is_transient_code};
 
 /// Why there is no token. `Debug` shows the same as `Display`, for what is in it may be of any size.
@@ -31,10 +32,15 @@ pub enum TokenError {
     #[error("the only token there is was refused")]
     NoAlternative,
     /// The callback that keeps the rotated refresh token failed, so that the token was not used.
-    #[error("the rotated refresh token could not be saved, and was not used: {}", Excerpt::of(.0.to_string()))]
-    NotSaved(Arc<dyn StdError + Send + Sync>),
-    /// A provider that is not of this crate failed.
-    #[error("the token provider failed: {}", Excerpt::long(.0.to_string()))]
+    #[error("the rotated refresh token could not be saved, and was not used: {shown}")]
+    NotSaved {
+        /// What the callback said, as it said it: the refresh token may be in it.
+        error: Arc<dyn StdError + Send + Sync>,
+        /// The same without the refresh token, old and new, and without what URLs hide.
+        shown: Excerpt,
+    },
+    /// A provider that is not of this crate failed. URLs are shown without their user and the values of their query.
+    #[error("the token provider failed: {}", Excerpt::long(&*urls(&.0.to_string())))]
     Provider(Arc<dyn StdError + Send + Sync>),
     /// Microsoft Entra refused.
     #[error("{0}")]
@@ -72,7 +78,7 @@ impl TokenError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { .. }
-            | Self::NotSaved(_)
+            | Self::NotSaved { .. }
             | Self::Provider(_)
             | Self::Timeout { .. } => true,
             Self::Malformed | Self::NoAlternative => false,

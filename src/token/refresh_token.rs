@@ -9,7 +9,9 @@ use tokio::sync::Mutex;
 
 use super::entra::{Entra, GRANT_TYPE};
 use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
+use crate::excerpt::Excerpt;
 use crate::http_client::{BoxFuture, HttpClient};
+use crate::mask::text::hide;
 
 /// Why a rotated refresh token could not be saved.
 pub type SaveError = Box<dyn StdError + Send + Sync>;
@@ -128,7 +130,13 @@ impl Grant {
             .get_or_insert_with(|| (self.save)(token.clone()));
         let outcome = saving.await;
         held.saving = None;
-        outcome.map_err(|error| TokenError::NotSaved(error.into()))?;
+        outcome.map_err(|error| {
+            let tokens = [&held.saved, token].map(|token| token.expose_secret());
+            TokenError::NotSaved {
+                shown: Excerpt::of(hide(&error.to_string(), tokens)),
+                error: error.into(),
+            }
+        })?;
         if let Some(token) = held.unsaved.take() {
             held.saved = token;
         }

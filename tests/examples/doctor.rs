@@ -410,6 +410,46 @@ fn the_certificate_is_fetched_from_where_it_may() {
     examined.shows("is no signing certificate: it is neither DER, PEM nor base64");
 }
 
+/// A URL shows the names of its query's members, wherever it comes from.
+#[test]
+fn secrets_in_urls_are_not_shown() {
+    let directory = Directory::new();
+    let good = directory.write("signing.cer", SIGNER.certificate());
+    let url =
+        |host: &str| format!("https://user:SECRET/SECRET@{host}.example/a.cer?sig=SECRET&SECRET");
+    let signer = ISSUER.signing_certificate().issuer_urls([url("issuer")]);
+    let signer = signer.revocation_list_urls([url("list")]).issue().unwrap();
+    for examined in [
+        examine_file(&signer, &[]),
+        examine_file(&signer, &["--offline", "--revocation", "required"]),
+        examine_with_intermediate(&signer, &["--revocation", "required"]),
+        examine(&["--url", &url("certificate")]),
+    ] {
+        assert_eq!(examined.code, Some(1));
+        examined.shows(".example/a.cer?sig=...&...");
+        examined.lacks("SECRET");
+        assert!(
+            !examined.json.to_string().contains("SECRET"),
+            "{}",
+            examined.json
+        );
+    }
+    for arguments in [
+        ["--issuer-location", &url("issuer")],
+        ["--revocation-list-location", &url("list")],
+        ["--danger-certificate-location", &url("certificate")],
+        ["--danger-certificate-location", "http://a.example/?SECRET"],
+    ] {
+        let ended = run(
+            "doctor",
+            &[&["--certificate", &good], &arguments[..]].concat(),
+        );
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains(".example/"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("SECRET"), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn without_arguments_the_documented_certificate_is_asked_for() {
     let examined = examine(&[]);

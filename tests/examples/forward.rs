@@ -208,7 +208,8 @@ fn what_can_never_be_published_is_told_so() {
     let never = "not accepted, and will never be: tell the customer by other means what became of the resource: 1 of 1 events were not accepted; event 0";
     // A name with a control character, and data that nests too deeply.
     let uri = "https://api.partnercenter.microsoft.com/v1/invoices/D1";
-    let unnamed = format!(r#"{{"EventName":"invoice\u0007ready","ResourceUri":"{uri}"}}"#);
+    let unnamed =
+        format!(r#"{{"EventName":"invoice\u0007ready","ResourceUri":"{uri}?code=SECRETSECRET"}}"#);
     let deep = format!("{}{}", "[".repeat(125), "]".repeat(125));
     let deep = format!(r#"{{"EventName":"invoice-ready","more":{deep}}}"#);
     for (body, reason) in [
@@ -223,7 +224,8 @@ fn what_can_never_be_published_is_told_so() {
         forward.wait_for_log(never);
         forward.wait_for_log(reason);
     }
-    forward.wait_for_log(uri);
+    forward.wait_for_log(&format!("{uri}?code=..."));
+    assert!(!forward.log().contains("SECRETSECRET"), "{}", forward.log());
     assert_eq!(scene.grid.requests().len(), 0);
 }
 
@@ -288,6 +290,21 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
                 &customers,
             ],
             "`https://a.example` has the path `/`",
+        ),
+        (
+            &[
+                "--endpoint",
+                "https://user:s3/cret@a.example/api/events",
+                "--others",
+                "none",
+                "--customers",
+                &customers,
+            ],
+            "`https://...@a.example/api/events` is no endpoint",
+        ),
+        (
+            &["--danger-certificate-location", "a.example/cert/?s3cret"],
+            "--danger-certificate-location: `a.example/cert/?...` is no location",
         ),
         (&["--unknown"], "invalid option '--unknown'"),
     ] {

@@ -33,7 +33,7 @@ pub(crate) const TENANT: &str = "6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11";
 const OTHER_TENANT: &str = "0f3f7f6b-2c0f-4a4e-9d7e-6b2c2a3e8a11";
 pub(crate) const AUDIENCE: &str = "api://contoso.example/events";
 pub(crate) const EVENT_GRID: &str = "4962773b-9cdb-44cf-a8bf-237846a00ab7";
-const KEYS: &str =
+pub(crate) const KEYS: &str =
     "https://login.microsoftonline.com/6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11/discovery/v2.0/keys";
 /// 2026-11-21T00:00:00Z
 pub(crate) const NOW: i64 = 1_795_219_200;

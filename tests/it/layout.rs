@@ -25,8 +25,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("signature", &["crypto", "envelope", "chain"]),
-    ("event", &["byte_order_mark", "date", "json"]),
-    ("duplicates", &["http_client", "signature", "trace"]),
+    ("event", &["byte_order_mark", "date", "json", "mask"]),
+    ("duplicates", &["http_client", "mask", "signature", "trace"]),
     (
         "error",
         &[

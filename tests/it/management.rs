@@ -249,14 +249,18 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
         ("http://contoso.example/hook", "http://contoso.example/hook"),
         ("", ""),
         ("//contoso.example/hook", "//contoso.example/hook"),
-        ("hook?code=s3cret&v=2", "hook?code=[hidden]&v=[hidden]"),
+        ("hook?code=s3cret&v=2", "hook?code=...&v=..."),
         (
             "http://contoso.example/hook?s3cret",
-            "http://contoso.example/hook?[hidden]",
+            "http://contoso.example/hook?...",
         ),
         (
             "https://contoso:s3cret@contoso.example/",
-            "https://@contoso.example/",
+            "https://...@contoso.example/",
+        ),
+        (
+            "https://contoso:s3/cret@contoso.example/",
+            "https://...@contoso.example/",
         ),
     ] {
         let resource: ArmResource<EventSubscription> =

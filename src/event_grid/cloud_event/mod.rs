@@ -335,7 +335,7 @@ impl fmt::Debug for CloudEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CloudEvent")
             .field("id", &Excerpt::of(&*self.id))
-            .field("source", &Excerpt::of(&*self.source))
+            .field("source", &Excerpt::of_url(&*self.source))
             .field("type", &Excerpt::of(&*self.event_type))
             .field("subject", &self.subject().map(Excerpt::of))
             .finish_non_exhaustive()

@@ -1,5 +1,7 @@
 //! A resource: what all kinds have, and the properties of its own.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,7 +19,7 @@ use super::ResourceType;
 /// let registration = ArmResource::new(PartnerRegistration::default()).at("global").tagged("team", "events");
 /// assert_eq!(registration.location.as_deref(), Some("global"));
 /// ```
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[derive(Clone, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", bound = "K: ResourceType")]
 #[non_exhaustive]
 pub struct ArmResource<K> {
@@ -90,6 +92,23 @@ impl<K: ResourceType> ArmResource<K> {
         let is_empty = properties.as_object().is_some_and(Map::is_empty);
         put("properties", (!is_empty).then_some(properties));
         Ok(Value::Object(body))
+    }
+}
+
+/// Of the members that have no field, the names alone: nobody knows what is secret in them.
+impl<K: fmt::Debug> fmt::Debug for ArmResource<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArmResource")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("type", &self.r#type)
+            .field("location", &self.location)
+            .field("tags", &self.tags)
+            .field("identity", &self.identity)
+            .field("system_data", &self.system_data)
+            .field("properties", &self.properties)
+            .field("others", &self.others.keys())
+            .finish()
     }
 }
 

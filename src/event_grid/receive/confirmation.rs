@@ -52,8 +52,8 @@ impl ConfirmationUrl {
         uri.filter(|uri| is_of_event_grid(uri, domain))
             .map(Self)
             .ok_or_else(|| ConfirmationUrlError {
-                // Whoever reads the rest may confirm, and errors are logged.
-                found: Excerpt::of(text.split('?').next().unwrap_or_default()),
+                // Its query confirms, and errors are logged.
+                found: Excerpt::of_url(text),
                 domain: Excerpt::of(domain),
             })
     }

@@ -7,7 +7,7 @@ use partner_center_webhooks::event_grid::manage::{PartnerNamespace, ResourceId};
 use partner_center_webhooks::registration::RegistrationClient;
 use partner_center_webhooks::token::{
     AccessToken, Application, ClientCredentials, ExposeSecret as _, RefreshToken, SecretString,
-    TokenProvider, TokenRequest,
+    TokenError, TokenProvider, TokenRequest,
 };
 
 use super::{Peer, http, json, quick, response};
@@ -190,6 +190,76 @@ async fn entras_codes_have_advice() {
             Some(advice) => assert!(text.contains(advice), "{text}"),
             None => assert_eq!(text.matches(" (").count(), 1, "{text}"),
         }
+    }
+}
+
+/// The number of the cause stands beside the description alone, if a proxy or a policy wrote the description.
+#[tokio::test]
+async fn entras_codes_are_read_from_the_list_too() {
+    let missing = "multi-factor authentication";
+    for (description, codes, code, advice) in [
+        ("In words.", "[50076]", Some(50_076), Some(missing)),
+        ("", "[7000215, 1]", Some(7_000_215), Some("not its id")),
+        // The description comes first.
+        (
+            "AADSTS65001: In words.",
+            "[50076]",
+            Some(65_001),
+            Some("consent is missing"),
+        ),
+        ("In words.", "[]", None, None),
+        ("In words.", "null", None, None),
+        ("In words.", "50076", None, None),
+        ("In words.", "[\"x\"]", None, None),
+        ("In words.", "[-1]", None, None),
+        ("In words.", "[99999999999]", None, None),
+        ("In words.", "[1]", Some(1), None),
+    ] {
+        let body = format!(
+            r#"{{"error":"invalid_grant","error_description":"{description}","error_codes":{codes}}}"#
+        );
+        let peer = Peer::saying([json("400 Bad Request", &body)]).await;
+        let application =
+            Application::new(&peer.cloud(), "contoso.example", "id", "a-client-secret").unwrap();
+        let tokens = ClientCredentials::new(application, http());
+        let error = tokens.token(TokenRequest::new("scope")).await.unwrap_err();
+        let TokenError::Refused(refusal) = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(refusal.code, code, "{error}");
+        let text = error.to_string();
+        match advice {
+            Some(advice) => assert!(text.contains(advice), "{text}"),
+            None => assert!(!text.contains(" ("), "{text}"),
+        }
+    }
+}
+
+/// What a peer says in XML or in a page is shown, in whatever element it says it.
+#[tokio::test]
+async fn the_words_of_faults_and_of_preformatted_pages_are_shown() {
+    for (body, words) in [
+        (
+            "<Error><Code>401</Code><Detail>MalformedToken: the token has no expiry.</Detail></Error>",
+            " code 401: MalformedToken: the token has no expiry.",
+        ),
+        (
+            "<?xml version='1.0'?><s:Envelope xmlns:s='x'><s:Body><s:Fault><s:Reason><s:Text xml:lang='en'>Not now.</s:Text>\
+             </s:Reason></s:Fault></s:Body></s:Envelope>",
+            ": Not now.",
+        ),
+        (
+            "<!DOCTYPE html><html><head><title>Error</title></head><body><pre>Cannot GET /hook</pre></body></html>",
+            ": Error: Cannot GET /hook",
+        ),
+    ] {
+        let page = response("400 Bad Request", "content-type: text/plain\r\n", body);
+        let peer = Peer::saying([page]).await;
+        let text = peer.registration().get().await.unwrap_err().to_string();
+        assert!(
+            text.contains(&format!("answered 400 Bad Request{words}")),
+            "{text}"
+        );
     }
 }
 

@@ -169,7 +169,7 @@ impl ExpectedToken {
                 Err(TokenRefusal::Role(Box::new(MissingRole {
                     found: Excerpt::of(claims.roles.join(", ")),
                     expected: Excerpt::of(&**role),
-                    audience: Excerpt::of(claims.aud.as_deref().unwrap_or_default()),
+                    audience: Excerpt::of_url(claims.aud.as_deref().unwrap_or_default()),
                     application: Excerpt::of(application),
                     is_final: false,
                 })))
@@ -216,7 +216,7 @@ fn one_of(
         Some(found) if expected.iter().any(|it| **it == *found) => Ok(()),
         _ => Err(TokenRefusal::Claim {
             claim,
-            found: Excerpt::of(found.unwrap_or_default()),
+            found: Excerpt::of_url(found.unwrap_or_default()),
             expected: any(expected),
         }),
     }
