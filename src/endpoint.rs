@@ -4,7 +4,7 @@ use http::Uri;
 use http::uri::{Authority, InvalidUri, Scheme};
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::is_loopback;
 
 /// Why nothing may be sent to an endpoint.

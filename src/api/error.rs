@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::progress::Ids;
 use super::{Cause, Dialect, RefusalDetail};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::token::TokenError;
 use crate::transience::is_transient;

@@ -23,8 +23,8 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
-use crate::Excerpt;
 use crate::endpoint::Endpoint;
+use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::json_response::{self, Unreadable};
 use crate::retry_after::{retry_after, wait_in_words};

@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use serde_json::Value;
 
-use crate::Excerpt;
 use crate::byte_order_mark::without_mark;
+use crate::excerpt::Excerpt;
 use crate::words::Words;
 
 /// One of several things that a service says about a refusal: `error.details` of Azure's services.

@@ -2,7 +2,7 @@
 
 use std::str::Utf8Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::json::DEPTH_LIMIT;
 
 /// Why a body is not an event.

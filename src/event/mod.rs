@@ -30,9 +30,9 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::Excerpt;
 use crate::byte_order_mark::without_mark;
 use crate::date::date;
+use crate::excerpt::Excerpt;
 use crate::json::{DEPTH_LIMIT, Members, depth, json_type, string};
 
 mod audit;

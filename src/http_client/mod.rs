@@ -120,10 +120,10 @@ pub fn is_loopback(host: &str) -> bool {
 }
 
 /// The last cause of a chain, which is the one that says what happened ("connection refused").
-fn innermost(error: &(dyn StdError + 'static)) -> crate::Excerpt {
+fn innermost(error: &(dyn StdError + 'static)) -> crate::excerpt::Excerpt {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
     }
-    crate::Excerpt::of(last.to_string())
+    crate::excerpt::Excerpt::of(last.to_string())
 }

@@ -127,7 +127,7 @@ impl From<&str> for TestEventStatus {
 
 impl fmt::Display for TestEventStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::Excerpt::of(self.as_str()).fmt(f)
+        crate::excerpt::Excerpt::of(self.as_str()).fmt(f)
     }
 }
 

@@ -11,7 +11,7 @@ use super::bundle::BundleError;
 use super::distribution::{DistributionError, DistributionLocation};
 use super::download::get;
 use super::{SourceError, issuers};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient, Limits};
 
 /// Fetches issuers' certificates and revocation lists, from allowed places and within limits.

@@ -7,7 +7,7 @@ use thiserror::Error;
 use x509_parser::asn1_rs::{Any, Class, Tag};
 use x509_parser::prelude::FromDer as _;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// A signing certificate and what was served beside it. Read, and not trusted yet.
 ///

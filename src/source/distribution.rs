@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::location::list;
 use super::prefix::{Prefix, PrefixError};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// The places that issuers' certificates, or revocation lists, may be fetched from.
 ///

@@ -10,7 +10,7 @@ use http::{HeaderValue, Request, StatusCode};
 use super::{
     BoxFuture, CertificateBundle, CertificateSource, CertificateUrl, SourceError, StatusRefusal,
 };
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 
 /// The [`CertificateSource`] that downloads.

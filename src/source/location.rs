@@ -5,8 +5,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::Excerpt;
 use crate::cloud::DOCUMENTED_CERTIFICATE_LOCATION;
+use crate::excerpt::Excerpt;
 
 use super::prefix::{Prefix, PrefixError};
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::{BoxFuture, HttpClientError};
 
 pub use authorities::{Authorities, AuthorityError};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::is_loopback;
 
 /// A prefix that cannot be allowed.

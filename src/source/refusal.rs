@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::mask::text::urls;
 use crate::retry_after::retry_after;
 use crate::words::Words;

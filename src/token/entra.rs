@@ -19,7 +19,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{AccessToken, Application, Cached, EntraRefusal, TokenError, TokenProvider};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient, Limits};
 use crate::json_response;
 use crate::mask::text::hide as hidden;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::transience::{is_transient, is_transient_code};
 

@@ -7,10 +7,17 @@ use std::path::Path;
 /// What each module of the crate may name. Whoever adds a module adds its line.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The pipeline, in order.
-    ("envelope", &["crypto"]),
+    ("envelope", &["crypto", "excerpt"]),
     (
         "source",
-        &["cloud", "http_client", "mask", "retry_after", "words"],
+        &[
+            "cloud",
+            "excerpt",
+            "http_client",
+            "mask",
+            "retry_after",
+            "words",
+        ],
     ),
     ("chain", &["crypto", "excerpt"]),
     (
@@ -25,8 +32,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("signature", &["crypto", "envelope", "chain"]),
-    ("event", &["byte_order_mark", "date", "json"]),
-    ("duplicates", &["http_client", "signature", "trace"]),
+    ("event", &["byte_order_mark", "date", "excerpt", "json"]),
+    (
+        "duplicates",
+        &["excerpt", "http_client", "signature", "trace"],
+    ),
     (
         "error",
         &[
@@ -50,6 +60,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "envelope",
             "error",
             "event",
+            "excerpt",
             "http_client",
             "signature",
             "signers",
@@ -63,6 +74,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "api",
         &[
             "endpoint",
+            "excerpt",
             "http_client",
             "byte_order_mark",
             "json_response",
@@ -78,9 +90,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cloud", &[]),
     ("crypto", &[]),
     ("date", &[]),
-    ("endpoint", &["http_client"]),
+    ("endpoint", &["excerpt", "http_client"]),
     ("excerpt", &["mask"]),
-    ("http_client", &[]),
+    ("http_client", &["excerpt"]),
     ("json", &[]),
     ("json_response", &["byte_order_mark"]),
     ("mask", &[]),
@@ -160,6 +172,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "date",
             "endpoint",
             "event",
+            "excerpt",
             "http_client",
             "json_response",
             "token",
@@ -172,6 +185,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "cloud",
             "endpoint",
             "event",
+            "excerpt",
             "http_client",
             "model",
             "token",
@@ -187,6 +201,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "duplicates",
             "envelope",
             "event",
+            "excerpt",
             "http_client",
             "receiver",
             "signature",

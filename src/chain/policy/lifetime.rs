@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{CertificatePolicy, PolicyError};
-use crate::Excerpt;
 use crate::chain::Certificate;
+use crate::excerpt::Excerpt;
 
 /// Asks that a certificate is not valid for longer than a given time. Not asked by default.
 ///

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::Certificate;
 use super::certificate::{CLIENT_AUTH, SERVER_AUTH};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 pub use key::Key;
 pub use lifetime::Lifetime;

@@ -1,8 +1,8 @@
 //! Microsoft issued the certificate, to itself.
 
 use super::{CertificatePolicy, PolicyError};
-use crate::Excerpt;
 use crate::chain::{Attribute, Certificate, DistinguishedName};
+use crate::excerpt::Excerpt;
 
 /// Asks that the issuer has exactly one organization, `Microsoft Corporation`, and that the subject, if it has any, has
 /// that one too.

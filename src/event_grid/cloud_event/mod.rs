@@ -17,8 +17,8 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use crate::Excerpt;
 use crate::date::date;
+use crate::excerpt::Excerpt;
 use crate::json::DEPTH_LIMIT;
 
 pub use error::CloudEventError;

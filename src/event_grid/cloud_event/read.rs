@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
 use super::{CloudEvent, CloudEventError, Data, attribute};
-use crate::Excerpt;
 use crate::byte_order_mark::without_mark;
+use crate::excerpt::Excerpt;
 use crate::json::{Members, json_type, string};
 
 impl CloudEvent {

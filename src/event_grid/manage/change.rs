@@ -14,8 +14,8 @@ use super::{
     ArmResource, ManagementClient, ManagementError, OperationFailure, ProvisioningState,
     ResourceId, ResourceType,
 };
-use crate::Excerpt;
 use crate::api::{Answer, ApiError, Call, Refusal, after};
+use crate::excerpt::Excerpt;
 use crate::json_response::Unreadable;
 use crate::retry_after::retry_after;
 

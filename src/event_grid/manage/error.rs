@@ -5,8 +5,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::kind::LONGEST_MESSAGE;
-use crate::Excerpt;
 use crate::api::{ApiError, RefusalDetail};
+use crate::excerpt::Excerpt;
 use crate::transience::is_transient_code;
 
 /// Why an operation on a resource failed.

@@ -39,7 +39,7 @@ macro_rules! words {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                crate::Excerpt::of(self.as_str()).fmt(f)
+                crate::excerpt::Excerpt::of(self.as_str()).fmt(f)
             }
         }
 
