@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::byte_order_mark::without_mark;
 use crate::excerpt::Excerpt;
+use crate::json::without_mark;
 
 /// A type that is made from the bytes of a genuine body, and from nothing else.
 ///

@@ -3,7 +3,7 @@
 use std::str::Utf8Error;
 
 use crate::excerpt::Excerpt;
-use crate::json::DEPTH_LIMIT;
+use crate::json::raw::DEPTH_LIMIT;
 
 /// Why a body is not an event.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

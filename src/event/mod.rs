@@ -30,10 +30,10 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::byte_order_mark::without_mark;
-use crate::date::date;
 use crate::excerpt::Excerpt;
-use crate::json::{DEPTH_LIMIT, Members, depth, json_type, string};
+use crate::json::date::date;
+use crate::json::raw::{DEPTH_LIMIT, Members, depth, json_type, string};
+use crate::json::without_mark;
 
 mod audit;
 pub use audit::AuditId;

@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::members::{Members, text};
-use crate::date::date;
 use crate::event::Id;
+use crate::json::date::date;
 
 /// What became of a test event.
 ///

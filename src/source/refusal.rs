@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::excerpt::Excerpt;
+use crate::http_client::retry_after::retry_after;
+use crate::http_client::words::Words;
 use crate::mask::text::urls;
-use crate::retry_after::retry_after;
-use crate::words::Words;
 
 /// A response of another status than 200.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
-use crate::transience::{is_transient, is_transient_code};
+use crate::http_client::transience::{is_transient, is_transient_code};
 
 /// Why there is no token. `Debug` shows the same as `Display`, for what is in it may be of any size.
 #[derive(Clone, Error)]

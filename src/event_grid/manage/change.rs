@@ -16,8 +16,8 @@ use super::{
 };
 use crate::api::{Answer, ApiError, Call, Refusal, after};
 use crate::excerpt::Excerpt;
-use crate::json_response::Unreadable;
-use crate::retry_after::retry_after;
+use crate::http_client::retry_after::retry_after;
+use crate::json::response::Unreadable;
 
 /// What the service answered at first.
 pub(super) struct Changed<K> {

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::kind::LONGEST_MESSAGE;
 use crate::api::{ApiError, RefusalDetail};
 use crate::excerpt::Excerpt;
-use crate::transience::is_transient_code;
+use crate::http_client::transience::is_transient_code;
 
 /// Why an operation on a resource failed.
 #[derive(Clone, Debug, Error)]

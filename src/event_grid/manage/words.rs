@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::model::Lenient;
+use crate::api::model::Lenient;
 
 /// An open set of words: its documentation, and a line for each.
 macro_rules! words {

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::EventGridEvent;
 use crate::event_grid::{CloudEvent, CloudEventError};
 use crate::excerpt::Excerpt;
-use crate::json::{Members, json_type, string};
+use crate::json::raw::{Members, json_type, string};
 
 /// A JSON object that is neither a CloudEvent nor an event of Event Grid's schema, as it came. `Debug` does not show it.
 ///

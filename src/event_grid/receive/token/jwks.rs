@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::jwt::{ALGORITHM, decode};
-use crate::byte_order_mark::without_mark;
 use crate::crypto::{Backend, RsaKey, SignatureAlgorithm};
+use crate::json::without_mark;
 
 /// The keys that may sign, by their names.
 #[derive(Debug)]

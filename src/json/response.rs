@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::byte_order_mark::without_mark;
+use crate::json::without_mark;
 
 /// Why a response of success cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -35,7 +35,7 @@ pub enum EndpointError {
 /// # Example
 ///
 /// ```
-/// use partner_center_webhooks::endpoint::{Endpoint, EndpointError};
+/// use partner_center_webhooks::http_client::{Endpoint, EndpointError};
 ///
 /// let endpoint = Endpoint::new("https://api.partnercenter.microsoft.com/", false)?;
 /// assert_eq!(endpoint.as_str(), "https://api.partnercenter.microsoft.com");
@@ -104,7 +104,7 @@ impl Endpoint {
     /// # Example
     ///
     /// ```
-    /// # use partner_center_webhooks::endpoint::{Endpoint, EndpointError};
+    /// # use partner_center_webhooks::http_client::{Endpoint, EndpointError};
     /// let endpoint = Endpoint::new("https://management.azure.com", false)?;
     /// assert_eq!(endpoint.path_of("https://management.azure.com:443/a?b=c").as_deref(), Some("/a?b=c"));
     /// assert_eq!(endpoint.path_of("https://management.azure.com.example/a?b=c"), None);

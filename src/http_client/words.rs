@@ -1,6 +1,6 @@
 //! The words in the body of a refusal that is not JSON: text, a page, or XML.
 
-use crate::byte_order_mark::without_mark;
+use crate::json::without_mark;
 
 /// A code and words, where there are any.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
-#[cfg(feature = "token")]
-use http::StatusCode;
 use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
 
 /// When to try again, if that was said: in seconds, or as a date.
 ///
@@ -27,7 +25,6 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// [`LONGEST_IN_WORDS`].
 ///
 /// Source: "API throttling guidance for partners".
-#[cfg(feature = "token")]
 pub(crate) fn wait_in_words(status: StatusCode, words: &str) -> Option<Duration> {
     if ![
         StatusCode::TOO_MANY_REQUESTS,
@@ -48,7 +45,6 @@ pub(crate) fn wait_in_words(status: StatusCode, words: &str) -> Option<Duration>
 }
 
 /// The wait of "again in 57 seconds", "retry after 2 minutes" and the like, if its number is the word `at`.
-#[cfg(feature = "token")]
 fn wait_at(words: &[String], at: usize) -> Option<Duration> {
     let (before, rest) = words.split_at_checked(at)?;
     let number = rest.first()?;
@@ -76,7 +72,6 @@ fn wait_at(words: &[String], at: usize) -> Option<Duration> {
 }
 
 /// A wait in words is a hint, and is not trusted beyond five minutes.
-#[cfg(feature = "token")]
 const LONGEST_IN_WORDS: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
@@ -121,7 +116,6 @@ mod tests {
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 
-    #[cfg(feature = "token")]
     #[test]
     fn waits_in_words() {
         for (status, words, seconds) in [
