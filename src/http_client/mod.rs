@@ -9,20 +9,14 @@ pub(crate) mod endpoint;
 mod reqwest;
 #[cfg_attr(
     not(feature = "token"),
-    allow(
-        dead_code,
-        reason = "`verify` needs less of it than `token`, and others nothing"
-    )
+    allow(dead_code, reason = "without `token`, only `verify` uses some of it")
 )]
 pub(crate) mod retry_after;
 #[cfg(feature = "token")]
 pub(crate) mod transience;
 #[cfg_attr(
     not(feature = "token"),
-    allow(
-        dead_code,
-        reason = "`verify` needs less of it than `token`, and others nothing"
-    )
+    allow(dead_code, reason = "without `token`, only `verify` uses some of it")
 )]
 pub(crate) mod words;
 

@@ -1,13 +1,13 @@
-//! The words in the body of a refusal that is not JSON: text, a page, or XML.
+//! The message in the body of a refusal that is not JSON: text, a page, or XML.
 
 use crate::json::without_mark;
 
-/// A code and words, where there are any.
+/// The code and the message of a refusal, if there are any.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Words {
     /// The element `Code` of XML, as Azure Storage writes it.
     pub(crate) code: Option<String>,
-    /// The text; of a page, its title and its first paragraph; of XML, the element `Message`.
+    /// The message: plain text, the title and first paragraph of a page, or the element `Message` of XML.
     pub(crate) text: Option<String>,
 }
 
