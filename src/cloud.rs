@@ -1,9 +1,9 @@
-//! Microsoft's clouds, and what differs between them.
+//! Microsoft's clouds and their endpoints.
 
-/// The cloud that a partner's tenant lives in.
+/// The cloud of a partner's tenant.
 ///
-/// Source: "Partner Center REST URLs"; the certificate's location is documented for the global cloud only, and the page
-/// claims to hold for all three.
+/// Source: "Partner Center REST URLs". The certificate's location is documented for the global cloud only, on a page that
+/// claims to be valid for all three.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Cloud {
@@ -11,7 +11,7 @@ pub enum Cloud {
     China,
     /// A private or test endpoint.
     Custom(CloudProfile),
-    /// Everybody else's.
+    /// Microsoft's public cloud.
     #[default]
     Global,
     /// Azure Government.
@@ -19,10 +19,10 @@ pub enum Cloud {
 }
 
 impl Cloud {
-    /// The clouds that Microsoft has.
+    /// Microsoft's clouds.
     pub const ALL: &'static [Self] = &[Self::China, Self::Global, Self::UsGovernment];
 
-    /// Where the Partner Center API is, without a slash at the end.
+    /// The base URL of the Partner Center API, without a trailing slash.
     pub fn api_base(&self) -> &str {
         match self {
             Self::China => "https://partner.partnercenterapi.microsoftonline.cn",
@@ -31,7 +31,7 @@ impl Cloud {
         }
     }
 
-    /// Where tokens come from, without a slash at the end.
+    /// The base URL of Microsoft Entra, which issues the tokens, without a trailing slash.
     pub fn authority(&self) -> &str {
         match self {
             Self::China => "https://login.partner.microsoftonline.cn",
@@ -41,7 +41,7 @@ impl Cloud {
         }
     }
 
-    /// Whom tokens for the API are for.
+    /// The audience of tokens for the API.
     pub fn token_audience(&self) -> &str {
         match self {
             Self::Custom(profile) => &profile.token_audience,
@@ -49,7 +49,7 @@ impl Cloud {
         }
     }
 
-    /// Where Microsoft Graph is, without a slash at the end.
+    /// The base URL of Microsoft Graph, without a trailing slash.
     pub fn graph_base(&self) -> &str {
         match self {
             Self::China => "https://microsoftgraph.chinacloudapi.cn",
@@ -59,7 +59,7 @@ impl Cloud {
         }
     }
 
-    /// Where the API of referrals is, without a slash at the end: one for all of Microsoft's clouds.
+    /// The base URL of the referrals API, without a trailing slash; the same in all of Microsoft's clouds.
     pub fn referrals_base(&self) -> &str {
         match self {
             Self::Custom(profile) => &profile.referrals_base,
@@ -67,7 +67,7 @@ impl Cloud {
         }
     }
 
-    /// Where Azure Resource Manager is, without a slash at the end.
+    /// The base URL of Azure Resource Manager, without a trailing slash.
     pub fn management_base(&self) -> &str {
         match self {
             Self::China => "https://management.chinacloudapi.cn",
@@ -77,7 +77,7 @@ impl Cloud {
         }
     }
 
-    /// Whether plain http will do for endpoints on loopback addresses: for a test endpoint alone.
+    /// Whether plain http is allowed for endpoints on loopback addresses; only for tests.
     pub fn danger_plain_http_on_loopback(&self) -> bool {
         match self {
             Self::Custom(profile) => profile.danger_plain_http_on_loopback,
@@ -85,7 +85,7 @@ impl Cloud {
         }
     }
 
-    /// The prefixes under which signing certificates are served.
+    /// The URL prefixes of signing certificates.
     pub fn certificate_locations(&self) -> Vec<&str> {
         match self {
             Self::Custom(profile) => profile
@@ -118,22 +118,22 @@ pub struct CloudProfile {
     pub api_base: String,
     /// See [`Cloud::authority`].
     pub authority: String,
-    /// See [`Cloud::token_audience`]. By default the API's base.
+    /// See [`Cloud::token_audience`]. Default: the base URL of the API.
     pub token_audience: String,
-    /// See [`Cloud::certificate_locations`]. By default Microsoft's.
+    /// See [`Cloud::certificate_locations`]. Default: Microsoft's.
     pub certificate_locations: Vec<String>,
-    /// See [`Cloud::graph_base`]. By default the global one.
+    /// See [`Cloud::graph_base`]. Default: the global one.
     pub graph_base: String,
-    /// See [`Cloud::management_base`]. By default the global one.
+    /// See [`Cloud::management_base`]. Default: the global one.
     pub management_base: String,
-    /// See [`Cloud::referrals_base`]. By default Microsoft's.
+    /// See [`Cloud::referrals_base`]. Default: Microsoft's.
     pub referrals_base: String,
-    /// See [`Cloud::danger_plain_http_on_loopback`]. By default it will not.
+    /// See [`Cloud::danger_plain_http_on_loopback`]. Default: `false`.
     pub danger_plain_http_on_loopback: bool,
 }
 
 impl CloudProfile {
-    /// A profile of these two, and defaults for the rest.
+    /// A profile with these two base URLs, and defaults for the other fields.
     pub fn new(api_base: impl Into<String>, authority: impl Into<String>) -> Self {
         let api_base = api_base.into().trim_end_matches('/').to_owned();
         Self {

@@ -14,8 +14,8 @@ use base64::{DecodeError, DecodeSliceError};
 use http::{HeaderMap, HeaderName};
 use thiserror::Error;
 
-use crate::Excerpt;
 pub use crate::crypto::SignatureAlgorithm;
+use crate::excerpt::Excerpt;
 
 /// What the headers of a callback say of its signature. Well-formed, and proof of nothing yet.
 ///

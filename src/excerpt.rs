@@ -1,14 +1,14 @@
-//! Text from outside, made fit for an error message or a log line: escaped and cut.
+//! Text from outside, escaped and cut for error messages and logs.
 
 use std::fmt;
 
 use crate::mask;
 
-/// A piece of foreign text, at most [`Excerpt::LIMIT`] or [`Excerpt::LONG_LIMIT`] bytes of it, escaped.
+/// Text from outside, escaped and cut to [`Excerpt::LIMIT`] or [`Excerpt::LONG_LIMIT`] bytes.
 ///
-/// Header values, URLs and certificate names are chosen by whoever sent them. An excerpt carries enough of
-/// one to recognise it, and can neither forge a log line nor fill a disk: everything but printable ASCII is
-/// written as `\n`, `\x7f` and the like, and what was cut is counted.
+/// The sender chooses header values, URLs and certificate names. An excerpt is long enough to recognize the text, and can
+/// neither forge a log line nor fill a disk: everything except printable ASCII is escaped as `\n`, `\x7f` and so on, and
+/// cut text ends with its original length.
 ///
 /// # Example
 ///
@@ -29,25 +29,24 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
-    /// How many bytes of the original are kept: enough for any certificate URL that a callback should name
-    /// and for the first names of a certificate.
+    /// The maximum number of bytes: enough for any genuine certificate URL, and for the first names of a certificate.
     pub const LIMIT: usize = 120;
 
-    /// How many bytes [`Excerpt::long`] keeps: what Microsoft gives for the description of an error.
+    /// The maximum number of bytes of [`Excerpt::long`]: Microsoft's limit for the description of an error.
     pub const LONG_LIMIT: usize = 1024;
 
-    /// Takes the beginning of `text`.
+    /// Keeps the first [`Excerpt::LIMIT`] bytes of `text`.
     pub fn of(text: impl AsRef<[u8]>) -> Self {
         Self::limited(text.as_ref(), Self::LIMIT)
     }
 
-    /// Takes more of it: for the words of a service that was called, rather than of a stranger.
+    /// Keeps the first [`Excerpt::LONG_LIMIT`] bytes: for messages of a called service, not of a stranger.
     pub fn long(text: impl AsRef<[u8]>) -> Self {
         Self::limited(text.as_ref(), Self::LONG_LIMIT)
     }
 
-    /// Takes the beginning of a URL without the values of its query, its user and its fragment, which may be secrets: the
-    /// names of the query's members stay.
+    /// Keeps the beginning of a URL, and masks its user, its fragment and the values of its query, because they may be
+    /// secrets. The names of the query's parameters stay.
     ///
     /// ```
     /// use partner_center_webhooks::Excerpt;
@@ -57,7 +56,7 @@ impl Excerpt {
     /// ```
     pub fn of_url(url: impl AsRef<[u8]>) -> Self {
         let url = url.as_ref();
-        // Most have nothing to hide, and strangers choose how many there are.
+        // Most URLs have nothing to mask, and strangers can send any number of them.
         match url.iter().any(|byte| b"?@#".contains(byte)) {
             true => Self::of(mask::url(&String::from_utf8_lossy(url)).as_bytes()),
             false => Self::of(url),
@@ -73,7 +72,7 @@ impl Excerpt {
         }
     }
 
-    /// Length of the original in bytes.
+    /// The length of the original, in bytes.
     pub fn original_len(&self) -> usize {
         self.length
     }

@@ -139,9 +139,6 @@ pub mod duplicates;
 // What it stands on.
 pub mod body;
 
-#[cfg(any(feature = "event", feature = "token", feature = "verify"))]
-mod byte_order_mark;
-
 #[cfg(any(feature = "event-grid", feature = "registration"))]
 pub mod api;
 
@@ -150,39 +147,17 @@ pub mod cloud;
 #[cfg(feature = "crypto")]
 pub mod crypto;
 
-#[cfg(feature = "event")]
-mod date;
-
-#[cfg(feature = "token")]
-pub mod endpoint;
-
 mod excerpt;
 
-#[cfg(feature = "event")]
 mod json;
-
-#[cfg(feature = "token")]
-mod json_response;
 
 mod mask;
 
 #[cfg(feature = "http-client")]
 pub mod http_client;
 
-#[cfg(any(feature = "event-grid", feature = "registration"))]
-mod model;
-
-#[cfg(any(feature = "token", feature = "verify"))]
-mod retry_after;
-
 #[cfg(any(feature = "receiver", feature = "token"))]
 mod single_flight;
-
-#[cfg(feature = "token")]
-mod transience;
-
-#[cfg(any(feature = "token", feature = "verify"))]
-mod words;
 
 #[cfg(feature = "http-client")]
 pub mod spawn;

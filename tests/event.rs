@@ -1,5 +1,5 @@
-//! Every documented event is read as documented and given back byte for byte; what is no event is refused
-//! by name; no input panics.
+//! Every documented event is read as documented and written byte for byte; other bodies are refused with the reason; no
+//! input panics.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -173,7 +173,7 @@ fn only_the_name_is_required() {
 }
 
 #[test]
-fn members_are_known_in_any_case_and_order() {
+fn members_match_in_any_case_and_order() {
     let body = r#"{"RESOURCENAME":"test","auditUri":"a","resourceChangeUtcDate":"d","x":0,"resourceuri":"u","EVENTNAME":"Test-Created"}"#;
     let event = read(body);
     assert_eq!(event.name(), &EventName::TestCreated);
@@ -239,7 +239,7 @@ fn no_member_may_occur_twice() {
         )
     );
 
-    // The accepted twins: unknown members are told apart by case, and values are not looked into.
+    // The accepted twins: unknown members differ by case, and values are not inspected.
     let event = read(r#"{"EventName":"x","other":1,"Other":2,"o":{"a":1,"a":2}}"#);
     assert_eq!(
         extra(&event),
@@ -265,7 +265,7 @@ fn unknown_names_and_members_are_kept_as_they_are() {
     assert_given_back(&event, body);
 }
 
-/// Some of Microsoft's services write one. It is not part of the JSON, so the event does not give it back.
+/// Some of Microsoft's services write one. It is not part of the JSON, so the event does not write it.
 #[test]
 fn a_byte_order_mark_is_skipped_once() {
     let body = r#"{"EventName":"invoice-ready"}"#;
@@ -333,7 +333,7 @@ fn dates_of_every_length_are_read_in_utc() {
 }
 
 #[test]
-fn an_audit_id_tells_the_date_of_its_event() {
+fn an_audit_id_has_the_date_of_its_event() {
     for name in [
         EventName::ResellerRelationshipAcceptedByCustomer,
         EventName::CreateTransfer,
@@ -347,7 +347,7 @@ fn an_audit_id_tells_the_date_of_its_event() {
         );
         assert!(event.audit_uri().unwrap().ends_with(audit_id.as_str()));
     }
-    // The twin: a placeholder is no audit id, and stays in the URI.
+    // The twin: a placeholder is not an audit id, and stays in the URI.
     let event = read(&vector(&EventName::SubscriptionUpdated));
     assert_eq!(event.audit_id(), None);
     assert_eq!(
@@ -363,7 +363,7 @@ fn a_transfer_is_found_in_the_audit_id_of_the_same_customer() {
         r#"Transfer { customer: Id("4cfba01c-47d4-4b91-9559-740129e7352b"), transfer: None }"#;
     for (from, to, expected) in [
         ("", "", DELIVERED_TRANSFER),
-        // A name to come is a transfer by its resource name; either of the two will do.
+        // An unknown event is a transfer by its resource name; either of the two is enough.
         ("create-transfer", "cancel-transfer", DELIVERED_TRANSFER),
         ("\"Transfer\"", "null", DELIVERED_TRANSFER),
         ("\"AuditUri\"", "\"Audit\"", without_id),
@@ -385,7 +385,7 @@ fn a_transfer_is_found_in_the_audit_id_of_the_same_customer() {
 }
 
 #[test]
-fn the_customer_is_the_one_that_all_that_is_said_agrees_on() {
+fn all_ids_must_name_the_same_customer() {
     let one = "4b2a6e33-8791-4386-bd2b-0d55baf25039";
     let other = "5b2a6e33-8791-4386-bd2b-0d55baf25039";
     let audit = |tenant| {
@@ -424,7 +424,7 @@ fn the_customer_is_the_one_that_all_that_is_said_agrees_on() {
             audit(one),
             Some(one),
         ),
-        // Two that differ are none, also where one of them is no tenant.
+        // Different customers give none, even if one of them is not a tenant.
         (of(&format!("v1/customers/{one}")), audit(other), None),
         (of("v1/customers/fabrikam"), audit(one), None),
         (
@@ -437,7 +437,7 @@ fn the_customer_is_the_one_that_all_that_is_said_agrees_on() {
             audit(other),
             None,
         ),
-        // What is the partner's own, or of all customers, is nobody's else.
+        // Resources of the partner, or of all customers, have no customer.
         (of("v1/invoices/G1"), audit(one), None),
         (of("engagements/v1/referrals/a"), audit(one), None),
         (of("v1/customers/usagerecords"), audit(one), None),
@@ -493,7 +493,7 @@ fn the_customer_is_the_one_that_all_that_is_said_agrees_on() {
 }
 
 #[test]
-fn what_is_not_one_object_in_utf_8_is_refused() {
+fn a_body_that_is_not_one_object_in_utf_8_is_refused() {
     for (body, found) in [
         (&b""[..], "is empty"),
         (b" \r\n\t", "is empty"),
@@ -526,7 +526,7 @@ fn what_is_not_one_object_in_utf_8_is_refused() {
 }
 
 #[test]
-fn what_is_not_json_is_refused_with_its_position() {
+fn a_body_that_is_not_json_is_refused_with_the_position() {
     for (body, line, column, reason) in [
         ("EventName=x", 1, 1, "expected value"),
         ("{'EventName':'x'}", 1, 2, "key must be a string"),
@@ -551,7 +551,7 @@ fn nesting_is_limited_as_in_serde_json() {
         format!(r#"{{"EventName":"x","{member}":[{open}0{close}]}}"#)
     };
     for member in ["Added", "ResourceUri", "AuditUrl"] {
-        // 1 event, 1 array, 2 × 62: 126 levels. And with another pair 128, one too many.
+        // 1 event, 1 array, 2 × 62: 126 levels. With another pair 128, one too many.
         assert!(Event::from_slice(nested(member, 62).as_bytes()).is_ok());
         for levels in [63, 10_000] {
             let message = format!(
@@ -592,7 +592,7 @@ fn nesting_is_limited_as_in_serde_json() {
 }
 
 #[test]
-fn an_event_is_a_value_within_other_json() {
+fn an_event_can_be_part_of_other_json() {
     let body = r#"{"EventName":"x", "Price":1.50}"#;
     let events: Vec<Event> = serde_json::from_str(&format!("[{body},{body}]")).unwrap();
     assert_eq!(events, [read(body), read(body)]);
@@ -628,7 +628,7 @@ fn debug_shows_the_text_on_one_line() {
 }
 
 #[test]
-fn no_cut_and_no_changed_byte_panics() {
+fn no_truncation_and_no_changed_byte_panics() {
     for name in EventName::ALL {
         let body = vector(name).into_bytes();
         for end in 0..body.len() {

@@ -1,9 +1,9 @@
-//! Path validation suites of others: x509-limbo's own cases and BetterTLS's of path building, from `../shared/suites`
-//! beside this repository. Skipped, aloud, where that folder is absent; `PARTNER_CENTER_WEBHOOKS_SHARED` names it elsewhere.
+//! Public path validation suites: x509-limbo's own cases and BetterTLS's path building, from `../shared/suites` beside this
+//! repository, or from the folder in `PARTNER_CENTER_WEBHOOKS_SHARED`. Without the folder the tests are skipped with a
+//! message.
 //!
-//! A case is accepted when a path is found and, if it names a DNS name that can be a signer name, the certificate is for
-//! that name. Where that is not what the suite says, `suites/divergences.txt` says why, and that is checked in both
-//! directions.
+//! A case is accepted if a path is found and the certificate is for the expected DNS name, provided that this can be a signer
+//! name. `suites/divergences.txt` has the reason for every difference from the suite; both directions are checked.
 
 #![expect(
     clippy::expect_used,
@@ -30,7 +30,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// 2026-11-21T00:00:00Z, the time of the cases that have none.
+/// 2026-11-21T00:00:00Z, the time of cases without one.
 const NOW: i64 = 1_795_219_200;
 
 const DIVERGENCES: &str = include_str!("suites/divergences.txt");
@@ -66,16 +66,16 @@ struct PeerName {
     value: String,
 }
 
-/// A case that this crate judges otherwise than the suite, and how.
+/// How this crate's verdict on a case differs from the suite.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Direction {
-    /// Accepted, though the suite refuses.
+    /// Accepted, although the suite refuses.
     Lenient,
-    /// A path is found where the suite wants none, and the policy on keys refuses.
+    /// A path is found although the suite expects none, and the key policy refuses.
     Key,
-    /// The same, and the name that is expected can be no signer name.
+    /// The same, and the expected name cannot be a signer name.
     Name,
-    /// Refused, though the suite accepts.
+    /// Refused, although the suite accepts.
     Strict,
 }
 
@@ -106,7 +106,7 @@ fn run(file: &str, count: usize) {
     let mut wrong = Vec::new();
     let mut counts = BTreeMap::<String, usize>::new();
     for case in &suite.testcases {
-        let found = case.judge();
+        let found = case.check();
         let direction = listed
             .get(case.id.as_str())
             .map(|(direction, _)| *direction);
@@ -158,7 +158,7 @@ impl Case {
         UnixTime::since_unix_epoch(Duration::from_secs(seconds.try_into().unwrap()))
     }
 
-    /// What is not a list that can be used is as good as one that could not be fetched.
+    /// An unusable list is treated like a list that could not be fetched.
     fn evidence(&self) -> Evidence {
         let list = |pem: &String| {
             let der = CertificateRevocationListDer::from_pem_slice(pem.as_bytes()).unwrap();
@@ -176,15 +176,15 @@ impl Case {
         Anchors::from_certificates(&anchors.collect::<Vec<_>>()).map_err(|error| error.to_string())
     }
 
-    /// Whether a path is found, to the name that is expected; both backends must agree to the letter.
-    fn judge(&self) -> Result<(), String> {
-        let one = self.judge_with(AwsLcRs::new());
-        let other = self.judge_with(RustCrypto::new());
+    /// Whether a path is found, for the expected name; both backends must give the same result.
+    fn check(&self) -> Result<(), String> {
+        let one = self.check_with(AwsLcRs::new());
+        let other = self.check_with(RustCrypto::new());
         assert_eq!(one, other, "{}", self.id);
         one
     }
 
-    fn judge_with(&self, backend: impl Backend + 'static) -> Result<(), String> {
+    fn check_with(&self, backend: impl Backend + 'static) -> Result<(), String> {
         let leaf = self.leaf();
         ChainVerifier::new(backend, self.anchors()?)
             .find_path(&leaf, &self.evidence(), self.time())
@@ -202,7 +202,7 @@ impl Case {
         name.value.parse().ok()
     }
 
-    /// Whether the name that is expected, of whatever kind the suite says that it is, can be one.
+    /// Whether the expected name, of any kind, can be a signer name.
     fn has_a_signer_name(&self) -> bool {
         let name = self.expected_peer_name.as_ref();
         name.is_none_or(|name| name.value.parse::<SignerName>().is_ok())
@@ -213,8 +213,7 @@ impl Case {
         Certificate::parse(&leaf).is_ok_and(|leaf| policy.check(&leaf).is_err())
     }
 
-    /// Whatever the path: the complete verifier, as it comes, accepts nobody but Partner Center. Also with the name that the
-    /// case expects.
+    /// The default verifier accepts only Partner Center, with any path. It also refuses with the name that the case expects.
     fn is_refused_by_default(&self) {
         let Ok(anchors) = self.anchors() else { return };
         let verifier = ChainVerifier::new(AwsLcRs::new(), anchors);
@@ -234,7 +233,7 @@ fn certificate(pem: &str) -> CertificateDer<'static> {
     certificates_from_pem(pem.as_bytes()).unwrap().remove(0)
 }
 
-/// Each case of the list: its direction, and the reason that stands above it.
+/// The direction and the reason of each listed case.
 fn divergences() -> BTreeMap<&'static str, (Direction, String)> {
     let mut listed = BTreeMap::new();
     for group in DIVERGENCES.split("\n\n") {

@@ -90,7 +90,7 @@ pub(crate) async fn examine(options: &Options) -> (Examination, Vec<CertificateD
                 None,
             ),
         },
-        Err(Absent::Location(error)) => (error.refusal.to_string(), Some(Failure::Elsewhere)),
+        Err(Absent::Location(error)) => (error.to_string(), Some(Failure::Elsewhere)),
         Err(Absent::Source(error)) => (error.to_string(), Some(Failure::Passing)),
     };
     examination.steps.push(Step {
@@ -128,7 +128,10 @@ async fn obtain(origin: &Origin) -> (String, Result<CertificateBundle, Absent>) 
                 let bundle = download.fetch(&url).await.map_err(Absent::Source);
                 (url.to_string(), bundle)
             }
-            Err(error) => (error.url.to_string(), Err(Absent::Location(error))),
+            Err(error) => (
+                Excerpt::of_url(url).to_string(),
+                Err(Absent::Location(error)),
+            ),
         },
     }
 }
@@ -214,7 +217,7 @@ impl Examination {
             at: rfc3339(end),
             days_left: days_left(end, now),
         };
-        self.ends = signer.ends().into_iter().map(ending).collect();
+        self.ends = signer.expiries().into_iter().map(ending).collect();
     }
 }
 

@@ -6,7 +6,7 @@ use partner_center_webhooks::Excerpt;
 use partner_center_webhooks::chain::{
     ChainVerifier, Evidence, MissingEvidence, RevocationList, UnixTime,
 };
-use partner_center_webhooks::source::{Authorities, AuthorityError, CertificateBundle};
+use partner_center_webhooks::source::{Authorities, CertificateBundle, SourceError};
 use serde::Serialize;
 
 /// An attempt to have something.
@@ -55,7 +55,7 @@ pub(crate) async fn gather(
     };
     for _ in 0..MAX_ROUNDS {
         let mut progress = false;
-        for need in chain.needs(bundle.signing(), &gathering.evidence, now) {
+        for need in chain.missing_evidence(bundle.signing(), &gathering.evidence, now) {
             progress = gathering.meet(&need, now).await;
             // Each certificate and each list may change what is needed.
             if progress {
@@ -167,10 +167,10 @@ fn offline() -> (String, Failure) {
     ("not fetched: --offline".to_owned(), Failure::Offline)
 }
 
-fn why(error: AuthorityError) -> (String, Failure) {
+fn why(error: SourceError) -> (String, Failure) {
     let failure = match &error {
-        AuthorityError::Distribution(_) => Failure::Elsewhere,
-        AuthorityError::NotACertificate { .. } => Failure::Useless,
+        SourceError::Location(_) => Failure::Elsewhere,
+        SourceError::NotACertificate { .. } => Failure::Useless,
         _ => Failure::Passing,
     };
     (error.to_string(), failure)

@@ -1,4 +1,4 @@
-//! What a certificate URL serves: whatever is accepted is DER, and stays itself when it is written and read again.
+//! Files of certificate URLs: an accepted file is DER, and stays the same when it is written and read again.
 #![no_main]
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use partner_center_webhooks::source::CertificateBundle;
 
 fuzz_target!(|data: &[u8]| {
-    // The same as text, for no fuzzer finds base64.
+    // The same as text, because a fuzzer does not find base64.
     let pem = format!(
         "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
         STANDARD.encode(data)
@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
                 CertificateBundle::from_bytes(pem.as_bytes()).unwrap(),
                 alone
             );
-            // Certificates of less than 128 bytes do not exist, and are not looked for in files that are not text.
+            // Certificates of fewer than 128 bytes do not exist, and are only accepted in text.
             if der.len() >= 130 {
                 assert_eq!(CertificateBundle::from_bytes(der).unwrap(), alone);
             }

@@ -1,6 +1,6 @@
-//! Certificates: none but those that an anchor signed is trusted, and where signatures do not count, the policies do.
+//! Certificates: only those that an anchor signed are trusted; if signatures are not checked, the policies still are.
 //!
-//! The input is a certificate, or, where it is no DER, edits to a good one: places of two bytes and what to put there.
+//! The input is a certificate. If it is not DER, it is edits to a valid one: a place of two bytes, and the new byte.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -83,7 +83,7 @@ static ISSUER: LazyLock<(Issuer, Signer)> = LazyLock::new(|| {
     (issuer, signer)
 });
 
-/// A backend that believes every signature on a certificate.
+/// A backend that accepts every signature on a certificate.
 #[derive(Debug)]
 struct Gullible;
 

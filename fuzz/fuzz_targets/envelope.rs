@@ -1,7 +1,7 @@
-//! Headers: both readers say the same, and what they accept is canonical.
+//! Headers: both readers agree, and accepted values are canonical.
 //!
-//! Each line of the input is a header: a byte that chooses it, and its value. Every other choice is a signature of the
-//! rest of the line, which no fuzzer would write in base64.
+//! Each line of the input is a header: a byte that chooses it, and its value. Every other choice encodes the rest of the
+//! line as a signature, because a fuzzer does not find base64.
 #![no_main]
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -37,7 +37,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
 
-    // Every other input is spared the rest.
+    // Every other input skips the rest.
     if data.len() % 2 == 1 {
         for (name, value) in [
             (ALGORITHM_HEADER, "rsa-sha256"),
@@ -69,10 +69,10 @@ fuzz_target!(|data: &[u8]| {
                 envelope.certificate_url().as_bytes()
             );
         }
-        // Of two faults the readers may meet either first.
+        // The readers may report either of two faults.
         _ => assert_eq!(read.is_err(), read_from_pairs.is_err()),
     }
-    // What is logged stays on its line.
+    // A logged value stays on one line.
     for text in error(&read).into_iter().chain(error(&read_from_pairs)) {
         assert!(
             !text.contains(|character: char| character.is_control()),

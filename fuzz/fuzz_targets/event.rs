@@ -1,4 +1,4 @@
-//! Bodies: an event gives back what it was read from, and no part of it panics.
+//! Bodies: an event writes the text that it was read from, and nothing panics.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! What Event Grid delivers: an event that conforms is written as it was read, and no delivery panics.
+//! Deliveries of Event Grid: a conforming event is written as it was read, and no delivery panics.
 #![no_main]
 
 use futures_util::FutureExt as _;
@@ -40,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
     for method in [Method::POST, Method::OPTIONS] {
         let query = format!("code={SECRET}");
         let received = receiver.receive(&method, Some(&query), &headers, body);
-        // Without tokens there is nothing to wait for.
+        // Without tokens nothing waits.
         match received.now_or_never().unwrap() {
             Ok(incoming) => assert!(incoming.answer().is_none_or(|it| it.status().is_success())),
             Err(error) => {

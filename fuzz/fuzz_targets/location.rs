@@ -1,4 +1,4 @@
-//! Certificate URLs: what is accepted is canonical, and is what a URL parser takes it for.
+//! Certificate URLs: an accepted URL is canonical, and a URL parser reads the same host and path.
 #![no_main]
 
 use http::Uri;
@@ -40,7 +40,7 @@ fuzz_target!(|text: &str| {
         }
     }
 
-    // A location that can be allowed allows the files under it, on its own host.
+    // An allowed prefix allows the files under it, on its own host.
     if let Ok(location) = CertificateLocation::none().also_allow(text) {
         let url = format!("{text}a.cer");
         let canonical = location.check(&url).unwrap();

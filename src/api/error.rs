@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::progress::Ids;
 use super::{Cause, Dialect, RefusalDetail};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
+use crate::http_client::transience::is_transient;
 use crate::token::TokenError;
-use crate::transience::is_transient;
 
 /// A call to one of Microsoft's APIs that failed.
 ///

@@ -5,6 +5,7 @@
 mod authorizer;
 mod dialect;
 mod error;
+pub(crate) mod model;
 #[cfg(feature = "registration")]
 pub(crate) mod partner_center;
 mod progress;
@@ -23,13 +24,13 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
-use crate::Excerpt;
-use crate::endpoint::Endpoint;
+use crate::excerpt::Excerpt;
+use crate::http_client::Endpoint;
+use crate::http_client::retry_after::{retry_after, wait_in_words};
+use crate::http_client::words::{Words, is_markup};
 use crate::http_client::{HttpClient, HttpClientError, Limits};
-use crate::json_response::{self, Unreadable};
-use crate::retry_after::{retry_after, wait_in_words};
+use crate::json::response::{self, Unreadable};
 use crate::token::{AccessToken, TokenError};
-use crate::words::{Words, is_markup};
 
 pub(crate) use authorizer::{AuthHeader, Authorizer, Bearer};
 #[cfg(feature = "event-grid")]
@@ -96,7 +97,7 @@ impl Answer {
 
     /// The body, read as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
-        json_response::read(&self.body)
+        response::read(&self.body)
     }
 
     /// Whether nothing is in it but white space.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{ApiError, Dialect};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// How far a call is.
 pub(super) struct Progress {

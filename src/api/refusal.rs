@@ -3,9 +3,9 @@
 use http::HeaderMap;
 use serde_json::Value;
 
-use crate::Excerpt;
-use crate::byte_order_mark::without_mark;
-use crate::words::Words;
+use crate::excerpt::Excerpt;
+use crate::http_client::words::Words;
+use crate::json::without_mark;
 
 /// One of several things that a service says about a refusal: `error.details` of Azure's services.
 #[derive(Clone, Debug, Eq, PartialEq)]

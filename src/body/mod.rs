@@ -1,4 +1,4 @@
-//! How long a body may be, whether it arrived whole, and types that are made from it.
+//! Bodies: the limit on their length, truncation, and types that are built from them.
 
 #[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
 pub(crate) mod stream;
@@ -25,11 +25,11 @@ impl BodyLimit {
         self.0
     }
 
-    /// Judges a body by its length.
+    /// Checks the length of a body.
     ///
     /// # Errors
     ///
-    /// [`BodyError::Empty`], which nobody signs, or [`BodyError::TooLong`].
+    /// [`BodyError::Empty`], because an empty body is never signed, or [`BodyError::TooLong`].
     pub fn check(self, length: usize) -> Result<(), BodyError> {
         match length {
             0 => Err(BodyError::Empty),
@@ -45,14 +45,14 @@ impl Default for BodyLimit {
     }
 }
 
-/// Why a body was refused before anything else was looked at.
+/// Why a body was refused before any other check.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// It is shorter than its `Content-Length` announced, and its signature does not match.
+    /// The body is shorter than its `Content-Length`, and its signature does not match.
     #[error(
-        "the body has {received} bytes (expected {announced}, as `Content-Length` announced): it was cut short on its way; \
-         deliver it again, and check the proxies and middleware that it passes"
+        "the body has {received} bytes (expected {announced}, as `Content-Length` announced): it was truncated in transit; \
+         deliver it again, and check the proxies and middleware in between"
     )]
     CutShort {
         /// The announced length, in bytes.
@@ -60,31 +60,31 @@ pub enum BodyError {
         /// The length of the body, in bytes.
         received: usize,
     },
-    /// There is none, and no signature.
+    /// There is no body, and no signature.
     #[error("the body is empty")]
     Empty,
-    /// The body is empty although the headers hold a signature. An empty body is never signed, so it was lost in transit.
+    /// The body is empty although the headers have a signature. An empty body is never signed, so it was lost in transit.
     #[error(
-        "the body is empty although the headers hold a signature (expected what was signed): it was lost on its way; deliver \
-         it again, and check the proxies and middleware that it passes"
+        "the body is empty although the headers have a signature (expected the signed body): it was lost in transit; deliver \
+         it again, and check the proxies and middleware in between"
     )]
     Lost,
-    /// It is longer than the limit.
+    /// The body is longer than the limit.
     #[error("the body is longer than {limit} bytes")]
     TooLong {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// It ended before its announced end, or the connection broke.
+    /// The body ended before its announced end, or the connection broke.
     #[error("the body could not be read to its end")]
     Unreadable,
 }
 
 impl BodyError {
-    /// How long to tell the sender to wait if a body did not arrive whole, in seconds: the next delivery may, at once.
+    /// The `Retry-After` for a body that did not arrive whole, in seconds: the next delivery may be complete.
     pub const RETRY_SECONDS: u64 = 10;
 
-    /// Compares the length of a body with its `Content-Length`. A body without one, or longer than it, is not cut short.
+    /// Compares the length of a body with its `Content-Length`. A body without one, or longer than it, is not truncated.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Bodies that still come.
+//! Bodies that arrive as a stream.
 
 use std::mem;
 use std::pin::pin;
@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt as _};
 
 use super::{BodyError, BodyLimit};
 
-/// Reads a body, no further than the limit. One of one piece is not copied.
+/// Reads a body up to the limit. A body of one piece is not copied.
 pub(crate) async fn read<D: Buf, E>(
     body: impl Stream<Item = Result<D, E>>,
     limit: BodyLimit,

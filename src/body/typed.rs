@@ -6,15 +6,15 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::byte_order_mark::without_mark;
 use crate::excerpt::Excerpt;
+use crate::json::without_mark;
 
-/// A type that is made from the bytes of a genuine body, and from nothing else.
+/// A type that is built only from the bytes of a verified body.
 ///
-/// The extractors `Verified<E>` of `axum` and `actix_web` take these. Other parts of a request, such as its query, its path and
-/// most of its headers, are not signed, so a type that reads them cannot be one.
+/// The extractors `Verified<E>` of `axum` and `actix_web` take such types. Other parts of a request, such as its query, its
+/// path and most of its headers, are not signed, so a type that reads them must not implement this trait.
 ///
-/// It is implemented for [`Bytes`], [`String`], and the `Json` of axum and of actix-web. Implement it for formats of your own.
+/// It is implemented for [`Bytes`], [`String`], and the `Json` of axum and of actix-web. Implement it for your own formats.
 ///
 /// # Example
 ///
@@ -37,16 +37,16 @@ use crate::excerpt::Excerpt;
 /// # Ok::<(), BodyFormatError>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not made from a verified body alone",
+    message = "`{Self}` is not built only from a verified body",
     note = "`Verified<E>` takes `Json<T>`, `Bytes`, `String`, and types that implement `FromVerifiedBody`",
-    note = "take what is not signed, such as the query, as an argument of its own"
+    note = "take unsigned parts of the request, such as the query, as separate arguments"
 )]
 pub trait FromVerifiedBody: Sized {
-    /// Makes the value from the signed bytes.
+    /// Builds the value from the signed bytes.
     ///
     /// # Errors
     ///
-    /// [`BodyFormatError`] if they do not fit: the callback is answered with 503, and not handled.
+    /// [`BodyFormatError`] if the bytes have another format: the callback is answered with 503, and not handled.
     fn from_verified_body(body: Bytes) -> Result<Self, BodyFormatError>;
 }
 
@@ -62,19 +62,19 @@ impl FromVerifiedBody for String {
     }
 }
 
-/// Why a genuine body does not fit the type that a handler takes. The text is for logs.
+/// Why a verified body does not have the format that a handler expects. The text is for logs.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("{0}")]
 pub struct BodyFormatError(Excerpt);
 
 impl BodyFormatError {
-    /// For this reason, which is escaped and cut to [`Excerpt::LIMIT`] bytes, because it may quote the body.
+    /// Creates an error with this reason, escaped and cut to [`Excerpt::LIMIT`] bytes, because it may quote the body.
     pub fn new(reason: impl fmt::Display) -> Self {
         Self(Excerpt::of(reason.to_string()))
     }
 }
 
-/// Reads the signed bytes as JSON, with or without a byte order mark, whatever the `Content-Type` says, because that is not
+/// Reads the signed bytes as JSON, with or without a byte order mark. The `Content-Type` is ignored, because it is not
 /// signed.
 #[cfg_attr(
     not(any(feature = "actix-web", feature = "axum")),

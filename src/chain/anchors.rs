@@ -1,13 +1,9 @@
-//! Trust anchors: the public keys that a path may end at.
+//! Trust anchors: the public keys at the end of a path.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
-use thiserror::Error;
 
+use super::pem::{CertificatesError, certificates_from_pem};
 use crate::crypto::Backend;
-use crate::excerpt::Excerpt;
 
 /// The trust anchors of a [`ChainVerifier`](super::ChainVerifier).
 #[derive(Clone, Debug)]
@@ -16,14 +12,14 @@ pub struct Anchors(Vec<TrustAnchor<'static>>);
 impl Anchors {
     /// The public roots that Microsoft's TLS CAs chain to.
     ///
-    /// They are `Microsoft RSA Root Certificate Authority 2017`, `Microsoft ECC Root Certificate Authority 2017`,
+    /// `Microsoft RSA Root Certificate Authority 2017`, `Microsoft ECC Root Certificate Authority 2017`,
     /// `DigiCert Global Root G2` and `DigiCert Global Root G3`, found by SHA-256 fingerprint in
-    /// [`webpki_root_certs`]. Few, so that a mistake of any other CA cannot matter. `Microsoft TLS RSA Root G2` and
-    /// `Microsoft TLS ECC Root G2` are in no public root programme yet; they are reached through DigiCert's
+    /// [`webpki_root_certs`]. The set is small, so that a mistake of any other CA does not matter. No public root program
+    /// has `Microsoft TLS RSA Root G2` and `Microsoft TLS ECC Root G2` yet; paths reach them through DigiCert's
     /// cross-signatures.
     ///
-    /// Mozilla will cease to trust DigiCert's two for TLS on 2029-04-15, and `webpki_root_certs` may then drop them:
-    /// the result holds those that this build still has. Source: CCADB, 2026-08-21.
+    /// Mozilla will stop trusting the two DigiCert roots for TLS on 2029-04-15, and `webpki_root_certs` may then drop
+    /// them. The result contains the roots that this build still has. Source: CCADB, 2026-08-21.
     pub fn microsoft(backend: &impl Backend) -> Self {
         let wanted =
             |der: &&CertificateDer<'static>| MICROSOFT.contains(&backend.sha256(der).as_slice());
@@ -37,35 +33,37 @@ impl Anchors {
         )
     }
 
-    /// All roots of Mozilla's programme, as of the version of [`webpki_root_certs`] in use: about 120.
+    /// All roots of Mozilla's program, as of the version of [`webpki_root_certs`] in use: about 120.
     ///
-    /// Dangerous: a mistake of any of these CAs suffices for a forged signing certificate that only the policies stop.
+    /// Dangerous: if any of these CAs makes a mistake, only the policies stop a forged signing certificate.
     pub fn danger_any_web_pki() -> Self {
         Self(trust(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter()).collect())
     }
 
-    /// The certificates of a PEM file, each of them trusted.
+    /// Trusts every certificate of a PEM file.
     ///
     /// # Errors
     ///
-    /// [`AnchorsError`] if there is none, or one cannot be an anchor.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, AnchorsError> {
+    /// [`CertificatesError`] if there is no certificate, or one cannot be an anchor.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, CertificatesError> {
         Self::from_certificates(&certificates_from_pem(pem)?)
     }
 
-    /// DER certificates, each of them trusted.
+    /// Trusts every given certificate.
     ///
     /// # Errors
     ///
-    /// [`AnchorsError`] if there is none, or one cannot be an anchor.
-    pub fn from_certificates(certificates: &[CertificateDer<'_>]) -> Result<Self, AnchorsError> {
+    /// [`CertificatesError`] if there is no certificate, or one cannot be an anchor.
+    pub fn from_certificates(
+        certificates: &[CertificateDer<'_>],
+    ) -> Result<Self, CertificatesError> {
         if certificates.is_empty() {
-            return Err(AnchorsError::Empty);
+            return Err(CertificatesError::Empty);
         }
         let anchor = |(index, der): (usize, &CertificateDer<'_>)| {
             webpki::anchor_from_trusted_cert(der)
                 .map(|anchor| anchor.to_owned())
-                .map_err(|_| AnchorsError::NotAnAnchor {
+                .map_err(|_| CertificatesError::NotAnAnchor {
                     number: index.saturating_add(1),
                 })
         };
@@ -77,12 +75,12 @@ impl Anchors {
             .map(Self)
     }
 
-    /// How many there are.
+    /// The number of anchors.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none, so that nothing can be trusted.
+    /// Whether there is no anchor, so that nothing can be trusted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -90,65 +88,6 @@ impl Anchors {
     pub(super) fn as_slice(&self) -> &[TrustAnchor<'static>] {
         &self.0
     }
-}
-
-/// The certificates of a PEM file, in its order; text between the blocks is skipped.
-///
-/// # Errors
-///
-/// [`PemError`] if there is none, or a block is malformed.
-pub fn certificates_from_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
-    let certificates = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| PemError::Malformed(Excerpt::of(error.to_string())))?;
-    match certificates.is_empty() {
-        true => Err(PemError::Empty),
-        false => Ok(certificates),
-    }
-}
-
-/// A certificate as PEM (RFC 7468).
-pub fn certificate_to_pem(certificate: &CertificateDer<'_>) -> String {
-    let base64 = STANDARD.encode(certificate);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    for (index, character) in base64.chars().enumerate() {
-        if index > 0 && index.is_multiple_of(64) {
-            pem.push('\n');
-        }
-        pem.push(character);
-    }
-    pem.push_str("\n-----END CERTIFICATE-----\n");
-    pem
-}
-
-/// Why a PEM file holds no certificates.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum PemError {
-    /// It has no `CERTIFICATE` block.
-    #[error("the PEM text holds no `CERTIFICATE` block")]
-    Empty,
-    /// A block is malformed.
-    #[error("the PEM text is malformed: {0}")]
-    Malformed(Excerpt),
-}
-
-/// Why certificates cannot be trust anchors.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum AnchorsError {
-    /// There is none.
-    #[error("no certificate is given: at least one trust anchor is needed")]
-    Empty,
-    /// One cannot be read.
-    #[error("certificate {number} cannot be a trust anchor: it is no X.509 certificate")]
-    NotAnAnchor {
-        /// Which, from 1.
-        number: usize,
-    },
-    /// The PEM text holds no certificates.
-    #[error(transparent)]
-    Pem(#[from] PemError),
 }
 
 fn trust<'a>(

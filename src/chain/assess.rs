@@ -1,30 +1,31 @@
-//! The decision: one look at a certificate says whether it is trusted, and what could be fetched to say more.
+//! The decision: one search gives the verdict on a certificate and the missing evidence.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::certificate::{Certificate, CertificateSummary, PublicKey, rfc3339};
+use super::certificate::Certificate;
 use super::error::ChainError;
 use super::evidence::{Evidence, MissingEvidence, needed_issuers};
 use super::path::{Link, Path, RevokedCertificate, Search, Searched};
 use super::path_error::PathError;
 use super::policy::PolicyError;
+use super::public_key::PublicKey;
 use super::revocation::{Revocation, RevocationStatus};
 use super::revocation_list::after_grace;
 use super::signer::{Fingerprint, VerifiedSigner};
+use super::summary::{CertificateSummary, rfc3339};
 use super::verifier::ChainVerifier;
 use crate::crypto::RsaKey;
 
-/// What one look at a certificate comes to.
+/// The verdict on a certificate, with the missing evidence.
 #[derive(Debug)]
 pub(crate) struct Assessment {
     pub(crate) verdict: Result<VerifiedSigner, ChainError>,
-    /// What could be fetched so that the next assessment can say more. Empty if nothing helps.
+    /// Evidence that may change the verdict. Empty if no evidence can.
     pub(crate) missing: Vec<MissingEvidence>,
-    /// The certificates (the signing certificate, issuers) that a list of their issuer names as revoked, as far as this
-    /// search came across them.
+    /// The certificates, signing or issuing, that a list of their issuer names as revoked, as far as this search met them.
     #[cfg_attr(
         not(feature = "receiver"),
         expect(dead_code, reason = "used by feature `receiver`")
@@ -33,7 +34,7 @@ pub(crate) struct Assessment {
 }
 
 impl Assessment {
-    /// A verdict that nothing which could be fetched will change.
+    /// A verdict that no evidence can change.
     fn of(verdict: Result<VerifiedSigner, ChainError>) -> Self {
         Self {
             verdict,
@@ -44,15 +45,15 @@ impl Assessment {
 }
 
 impl ChainVerifier {
-    /// Verifies that `certificate` is a signing certificate to trust at the time `now`.
+    /// Verifies that `certificate` is a trusted signing certificate at the time `now`.
     ///
-    /// `served` are certificates that came with it; they are untrusted links, in any order. No I/O, and no clock
-    /// is read; validity is compared without tolerance. There are no revocation lists, so with
-    /// [`Revocation::Required`] use [`verify_with`](Self::verify_with).
+    /// `served` are certificates that came with it: untrusted links, in any order. Pure: no I/O, and no clock is read.
+    /// Validity has no tolerance. There are no revocation lists, so with [`Revocation::Required`] use
+    /// [`verify_with`](Self::verify_with).
     ///
     /// # Errors
     ///
-    /// [`ChainError`]. The certificate itself is judged first, in the order policies, validity; then the path.
+    /// [`ChainError`]. Checked are the policies, then the validity, then the path.
     pub fn verify(
         &self,
         certificate: &CertificateDer<'_>,
@@ -64,8 +65,7 @@ impl ChainVerifier {
         self.verify_with(certificate, &evidence, now)
     }
 
-    /// Verifies `certificate` with everything that was found beside it: issuers' certificates, revocation lists, and
-    /// what is known to be revoked.
+    /// Verifies `certificate` with all evidence: issuers' certificates, revocation lists, and known revocations.
     ///
     /// # Errors
     ///
@@ -79,9 +79,9 @@ impl ChainVerifier {
         self.assess(certificate, evidence, now).verdict
     }
 
-    /// What could be fetched so that [`verify_with`](Self::verify_with) can say more: issuers' certificates if no path
-    /// holds, revocation lists if one does and a list is missing. Pure. Empty if nothing that can be fetched helps.
-    pub fn needs(
+    /// The evidence to fetch because it may change the verdict of [`verify_with`](Self::verify_with): issuers' certificates if
+    /// no path is valid, revocation lists if a path is valid and lacks one. Pure. Empty if no evidence can help.
+    pub fn missing_evidence(
         &self,
         certificate: &CertificateDer<'_>,
         evidence: &Evidence,
@@ -90,13 +90,13 @@ impl ChainVerifier {
         self.assess(certificate, evidence, now).missing
     }
 
-    /// Finds a path from `certificate` to an anchor on which nothing is known to be revoked, and asks no policy.
+    /// Finds a path from `certificate` to an anchor without known revocations; policies are not checked.
     ///
-    /// For diagnosis. The result is not a proof: no body can be verified with it.
+    /// For diagnosis. The result is not a proof: it cannot verify a body.
     ///
     /// # Errors
     ///
-    /// [`PathError`], the most telling one if there are several paths.
+    /// [`PathError`], the most specific one of several paths.
     pub fn find_path(
         &self,
         certificate: &CertificateDer<'_>,
@@ -107,14 +107,14 @@ impl ChainVerifier {
         self.search(&issuers, evidence, now).run(certificate).path
     }
 
-    /// Judges `certificate`: the certificate by itself, then one search for a path, then its revocation.
+    /// Checks the certificate by itself, then searches for a path once, then checks revocation.
     pub(crate) fn assess(
         &self,
         certificate: &CertificateDer<'_>,
         evidence: &Evidence,
         now: UnixTime,
     ) -> Assessment {
-        let parsed = match self.judge(certificate, now) {
+        let parsed = match self.check_alone(certificate, now) {
             Ok(parsed) => parsed,
             Err(error) => return Assessment::of(Err(error)),
         };
@@ -122,12 +122,12 @@ impl ChainVerifier {
         let refused = || ChainError::Revoked {
             certificate: Box::new(CertificateSummary::of(&parsed)),
         };
-        if self.known_as_revoked(evidence).contains(&fingerprint) {
+        if self.known_revoked(evidence).contains(&fingerprint) {
             return Assessment::of(Err(refused()));
         }
         let issuers = self.issuers(evidence);
         let Searched { path, revoked } = self.search(&issuers, evidence, now).run(certificate);
-        // Even if another path holds, over a twin of the issuer that may not sign lists, say.
+        // Even if another path is valid, for example over a twin of the issuer that may not sign lists.
         if revoked.iter().any(|each| each.fingerprint == fingerprint) {
             return Assessment {
                 revoked,
@@ -137,10 +137,10 @@ impl ChainVerifier {
         let (verdict, missing) = match path {
             Ok(path) => {
                 let missing = self.missing_lists(&path, now);
-                (self.conclude(certificate, &parsed, path, now), missing)
+                (self.accept(certificate, &parsed, path, now), missing)
             }
             Err(error) => {
-                // A revoked issuer is as good as none: its twin is wanted, and nothing above it.
+                // A revoked issuer is useless: its twin may help, and nothing above it can.
                 let usable = self.usable(&issuers, evidence, &revoked);
                 let missing = needed_issuers(certificate, &usable);
                 (Err(self.no_path(error, &parsed, issuers.len())), missing)
@@ -157,8 +157,8 @@ impl ChainVerifier {
         }
     }
 
-    /// The certificate by itself: policies, then validity.
-    fn judge<'c>(
+    /// Checks the certificate by itself: policies, then validity.
+    fn check_alone<'c>(
         &self,
         certificate: &'c CertificateDer<'_>,
         now: UnixTime,
@@ -194,7 +194,7 @@ impl ChainVerifier {
         Ok(parsed)
     }
 
-    /// The intermediates that were configured, then those that were found.
+    /// The configured intermediates, then those of the evidence.
     fn issuers<'e>(&'e self, evidence: &'e Evidence) -> Vec<CertificateDer<'e>> {
         let known = self.intermediates.iter().chain(&evidence.issuers);
         known
@@ -202,14 +202,14 @@ impl ChainVerifier {
             .collect()
     }
 
-    /// `issuers` without those that are revoked.
+    /// `issuers` without the revoked ones.
     fn usable<'e>(
         &self,
         issuers: &[CertificateDer<'e>],
         evidence: &Evidence,
         revoked: &[RevokedCertificate],
     ) -> Vec<CertificateDer<'e>> {
-        let known = self.known_as_revoked(evidence);
+        let known = self.known_revoked(evidence);
         let is_revoked = |issuer: &CertificateDer<'_>| {
             let fingerprint = Fingerprint::of(issuer, &*self.backend);
             known.contains(&fingerprint)
@@ -222,7 +222,7 @@ impl ChainVerifier {
         usable
     }
 
-    fn known_as_revoked<'e>(&self, evidence: &'e Evidence) -> &'e [Fingerprint] {
+    fn known_revoked<'e>(&self, evidence: &'e Evidence) -> &'e [Fingerprint] {
         match self.revocation {
             Revocation::DangerOff => &[],
             Revocation::BestEffort | Revocation::Required => &evidence.revoked,
@@ -242,7 +242,7 @@ impl ChainVerifier {
                 Revocation::DangerOff => &[],
                 Revocation::BestEffort | Revocation::Required => &evidence.revocation_lists,
             },
-            revoked: self.known_as_revoked(evidence),
+            revoked: self.known_revoked(evidence),
             backend: &*self.backend,
             now,
         }
@@ -274,8 +274,8 @@ impl ChainVerifier {
             .collect()
     }
 
-    /// The verdict on a certificate whose path holds.
-    fn conclude(
+    /// The verdict on a certificate with a valid path.
+    fn accept(
         &self,
         certificate: &CertificateDer<'_>,
         parsed: &Certificate<'_>,
@@ -304,7 +304,7 @@ impl ChainVerifier {
         let lists_end = path.links.iter().filter_map(|link| link.list_ends).min();
         let ends = path.links.iter().map(|link| link.not_after);
         let ends = match self.revocation {
-            // What proves that nothing is revoked is part of the proof.
+            // The lists are part of the proof.
             Revocation::Required => ends.chain(lists_end.map(after_grace)).min(),
             Revocation::BestEffort | Revocation::DangerOff => ends.min(),
         };
@@ -319,7 +319,7 @@ impl ChainVerifier {
             valid_until: ends.unwrap_or(now),
             certificate: certificate.clone().into_owned(),
             issuers: issuers().map(|link| link.der.clone()).collect(),
-            ends: path.links.iter().flat_map(Link::ends).collect(),
+            expiries: path.links.iter().flat_map(Link::expiries).collect(),
             misses_lists: !self.missing_lists(&path, now).is_empty(),
             revocation_lists_end: lists_end,
             path: issuers()

@@ -1,4 +1,4 @@
-//! What an assessment says beside its verdict.
+//! The missing evidence and the revocations of an assessment.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::assess::Assessment;
@@ -31,7 +31,7 @@ impl World {
             .assess(self.signer.certificate(), evidence, self.issuer.now())
     }
 
-    /// The issuer's certificate, and all lists after `revoked` were revoked.
+    /// The issuer's certificate, and all lists, with `revoked` on them.
     fn evidence(&self, revoked: &[&CertificateDer<'_>]) -> Evidence {
         let issuer = revoked.iter().fold(self.issuer.clone(), |issuer, each| {
             issuer.with_revoked(each)
@@ -58,7 +58,7 @@ fn fingerprint(der: &CertificateDer<'_>) -> Fingerprint {
     Fingerprint::from_bytes(AwsLcRs::new().sha256(der))
 }
 
-/// What is missing: `issuer` or `list`, and of which certificate.
+/// The missing evidence: `issuer` or `list`, and the certificate that it is for.
 fn missing(assessment: &Assessment) -> Vec<(&'static str, String)> {
     let told = assessment.missing.iter().map(|each| match each {
         MissingEvidence::Issuer { of, .. } => ("issuer", of.to_string()),
@@ -78,7 +78,7 @@ fn subject(der: &CertificateDer<'_>) -> String {
 const CHECKED: [Revocation; 2] = [Revocation::BestEffort, Revocation::Required];
 
 #[test]
-fn what_is_missing_without_an_issuer_then_without_lists() {
+fn issuers_are_missing_first_and_then_lists() {
     let world = World::new();
     let leaf = subject(world.signer.certificate());
     let ca = subject(world.issuer.intermediate());
@@ -121,7 +121,7 @@ fn a_revoked_signing_certificate_is_final() {
 }
 
 #[test]
-fn a_revoked_issuer_asks_for_its_twin() {
+fn the_twin_of_a_revoked_issuer_is_missing() {
     let world = World::new();
     let (leaf, ca) = (world.signer.certificate(), world.issuer.intermediate());
     let twin = world.issuer.reissued().unwrap();
@@ -148,7 +148,7 @@ fn a_revoked_issuer_asks_for_its_twin() {
 }
 
 #[test]
-fn both_revoked_are_both_told() {
+fn both_revoked_certificates_are_reported() {
     let world = World::new();
     let (leaf, ca) = (world.signer.certificate(), world.issuer.intermediate());
     let found = world.assess(Revocation::BestEffort, &world.evidence(&[leaf, ca]));
@@ -157,7 +157,7 @@ fn both_revoked_are_both_told() {
 }
 
 #[test]
-fn what_was_revoked_before_stays_so_without_its_list() {
+fn a_known_revocation_does_not_need_its_list() {
     let world = World::new();
     let (leaf, ca) = (world.signer.certificate(), world.issuer.intermediate());
     for mode in CHECKED {
@@ -177,7 +177,7 @@ fn what_was_revoked_before_stays_so_without_its_list() {
             })
         ));
         assert_eq!(missing(&found), [("issuer", subject(leaf))]);
-        // No list says so in this search.
+        // No list of this search names it.
         assert_eq!(found.revoked, []);
 
         let twin = world.issuer.reissued().unwrap();
@@ -201,7 +201,7 @@ fn what_was_revoked_before_stays_so_without_its_list() {
 }
 
 #[test]
-fn nothing_that_can_be_fetched_helps_a_refused_certificate() {
+fn no_evidence_helps_a_refused_certificate() {
     let issuer = Issuer::new().unwrap();
     let issuer = issuer.published_at("http://pki.example/").unwrap();
     for signer in [

@@ -1,25 +1,21 @@
-//! The few fields of a certificate that policies look at and that an operator needs to see.
+//! Certificates: the fields that policies and operators need.
 
-use std::fmt;
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
-use thiserror::Error;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use webpki::RawPublicKeyEntity;
-use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
-use x509_parser::oid_registry::{self as oid, Oid};
+use x509_parser::oid_registry as oid;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
-use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
+use super::name::DistinguishedName;
+use super::parse_error::ParseError;
+use super::public_key::PublicKey;
 use crate::crypto::Backend;
-use crate::excerpt::Excerpt;
 
-/// A certificate, read. Nothing about it is proven.
+/// A parsed certificate. Its signature is not verified.
 #[derive(Clone, Debug)]
 pub struct Certificate<'a> {
     subject: DistinguishedName<'a>,
@@ -42,13 +38,15 @@ impl<'a> Certificate<'a> {
     ///
     /// # Errors
     ///
-    /// [`ParseError`], also for bytes that follow the certificate and for an extension that occurs twice or cannot
-    /// be read.
+    /// [`ParseError`], also for trailing bytes, and for an extension that occurs twice or is malformed.
     pub fn parse(der: &'a CertificateDer<'_>) -> Result<Self, ParseError> {
         let (rest, parsed) =
             X509Certificate::from_der(der).map_err(|error| ParseError::new("structure", error))?;
         if !rest.is_empty() {
-            return Err(ParseError::new("structure", "bytes follow the certificate"));
+            return Err(ParseError::new(
+                "structure",
+                "trailing bytes after the certificate",
+            ));
         }
         let mut certificate = Self {
             subject: DistinguishedName::new(&parsed.tbs_certificate.subject),
@@ -69,12 +67,12 @@ impl<'a> Certificate<'a> {
             parsed
                 .get_extension_unique(&extension.oid)
                 .map_err(|error| ParseError::new("extensions", error))?;
-            certificate.note(extension.parsed_extension())?;
+            certificate.read_extension(extension.parsed_extension())?;
         }
         Ok(certificate)
     }
 
-    fn note(&mut self, extension: &ParsedExtension<'a>) -> Result<(), ParseError> {
+    fn read_extension(&mut self, extension: &ParsedExtension<'a>) -> Result<(), ParseError> {
         match extension {
             ParsedExtension::BasicConstraints(constraints) => self.is_ca = constraints.ca,
             ParsedExtension::KeyUsage(usage) => {
@@ -119,7 +117,7 @@ impl<'a> Certificate<'a> {
                     .collect();
             }
             ParsedExtension::CRLDistributionPoints(points) => {
-                // Neither lists for some reasons nor those of other issuers are complete.
+                // Lists for some reasons only, and lists of other issuers, are incomplete.
                 let names = points
                     .iter()
                     .filter(|each| each.reasons.is_none() && each.crl_issuer.is_none())
@@ -134,67 +132,67 @@ impl<'a> Certificate<'a> {
         Ok(())
     }
 
-    /// Whom it is for.
+    /// The subject.
     pub fn subject(&self) -> &DistinguishedName<'a> {
         &self.subject
     }
 
-    /// Who issued it.
+    /// The issuer.
     pub fn issuer(&self) -> &DistinguishedName<'a> {
         &self.issuer
     }
 
-    /// The DNS names of its subject alternative name.
+    /// The DNS names in the subject alternative name.
     pub fn dns_names(&self) -> &[&'a str] {
         &self.dns_names
     }
 
-    /// When it begins.
+    /// The first second of the validity.
     pub fn not_before(&self) -> UnixTime {
         self.not_before
     }
 
-    /// When it ends: this second is the last.
+    /// The last second of the validity.
     pub fn not_after(&self) -> UnixTime {
         self.not_after
     }
 
-    /// Its key.
+    /// The public key.
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
     }
 
-    /// Whether its basic constraints say that it is a CA's.
+    /// Whether the basic constraints mark a CA certificate.
     pub fn is_ca(&self) -> bool {
         self.is_ca
     }
 
-    /// Whether its key usage allows signatures over data; nothing if it has no key usage.
+    /// Whether the key usage allows signatures over data; `None` without a key usage.
     pub fn digital_signature(&self) -> Option<bool> {
         self.digital_signature
     }
 
-    /// Whether its key usage allows signatures over certificates; nothing if it has no key usage.
+    /// Whether the key usage allows signatures over certificates; `None` without a key usage.
     pub(super) fn signs_certificates(&self) -> Option<bool> {
         self.signs_certificates
     }
 
-    /// Whether its key usage allows signatures over revocation lists; nothing if it has no key usage.
+    /// Whether the key usage allows signatures over revocation lists; `None` without a key usage.
     pub(super) fn signs_lists(&self) -> Option<bool> {
         self.signs_lists
     }
 
-    /// The object identifiers of its extended key usage; nothing if it has none.
+    /// The object identifiers of the extended key usage; `None` without one.
     pub fn purposes(&self) -> Option<&[Box<str>]> {
         self.purposes.as_deref()
     }
 
-    /// Where the list that would name it, were it revoked, can be had (CRL distribution points).
+    /// The URLs of the revocation list that covers the certificate (CRL distribution points).
     pub fn revocation_list_urls(&self) -> &[Box<str>] {
         &self.revocation_list_urls
     }
 
-    /// Where its issuer's certificate can be had (authority information access, `caIssuers`).
+    /// The URLs of the issuer's certificate (authority information access, `caIssuers`).
     pub fn issuer_urls(&self) -> &[Box<str>] {
         &self.issuer_urls
     }
@@ -219,240 +217,6 @@ pub(super) fn is_signed_with(
         .any(|algorithm| key.verify_signature(*algorithm, signed, signature).is_ok())
 }
 
-/// A certificate that cannot be read.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("its {part} is malformed: {problem}")]
-#[non_exhaustive]
-pub struct ParseError {
-    /// Which part.
-    pub part: &'static str,
-    /// What is wrong with it.
-    pub problem: Excerpt,
-}
-
-impl ParseError {
-    fn new(part: &'static str, problem: impl ToString) -> Self {
-        Self {
-            part,
-            problem: Excerpt::of(problem.to_string()),
-        }
-    }
-}
-
-/// A subject or an issuer.
-#[derive(Clone, Debug)]
-pub struct DistinguishedName<'a> {
-    der: &'a [u8],
-    text: Excerpt,
-    organizations: Vec<Attribute<'a>>,
-}
-
-impl<'a> DistinguishedName<'a> {
-    fn new(name: &X509Name<'a>) -> Self {
-        let organizations = name.iter_rdn().flat_map(|rdn| {
-            let alone = rdn.iter().count() == 1;
-            rdn.iter()
-                .filter(|attribute| *attribute.attr_type() == oid::OID_X509_ORGANIZATION_NAME)
-                .map(move |attribute| {
-                    let value = attribute.attr_value();
-                    match (alone, value.tag(), str::from_utf8(value.data)) {
-                        (true, Tag::PrintableString | Tag::Utf8String, Ok(text)) => {
-                            Attribute::Text(text)
-                        }
-                        _ => Attribute::Other(Excerpt::of(value.data)),
-                    }
-                })
-        });
-        Self {
-            der: name.as_raw(),
-            text: Excerpt::of(name.to_string()),
-            organizations: organizations.collect(),
-        }
-    }
-
-    /// The name in DER: equal bytes are one name.
-    pub fn as_der(&self) -> &'a [u8] {
-        self.der
-    }
-
-    /// Every organization attribute (`O`), in order.
-    pub fn organizations(&self) -> &[Attribute<'a>] {
-        &self.organizations
-    }
-
-    /// The name, as in `C=US, O=Microsoft Corporation, CN=…`, for people to read and never to compare.
-    pub fn excerpt(&self) -> Excerpt {
-        self.text.clone()
-    }
-}
-
-/// The value of a name's attribute.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Attribute<'a> {
-    /// A value of another string type, or one that shares its relative distinguished name with others: the forms in
-    /// which readers of certificates disagree.
-    Other(Excerpt),
-    /// A PrintableString or UTF8String that stands alone.
-    Text(&'a str),
-}
-
-/// A certificate's key.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum PublicKey {
-    /// Any other.
-    Other {
-        /// Its algorithm's object identifier.
-        algorithm: Box<str>,
-    },
-    /// An RSA key (`rsaEncryption`, RFC 8017).
-    Rsa {
-        /// Length of the modulus, in bits.
-        bits: usize,
-        /// The public exponent, if it fits.
-        exponent: Option<u64>,
-        /// The DER `RSAPublicKey`.
-        der: Box<[u8]>,
-    },
-}
-
-impl PublicKey {
-    fn new(info: &SubjectPublicKeyInfo<'_>) -> Result<Self, ParseError> {
-        let algorithm = &info.algorithm.algorithm;
-        if *algorithm != oid::OID_PKCS1_RSAENCRYPTION {
-            return Ok(Self::Other {
-                algorithm: algorithm_name(algorithm),
-            });
-        }
-        let malformed = || ParseError::new("public key", "it is no DER RSAPublicKey");
-        let parsed = info.parsed().map_err(|_| malformed())?;
-        let x509_parser::public_key::PublicKey::RSA(key) = parsed else {
-            return Err(malformed());
-        };
-        let bits = key
-            .modulus
-            .iter()
-            .position(|byte| *byte != 0)
-            .and_then(|start| key.modulus.get(start..))
-            .map_or(0, |significant| {
-                let zeros = significant.first().map_or(0, |byte| byte.leading_zeros());
-                significant
-                    .len()
-                    .saturating_mul(8)
-                    .saturating_sub(usize::try_from(zeros).unwrap_or_default())
-            });
-        Ok(Self::Rsa {
-            bits,
-            exponent: key.try_exponent().ok(),
-            der: info.subject_public_key.data.as_ref().into(),
-        })
-    }
-
-    /// Its algorithm, as people call it or as an object identifier.
-    pub fn algorithm(&self) -> Box<str> {
-        match self {
-            Self::Other { algorithm } => algorithm.clone(),
-            Self::Rsa { .. } => "RSA".into(),
-        }
-    }
-}
-
-/// What is worth telling of a certificate in an error message or a log: all of it bounded and escaped.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct CertificateSummary {
-    /// Whom it is for.
-    pub subject: Excerpt,
-    /// Who issued it.
-    pub issuer: Excerpt,
-    /// Its first DNS names, ten at most.
-    pub dns_names: Vec<Excerpt>,
-    /// How many more there are.
-    pub more_dns_names: usize,
-    /// When it begins (RFC 3339, UTC).
-    pub not_before: String,
-    /// When it ends (RFC 3339, UTC).
-    pub not_after: String,
-    /// Where its issuer's certificate can be had, two URLs at most.
-    pub issuer_urls: Vec<Excerpt>,
-}
-
-impl CertificateSummary {
-    /// Summarizes `certificate`.
-    pub fn of(certificate: &Certificate<'_>) -> Self {
-        let names = certificate.dns_names.iter().take(10).map(Excerpt::of);
-        let urls = certificate.issuer_urls.iter().take(2);
-        Self {
-            subject: certificate.subject.excerpt(),
-            issuer: certificate.issuer.excerpt(),
-            dns_names: names.collect(),
-            more_dns_names: certificate.dns_names.len().saturating_sub(10),
-            not_before: rfc3339(certificate.not_before),
-            not_after: rfc3339(certificate.not_after),
-            issuer_urls: urls.map(|url| Excerpt::of_url(url.as_bytes())).collect(),
-        }
-    }
-}
-
-impl fmt::Display for CertificateSummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "subject `{}`, DNS names ", self.subject)?;
-        list(f, &self.dns_names)?;
-        if self.more_dns_names > 0 {
-            write!(f, " and {} more", self.more_dns_names)?;
-        }
-        let Self {
-            issuer,
-            not_before,
-            not_after,
-            ..
-        } = self;
-        write!(
-            f,
-            ", issuer `{issuer}`, valid from {not_before} to {not_after}"
-        )?;
-        if !self.issuer_urls.is_empty() {
-            f.write_str(", issuer's certificate at ")?;
-            list(f, &self.issuer_urls)?;
-        }
-        Ok(())
-    }
-}
-
-fn list(f: &mut fmt::Formatter<'_>, items: &[Excerpt]) -> fmt::Result {
-    if items.is_empty() {
-        return f.write_str("(none)");
-    }
-    items.iter().enumerate().try_for_each(|(index, item)| {
-        let separator = if index == 0 { "" } else { ", " };
-        write!(f, "{separator}`{item}`")
-    })
-}
-
-/// A name for people to read, from its DER without the outer SEQUENCE.
-pub(super) fn distinguished_name(contents: &[u8]) -> Option<Excerpt> {
-    let der = sequence(contents)?;
-    let (rest, name) = X509Name::from_der(&der).ok()?;
-    rest.is_empty().then(|| Excerpt::of(name.to_string()))
-}
-
-/// A DER SEQUENCE with these contents, of less than 64 KiB.
-pub(super) fn sequence(contents: &[u8]) -> Option<Vec<u8>> {
-    let mut der = vec![0x30];
-    match (u8::try_from(contents.len()), u16::try_from(contents.len())) {
-        (Ok(short @ ..0x80), _) => der.push(short),
-        (Ok(length), _) => der.extend([0x81, length]),
-        (_, Ok(length)) => {
-            der.push(0x82);
-            der.extend(length.to_be_bytes());
-        }
-        _ => return None,
-    }
-    der.extend_from_slice(contents);
-    Some(der)
-}
-
 /// The URIs of a distribution point.
 fn uris(point: &DistributionPointName<'_>) -> Vec<Box<str>> {
     let DistributionPointName::FullName(names) = point else {
@@ -465,33 +229,10 @@ fn uris(point: &DistributionPointName<'_>) -> Vec<Box<str>> {
     names.iter().filter_map(uri).collect()
 }
 
-/// A time as RFC 3339 has it, in UTC.
-pub(super) fn rfc3339(time: UnixTime) -> String {
-    i64::try_from(time.as_secs())
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_else(|| format!("{} s after 1970", time.as_secs()))
-}
-
 fn unix(time: ASN1Time) -> Result<UnixTime, ParseError> {
     u64::try_from(time.timestamp())
         .map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
         .map_err(|_| ParseError::new("validity", "it begins or ends before 1970"))
-}
-
-fn algorithm_name(algorithm: &Oid<'_>) -> Box<str> {
-    let known = [
-        (oid::OID_KEY_TYPE_EC_PUBLIC_KEY, "EC"),
-        (oid::OID_SIG_ED25519, "Ed25519"),
-        (oid::OID_KEY_TYPE_DSA, "DSA"),
-        (oid::OID_PKCS1_RSASSAPSS, "RSASSA-PSS"),
-    ];
-    known
-        .iter()
-        .find(|(oid, _)| oid == algorithm)
-        .map_or_else(|| algorithm.to_id_string(), |(_, name)| (*name).to_owned())
-        .into()
 }
 
 pub(super) const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";

@@ -1,4 +1,4 @@
-//! Reads DER front to back, and nothing that is not DER: one-byte tags, lengths in their only form.
+//! Reads DER from front to back, strictly: one-byte tags, lengths in their shortest form.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ pub(super) const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// What is left to read of a value. Methods return nothing if the bytes are malformed or of another type.
+/// The rest of a value. Methods return `None` if the bytes are malformed or have another type.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'d> {
     whole: &'d [u8],
@@ -24,7 +24,7 @@ pub(super) struct Reader<'d> {
 }
 
 impl<'d> Reader<'d> {
-    /// More than any value has but a whole list and its entries. Longer ones are malformed.
+    /// The maximum length of a value other than a whole list and its entries. Longer values are malformed.
     const MAX_LENGTH: usize = 0xffff;
 
     pub(super) fn new(der: &'d [u8]) -> Self {
@@ -35,12 +35,12 @@ impl<'d> Reader<'d> {
         }
     }
 
-    /// What is left.
+    /// The unread bytes.
     pub(super) fn bytes(&self) -> &'d [u8] {
         self.whole.get(self.range()).unwrap_or_default()
     }
 
-    /// Where that is in the bytes that the first reader was made of.
+    /// The place of the unread bytes within the bytes of the first reader.
     pub(super) fn range(&self) -> Range<usize> {
         self.at..self.end
     }
@@ -53,7 +53,7 @@ impl<'d> Reader<'d> {
         self.bytes().first() == Some(&tag)
     }
 
-    /// The next value's contents, if it has this tag.
+    /// The contents of the next value, if it has this tag.
     pub(super) fn read(&mut self, tag: u8) -> Option<Self> {
         self.read_long(tag)
             .filter(|contents| contents.range().len() < Self::MAX_LENGTH)
@@ -70,7 +70,7 @@ impl<'d> Reader<'d> {
         let tag = self.byte().filter(|tag| tag & 0x1f != 0x1f)?;
         let length = match self.byte()? {
             short @ ..=0x7f => usize::from(short),
-            // Of indefinite length.
+            // Indefinite length.
             0x80 => return None,
             0x81 => self.length(1, 0x80)?,
             0x82 => self.length(2, 0x100)?,
@@ -89,7 +89,7 @@ impl<'d> Reader<'d> {
         Some((tag, contents))
     }
 
-    /// A `BOOLEAN DEFAULT FALSE`; an explicit `FALSE` is not DER, and occurs.
+    /// A `BOOLEAN DEFAULT FALSE`; an explicit `FALSE` is not DER, but occurs.
     pub(super) fn read_flag(&mut self) -> Option<bool> {
         match self.next_is(BOOLEAN) {
             true => self.read(BOOLEAN)?.flag(),
@@ -106,7 +106,7 @@ impl<'d> Reader<'d> {
         }
     }
 
-    /// A time in UTC, to the second (RFC 5280, 4.1.2.5), from 1970 on.
+    /// A time in UTC, in seconds (RFC 5280, section 4.1.2.5), from 1970 on.
     pub(super) fn read_time(&mut self) -> Option<UnixTime> {
         let (tag, contents) = self.read_any()?;
         let text = contents.bytes().strip_suffix(b"Z")?;
@@ -135,7 +135,7 @@ impl<'d> Reader<'d> {
         Some(byte)
     }
 
-    /// A length of so many bytes, none of which is in vain.
+    /// A length of `bytes` bytes, which must be at least `least`, because shorter lengths have a shorter form.
     fn length(&mut self, bytes: usize, least: usize) -> Option<usize> {
         let mut length = 0_usize;
         for _ in 0..bytes {

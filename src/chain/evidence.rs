@@ -1,4 +1,4 @@
-//! What helps to verify a signing certificate, what is missing, and whether something that came is that.
+//! Evidence about a signing certificate: what is known, what is missing, and whether a download is what was missing.
 
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
@@ -9,21 +9,21 @@ use super::signer::Fingerprint;
 use super::verifier::ChainVerifier;
 use crate::excerpt::Excerpt;
 
-/// What was found beside a signing certificate. None of it is trusted but `revoked`, which can only refuse.
+/// Issuers' certificates and revocation lists for a signing certificate. Only `revoked` is trusted, and it can only refuse.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Evidence {
-    /// Certificates of CAs, in any order.
+    /// CA certificates, in any order.
     pub issuers: Vec<CertificateDer<'static>>,
     /// Revocation lists.
     pub revocation_lists: Vec<RevocationList>,
-    /// Certificates that a list named as revoked before, be they signing certificates or issuers'. They are refused
-    /// unless revocation is off, so that a revocation outlives the list that told of it.
+    /// Certificates, signing or issuing, that a list named as revoked before. They are refused unless revocation is off,
+    /// so that a revocation outlives its list.
     pub revoked: Vec<Fingerprint>,
 }
 
 impl Evidence {
-    /// Evidence of issuers' certificates and revocation lists, in any order; nothing is known to be revoked.
+    /// Issuers' certificates and revocation lists, in any order; no certificate is known to be revoked.
     pub fn new(
         issuers: Vec<CertificateDer<'static>>,
         revocation_lists: Vec<RevocationList>,
@@ -36,35 +36,35 @@ impl Evidence {
     }
 }
 
-/// Something that could be fetched to say more about a signing certificate, and from where.
+/// A certificate or a list to fetch, because it may change the verdict.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum MissingEvidence {
     /// The certificate of an issuer.
     Issuer {
-        /// Whose issuer.
+        /// The subject of the issued certificate.
         of: Excerpt,
-        /// Where, as that certificate says (authority information access).
+        /// Its URLs in the issued certificate (authority information access).
         urls: Vec<Box<str>>,
-        /// That certificate: its issuer is whoever has signed it.
+        /// The issued certificate: the issuer's key must verify its signature.
         child: CertificateDer<'static>,
     },
     /// A revocation list.
     RevocationList {
-        /// Whose list.
+        /// The subject of the certificate that the list should cover.
         of: Excerpt,
-        /// Where, as that certificate says (CRL distribution points).
+        /// Its URLs in that certificate (CRL distribution points).
         urls: Vec<Box<str>>,
-        /// The key of its issuer on the path (SubjectPublicKeyInfo, DER): with it the list is signed.
+        /// The key of the issuer on the path (SubjectPublicKeyInfo, DER), which must verify the list's signature.
         issuer_key: Box<[u8]>,
     },
 }
 
 impl ChainVerifier {
-    /// Whether `issuer` is the certificate of a CA that `need` asks for: of the right name, and with the key that signed the
-    /// certificate in question. A stranger's certificate of that name is worth nothing, and dear to search with.
-    pub fn is_needed_issuer(&self, need: &MissingEvidence, issuer: &CertificateDer<'_>) -> bool {
-        let MissingEvidence::Issuer { child, .. } = need else {
+    /// Whether `issuer` is the missing CA certificate: it has the right name, and its key signed the issued certificate. A
+    /// stranger's certificate of the same name is useless, and expensive to search with.
+    pub fn is_needed_issuer(&self, missing: &MissingEvidence, issuer: &CertificateDer<'_>) -> bool {
+        let MissingEvidence::Issuer { child, .. } = missing else {
             return false;
         };
         let (Ok(raw), Ok(parsed), Ok(raw_child)) = (
@@ -80,24 +80,23 @@ impl ChainVerifier {
             && is_signed_with(child, &key, &*self.backend)
     }
 
-    /// Whether `list` is one that `need` asks for: signed with the key of the issuer on the path. Another one is worth
-    /// nothing, and not worth keeping.
-    pub fn is_needed_list(&self, need: &MissingEvidence, list: &RevocationList) -> bool {
-        let MissingEvidence::RevocationList { issuer_key, .. } = need else {
+    /// Whether `list` is the missing list: signed with the key of the issuer on the path. Any other list is useless.
+    pub fn is_needed_list(&self, missing: &MissingEvidence, list: &RevocationList) -> bool {
+        let MissingEvidence::RevocationList { issuer_key, .. } = missing else {
             return false;
         };
         list.is_signed_with(&issuer_key.to_vec().into(), &*self.backend)
     }
 }
 
-/// The certificates that name their issuers' URLs, among those that can be reached over names: from the signing
-/// certificate on, those without a known issuer first.
+/// The missing issuers of the certificates that are reachable by name from the signing certificate. Certificates without a
+/// known issuer come first.
 pub(super) fn needed_issuers(
     certificate: &CertificateDer<'_>,
     known: &[CertificateDer<'_>],
 ) -> Vec<MissingEvidence> {
     let mut reached = vec![(0, CertificateDer::from(certificate.as_ref()))];
-    let mut needs = Vec::new();
+    let mut missing = Vec::new();
     let mut at = 0;
     while let Some((depth, der)) = reached.get(at).cloned() {
         at = at.saturating_add(1);
@@ -110,14 +109,14 @@ pub(super) fn needed_issuers(
         };
         let issuers: Vec<_> = known.iter().filter(is_issuer).collect();
         if !parsed.issuer_urls().is_empty() && depth < MAX_DEPTH {
-            let need = MissingEvidence::Issuer {
+            let issuer = MissingEvidence::Issuer {
                 of: parsed.subject().excerpt(),
                 urls: parsed.issuer_urls().to_vec(),
                 child: der.clone().into_owned(),
             };
             match issuers.is_empty() {
-                true => needs.insert(0, need),
-                false => needs.push(need),
+                true => missing.insert(0, issuer),
+                false => missing.push(issuer),
             }
         }
         for issuer in issuers {
@@ -127,10 +126,10 @@ pub(super) fn needed_issuers(
             }
         }
     }
-    needs
+    missing
 }
 
-/// How far from the signing certificate an issuer is still fetched: the live path has two intermediates.
+/// The maximum distance from the signing certificate to a fetched issuer: the live path has two intermediates.
 const MAX_DEPTH: usize = 3;
-/// More certificates than any path of Microsoft's has, with every twin and cross-signature.
+/// More certificates than any of Microsoft's paths has, with every twin and cross-signature.
 const MAX_REACHED: usize = 32;

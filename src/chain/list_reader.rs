@@ -1,7 +1,7 @@
 //! The structure of a revocation list (RFC 5280, 5.1 to 5.3).
 //!
-//! What a list says is believed as a whole or not at all, so whatever is not understood and may change its meaning refuses
-//! it: a delta, an indirect list, a list for some reasons only, an unknown critical extension, and anything malformed.
+//! A list is accepted as a whole or not at all. So anything that is unknown and may change its meaning refuses it: a delta,
+//! an indirect list, a list for some reasons only, an unknown critical extension, and anything malformed.
 
 use std::ops::Range;
 
@@ -11,10 +11,10 @@ use super::der::{
     BIT_STRING, ENUMERATED, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE,
 };
 
-/// A list, read. Ranges are places in its DER.
+/// A parsed list. Ranges are places in its DER.
 #[derive(Debug)]
 pub(super) struct ParsedList {
-    /// What is signed.
+    /// The signed part.
     pub(super) signed: Range<usize>,
     pub(super) signature: Range<usize>,
     /// The contents of the issuer's name.
@@ -26,16 +26,16 @@ pub(super) struct ParsedList {
     pub(super) part: Option<Part>,
 }
 
-/// The certificates that a list is about, if not all of its issuer's (issuing distribution point).
+/// The scope of a partial list (issuing distribution point).
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// Where it is: certificates name the same place. Nothing if the list is the only one of its kind.
+    /// The URIs of the list, which certificates name too. `None` if the list is the only one of its kind.
     pub(super) uris: Option<Vec<Box<str>>>,
     pub(super) only_authorities: bool,
     pub(super) only_end_entities: bool,
 }
 
-/// Why a list cannot be used.
+/// Why a list is refused.
 type Problem = &'static str;
 
 /// Reads a list in DER.
@@ -48,7 +48,7 @@ pub(super) fn read_list(der: &[u8]) -> Result<ParsedList, Problem> {
     let start = list.range().start;
     let contents = list
         .read_long(SEQUENCE)
-        .ok_or("what is signed is malformed")?;
+        .ok_or("its signed part is malformed")?;
     let signed = start..list.range().start;
     let algorithm = list
         .read(SEQUENCE)
@@ -69,11 +69,11 @@ fn read_contents(
 ) -> Result<ParsedList, Problem> {
     let version = contents.read(INTEGER);
     if version.is_none_or(|version| version.bytes() != [1]) {
-        return Err("it is not of version 2");
+        return Err("its version is not 2");
     }
     let inner = contents.read(SEQUENCE);
     if inner.is_none_or(|inner| inner.bytes() != algorithm) {
-        return Err("it names two signature algorithms");
+        return Err("it names two different signature algorithms");
     }
     let issuer = contents.read(SEQUENCE).ok_or("its issuer is malformed")?;
     if issuer.is_empty() {
@@ -108,7 +108,7 @@ fn read_contents(
     })
 }
 
-/// An entry: the place of its serial number.
+/// Reads an entry, and returns the place of its serial number.
 fn read_entry(entries: &mut Reader<'_>) -> Result<Range<usize>, Problem> {
     let malformed = "an entry is malformed";
     let mut entry = entries.read(SEQUENCE).ok_or(malformed)?;
@@ -127,7 +127,7 @@ fn read_entry(entries: &mut Reader<'_>) -> Result<Range<usize>, Problem> {
                     let mut value = extension.value;
                     let reason = value.read(ENUMERATED).ok_or(malformed)?;
                     is_read(&value, malformed)?;
-                    // 7 is not used (5.3.1).
+                    // 7 is unused (section 5.3.1).
                     if !matches!(reason.bytes(), [0..=6 | 8..=10]) {
                         return Err(malformed);
                     }
@@ -137,7 +137,7 @@ fn read_entry(entries: &mut Reader<'_>) -> Result<Range<usize>, Problem> {
                     value.read_time().ok_or(malformed)?;
                     is_read(&value, malformed)?;
                 }
-                CERTIFICATE_ISSUER => return Err("an entry is of another issuer"),
+                CERTIFICATE_ISSUER => return Err("an entry belongs to another issuer"),
                 _ => extension.is_ignorable()?,
             }
         }
@@ -165,9 +165,9 @@ fn read_extensions(mut tagged: Reader<'_>) -> Result<Option<Part>, Problem> {
                     return Err("its number is malformed");
                 }
             }
-            DELTA_INDICATOR => return Err("it is a delta, which lists changes only"),
+            DELTA_INDICATOR => return Err("it is a delta, which lists only changes"),
             ISSUING_DISTRIBUTION_POINT => part = Some(read_part(extension.value)?),
-            // Which key signed it is found by trying.
+            // The signature is tried with the key of each issuer anyway.
             AUTHORITY_KEY_IDENTIFIER => {}
             _ => extension.is_ignorable()?,
         }
@@ -208,7 +208,7 @@ fn read_part(mut value: Reader<'_>) -> Result<Part, Problem> {
     Ok(part)
 }
 
-/// The URIs of a distribution point's full name; other kinds of names are never matched.
+/// The URIs of a distribution point's full name; other kinds of names never match.
 fn read_full_name(mut point: Reader<'_>) -> Result<Vec<Box<str>>, Problem> {
     let malformed = "the name of its distribution point is malformed";
     let (tag, mut names) = point.read_any().ok_or(malformed)?;
@@ -240,7 +240,7 @@ struct Extension<'d> {
 }
 
 impl<'d> Extension<'d> {
-    /// The next extension, if its kind has not been `seen` before.
+    /// Reads the next extension; its kind must not be in `seen`.
     fn read(extensions: &mut Reader<'d>, seen: &mut Vec<&'d [u8]>) -> Result<Self, Problem> {
         let read = |extensions: &mut Reader<'d>| {
             let mut extension = extensions.read(SEQUENCE)?;
@@ -261,7 +261,7 @@ impl<'d> Extension<'d> {
 
     fn is_ignorable(&self) -> Result<(), Problem> {
         match self.is_critical {
-            true => Err("a critical extension is not known"),
+            true => Err("a critical extension is unknown"),
             false => Ok(()),
         }
     }
@@ -273,7 +273,7 @@ fn whole_bytes(mut bits: Reader<'_>) -> Option<Reader<'_>> {
     (unused == 0).then_some(bits)
 }
 
-/// A number of at most 20 bytes that is not negative, in its only form (5.2.3).
+/// Whether `bytes` are a non-negative DER integer of at most 20 bytes (section 5.2.3).
 fn is_list_number(bytes: &[u8]) -> bool {
     match bytes {
         [0] => true,

@@ -1,12 +1,11 @@
 //! Stage 3: certificates become a [`VerifiedSigner`]. Pure: anchors, intermediates, policies and the time are
 //! arguments.
 //!
-//! A signing certificate is accepted when a path of valid signatures leads from it to a trust anchor
-//! ([`Anchors`], by default the roots that Microsoft's TLS CAs chain to) and when every [`CertificatePolicy`]
-//! agrees. Microsoft's own sample stops at "the chain is valid and the issuer is Microsoft Corporation", which
-//! *every* certificate that a Microsoft TLS CA issued meets, that of `metadata.azure.com` among them, with which
-//! Azure signs JSON for any virtual machine that asks. So the certificate's own name is checked too:
-//! [`SignerName`].
+//! A signing certificate is accepted if a path of valid signatures leads from it to a trust anchor ([`Anchors`], by
+//! default the roots of Microsoft's TLS CAs) and every [`CertificatePolicy`] accepts it. Microsoft's sample only checks
+//! that the chain is valid and that the issuer is Microsoft Corporation. *Every* certificate of a Microsoft TLS CA passes
+//! that check, including the one of `metadata.azure.com`, which signs JSON for any virtual machine. So the certificate's
+//! own name is checked too, see [`SignerName`].
 
 mod anchors;
 mod assess;
@@ -17,30 +16,38 @@ mod der;
 mod error;
 mod evidence;
 mod list_reader;
+mod name;
+mod parse_error;
 mod path;
 mod path_error;
+mod pem;
 pub mod policy;
+mod public_key;
 mod revocation;
 mod revocation_list;
 mod signer;
+mod summary;
 mod verifier;
 
-pub use anchors::{Anchors, AnchorsError, PemError, certificate_to_pem, certificates_from_pem};
+pub use anchors::Anchors;
 #[cfg(feature = "receiver")]
 pub(crate) use assess::Assessment;
-pub use certificate::{
-    Attribute, Certificate, CertificateSummary, DistinguishedName, ParseError, PublicKey,
-};
+pub use certificate::Certificate;
 pub use error::ChainError;
 pub use evidence::{Evidence, MissingEvidence};
+pub use name::{Attribute, DistinguishedName};
+pub use parse_error::ParseError;
 #[cfg(feature = "receiver")]
 pub(crate) use path::RevokedCertificate;
 pub use path::{Link, Path};
 pub use path_error::PathError;
+pub use pem::{CertificatesError, certificate_to_pem, certificates_from_pem};
 pub use policy::{CertificatePolicy, PolicyError, SignerName};
+pub use public_key::PublicKey;
 pub use revocation::{Revocation, RevocationStatus};
 pub use revocation_list::{RevocationList, RevocationListError};
 pub use rustls_pki_types::{CertificateDer, UnixTime};
 pub(crate) use signer::write_hex;
 pub use signer::{Fingerprint, VerifiedSigner};
+pub use summary::CertificateSummary;
 pub use verifier::ChainVerifier;

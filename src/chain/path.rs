@@ -9,15 +9,16 @@ use webpki::{
 };
 
 use super::anchors::Anchors;
-use super::certificate::{Certificate, distinguished_name, sequence};
+use super::certificate::Certificate;
+use super::name::distinguished_name;
 use super::path_error::PathError;
 use super::policy;
 use super::revocation_list::{Coverage, RevocationList};
 use super::signer::Fingerprint;
-use crate::crypto::Backend;
+use crate::crypto::{Backend, der};
 use crate::excerpt::Excerpt;
 
-/// A path that holds: from a certificate to a trust anchor. It says nothing about whose certificate it is.
+/// A valid path from a certificate to a trust anchor. It does not show who owns the certificate.
 #[derive(Clone, Debug)]
 pub struct Path {
     pub(super) links: Vec<Link>,
@@ -25,7 +26,7 @@ pub struct Path {
 }
 
 impl Path {
-    /// The certificate, then its issuers up to the anchor, which is not among them.
+    /// The certificate, then its issuers, without the anchor.
     pub fn links(&self) -> &[Link] {
         &self.links
     }
@@ -55,29 +56,29 @@ pub(crate) struct RevokedCertificate {
     pub(crate) not_after: UnixTime,
 }
 
-/// What a path is searched with.
+/// The input of a search for a path.
 pub(super) struct Search<'s> {
     pub(super) anchors: &'s Anchors,
     pub(super) issuers: &'s [CertificateDer<'s>],
     pub(super) lists: &'s [RevocationList],
-    /// Certificates that are known to be revoked, whatever the lists say.
+    /// Certificates that are known to be revoked, whether or not a list still names them.
     pub(super) revoked: &'s [Fingerprint],
     pub(super) backend: &'s dyn Backend,
     pub(super) now: UnixTime,
 }
 
-/// What a search came to.
+/// The result of a search.
 pub(super) struct Searched {
     pub(super) path: Result<Path, PathError>,
-    /// What the lists revoke, on the path that was found and on those that were tried before.
+    /// The certificates that lists revoke, on the found path and on the paths tried before it.
     pub(super) revoked: Vec<RevokedCertificate>,
 }
 
 impl Search<'_> {
-    /// Finds a path on which every issuer may issue and nothing is known to be revoked.
+    /// Finds a path on which every issuer may issue, and no certificate is known to be revoked.
     ///
-    /// Both are asked here, of each path whose signatures hold: webpki does not look at the key usage of issuers, and of
-    /// several lists it looks at one.
+    /// Both are checked here, for each path with valid signatures, because webpki does not check the key usage of issuers,
+    /// and uses only one of several lists.
     pub(super) fn run(&self, certificate: &CertificateDer<'_>) -> Searched {
         let revoked = RefCell::new(Vec::new());
         let path = self.find(certificate, &revoked);
@@ -113,8 +114,8 @@ impl Search<'_> {
         })
     }
 
-    /// The certificates of a path whose signatures hold, unless one may not be where it is, or one is revoked; all that
-    /// the lists revoke is added to `revoked`.
+    /// The certificates of a path with valid signatures. An error if one may not issue, or is revoked. The certificates that
+    /// lists revoke are added to `revoked`.
     fn links(
         &self,
         path: &VerifiedPath<'_>,
@@ -124,7 +125,7 @@ impl Search<'_> {
             .chain(path.intermediate_certificates())
             .collect();
         let ders: Vec<_> = certificates.iter().map(|each| each.der()).collect();
-        // webpki has read them. If the two parsers ever disagree, the path is refused.
+        // webpki has parsed them. If the two parsers ever disagree, the path is refused.
         let parsed: Vec<_> = ders
             .iter()
             .map(Certificate::parse)
@@ -140,17 +141,17 @@ impl Search<'_> {
             let next = index.saturating_add(1);
             let issuer = Issuer::of(certificates.get(next).copied(), path.anchor());
             let der = certificate.der().into_owned();
-            let standing = match self.is_known_as_revoked(&der) {
-                true => Standing::Revoked { by_list: false },
-                false => self.ask_lists(certificate, parsed, &issuer),
+            let status = match self.is_known_as_revoked(&der) {
+                true => Status::Revoked { by_list: false },
+                false => self.listed_status(certificate, parsed, &issuer),
             };
-            let list_ends = match standing {
-                Standing::Unknown => None,
-                Standing::Good { until } => Some(until),
-                Standing::Revoked { by_list } => {
+            let list_ends = match status {
+                Status::Unknown => None,
+                Status::Good { until } => Some(until),
+                Status::Revoked { by_list } => {
                     is_revoked = true;
                     if by_list {
-                        note(revoked, &der, parsed, self.backend);
+                        add_revoked(revoked, &der, parsed, self.backend);
                     }
                     None
                 }
@@ -175,50 +176,50 @@ impl Search<'_> {
         !self.revoked.is_empty() && self.revoked.contains(&Fingerprint::of(der, self.backend))
     }
 
-    /// What the lists that `issuer` signed say of the certificate.
-    fn ask_lists(
+    /// The status of the certificate in the lists that `issuer` signed.
+    fn listed_status(
         &self,
         certificate: &Cert<'_>,
         parsed: &Certificate<'_>,
         issuer: &Issuer,
-    ) -> Standing {
-        let mut standing = Standing::Unknown;
-        // A list of an issuer that may not sign lists is as good as none.
+    ) -> Status {
+        let mut status = Status::Unknown;
+        // The lists of an issuer that may not sign lists are ignored.
         let (true, Some(key)) = (issuer.signs_lists, &issuer.key) else {
-            return standing;
+            return status;
         };
         let key = SubjectPublicKeyInfoDer::from(key.as_slice());
         for list in self.lists {
             let Some(coverage) = list.coverage(certificate, parsed) else {
                 continue;
             };
-            // That a certificate was revoked does not grow old.
+            // A revocation does not expire.
             let revokes = list.names(certificate);
             let clears = coverage == Coverage::Full && list.clears_at(self.now);
             if !(revokes || clears) || !list.is_signed_with(&key, self.backend) {
                 continue;
             }
             if revokes {
-                return Standing::Revoked { by_list: true };
+                return Status::Revoked { by_list: true };
             }
-            let until = match standing {
-                Standing::Good { until } => until.max(list.next_update()),
+            let until = match status {
+                Status::Good { until } => until.max(list.next_update()),
                 _ => list.next_update(),
             };
-            standing = Standing::Good { until };
+            status = Status::Good { until };
         }
-        standing
+        status
     }
 }
 
-/// What is known about a certificate of a path.
-enum Standing {
+/// The revocation status of a certificate.
+enum Status {
     Good { until: UnixTime },
     Revoked { by_list: bool },
     Unknown,
 }
 
-/// The next one on a path: a CA or the anchor.
+/// The issuer of a certificate on a path: a CA or the anchor.
 struct Issuer {
     /// SubjectPublicKeyInfo, DER.
     key: Option<Vec<u8>>,
@@ -229,7 +230,7 @@ impl Issuer {
     fn of(certificate: Option<&Cert<'_>>, anchor: &TrustAnchor<'_>) -> Self {
         let Some(certificate) = certificate else {
             return Self {
-                key: sequence(&anchor.subject_public_key_info),
+                key: der::encode(der::SEQUENCE, &anchor.subject_public_key_info),
                 signs_lists: true,
             };
         };
@@ -242,7 +243,7 @@ impl Issuer {
     }
 }
 
-fn note(
+fn add_revoked(
     revoked: &mut Vec<RevokedCertificate>,
     der: &CertificateDer<'_>,
     parsed: &Certificate<'_>,
@@ -263,31 +264,31 @@ impl Link {
         &self.der
     }
 
-    /// Whom it is for.
+    /// The subject.
     pub fn subject(&self) -> &Excerpt {
         &self.subject
     }
 
-    /// When the revocation list ends that covers it, if one does: one in force, or one that ended less than
+    /// When the revocation list that covers the certificate expires, if there is one. It is in force, or expired less than
     /// [a day](RevocationList::GRACE) ago.
     pub fn revocation_list_ends(&self) -> Option<UnixTime> {
         self.list_ends
     }
 
-    /// Whether no list that is in force at the time `now` covers it although it names one.
+    /// Whether the certificate names a list, but no list in force at the time `now` covers it.
     pub(super) fn misses_list(&self, now: UnixTime) -> bool {
         self.list_ends.is_none_or(|end| end <= now) && !self.revocation_list_urls.is_empty()
     }
 
-    /// When it ends, and when the list that covers it does.
-    pub(super) fn ends(&self) -> impl Iterator<Item = (Excerpt, UnixTime)> {
+    /// When the certificate and its revocation list expire.
+    pub(super) fn expiries(&self) -> impl Iterator<Item = (Excerpt, UnixTime)> {
         let list = Excerpt::of(format!("the revocation list for {}", self.subject));
         std::iter::once((self.subject.clone(), self.not_after))
             .chain(self.list_ends.map(|end| (list, end)))
     }
 }
 
-/// Asks of every certificate of the path that its extended key usage, if it has one, is for TLS servers or clients.
+/// Requires the extended key usage, if present, of every certificate of the path to allow TLS servers or clients.
 #[derive(Debug)]
 struct TlsPurposes;
 

@@ -1,59 +1,61 @@
-//! Why no path holds.
+//! Why no path is valid.
 
 use thiserror::Error;
 
-use super::certificate::rfc3339;
+use super::summary::rfc3339;
 use crate::excerpt::Excerpt;
 
-/// What is wrong with the best path there is.
+/// The fault of the best path.
 ///
-/// webpki tells the fault, not the certificate that has it; the signing certificate's own validity and usages have
-/// been judged before, so that those told here are about an issuer.
+/// webpki reports the fault, but not the certificate. Validity and usages of the signing certificate are checked first, so
+/// such a fault is about an issuer.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PathError {
     /// An issuer is not a CA or may not issue, or the signing certificate is a CA certificate.
-    #[error("a certificate is used as a CA and is none, or the other way round")]
+    #[error(
+        "a certificate that is not a CA issues another, or a CA certificate is used as the signing certificate"
+    )]
     CaRole,
-    /// An extension that must be understood is not, or one cannot be read.
-    #[error("a certificate has an extension that is critical and unknown, or malformed")]
+    /// A critical extension is unknown, or an extension is malformed.
+    #[error("a certificate has a critical extension that is unknown, or a malformed extension")]
     Extension,
-    /// An issuer has ended.
-    #[error("an issuer's certificate ended at {not_after}")]
+    /// An issuer's certificate has expired.
+    #[error("an issuer's certificate expired at {not_after}")]
     IssuerExpired {
-        /// When (RFC 3339, UTC).
+        /// Its expiry (RFC 3339, UTC).
         not_after: String,
     },
-    /// An issuer has not begun.
-    #[error("an issuer's certificate begins at {not_before}")]
+    /// An issuer's certificate is not valid yet.
+    #[error("an issuer's certificate is not valid before {not_before}")]
     IssuerNotYetValid {
-        /// When (RFC 3339, UTC).
+        /// The beginning of its validity (RFC 3339, UTC).
         not_before: String,
     },
-    /// The path is longer than some CA in it allows, or than webpki looks.
-    #[error("the path is longer than a CA in it allows")]
+    /// The path is longer than one of its CAs or webpki allows.
+    #[error("the path is longer than one of its CAs allows")]
     Length,
-    /// A name is outside of what a CA in the path may issue for.
+    /// A name violates the name constraints of a CA in the path.
     #[error("a name violates the name constraints of a CA")]
     NameConstraint,
-    /// Another fault, in webpki's words.
+    /// Another fault, as webpki reports it.
     #[error("{0}")]
     Other(Excerpt),
     /// An issuer may not issue certificates for TLS.
     #[error("an issuer's extended key usage allows neither TLS servers nor TLS clients")]
     Purpose,
-    /// A certificate of every path is revoked.
+    /// Every path has a revoked certificate.
     #[error("a certificate is revoked")]
     Revoked,
     /// A signature on a certificate is wrong.
     #[error(
-        "a certificate was not signed by the issuer that it names (it is forged, or another CA of that name is to be configured)"
+        "a certificate was not signed by the issuer that it names (it is forged, or another CA of the same name must be configured)"
     )]
     Signature,
-    /// A certificate is signed with an algorithm that is not accepted, SHA-1 or MD5, say.
+    /// A certificate is signed with a rejected algorithm, such as SHA-1 or MD5.
     #[error("a certificate is signed with an algorithm that is not accepted")]
     SignatureAlgorithm,
-    /// Nothing leads to an anchor.
+    /// No path leads to an anchor.
     #[error("the issuer is unknown")]
     UnknownIssuer,
 }

@@ -1,17 +1,16 @@
-//! How much is asked of revocation, and what is known.
+//! Revocation modes and results.
 
 use std::fmt;
 
-/// How much a [`ChainVerifier`](super::ChainVerifier) asks of revocation.
+/// How strictly a [`ChainVerifier`](super::ChainVerifier) checks revocation.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Revocation {
-    /// What a list revokes is refused; what no list tells about is accepted, and [`VerifiedSigner::revocation`] says so.
-    ///
-    /// [`VerifiedSigner::revocation`]: super::VerifiedSigner::revocation
+    /// A revoked certificate is refused. A certificate that no list covers is accepted, and is
+    /// [`RevocationStatus::Unknown`].
     #[default]
     BestEffort,
-    /// A certificate that no list covers is refused too. That is transient: the list may be available again in a minute.
+    /// A certificate that no list covers is also refused. This is transient: the list may be available again in a minute.
     Required,
     /// Nothing is checked, and no list is fetched.
     ///
@@ -19,14 +18,14 @@ pub enum Revocation {
     DangerOff,
 }
 
-/// What is known about one certificate of a path.
+/// The revocation status of one certificate of a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RevocationStatus {
-    /// A list that covers it is in force, or ended less than [a day](super::RevocationList::GRACE) ago, and does not name
-    /// it.
+    /// A list covers the certificate and does not name it. The list is in force, or expired less than
+    /// [a day](super::RevocationList::GRACE) ago.
     Good,
-    /// Nobody asked.
+    /// Revocation is off.
     NotChecked,
     /// No such list is known.
     Unknown,

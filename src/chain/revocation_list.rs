@@ -1,4 +1,4 @@
-//! Revocation lists: which certificates a list covers, and for how long it is evidence.
+//! Revocation lists: the certificates that a list covers, and the time for which it is evidence.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,13 +16,13 @@ use super::list_reader::{ParsedList, Part, read_list};
 use crate::crypto::Backend;
 use crate::excerpt::Excerpt;
 
-/// A certificate revocation list (RFC 5280, 5), read. Nothing about it is proven.
+/// A parsed certificate revocation list (RFC 5280, section 5). Its signature is not verified yet.
 ///
-/// Cheap to clone. It keeps the list's bytes and eight more for each entry.
+/// Cheap to clone. It keeps the list's bytes, and eight more for each entry.
 #[derive(Clone)]
 pub struct RevocationList {
     der: Arc<[u8]>,
-    /// Where the serial numbers are in `der`, in the order of their bytes.
+    /// The places of the serial numbers in `der`, sorted by the numbers' bytes.
     serials: Arc<[Place]>,
     signed: Range<usize>,
     signature: Range<usize>,
@@ -33,7 +33,7 @@ pub struct RevocationList {
     part: Option<Part>,
 }
 
-/// A place in a list's bytes.
+/// A range of a list's bytes.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     start: u32,
@@ -55,30 +55,28 @@ impl Place {
     }
 }
 
-/// What a list can tell about a certificate.
+/// What a list can show about a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Coverage {
-    /// Everything: were it revoked, the list would name it.
+    /// If the certificate were revoked, the list would name it.
     Full,
-    /// Only that it is revoked.
+    /// The list can only show that the certificate is revoked.
     Partial,
 }
 
 impl RevocationList {
-    /// For how long after its [`next_update`](Self::next_update) a list still shows that a certificate is not revoked: a
-    /// day, so that an outage of the list's host is survived. Lists of Microsoft's TLS CAs are replaced several days before
-    /// they end.
+    /// How long after its [`next_update`](Self::next_update) a list still shows that a certificate is not revoked: a day, to
+    /// survive an outage of the list's host. Lists of Microsoft's TLS CAs are replaced several days before they expire.
     pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
-    /// How far in the future a list's [`this_update`](Self::this_update) may be, because clocks differ: five minutes.
+    /// How far a list's [`this_update`](Self::this_update) may lie in the future, because clocks differ: five minutes.
     pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
     /// Reads a list in DER.
     ///
     /// # Errors
     ///
-    /// [`RevocationListError`], also for lists without `nextUpdate`, for those that do not tell everything about the
-    /// certificates they are about (deltas, indirect ones, those for some reasons only), and for those with a critical
-    /// extension that is not known.
+    /// [`RevocationListError`], also for lists without `nextUpdate`, for incomplete lists (deltas, indirect lists, lists for
+    /// some reasons only), and for lists with an unknown critical extension.
     pub fn from_der(der: &[u8]) -> Result<Self, RevocationListError> {
         let refused = |problem: &str| RevocationListError {
             problem: Excerpt::of(problem),
@@ -92,7 +90,7 @@ impl RevocationList {
             serials,
             part,
         } = read_list(der).map_err(refused)?;
-        // If the two readers ever disagree, the list is refused.
+        // If the two parsers ever disagree, the list is refused.
         let (_, again) = CertificateRevocationList::from_der(der)
             .map_err(|_| refused("a name or an extension is malformed"))?;
         let issuer_text = Excerpt::of(again.issuer().to_string());
@@ -114,22 +112,22 @@ impl RevocationList {
         })
     }
 
-    /// Who issued it.
+    /// The issuer's name.
     pub fn issuer(&self) -> &Excerpt {
         &self.issuer_text
     }
 
-    /// When it was made.
+    /// When the list was issued.
     pub fn this_update(&self) -> UnixTime {
         self.this_update
     }
 
-    /// When the next list is due. From this second on, this one is no longer in force.
+    /// When the next list is due. From this second on, this list is no longer in force.
     pub fn next_update(&self) -> UnixTime {
         self.next_update
     }
 
-    /// Whether it is `other`, byte for byte.
+    /// Whether the bytes of both lists are the same.
     #[cfg_attr(
         not(feature = "receiver"),
         expect(dead_code, reason = "used by feature `receiver`")
@@ -138,13 +136,13 @@ impl RevocationList {
         self.der == other.der
     }
 
-    /// Whether it is in force at the time `now`, with [`CLOCK_SKEW`](Self::CLOCK_SKEW) at its beginning.
+    /// Whether the list is in force at the time `now`, with a tolerance of [`CLOCK_SKEW`](Self::CLOCK_SKEW) at its beginning.
     pub fn is_current(&self, now: UnixTime) -> bool {
         self.has_begun(now) && now < self.next_update
     }
 
-    /// Whether it shows at the time `now` that a certificate is not revoked: it is in force, or ended less than
-    /// [`GRACE`](Self::GRACE) ago. That a certificate *is* revoked it shows for ever.
+    /// Whether the list shows at the time `now` that a certificate is not revoked: it is in force, or expired less than
+    /// [`GRACE`](Self::GRACE) ago. A list that names a certificate shows for ever that it is revoked.
     pub(super) fn clears_at(&self, now: UnixTime) -> bool {
         self.has_begun(now) && now < after_grace(self.next_update)
     }
@@ -154,8 +152,8 @@ impl RevocationList {
         self.this_update <= now || ahead < Self::CLOCK_SKEW.as_secs()
     }
 
-    /// How much it tells about `certificate`, if anything: the same issuer, the same kind of certificate and, if it is a
-    /// part of a list, the part that the certificate names (RFC 5280, 6.3.3 b).
+    /// What the list can show about a certificate, or `None`. The issuer and the kind of certificate must be the same, and a
+    /// partial list must be the one that the certificate names (RFC 5280, section 6.3.3 b).
     pub(super) fn coverage(&self, raw: &Cert<'_>, parsed: &Certificate<'_>) -> Option<Coverage> {
         if Some(raw.issuer()) != self.der.get(self.issuer.clone()) {
             return None;
@@ -175,14 +173,14 @@ impl RevocationList {
         };
         let named = parsed.revocation_list_urls();
         if named.is_empty() {
-            // It may be on any part.
+            // Any of the partial lists may name it.
             return Some(Coverage::Partial);
         }
         let is_named = uris.iter().any(|uri| named.contains(uri));
         is_named.then_some(Coverage::Full)
     }
 
-    /// Whether `certificate` is on it. Serial numbers are compared byte by byte.
+    /// Whether the list names `certificate`. Serial numbers are compared byte by byte.
     pub(super) fn names(&self, certificate: &Cert<'_>) -> bool {
         let serial = certificate.serial();
         self.serials
@@ -190,7 +188,7 @@ impl RevocationList {
             .is_ok()
     }
 
-    /// Whether it was signed with `key`.
+    /// Whether the list was signed with `key`.
     pub(super) fn is_signed_with(
         &self,
         key: &SubjectPublicKeyInfoDer<'_>,
@@ -221,7 +219,7 @@ impl fmt::Debug for RevocationList {
     }
 }
 
-/// The end of the [grace](RevocationList::GRACE) of a list that ends at `next_update`.
+/// The end of the [grace period](RevocationList::GRACE) of a list that expires at `next_update`.
 pub(super) fn after_grace(next_update: UnixTime) -> UnixTime {
     let seconds = next_update
         .as_secs()
@@ -231,9 +229,9 @@ pub(super) fn after_grace(next_update: UnixTime) -> UnixTime {
 
 /// A revocation list that cannot be used.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("it is not a revocation list that can be used: {problem}")]
+#[error("it is not a usable revocation list: {problem}")]
 #[non_exhaustive]
 pub struct RevocationListError {
-    /// Why.
+    /// The reason.
     pub problem: Excerpt,
 }

@@ -1,4 +1,4 @@
-//! A signing certificate that is trusted.
+//! A trusted signing certificate.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
-use super::certificate::CertificateSummary;
 use super::revocation::RevocationStatus;
 use super::revocation_list::after_grace;
+use super::summary::CertificateSummary;
 use crate::crypto::{Backend, RsaKey};
 use crate::excerpt::Excerpt;
 
-/// A signing certificate that is trusted, and its key, ready to verify. Holding one is the proof.
+/// A trusted signing certificate with its parsed key. Only verification creates one, so it is the proof of trust.
 ///
-/// The proof ends: see [`valid_until`](Self::valid_until).
+/// The proof expires, see [`valid_until`](Self::valid_until).
 #[must_use]
 pub struct VerifiedSigner {
     pub(super) key: Box<dyn RsaKey>,
@@ -26,7 +26,7 @@ pub struct VerifiedSigner {
     pub(super) valid_until: UnixTime,
     pub(super) certificate: CertificateDer<'static>,
     pub(super) issuers: Vec<CertificateDer<'static>>,
-    pub(super) ends: Vec<(Excerpt, UnixTime)>,
+    pub(super) expiries: Vec<(Excerpt, UnixTime)>,
     pub(super) revocation_lists_end: Option<UnixTime>,
     pub(super) misses_lists: bool,
     pub(super) path: Vec<Excerpt>,
@@ -39,22 +39,22 @@ impl VerifiedSigner {
         self.fingerprint
     }
 
-    /// The certificate's names, its issuer and its validity, for people to read.
+    /// The certificate's names, issuer and validity, for display.
     pub fn summary(&self) -> &CertificateSummary {
         &self.summary
     }
 
-    /// Every DNS name of the certificate, as it stands there.
+    /// Every DNS name of the certificate, unchanged.
     pub fn dns_names(&self) -> &[String] {
         &self.dns_names
     }
 
-    /// When the last certificate of the path began to be valid.
+    /// When the last certificate of the path became valid.
     pub fn valid_from(&self) -> UnixTime {
         self.valid_from
     }
 
-    /// When the first certificate of the path ends: at the latest then the proof is worth nothing.
+    /// When the proof expires: with the first certificate of the path, or before.
     pub fn valid_until(&self) -> UnixTime {
         self.valid_until
     }
@@ -64,14 +64,14 @@ impl VerifiedSigner {
         self.valid_from <= now && now <= self.valid_until
     }
 
-    /// Whether nothing but newer revocation lists is missing for the proof to hold at the time `now`.
+    /// Whether only newer revocation lists are missing for the proof to hold at the time `now`.
     #[cfg_attr(
         not(feature = "receiver"),
         expect(dead_code, reason = "used by feature `receiver`")
     )]
     pub(crate) fn misses_evidence_at(&self, now: UnixTime) -> bool {
         let lists_ended = self.evidence_ends().is_some_and(|end| end <= now);
-        let is_in_force = self.ends.first().is_some_and(|(_, end)| now <= *end);
+        let is_in_force = self.expiries.first().is_some_and(|(_, end)| now <= *end);
         lists_ended && is_in_force && self.valid_from <= now && !self.is_valid_at(now)
     }
 
@@ -80,35 +80,34 @@ impl VerifiedSigner {
         &self.path
     }
 
-    /// What is known about the revocation of each certificate of the path but the anchor, beginning with the signing
-    /// certificate.
+    /// The revocation status of each certificate of the path, from the signing certificate on, without the anchor.
     pub fn revocation(&self) -> &[(Excerpt, RevocationStatus)] {
         &self.revocation
     }
 
-    /// When the first of the revocation lists that cover the path ends (its `nextUpdate`), if there are any. It may be
-    /// past: see [`evidence_ends`](Self::evidence_ends).
+    /// When the first revocation list of the path expires (its `nextUpdate`), if there is one. This may be in the past, see
+    /// [`evidence_ends`](Self::evidence_ends).
     pub fn revocation_lists_end(&self) -> Option<UnixTime> {
         self.revocation_lists_end
     }
 
-    /// When those lists no longer show that nothing is revoked: [a day](super::RevocationList::GRACE) after
+    /// When the revocation lists stop being evidence: [a day](super::RevocationList::GRACE) after
     /// [`revocation_lists_end`](Self::revocation_lists_end).
     pub fn evidence_ends(&self) -> Option<UnixTime> {
         self.revocation_lists_end.map(after_grace)
     }
 
-    /// Whether a certificate of the path names a revocation list, and none that is in force was at hand.
+    /// Whether a certificate of the path names a revocation list, and no such list in force was available.
     pub fn misses_lists(&self) -> bool {
         self.misses_lists
     }
 
-    /// What ends when: the certificates of the path without the anchor, and the revocation lists that cover them.
-    pub fn ends(&self) -> Vec<(Excerpt, UnixTime)> {
-        self.ends.clone()
+    /// When each certificate of the path, without the anchor, and each of their revocation lists expires.
+    pub fn expiries(&self) -> Vec<(Excerpt, UnixTime)> {
+        self.expiries.clone()
     }
 
-    /// The certificates of its issuers on the path, without the anchor.
+    /// The issuers' certificates of the path, without the anchor.
     pub fn issuers(&self) -> &[CertificateDer<'static>] {
         &self.issuers
     }
@@ -118,7 +117,7 @@ impl VerifiedSigner {
         &self.certificate
     }
 
-    /// Whether its certificate holds the same key as `other`'s.
+    /// Whether both certificates have the same key.
     pub fn has_key_of(&self, other: &Self) -> bool {
         let key = |signer: &Self| {
             let certificate = EndEntityCert::try_from(&signer.certificate).ok()?;
@@ -135,7 +134,7 @@ impl VerifiedSigner {
         &*self.key
     }
 
-    /// The backend that parsed it.
+    /// The backend that parsed the key.
     pub(crate) fn backend(&self) -> &dyn Backend {
         &*self.backend
     }
@@ -151,12 +150,12 @@ impl fmt::Debug for VerifiedSigner {
     }
 }
 
-/// The SHA-256 of a certificate, written in hexadecimal.
+/// The SHA-256 of a certificate. `Display` writes hexadecimal digits.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// The fingerprint of the certificate whose SHA-256 these bytes are.
+    /// Creates a fingerprint from a SHA-256.
     pub const fn from_bytes(sha256: [u8; 32]) -> Self {
         Self(sha256)
     }
@@ -196,7 +195,7 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Writes a SHA-256 as fingerprints are written: 64 lower-case hexadecimal digits.
+/// Writes a SHA-256 as 64 lower-case hexadecimal digits.
 pub(crate) fn write_hex(f: &mut fmt::Formatter<'_>, digest: &[u8; 32]) -> fmt::Result {
     digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }

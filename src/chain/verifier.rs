@@ -1,4 +1,4 @@
-//! What is trusted: the settings of the decision.
+//! The settings: what is trusted.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::anchors::Anchors;
 use super::certificate::Certificate;
-use super::policy::{self, CertificatePolicy, PolicyError, SignerName};
+use super::policy::{CertificatePolicy, Key, Organization, PolicyError, SignerName, Usage};
 use super::revocation::Revocation;
 use crate::crypto::Backend;
 
@@ -15,7 +15,7 @@ use crate::crypto::Backend;
 /// # Example
 ///
 /// ```
-/// # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use partner_center_webhooks::chain::{Anchors, ChainError, ChainVerifier};
 /// use partner_center_webhooks::crypto::DefaultBackend;
 /// use partner_center_webhooks::testing::Issuer;
@@ -28,12 +28,11 @@ use crate::crypto::Backend;
 /// let verified = chain.verify(signer.certificate(), &[], issuer.now())?;
 /// assert_eq!(verified.dns_names(), ["pcnotifications-dispatch.microsoft.com"]);
 ///
-/// // The same certificate, for somebody who trusts other roots.
+/// // The same certificate is refused if other roots are trusted.
 /// let chain = ChainVerifier::microsoft(DefaultBackend::new());
 /// let error = chain.verify(signer.certificate(), &[], issuer.now()).unwrap_err();
 /// assert!(matches!(error, ChainError::UnknownIssuer { .. }));
 /// # Ok(()) }
-/// # #[cfg(not(all(feature = "testing", feature = "aws-lc-rs")))] fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct ChainVerifier {
@@ -52,7 +51,7 @@ impl ChainVerifier {
             backend: Arc::new(backend),
             anchors,
             intermediates: Vec::new(),
-            policies: policy::defaults(),
+            policies: vec![Arc::new(Usage), Arc::new(Key), Arc::new(Organization)],
             revocation: Revocation::default(),
             signer_name: Some(SignerName::default()),
         }
@@ -71,7 +70,7 @@ impl ChainVerifier {
         self
     }
 
-    /// Knows these CA certificates too. They are untrusted links: each still needs a path to an anchor.
+    /// Adds CA certificates. They are untrusted links: each still needs a path to an anchor.
     #[must_use]
     pub fn with_intermediates(
         mut self,
@@ -81,23 +80,10 @@ impl ChainVerifier {
         self
     }
 
-    /// Forgets the intermediates, to give others in their place.
+    /// Removes all intermediates, so that others can replace them.
     #[must_use]
     pub fn without_intermediates(mut self) -> Self {
         self.intermediates.clear();
-        self
-    }
-
-    /// Replaces every policy but the signer name: key, organization, usage, and those that were
-    /// [required](Self::require).
-    ///
-    /// Dangerous: each of the default ones stands against something real.
-    #[must_use]
-    pub fn danger_replace_policies(
-        mut self,
-        policies: impl IntoIterator<Item = Arc<dyn CertificatePolicy>>,
-    ) -> Self {
-        self.policies = policies.into_iter().collect();
         self
     }
 
@@ -110,29 +96,28 @@ impl ChainVerifier {
 
     /// Accepts a certificate for any name, as Microsoft's sample does.
     ///
-    /// Dangerous: whatever any holder of any Microsoft TLS certificate signs will pass as Partner Center's.
+    /// Dangerous: any holder of a Microsoft TLS certificate can sign callbacks.
     #[must_use]
     pub fn danger_accept_any_signer_name(mut self) -> Self {
         self.signer_name = None;
         self
     }
 
-    /// Replaces how much is asked of revocation. Default: [`Revocation::BestEffort`];
-    /// [`Revocation::DangerOff`] asks nothing.
+    /// Sets the revocation mode. Default: [`Revocation::BestEffort`]. [`Revocation::DangerOff`] checks nothing.
     #[must_use]
     pub fn with_revocation(mut self, revocation: Revocation) -> Self {
         self.revocation = revocation;
         self
     }
 
-    /// Asks `policy` too.
+    /// Adds a policy.
     #[must_use]
     pub fn require(mut self, policy: impl CertificatePolicy + 'static) -> Self {
         self.policies.push(Arc::new(policy));
         self
     }
 
-    /// The verdict of each policy by its name, the signer name last.
+    /// The name and the verdict of each policy; the signer name comes last.
     pub fn policy_verdicts(
         &self,
         certificate: &Certificate<'_>,
@@ -148,7 +133,7 @@ impl ChainVerifier {
             .collect()
     }
 
-    /// The intermediates that are configured.
+    /// The configured intermediates.
     pub fn intermediates(&self) -> &[CertificateDer<'static>] {
         &self.intermediates
     }
@@ -158,7 +143,7 @@ impl ChainVerifier {
         &self.anchors
     }
 
-    /// How much is asked of revocation.
+    /// The revocation mode.
     pub fn revocation(&self) -> Revocation {
         self.revocation
     }

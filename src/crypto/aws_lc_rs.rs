@@ -12,7 +12,7 @@ use webpki::aws_lc_rs as algorithms;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::RSAPublicKey;
 
-use super::{
+use super::backend::{
     Backend, KeyRejected, PrivateKeyRejected, RsaKey, RsaSigningKey, SignatureAlgorithm,
     SignatureMismatch, SigningFailed,
 };
@@ -75,7 +75,7 @@ impl Backend for AwsLcRs {
     }
 }
 
-/// aws-lc-rs binds a parsed key to one algorithm, so there is one for each.
+/// aws-lc-rs binds a parsed key to one algorithm, so there is one key for each.
 #[derive(Debug)]
 struct Key {
     sha256: ParsedPublicKey,
@@ -124,8 +124,8 @@ impl RsaSigningKey for SigningKey {
     }
 }
 
-/// Whether `public_key` is an `RSAPublicKey` of 2048 to 8192 bits. aws-lc-rs would take other sizes, and a
-/// `SubjectPublicKeyInfo`, and refuse at each signature; all else about the key is its own to judge.
+/// Whether `public_key` is an `RSAPublicKey` of 2048 to 8192 bits. aws-lc-rs also parses other sizes and a
+/// `SubjectPublicKeyInfo`, and only refuses their signatures. It checks everything else about the key.
 fn has_accepted_size(public_key: &[u8]) -> bool {
     let Ok((_, RSAPublicKey { modulus, .. })) = RSAPublicKey::from_der(public_key) else {
         return false;

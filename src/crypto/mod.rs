@@ -1,157 +1,39 @@
-//! What the pipeline asks of a cryptographic library, and the libraries that answer.
+//! The interface to cryptographic libraries, and its implementations.
 //!
-//! A [`Backend`] is handed to [`ChainVerifier`](crate::chain::ChainVerifier), which keeps the key it parses in
-//! the [`VerifiedSigner`](crate::chain::VerifiedSigner): certificates and bodies are verified by one and the
-//! same library. There is no process-wide default that could be missing at run time.
+//! [`ChainVerifier`](crate::chain::ChainVerifier) takes a [`Backend`], and keeps the parsed key in the
+//! [`VerifiedSigner`](crate::chain::VerifiedSigner). So the same library verifies certificates and bodies. There is no
+//! process-wide default that could be missing at run time.
 //!
 //! | backend | feature | |
 //! |---|---|---|
 //! | [`AwsLcRs`] | `aws-lc-rs` (default) | needs a C compiler; fast |
 //! | [`RustCrypto`] | `rustcrypto` | pure Rust; about fourteen times slower at RSA |
 //!
-//! A backend signs, too, for an application that proves itself to Microsoft Entra with a certificate.
+//! A backend also signs, for applications that authenticate to Microsoft Entra with a certificate.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc_rs;
+mod backend;
+#[cfg_attr(
+    not(feature = "verify"),
+    allow(dead_code, reason = "only `verify` and `event-grid-receive` write DER")
+)]
+pub(crate) mod der;
 #[cfg(feature = "rustcrypto")]
 mod rustcrypto;
 
-use std::fmt;
-
-use rustls_pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm};
-use thiserror::Error;
-
 #[cfg(feature = "aws-lc-rs")]
 pub use aws_lc_rs::AwsLcRs;
+pub use backend::{
+    Backend, KeyRejected, PrivateKeyRejected, RsaKey, RsaSigningKey, SignatureAlgorithm,
+    SignatureMismatch, SigningFailed,
+};
 #[cfg(feature = "rustcrypto")]
 pub use rustcrypto::RustCrypto;
 
-/// The backend that the short constructors take: [`AwsLcRs`] where it is on, else [`RustCrypto`].
+/// The default backend: [`AwsLcRs`] with feature `aws-lc-rs`, otherwise [`RustCrypto`].
 #[cfg(feature = "aws-lc-rs")]
 pub type DefaultBackend = AwsLcRs;
-/// The backend that the short constructors take: [`AwsLcRs`] where it is on, else [`RustCrypto`].
+/// The default backend: [`AwsLcRs`] with feature `aws-lc-rs`, otherwise [`RustCrypto`].
 #[cfg(all(feature = "rustcrypto", not(feature = "aws-lc-rs")))]
 pub type DefaultBackend = RustCrypto;
-
-/// A cryptographic library.
-///
-/// Object-safe. All methods are pure.
-pub trait Backend: fmt::Debug + Send + Sync {
-    /// The signature algorithms a certificate may carry.
-    ///
-    /// RSA PKCS#1 v1.5 with 2048 to 8192 bits and ECDSA on P-256 and P-384, with SHA-256, SHA-384 or SHA-512.
-    /// Never SHA-1 or MD5.
-    fn certificate_algorithms(&self) -> &'static [&'static dyn SignatureVerificationAlgorithm];
-
-    /// The SHA-256 of `data`.
-    fn sha256(&self, data: &[u8]) -> [u8; 32];
-
-    /// Makes a key, ready to verify, of a DER `RSAPublicKey` (RFC 8017, A.1.1).
-    ///
-    /// # Errors
-    ///
-    /// [`KeyRejected`] unless it is one of 2048 to 8192 bits.
-    fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, KeyRejected>;
-
-    /// Makes a key, ready to sign, of an unencrypted RSA private key: PKCS#1 (RFC 8017, A.1.2) or PKCS#8 (RFC 5208).
-    ///
-    /// # Errors
-    ///
-    /// [`PrivateKeyRejected`] unless it is one of 2048 to 8192 bits.
-    fn rsa_signing_key(
-        &self,
-        private_key: &PrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaSigningKey>, PrivateKeyRejected>;
-}
-
-/// A parsed RSA public key.
-pub trait RsaKey: fmt::Debug + Send + Sync {
-    /// Verifies one RSASSA-PKCS1-v1_5 signature (RFC 8017, 8.2.2) over `body`.
-    ///
-    /// `sha256` is the SHA-256 of `body`, which the caller has already and need not be computed twice.
-    ///
-    /// # Errors
-    ///
-    /// [`SignatureMismatch`], whatever the cause: the callers have nothing to tell apart.
-    fn verify(
-        &self,
-        algorithm: SignatureAlgorithm,
-        body: &[u8],
-        sha256: &[u8; 32],
-        signature: &[u8],
-    ) -> Result<(), SignatureMismatch>;
-}
-
-/// A parsed RSA private key. It is wiped from memory when it is dropped, and `Debug` shows nothing private.
-pub trait RsaSigningKey: fmt::Debug + Send + Sync {
-    /// Its public key, as a DER `RSAPublicKey` (RFC 8017, A.1.1).
-    fn public_key(&self) -> &[u8];
-
-    /// Signs `message` with RSASSA-PSS, SHA-256 and a salt of 32 bytes: `PS256` (RFC 7518, 3.5).
-    ///
-    /// # Errors
-    ///
-    /// [`SigningFailed`].
-    fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed>;
-}
-
-/// A signature algorithm that a callback may name in `X-MS-Signature-Algorithm`.
-///
-/// Microsoft's page speaks of "the specified hash algorithm", and every published sample is `rsa-sha256`.
-/// Source: "Partner Center webhooks", "How to authenticate the callback".
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum SignatureAlgorithm {
-    /// `rsa-sha256`: RSASSA-PKCS1-v1_5 with SHA-256.
-    RsaSha256,
-    /// `rsa-sha384`: RSASSA-PKCS1-v1_5 with SHA-384.
-    RsaSha384,
-    /// `rsa-sha512`: RSASSA-PKCS1-v1_5 with SHA-512.
-    RsaSha512,
-}
-
-impl SignatureAlgorithm {
-    /// All of them.
-    pub const ALL: &'static [Self] = &[Self::RsaSha256, Self::RsaSha384, Self::RsaSha512];
-
-    /// The name in the header.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RsaSha256 => "rsa-sha256",
-            Self::RsaSha384 => "rsa-sha384",
-            Self::RsaSha512 => "rsa-sha512",
-        }
-    }
-}
-
-impl fmt::Display for SignatureAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A public key that is no RSA key of 2048 to 8192 bits.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("the public key is not an RSA key of 2048 to 8192 bits")]
-#[non_exhaustive]
-pub struct KeyRejected;
-
-/// A private key that is not an unencrypted RSA key of 2048 to 8192 bits.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error(
-    "the private key is not an unencrypted RSA key of 2048 to 8192 bits (expected PKCS#8 or PKCS#1)"
-)]
-#[non_exhaustive]
-pub struct PrivateKeyRejected;
-
-/// Signing failed: the system has no memory or no randomness left.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("the private key could not sign")]
-#[non_exhaustive]
-pub struct SigningFailed;
-
-/// A signature that was not made with the key over the body.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("the signature does not match")]
-#[non_exhaustive]
-pub struct SignatureMismatch;

@@ -13,17 +13,17 @@ use rustls_pki_types::{
 };
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::{
+use super::backend::{
     Backend, KeyRejected, PrivateKeyRejected, RsaKey, RsaSigningKey, SignatureAlgorithm,
     SignatureMismatch, SigningFailed,
 };
 
 /// The [`Backend`] over the [RustCrypto](https://github.com/RustCrypto) crates.
 ///
-/// `rsa` carries the advisory RUSTSEC-2023-0071: the time that an operation with a private key takes can tell something
-/// about the key. Callbacks are verified with public keys. Private keys sign only where an application proves itself with a
-/// certificate: once for each access token, never on the demand of a stranger, and blinded. Where that is not enough,
-/// `AwsLcRs` signs in constant time.
+/// `rsa` has the advisory RUSTSEC-2023-0071: the duration of an operation can leak information about a private key. Callbacks
+/// are verified with public keys. Private keys only sign for applications that authenticate with a certificate: once for
+/// each access token, never at the request of a stranger, and blinded. If that is not enough, use `AwsLcRs`, which signs in
+/// constant time.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct RustCrypto;
@@ -131,7 +131,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Reads an `RSAPublicKey`, by the rules that aws-lc-rs has, so that the backends agree.
+/// Reads an `RSAPublicKey` by the rules of aws-lc-rs, so that the backends agree.
 fn parse(public_key: &[u8]) -> Result<RsaPublicKey, KeyRejected> {
     let parts = rsa::pkcs1::RsaPublicKey::from_der(public_key).map_err(|_| KeyRejected)?;
     let modulus = BigUint::from_bytes_be(parts.modulus.as_bytes());

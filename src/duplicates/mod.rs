@@ -62,7 +62,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
 use crate::mask::text::urls;
 use crate::signature::BodyDigest;

@@ -1,17 +1,17 @@
-//! Audit ids: what the last segment of an `AuditUri` gives away.
+//! Audit ids: the last segment of an `AuditUri`.
 
 use std::fmt;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Id;
+use super::id::Id;
 
-/// An audit id taken apart: who, whom, what was done, to which resource, when.
+/// An audit id: partner, customer, resource, operation and date of a change.
 ///
 /// Its form is `{partner tenant}_{customer tenant}[_{resource id}]_{operation}_{ticks}`. Microsoft does not
-/// document it; all audit ids that were published are of this form, and an event that lacks an id elsewhere
-/// may hold it here. So this is best effort: text of another form is `None`, and stays in
+/// document the form; all published audit ids have it, and some events have the id of their resource only here.
+/// So this is best effort: text of another form is `None`, and stays in
 /// [`Event::audit_uri`](super::Event::audit_uri).
 ///
 /// # Source
@@ -48,7 +48,7 @@ pub struct AuditId {
 impl AuditId {
     /// Reads an audit id, or the last path segment of an audit URI of any host and path.
     ///
-    /// `None` if that is not of the known form, or its ticks lie past the year 9999.
+    /// `None` if the text has another form, or its ticks lie past the year 9999.
     pub fn parse(text: &str) -> Option<Self> {
         let path = text.split(['?', '#']).next()?;
         let id = Id::new(path.rsplit('/').next()?)?;
@@ -87,7 +87,7 @@ impl AuditId {
         self.customer_tenant
     }
 
-    /// The id of what was acted upon, where it is not the customer: of a transfer, for one.
+    /// The id of the changed resource, unless that is the customer itself: of a transfer, for example.
     pub fn resource_id(&self) -> Option<&Id> {
         self.resource_id.as_ref()
     }
@@ -98,7 +98,7 @@ impl AuditId {
         &self.operation
     }
 
-    /// When it happened, in UTC, to 100 ns: the same instant as the event's change date.
+    /// When the change happened, in UTC, to 100 ns: the same instant as the event's change date.
     pub fn date(&self) -> OffsetDateTime {
         self.date
     }
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_any_path_and_none() {
+    fn reads_any_path_and_a_bare_id() {
         let id = format!("{PARTNER}_{CUSTOMER}_op_0");
         for uri in [
             id.clone(),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_id_may_hold_the_separator() {
+    fn a_resource_id_may_contain_the_separator() {
         let audit_id = AuditId::parse(&format!("{PARTNER}_{CUSTOMER}_a_b_op_1")).unwrap();
         assert_eq!(audit_id.resource_id().map(Id::as_str), Some("a_b"));
         assert_eq!(audit_id.operation(), "op");

@@ -2,8 +2,8 @@
 
 use std::str::Utf8Error;
 
-use crate::Excerpt;
-use crate::json::DEPTH_LIMIT;
+use crate::excerpt::Excerpt;
+use crate::json::raw::DEPTH_LIMIT;
 
 /// Why a body is not an event.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -24,13 +24,13 @@ pub enum EventError {
     /// The body has no bytes, or only whitespace.
     #[error("body is empty (expected a JSON object)")]
     Empty,
-    /// The one required member is not there, or not as it must be.
+    /// The one required member is missing or malformed.
     #[error("member `EventName` is {found} (expected a non-empty string)")]
     EventName {
-        /// What is there: a JSON type, or `missing`.
+        /// What was found: a JSON type, or `missing`.
         found: &'static str,
     },
-    /// The body is JSON, but no object.
+    /// The body is JSON, but not an object.
     #[error("body is {found} (expected a JSON object)")]
     NotAnObject {
         /// The JSON type of the body.
@@ -41,25 +41,25 @@ pub enum EventError {
     NotUtf8 {
         /// How many bytes at its beginning are UTF-8, without a byte order mark.
         offset: usize,
-        /// What the standard library says of it.
+        /// The error of the standard library.
         source: Utf8Error,
     },
-    /// The body is not JSON, is cut, or something follows it.
+    /// The body is not JSON, is truncated, or has trailing text.
     #[error("body is not JSON: {reason} (line {line}, column {column})")]
     Syntax {
         /// Column in bytes, from 1.
         column: usize,
         /// Line, from 1.
         line: usize,
-        /// What the JSON reader says of it.
+        /// The error of the JSON reader.
         reason: Excerpt,
     },
-    /// A member nests more objects and arrays than JSON readers accept.
+    /// A member nests more objects and arrays than JSON parsers accept.
     #[error(
         "member `{member}` nests too deeply (expected at most {DEPTH_LIMIT} levels, the event included)"
     )]
     TooDeep {
-        /// The outermost member in question.
+        /// The outermost member that nests too deeply.
         member: Excerpt,
     },
 }

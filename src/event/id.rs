@@ -4,11 +4,11 @@ use std::fmt;
 
 use uuid::Uuid;
 
-/// The id of something in Partner Center: text, as received.
+/// The id of a resource in Partner Center, as received.
 ///
-/// One to 512 ASCII letters, digits, `-`, `.`, `_`, `~`, `{` and `}`, and neither `.` nor `..`; so it is one
-/// segment of a URI's path wherever it is put. The braces are for placeholders such as `{SubscriptionId}`,
-/// which samples hold. Compared byte by byte: compare [`Id::as_uuid`] where the case of a UUID may differ.
+/// One to 512 ASCII letters, digits, `-`, `.`, `_`, `~`, `{` and `}`, and neither `.` nor `..`; so it is always one
+/// segment of a URI's path. Braces occur in the placeholders of samples, such as `{SubscriptionId}`. Ids are
+/// compared byte by byte: compare [`Id::as_uuid`] if the case of a UUID may differ.
 ///
 /// # Example
 ///
@@ -24,7 +24,7 @@ use uuid::Uuid;
 pub struct Id(Box<str>);
 
 impl Id {
-    /// Takes `text` if it can be an id.
+    /// Returns the id, or `None` if `text` has another form.
     pub fn new(text: &str) -> Option<Self> {
         let is_id = text
             .bytes()
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_uuid_is_one() {
+    fn only_a_uuid_reads_as_a_uuid() {
         let uuid = Id::new("C0BFD694-3075-4ec5-9a3c-733d3a890a1f")
             .unwrap()
             .as_uuid()

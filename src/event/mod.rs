@@ -1,7 +1,7 @@
-//! Stage 5: a body that was verified becomes an [`Event`].
+//! Stage 5: a verified body becomes an [`Event`].
 //!
-//! In comes the JSON of one callback; out comes its name, what it points to as typed ids, and everything
-//! else as it was received. Stands alone: who sent the body is the business of the stages before.
+//! It reads the JSON of one callback: the event's name, typed ids of its resource, and every other member as
+//! received. It does not check who sent the body; the earlier stages do.
 //!
 //! ```
 //! use partner_center_webhooks::event::{Event, EventName, Resource};
@@ -14,7 +14,7 @@
 //!         let Resource::Invoice { invoice } = event.resource() else { panic!() };
 //!         assert_eq!(invoice.as_str(), "G000024135");
 //!     }
-//!     _ => panic!(), // in earnest: an event we do not act upon, and no error
+//!     _ => panic!(), // in production: not an error, but an event to ignore
 //! }
 //! assert_eq!(event.resource_change_utc_date().unwrap().nanosecond(), 548_548_700);
 //! assert_eq!(serde_json::to_vec(&event).unwrap(), body);
@@ -30,10 +30,10 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::Excerpt;
-use crate::byte_order_mark::without_mark;
-use crate::date::date;
-use crate::json::{DEPTH_LIMIT, Members, depth, json_type, string};
+use crate::excerpt::Excerpt;
+use crate::json::date::date;
+use crate::json::raw::{DEPTH_LIMIT, Members, depth, json_type, string};
+use crate::json::without_mark;
 use crate::mask::text::urls;
 
 mod audit;
@@ -45,46 +45,48 @@ pub use id::Id;
 mod name;
 pub use name::{EventName, OtherEventName};
 mod resource;
+mod resource_uri;
 pub use resource::Resource;
 
-/// What one callback tells: an event, and every member that came with it.
+/// The event of one callback, with every member that came with it.
 ///
-/// Only `EventName` is required. The other documented members may be missing, null or of an odd JSON type:
-/// each then reads as `None`. Members come in any order; documented ones are known in any ASCII case. No
-/// member may occur twice: of two, another reader of the same body might see the other one.
+/// Only `EventName` is required. The other documented members may be missing, null or of an unexpected JSON type:
+/// each then reads as `None`. Members come in any order; documented names match in any ASCII case. A member that
+/// occurs twice is an error, because two readers of the same body could see different values.
 ///
-/// Members that are not documented are kept unread, see [`Event::extra`]. Objects and arrays may nest 127
-/// levels deep, which is what `serde_json` reads too; there is no limit of length.
+/// Undocumented members are kept unread, see [`Event::extra`]. Objects and arrays may nest 127 levels deep, as in
+/// `serde_json`; the length is not limited.
 ///
-/// An event serializes to the JSON it was read from, byte for byte but for whitespace around it and a byte order
-/// mark: order and spelling of members, digits of numbers, whitespace within. This takes `serde_json` on both sides, and no
-/// `#[serde(flatten)]` or `untagged` between. Two events are equal if these texts are.
+/// An event serializes to the JSON it was read from, byte for byte: order and spelling of members, digits of
+/// numbers, inner whitespace. Only surrounding whitespace and a byte order mark are dropped. This requires
+/// `serde_json` on both sides, without `#[serde(flatten)]` or `untagged` in between. Two events are equal if
+/// these texts are.
 ///
 /// # Source
 ///
-/// "Partner Center webhook events". What it contradicts itself in (`AuditUri` and `AuditUrl`, case) is
-/// accepted in each form.
+/// "Partner Center webhook events". Where it contradicts itself (`AuditUri` and `AuditUrl`, case), each form is
+/// accepted.
 #[derive(Clone)]
 pub struct Event {
-    /// One JSON object, and nothing around it.
+    /// One JSON object, without surrounding whitespace.
     json: Box<str>,
     name: EventName,
     resource_uri: Option<Box<str>>,
     resource_name: Option<Box<str>>,
     audit_uri: Option<Box<str>>,
-    /// `AuditUrl`, where there is an `AuditUri` too.
+    /// `AuditUrl`, if there is also an `AuditUri`.
     other_audit_uri: Option<Box<str>>,
     resource_change_utc_date: Option<Box<str>>,
     extra: Vec<(Box<str>, Box<RawValue>)>,
 }
 
 impl Event {
-    /// Reads the body of a callback: one JSON object in UTF-8, with or without a byte order mark before it.
+    /// Reads the body of a callback: one JSON object in UTF-8, with or without a leading byte order mark.
     ///
     /// # Errors
     ///
-    /// An [`EventError`] if the body is not that, holds a member twice, nests too deeply, or has no
-    /// `EventName`. An unknown name, an unreadable date or URI is no error.
+    /// [`EventError`] if the body is not such an object, has a member twice, nests too deeply, or has no
+    /// `EventName`. An unknown name, an unreadable date and an unreadable URI are not errors.
     ///
     /// # Example
     ///
@@ -114,31 +116,31 @@ impl Event {
         Self::read(text)
     }
 
-    /// Which event it is.
+    /// The name of the event.
     pub fn name(&self) -> &EventName {
         &self.name
     }
 
-    /// URI of what changed, as received; see [`Event::resource`] for what it says.
+    /// URI of the changed resource, as received; [`Event::resource`] reads it.
     ///
-    /// Not to be called as it is: it may be `http`, name a host that serves no API, or lack the id.
+    /// Do not call it as it stands: it may be `http`, name a host without an API, or lack the id.
     pub fn resource_uri(&self) -> Option<&str> {
         self.resource_uri.as_deref()
     }
 
-    /// Kind of what changed, as received; Microsoft's samples differ in case (`customer`, `Customer`).
+    /// Kind of the changed resource, as received; Microsoft's samples differ in case (`customer`, `Customer`).
     pub fn resource_name(&self) -> Option<&str> {
         self.resource_name.as_deref()
     }
 
-    /// URI of the audit record, as received: `AuditUri`, or where that is no string, `AuditUrl`.
+    /// URI of the audit record, as received: `AuditUri`, or `AuditUrl` if `AuditUri` is not a string.
     pub fn audit_uri(&self) -> Option<&str> {
         self.audit_uri.as_deref()
     }
 
-    /// When the resource changed, in UTC, to 100 ns or what else was sent, down to 1 ns.
+    /// When the resource changed, in UTC, with the precision received (usually 100 ns, at best 1 ns).
     ///
-    /// RFC 3339; a date without an offset is taken as UTC. `None` if there is none that can be read: see
+    /// RFC 3339; a date without an offset is taken as UTC. `None` if the date is missing or cannot be read, see
     /// [`Event::resource_change_utc_date_text`].
     pub fn resource_change_utc_date(&self) -> Option<OffsetDateTime> {
         date(self.resource_change_utc_date_text()?)
@@ -149,7 +151,7 @@ impl Event {
         self.resource_change_utc_date.as_deref()
     }
 
-    /// The members that are not documented, in the order received.
+    /// The undocumented members, in the order received.
     ///
     /// # Example
     ///
@@ -164,29 +166,51 @@ impl Event {
         self.extra.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// The event as received, with members that read as `None` for their odd JSON type. Costs one scan of the text.
+    /// The event as received, including members that read as `None`. Costs one scan of the text.
     pub fn as_json(&self) -> &RawValue {
-        // It was read as JSON, so it is.
+        // The text was read as JSON, so the fallback is never used.
         serde_json::from_str(&self.json).unwrap_or(RawValue::NULL)
     }
 
-    /// What the event points to, as typed ids.
+    /// The resource of the event, as typed ids: from its `ResourceUri`, and for transfers from its audit id too.
     pub fn resource(&self) -> Resource {
-        Resource::of(self)
+        match self.resource_uri().map(Resource::from_uri) {
+            None => Resource::Absent,
+            Some(Resource::Customer { customer }) if self.is_about_transfer() => {
+                let audit_id = self
+                    .audit_id()
+                    .filter(|audit| customer.as_uuid() == Some(audit.customer_tenant()));
+                let transfer = audit_id.and_then(|audit| audit.resource_id().cloned());
+                Resource::Transfer { customer, transfer }
+            }
+            Some(resource) => resource,
+        }
     }
 
-    /// The audit id in [`Event::audit_uri`], if it is of the form that is known.
+    /// Transfer events are delivered with the URI of the customer; only the names say that it is a transfer.
+    fn is_about_transfer(&self) -> bool {
+        matches!(
+            self.name,
+            EventName::CompleteTransfer
+                | EventName::CreateTransfer
+                | EventName::FailTransfer
+                | EventName::UpdateTransfer
+        ) || self
+            .resource_name()
+            .is_some_and(|name| name.eq_ignore_ascii_case("transfer"))
+    }
+
+    /// The audit id in [`Event::audit_uri`], if it has the known form.
     pub fn audit_id(&self) -> Option<AuditId> {
         AuditId::parse(self.audit_uri()?)
     }
 
-    /// The tenant of the customer that the event is about: what its resource says, else its audit id.
+    /// The tenant of the event's customer: from its resource, else from its audit id.
     ///
-    /// Any path under `customers/` and a UUID names its customer, also where the kind of the resource is not known.
+    /// Any path under `customers/` and a UUID names a customer, even if the kind of the resource is unknown.
     ///
-    /// `None` if neither names a customer, or they name different ones: the event is then for the partner alone. Invoices,
-    /// referrals and usage records of all customers are of no customer, whatever the audit id says, which is best effort:
-    /// see [`AuditId`].
+    /// `None` if neither names a customer, or if they name different ones. Invoices, referrals and the usage
+    /// records of all customers have no customer, whatever the audit id says, because an [`AuditId`] is best effort.
     ///
     /// # Example
     ///
@@ -217,16 +241,17 @@ impl Event {
             Some(customer) => customer
                 .as_uuid()
                 .filter(|tenant| audited.is_none_or(|audited| audited == *tenant)),
-            None if resource.is_of_no_customer() => None,
+            None if resource.has_no_customer() => None,
             None => audited.filter(|tenant| {
-                let named = self.resource_uri().and_then(resource::customer_in);
+                let named = self.resource_uri().and_then(resource_uri::customer_in);
                 named.is_none_or(|named| Uuid::try_parse(named).ok() == Some(*tenant))
             }),
         }
     }
 
     fn read(text: &str) -> Result<Self, EventError> {
-        let Members(members) = serde_json::from_str(text).map_err(|error| fault(text, error))?;
+        let Members(members) =
+            serde_json::from_str(text).map_err(|error| not_an_object(text, error))?;
 
         let mut documented: [Option<&RawValue>; MEMBERS.len()] = [None; MEMBERS.len()];
         let mut extra = Vec::new();
@@ -255,7 +280,7 @@ impl Event {
         let [
             audit_uri,
             audit_url,
-            event_name,
+            name,
             date,
             resource_name,
             resource_uri,
@@ -266,7 +291,7 @@ impl Event {
             None => (audit_url, None),
         };
         Ok(Self {
-            name: event_name_of(event_name)?,
+            name: event_name(name)?,
             resource_uri: string(resource_uri).map(Into::into),
             resource_name: string(resource_name).map(Into::into),
             audit_uri: audit_uri.map(Into::into),
@@ -314,8 +339,8 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Why `text`, which does not read as members, is no event.
-fn fault(text: &str, error: serde_json::Error) -> EventError {
+/// The error for a text that is not a JSON object.
+fn not_an_object(text: &str, error: serde_json::Error) -> EventError {
     match serde_json::from_str::<&RawValue>(text) {
         Ok(json) if !json.get().starts_with('{') => EventError::NotAnObject {
             found: json_type(json),
@@ -325,7 +350,7 @@ fn fault(text: &str, error: serde_json::Error) -> EventError {
     }
 }
 
-fn event_name_of(value: Option<&RawValue>) -> Result<EventName, EventError> {
+fn event_name(value: Option<&RawValue>) -> Result<EventName, EventError> {
     let found = match (value, string(value)) {
         (_, Some(name)) if !name.is_empty() => return Ok(EventName::from(&*name)),
         (_, Some(_)) => "an empty string",
@@ -338,7 +363,7 @@ fn event_name_of(value: Option<&RawValue>) -> Result<EventName, EventError> {
     Err(EventError::EventName { found })
 }
 
-/// What Microsoft documents, both spellings of the audit URI included; alphabetical.
+/// The documented members, with both spellings of the audit URI; alphabetical.
 const MEMBERS: [&str; 6] = [
     "AuditUri",
     "AuditUrl",

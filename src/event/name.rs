@@ -1,4 +1,4 @@
-//! The names of events: every one that Microsoft has documented, and room for the next.
+//! The names of events: all that Microsoft has documented, and room for new ones.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,17 +11,17 @@ macro_rules! event_names {
     ($($(#[doc = $meaning:literal])+ $variant:ident = $wire:literal,)+) => {
         /// The name of an event.
         ///
-        /// Names are matched without regard to ASCII case. One that is not known here is a value,
-        /// [`EventName::Other`], and no error: Microsoft adds events without notice.
+        /// Names match in any ASCII case. An unknown name is not an error but [`EventName::Other`], because
+        /// Microsoft adds events without notice.
         ///
-        /// A known name reads and serializes in the documented spelling. The spelling that was received
-        /// stays in the [`Event`](super::Event), which serializes to it.
+        /// A known name serializes in the documented spelling. The [`Event`](super::Event) keeps the received
+        /// spelling, and serializes to it.
         ///
         /// # Source
         ///
         /// "Partner Center webhook events" and the list of events in "Partner Center webhooks"
-        /// (2018 to 2025), in their order. Which events a tenant can register for is told by
-        /// `GET /webhooks/v1/registration/events` alone.
+        /// (2018 to 2025), in their order. Only `GET /webhooks/v1/registration/events` lists the events that a
+        /// tenant can register for.
         ///
         /// # Example
         ///
@@ -40,7 +40,7 @@ macro_rules! event_names {
         #[non_exhaustive]
         pub enum EventName {
             $($(#[doc = $meaning])+ $variant,)+
-            /// A name that is not documented, or was not when this version was made; as received.
+            /// A name that was not documented when this version was published; as received.
             Other(OtherEventName),
         }
 
@@ -48,10 +48,9 @@ macro_rules! event_names {
             /// Every documented name, in the order of the documentation.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The name on the wire: the documented spelling of a known one, the received one of another.
+            /// The name on the wire: the documented spelling if it is known, otherwise the received one.
             ///
-            /// An [`EventName::Other`] holds whatever was sent; show it through
-            /// [`Excerpt`](crate::Excerpt) in a log.
+            /// An [`EventName::Other`] is the sender's text; log it as an [`Excerpt`](crate::Excerpt).
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $wire,)+
@@ -63,12 +62,12 @@ macro_rules! event_names {
 }
 
 event_names! {
-    /// A validation event, asked for through the registration API.
+    /// A validation event, requested through the registration API.
     TestCreated = "test-created",
-    /// A subscription changed in what commerce knows of it, such as licence count or state. Nothing tells
-    /// what changed; may come 48 hours late.
+    /// The commerce data of a subscription changed, such as licence count or state. The event does not say what
+    /// changed; it may come 48 hours late.
     SubscriptionUpdated = "subscription-updated",
-    /// The Azure usage of some customer passed its spending budget. Nothing tells which customer.
+    /// The Azure usage of a customer exceeded its spending budget. The event does not say which customer.
     UsageRecordsThresholdExceeded = "usagerecords-thresholdExceeded",
     /// A co-sell referral was created.
     ReferralCreated = "referral-created",
@@ -84,9 +83,9 @@ event_names! {
     GranularAdminRelationshipApproved = "granular-admin-relationship-approved",
     /// A GDAP relationship was created and, in Microsoft's words, is active for the customer to approve.
     GranularAdminRelationshipActivated = "granular-admin-relationship-activated",
-    /// A GDAP relationship was ended by partner or customer.
+    /// The partner or the customer terminated a GDAP relationship.
     GranularAdminRelationshipTerminated = "granular-admin-relationship-terminated",
-    /// A GDAP relationship ran out.
+    /// A GDAP relationship expired.
     GranularAdminRelationshipExpired = "granular-admin-relationship-expired",
     /// The partner created an access assignment of a GDAP relationship.
     GranularAdminAccessAssignmentCreated = "granular-admin-access-assignment-created",
@@ -102,11 +101,11 @@ event_names! {
     IndirectResellerRelationshipAcceptedByCustomer = "indirect-reseller-relationship-accepted-by-customer",
     /// The customer approved delegated admin privileges (DAP).
     DapAdminRelationshipApproved = "dap-admin-relationship-approved",
-    /// Delegated admin privileges were ended by partner or customer.
+    /// The partner or the customer terminated delegated admin privileges.
     DapAdminRelationshipTerminated = "dap-admin-relationship-terminated",
-    /// Microsoft ended delegated admin privileges that nobody had used for 90 days.
+    /// Microsoft terminated delegated admin privileges that were unused for 90 days.
     DapAdminRelationshipTerminatedByMicrosoft = "dap-admin-relationship-terminated-by-microsoft",
-    /// Fraud was detected in an Azure subscription of some customer.
+    /// Fraud was detected in an Azure subscription of a customer.
     AzureFraudEventDetected = "azure-fraud-event-detected",
     /// The migration of a subscription to new commerce was created.
     NewCommerceMigrationCreated = "new-commerce-migration-created",
@@ -120,12 +119,12 @@ event_names! {
     CreateTransfer = "create-transfer",
     /// A transfer was updated. Seen in receivers' code, not in the documentation.
     UpdateTransfer = "update-transfer",
-    /// A transfer is complete; may come before the transfer itself says so. Seen in receivers' code, not in
+    /// A transfer is complete; the event may come before the transfer itself says so. Seen in receivers' code, not in
     /// the documentation.
     CompleteTransfer = "complete-transfer",
     /// A transfer failed. Seen in receivers' code, not in the documentation.
     FailTransfer = "fail-transfer",
-    /// A subscription became active; sandbox tenants only as of 2025.
+    /// A subscription became active; as of 2025 in sandbox tenants only.
     SubscriptionActive = "subscription-active",
     /// A subscription is pending. Named beside `subscription-active`; not confirmed by a published page.
     SubscriptionPending = "subscription-pending",
@@ -133,10 +132,10 @@ event_names! {
     SubscriptionRenewed = "subscription-renewed",
 }
 
-/// The text of a name that is not known here: read it with [`EventName::as_str`].
+/// The text of an unknown name: read it with [`EventName::as_str`].
 ///
-/// Only [`EventName::from`] makes one. So no `match` can name its text, and none changes its meaning when a
-/// later version knows the name and gives it a variant.
+/// Only [`EventName::from`] creates one. So a `match` cannot name its text, and cannot change its meaning when a
+/// later version adds a variant for the name.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct OtherEventName(Box<str>);
 
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_almost_known_is_another() {
+    fn a_name_that_is_almost_known_is_unknown() {
         for text in [
             "",
             "test-created ",

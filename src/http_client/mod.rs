@@ -3,8 +3,22 @@
 //! The crate speaks HTTP through [`HttpClient`] alone. Feature `reqwest` brings [`ReqwestClient`]; any other
 //! client fits behind the trait in a few lines.
 
+#[cfg(feature = "token")]
+pub(crate) mod endpoint;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg_attr(
+    not(feature = "token"),
+    allow(dead_code, reason = "without `token`, only `verify` uses some of it")
+)]
+pub(crate) mod retry_after;
+#[cfg(feature = "token")]
+pub(crate) mod transience;
+#[cfg_attr(
+    not(feature = "token"),
+    allow(dead_code, reason = "without `token`, only `verify` uses some of it")
+)]
+pub(crate) mod words;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -17,6 +31,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use thiserror::Error;
 
+use crate::excerpt::Excerpt;
+
+#[cfg(feature = "token")]
+pub use self::endpoint::{Endpoint, EndpointError};
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::ReqwestClient;
 
@@ -120,10 +138,10 @@ pub fn is_loopback(host: &str) -> bool {
 }
 
 /// The last cause of a chain, which is the one that says what happened ("connection refused").
-fn innermost(error: &(dyn StdError + 'static)) -> crate::Excerpt {
+fn innermost(error: &(dyn StdError + 'static)) -> Excerpt {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
     }
-    crate::Excerpt::of(last.to_string())
+    Excerpt::of(last.to_string())
 }

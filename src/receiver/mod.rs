@@ -19,13 +19,13 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue};
 use rustls_pki_types::UnixTime;
 
-use crate::Excerpt;
 use crate::body::typed::FromVerifiedBody;
 use crate::body::{BodyError, BodyLimit};
 use crate::chain::{ChainVerifier, VerifiedSigner, certificate_to_pem};
 use crate::envelope::{EnvelopeError, EnvelopeReader, SignatureEnvelope};
 use crate::error::Error;
 use crate::event::Event;
+use crate::excerpt::Excerpt;
 use crate::signature::{BodyDigest, SignatureError, VerifiedBody};
 use crate::signers::{SignerSet, Signers};
 use crate::source::{Authorities, CertificateLocation};

@@ -6,9 +6,9 @@ use http::StatusCode;
 use thiserror::Error;
 
 use super::{CallbackUrlError, Plan, TestEvent};
-use crate::Excerpt;
 use crate::api::ApiError;
 use crate::event::Id;
+use crate::excerpt::Excerpt;
 
 /// Why an operation on the registration failed.
 #[derive(Clone, Debug, Error)]

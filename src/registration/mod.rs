@@ -54,10 +54,10 @@ use crate::api::{
     Answer, Api, ApiError, ApiErrorCause, Bearer, Call, RetryPolicy, after, query_secrets,
 };
 use crate::cloud::Cloud;
-use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::{EventName, Id};
 use crate::http_client::HttpClient;
-use crate::json_response::Unreadable;
+use crate::http_client::{Endpoint, EndpointError};
+use crate::json::response::Unreadable;
 use crate::token::TokenProvider;
 
 pub use error::RegistrationError;

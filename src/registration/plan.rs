@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::Registration;
-use crate::Excerpt;
 use crate::event::EventName;
+use crate::excerpt::Excerpt;
 
 /// What [`ensure`](super::RegistrationClient::ensure) would do, or did.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::members::{Members, text};
-use crate::date::date;
 use crate::event::Id;
+use crate::json::date::date;
 
 /// What became of a test event.
 ///
@@ -127,7 +127,7 @@ impl From<&str> for TestEventStatus {
 
 impl fmt::Display for TestEventStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::Excerpt::of(self.as_str()).fmt(f)
+        crate::excerpt::Excerpt::of(self.as_str()).fmt(f)
     }
 }
 

@@ -11,10 +11,10 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::members::{Members, boolean, text};
-use crate::Excerpt;
-use crate::date::date;
-use crate::endpoint::{canonical_authority, is_host_and_port};
 use crate::event::EventName;
+use crate::excerpt::Excerpt;
+use crate::http_client::endpoint::{canonical_authority, is_host_and_port};
+use crate::json::date::date;
 
 /// A webhook registration: one callback URL for a partner's tenant, and the events that go there.
 ///

@@ -4,10 +4,10 @@ use http::Uri;
 use http::uri::InvalidUri;
 
 use super::ResourceError;
-use crate::Excerpt;
 use crate::cloud::Cloud;
-use crate::endpoint::{Endpoint, canonical_authority};
 use crate::event::{Event, Resource};
+use crate::excerpt::Excerpt;
+use crate::http_client::endpoint::{Endpoint, canonical_authority};
 
 /// Whose API answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

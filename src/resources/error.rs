@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::Excerpt;
 use crate::api::ApiError;
+use crate::excerpt::Excerpt;
 
 /// Why a resource could not be read.
 #[derive(Clone, Debug, Error)]

@@ -17,9 +17,9 @@ use serde_json::value::RawValue;
 use crate::api::partner_center::{GRAPH, PARTNER_CENTER, REFERRALS};
 use crate::api::{Answer, Api, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
-use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::Event;
 use crate::http_client::HttpClient;
+use crate::http_client::{Endpoint, EndpointError};
 use crate::token::TokenProvider;
 
 use address::{Address, Service};

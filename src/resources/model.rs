@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 use time::OffsetDateTime;
 
+use crate::api::model::models;
 use crate::event::Resource;
-use crate::model::models;
 
 /// A resource as a type, where there is one for it.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use super::times;
 use crate::chain::{ChainError, RevocationListError};
 use crate::excerpt::Excerpt;
 use crate::single_flight::Failure;
-use crate::source::{AuthorityError, SourceError};
+use crate::source::SourceError;
 
 /// What went wrong when the signer of a URL was needed.
 #[derive(Clone, Debug, Error)]
@@ -98,7 +98,7 @@ pub(crate) fn fetching(problems: &[String]) -> String {
 #[derive(Clone, Debug, Error)]
 pub(super) enum EvidenceError {
     #[error(transparent)]
-    Authority(#[from] AuthorityError),
+    Source(#[from] SourceError),
     #[error("{error} (`{url}` is asked again in {} s)", retry_after.as_secs())]
     FailedBefore {
         url: Excerpt,

@@ -15,7 +15,7 @@ use crate::chain::{
 };
 use crate::excerpt::Excerpt;
 use crate::single_flight::{Failure, Interrupted, SingleFlight, Start};
-use crate::source::{Authorities, AuthorityError};
+use crate::source::{Authorities, SourceError};
 use crate::spawn::Spawn;
 use crate::trace;
 
@@ -111,7 +111,7 @@ impl EvidenceStore {
         let authorities = self
             .authorities
             .load_full()
-            .ok_or(EvidenceError::Authority(AuthorityError::Disabled))?;
+            .ok_or(EvidenceError::Source(SourceError::Disabled))?;
         let owned = url.to_owned();
         let work = |_| async move { Ok(authorities.issuers(&owned).await?) };
         let start = self
@@ -131,7 +131,7 @@ impl EvidenceStore {
         let authorities = self
             .authorities
             .load_full()
-            .ok_or(EvidenceError::Authority(AuthorityError::Disabled))?;
+            .ok_or(EvidenceError::Source(SourceError::Disabled))?;
         let owned = url.to_owned();
         let (kept, chain_of_work) = (Arc::clone(&self.kept), Arc::clone(chain));
         let wanted = missing.clone();

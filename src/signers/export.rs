@@ -13,7 +13,7 @@ use super::gather::Target;
 use super::table::{Judged, Kept, SignerSet};
 use super::{Inner, times};
 use crate::chain::{
-    CertificateDer, ChainError, ChainVerifier, Fingerprint, PathError, PemError,
+    CertificateDer, CertificatesError, ChainError, ChainVerifier, Fingerprint, PathError,
     RevokedCertificate, VerifiedSigner, certificate_to_pem, certificates_from_pem,
 };
 use crate::excerpt::Excerpt;
@@ -99,7 +99,7 @@ pub enum KeptSignersError {
         /// Which certificate, counted from 1.
         number: usize,
         /// What is wrong with it.
-        error: PemError,
+        error: CertificatesError,
     },
     /// It holds more signers than a receiver keeps.
     #[error(
@@ -201,7 +201,7 @@ fn import(
         .next()
         .ok_or(KeptSignersError::Pem {
             number,
-            error: PemError::Empty,
+            error: CertificatesError::NoPem,
         })?;
     let allowed = location.check(url).ok();
     Ok(allowed.map(|url| Import {

@@ -317,7 +317,7 @@ pub(super) fn is_about_time(error: &ChainError) -> bool {
 /// Warns of what will end within a week.
 fn warn_of_ends(signer: &VerifiedSigner, now: Duration) {
     let left = |end: UnixTime| Duration::from_secs(end.as_secs()).saturating_sub(now);
-    for (what, end) in signer.ends() {
+    for (what, end) in signer.expiries() {
         if left(end) < times::REFRESH_BEFORE_END {
             trace::ends_soon(&what, left(end).as_secs() / (24 * 60 * 60));
         }

@@ -1,23 +1,21 @@
-//! What certificate authorities publish: their certificates, and lists of those that they revoked.
+//! Fetches from certificate authorities: issuers' certificates and revocation lists.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rustls_pki_types::CertificateDer;
-use thiserror::Error;
 
-use super::bundle::BundleError;
-use super::distribution::{DistributionError, DistributionLocation};
 use super::download::get;
-use super::{SourceError, issuers};
-use crate::Excerpt;
+use super::error::SourceError;
+use super::location::DistributionLocation;
+use super::pkcs7;
+use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient, Limits};
 
-/// Fetches issuers' certificates and revocation lists, from allowed places and within limits.
+/// Fetches issuers' certificates and revocation lists from allowed URLs, within limits.
 ///
-/// It judges nothing that it fetches: stage 3 takes a certificate as an untrusted link and a list for as much as its
-/// signature is worth.
+/// It verifies nothing: stage 3 treats a certificate as untrusted, and checks the signature of a list.
 #[derive(Clone, Debug)]
 pub struct Authorities {
     client: Arc<dyn HttpClient>,
@@ -32,7 +30,7 @@ impl Authorities {
     pub const REVOCATION_LIST_LIMITS: Limits =
         Limits::new(Duration::from_secs(10), 4 * 1024 * 1024);
 
-    /// Fetches through `client` from Microsoft's and DigiCert's places.
+    /// Fetches through `client` from Microsoft's and DigiCert's documented URLs.
     pub fn new(client: Arc<dyn HttpClient>) -> Self {
         Self {
             client,
@@ -48,29 +46,29 @@ impl Authorities {
         self
     }
 
-    /// Replaces where issuers' certificates may be fetched from.
+    /// Sets the allowed URLs of issuers' certificates.
     #[must_use]
     pub fn with_issuer_location(mut self, location: DistributionLocation) -> Self {
         self.issuers = location;
         self
     }
 
-    /// Replaces where revocation lists may be fetched from.
+    /// Sets the allowed URLs of revocation lists.
     #[must_use]
     pub fn with_revocation_list_location(mut self, location: DistributionLocation) -> Self {
         self.revocation_lists = location;
         self
     }
 
-    /// Fetches the certificates at `url`: one in DER, or PEM, or a PKCS#7 that holds nothing else.
+    /// Fetches the certificates at `url`: DER, PEM, or PKCS#7 with certificates only.
     ///
     /// # Errors
     ///
-    /// [`AuthorityError`].
-    pub async fn issuers(&self, url: &str) -> Result<Vec<CertificateDer<'static>>, AuthorityError> {
+    /// [`SourceError`].
+    pub async fn issuers(&self, url: &str) -> Result<Vec<CertificateDer<'static>>, SourceError> {
         let url = self.issuers.check(url)?;
         let body = get(&*self.client, &url, Self::ISSUER_LIMITS).await?;
-        issuers::certificates(&body).map_err(|error| AuthorityError::NotACertificate {
+        pkcs7::certificates(&body).map_err(|error| SourceError::NotACertificate {
             url: Excerpt::of_url(url),
             error,
         })
@@ -80,32 +78,9 @@ impl Authorities {
     ///
     /// # Errors
     ///
-    /// [`AuthorityError`].
-    pub async fn revocation_list(&self, url: &str) -> Result<Bytes, AuthorityError> {
+    /// [`SourceError`].
+    pub async fn revocation_list(&self, url: &str) -> Result<Bytes, SourceError> {
         let url = self.revocation_lists.check(url)?;
-        Ok(get(&*self.client, &url, Self::REVOCATION_LIST_LIMITS).await?)
+        get(&*self.client, &url, Self::REVOCATION_LIST_LIMITS).await
     }
-}
-
-/// Why something that an authority publishes could not be had.
-#[derive(Clone, Debug, Error)]
-#[non_exhaustive]
-pub enum AuthorityError {
-    /// The URL may not be fetched.
-    #[error(transparent)]
-    Distribution(#[from] DistributionError),
-    /// There is nothing to fetch with.
-    #[error("nothing is fetched from certificate authorities: there is no HTTP client for it")]
-    Disabled,
-    /// What was fetched is no certificate.
-    #[error("what `{url}` serves is no certificate: {error}")]
-    NotACertificate {
-        /// The URL.
-        url: Excerpt,
-        /// What is wrong with it.
-        error: BundleError,
-    },
-    /// Nothing was fetched.
-    #[error(transparent)]
-    Source(#[from] SourceError),
 }

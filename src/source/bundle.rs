@@ -1,4 +1,4 @@
-//! What a certificate URL serves, read: DER, PEM or bare base64.
+//! The file behind a certificate URL: DER, PEM or bare base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,12 +7,12 @@ use thiserror::Error;
 use x509_parser::asn1_rs::{Any, Class, Tag};
 use x509_parser::prelude::FromDer as _;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
-/// A signing certificate and what was served beside it. Read, and not trusted yet.
+/// A signing certificate and the intermediates served with it. Parsed, but not trusted yet.
 ///
-/// Microsoft does not say whether the file behind the URL is DER or text, and its two samples read it either
-/// way, so both are accepted, and the bare base64 that .NET accepts too. Containers (PKCS#7, PKCS#12) are not.
+/// Microsoft does not say whether the file behind the URL is DER or text, and its two samples read both. So both are
+/// accepted, as is the bare base64 that .NET reads. Containers (PKCS#7, PKCS#12) are not.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CertificateBundle {
     signing: CertificateDer<'static>,
@@ -20,10 +20,10 @@ pub struct CertificateBundle {
 }
 
 impl CertificateBundle {
-    /// How many intermediates may stand behind the signing certificate.
+    /// The maximum number of intermediates after the signing certificate.
     pub const MAX_INTERMEDIATES: usize = 4;
 
-    /// A bundle of certificates that are at hand.
+    /// A bundle of the given certificates.
     pub fn new(
         signing: CertificateDer<'static>,
         intermediates: Vec<CertificateDer<'static>>,
@@ -34,15 +34,15 @@ impl CertificateBundle {
         }
     }
 
-    /// Reads a file: one DER certificate; or PEM, of which the first block is the signing certificate and at most
-    /// four more are intermediates; or the bare base64 of one DER certificate.
+    /// Reads a file: one DER certificate, the bare base64 of one, or PEM. The first PEM block is the signing certificate;
+    /// up to four more are intermediates.
     ///
-    /// Text may stand between PEM blocks (RFC 7468, section 2), and a byte order mark in front.
+    /// Text between PEM blocks (RFC 7468, section 2) and a leading byte order mark are ignored.
     ///
     /// # Errors
     ///
-    /// [`BundleError`]. That a certificate is sound, and trusted, is stage 3's to say: here each must only be one
-    /// DER `SEQUENCE` from its first byte to its last.
+    /// [`BundleError`]. Each certificate must be exactly one DER `SEQUENCE` with the outline of a certificate; stage 3
+    /// checks everything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
         if bytes.is_empty() {
             return Err(BundleError::Empty);
@@ -69,54 +69,54 @@ impl CertificateBundle {
         }
     }
 
-    /// The signing certificate: the first of the file.
+    /// The signing certificate: the first in the file.
     pub fn signing(&self) -> &CertificateDer<'static> {
         &self.signing
     }
 
-    /// The others, in the file's order.
+    /// The intermediates, in the file's order.
     pub fn intermediates(&self) -> &[CertificateDer<'static>] {
         &self.intermediates
     }
 }
 
-/// Why bytes are no signing certificate.
+/// Why bytes are not a certificate.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// There is nothing.
+    /// There are no bytes.
     #[error("it is empty")]
     Empty,
-    /// It begins like DER and is not one certificate: cut short, followed by other bytes, or another structure,
-    /// such as PKCS#7 or PKCS#12.
+    /// DER, but not exactly one certificate: truncated, with trailing bytes, or another structure such as PKCS#7 or
+    /// PKCS#12.
     #[error(
-        "it is not one DER certificate and nothing else (cut short, followed by more, or PKCS#7 or PKCS#12)"
+        "it is not exactly one DER certificate (it is truncated, has trailing bytes, or is PKCS#7 or PKCS#12)"
     )]
     NotDer,
-    /// It is neither DER nor PEM nor base64: an HTML page, say.
-    #[error("it is neither DER, PEM nor base64; it begins `{found}`")]
+    /// Neither DER nor PEM nor base64: an HTML page, for example.
+    #[error("it is neither DER, PEM nor base64; it begins with `{found}`")]
     NotText {
-        /// Its beginning.
+        /// The first bytes.
         found: Excerpt,
     },
-    /// A PEM block is of another kind.
-    #[error("it holds a PEM block `{found}` (expected `CERTIFICATE` alone)")]
+    /// A PEM block has another label than `CERTIFICATE`.
+    #[error("it contains a PEM block `{found}` (expected only `CERTIFICATE`)")]
     PemLabel {
         /// The block's label.
         found: Excerpt,
     },
-    /// A PEM block is not well-formed.
-    #[error("PEM block {block} is cut short or not base64")]
+    /// A PEM block is malformed.
+    #[error("PEM block {block} is truncated or not base64")]
     PemMalformed {
-        /// Which block, from 1.
+        /// The block's number, from 1.
         block: usize,
     },
-    /// There are more certificates than one and its intermediates.
-    #[error("it holds more than {} certificates", CertificateBundle::MAX_INTERMEDIATES + 1)]
+    /// There are more certificates than a signing certificate and its intermediates.
+    #[error("it contains more than {} certificates", CertificateBundle::MAX_INTERMEDIATES + 1)]
     TooMany,
 }
 
-/// The certificates of a PEM file with certificates only.
+/// The certificates of a PEM file that contains nothing else.
 fn pem_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleError> {
     let mut certificates = Vec::new();
     let mut lines = text
@@ -169,7 +169,7 @@ fn bare_base64(text: &[u8]) -> Result<Vec<u8>, BundleError> {
 }
 
 /// Checks that `der` is one SEQUENCE { SEQUENCE, SEQUENCE, BIT STRING }, the outline of a certificate (RFC 5280,
-/// 4.1), which neither PKCS#7 nor PKCS#12 has.
+/// section 4.1). Neither PKCS#7 nor PKCS#12 has it.
 fn certificate(der: Vec<u8>) -> Result<CertificateDer<'static>, BundleError> {
     let mut outline = Vec::new();
     let (mut rest, whole) = match Any::from_der(&der) {
@@ -198,6 +198,6 @@ fn contains(text: &[u8], needle: &[u8]) -> bool {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-/// How every DER certificate begins; its length, of more than 127 bytes, follows with the high bit set, as in no
-/// text.
+/// The first byte of a DER certificate. Its length, of more than 127 bytes, follows with the high bit set, which never
+/// occurs in text.
 const DER_SEQUENCE: u8 = 0x30;

@@ -7,15 +7,18 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING};
 use http::{HeaderValue, Request, StatusCode};
 
-use super::{
-    BoxFuture, CertificateBundle, CertificateSource, CertificateUrl, SourceError, StatusRefusal,
-};
-use crate::Excerpt;
-use crate::http_client::{HttpClient, HttpClientError, Limits};
+use super::CertificateSource;
+use super::bundle::CertificateBundle;
+use super::error::SourceError;
+use super::refusal::StatusRefusal;
+use super::url::CertificateUrl;
+use crate::excerpt::Excerpt;
+use crate::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 
 /// The [`CertificateSource`] that downloads.
 ///
-/// One GET, no redirects, no compression, an answer of status 200, by default within [`Download::LIMITS`].
+/// One GET without redirects or compression; the response must have status 200 and keep within [`Download::LIMITS`] by
+/// default.
 #[derive(Clone, Debug)]
 pub struct Download {
     client: Arc<dyn HttpClient>,
@@ -23,7 +26,7 @@ pub struct Download {
 }
 
 impl Download {
-    /// 5 seconds and 64 KiB. The longest real certificate seen has 6.4 kB; a bundle of five such is half of it.
+    /// 5 seconds and 64 KiB. The longest real certificate seen has 6.4 kB; a bundle of five of them fills half of the limit.
     pub const LIMITS: Limits = Limits::new(Duration::from_secs(5), 64 * 1024);
 
     /// Downloads through `client`.
@@ -31,7 +34,7 @@ impl Download {
         Self::over(Arc::new(client))
     }
 
-    /// Downloads through a client that others use too.
+    /// Downloads through a shared client.
     pub fn over(client: Arc<dyn HttpClient>) -> Self {
         Self {
             client,
@@ -39,7 +42,7 @@ impl Download {
         }
     }
 
-    /// Within other limits.
+    /// Sets the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -62,7 +65,7 @@ impl CertificateSource for Download {
     }
 }
 
-/// One GET: no redirects, no compression, an answer of status 200 within `limits`.
+/// One GET without redirects or compression; the response must have status 200 and keep within `limits`.
 pub(super) async fn get(
     client: &dyn HttpClient,
     url: &str,
@@ -81,12 +84,12 @@ pub(super) async fn get(
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 
-    let answer = client.send(request, limits).await.map_err(failed)?;
-    if answer.status() != StatusCode::OK {
-        let refusal = StatusRefusal::read(url, &answer);
+    let response = client.send(request, limits).await.map_err(failed)?;
+    if response.status() != StatusCode::OK {
+        let refusal = StatusRefusal::read(url, &response);
         return Err(SourceError::Status(Box::new(refusal)));
     }
-    match answer.headers().get(CONTENT_ENCODING) {
+    match response.headers().get(CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
             return Err(SourceError::Encoded {
                 url: about(),
@@ -95,10 +98,10 @@ pub(super) async fn get(
         }
         _ => {}
     }
-    match answer.body().len() > limits.max_body {
+    match response.body().len() > limits.max_body {
         true => Err(failed(HttpClientError::BodyTooLong {
             limit: limits.max_body,
         })),
-        false => Ok(answer.into_body()),
+        false => Ok(response.into_body()),
     }
 }

@@ -1,43 +1,42 @@
-//! Stage 2: a certificate URL becomes certificates. The only stage that waits.
+//! Stage 2: fetches the certificates behind a certificate URL. The only stage that waits.
 //!
-//! The URL is the sender's choice until the signature is proven, so [`CertificateLocation`] judges its text
-//! before anything is fetched, and what it returns, a [`CertificateUrl`], is the only thing that a
-//! [`CertificateSource`] takes. [`Download`] fetches over an [`HttpClient`](crate::http_client::HttpClient);
-//! [`Pinned`] answers with bytes it was given. What comes out is not trusted yet: stage 3 decides.
+//! Until the signature is verified, the sender chooses the URL. So [`CertificateLocation`] checks its text before
+//! anything is fetched and returns a [`CertificateUrl`]; a [`CertificateSource`] takes nothing else. [`Download`]
+//! fetches over an [`HttpClient`](crate::http_client::HttpClient); [`Pinned`] always returns the same certificates. They
+//! are not trusted yet: stage 3 decides.
 
+mod allow_list;
 mod authorities;
 mod bundle;
-mod distribution;
 mod download;
-mod issuers;
+mod error;
 mod location;
 mod pinned;
-mod prefix;
+mod pkcs7;
 mod refusal;
+mod url;
 
 use std::fmt;
-use std::time::Duration;
 
-use thiserror::Error;
+use crate::http_client::BoxFuture;
 
-use crate::Excerpt;
-use crate::http_client::{BoxFuture, HttpClientError};
-
-pub use authorities::{Authorities, AuthorityError};
+pub use allow_list::PrefixError;
+pub use authorities::Authorities;
 pub use bundle::{BundleError, CertificateBundle};
-pub use distribution::{DistributionError, DistributionLocation};
 pub use download::Download;
-pub use location::{CertificateLocation, CertificateUrl, LocationError, LocationRefusal};
+pub use error::SourceError;
+pub use location::{CertificateLocation, DistributionLocation};
 pub use pinned::Pinned;
-pub use prefix::PrefixError;
 pub use refusal::StatusRefusal;
+pub use url::{CertificateUrl, LocationError};
 
-/// Where certificates come from.
+/// A source of certificates.
 ///
-/// Object-safe. An implementation need not cache, share or limit anything: [`Signers`](crate::signers::Signers)
-/// does that around any source. A future that is dropped must leave nothing behind.
+/// Object-safe. An implementation does not need to cache, share or limit requests, because
+/// [`Signers`](crate::signers::Signers) does that around any source. A future may be dropped at any time, and must then
+/// leave nothing behind.
 pub trait CertificateSource: fmt::Debug + Send + Sync {
-    /// Fetches the signing certificate at `url`, and whatever stands beside it.
+    /// Fetches the signing certificate at `url`, with any intermediates served beside it.
     ///
     /// # Errors
     ///
@@ -46,47 +45,4 @@ pub trait CertificateSource: fmt::Debug + Send + Sync {
         &'a self,
         url: &'a CertificateUrl<'a>,
     ) -> BoxFuture<'a, Result<CertificateBundle, SourceError>>;
-}
-
-/// Why a certificate could not be had. Each may pass: a later attempt may succeed.
-#[derive(Clone, Debug, Error)]
-#[non_exhaustive]
-pub enum SourceError {
-    /// The answer is compressed, although the request asked for plain bytes.
-    #[error("`{url}` answered with content encoding `{found}`, which was not asked for")]
-    Encoded {
-        /// The certificate URL.
-        url: Excerpt,
-        /// The header's value.
-        found: Excerpt,
-    },
-    /// There was no answer.
-    #[error("`{url}` could not be downloaded: {error}")]
-    Http {
-        /// The certificate URL.
-        url: Excerpt,
-        /// What happened.
-        error: HttpClientError,
-    },
-    /// The answer holds no certificate.
-    #[error("what `{url}` serves is no signing certificate: {error}")]
-    NotACertificate {
-        /// The certificate URL.
-        url: Excerpt,
-        /// What is wrong with it.
-        error: BundleError,
-    },
-    /// The response's status is not 200. Redirects are not followed.
-    #[error("{0}")]
-    Status(Box<StatusRefusal>),
-}
-
-impl SourceError {
-    /// When to try again, if the host said so.
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Status(refusal) => refusal.retry_after,
-            _ => None,
-        }
-    }
 }

@@ -1,18 +1,22 @@
-//! Certificates that are at hand.
+//! Certificates that are already known.
 
 use std::future::ready;
 
-use super::{BoxFuture, CertificateBundle, CertificateSource, CertificateUrl, SourceError};
+use super::CertificateSource;
+use super::bundle::CertificateBundle;
+use super::error::SourceError;
+use super::url::CertificateUrl;
+use crate::http_client::BoxFuture;
 
-/// The [`CertificateSource`] that answers every allowed URL with the same certificates, and never waits.
+/// The [`CertificateSource`] that returns the same certificates for every allowed URL, without waiting.
 ///
-/// For judging captured callbacks, for tests, and for networks that let nothing out. The certificate still has to
-/// pass stage 3, and it ends: Microsoft's live for some weeks.
+/// For verifying captured callbacks, for tests, and for networks without outgoing connections. The certificate still has
+/// to pass stage 3, and it expires: Microsoft's are valid for some weeks.
 #[derive(Clone, Debug)]
 pub struct Pinned(CertificateBundle);
 
 impl Pinned {
-    /// Answers with `bundle`.
+    /// Always returns `bundle`.
     pub fn new(bundle: CertificateBundle) -> Self {
         Self(bundle)
     }

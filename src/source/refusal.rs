@@ -1,4 +1,4 @@
-//! A response that is not a certificate: who speaks, what it says, and what can be done about it.
+//! A response with a status other than 200: its sender, its message, and advice.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,37 +6,37 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
+use crate::http_client::retry_after::retry_after;
+use crate::http_client::words::Words;
 use crate::mask::text::urls;
-use crate::retry_after::retry_after;
-use crate::words::Words;
 
-/// A response of another status than 200.
+/// A response with a status other than 200.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct StatusRefusal {
-    /// The certificate's URL.
+    /// The URL.
     pub url: Excerpt,
     /// The status.
     pub status: u16,
     /// The code, such as `BlobNotFound` of Azure Storage.
     pub code: Option<Excerpt>,
-    /// What the body says: the message of storage, or the title and first paragraph of a page.
-    pub words: Option<Excerpt>,
-    /// When to try again, if that was said.
+    /// The message of the body: Azure Storage's, or the title and first paragraph of a page.
+    pub message: Option<Excerpt>,
+    /// How long to wait before a retry, if the host sent a `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// Whether Azure Storage answered: it names its code in a header.
+    /// Whether Azure Storage sent the response: it repeats its code in a header.
     is_storage: bool,
 }
 
 impl StatusRefusal {
-    /// A refusal of which no more is known.
+    /// A response of which only the status is known.
     pub fn new(url: &str, status: u16) -> Self {
         Self {
             url: Excerpt::of_url(url),
             status,
             code: None,
-            words: None,
+            message: None,
             retry_after: None,
             is_storage: false,
         }
@@ -50,13 +50,13 @@ impl StatusRefusal {
         Self {
             is_storage: header.is_some(),
             code: header.or(words.code).map(|code| Excerpt::of(&*urls(&code))),
-            words: words.text.map(|text| Excerpt::long(&*urls(&text))),
+            message: words.text.map(|text| Excerpt::long(&*urls(&text))),
             retry_after: retry_after(response.headers()),
             ..Self::new(url, response.status().as_u16())
         }
     }
 
-    /// Whether Azure Storage itself answered, and not a proxy or another service in its place, as far as that can be told.
+    /// Whether the response seems to come from Azure Storage itself, and not from a proxy or another service.
     pub fn is_storage(&self) -> bool {
         self.is_storage || self.known().is_some()
     }
@@ -68,14 +68,14 @@ impl StatusRefusal {
         Some(advice)
     }
 
-    /// What an operator can do about it.
+    /// What an operator can do.
     pub fn advice(&self) -> &'static str {
         match (self.known(), self.status) {
             (Some(advice), _) => advice,
             (None, 300..=399) => "redirects are not followed",
-            (None, _) if self.is_storage => "Azure Storage itself says so",
+            (None, _) if self.is_storage => "this is the response of Azure Storage itself",
             (None, _) => {
-                "it may not be the host itself that answered: look for a proxy or a firewall between here and it"
+                "the host itself may not have answered: look for a proxy or a firewall between here and it"
             }
         }
     }
@@ -87,8 +87,8 @@ impl fmt::Display for StatusRefusal {
         if let Some(code) = &self.code {
             write!(f, " code {code}")?;
         }
-        if let Some(words) = &self.words {
-            write!(f, ": {words}")?;
+        if let Some(message) = &self.message {
+            write!(f, ": {message}")?;
         }
         write!(f, " (expected 200; {})", self.advice())
     }
@@ -97,11 +97,11 @@ impl fmt::Display for StatusRefusal {
 const ADVICE: [(&str, &str); 10] = [
     (
         "AccountIsDisabled",
-        "the storage account is disabled, and only its owner can enable it: if it is Microsoft's, as for Partner Center's certificates, open a support case",
+        "the storage account is disabled, and only its owner can enable it: if the account is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
         "AuthenticationFailed",
-        "the storage account refuses anonymous reads, and only its owner can allow them: if it is Microsoft's, as for Partner Center's certificates, open a support case",
+        "the storage account refuses anonymous reads, and only its owner can allow them: if the account is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
         "AuthorizationFailure",
@@ -117,19 +117,19 @@ const ADVICE: [(&str, &str); 10] = [
     ),
     (
         "InternalError",
-        "Azure Storage has trouble of its own, which passes",
+        "Azure Storage has a transient fault of its own",
     ),
     (
         "OperationTimedOut",
-        "Azure Storage has trouble of its own, which passes",
+        "Azure Storage has a transient fault of its own",
     ),
     (
         "PublicAccessNotPermitted",
-        "the storage account refuses anonymous reads, and only its owner can allow them: if it is Microsoft's, as for Partner Center's certificates, open a support case",
+        "the storage account refuses anonymous reads, and only its owner can allow them: if the account is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
         "ResourceNotFound",
         "the file does not exist: a forged callback can name any file; if genuine callbacks name it, open a support case",
     ),
-    ("ServerBusy", "Azure Storage is overloaded, which passes"),
+    ("ServerBusy", "Azure Storage is overloaded for the moment"),
 ];

@@ -7,7 +7,7 @@ use super::certificate::{Name, Recipe, SERVER_AUTH, SigningCertificate};
 use super::key::{IssuerError, Key};
 use super::revocation_list::RevocationListRecipe;
 use super::signer::Signer;
-use crate::chain::{Anchors, AnchorsError, ChainVerifier, certificate_to_pem};
+use crate::chain::{Anchors, CertificatesError, ChainVerifier, certificate_to_pem};
 use crate::crypto::Backend;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{CertificateBundle, Pinned};
@@ -281,7 +281,7 @@ impl Issuer {
     /// # Errors
     ///
     /// None in practice: a root that this issuer made can be an anchor.
-    pub fn anchors(&self) -> Result<Anchors, AnchorsError> {
+    pub fn anchors(&self) -> Result<Anchors, CertificatesError> {
         Anchors::from_certificates(std::slice::from_ref(&self.root))
     }
 
@@ -310,7 +310,7 @@ impl Issuer {
         &self,
         backend: impl Backend + 'static,
         signer: &Signer,
-    ) -> Result<ReceiverBuilder, AnchorsError> {
+    ) -> Result<ReceiverBuilder, CertificatesError> {
         let chain =
             ChainVerifier::new(backend, self.anchors()?).with_intermediates(self.intermediates());
         let source = Pinned::new(CertificateBundle::new(

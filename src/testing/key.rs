@@ -16,8 +16,8 @@ use x509_cert::der::{self, Decode as _, Encode as _};
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_parser::num_bigint::BigUint;
 
-use crate::Excerpt;
 use crate::crypto::SignatureAlgorithm;
+use crate::excerpt::Excerpt;
 
 /// A certificate or a signature that could not be made.
 #[derive(Debug, Error)]

@@ -7,9 +7,9 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::Credential;
-use crate::Excerpt;
 use crate::cloud::Cloud;
-use crate::endpoint::{Endpoint, EndpointError};
+use crate::excerpt::Excerpt;
+use crate::http_client::{Endpoint, EndpointError};
 use crate::spawn::Spawn;
 
 /// An application that is registered in Microsoft Entra, and the tenant in which it acts.

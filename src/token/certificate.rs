@@ -16,8 +16,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
 use super::credential::{AssertionError, ClientAssertion, Credential};
-use crate::Excerpt;
 use crate::crypto::{Backend, PrivateKeyRejected, RsaSigningKey};
+use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
 
 impl Credential {

@@ -13,7 +13,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::TokenError;
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
 
 /// How an [`Application`](super::Application) proves itself to Microsoft Entra: with a secret, with a client assertion, or

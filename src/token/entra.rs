@@ -19,12 +19,12 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{AccessToken, Application, Cached, EntraRefusal, TokenError, TokenProvider};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
+use crate::http_client::retry_after::{retry_after, wait_in_words};
+use crate::http_client::words::Words;
 use crate::http_client::{HttpClient, Limits};
-use crate::json_response;
+use crate::json;
 use crate::mask::text::hide as hidden;
-use crate::retry_after::{retry_after, wait_in_words};
-use crate::words::Words;
 
 /// An application that asks for tokens.
 #[derive(Clone)]
@@ -127,19 +127,19 @@ fn read(
         retry_after,
     };
     if status == StatusCode::OK {
-        if let Err(error) = json_response::read::<IgnoredAny>(answer.body()) {
+        if let Err(error) = json::response::read::<IgnoredAny>(answer.body()) {
             return Err(unreadable(error.problem, told));
         }
         // What cannot be read of it may be a token, and is not shown.
-        return match json_response::read::<GrantAnswer>(answer.body()) {
+        return match json::response::read::<GrantAnswer>(answer.body()) {
             Ok(grant) => grant.into_granted(now),
             Err(_) => Err(unreadable("it is JSON of another shape".to_owned(), told)),
         };
     }
-    let Ok(refusal) = json_response::read::<RefusalAnswer>(answer.body()) else {
+    let Ok(refusal) = json::response::read::<RefusalAnswer>(answer.body()) else {
         let text = Words::read(answer.body()).text.unwrap_or_default();
         let wait = told.or_else(|| words(&text));
-        let is_json = json_response::read::<IgnoredAny>(answer.body()).is_ok();
+        let is_json = json::response::read::<IgnoredAny>(answer.body()).is_ok();
         let problem = match text.is_empty() {
             // Its escapes would hide a secret from the mask.
             _ if is_json => "it is JSON of another shape".to_owned(),

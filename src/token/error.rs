@@ -8,10 +8,10 @@ use std::time::Duration;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
+use crate::http_client::transience::{is_transient, is_transient_code};
 use crate::mask::text::urls;
-use crate::transience::{is_transient, is_transient_code};
 
 /// Why there is no token. `Debug` shows the same as `Display`, for what is in it may be of any size.
 #[derive(Clone, Error)]

@@ -403,11 +403,11 @@ fn the_certificate_is_fetched_from_where_it_may() {
 
     let examined = of("missing.cer", &allowed);
     assert_eq!(examined.code, Some(1));
-    examined.shows("answered 404 (expected 200; it may not be the host itself that answered");
+    examined.shows("answered 404 (expected 200; the host itself may not have answered");
 
     let examined = of("page.cer", &allowed);
     assert_eq!(examined.code, Some(1));
-    examined.shows("is no signing certificate: it is neither DER, PEM nor base64");
+    examined.shows("does not serve a certificate: it is neither DER, PEM nor base64");
 }
 
 /// A URL shows the names of its query's members, wherever it comes from.

@@ -48,7 +48,7 @@ fn every_refusal_names_its_stage_and_its_reason() {
             "a query",
             401,
             "location",
-            "refused: `?` at offset 93 may not be in it",
+            "refused: `?` at offset 93 is not allowed in it",
         ),
         (
             "Microsoft's, of another service",

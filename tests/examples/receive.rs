@@ -349,7 +349,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
             ),
             (
                 &["--danger-certificate-location", "https://host.example/cert"],
-                "--danger-certificate-location: `https://host.example/cert` is no location to allow",
+                "--danger-certificate-location: `https://host.example/cert` is not a URL prefix to allow",
             ),
             (
                 &["--new-certificate-downloads-per-minute", "0"],

@@ -287,8 +287,8 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
     );
     assert_eq!(
         refused(judge(&genuine().with_body(""), &[]), "body", 503),
-        "the body is empty although the headers hold a signature (expected what was signed): it was lost on its way; \
-         deliver it again, and check the proxies and middleware that it passes"
+        "the body is empty although the headers have a signature (expected the signed body): it was lost in transit; \
+         deliver it again, and check the proxies and middleware in between"
     );
     assert_eq!(
         refused(
@@ -320,7 +320,7 @@ fn a_certificate_that_is_not_partner_centers_is_refused_by_the_chain() {
     for (signer, reason) in [
         (
             FOREIGN_ISSUER.signer().unwrap(),
-            "no path to a trust anchor holds: ",
+            "no path to a trust anchor is valid: ",
         ),
         (
             certificate().self_signed().unwrap(),

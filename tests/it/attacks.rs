@@ -1,6 +1,5 @@
-//! Attacks with certificates that no honest CA issues. The numbers are those of the list of attack cases that this crate
-//! was designed against; what is not here is in `chain.rs` (19 to 25, 27 to 29), `revocation.rs` (30), and where issuers'
-//! certificates and lists are fetched (31, 32).
+//! Attacks with certificates that no honest CA issues. Names, validity and policies are also in `chain.rs`, revocation is in
+//! `revocation.rs`, and forged downloads are in `authority_attacks.rs`.
 
 use std::str::FromStr as _;
 use std::time::Instant;
@@ -85,16 +84,16 @@ fn policy(verdict: Result<(), ChainError>) -> PolicyError {
 }
 
 #[test]
-fn the_good_ones() {
+fn genuine_certificates_are_accepted() {
     let world = World::new();
     world.leaf(|_| {}).unwrap();
     world.ca(|_| {}).unwrap();
 }
 
-/// Case 20: a certificate that a trusted root issued over a CA that is not Microsoft's, with every name right but the
-/// issuer's. Case 23: nor does the organization of the subject help.
+/// A trusted root issued the certificate through a CA that is not Microsoft's. All names are right except the issuer's, and
+/// the organization of the subject does not help.
 #[test]
-fn case_20_and_23_other_people_s_ca() {
+fn a_trusted_ca_that_is_not_microsofts() {
     let world = World::new();
     let other = Ca::named("CN=Let's Trust,O=Other Corporation,C=US");
     let other_der = world.root.certify(&other);
@@ -105,9 +104,9 @@ fn case_20_and_23_other_people_s_ca() {
     );
 }
 
-/// Cases 21, 22 and 25: what looks like the issuer's organization and is not.
+/// Attributes that look like the issuer's organization.
 #[test]
-fn case_21_22_25_lookalikes_of_the_issuer() {
+fn lookalikes_of_the_issuers_organization() {
     let world = World::new();
     let organization = "2.5.4.10";
     let good = "Microsoft Corporation";
@@ -124,7 +123,7 @@ fn case_21_22_25_lookalikes_of_the_issuer() {
         ("2.5.4.13", Tag::Utf8String, b", O=Microsoft Corporation, "),
         ("2.5.4.97", Tag::Utf8String, good.as_bytes()),
         ("2.5.4.15", Tag::Utf8String, b"x\nO=Microsoft Corporation"),
-        // Lookalikes: longer, shorter, Cyrillic, with marks that cannot be seen, in another case.
+        // Lookalikes: longer, shorter, Cyrillic, with invisible marks, in another case.
         (organization, Tag::Utf8String, b"Microsoft Corporation Ltd"),
         (organization, Tag::Utf8String, b"Microsoft"),
         (
@@ -157,7 +156,7 @@ fn case_21_22_25_lookalikes_of_the_issuer() {
         (organization, Tag::Utf8String, b"\"Microsoft Corporation\""),
         (organization, Tag::Utf8String, b"Microsoft\\ Corporation"),
         (organization, Tag::Utf8String, b""),
-        // Odd string types.
+        // Other string types.
         (organization, Tag::BmpString, &utf16),
         (organization, Tag::Utf8String, &utf16),
         (organization, Tag::TeletexString, good.as_bytes()),
@@ -165,7 +164,7 @@ fn case_21_22_25_lookalikes_of_the_issuer() {
         (organization, Tag::VisibleString, good.as_bytes()),
         (organization, Tag::NumericString, good.as_bytes()),
         (organization, Tag::OctetString, good.as_bytes()),
-        // The bytes of a UniversalString, under a tag that the encoder knows.
+        // The bytes of a UniversalString, with a tag that the encoder supports.
         (organization, Tag::OctetString, &utf32),
     ] {
         let name = name_of(&[(oid, tag, value)]);
@@ -187,11 +186,11 @@ fn case_21_22_25_lookalikes_of_the_issuer() {
         .unwrap();
 }
 
-/// Case 26: who is a CA and who is not.
+/// Basic constraints of signing certificates and of issuers.
 #[test]
-fn case_26_basic_constraints() {
+fn basic_constraints() {
     let world = World::new();
-    // A signing certificate that is a CA's is refused, and one that does not say is none.
+    // A CA certificate is refused as a signing certificate; one without basic constraints is not a CA certificate.
     assert_eq!(
         policy(world.leaf(|leaf| set_basic_constraints(leaf, true, None))),
         PolicyError::CertificateAuthority
@@ -204,10 +203,10 @@ fn case_26_basic_constraints() {
     world
         .leaf(|leaf| set_empty(leaf, BASIC_CONSTRAINTS))
         .unwrap();
-    // Its CA's own certificate.
+    // The certificate of its CA.
     assert!(world.verify(&world.ca_der, &[&world.ca_der]).is_err());
 
-    // An issuer without the flag, with the flag said not to be set, without basic constraints.
+    // An issuer without the flag, with an explicit `FALSE`, and without basic constraints.
     let refused = |verdict| assert_eq!(path(verdict), PathError::CaRole);
     refused(world.ca(|ca| set_basic_constraints(ca, false, None)));
     refused(world.ca(|ca| set_empty(ca, BASIC_CONSTRAINTS)));
@@ -220,7 +219,7 @@ fn case_26_basic_constraints() {
     };
     assert!(matches!(world.leaf(twice), Err(ChainError::Malformed(_))));
     assert!(world.ca(twice).is_err());
-    // Version 1 has no extensions, so no CA is one.
+    // Version 1 has no extensions, so its certificates are not CA certificates.
     assert!(
         world
             .ca(|ca| {
@@ -229,7 +228,7 @@ fn case_26_basic_constraints() {
             })
             .is_err()
     );
-    // The classic: whoever holds a genuine certificate issues another with its key.
+    // The classic attack: the holder of a genuine certificate issues another with its key.
     let holder = Ca::new("genuine");
     let genuine = world.ca.certify_with(&holder, |leaf| {
         set_basic_constraints(leaf, false, None);
@@ -242,9 +241,9 @@ fn case_26_basic_constraints() {
     refused(world.verify(&holder.issue(), &[&genuine, &world.ca_der]));
 }
 
-/// Case 26: a CA that may not sign certificates does not become one that may by signing one.
+/// A CA that may not sign certificates signs one.
 #[test]
-fn case_26_key_usage_of_issuers() {
+fn key_usage_of_issuers() {
     let world = World::new();
     for usages in [
         KeyUsages::CRLSign.into(),
@@ -258,7 +257,7 @@ fn case_26_key_usage_of_issuers() {
         .ca(|ca| set_key_usage(ca, KeyUsages::KeyCertSign.into()))
         .unwrap();
     world.ca(|ca| unset(ca, KEY_USAGE)).unwrap();
-    // Its twin that may is found.
+    // Its twin that may sign is found.
     let may_not = world
         .root
         .certify_with(&world.ca, |ca| set_key_usage(ca, KeyUsages::CRLSign.into()));
@@ -267,9 +266,9 @@ fn case_26_key_usage_of_issuers() {
     }
 }
 
-/// Case 26: how many CAs may follow.
+/// The limit on the number of subordinate CAs.
 #[test]
-fn case_26_path_length() {
+fn path_length() {
     let world = World::new();
     let below = Ca::new("Below");
     let lower = world.ca.certify(&below);
@@ -289,7 +288,7 @@ fn case_26_path_length() {
             false => assert_eq!(path(verdict), PathError::Length),
         }
     }
-    // The lower one cannot allow itself more.
+    // The lower CA cannot extend the limit.
     let upper = world
         .root
         .certify_with(&world.ca, |ca| set_basic_constraints(ca, true, Some(0)));
@@ -300,15 +299,15 @@ fn case_26_path_length() {
         path(world.verify(&leaf, &[&upper, &lower])),
         PathError::Length
     );
-    // Zero is enough for what the CA itself issues.
+    // Zero is enough for the certificates that the CA itself issues.
     world
         .ca(|ca| set_basic_constraints(ca, true, Some(0)))
         .unwrap();
 }
 
-/// Cases 27 and 28: purposes and usages, of issuers and where they are malformed.
+/// Purposes and usages of issuers, and malformed ones.
 #[test]
-fn case_27_and_28_purposes_and_usages() {
+fn purposes_and_usages() {
     let world = World::new();
     let (server, code, any) = ("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.3", "2.5.29.37.0");
     for purposes in [vec![code], vec![any], vec![code, any]] {
@@ -322,7 +321,7 @@ fn case_27_and_28_purposes_and_usages() {
         world.ca(|ca| set_purposes(ca, &purposes)).unwrap();
     }
     world.leaf(|leaf| unset(leaf, EXTENDED_KEY_USAGE)).unwrap();
-    // Empty, which is not the same as absent.
+    // Empty, which differs from absent.
     assert!(world.leaf(|leaf| set_purposes(leaf, &[])).is_err());
     assert!(world.ca(|ca| set_purposes(ca, &[])).is_err());
 
@@ -330,7 +329,7 @@ fn case_27_and_28_purposes_and_usages() {
     assert_eq!(policy(verdict), PolicyError::KeyUsage);
     let verdict = world.leaf(|leaf| set_key_usage(leaf, KeyUsages::NonRepudiation.into()));
     assert_eq!(policy(verdict), PolicyError::KeyUsage);
-    // A key usage that is there and says nothing.
+    // A key usage without any bit.
     for value in [vec![0x03, 0x01, 0x00], vec![0x03, 0x02, 0x07, 0x00]] {
         let verdict = world.leaf(|leaf| {
             unset(leaf, KEY_USAGE);
@@ -340,9 +339,9 @@ fn case_27_and_28_purposes_and_usages() {
     }
 }
 
-/// Case 29: an issuer out of its time, alone and beside a twin of the same name and key that is in it.
+/// An issuer that is not valid now, alone and beside a valid twin with the same name and key.
 #[test]
-fn case_29_issuers_out_of_their_time() {
+fn issuers_that_are_not_valid_now() {
     let world = World::new();
     let now = NOW.as_secs();
     let with = |begin, end| {
@@ -371,7 +370,7 @@ fn case_29_issuers_out_of_their_time() {
     ] {
         world.verify(&leaf, &issuers).unwrap();
     }
-    // Ends before it begins.
+    // Expires before it becomes valid.
     assert!(world.verify(&leaf, &[&with(now + 1, now - 1)]).is_err());
     assert!(
         world
@@ -380,9 +379,9 @@ fn case_29_issuers_out_of_their_time() {
     );
 }
 
-/// Case 32: CAs that certify each other.
+/// CAs that certify each other.
 #[test]
-fn case_32_loops() {
+fn loops() {
     let world = World::new();
     let (a, b) = (Ca::new("A"), Ca::new("B"));
     let leaf = a.issue();
@@ -390,16 +389,16 @@ fn case_32_loops() {
     let (a_by_a, b_by_b) = (a.certify(&a), b.certify(&b));
     let circle = [&a_by_b, &b_by_a, &a_by_a, &b_by_b];
     assert_eq!(path(world.verify(&leaf, &circle)), PathError::UnknownIssuer);
-    // The way out is found.
+    // The path out of the loop is found.
     let b_by_root = world.root.certify(&b);
     world
         .verify(&leaf, &[&a_by_b, &b_by_a, &a_by_a, &b_by_b, &b_by_root])
         .unwrap();
 }
 
-/// Case 32: a chain longer than any that is looked at, and the longest that is.
+/// The longest accepted chain, and one that is too long.
 #[test]
-fn case_32_long_chains() {
+fn long_chains() {
     let world = World::new();
     let chain = |length: usize| {
         let mut above = world.root.clone();
@@ -417,15 +416,15 @@ fn case_32_long_chains() {
     assert_eq!(path(chain(40)), PathError::Length);
 }
 
-/// Case 32: thousands of certificates of the right name and wrong keys. The search ends soon, and if it does not come so far
-/// then it refuses.
+/// Thousands of certificates with the right name and wrong keys. The search stops soon; if it does not reach the right
+/// certificate before, it refuses.
 #[test]
-fn case_32_thousands_of_intermediates() {
+fn thousands_of_intermediates() {
     let world = World::new();
     let leaf = world.ca.issue();
     let impostors: Vec<_> = {
         let some: Vec<_> = (0..8).map(|_| world.ca.rekeyed()).collect();
-        // By the true root and by themselves.
+        // Issued by the genuine root and by themselves.
         let by_turns = some.iter().cycle().enumerate();
         by_turns
             .take(5_000)
@@ -444,10 +443,9 @@ fn case_32_thousands_of_intermediates() {
     assert!(took.as_secs() < 30, "{took:?}");
 }
 
-/// Case 32: CAs that all certified each other, of which no order leads anywhere: many more than one bundle
-/// may hold.
+/// CAs that all certify each other, without a path to an anchor: many more than a bundle may contain.
 #[test]
-fn case_32_a_thicket() {
+fn cas_that_all_certify_each_other() {
     let world = World::new();
     let thicket: Vec<_> = (0..6)
         .map(|number| Ca::new(&format!("CA {number}")))
@@ -463,18 +461,18 @@ fn case_32_a_thicket() {
     assert!(took.as_secs() < 30, "{took:?}");
 }
 
-/// Case 33: keys that cannot have signed a callback.
+/// Keys that cannot sign callbacks.
 #[test]
-fn case_33_other_keys() {
+fn other_types_of_keys() {
     let world = World::new();
-    for (oid, told) in [
+    for (oid, name) in [
         ("1.3.101.112", "Ed25519"),
         ("1.2.840.10040.4.1", "DSA"),
         ("1.2.840.113549.1.1.10", "RSASSA-PSS"),
         ("1.2.840.10045.2.1", "EC"),
         ("1.3.101.110", "1.3.101.110"),
         ("1.3.101.113", "1.3.101.113"),
-        // RSAES-OAEP, and a signature's algorithm in place of a key's.
+        // RSAES-OAEP, and the algorithm of a signature instead of a key.
         ("1.2.840.113549.1.1.7", "1.2.840.113549.1.1.7"),
         ("1.2.840.113549.1.1.11", "1.2.840.113549.1.1.11"),
     ] {
@@ -484,13 +482,13 @@ fn case_33_other_keys() {
                 parameters: None,
             };
         });
-        assert_eq!(policy(verdict), PolicyError::NotRsa { found: told.into() });
+        assert_eq!(policy(verdict), PolicyError::NotRsa { found: name.into() });
     }
 }
 
-/// Case 34: RSA keys that are too short, too long, and none.
+/// RSA keys that are too short, too long or malformed.
 #[test]
-fn case_34_sizes_and_exponents() {
+fn key_sizes_and_exponents() {
     let world = World::new();
     let with =
         |modulus: &[u8], exponent: &[u8]| world.leaf(|leaf| set_rsa(leaf, modulus, exponent));
@@ -523,7 +521,7 @@ fn case_34_sizes_and_exponents() {
         let error = policy(with(&bits(2048), &exponent));
         assert_eq!(error, PolicyError::KeyExponent { found });
     }
-    // What is no RSAPublicKey at all, or one with something behind it, or with negative numbers.
+    // Bytes that are not an RSAPublicKey, trailing bytes, and negative numbers.
     for key in [
         vec![],
         vec![0x30, 0x00],
@@ -544,9 +542,9 @@ fn case_34_sizes_and_exponents() {
     assert!(verdict.is_err());
 }
 
-/// Case 35: certificates signed with what is broken, as far as they say so themselves. Nobody looks at the signature.
+/// Certificates that name a broken signature algorithm. The signature itself is not checked.
 #[test]
-fn case_35_sha1_and_md5() {
+fn sha1_and_md5() {
     let world = World::new();
     let leaf = world.ca.issue();
     for oid in [
@@ -568,7 +566,7 @@ fn case_35_sha1_and_md5() {
             parameters,
         };
         for algorithm in [weak(None), weak(Some(Any::from(Null)))] {
-            // In both places, so that the signature is right over what it says; then in one.
+            // In both places, so that the signature covers the named algorithm; then in one.
             let verdict = world.leaf(|leaf| leaf.signature = algorithm.clone());
             assert_eq!(path(verdict), PathError::SignatureAlgorithm, "{oid}");
             let verdict = world.ca(|ca| ca.signature = algorithm.clone());
@@ -591,7 +589,7 @@ fn case_35_sha1_and_md5() {
     );
 }
 
-/// A critical extension that nobody knows, in a signing certificate and in an issuer; and one that is not critical.
+/// An unknown critical extension in a signing certificate and in an issuer, and one that is not critical.
 #[test]
 fn unknown_extensions() {
     let world = World::new();
@@ -604,7 +602,7 @@ fn unknown_extensions() {
     assert_eq!(path(world.ca(unknown(true))), PathError::Extension);
     world.leaf(unknown(false)).unwrap();
     world.ca(unknown(false)).unwrap();
-    // Its twin without it is found.
+    // The twin without the extension is found.
     let odd = world.root.certify_with(&world.ca, unknown(true));
     for issuers in [[&odd, &world.ca_der], [&world.ca_der, &odd]] {
         world.verify(&world.ca.issue(), &issuers).unwrap();

@@ -1,4 +1,4 @@
-//! Issuers and revocation lists, fetched when they are needed: what is asked for, what is believed, what is kept.
+//! Issuers and revocation lists that are fetched when they are missing: what is requested, accepted and kept.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ fn authorities(web: &Web) -> Authorities {
         .with_revocation_list_location(location)
 }
 
-/// Trusts the root, and knows no intermediate.
+/// Trusts the root, without any intermediate.
 fn chain(revocation: Revocation) -> ChainVerifier {
     ChainVerifier::new(AwsLcRs::new(), ISSUER.anchors().unwrap()).with_revocation(revocation)
 }
@@ -77,7 +77,7 @@ async fn find(
 }
 
 #[tokio::test]
-async fn a_receiver_that_knows_no_issuer_fetches_it() {
+async fn a_receiver_without_the_issuer_fetches_it() {
     let issuer = published();
     let web = web(&issuer);
     let signer = issuer.signer().unwrap();
@@ -98,7 +98,7 @@ async fn a_receiver_that_knows_no_issuer_fetches_it() {
 }
 
 #[tokio::test]
-async fn in_every_form_that_an_issuer_is_served_in() {
+async fn issuers_are_read_in_every_served_format() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     let der = issuer.intermediate().to_vec();
@@ -158,8 +158,8 @@ fn pkcs7(certificates: &[&[u8]]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_fetched_certificate_is_no_anchor() {
-    // Everything of a stranger's hierarchy is there to be fetched, its root too.
+async fn a_fetched_certificate_is_not_an_anchor() {
+    // The whole hierarchy of a stranger can be fetched, including its root.
     let stranger = Issuer::at(NOW).unwrap().published_at(BASE).unwrap();
     let web = web(&stranger);
     let error = find(&web, &stranger.signer().unwrap(), Revocation::DangerOff)
@@ -235,7 +235,7 @@ async fn urls_in_certificates_are_not_followed_elsewhere() {
         );
         assert_eq!(web.requests(), [""; 0], "{url}");
     }
-    // Many are not all tried.
+    // Only the first URLs of many are tried.
     let web = web(&published());
     let many = (0..1_000).map(|n| format!("{BASE}{n}.crt"));
     let signer = published()
@@ -274,7 +274,7 @@ async fn what_the_network_does_to_an_unknown_issuer() {
 }
 
 #[tokio::test]
-async fn only_a_danger_makes_a_receiver_take_what_is_revoked() {
+async fn only_a_danger_setting_accepts_a_revoked_certificate() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     let callback = signer.callback(EVENT).unwrap();
@@ -350,13 +350,13 @@ async fn revoked_is_refused_in_every_mode_but_off() {
                 }
                 other => panic!("{other}"),
             }
-            // A revoked issuer may have a twin that is configured or fetched later.
+            // A revoked issuer may have a twin, which is configured or fetched later.
             let status = if leaf { 401 } else { 503 };
             assert_eq!(Error::from(error).status().as_u16(), status);
         }
         find(&web, &signer, Revocation::DangerOff).await.unwrap();
     }
-    // Another certificate's number in the list is nothing to this one.
+    // The serial number of another certificate in the list does not matter.
     let other = issuer
         .signing_certificate()
         .valid(NOW, later(60))
@@ -370,7 +370,7 @@ async fn revoked_is_refused_in_every_mode_but_off() {
 }
 
 #[tokio::test]
-async fn lists_that_cannot_be_had_or_believed() {
+async fn lists_that_cannot_be_fetched_or_trusted() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     let revoking = issuer.with_revoked(signer.certificate());
@@ -423,7 +423,7 @@ async fn the_reissued_twin_of_a_revoked_intermediate_is_found() {
     let new = old.reissued().unwrap();
     assert_ne!(old.intermediate(), new.intermediate());
     let signer = old.signer().unwrap();
-    // The URL serves the new one; the old one was configured and is revoked.
+    // The URL serves the new one; the configured old one is revoked.
     let web = web(&new.with_revoked(old.intermediate()));
     let chain = chain(Revocation::Required).with_intermediates(old.intermediates());
     let source = Scripted::serving(&signer);
@@ -482,7 +482,7 @@ async fn a_revocation_is_noticed_at_the_next_refresh() {
 }
 
 #[tokio::test]
-async fn an_outage_refuses_nothing_until_something_ends() {
+async fn an_outage_refuses_nothing_until_something_expires() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     for (mode, days) in [(Revocation::BestEffort, 99), (Revocation::Required, 7)] {
@@ -507,7 +507,7 @@ async fn an_outage_refuses_nothing_until_something_ends() {
 }
 
 #[tokio::test]
-async fn one_flight_for_each_document() {
+async fn one_fetch_at_a_time_for_each_url() {
     let issuer = published();
     let web = web(&issuer);
     let source = Scripted::serving(&issuer.signer().unwrap());
@@ -532,7 +532,7 @@ async fn one_flight_for_each_document() {
 }
 
 #[tokio::test]
-async fn replacing_the_chain_while_callbacks_go_on() {
+async fn replacing_the_chain_during_callbacks() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     let callback = signer.callback(EVENT).unwrap();
@@ -581,7 +581,7 @@ async fn replacing_the_chain_while_callbacks_go_on() {
 }
 
 #[tokio::test]
-async fn a_chain_replaced_during_a_fetch_counts_for_it() {
+async fn a_chain_replaced_during_a_fetch_applies_to_it() {
     let issuer = published();
     let source = Scripted::serving(&issuer.signer().unwrap()).held_back();
     let signers = Signers::new(
@@ -618,7 +618,7 @@ fn a_limit_on_lifetimes() {
     use partner_center_webhooks::chain::policy::Lifetime;
     let issuer = published();
     let days = |days: u64| Duration::from_secs(days * 86_400);
-    // From a day ago to in 99 days, both ends included.
+    // From a day ago to 99 days ahead, both ends included.
     let signer = issuer.signer().unwrap();
     let chain = || chain(Revocation::DangerOff).with_intermediates(issuer.intermediates());
     let longer = days(100) + Duration::from_secs(1);

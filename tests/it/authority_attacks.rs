@@ -1,4 +1,4 @@
-//! Who sits on the network path of issuers and lists, which is plain http: what they can forge, hide and hold up.
+//! Attackers on the network path to issuers and lists, which is plain http: what they can forge, hide and delay.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ fn signers(
 fn dispatch() -> CertificateUrl<'static> {
     CertificateLocation::default().check(DISPATCH_URL).unwrap()
 }
-/// What is known of the revocation of each certificate of the path; or the error.
+/// The revocation status of each certificate of the path, or the error.
 async fn find(signers: &Signers, seconds: u64) -> Result<Vec<RevocationStatus>, ChainError> {
     let statuses = |found: SignerSet| {
         let known = found.current().revocation();
@@ -191,7 +191,7 @@ async fn a_foreign_list_does_not_displace_the_genuine_one() {
                 [RevocationStatus::Unknown, RevocationStatus::Good]
             ),
         }
-        // Over. The genuine list was made before the attack.
+        // The attack is over. The genuine list was issued before it.
         web.page(&u("l.crl"), 200, ca.list_der(&[], week));
         let good = find(&signers, DAY + 1).await.unwrap();
         assert_eq!(good, [RevocationStatus::Good; 2], "{mode:?}");
@@ -236,7 +236,7 @@ async fn an_older_list_elsewhere_does_not_hide_a_kept_one() {
 }
 
 #[tokio::test]
-async fn an_expired_issuer_and_no_network_is_passing_trouble() {
+async fn an_expired_issuer_without_a_network_is_transient() {
     let issuer = ISSUER.published_at(BASE).unwrap();
     let expired = issuer.with_expired_intermediate().unwrap();
     let web = Web::default();
@@ -265,7 +265,7 @@ async fn an_expired_issuer_and_no_network_is_passing_trouble() {
 }
 
 #[tokio::test]
-async fn required_at_run_time_requires() {
+async fn required_revocation_can_be_set_at_run_time() {
     let issuer = ISSUER.published_at(BASE).unwrap();
     let web = Web::default().publishing(&issuer, BASE);
     for path in [
@@ -288,7 +288,7 @@ async fn required_at_run_time_requires() {
     }
 }
 
-/// Answers lists never (a firewall that drops), everything else at once.
+/// Never answers for lists (like a firewall that drops packets), and answers everything else at once.
 #[derive(Debug)]
 struct Dropping(Web);
 impl HttpClient for Dropping {
@@ -311,7 +311,7 @@ impl HttpClient for Dropping {
 }
 
 #[tokio::test]
-async fn lists_that_never_come_hold_a_callback_up_for_seconds() {
+async fn lists_that_never_arrive_delay_a_callback_only_by_seconds() {
     let (root, ca) = (Ca::new("Root"), Ca::new("CA"));
     let root_der = root.certify_with(&root, long);
     let genuine = root.certify_with(&ca, |certificate| {
@@ -342,7 +342,7 @@ async fn lists_that_never_come_hold_a_callback_up_for_seconds() {
 }
 
 #[tokio::test]
-async fn what_a_replaced_chain_refused_is_not_remembered() {
+async fn refusals_of_a_replaced_chain_are_forgotten() {
     let issuer = ISSUER.published_at(BASE).unwrap();
     let source = Scripted::serving(&issuer.signer().unwrap()).held_back();
     let good = ChainVerifier::new(AwsLcRs::new(), ISSUER.anchors().unwrap())
@@ -361,7 +361,7 @@ async fn what_a_replaced_chain_refused_is_not_remembered() {
     }
     signers.replace_chain(|_| good, NOW);
     source.open();
-    // What was fetched meanwhile is judged by the new rules.
+    // The new rules apply to the certificate fetched meanwhile.
     under_way.await.unwrap().unwrap();
     find(&signers, 1).await.unwrap();
 }

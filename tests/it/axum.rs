@@ -134,7 +134,7 @@ async fn forms_of_a_certificate() {
     let (kind, status, reason) = host.judge(LIMITS).await.unwrap_err();
     assert_eq!((kind, status), (ErrorKind::Chain, 503));
     assert!(
-        reason.contains("it is the certificate of a CA (expected an end entity's)"),
+        reason.contains("it is a CA certificate (expected an end-entity certificate)"),
         "{reason}"
     );
 }
@@ -146,7 +146,7 @@ async fn answers_that_are_no_certificate() {
     let cases: [(Vec<u8>, &str); 11] = [
         (
             answer("404 Not Found", b"<html>"),
-            "answered 404 (expected 200; it may not be the host itself that answered",
+            "answered 404 (expected 200; the host itself may not have answered",
         ),
         (answer("500 Oops", b""), "answered 500"),
         (answer("204 No Content", b""), "answered 204"),
@@ -156,7 +156,7 @@ async fn answers_that_are_no_certificate() {
         ),
         (
             answer("200 OK", b"<!DOCTYPE html>"),
-            "it is neither DER, PEM nor base64; it begins `<!DOCTYPE html>`",
+            "it is neither DER, PEM nor base64; it begins with `<!DOCTYPE html>`",
         ),
         (answer("200 OK", b""), "it is empty"),
         (

@@ -1,4 +1,4 @@
-//! Bodies that do not arrive whole: nothing that a retry can turn into a success is refused for good.
+//! Truncated bodies: a callback that may succeed at the next delivery is never refused for good.
 
 use std::convert::Infallible;
 use std::io;
@@ -35,35 +35,35 @@ fn pieces(body: &[u8]) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter(pieces.collect::<Vec<_>>())
 }
 
-/// What the body is refused for; a mismatch of the signature is nothing of the body's.
+/// Why the body is refused; `None` if the signature does not match.
 fn reason(error: Error) -> Option<BodyError> {
-    let answer = (
+    let response = (
         error.status().as_u16(),
         error.retry_after(),
         error.verdict(),
     );
     match error {
         Error::Body(error @ BodyError::TooLong { .. }) => {
-            assert_eq!(answer, (413, None, Verdict::Forged));
+            assert_eq!(response, (413, None, Verdict::Forged));
             Some(error)
         }
         Error::Body(BodyError::Empty) => {
-            assert_eq!(answer, (400, None, Verdict::Forged));
+            assert_eq!(response, (400, None, Verdict::Forged));
             Some(BodyError::Empty)
         }
         Error::Body(error) => {
             let wait = Duration::from_secs(10);
-            assert_eq!(answer, (503, Some(wait), Verdict::Undecided));
+            assert_eq!(response, (503, Some(wait), Verdict::Undecided));
             Some(error)
         }
         error => {
-            assert_eq!(answer, (401, None, Verdict::Forged), "{error}");
+            assert_eq!(response, (401, None, Verdict::Forged), "{error}");
             None
         }
     }
 }
 
-/// By every way in, which must agree.
+/// Through every entry point; all must agree.
 async fn refused(callback: &SignedRequest) -> Option<BodyError> {
     let receiver = receiver();
     let SignedRequest { headers, body, .. } = callback;
@@ -88,7 +88,7 @@ async fn refused(callback: &SignedRequest) -> Option<BodyError> {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_to_be_delivered_again() {
+async fn a_body_that_breaks_off_must_be_delivered_again() {
     let (receiver, good) = (receiver(), good());
     let breaks = || Err::<Bytes, _>(io::Error::other("the proxy gave up"));
     for length in [0, 20, good.body.len()] {
@@ -98,7 +98,7 @@ async fn a_body_that_breaks_off_is_to_be_delivered_again() {
             .await;
         assert_eq!(reason(error.unwrap_err()), Some(BodyError::Unreadable));
     }
-    // The twins: whole it is accepted, and a stranger's is refused before it is read.
+    // The twins: a complete body is accepted, and a stranger's is refused before it is read.
     let whole = [Ok::<_, io::Error>(good.body.clone())];
     assert!(
         receiver
@@ -114,7 +114,7 @@ async fn a_body_that_breaks_off_is_to_be_delivered_again() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_shorter_than_announced_is_refused_for_now_only() {
+async fn a_body_that_is_shorter_than_announced_is_refused_only_for_now() {
     let length = EVENT.len();
     for received in [1, 20, length - 1] {
         let cut = good().with_body(EVENT[..received].to_owned());
@@ -126,7 +126,7 @@ async fn a_body_that_is_shorter_than_announced_is_refused_for_now_only() {
             refused(&announcing(cut.clone(), length)).await,
             Some(expected)
         );
-        // The twins: without an announcement, or as long as announced or longer, it is a forgery.
+        // The twins: without a `Content-Length`, or at least that long, it is a forgery.
         assert_eq!(refused(&cut).await, None);
         for announced in [received, received - 1, 0] {
             assert_eq!(refused(&announcing(cut.clone(), announced)).await, None);
@@ -139,7 +139,7 @@ async fn a_body_that_is_shorter_than_announced_is_refused_for_now_only() {
     assert_eq!(refused(&announcing(altered, length)).await, None);
 }
 
-/// What is announced is not signed, so it refuses nothing that verifies.
+/// The `Content-Length` is not signed, so it never refuses a verified body.
 #[tokio::test]
 async fn a_body_that_verifies_is_accepted_whatever_was_announced() {
     let receiver = receiver();
@@ -155,7 +155,7 @@ async fn a_body_that_verifies_is_accepted_whatever_was_announced() {
     let callback = announcing(good(), 1_000_000);
     let received = receiver.receive(&callback.headers, &callback.body).await;
     assert!(received.is_ok(), "it is here, and short enough");
-    // Of a body that is still to come, the limit holds for what is announced.
+    // Before the body arrives, the limit applies to its `Content-Length`.
     let streamed = receiver.receive_stream(&callback.headers, pieces(&callback.body));
     let too_long = BodyError::TooLong { limit: 256 * 1024 };
     assert_eq!(reason(streamed.await.unwrap_err()), Some(too_long.clone()));
@@ -166,9 +166,9 @@ async fn a_body_that_verifies_is_accepted_whatever_was_announced() {
     assert_eq!(reason(streamed.unwrap_err()), Some(too_long));
 }
 
-/// Only a mismatch is explained by a body that was cut short; what else is refused is refused for itself.
+/// A truncated body explains only a mismatch; all other refusals keep their reason.
 #[tokio::test]
-async fn a_cut_body_hides_no_other_refusal() {
+async fn a_truncated_body_hides_no_other_refusal() {
     let expired = ISSUER.signing_certificate().expired().issue().unwrap();
     let source = Scripted::serving(&expired);
     let receiver = ReceiverBuilder::new(chain(), source).clock(|| NOW);
@@ -176,10 +176,10 @@ async fn a_cut_body_hides_no_other_refusal() {
     let cut = announcing(expired.callback(EVENT).unwrap(), EVENT.len() + 1);
     let error = receiver.receive(&cut.headers, "{}").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Chain);
-    let elsewhere = cut.with_header("x-ms-certificate-url", b"https://evil.example/cert/a.cer");
-    let elsewhere = elsewhere.unwrap();
+    let foreign_url = cut.with_header("x-ms-certificate-url", b"https://evil.example/cert/a.cer");
+    let foreign_url = foreign_url.unwrap();
     let error = receiver
-        .receive(&elsewhere.headers, "{}")
+        .receive(&foreign_url.headers, "{}")
         .await
         .unwrap_err();
     assert_eq!(
@@ -188,7 +188,7 @@ async fn a_cut_body_hides_no_other_refusal() {
     );
 }
 
-/// Nobody signs an empty body: with a signature it was lost on its way, without one it is refused.
+/// An empty body is never signed: with a signature it was lost in transit, without one it is refused.
 #[tokio::test]
 async fn an_empty_body_with_and_without_a_signature() {
     let empty = good().with_body("");
@@ -203,7 +203,7 @@ async fn an_empty_body_with_and_without_a_signature() {
     assert_eq!(refused(&unsigned).await, Some(BodyError::Empty));
 }
 
-/// The judgement of one receiver cannot be used with another.
+/// The admission by one receiver cannot be used with another.
 #[tokio::test]
 async fn headers_are_admitted_for_one_receiver() {
     let signer = ISSUER.signer().unwrap();
@@ -242,9 +242,9 @@ async fn headers_are_admitted_for_one_receiver() {
     assert_eq!(error.kind(), ErrorKind::Signature);
 }
 
-/// Over HTTP, from a sender that stops in the midst of the body and waits for the answer.
+/// Over HTTP, from a sender that stops in the middle of the body and waits for the response.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_adapter_refuses_for_good_what_broke_off() {
+async fn no_adapter_refuses_a_broken_off_body_for_good() {
     for front in Front::ALL {
         let handler = Handler::new();
         let guard = Arc::new(InMemory::new());
@@ -263,11 +263,11 @@ async fn no_adapter_refuses_for_good_what_broke_off() {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(&request).await.unwrap();
             stream.shutdown().await.unwrap();
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await.unwrap();
-            let answer = String::from_utf8(answer).unwrap();
-            let status = answer.lines().next().unwrap_or_default();
-            // Some servers close the connection without an answer, which is as good.
+            let mut response = Vec::new();
+            stream.read_to_end(&mut response).await.unwrap();
+            let response = String::from_utf8(response).unwrap();
+            let status = response.lines().next().unwrap_or_default();
+            // Some servers close the connection without a response, which has the same effect.
             assert!(
                 status.is_empty() || status.starts_with("HTTP/1.1 503"),
                 "{front:?}: {status}"
@@ -277,9 +277,9 @@ async fn no_adapter_refuses_for_good_what_broke_off() {
     }
 }
 
-/// A byte order mark is signed with the rest. Each way in reads the event behind it, also as JSON of a type of the handler's.
+/// A byte order mark is signed with the rest. Each entry point reads the event behind it, also as JSON into a handler's type.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_byte_order_mark_is_part_of_what_is_signed() {
+async fn a_byte_order_mark_is_part_of_the_signed_body() {
     let marked = format!("\u{feff}{EVENT}");
     let signed = ISSUER.signer().unwrap().callback(marked.clone()).unwrap();
     for front in Front::ALL {
@@ -292,12 +292,12 @@ async fn a_byte_order_mark_is_part_of_what_is_signed() {
         };
         assert_eq!(deliver(address, &signed).await, expected, "{front:?}");
 
-        // The twins: removed or added on the way.
+        // The twins: the mark is removed or added in transit.
         let removed = signed.clone().with_body(EVENT);
         let added = good().with_body(marked.clone());
         for altered in [removed, added] {
-            let answer = deliver(address, &altered).await;
-            assert_eq!(answer, Answer::status(401), "{front:?}");
+            let response = deliver(address, &altered).await;
+            assert_eq!(response, Answer::status(401), "{front:?}");
         }
         assert_eq!(handler.begun(), 1, "{front:?}");
     }

@@ -1,4 +1,4 @@
-//! What may be served as a certificate.
+//! The formats of a served certificate.
 
 use partner_center_webhooks::source::{BundleError, CertificateBundle};
 
@@ -104,7 +104,7 @@ fn der_that_is_not_one_certificate() {
 }
 
 #[test]
-fn text_that_is_no_certificate() {
+fn text_that_is_not_a_certificate() {
     assert_eq!(error(""), BundleError::Empty);
     assert_eq!(error("  \n"), BundleError::Empty);
     assert_eq!(error("\u{feff}"), BundleError::Empty);
@@ -113,7 +113,7 @@ fn text_that_is_no_certificate() {
     let html = error("<!DOCTYPE html><html><body>404</body></html>");
     assert_eq!(
         html.to_string(),
-        "it is neither DER, PEM nor base64; it begins `<!DOCTYPE html><html><body>404</body></html>`"
+        "it is neither DER, PEM nor base64; it begins with `<!DOCTYPE html><html><body>404</body></html>`"
     );
     assert_eq!(error("AAAA"), BundleError::NotDer);
     for label in [

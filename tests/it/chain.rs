@@ -1,4 +1,4 @@
-//! Stage 3, with both backends: one good certificate, and every way to be wrong.
+//! Stage 3, with both backends: one valid certificate, and each kind of refusal.
 
 use partner_center_webhooks::Excerpt;
 use partner_center_webhooks::chain::policy::SignerNameError;
@@ -12,7 +12,7 @@ use rustls_pki_types::CertificateDer;
 
 use crate::support::{ISSUER, NOW, chain, chain_of, later};
 
-/// Verifies with both backends, which must agree to the letter.
+/// Verifies with both backends, which must give the same result.
 #[track_caller]
 fn verify_under(issuer: &Issuer, signer: &Signer) -> Result<(), ChainError> {
     let by_aws_lc_rs = chain_of(AwsLcRs::new(), issuer).verify(signer.certificate(), &[], NOW);
@@ -49,7 +49,7 @@ fn good() -> SigningCertificate<'static> {
 }
 
 #[test]
-fn a_good_certificate() {
+fn a_valid_certificate() {
     verify(good()).unwrap();
     verify(good().without_key_usage()).unwrap();
     verify(good().purposes(None).unwrap()).unwrap();
@@ -122,8 +122,8 @@ fn validity_to_the_second() {
 }
 
 #[test]
-fn a_proof_ends_with_the_first_certificate_of_its_path() {
-    // The leaf outlives its issuer, which has five years left.
+fn a_proof_expires_with_the_first_certificate_of_its_path() {
+    // The leaf expires after its issuer, which is valid for five more years.
     let signer = good().valid(NOW, later(6 * 365 * 86_400)).issue().unwrap();
     let verified = chain().verify(signer.certificate(), &[], NOW).unwrap();
     assert_eq!(verified.valid_until(), later(5 * 365 * 86_400));
@@ -240,8 +240,8 @@ fn signer_name_patterns() {
             .parse::<SignerName>()
             .unwrap_err()
             .to_string(),
-        "the signer name `p*.microsoft.com` takes in names of other services (expected an exact name, or a pattern from \
-         `pcnotifications*.microsoft.com` on; give the exact name, or use `SignerName::danger_wide`)"
+        "the signer name `p*.microsoft.com` also matches names of other services (expected an exact name, or a pattern that \
+         begins with `pcnotifications` and ends in `.microsoft.com`; give the exact name, or use `SignerName::danger_wide`)"
     );
     let exact: SignerName = "A.Example".parse().unwrap();
     assert_eq!(exact.to_string(), "a.example");
@@ -410,7 +410,7 @@ fn keys_and_usages() {
 }
 
 #[test]
-fn chains_that_lead_nowhere() {
+fn chains_without_an_anchor() {
     let signer = ISSUER.signer().unwrap();
     let no_intermediate = ChainVerifier::new(AwsLcRs::new(), ISSUER.anchors().unwrap());
     let error = no_intermediate
@@ -427,7 +427,7 @@ fn chains_that_lead_nowhere() {
         ),
         "{error}"
     );
-    // What was served with it may help, and only to the anchor.
+    // Certificates that are served with it may help, but only with a path to the anchor.
     assert!(
         no_intermediate
             .verify(signer.certificate(), &ISSUER.intermediates(), NOW)
@@ -468,7 +468,7 @@ fn chains_that_lead_nowhere() {
 }
 
 #[test]
-fn a_policy_of_ones_own() {
+fn a_custom_policy() {
     #[derive(Debug)]
     struct Never;
     impl CertificatePolicy for Never {
@@ -491,7 +491,7 @@ fn a_policy_of_ones_own() {
 }
 
 #[test]
-fn bytes_that_are_no_certificate() {
+fn bytes_that_are_not_a_certificate() {
     let der = ISSUER.signer().unwrap().certificate().to_vec();
     let verify = |der: &[u8]| chain().verify(&CertificateDer::from(der), &[], NOW);
     assert!(matches!(verify(b""), Err(ChainError::Malformed(_))));
@@ -505,7 +505,7 @@ fn bytes_that_are_no_certificate() {
             "{end}"
         );
     }
-    // Whatever bit is flipped: never accepted, never a panic.
+    // With any flipped bit: never accepted, never a panic.
     for at in 0..der.len() {
         for bit in [0x01, 0x80] {
             let mut flipped = der.clone();
@@ -534,7 +534,7 @@ fn anchors() {
         ),
         (
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            "certificate 1 cannot be a trust anchor: it is no X.509 certificate",
+            "certificate 1 cannot be a trust anchor: it is not an X.509 certificate",
         ),
     ] {
         assert_eq!(

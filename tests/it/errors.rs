@@ -69,16 +69,16 @@ fn bodies() {
         ErrorKind::Body,
         503,
         Some(10),
-        "the body has 4 bytes (expected 9, as `Content-Length` announced): it was cut short on its way; deliver it again, and \
-         check the proxies and middleware that it passes",
+        "the body has 4 bytes (expected 9, as `Content-Length` announced): it was truncated in transit; deliver it again, and \
+         check the proxies and middleware in between",
     );
     says(
         BodyError::Lost,
         ErrorKind::Body,
         503,
         Some(10),
-        "the body is empty although the headers hold a signature (expected what was signed): it was lost on its way; deliver \
-         it again, and check the proxies and middleware that it passes",
+        "the body is empty although the headers have a signature (expected the signed body): it was lost in transit; deliver \
+         it again, and check the proxies and middleware in between",
     );
 }
 
@@ -171,7 +171,7 @@ fn locations() {
         kind,
         401,
         None,
-        r"certificate URL `https://evil.example/\x1b[31m` refused: `\x1b` at offset 21 may not be in it",
+        r"certificate URL `https://evil.example/\x1b[31m` refused: `\x1b` at offset 21 is not allowed in it",
     );
     says(
         refused("https://3psostorageacct.blob.core.windows.net/cert/a.pem"),
@@ -221,7 +221,7 @@ fn sources() {
             "https://host.example/a.cer",
             404,
         ))),
-        "`https://host.example/a.cer` answered 404 (expected 200; it may not be the host itself that answered: look for a \
+        "`https://host.example/a.cer` answered 404 (expected 200; the host itself may not have answered: look for a \
          proxy or a firewall between here and it)",
     );
     says(
@@ -238,7 +238,7 @@ fn sources() {
             url: url(),
             error: BundleError::TooMany,
         },
-        "what `https://host.example/a.cer` serves is no signing certificate: it holds more than 5 certificates",
+        "`https://host.example/a.cer` does not serve a certificate: it contains more than 5 certificates",
     );
     self::says(
         Unavailable::new(

@@ -1,21 +1,20 @@
-//! Which URLs may be fetched.
+//! Allowed URLs.
 
+use partner_center_webhooks::Excerpt;
 use partner_center_webhooks::source::{
-    CertificateLocation, CertificateUrl, LocationRefusal, PrefixError,
+    CertificateLocation, CertificateUrl, LocationError, PrefixError,
 };
 
 use crate::support::DISPATCH_URL;
 
 #[track_caller]
-fn refused(url: &str) -> LocationRefusal {
-    CertificateLocation::default()
-        .check(url)
-        .unwrap_err()
-        .refusal
+fn refused(url: &str) -> LocationError {
+    CertificateLocation::default().check(url).unwrap_err()
 }
 
-fn elsewhere() -> LocationRefusal {
-    LocationRefusal::NotAllowed {
+fn not_allowed(url: &str) -> LocationError {
+    LocationError::NotAllowed {
+        url: Excerpt::of_url(url),
         allowed: vec!["https://3psostorageacct.blob.core.windows.net/cert/".into()],
     }
 }
@@ -70,7 +69,7 @@ fn other_schemes_hosts_ports_and_paths() {
         "https://3psostorageacct.blob.core.windows.net/other/../cert/a.cer",
         "https://3psostorageacct.blob.core.windows.net",
     ] {
-        assert_eq!(refused(url), elsewhere(), "{url}");
+        assert_eq!(refused(url), not_allowed(url), "{url}");
     }
 }
 
@@ -98,16 +97,18 @@ fn file_names() {
         "a,b.cer",
         "*.cer",
     ] {
+        let url = format!("{base}{name}");
+        let about = Excerpt::of_url(&url);
         assert_eq!(
-            refused(&format!("{base}{name}")),
-            LocationRefusal::FileName,
+            refused(&url),
+            LocationError::FileName { url: about },
             "{name}"
         );
     }
 }
 
 #[test]
-fn characters_that_readers_of_urls_disagree_about() {
+fn characters_that_url_parsers_disagree_about() {
     let base = "https://3psostorageacct.blob.core.windows.net/cert/";
     for (rest, found) in [
         ("a.cer?sv=2020&sig=x", b'?'),
@@ -124,11 +125,13 @@ fn characters_that_readers_of_urls_disagree_about() {
         ("a.cer\u{7f}", 0x7f),
     ] {
         let offset = rest.bytes().position(|byte| byte == found).unwrap() + base.len();
-        assert_eq!(
-            refused(&format!("{base}{rest}")),
-            LocationRefusal::Character { found, offset },
-            "{rest:?}"
-        );
+        let url = format!("{base}{rest}");
+        let error = LocationError::Character {
+            url: Excerpt::of_url(&url),
+            found,
+            offset,
+        };
+        assert_eq!(refused(&url), error, "{rest:?}");
     }
     for url in [
         "https://3psostorageacct.blob.core.windows.net@evil.example/cert/a.cer",
@@ -137,15 +140,18 @@ fn characters_that_readers_of_urls_disagree_about() {
         let offset = url.find('@').unwrap();
         assert_eq!(
             refused(url),
-            LocationRefusal::Character {
+            LocationError::Character {
+                url: Excerpt::of_url(url),
                 found: b'@',
                 offset
             }
         );
     }
+    let blank = format!(" {DISPATCH_URL}");
     assert_eq!(
-        refused(&format!(" {DISPATCH_URL}")),
-        LocationRefusal::Character {
+        refused(&blank),
+        LocationError::Character {
+            url: Excerpt::of_url(&blank),
             found: b' ',
             offset: 0
         }
@@ -161,11 +167,11 @@ fn at_most_512_bytes() {
             .check(&url(CertificateUrl::MAX_LEN))
             .is_ok()
     );
-    assert_eq!(refused(&url(513)), LocationRefusal::TooLong { found: 513 });
-    assert_eq!(
-        refused(&url(1_000_000)),
-        LocationRefusal::TooLong { found: 1_000_000 }
-    );
+    for found in [513, 1_000_000] {
+        let url = url(found);
+        let about = Excerpt::of_url(&url);
+        assert_eq!(refused(&url), LocationError::TooLong { url: about, found });
+    }
 }
 
 #[test]

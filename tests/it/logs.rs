@@ -129,7 +129,7 @@ async fn what_needs_a_repair_is_an_error() {
                 "ERROR {refused} kind=\"event\" status=503 verdict=\"undecided\" digest={digest} reason=the callback is genuine but its body is no event: body is an array (expected a JSON object)"
             ),
             format!(
-                "WARN {refused} kind=\"body\" status=503 verdict=\"undecided\" reason=the body is empty although the headers hold a signature (expected what was signed): it was lost on its way; deliver it again, and check the proxies and middleware that it passes"
+                "WARN {refused} kind=\"body\" status=503 verdict=\"undecided\" reason=the body is empty although the headers have a signature (expected the signed body): it was lost in transit; deliver it again, and check the proxies and middleware in between"
             ),
         ]
     );

@@ -1,4 +1,4 @@
-//! A platform replaces or removes `Authorization`, over real HTTP: every adapter refuses alike, and the reason names the remedy.
+//! A platform replaces or removes `Authorization`, over real HTTP: every adapter gives the same refusal, with the remedy.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -76,7 +76,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, String)> {
             replaced(&format!("{bearer}\n"), ""),
             MISSING.to_owned() + &remedy("removed"),
         ),
-        // The twins: requests of strangers get no advice, nor does a signature header that is wrong in itself.
+        // The twins: no advice for requests of strangers, nor for a malformed signature header.
         (
             "a stranger's token",
             replaced(certificate_url, ""),
@@ -109,14 +109,14 @@ async fn the_reason_names_the_remedy_behind_every_adapter() {
                 retry_after: None,
                 body: reason,
             };
-            let answer = send(address, &request).await;
-            assert_eq!(answer, Some(expected), "{adapter}: {what}");
+            let response = send(address, &request).await;
+            assert_eq!(response, Some(expected), "{adapter}: {what}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_sender_is_told_the_status_alone_and_the_remedy_works() {
+async fn the_sender_gets_only_the_status_and_the_remedy_works() {
     // Registered with `signatureTokenToMsSignatureHeader`: the platform's token in `Authorization` does not matter.
     let remedied = event("test-created").in_signature_header();
     let remedied = remedied.with_header("authorization", b"Bearer platform");
@@ -127,17 +127,17 @@ async fn the_sender_is_told_the_status_alone_and_the_remedy_works() {
             .serve(receiver(), Arc::new(InMemory::new()), &handler)
             .await;
         for (what, request, _) in table() {
-            let answer = send(address, &request).await;
-            assert_eq!(answer, Some(Answer::status(401)), "{front:?}: {what}");
+            let response = send(address, &request).await;
+            assert_eq!(response, Some(Answer::status(401)), "{front:?}: {what}");
         }
         assert_eq!(handler.begun(), 0, "{front:?}");
-        let answer = send(address, &remedied).await.unwrap();
-        assert_eq!((answer.status, handler.begun()), (200, 1), "{front:?}");
+        let response = send(address, &remedied).await.unwrap();
+        assert_eq!((response.status, handler.begun()), (200, 1), "{front:?}");
     }
 }
 
-/// The answer of an application that shows the reason.
-fn shown(error: &Error) -> Response<Full<Bytes>> {
+/// The response of an application that shows the reason.
+fn with_reason(error: &Error) -> Response<Full<Bytes>> {
     let mut response = error.to_response::<Full<Bytes>>();
     *response.body_mut() = Full::from(error.to_string());
     response
@@ -188,7 +188,9 @@ async fn serve_tower(receiver: Receiver) -> SocketAddr {
             panic!("nothing here is genuine")
         },
     );
-    let service = VerifyLayer::new(receiver).with_refusal(shown).layer(never);
+    let service = VerifyLayer::new(receiver)
+        .with_refusal(with_reason)
+        .layer(never);
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();

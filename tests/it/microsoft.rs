@@ -1,8 +1,8 @@
-//! Real certificates and real signatures of Microsoft's, from `../shared/certs` beside this repository. Skipped, aloud,
-//! where that folder is absent; `PARTNER_CENTER_WEBHOOKS_SHARED` names it elsewhere.
+//! Microsoft's real certificates and signatures, from `../shared/certs` beside this repository, or from the folder in
+//! `PARTNER_CENTER_WEBHOOKS_SHARED`. Without the folder the tests are skipped with a message.
 //!
-//! The signed JSON is that of the Azure instance metadata service, whose signing certificate every issuer test of
-//! Microsoft's sample accepts: the positive proof of the cryptography, and the reason for the signer name pin.
+//! The signed JSON comes from the Azure instance metadata service. Microsoft's sample would accept its signing certificate:
+//! it proves that the cryptography works, and it is the reason for the signer name pin.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -96,7 +96,7 @@ fn vectors(certs: &Path) -> Vec<Vector> {
         .collect()
 }
 
-/// Those of 2019-12 and 2022-01 end at Baltimore, which is no default anchor.
+/// The paths of 2019-12 and 2022-01 lead to Baltimore, which is not a default anchor.
 fn chain(backend: impl Backend + Clone + 'static, certs: &Path, vector: &Vector) -> ChainVerifier {
     let chain = ChainVerifier::microsoft(backend).with_intermediates(intermediates(certs));
     match vector.name.contains("_2019") || vector.name.contains("_20220103") {
@@ -128,7 +128,7 @@ fn verifies<'b>(
 }
 
 #[test]
-fn every_signed_json_verifies_and_no_altered_one() {
+fn every_signed_json_verifies_unless_it_was_altered() {
     let Some(certs) = certs() else { return };
     let vectors = vectors(&certs);
     assert_eq!(vectors.len(), 6);
@@ -172,7 +172,7 @@ fn every_signed_json_verifies_and_no_altered_one() {
 }
 
 #[test]
-fn the_default_signer_name_refuses_every_one_and_says_what_it_saw() {
+fn the_default_signer_name_refuses_every_certificate_and_shows_its_names() {
     let Some(certs) = certs() else { return };
     for vector in vectors(&certs) {
         let error = chain(AwsLcRs::new(), &certs, &vector)
@@ -191,19 +191,19 @@ fn the_default_signer_name_refuses_every_one_and_says_what_it_saw() {
         );
         let message = error.to_string();
         let certificate = Certificate::parse(&vector.leaf).unwrap();
-        for told in [
+        for part in [
             "none of its DNS names matches the signer name `pcnotifications*.microsoft.com`",
             "`metadata.azure.com`",
             &format!("issuer `{}`", certificate.issuer().excerpt()),
             "valid from 20",
         ] {
-            assert!(message.contains(told), "{told}: {message}");
+            assert!(message.contains(part), "{part}: {message}");
         }
     }
 }
 
 #[test]
-fn each_ends_when_its_certificate_does() {
+fn each_proof_expires_with_its_certificate() {
     let Some(certs) = certs() else { return };
     for vector in vectors(&certs) {
         let chain = chain(AwsLcRs::new(), &certs, &vector)
@@ -247,7 +247,7 @@ fn every_real_leaf_has_a_path() {
     }
 }
 
-/// Microsoft's and DigiCert's web sites, as far as issuers' certificates go: one for each URL, found by the name in it.
+/// The issuers' certificates on Microsoft's and DigiCert's web sites: one for each URL, found by the name in it.
 #[derive(Debug)]
 struct Sites {
     certificates: Vec<CertificateDer<'static>>,
@@ -265,7 +265,7 @@ impl Sites {
             Some(name) => (name, true),
             None => (file.as_str(), false),
         };
-        let wanted = |der: &&CertificateDer<'static>| {
+        let is_issuer = |der: &&CertificateDer<'static>| {
             let parsed = Certificate::parse(der).unwrap();
             let is_current = parsed.not_before() <= self.now && self.now <= parsed.not_after();
             let subject = parsed.subject().excerpt().to_string();
@@ -274,7 +274,7 @@ impl Sites {
                 && issuer.contains("DigiCert") == cross_signed
                 && is_current
         };
-        let found = self.certificates.iter().find(wanted)?;
+        let found = self.certificates.iter().find(is_issuer)?;
         Some(Bytes::copy_from_slice(found))
     }
 }
@@ -295,7 +295,7 @@ impl HttpClient for Sites {
 }
 
 #[tokio::test]
-async fn with_no_configuration_at_all_issuers_are_fetched_for_every_real_leaf() {
+async fn without_configuration_issuers_are_fetched_for_every_real_leaf() {
     let Some(certs) = certs() else { return };
     let read = |file: &PathBuf| {
         certificates_from_pem(&fs::read(file).unwrap())

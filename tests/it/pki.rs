@@ -1,5 +1,4 @@
-//! A little CA for certificates and revocation lists that no honest CA issues: every field can be altered before it is
-//! signed.
+//! A CA for certificates and revocation lists that no honest CA issues: every field can be altered before it is signed.
 
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,7 +44,7 @@ pub(crate) struct Ca {
 }
 
 impl Ca {
-    /// A CA of Microsoft's, with a new key.
+    /// A CA with Microsoft's organization and a new key.
     pub(crate) fn new(common_name: &str) -> Self {
         Self::named(&format!("CN={common_name},O=Microsoft Corporation,C=US"))
     }
@@ -58,12 +57,12 @@ impl Ca {
         }
     }
 
-    /// A CA of the same name with a new key.
+    /// A CA with the same name and a new key.
     pub(crate) fn rekeyed(&self) -> Self {
         Self::new("x").renamed(self.name.clone())
     }
 
-    /// A CA of the same key with another name.
+    /// A CA with the same key and another name.
     pub(crate) fn renamed(&self, name: Name) -> Self {
         Self {
             name,
@@ -71,7 +70,7 @@ impl Ca {
         }
     }
 
-    /// The certificate of another CA, or of this one, by this one.
+    /// Issues a certificate for another CA, or for this one.
     pub(crate) fn certify(&self, other: &Self) -> CertificateDer<'static> {
         self.certify_with(other, |_| {})
     }
@@ -96,7 +95,7 @@ impl Ca {
         self.sign(certificate)
     }
 
-    /// A good signing certificate.
+    /// Issues a valid signing certificate.
     pub(crate) fn issue(&self) -> CertificateDer<'static> {
         self.issue_with(|_| {})
     }
@@ -198,7 +197,7 @@ impl Ca {
     }
 }
 
-/// Verifies with both backends, which must agree to the letter.
+/// Verifies with both backends, which must give the same result.
 #[track_caller]
 pub(crate) fn verify(
     root: &CertificateDer<'_>,
@@ -214,11 +213,11 @@ pub(crate) fn verify(
     };
     let one = verify(ChainVerifier::new(AwsLcRs::new(), anchors.clone()));
     let other = verify(ChainVerifier::new(RustCrypto::new(), anchors));
-    let told = |verdict: &Result<VerifiedSigner, ChainError>| match verdict {
+    let text = |verdict: &Result<VerifiedSigner, ChainError>| match verdict {
         Ok(signer) => format!("{signer:?} {:?}", signer.revocation()),
         Err(error) => error.to_string(),
     };
-    assert_eq!(told(&one), told(&other));
+    assert_eq!(text(&one), text(&other));
     one
 }
 
@@ -301,7 +300,7 @@ pub(crate) fn set_purposes(certificate: &mut TbsCertificate, oids: &[&str]) {
     set(certificate, EXTENDED_KEY_USAGE, false, &purposes);
 }
 
-/// Where a certificate says that its list is.
+/// Sets the URL of a certificate's list.
 pub(crate) fn set_list_url(certificate: &mut TbsCertificate, url: &str) {
     set_distribution_point(
         certificate,
@@ -318,7 +317,7 @@ pub(crate) fn set_distribution_point(certificate: &mut TbsCertificate, point: Di
     set(certificate, CRL_DISTRIBUTION_POINTS, false, &points);
 }
 
-/// Where a list says that it is.
+/// Sets the URL that a list gives for itself.
 pub(crate) fn set_partition(list: &mut TbsCertList, point: &IssuingDistributionPoint) {
     let value = extension(ISSUING_DISTRIBUTION_POINT, true, point.to_der().unwrap());
     list.crl_extensions.get_or_insert_default().push(value);

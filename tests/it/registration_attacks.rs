@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use http::{Method, Request, Response};
 use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
 use partner_center_webhooks::cloud::{Cloud, CloudProfile};
-use partner_center_webhooks::endpoint::Endpoint;
 use partner_center_webhooks::event::{EventName, Id};
+use partner_center_webhooks::http_client::Endpoint;
 use partner_center_webhooks::http_client::{
     BoxFuture, HttpClient, HttpClientError, Limits, ReqwestClient,
 };

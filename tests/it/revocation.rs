@@ -1,4 +1,4 @@
-//! Revocation lists, and which of them are believed about whom. Case 30 of the attacks.
+//! Revocation lists, and the certificates that each list counts for.
 
 use partner_center_webhooks::chain::{
     Anchors, CertificateDer, ChainError, ChainVerifier, Evidence, PathError, Revocation,
@@ -46,18 +46,22 @@ impl World {
         }
     }
 
-    /// What is known about the signing certificate and its issuer; nothing if it is revoked.
+    /// The status of the signing certificate and its issuer; `None` if the certificate is revoked.
     #[track_caller]
-    pub(crate) fn ask(
+    pub(crate) fn statuses(
         &self,
         lists: &[&RevocationList],
         mode: Revocation,
     ) -> Option<Vec<RevocationStatus>> {
-        self.ask_with(&evidence([&self.ca_der], lists), mode)
+        self.statuses_with(&evidence([&self.ca_der], lists), mode)
     }
 
     #[track_caller]
-    fn ask_with(&self, evidence: &Evidence, mode: Revocation) -> Option<Vec<RevocationStatus>> {
+    fn statuses_with(
+        &self,
+        evidence: &Evidence,
+        mode: Revocation,
+    ) -> Option<Vec<RevocationStatus>> {
         Self::verdict(&self.root_der, &self.leaf, evidence, mode)
     }
 
@@ -105,21 +109,33 @@ impl World {
 }
 
 #[test]
-fn a_list_that_names_nobody() {
+fn a_list_without_entries() {
     let world = World::new();
     let (of_ca, of_root) = (world.ca.list(&[]), world.root.list(&[]));
-    assert_eq!(world.ask(&[], BestEffort), Some(vec![Unknown, Unknown]));
-    assert_eq!(world.ask(&[&of_ca], BestEffort), Some(vec![Good, Unknown]));
     assert_eq!(
-        world.ask(&[&of_root], BestEffort),
+        world.statuses(&[], BestEffort),
+        Some(vec![Unknown, Unknown])
+    );
+    assert_eq!(
+        world.statuses(&[&of_ca], BestEffort),
+        Some(vec![Good, Unknown])
+    );
+    assert_eq!(
+        world.statuses(&[&of_root], BestEffort),
         Some(vec![Unknown, Good])
     );
     for mode in [BestEffort, Required] {
-        assert_eq!(world.ask(&[&of_ca, &of_root], mode), Some(vec![Good, Good]));
-        assert_eq!(world.ask(&[&of_root, &of_ca], mode), Some(vec![Good, Good]));
+        assert_eq!(
+            world.statuses(&[&of_ca, &of_root], mode),
+            Some(vec![Good, Good])
+        );
+        assert_eq!(
+            world.statuses(&[&of_root, &of_ca], mode),
+            Some(vec![Good, Good])
+        );
     }
     assert_eq!(
-        world.ask(&[&of_ca, &of_root], DangerOff),
+        world.statuses(&[&of_ca, &of_root], DangerOff),
         Some(vec![NotChecked, NotChecked])
     );
     world.is_unknown_when_required(&[]);
@@ -129,7 +145,7 @@ fn a_list_that_names_nobody() {
     let other = world.ca.issue();
     let names_another = world.ca.list(&[&other]);
     assert_eq!(
-        world.ask(&[&names_another], BestEffort),
+        world.statuses(&[&names_another], BestEffort),
         Some(vec![Good, Unknown])
     );
 }
@@ -140,11 +156,11 @@ fn a_revoked_certificate() {
     let of_ca = world.ca.list(&[&world.leaf]);
     let of_root = world.root.list(&[]);
     for mode in [BestEffort, Required] {
-        assert_eq!(world.ask(&[&of_ca], mode), None);
-        assert_eq!(world.ask(&[&of_ca, &of_root], mode), None);
+        assert_eq!(world.statuses(&[&of_ca], mode), None);
+        assert_eq!(world.statuses(&[&of_ca, &of_root], mode), None);
     }
     assert_eq!(
-        world.ask(&[&of_ca], DangerOff),
+        world.statuses(&[&of_ca], DangerOff),
         Some(vec![NotChecked, NotChecked])
     );
 }
@@ -154,16 +170,16 @@ fn a_revoked_intermediate() {
     let world = World::new();
     let of_root = world.root.list(&[&world.ca_der]);
     for mode in [BestEffort, Required] {
-        assert_eq!(world.ask(&[&of_root], mode), None);
-        assert_eq!(world.ask(&[&of_root, &world.ca.list(&[])], mode), None);
+        assert_eq!(world.statuses(&[&of_root], mode), None);
+        assert_eq!(world.statuses(&[&of_root, &world.ca.list(&[])], mode), None);
     }
     assert_eq!(
-        world.ask(&[&of_root], DangerOff),
+        world.statuses(&[&of_root], DangerOff),
         Some(vec![NotChecked, NotChecked])
     );
-    // It cannot clear itself.
+    // The revoked intermediate cannot clear itself.
     let of_ca = world.ca.list(&[]);
-    assert_eq!(world.ask(&[&of_ca, &of_root], BestEffort), None);
+    assert_eq!(world.statuses(&[&of_ca, &of_root], BestEffort), None);
 }
 
 #[test]
@@ -185,10 +201,10 @@ fn a_revoked_intermediate_and_its_reissued_twin() {
     }
     let both = world.root.list(&[&world.ca_der, &twin]);
     let evidence = evidence([&world.ca_der, &twin], &[&both]);
-    assert_eq!(world.ask_with(&evidence, BestEffort), None);
+    assert_eq!(world.statuses_with(&evidence, BestEffort), None);
 }
 
-/// Beginnings and ends of lists that clear nobody: too old to the second, or too far ahead.
+/// Beginnings and ends of lists that clear no certificate: too old to the second, or too far ahead.
 fn ages_that_do_not_clear() -> [(u64, u64); 3] {
     let now = NOW.as_secs();
     [
@@ -198,7 +214,7 @@ fn ages_that_do_not_clear() -> [(u64, u64); 3] {
     ]
 }
 
-/// Beginnings and ends of lists that do: in force, ended less than a day ago, or begun within five minutes.
+/// Beginnings and ends of lists that do: in force, expired less than a day ago, or in force within five minutes.
 fn ages_that_clear() -> [(u64, u64); 5] {
     let now = NOW.as_secs();
     [
@@ -211,7 +227,7 @@ fn ages_that_clear() -> [(u64, u64); 5] {
 }
 
 #[test]
-fn a_list_clears_until_a_day_after_its_end() {
+fn a_list_clears_until_a_day_after_its_expiry() {
     let world = World::new();
     let aged = |(this_update, next_update)| {
         world.ca.list_with(&[], |list| {
@@ -223,7 +239,7 @@ fn a_list_clears_until_a_day_after_its_end() {
     for age in ages_that_do_not_clear() {
         let list = aged(age);
         assert_eq!(
-            world.ask(&[&list], BestEffort),
+            world.statuses(&[&list], BestEffort),
             Some(vec![Unknown, Unknown]),
             "{age:?}"
         );
@@ -232,14 +248,14 @@ fn a_list_clears_until_a_day_after_its_end() {
     for age in ages_that_clear() {
         let list = aged(age);
         for mode in [BestEffort, Required] {
-            let told = world.ask(&[&list, &of_root], mode);
-            assert_eq!(told, Some(vec![Good, Good]), "{age:?}");
+            let verdict = world.statuses(&[&list, &of_root], mode);
+            assert_eq!(verdict, Some(vec![Good, Good]), "{age:?}");
         }
     }
 }
 
 #[test]
-fn a_list_revokes_whatever_its_age() {
+fn a_list_of_any_age_revokes() {
     let world = World::new();
     let impostor = world.ca.rekeyed();
     for (this_update, next_update) in ages_that_clear()
@@ -252,25 +268,25 @@ fn a_list_revokes_whatever_its_age() {
                 list.next_update = Some(at(next_update));
             })
         };
-        // A newer list that does not name it takes nothing away.
+        // A newer list that does not name the certificate does not clear it.
         let newer = world.ca.list(&[]);
         for mode in [BestEffort, Required] {
-            assert_eq!(world.ask(&[&by(&world.ca)], mode), None);
-            assert_eq!(world.ask(&[&newer, &by(&world.ca)], mode), None);
+            assert_eq!(world.statuses(&[&by(&world.ca)], mode), None);
+            assert_eq!(world.statuses(&[&newer, &by(&world.ca)], mode), None);
         }
         assert_eq!(
-            world.ask(&[&by(&impostor)], BestEffort),
+            world.statuses(&[&by(&impostor)], BestEffort),
             Some(vec![Unknown, Unknown])
         );
         assert_eq!(
-            world.ask(&[&by(&world.ca)], DangerOff),
+            world.statuses(&[&by(&world.ca)], DangerOff),
             Some(vec![NotChecked, NotChecked])
         );
     }
 }
 
 #[test]
-fn a_new_list_is_wanted_when_the_old_one_has_ended() {
+fn a_new_list_is_missing_when_the_old_one_has_expired() {
     let world = World::new();
     let ends_at = |seconds: u64| {
         world
@@ -280,7 +296,9 @@ fn a_new_list_is_wanted_when_the_old_one_has_ended() {
     let now = NOW.as_secs();
     for (next_update, is_wanted) in [(now + 1, false), (now, true), (now - 60, true)] {
         let evidence = evidence([&world.ca_der], &[&ends_at(next_update)]);
-        let needs = world.verifier().needs(&world.leaf, &evidence, NOW);
+        let needs = world
+            .verifier()
+            .missing_evidence(&world.leaf, &evidence, NOW);
         assert_eq!(!needs.is_empty(), is_wanted, "{next_update}: {needs:?}");
         let verdict = world.verifier().verify_with(&world.leaf, &evidence, NOW);
         let signer = verdict.unwrap();
@@ -298,14 +316,14 @@ fn an_older_list_in_force_hides_nothing() {
         .ca
         .list_with(&[], |list| list.this_update = at(NOW.as_secs() - 7_200));
     let newer = world.ca.list(&[&world.leaf]);
-    assert_eq!(world.ask(&[&older, &newer], BestEffort), None);
-    assert_eq!(world.ask(&[&newer, &older], BestEffort), None);
+    assert_eq!(world.statuses(&[&older, &newer], BestEffort), None);
+    assert_eq!(world.statuses(&[&newer, &older], BestEffort), None);
 }
 
 #[test]
 fn a_list_of_another_key() {
     let world = World::new();
-    // Somebody else's, of the same name: by itself, and with a certificate that the root did or did not issue.
+    // The list of a stranger with the same name: alone, and with a certificate that the root did or did not issue.
     let impostor = world.ca.rekeyed();
     let list = impostor.list(&[&world.leaf]);
     let own = world.ca.list(&[]);
@@ -328,29 +346,32 @@ fn a_list_of_another_key() {
                 .issuers
                 .insert(if last { issuers.len() } else { 0 }, world.ca_der.clone());
             assert_eq!(
-                world.ask_with(&evidence, BestEffort),
+                world.statuses_with(&evidence, BestEffort),
                 Some(vec![Unknown, Unknown])
             );
             evidence.revocation_lists.push(own.clone());
             assert_eq!(
-                world.ask_with(&evidence, BestEffort),
+                world.statuses_with(&evidence, BestEffort),
                 Some(vec![Good, Unknown])
             );
             evidence.revocation_lists.reverse();
             assert_eq!(
-                world.ask_with(&evidence, BestEffort),
+                world.statuses_with(&evidence, BestEffort),
                 Some(vec![Good, Unknown])
             );
         }
     }
     world.is_unknown_when_required(&[&list]);
 
-    // And it cannot clear anybody.
+    // It cannot clear a certificate either.
     let clears = impostor.list(&[]);
     let own = world.ca.list(&[&world.leaf]);
     for lists in [[&clears, &own], [&own, &clears]] {
         for issuers in [[&world.ca_der, &rekeyed], [&rekeyed, &world.ca_der]] {
-            assert_eq!(world.ask_with(&evidence(issuers, &lists), BestEffort), None);
+            assert_eq!(
+                world.statuses_with(&evidence(issuers, &lists), BestEffort),
+                None
+            );
         }
     }
     let only_theirs = evidence(
@@ -372,13 +393,13 @@ fn a_list_of_another_issuer() {
     let list = other.list(&[&world.leaf]);
     let evidence = evidence([&world.ca_der, &other_der], &[&list]);
     assert_eq!(
-        world.ask_with(&evidence, BestEffort),
+        world.statuses_with(&evidence, BestEffort),
         Some(vec![Unknown, Unknown])
     );
-    // The root cannot speak for its CA, though it has the serial number.
+    // The list of the root does not count for its CA's certificates, even with the same serial number.
     let of_root = world.root.list(&[&world.leaf]);
     assert_eq!(
-        world.ask(&[&of_root], BestEffort),
+        world.statuses(&[&of_root], BestEffort),
         Some(vec![Unknown, Good])
     );
 }
@@ -391,29 +412,29 @@ fn a_list_of_an_issuer_that_may_not_sign_lists() {
     });
     let list = world.ca.list(&[&world.leaf]);
     assert_eq!(
-        world.ask(&[&list], BestEffort),
+        world.statuses(&[&list], BestEffort),
         Some(vec![Unknown, Unknown])
     );
     world.is_unknown_when_required(&[&list]);
-    // It does not silence the list of the root.
+    // It does not disable the list of the root.
     let of_root = world.root.list(&[]);
     assert_eq!(
-        world.ask(&[&list, &of_root], BestEffort),
+        world.statuses(&[&list, &of_root], BestEffort),
         Some(vec![Unknown, Good])
     );
     let of_root = world.root.list(&[&world.ca_der]);
-    assert_eq!(world.ask(&[&list, &of_root], BestEffort), None);
+    assert_eq!(world.statuses(&[&list, &of_root], BestEffort), None);
 }
 
 #[test]
 fn a_list_of_the_right_key_under_another_name() {
     let world = World::new();
-    // The tag of the signature's algorithm is wrong, so the signature is over other bytes: as good as forged.
+    // The tag of the signature's algorithm is wrong, so the signature covers other bytes and is invalid.
     let list = world
         .ca
         .list_with(&[&world.leaf], |list| list.issuer.0.truncate(2));
     assert_eq!(
-        world.ask(&[&list], BestEffort),
+        world.statuses(&[&list], BestEffort),
         Some(vec![Unknown, Unknown])
     );
 }
@@ -427,22 +448,25 @@ fn a_part_of_a_list() {
             .list_with(revoked, |list| set_partition(list, point))
     };
     let named = part(&[], &partition(PART_1));
-    assert_eq!(world.ask(&[&named], BestEffort), Some(vec![Good, Unknown]));
+    assert_eq!(
+        world.statuses(&[&named], BestEffort),
+        Some(vec![Good, Unknown])
+    );
     let named = part(&[&world.leaf], &partition(PART_1));
-    assert_eq!(world.ask(&[&named], BestEffort), None);
+    assert_eq!(world.statuses(&[&named], BestEffort), None);
 
     for revoked in [vec![], vec![&world.leaf]] {
         let not_named = part(&revoked, &partition(PART_2));
         assert_eq!(
-            world.ask(&[&not_named], BestEffort),
+            world.statuses(&[&not_named], BestEffort),
             Some(vec![Unknown, Unknown])
         );
         world.is_unknown_when_required(&[&not_named]);
     }
     let hides = part(&[], &partition(PART_2));
-    assert_eq!(world.ask(&[&hides, &named], BestEffort), None);
+    assert_eq!(world.statuses(&[&hides, &named], BestEffort), None);
 
-    // Part 1 is for CAs, so it says nothing of a signing certificate, good or bad.
+    // Part 1 is for CAs, so it does not count for a signing certificate.
     for revoked in [vec![], vec![&world.leaf]] {
         let of_cas = part(
             &revoked,
@@ -452,7 +476,7 @@ fn a_part_of_a_list() {
             },
         );
         assert_eq!(
-            world.ask(&[&of_cas], BestEffort),
+            world.statuses(&[&of_cas], BestEffort),
             Some(vec![Unknown, Unknown])
         );
         world.is_unknown_when_required(&[&of_cas]);
@@ -462,15 +486,15 @@ fn a_part_of_a_list() {
         ..partition(PART_1)
     };
     assert_eq!(
-        world.ask(&[&part(&[], &of_users)], BestEffort),
+        world.statuses(&[&part(&[], &of_users)], BestEffort),
         Some(vec![Good, Unknown])
     );
     assert_eq!(
-        world.ask(&[&part(&[&world.leaf], &of_users)], BestEffort),
+        world.statuses(&[&part(&[&world.leaf], &of_users)], BestEffort),
         None
     );
 
-    // A certificate that names no list may be on any part: it is revoked if one names it, and no part clears it.
+    // Any part may name a certificate that names no list: one part can revoke it, and no part clears it.
     let leaf = world
         .ca
         .issue_with(|leaf| unset(leaf, CRL_DISTRIBUTION_POINTS));
@@ -478,10 +502,10 @@ fn a_part_of_a_list() {
     let good = part(&[], &partition(PART_1));
     let world = World { leaf, ..world };
     assert_eq!(
-        world.ask(&[&good], BestEffort),
+        world.statuses(&[&good], BestEffort),
         Some(vec![Unknown, Unknown])
     );
-    assert_eq!(world.ask(&[&bad], BestEffort), None);
+    assert_eq!(world.statuses(&[&bad], BestEffort), None);
 }
 
 #[test]
@@ -519,17 +543,17 @@ fn a_distribution_point_for_some_reasons_or_of_another_issuer() {
                 .list_with(revoked, |list| set_partition(list, &partition(PART_1)))
         };
         let (clears, revokes) = (part(&[]), part(&[&leaf]));
-        let ask = |list| {
+        let statuses = |list| {
             let evidence = evidence([&world.ca_der], &[list]);
             World::verdict(&world.root_der, &leaf, &evidence, BestEffort)
         };
-        assert_eq!(ask(&clears), Some(vec![cleared, Unknown]));
-        assert_eq!(ask(&revokes), None);
+        assert_eq!(statuses(&clears), Some(vec![cleared, Unknown]));
+        assert_eq!(statuses(&revokes), None);
     }
 }
 
 #[test]
-fn lists_that_cannot_be_used() {
+fn unusable_lists() {
     let world = World::new();
     let point = partition(PART_1);
     let read = |alter: &dyn Fn(&mut TbsCertList)| {
@@ -566,7 +590,7 @@ fn lists_that_cannot_be_used() {
     for end in 0..whole.len() {
         assert!(RevocationList::from_der(&whole[..end]).is_err(), "{end}");
     }
-    // Whatever bit is flipped: it is never taken for one that clears.
+    // With any flipped bit: the list never clears.
     for at in 0..whole.len() {
         let mut flipped = whole.clone();
         flipped[at] ^= 1;
@@ -575,14 +599,14 @@ fn lists_that_cannot_be_used() {
         };
         let evidence = evidence([&world.ca_der], &[&list]);
         let verifier = world.verifier();
-        let told = verifier.verify_with(&world.leaf, &evidence, NOW);
-        let told = told.map(|signer| signer.revocation()[0].1);
-        assert!(!matches!(told, Ok(Good)), "byte {at}: {told:?}");
+        let verdict = verifier.verify_with(&world.leaf, &evidence, NOW);
+        let verdict = verdict.map(|signer| signer.revocation()[0].1);
+        assert!(!matches!(verdict, Ok(Good)), "byte {at}: {verdict:?}");
     }
 }
 
 #[test]
-fn a_required_list_ends_the_proof() {
+fn a_proof_expires_with_a_required_list() {
     let world = World::new();
     let lists = [&world.ca.list(&[]), &world.root.list(&[])];
     let evidence = evidence([&world.ca_der], &lists);
@@ -593,7 +617,7 @@ fn a_required_list_ends_the_proof() {
     };
     assert_eq!(end(Required), later(86_400));
     assert_eq!(end(BestEffort), later(86_400));
-    // A day after it ends.
+    // A day after the list expires.
     let soon = world.ca.list_with(&[], |list| {
         list.next_update = Some(at(NOW.as_secs() + 60 - DAY));
         list.this_update = at(NOW.as_secs() - 7 * DAY);
@@ -628,7 +652,7 @@ fn the_last_of_several_lists_counts() {
 }
 
 #[test]
-fn find_path_judges_alike() {
+fn find_path_gives_the_same_verdicts() {
     let world = World::new();
     let verifier = world.verifier();
     let list = world.ca.list(&[&world.leaf]);

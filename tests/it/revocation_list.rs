@@ -1,4 +1,4 @@
-//! What is read as a revocation list, and what is refused: also compared with webpki and x509-parser.
+//! Accepted and refused revocation lists, compared with webpki and x509-parser.
 
 use partner_center_webhooks::chain::{
     CertificateDer, Revocation, RevocationList, RevocationStatus,
@@ -43,7 +43,7 @@ fn entry(extensions: &[Extension]) -> RevokedCert {
 fn problem(read: Result<RevocationList, impl ToString>) -> String {
     let text = read.map(|_| "usable".to_owned());
     let text = text.unwrap_or_else(|error| error.to_string());
-    let prefix = "it is not a revocation list that can be used: ";
+    let prefix = "it is not a usable revocation list: ";
     text.strip_prefix(prefix).unwrap_or(&text).to_owned()
 }
 
@@ -65,41 +65,44 @@ fn a_list_whose_distribution_point_has_no_name() {
     };
     for point in [&nameless(), &of_users] {
         assert_eq!(
-            world.ask(&[&list(&[], point)], BestEffort),
+            world.statuses(&[&list(&[], point)], BestEffort),
             Some(vec![Good, Unknown])
         );
-        assert_eq!(world.ask(&[&list(&[&world.leaf], point)], BestEffort), None);
-        // Somebody else's of that name.
+        assert_eq!(
+            world.statuses(&[&list(&[&world.leaf], point)], BestEffort),
+            None
+        );
+        // The list of a stranger with the same name.
         let impostor = world.ca.rekeyed();
         let theirs = impostor.list_with(&[&world.leaf], |list| set_partition(list, point));
         assert_eq!(
-            world.ask(&[&theirs], BestEffort),
+            world.statuses(&[&theirs], BestEffort),
             Some(vec![Unknown, Unknown])
         );
     }
     for revoked in [vec![], vec![&world.leaf]] {
         assert_eq!(
-            world.ask(&[&list(&revoked, &of_cas)], BestEffort),
+            world.statuses(&[&list(&revoked, &of_cas)], BestEffort),
             Some(vec![Unknown, Unknown])
         );
     }
-    // The other way round for a CA.
+    // The reverse for a CA.
     let of_root = |revoked: &[&CertificateDer<'_>], point: &IssuingDistributionPoint| {
         world
             .root
             .list_with(revoked, |list| set_partition(list, point))
     };
     assert_eq!(
-        world.ask(&[&of_root(&[], &of_cas)], BestEffort),
+        world.statuses(&[&of_root(&[], &of_cas)], BestEffort),
         Some(vec![Unknown, Good])
     );
     assert_eq!(
-        world.ask(&[&of_root(&[&world.ca_der], &of_cas)], BestEffort),
+        world.statuses(&[&of_root(&[&world.ca_der], &of_cas)], BestEffort),
         None
     );
     for revoked in [vec![], vec![&world.ca_der]] {
         assert_eq!(
-            world.ask(&[&of_root(&revoked, &of_users)], BestEffort),
+            world.statuses(&[&of_root(&revoked, &of_users)], BestEffort),
             Some(vec![Unknown, Unknown])
         );
     }
@@ -130,14 +133,14 @@ fn extensions_of_a_list() {
         (vec![point(true, &nameless())], "usable"),
         (vec![point(false, &partition(PART_1))], "usable"),
         (vec![raw_point(&[0x81, 1, 0])], "usable"),
-        (vec![unknown(true)], "a critical extension is not known"),
+        (vec![unknown(true)], "a critical extension is unknown"),
         (vec![unknown(false), unknown(false)], twice),
         (vec![key_identifier.clone(), key_identifier], twice),
         (vec![point(true, &nameless()); 2], twice),
         (vec![extension("2.5.29.20", false, vec![2, 1, 1])], twice),
         (
             vec![extension("2.5.29.27", false, vec![2, 1, 1])],
-            "it is a delta, which lists changes only",
+            "it is a delta, which lists only changes",
         ),
         (
             vec![raw_point(&[0x83, 2, 1, 6])],
@@ -195,7 +198,7 @@ fn extensions_of_an_entry() {
         (vec![], "usable"),
         (vec![reason(1), date(b"20260101000000Z")], "usable"),
         (vec![unknown(false)], "usable"),
-        (vec![unknown(true)], "a critical extension is not known"),
+        (vec![unknown(true)], "a critical extension is unknown"),
         (vec![reason(1), reason(1)], "an extension occurs twice"),
         (vec![reason(7)], malformed),
         (vec![reason(11)], malformed),
@@ -204,11 +207,11 @@ fn extensions_of_an_entry() {
         (vec![date(b"20260101000000.5Z")], malformed),
         (
             vec![extension("2.5.29.29", true, vec![0x30, 0])],
-            "an entry is of another issuer",
+            "an entry belongs to another issuer",
         ),
         (
             vec![extension("2.5.29.29", false, vec![0x30, 0])],
-            "an entry is of another issuer",
+            "an entry belongs to another issuer",
         ),
     ] {
         assert_eq!(read(&extensions), expected, "{extensions:?}");
@@ -220,14 +223,14 @@ fn the_frame_of_a_list() {
     let world = World::new();
     let good = world.ca.list_der(&[&world.leaf], |_| {});
     assert_eq!(problem(RevocationList::from_der(&good)), "usable");
-    // SHA-384 outside, SHA-256 in what is signed.
+    // SHA-384 outside, SHA-256 in the signed part.
     let sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
     let outside = good.windows(8).rposition(|bytes| bytes == sha256);
     let mut other_algorithm = good.clone();
     other_algorithm[outside.unwrap() + 7] = 3;
     assert_eq!(
         problem(RevocationList::from_der(&other_algorithm)),
-        "it names two signature algorithms"
+        "it names two different signature algorithms"
     );
     let no_issuer = world
         .ca
@@ -259,11 +262,11 @@ fn the_frame_of_a_list() {
     first[version + 2] = 0;
     assert_eq!(
         problem(RevocationList::from_der(&first)),
-        "it is not of version 2"
+        "its version is not 2"
     );
 }
 
-/// As long as a list that is fetched may be, with the certificate in question at any place.
+/// As long as a fetched list may be, with the certificate at any place.
 #[test]
 fn a_long_list_names_the_first_the_last_and_no_other() {
     let world = World::new();
@@ -287,18 +290,22 @@ fn a_long_list_names_the_first_the_last_and_no_other() {
         })
     };
     for own in [0, count / 2, count] {
-        assert_eq!(world.ask(&[&list(Some(own))], BestEffort), None, "{own}");
+        assert_eq!(
+            world.statuses(&[&list(Some(own))], BestEffort),
+            None,
+            "{own}"
+        );
     }
     assert_eq!(
-        world.ask(&[&list(None)], BestEffort),
+        world.statuses(&[&list(None)], BestEffort),
         Some(vec![Good, Unknown])
     );
 }
 
-/// Whatever is done to a list: what webpki or x509-parser refuses is refused here, unless webpki refuses it because its
-/// distribution point has no name.
+/// A list that webpki or x509-parser refuses is refused here too, unless webpki refuses it because its distribution point has
+/// no name.
 #[test]
-fn nothing_is_read_that_webpki_refuses() {
+fn no_list_is_accepted_that_webpki_refuses() {
     let world = World::new();
     let reason = extension("2.5.29.21", false, vec![0x0a, 1, 1]);
     let seeds = [
@@ -347,7 +354,7 @@ fn nothing_is_read_that_webpki_refuses() {
             Err(error) => panic!("{error:?}: {der:02x?}"),
         }
     }
-    // Bytes of names, dates, serial numbers and signatures may be others.
+    // Bytes of names, dates, serial numbers and signatures may differ.
     assert!(
         read > rounds / 10 && refused > rounds / 10,
         "{read}, {refused}"

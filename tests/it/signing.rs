@@ -1,4 +1,4 @@
-//! Keys that sign: both backends take the same ones, and each believes what the other signed.
+//! Signing keys: both backends accept the same keys, and each verifies the signatures of the other.
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -42,7 +42,7 @@ fn both_verify(public_key: &[u8], message: &[u8], signature: &[u8]) -> [bool; 2]
 }
 
 #[test]
-fn what_one_backend_signs_both_verify() {
+fn both_backends_verify_the_signatures_of_each() {
     for size in [KeySize::Rsa2048, KeySize::Rsa4096] {
         let first = key(size);
         let private = RsaPrivateKey::from_pkcs8_der(&first).unwrap();

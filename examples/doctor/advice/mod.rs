@@ -4,9 +4,7 @@ mod fetching;
 mod path;
 
 use partner_center_webhooks::chain::{ChainError, PolicyError, SignerName};
-use partner_center_webhooks::source::{
-    CertificateLocation, LocationError, LocationRefusal, SourceError,
-};
+use partner_center_webhooks::source::{CertificateLocation, LocationError, SourceError};
 use serde::Serialize;
 
 use self::fetching::{about_issuers, about_lists};
@@ -47,11 +45,7 @@ impl Advice {
 /// For a certificate that could not be had.
 pub(crate) fn to_obtain(absent: &Absent) -> Vec<Advice> {
     vec![match absent {
-        Absent::Location(LocationError {
-            url,
-            refusal: LocationRefusal::NotAllowed { .. },
-            ..
-        }) => {
+        Absent::Location(LocationError::NotAllowed { url, .. }) => {
             let url = url.to_string();
             let folder = url.rfind('/').and_then(|at| url.get(..=at));
             let prefix = folder

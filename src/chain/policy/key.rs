@@ -1,13 +1,14 @@
-//! The key is RSA, and strong.
+//! A strong RSA key.
 
 use super::{CertificatePolicy, PolicyError};
-use crate::chain::{Certificate, PublicKey};
+use crate::chain::certificate::Certificate;
+use crate::chain::public_key::PublicKey;
 
-/// Asks for an RSA key of 2048 to 8192 bits with an odd exponent from 65537 to 2³³ − 1.
+/// Requires an RSA key of 2048 to 8192 bits with an odd exponent from 65537 to 2³³ − 1.
 ///
-/// 2048 is the least that the CA/Browser Forum allows (Baseline Requirements, 6.1.5) and what Partner Center's sample
-/// signature was made with. FIPS 186-5, 5.1, asks for an odd exponent above 65536; longer ones than 33 bits only cost
-/// time.
+/// 2048 bits are the minimum of the CA/Browser Forum (Baseline Requirements, 6.1.5) and the size of the key behind Partner
+/// Center's sample signature. FIPS 186-5, 5.1, requires an odd exponent above 65536; exponents of more than 33 bits only
+/// cost time.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Key;

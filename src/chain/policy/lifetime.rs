@@ -1,14 +1,14 @@
-//! The certificate is for a short time.
+//! A short validity.
 
 use std::time::Duration;
 
 use super::{CertificatePolicy, PolicyError};
-use crate::Excerpt;
-use crate::chain::Certificate;
+use crate::chain::certificate::Certificate;
+use crate::excerpt::Excerpt;
 
-/// Asks that a certificate is not valid for longer than a given time. Not asked by default.
+/// Limits the validity of the certificate. Not a default policy.
 ///
-/// Microsoft's lived 731 days in 2019, 360 until 2024, 100 in 2026; the CA/Browser Forum allows 47 from 2029 on (ballot
+/// Microsoft's certificates were valid for 731 days in 2019, 360 until 2024, 100 in 2026; the CA/Browser Forum allows 47 from 2029 on (ballot
 /// SC-081v3).
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetime(Duration);

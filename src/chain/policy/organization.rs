@@ -1,16 +1,16 @@
-//! Microsoft issued the certificate, to itself.
+//! Microsoft is the issuer and the subject.
 
 use super::{CertificatePolicy, PolicyError};
-use crate::Excerpt;
-use crate::chain::{Attribute, Certificate, DistinguishedName};
+use crate::chain::certificate::Certificate;
+use crate::chain::name::{Attribute, DistinguishedName};
+use crate::excerpt::Excerpt;
 
-/// Asks that the issuer has exactly one organization, `Microsoft Corporation`, and that the subject, if it has any, has
-/// that one too.
+/// Requires the issuer to have exactly one organization, `Microsoft Corporation`, and the subject to have the same one or
+/// none.
 ///
-/// Compared byte for byte with a whole attribute; a value of another string type than PrintableString or UTF8String,
-/// or one that shares its relative distinguished name, is refused. Microsoft's sample looks for the text
-/// `O=Microsoft Corporation` anywhere in the issuer. Certificates of 2019 to 2022 have no organization in their
-/// subject.
+/// Whole attributes are compared byte for byte. A string type other than PrintableString or UTF8String is refused, and so
+/// is a value that shares its relative distinguished name. Microsoft's sample looks for the text
+/// `O=Microsoft Corporation` anywhere in the issuer. Certificates of 2019 to 2022 have no organization in the subject.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Organization;

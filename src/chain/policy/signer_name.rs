@@ -1,24 +1,23 @@
-//! The certificate is Partner Center's, and not that of another Microsoft service.
+//! The pin on Partner Center's name, which keeps out other Microsoft services.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::{CertificatePolicy, PolicyError};
-use crate::chain::Certificate;
 use crate::excerpt::Excerpt;
 
-/// Asks that one of the certificate's DNS names is the signer's.
+/// Requires one of the certificate's DNS names to match the signer's name.
 ///
-/// A pattern is a DNS name whose first label may end in one `*`, which stands for any letters, digits and hyphens. An
-/// exact name is always a pin, because its holder is known. A pattern is one only if it begins with `pcnotifications` and
-/// ends in `.microsoft.com`: Microsoft names its services one label below `microsoft.com`, and a shorter beginning, or
-/// another domain, takes in services of others. For those there is [`danger_wide`](Self::danger_wide). The
-/// default, `pcnotifications*.microsoft.com`, is derived from the two file names that Microsoft documents for the
-/// certificate (`pcnotifications.microsoft.com.cer` until 2019, then `pcnotifications-dispatch.microsoft.com.cer`);
-/// the names in the certificate are not published, so a refusal shows those that were found. Names are compared in any
-/// ASCII case; the certificate's own wildcards never match, nor does its common name count.
+/// The name is exact, or a pattern: a DNS name whose first label may end in one `*`, which stands for any letters, digits
+/// and hyphens. A pattern must begin with `pcnotifications` and end in `.microsoft.com`: Microsoft names its services one
+/// label below `microsoft.com`, so a shorter beginning, or another domain, also matches other services. For such patterns
+/// there is [`danger_wide`](Self::danger_wide).
+///
+/// The default is `pcnotifications*.microsoft.com`, from the two file names that Microsoft documents for the certificate
+/// (`pcnotifications.microsoft.com.cer` until 2019, then `pcnotifications-dispatch.microsoft.com.cer`). The names in the
+/// certificate are not published, so a refusal shows the names found. Names match in any ASCII case. Wildcards in the
+/// certificate never match, and its common name is ignored.
 ///
 /// # Example
 ///
@@ -40,7 +39,7 @@ pub struct SignerName {
     /// The first label without its `*`.
     label: Box<str>,
     open: bool,
-    /// The other labels, with the dot in front.
+    /// The other labels, with a leading dot.
     domain: Box<str>,
 }
 
@@ -49,8 +48,8 @@ impl SignerName {
     ///
     /// # Errors
     ///
-    /// [`SignerNameError::Malformed`] unless it is a DNS name of at least two labels, with at most one `*`, at the end of a
-    /// first label that has something before it. A name whose last label is a number is an IP address or nothing.
+    /// [`SignerNameError::Malformed`] unless it is a DNS name of at least two labels, with at most one `*`, which ends a
+    /// longer first label. A name whose last label is a number is malformed, because it could be an IP address.
     /// [`SignerNameError::Wide`] if it is a wider pattern.
     pub fn new(pattern: &str) -> Result<Self, SignerNameError> {
         let name = Self::danger_wide(pattern)?;
@@ -65,10 +64,10 @@ impl SignerName {
         }
     }
 
-    /// Reads a pattern, however many names it takes in.
+    /// Reads a pattern that may match any number of names.
     ///
-    /// Dangerous: the holder of each of these names can sign callbacks. With `m*.azure.com`, say, Azure's metadata service
-    /// could, which signs JSON for any virtual machine that asks.
+    /// Dangerous: the holder of each matching name can sign callbacks. `m*.azure.com`, for example, matches Azure's metadata
+    /// service, which signs JSON for any virtual machine.
     ///
     /// # Errors
     ///
@@ -93,7 +92,7 @@ impl SignerName {
         }
     }
 
-    /// Whether `name` is one that this pattern stands for.
+    /// Whether `name` matches.
     pub fn matches(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let Some(middle) = name
@@ -106,25 +105,6 @@ impl SignerName {
             true => middle.bytes().all(in_label),
             false => middle.is_empty(),
         }
-    }
-}
-
-impl CertificatePolicy for SignerName {
-    fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {
-        match certificate
-            .dns_names()
-            .iter()
-            .any(|name| self.matches(name))
-        {
-            true => Ok(()),
-            false => Err(PolicyError::SignerName {
-                expected: self.clone(),
-            }),
-        }
-    }
-
-    fn name(&self) -> String {
-        format!("a DNS name `{self}`")
     }
 }
 
@@ -153,7 +133,7 @@ impl fmt::Display for SignerName {
     }
 }
 
-/// Why a text cannot be a signer name.
+/// Why a text is not a signer name.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SignerNameError {
@@ -165,10 +145,10 @@ pub enum SignerNameError {
         /// The text.
         found: Excerpt,
     },
-    /// It takes in names of other services.
+    /// The pattern also matches names of other services.
     #[error(
-        "the signer name `{found}` takes in names of other services (expected an exact name, or a pattern from \
-         `pcnotifications*.microsoft.com` on; give the exact name, or use `SignerName::danger_wide`)"
+        "the signer name `{found}` also matches names of other services (expected an exact name, or a pattern that \
+         begins with `pcnotifications` and ends in `.microsoft.com`; give the exact name, or use `SignerName::danger_wide`)"
     )]
     Wide {
         /// The text.

@@ -1,13 +1,13 @@
-//! The certificate is for an end entity that signs.
+//! An end-entity certificate that may sign.
 
 use super::{CertificatePolicy, PolicyError, names_tls_purpose};
-use crate::chain::Certificate;
+use crate::chain::certificate::Certificate;
 
-/// Asks that the certificate is no CA's, that its key usage, if it has one, allows signatures over data, and that its
-/// extended key usage, if it has one, names TLS servers or TLS clients.
+/// Requires an end-entity certificate whose key usage, if present, allows signatures over data, and whose extended key
+/// usage, if present, has TLS servers or TLS clients.
 ///
-/// Microsoft signs callbacks with a TLS certificate. From 2026 on such certificates are for servers alone (Chrome Root
-/// Program Policy 1.8), before they were for both.
+/// Microsoft signs callbacks with a TLS certificate. From 2026 on such certificates are for servers only (Chrome Root
+/// Program Policy 1.8); earlier ones are for both.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Usage;

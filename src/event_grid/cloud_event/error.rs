@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::DATA_DEPTH_LIMIT;
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// Why something is no event of CloudEvents 1.0, or may not be written as one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

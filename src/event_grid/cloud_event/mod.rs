@@ -17,9 +17,9 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use crate::Excerpt;
-use crate::date::date;
-use crate::json::DEPTH_LIMIT;
+use crate::excerpt::Excerpt;
+use crate::json::date::date;
+use crate::json::raw::DEPTH_LIMIT;
 
 pub use error::CloudEventError;
 pub use extension::ExtensionValue;

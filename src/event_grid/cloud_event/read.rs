@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
 use super::{CloudEvent, CloudEventError, Data, attribute};
-use crate::Excerpt;
-use crate::byte_order_mark::without_mark;
-use crate::json::{Members, json_type, string};
+use crate::excerpt::Excerpt;
+use crate::json::raw::{Members, json_type, string};
+use crate::json::without_mark;
 
 impl CloudEvent {
     /// Reads one event: a JSON object. A byte order mark before it is ignored.

@@ -6,7 +6,7 @@ use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Serialize, Serializer};
 
 use super::{CloudEvent, CloudEventError, DATA_DEPTH_LIMIT, Data, attribute, extension};
-use crate::json::depth;
+use crate::json::raw::depth;
 
 /// Whether `event` conforms.
 pub(super) fn check(event: &CloudEvent) -> Result<(), CloudEventError> {

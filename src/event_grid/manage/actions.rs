@@ -11,19 +11,19 @@ use super::{
     ManagementClient, ManagementError, Partner, PartnerConfiguration, PartnerNamespace,
     PartnerTopic, ResourceId, ResourceType, Secret,
 };
+use crate::api::model::Lenient as _;
 use crate::api::{Answer, Call};
-use crate::json_response::Unreadable;
-use crate::model::Lenient as _;
+use crate::json::response::Unreadable;
 
 /// The keys to publish with.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[non_exhaustive]
 pub struct NamespaceKeys {
     /// The first.
-    #[serde(default, deserialize_with = "crate::model::read")]
+    #[serde(default, deserialize_with = "crate::api::model::read")]
     pub key1: Option<Secret>,
     /// The second, to be used while the first is made anew.
-    #[serde(default, deserialize_with = "crate::model::read")]
+    #[serde(default, deserialize_with = "crate::api::model::read")]
     pub key2: Option<Secret>,
 }
 
@@ -82,7 +82,7 @@ impl ManagementClient {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct FullUrl {
-            #[serde(default, deserialize_with = "crate::model::read")]
+            #[serde(default, deserialize_with = "crate::api::model::read")]
             endpoint_url: Option<Secret>,
         }
         let url: FullUrl = self

@@ -14,10 +14,10 @@ use super::{
     ArmResource, ManagementClient, ManagementError, OperationFailure, ProvisioningState,
     ResourceId, ResourceType,
 };
-use crate::Excerpt;
 use crate::api::{Answer, ApiError, Call, Refusal, after};
-use crate::json_response::Unreadable;
-use crate::retry_after::retry_after;
+use crate::excerpt::Excerpt;
+use crate::http_client::retry_after::retry_after;
+use crate::json::response::Unreadable;
 
 /// What the service answered at first.
 pub(super) struct Changed<K> {

@@ -14,8 +14,8 @@ use super::secret::secrets_of;
 use super::{ArmResource, ManagementError, ResourceId, ResourceType, Writable, web_hook};
 use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
-use crate::endpoint::{Endpoint, EndpointError};
 use crate::http_client::HttpClient;
+use crate::http_client::{Endpoint, EndpointError};
 use crate::token::TokenProvider;
 
 /// Calls Azure Resource Manager about Event Grid. Cheap to clone.

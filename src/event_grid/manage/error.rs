@@ -5,9 +5,9 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::kind::LONGEST_MESSAGE;
-use crate::Excerpt;
 use crate::api::{ApiError, RefusalDetail};
-use crate::transience::is_transient_code;
+use crate::excerpt::Excerpt;
+use crate::http_client::transience::is_transient_code;
 
 /// Why an operation on a resource failed.
 #[derive(Clone, Debug, Error)]

@@ -9,7 +9,7 @@ use super::{
     Channel, EventSubscription, PartnerNamespace, PartnerTopic, ResourceIdError, ResourceType,
     Scope, SystemTopic, VerifiedPartner,
 };
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// The id of a resource of kind `K`: `/subscriptions/…/providers/Microsoft.EventGrid/…`.
 ///

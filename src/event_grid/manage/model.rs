@@ -8,7 +8,7 @@ use super::words::{
     ActivationState, ChannelType, EventDeliverySchema, ProvisioningState, ReadinessState,
     RoutingMode,
 };
-use crate::model::models;
+use crate::api::model::models;
 
 models! {
     /// What a partner sends to one customer: mirrored by a partner topic, or by a partner destination, of the customer.

@@ -9,7 +9,7 @@ use super::{
     PartnerConfiguration, PartnerDestination, PartnerNamespace, PartnerRegistration, PartnerTopic,
     ResourceId, ResourceType, SystemTopic,
 };
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// Why something is no id, or no part of one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

@@ -24,26 +24,26 @@ use super::ResourceType;
 #[non_exhaustive]
 pub struct ArmResource<K> {
     /// Its id, in any case. See [`ResourceId::parse`](super::ResourceId::parse).
-    #[serde(default, deserialize_with = "crate::model::read")]
+    #[serde(default, deserialize_with = "crate::api::model::read")]
     pub id: Option<String>,
     /// Its name.
-    #[serde(default, deserialize_with = "crate::model::read")]
+    #[serde(default, deserialize_with = "crate::api::model::read")]
     pub name: Option<String>,
     /// Its type, in any case, and not always the right one: the first answer to the creation of an event subscription says
     /// `systemTopics` for those of partner topics.
-    #[serde(default, deserialize_with = "crate::model::read")]
+    #[serde(default, deserialize_with = "crate::api::model::read")]
     pub r#type: Option<String>,
     /// Its region, or `global`. Some kinds have none.
-    #[serde(default, deserialize_with = "crate::model::read")]
+    #[serde(default, deserialize_with = "crate::api::model::read")]
     pub location: Option<String>,
     /// What its owner noted.
-    #[serde(default, deserialize_with = "crate::model::read")]
+    #[serde(default, deserialize_with = "crate::api::model::read")]
     pub tags: Option<Map<String, Value>>,
     /// On whose behalf it acts.
-    #[serde(default, deserialize_with = "crate::model::read")]
+    #[serde(default, deserialize_with = "crate::api::model::read")]
     pub identity: Option<Value>,
     /// Who made and changed it, and when.
-    #[serde(default, deserialize_with = "crate::model::read")]
+    #[serde(default, deserialize_with = "crate::api::model::read")]
     pub system_data: Option<Value>,
     /// What its kind has.
     #[serde(default, deserialize_with = "null_is_nothing")]

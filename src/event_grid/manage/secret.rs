@@ -5,8 +5,8 @@ use std::fmt;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
+use crate::api::model::Lenient;
 use crate::api::query_secrets;
-use crate::model::Lenient;
 
 /// Text that does not show itself, and is wiped from memory when it is dropped.
 ///

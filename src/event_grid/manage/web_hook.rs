@@ -4,8 +4,8 @@ use http::Uri;
 use serde_json::Value;
 
 use super::InvalidResource;
-use crate::Excerpt;
-use crate::endpoint::is_host_and_port;
+use crate::excerpt::Excerpt;
+use crate::http_client::endpoint::is_host_and_port;
 use crate::http_client::is_loopback;
 
 /// Judges the URL of each web hook in a body, flat or not: that of a `PUT` or of a `PATCH`. A URL that is not said stays as

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::model::Lenient;
+use crate::api::model::Lenient;
 
 /// An open set of words: its documentation, and a line for each.
 macro_rules! words {
@@ -39,7 +39,7 @@ macro_rules! words {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                crate::Excerpt::of(self.as_str()).fmt(f)
+                crate::excerpt::Excerpt::of(self.as_str()).fmt(f)
             }
         }
 

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use super::{CloudEvent, Credential, QUERY};
 use crate::api::{Answer, Api, Call, Dialect, RetryPolicy};
 use crate::http_client::HttpClient;
-use crate::json_response::Unreadable;
+use crate::json::response::Unreadable;
 
 pub use address::{ChannelName, ChannelNameError, PublishEndpoint, PublishEndpointError};
 pub use batch::BatchLimits;

@@ -11,8 +11,8 @@ use thiserror::Error;
 use super::handshake::HandshakeRules;
 use super::secret::{Place, SharedSecret};
 use super::{EntraTokens, SecretError, Settings, WebhookReceiver};
-use crate::Excerpt;
 use crate::body::BodyLimit;
+use crate::excerpt::Excerpt;
 
 /// Builds a [`WebhookReceiver`]. Every setting has a safe default; what weakens a check has `danger` in its name.
 #[must_use]

@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use super::handshake::POST;
 use super::{EntraTokens, HandshakeRefusal, SecretRefusal, TokenRefusal, WebhookReceiver};
-use crate::Excerpt;
 use crate::body::BodyError;
+use crate::excerpt::Excerpt;
 
 /// Why a request was refused, or could not be judged.
 ///

@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::UnrecognizedEvent;
-use crate::Excerpt;
-use crate::date::date;
 use crate::event_grid::CloudEvent;
 use crate::event_grid::cloud_event::typed;
+use crate::excerpt::Excerpt;
+use crate::json::date::date;
 
 /// An event, in the schema in which it came. `Debug` does not show its data.
 ///

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::{ConfirmationUrl, ConfirmationUrlError};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// `OPTIONS`, before a subscription with the CloudEvents schema is made.
 ///

@@ -12,9 +12,9 @@ use super::{
     GridEvent, Handshake, HandshakeRefusal, ReceiveError, UnrecognizedEvent, Validation,
     WebhookReceiver,
 };
-use crate::Excerpt;
-use crate::byte_order_mark::without_mark;
 use crate::event_grid::receive::handshake::HandshakeRules;
+use crate::excerpt::Excerpt;
+use crate::json::without_mark;
 
 /// A request to the endpoint.
 #[derive(Clone, Debug)]

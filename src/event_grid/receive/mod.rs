@@ -47,8 +47,8 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method};
 
-use crate::Excerpt;
 use crate::body::{BodyError, BodyLimit};
+use crate::excerpt::Excerpt;
 
 pub use builder::{WebhookReceiverBuilder, WebhookReceiverError};
 pub use confirmation::{ConfirmationUrl, ConfirmationUrlError};

@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::EventGridEvent;
-use crate::Excerpt;
 use crate::event_grid::{CloudEvent, CloudEventError};
-use crate::json::{Members, json_type, string};
+use crate::excerpt::Excerpt;
+use crate::json::raw::{Members, json_type, string};
 
 /// A JSON object that is neither a CloudEvent nor an event of Event Grid's schema, as it came. `Debug` does not show it.
 ///

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use super::settings::Settings;
 use super::subscription::{DeliverySchema, EventSubscription};
 use super::wire::{post, prove, system_event, written};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::testing::fake::answer::{guid, header};
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use time::{Date, Month, OffsetDateTime, Time};
 
 use super::refusal::Refusal;
-use crate::date::date;
+use crate::json::date::date;
 use crate::testing::fake::answer::guid;
 use crate::testing::fake::request::RecordedRequest;
 

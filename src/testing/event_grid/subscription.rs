@@ -12,7 +12,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::SubscriptionState;
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// An event subscription with a web hook, for [`EventGrid::subscribe`](super::EventGrid::subscribe).
 ///

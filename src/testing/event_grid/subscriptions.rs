@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::service::State;
 use super::subscription::{DeliverySchema, EventSubscription, SubscriptionError};
 use super::wire;
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient as _, Limits};
 use crate::testing::fake::answer::ok;
 use crate::testing::fake::client::PlainClient;

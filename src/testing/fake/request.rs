@@ -82,7 +82,7 @@ impl RecordedRequest {
 
     fn shown_body(&self) -> String {
         if !self.is_of_type(FORM) {
-            return crate::Excerpt::of(&self.body).to_string();
+            return crate::excerpt::Excerpt::of(&self.body).to_string();
         }
         let shown = self.form().into_iter().map(|(name, value)| {
             let value = match OPEN_FIELDS.contains(&name.as_str()) {

@@ -11,8 +11,8 @@ use super::emulator::PartnerCenterError;
 use super::forgery::{Forgery, UnknownForgery};
 use super::registration::{Registration, is_absolute};
 use super::service::Service;
-use crate::Excerpt;
 use crate::event::EventName;
+use crate::excerpt::Excerpt;
 
 /// One thing that an emulated Partner Center can be told, on the command line of the example `partner_center` or with
 /// `POST /emulator/commands`.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::forgery::Forgery;
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::testing::fake::answer::date_time;
 
 /// A callback, and all attempts to deliver it so far.

@@ -11,9 +11,9 @@ use super::events::Scene;
 use super::forgery::Forgery;
 use super::quirks::Validation;
 use super::service::{Service, State};
-use crate::Excerpt;
-use crate::chain::AnchorsError;
+use crate::chain::CertificatesError;
 use crate::event::{Event, EventName};
+use crate::excerpt::Excerpt;
 use crate::source::PrefixError;
 use crate::testing::fake::answer::guid;
 use crate::testing::{IssuerError, SignedRequest};
@@ -24,7 +24,7 @@ use crate::testing::{IssuerError, SignedRequest};
 pub enum PartnerCenterError {
     /// The root cannot be an anchor.
     #[error(transparent)]
-    Anchors(#[from] AnchorsError),
+    Anchors(#[from] CertificatesError),
     /// A certificate or a signature could not be made.
     #[error(transparent)]
     Issuer(#[from] IssuerError),

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::certificates::{Certificates, FILE};
-use crate::Excerpt;
 use crate::envelope::{ALGORITHM_HEADER, AUTHORIZATION_HEADER};
+use crate::excerpt::Excerpt;
 use crate::testing::{Issuer, IssuerError, SignedRequest};
 
 /// A way to forge a callback. A receiver has to refuse each.

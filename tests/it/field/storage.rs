@@ -54,7 +54,7 @@ async fn the_code_of_storage_is_told_with_its_advice() {
             "400 Bad Request",
             "x-ms-error-code: BrandNewCode\r\n".to_owned(),
             "",
-            " answered 400 code BrandNewCode (expected 200; Azure Storage itself says so)",
+            " answered 400 code BrandNewCode (expected 200; this is the response of Azure Storage itself)",
         ),
     ] {
         let (text, _) = refusal(response(status, &headers, body)).await;
@@ -72,7 +72,7 @@ async fn a_proxy_is_suspected_only_if_storage_does_not_speak() {
                 "content-type: text/html\r\n",
                 "<html><title>Blocked</title><p>Ask the <b>network</b> team.</p></html>",
             ),
-            " answered 403: Blocked: Ask the network team. (expected 200; it may not be the host itself that answered",
+            " answered 403: Blocked: Ask the network team. (expected 200; the host itself may not have answered",
         ),
         (
             response("502 Bad Gateway", "", "upstream error"),

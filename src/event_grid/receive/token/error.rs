@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 
 /// Why a token was refused, or could not be judged.

@@ -4,9 +4,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::jwt::Claims;
 use super::{EntraTokensError, MissingRole, TokenRefusal, VerifiedToken};
-use crate::Excerpt;
 use crate::cloud::Cloud;
-use crate::endpoint::Endpoint;
+use crate::excerpt::Excerpt;
+use crate::http_client::Endpoint;
 
 /// What is asked of a token: who gave it, to whom, for whom. Every claim has to hold; nothing here waits.
 ///

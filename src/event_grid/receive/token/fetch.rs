@@ -12,11 +12,11 @@ use super::jwks::KeySet;
 use crate::api::Refusal;
 use crate::crypto::Backend;
 use crate::excerpt::Excerpt;
+use crate::http_client::words::is_markup;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::mask::text::urls;
 use crate::single_flight::{Interrupted, within};
 use crate::spawn::Spawn;
-use crate::words::is_markup;
 
 /// Where keys are, and what fetches and reads them.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::jwt::{ALGORITHM, decode};
-use crate::byte_order_mark::without_mark;
-use crate::crypto::{Backend, RsaKey, SignatureAlgorithm};
+use crate::crypto::{Backend, RsaKey, SignatureAlgorithm, der};
+use crate::json::without_mark;
 
 /// The keys that may sign, by their names.
 #[derive(Debug)]
@@ -92,7 +92,10 @@ impl Jwk {
 
 /// The DER of an `RSAPublicKey` (RFC 8017, A.1.1): a sequence of two integers.
 fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
-    tagged(0x30, &[integer(modulus)?, integer(exponent)?].concat())
+    der::encode(
+        der::SEQUENCE,
+        &[integer(modulus)?, integer(exponent)?].concat(),
+    )
 }
 
 fn integer(big_endian: &[u8]) -> Option<Vec<u8>> {
@@ -102,18 +105,7 @@ fn integer(big_endian: &[u8]) -> Option<Vec<u8>> {
         0x80.. => &[0],
         _ => &[],
     };
-    tagged(0x02, &[sign, magnitude].concat())
-}
-
-/// Nothing if `content` has more than 64 KiB.
-fn tagged(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
-    let [high, low] = u16::try_from(content.len()).ok()?.to_be_bytes();
-    let head: &[u8] = match (high, low) {
-        (0, 0..0x80) => &[tag, low],
-        (0, _) => &[tag, 0x81, low],
-        _ => &[tag, 0x82, high, low],
-    };
-    Some([head, content].concat())
+    der::encode(der::INTEGER, &[sign, magnitude].concat())
 }
 
 #[cfg(test)]
@@ -133,22 +125,5 @@ mod tests {
         ] {
             assert_eq!(integer(magnitude).as_deref(), der, "{magnitude:?}");
         }
-    }
-
-    #[test]
-    fn lengths_are_as_short_as_can_be() {
-        for (length, head) in [
-            (0, &[0x30, 0][..]),
-            (0x7f, &[0x30, 0x7f]),
-            (0x80, &[0x30, 0x81, 0x80]),
-            (0xff, &[0x30, 0x81, 0xff]),
-            (0x100, &[0x30, 0x82, 1, 0]),
-            (0xffff, &[0x30, 0x82, 0xff, 0xff]),
-        ] {
-            let der = tagged(0x30, &vec![7; length]).unwrap();
-            assert_eq!(&der[..head.len()], head);
-            assert_eq!(der.len(), head.len() + length);
-        }
-        assert_eq!(tagged(0x30, &vec![7; 0x1_0000]), None);
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{PublicKey, TokenRefusal};
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// A well-formed token of the one algorithm that is verified. Nobody has looked at its claims.
 #[derive(Debug)]

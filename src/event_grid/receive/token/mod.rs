@@ -26,8 +26,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::crypto::Backend;
-use crate::endpoint::EndpointError;
 use crate::excerpt::Excerpt;
+use crate::http_client::EndpointError;
 use crate::http_client::HttpClient;
 use crate::spawn::{DefaultSpawn, Spawn};
 

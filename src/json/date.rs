@@ -1,9 +1,9 @@
-//! Dates as Microsoft writes them.
+//! Dates in Microsoft's JSON.
 
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Reads RFC 3339, in UTC; a date without an offset is taken as UTC.
+/// Reads RFC 3339, and converts to UTC; a date without an offset is UTC.
 pub(crate) fn date(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339)
         .or_else(|_| OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339))

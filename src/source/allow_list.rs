@@ -1,26 +1,26 @@
-//! Where something may be fetched from: a scheme, a host and a path, compared as text.
+//! Prefixes of URLs that may be fetched: a scheme, a host and a path, compared as text.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::is_loopback;
 
 /// A prefix that cannot be allowed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PrefixError {
-    /// It is not of the form that is asked for.
+    /// The prefix has another form.
     #[error(
-        "`{found}` is no location to allow (expected `{scheme}`, a lower-case host, perhaps a port, and a path \
-         that ends in `/`)"
+        "`{found}` is not a URL prefix to allow (expected `{scheme}`, a lower-case host, optionally a port, and a \
+         path that ends in `/`)"
     )]
     Malformed {
         /// The prefix.
         found: Excerpt,
-        /// The scheme that it should have.
+        /// The expected scheme.
         scheme: &'static str,
     },
     /// Plain http is allowed on loopback addresses only.
@@ -28,11 +28,48 @@ pub enum PrefixError {
     NotLoopback(Excerpt),
 }
 
-/// An allowed prefix in canonical form: scheme, host, port if it is not the scheme's own, path.
+/// The allowed prefixes.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Prefix {
-    text: Box<str>,
+pub(super) struct AllowList(Vec<Prefix>);
+
+impl AllowList {
+    /// Allows nothing.
+    pub(super) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Allows prefixes of this crate's own, which are known to be canonical.
+    pub(super) fn documented(prefixes: &[&str]) -> Self {
+        let prefix = |text: &&str| Prefix((*text).into());
+        Self(prefixes.iter().map(prefix).collect())
+    }
+
+    pub(super) fn allow(&mut self, prefix: Prefix) {
+        self.0.push(prefix);
+    }
+
+    pub(super) fn prefixes(&self) -> &[Prefix] {
+        &self.0
+    }
+
+    /// Each prefix of `url`, with the rest of `url`.
+    pub(super) fn matches<'l, 'u>(
+        &'l self,
+        url: &'u str,
+    ) -> impl Iterator<Item = (&'l Prefix, &'u str)> {
+        let of = |prefix: &'l Prefix| Some((prefix, prefix.strip(url)?));
+        self.0.iter().filter_map(of)
+    }
+
+    /// The prefixes, for errors.
+    pub(super) fn to_texts(&self) -> Vec<Box<str>> {
+        self.0.iter().map(|prefix| prefix.0.clone()).collect()
+    }
 }
+
+/// An allowed prefix in canonical form: scheme, host, port unless it is the scheme's default, path.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Prefix(Box<str>);
 
 impl Prefix {
     pub(super) fn new(text: &str, scheme: &'static str) -> Result<Self, PrefixError> {
@@ -61,23 +98,21 @@ impl Prefix {
         if text.len() > MAX_LEN || !is_host(host) || !good_port || !good_path {
             return Err(malformed());
         }
-        let authority = canonical_authority(scheme, authority);
-        Ok(Self {
-            text: format!("{scheme}{authority}/{path}").into(),
-        })
+        let authority = without_default_port(scheme, authority);
+        Ok(Self(format!("{scheme}{authority}/{path}").into()))
     }
 
-    /// A prefix of this crate's own, known to be canonical.
-    pub(super) fn documented(text: &str) -> Self {
-        Self { text: text.into() }
+    /// A prefix of plain `http` on a loopback address.
+    pub(super) fn loopback(text: &str) -> Result<Self, PrefixError> {
+        let prefix = Self::new(text, "http://")?;
+        match is_loopback(prefix.host()) {
+            true => Ok(prefix),
+            false => Err(PrefixError::NotLoopback(Excerpt::of_url(text))),
+        }
     }
 
     pub(super) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    pub(super) fn is_loopback(&self) -> bool {
-        is_loopback(self.host())
+        &self.0
     }
 
     fn host(&self) -> &str {
@@ -86,30 +121,29 @@ impl Prefix {
     }
 
     fn split_scheme(&self) -> (&str, &str) {
-        let end = self.text.find("://").map_or(0, |at| at + "://".len());
-        self.text.split_at_checked(end).unwrap_or_default()
+        let end = self.0.find("://").map_or(0, |at| at + "://".len());
+        self.0.split_at_checked(end).unwrap_or_default()
     }
 
-    /// What follows this prefix in `url`.
-    pub(super) fn strip<'u>(&self, url: &'u str) -> Option<&'u str> {
+    /// The rest of `url` after this prefix.
+    fn strip<'u>(&self, url: &'u str) -> Option<&'u str> {
         let (scheme, location) = self.split_scheme();
         let (authority, path) = location.split_once('/')?;
         let (found_scheme, rest) = url.split_at_checked(scheme.len())?;
         let (found_authority, rest) = rest.split_once('/')?;
         let same = found_scheme.eq_ignore_ascii_case(scheme)
-            && canonical_authority(scheme, found_authority).eq_ignore_ascii_case(authority);
+            && without_default_port(scheme, found_authority).eq_ignore_ascii_case(authority);
         same.then(|| rest.strip_prefix(path)).flatten()
     }
 }
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
 }
 
-/// The authority without a port that the scheme has anyway.
-fn canonical_authority<'a>(scheme: &str, authority: &'a str) -> &'a str {
+fn without_default_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
     let default = match scheme {
         "https://" => ":443",
         _ => ":80",
@@ -119,7 +153,7 @@ fn canonical_authority<'a>(scheme: &str, authority: &'a str) -> &'a str {
 
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
-        // The colons of an IPv6 address stand inside the brackets.
+        // The colons of an IPv6 address are inside the brackets.
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     }
@@ -142,5 +176,5 @@ fn address(host: &str) -> Option<IpAddr> {
     bare.unwrap_or(host).parse().ok()
 }
 
-/// A prefix is no longer than half of the longest URL, in bytes.
+/// The longest prefix, in bytes: half of the longest URL.
 const MAX_LEN: usize = 256;

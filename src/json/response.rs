@@ -1,14 +1,14 @@
-//! JSON in the response of a service: one reader for all clients.
+//! JSON in responses: one reader for all clients.
 
 use serde::Deserialize;
 
-use crate::byte_order_mark::without_mark;
+use crate::json::without_mark;
 
-/// Why a response of success cannot be read.
+/// Why a successful response cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Unreadable {
     pub(crate) problem: String,
-    /// Whether it is empty, or the beginning of JSON of which the rest was lost: another attempt may bring the whole.
+    /// Whether the response is empty or truncated JSON: another attempt may return all of it.
     pub(crate) is_partial: bool,
 }
 
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_skipped_and_partial_responses_told_from_wrong_ones() {
+    fn marks_are_skipped_and_partial_responses_differ_from_malformed_ones() {
         for (json, problem) in [
             ("{}", None),
             ("\u{feff}{}", None),

@@ -1,15 +1,15 @@
-//! What may be otherwise a while later, without anybody changing anything: one rule for all clients.
+//! Transient refusals: one rule for all clients.
 
 use http::StatusCode;
 
 /// Whether a refusal with this status and code is transient.
 ///
-/// A code of an internal error counts whatever the status is; 501 and 505 never pass.
+/// The code of an internal error is transient with any status. The statuses 501 and 505 are not transient.
 pub(crate) fn is_transient(status: StatusCode, code: &str) -> bool {
     is_transient_status(status) || is_transient_code(code)
 }
 
-/// Whether the status alone says so: 408, 429, and those of a server's own trouble.
+/// Whether the status alone is transient: 408, 429, and server errors except 501 and 505.
 pub(crate) fn is_transient_status(status: StatusCode) -> bool {
     match status {
         StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => false,
@@ -18,7 +18,7 @@ pub(crate) fn is_transient_status(status: StatusCode) -> bool {
     }
 }
 
-/// Whether a code names a service's own trouble; case, spaces and punctuation do not count.
+/// Whether a code names a transient fault of the service; case, spaces and punctuation are ignored.
 ///
 /// Source: "Azure REST API: error response"; "Throttling Resource Manager requests"; RFC 6749, section 4.1.2.1; "Microsoft
 /// Entra authentication and authorization error codes".
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn statuses_and_codes() {
-        for (status, code, passes) in [
+        for (status, code, transient) in [
             (500, "", true),
             (502, "BadGateway", true),
             (503, "ServerBusy", true),
@@ -72,7 +72,7 @@ mod tests {
             (404, "not an internal error", false),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(is_transient(status, code), passes, "{status} {code}");
+            assert_eq!(is_transient(status, code), transient, "{status} {code}");
         }
     }
 }

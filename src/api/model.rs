@@ -1,16 +1,16 @@
-//! Open models of resources: every field optional, tolerant of null, and nothing lost that has no field.
+//! Open models of resources: every field is optional, null is tolerated, and members without a field are kept.
 
 use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::{Map, Number, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::date::date;
+use crate::json::date::date;
 
-/// A model: its documentation, and a line for each field.
+/// Defines models: documentation, then one line a field.
 ///
-/// What is missing, null or of another JSON type than documented reads as `None`, and `None` is not written. Members
-/// without a field are read into `others`, and written. `Debug` shows their names alone, for nobody knows what is secret in them.
+/// A member that is missing, null or of an undocumented JSON type reads as `None`, and `None` is not written. Members
+/// without a field are read into `others`, and written back. `Debug` shows their names alone: any of them may be a secret.
 macro_rules! models {
     ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+ })+) => {$(
         $(#[doc = $doc])+
@@ -22,13 +22,13 @@ macro_rules! models {
                 $(#[doc = $field_doc])+
                 #[serde(
                     default,
-                    deserialize_with = "crate::model::read",
-                    serialize_with = "crate::model::write",
+                    deserialize_with = "crate::api::model::read",
+                    serialize_with = "crate::api::model::write",
                     skip_serializing_if = "Option::is_none"
                 )]
                 pub $field: Option<$type>,
             )+
-            /// The members that have no field.
+            /// The members without a field.
             #[serde(flatten)]
             pub others: serde_json::Map<String, serde_json::Value>,
         }
@@ -42,7 +42,7 @@ macro_rules! models {
             }
         }
 
-        impl crate::model::Lenient for $name {
+        impl crate::api::model::Lenient for $name {
             fn read(value: serde_json::Value) -> Option<Self> {
                 serde_json::from_value(value).ok()
             }
@@ -56,7 +56,7 @@ macro_rules! models {
 
 pub(crate) use models;
 
-/// What can be read from JSON of any type, or not, and can be written.
+/// A value that tolerates any JSON type when it is read, and can be written.
 pub(crate) trait Lenient: Sized {
     fn read(value: Value) -> Option<Self>;
 
@@ -112,7 +112,7 @@ impl Lenient for OffsetDateTime {
     }
 
     fn write(&self) -> Value {
-        // A year that RFC 3339 cannot hold was not read from it either.
+        // Every date was read from RFC 3339, so it can be written.
         self.format(&Rfc3339).map_or(Value::Null, Value::String)
     }
 }
@@ -187,15 +187,15 @@ mod tests {
                 some_time: OffsetDateTime,
                 /// Flags.
                 flags: Vec<bool>,
-                /// Another.
+                /// Another model.
                 inner: Inner,
             }
 
-            /// Inside.
+            /// The inner model.
             Inner {
                 /// A number.
                 count: Number,
-                /// As it is.
+                /// Any JSON.
                 r#type: Value,
             }
         }
@@ -203,7 +203,7 @@ mod tests {
     use fixture::{Inner, Model};
 
     #[test]
-    fn what_was_read_is_written_but_for_nulls() {
+    fn members_are_written_as_they_were_read_except_for_nulls() {
         let json = json!({
             "text": "a",
             "someTime": "2026-11-21T01:02:03.1234567Z",

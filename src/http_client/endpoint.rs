@@ -1,13 +1,13 @@
-//! Where requests with secrets may go: a base that was checked once.
+//! Endpoints: base URLs that requests with secrets may go to.
 
 use http::Uri;
 use http::uri::{Authority, InvalidUri, Scheme};
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::http_client::is_loopback;
 
-/// Why nothing may be sent to an endpoint.
+/// Why a base URL is not an endpoint.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -20,9 +20,9 @@ pub enum EndpointError {
         /// The endpoint.
         found: Excerpt,
     },
-    /// It is no base of a URL.
+    /// The text is not a base URL.
     #[error(
-        "`{found}` is no endpoint (expected `https://`, a host, perhaps a port and a path, and no user, query or fragment)"
+        "`{found}` is not an endpoint (expected `https://`, a host, optionally a port and a path, and no user, query or fragment)"
     )]
     Malformed {
         /// The endpoint.
@@ -30,12 +30,12 @@ pub enum EndpointError {
     },
 }
 
-/// A scheme, a host and perhaps a path, without a slash at the end: secrets may be sent there.
+/// A base URL that secrets may be sent to: a scheme, a host, optionally a port and a path, without a trailing slash.
 ///
 /// # Example
 ///
 /// ```
-/// use partner_center_webhooks::endpoint::{Endpoint, EndpointError};
+/// use partner_center_webhooks::http_client::{Endpoint, EndpointError};
 ///
 /// let endpoint = Endpoint::new("https://api.partnercenter.microsoft.com/", false)?;
 /// assert_eq!(endpoint.as_str(), "https://api.partnercenter.microsoft.com");
@@ -50,7 +50,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Takes `base` if it is https, or plain http on a loopback address where `danger_plain_http_on_loopback`.
+    /// Checks `base`: it must be https, or, with `danger_plain_http_on_loopback`, plain http on a loopback address.
     ///
     /// # Errors
     ///
@@ -79,32 +79,32 @@ impl Endpoint {
         })
     }
 
-    /// The base, without a slash at the end.
+    /// The base URL, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.base
     }
 
-    /// The URI of `path`, which begins with a slash.
+    /// The URI of `path`, which must begin with a slash.
     ///
     /// # Errors
     ///
-    /// [`InvalidUri`] if `path` cannot be in one.
+    /// [`InvalidUri`] if `path` is not a valid path.
     pub fn uri(&self, path: &str) -> Result<Uri, InvalidUri> {
         format!("{}{path}", self.base).parse()
     }
 
-    /// Whether `uri` names this very host and port.
+    /// Whether `uri` has the same host and port.
     pub fn is_host_of(&self, uri: &Uri) -> bool {
         canonical_authority(uri).eq_ignore_ascii_case(&self.authority)
     }
 
-    /// The path and query of `url` under this base, if it is on this very host and port, or names none; whatever scheme it
-    /// names, [`uri`](Self::uri) then has this base's.
+    /// The path and query of `url` below this base, if `url` has the same host and port, or none. The scheme of `url` is
+    /// ignored, because [`uri`](Self::uri) uses the scheme of this base.
     ///
     /// # Example
     ///
     /// ```
-    /// # use partner_center_webhooks::endpoint::{Endpoint, EndpointError};
+    /// # use partner_center_webhooks::http_client::{Endpoint, EndpointError};
     /// let endpoint = Endpoint::new("https://management.azure.com", false)?;
     /// assert_eq!(endpoint.path_of("https://management.azure.com:443/a?b=c").as_deref(), Some("/a?b=c"));
     /// assert_eq!(endpoint.path_of("https://management.azure.com.example/a?b=c"), None);
@@ -120,7 +120,7 @@ impl Endpoint {
     }
 }
 
-/// User, host and port of a URI, without a port that its scheme has anyway.
+/// User, host and port of a URI, without the default port of its scheme.
 pub(crate) fn canonical_authority(uri: &Uri) -> &str {
     let authority = uri.authority().map_or("", Authority::as_str);
     let default = match uri.scheme_str() {
@@ -130,7 +130,7 @@ pub(crate) fn canonical_authority(uri: &Uri) -> &str {
     authority.strip_suffix(default).unwrap_or(authority)
 }
 
-/// Whether an authority is a host and perhaps a port from 1 to 65535, and nothing else.
+/// Whether an authority is only a host, optionally with a port from 1 to 65535.
 pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
     let (host, text) = (authority.host(), authority.as_str());
     let port = match text.strip_prefix(host) {
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn https_anywhere_and_http_on_loopback_if_asked_for() {
+    fn https_anywhere_and_http_on_loopback_only_if_allowed() {
         for (base, safe, danger) in [
             ("https://api.example", true, true),
             ("https://api.example:8443/base/", true, true),
@@ -180,13 +180,13 @@ mod tests {
         );
         assert_eq!(
             Endpoint::new("api", true).unwrap_err().to_string(),
-            "`api` is no endpoint (expected `https://`, a host, perhaps a port and a path, and no user, query or \
+            "`api` is not an endpoint (expected `https://`, a host, optionally a port and a path, and no user, query or \
              fragment)"
         );
     }
 
     #[test]
-    fn hosts_are_compared_whole() {
+    fn hosts_are_compared_as_a_whole() {
         let endpoint = Endpoint::new("https://API.example", false).unwrap();
         for (uri, same) in [
             ("https://api.example/x", true),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_followed_on_its_own_host_alone() {
+    fn a_url_is_followed_only_on_the_same_host() {
         let plain = Endpoint::new("https://api.example", false).unwrap();
         let deep = Endpoint::new("https://api.example/base/", false).unwrap();
         for (url, of_plain, of_deep) in [

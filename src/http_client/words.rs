@@ -1,14 +1,14 @@
-//! The words in the body of a refusal that is not JSON: text, a page, or XML.
+//! The message in the body of a refusal that is not JSON: text, a page, or XML.
 
-use crate::byte_order_mark::without_mark;
+use crate::json::without_mark;
 
-/// A code and words, where there are any.
+/// The code and the message of a refusal, if there are any.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Words {
     /// The element `Code` of XML, as Azure Storage writes it.
     pub(crate) code: Option<String>,
-    /// The text; of a page, its title and its first paragraph or preformatted text; of XML, its message, or the reason of a SOAP
-    /// fault, and its detail.
+    /// The message: plain text; the title and the first paragraph or preformatted text of a page; of XML, the element
+    /// `Message` or the reason of a SOAP fault, and its detail.
     pub(crate) text: Option<String>,
 }
 

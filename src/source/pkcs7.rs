@@ -1,4 +1,4 @@
-//! Certificates as CAs serve them (RFC 5280, 4.2.2.1): DER, or PKCS#7 that holds nothing else; PEM too.
+//! Issuers' certificates as CAs serve them (RFC 5280, section 4.2.2.1): DER, or PKCS#7 with certificates only; also PEM.
 
 use rustls_pki_types::CertificateDer;
 use x509_parser::asn1_rs::{Any, Class, Tag};
@@ -6,7 +6,7 @@ use x509_parser::prelude::FromDer as _;
 
 use super::bundle::{BundleError, CertificateBundle};
 
-/// Reads them; at most [`CertificateBundle::MAX_INTERMEDIATES`] and one.
+/// Reads one to [`CertificateBundle::MAX_INTERMEDIATES`] + 1 certificates.
 pub(super) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleError> {
     if let Some(certificates) = pkcs7(bytes) {
         let most = CertificateBundle::MAX_INTERMEDIATES + 1;
@@ -22,7 +22,7 @@ pub(super) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     Ok(certificates)
 }
 
-/// The certificates of a PKCS#7 (RFC 2315, 9.1) that is signed by nobody: ContentInfo { signedData, [0] SignedData {
+/// The certificates of an unsigned PKCS#7 (RFC 2315, section 9.1): ContentInfo { signedData, [0] SignedData {
 /// version, digestAlgorithms, contentInfo, [0] certificates, … } }.
 fn pkcs7(bytes: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let content_info = only(bytes)?;

@@ -1,16 +1,14 @@
-//! When a peer wants to be asked again: in the header `Retry-After`, or in words.
+//! How long to wait before a retry: from the header `Retry-After`, or from the message of a refusal.
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
-#[cfg(feature = "token")]
-use http::StatusCode;
 use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
 
-/// When to try again, if that was said: in seconds, or as a date.
+/// The wait in the header `Retry-After`: seconds, or a date.
 ///
-/// A date counts from the answer's own `Date`, so that it does not matter how well the two clocks agree. One that is past
-/// is zero. Source: RFC 9110, section 10.2.3.
+/// A date counts from the response's own `Date`, so the two clocks need not agree. A past date is zero.
+/// Source: RFC 9110, section 10.2.3.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -23,11 +21,9 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(wait.unwrap_or_default())
 }
 
-/// The wait that a refusal tells in words alone, as in "Try again in 57 seconds": of 429 and 503, and at most
-/// [`LONGEST_IN_WORDS`].
+/// The wait in the message of a 429 or 503, such as "Try again in 57 seconds"; at most [`LONGEST_IN_WORDS`].
 ///
 /// Source: "API throttling guidance for partners".
-#[cfg(feature = "token")]
 pub(crate) fn wait_in_words(status: StatusCode, words: &str) -> Option<Duration> {
     if ![
         StatusCode::TOO_MANY_REQUESTS,
@@ -42,13 +38,12 @@ pub(crate) fn wait_in_words(status: StatusCode, words: &str) -> Option<Duration>
         .split_whitespace()
         .map(|word| word.trim_matches(is_around));
     let words: Vec<String> = words.map(str::to_ascii_lowercase).collect();
-    // What comes last is what to do; before it stands what happened.
+    // The advice comes last, after the cause.
     let at = (0..words.len()).rev().find_map(|at| wait_at(&words, at));
     at.map(|wait| wait.min(LONGEST_IN_WORDS))
 }
 
 /// The wait of "again in 57 seconds", "retry after 2 minutes" and the like, if its number is the word `at`.
-#[cfg(feature = "token")]
 fn wait_at(words: &[String], at: usize) -> Option<Duration> {
     let (before, rest) = words.split_at_checked(at)?;
     let number = rest.first()?;
@@ -75,8 +70,7 @@ fn wait_at(words: &[String], at: usize) -> Option<Duration> {
     Some(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
-/// A wait in words is a hint, and is not trusted beyond five minutes.
-#[cfg(feature = "token")]
+/// A wait in a message is a hint, and is limited to five minutes.
 const LONGEST_IN_WORDS: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
@@ -121,7 +115,6 @@ mod tests {
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 
-    #[cfg(feature = "token")]
     #[test]
     fn waits_in_words() {
         for (status, words, seconds) in [

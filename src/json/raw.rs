@@ -1,4 +1,4 @@
-//! JSON that is kept as text: taken apart by one level, and looked at without being read.
+//! JSON that is kept as text: split into members, and inspected without being parsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of an object, with values as text: no member is lost, none is read.
+/// The members of an object, with their values as text: all members are kept, and none is parsed.
 pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -21,7 +21,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                // As many as are documented, and one to spare.
+                // The number of documented members, plus one.
                 let mut members = Vec::with_capacity(7);
                 while let Some((Name(name), value)) = map.next_entry()? {
                     members.push((name, value));
@@ -34,7 +34,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// A member's name: a copy only if it is written with escapes.
+/// A member's name, copied only if it has escapes.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
@@ -66,12 +66,13 @@ pub(crate) fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
     let json = value?.get();
     let quoted = json.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
     match quoted {
-        // It is known to be JSON, so without escapes that is the text.
+        // The value is valid JSON, so without escapes this is the text.
         Some(text) if !text.contains('\\') => Some(text.into()),
         _ => serde_json::from_str(json).ok().map(Cow::Owned),
     }
 }
 
+/// The JSON type with its article, for messages.
 pub(crate) fn json_type(value: &RawValue) -> &'static str {
     match value.get().bytes().next() {
         Some(b'"') => "a string",
@@ -83,8 +84,7 @@ pub(crate) fn json_type(value: &RawValue) -> &'static str {
     }
 }
 
-/// How many levels of objects and arrays there are in `value`. A loop, for its text may nest as deeply as
-/// the sender likes; that it is JSON is known.
+/// The number of nested objects and arrays in `value`, which is valid JSON. A loop, because the sender chooses the depth.
 pub(crate) fn depth(value: &RawValue) -> usize {
     if !value.get().starts_with(['[', '{']) {
         return 0;
@@ -108,8 +108,8 @@ pub(crate) fn depth(value: &RawValue) -> usize {
     deepest
 }
 
-/// Levels of objects and arrays: as many as `serde_json` reads into a value before it refuses (its limit is
-/// 128, exclusive). It does not count what it keeps as text, and would hand that on to readers who do.
+/// The maximum number of nested objects and arrays, the same as for a `serde_json::Value` (its limit is 128, exclusive).
+/// `serde_json` does not count levels in raw values, but later parsers of the text do.
 pub(crate) const DEPTH_LIMIT: usize = 127;
 
 #[cfg(test)]
