@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{AccessKey, SasToken};
+use super::sas::{AccessKey, SasToken};
 use crate::api::{AuthHeader, Authorizer, Bearer};
 use crate::http_client::BoxFuture;
 use crate::token::{AccessToken, TokenError, TokenProvider};

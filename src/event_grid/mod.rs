@@ -54,6 +54,3 @@ pub use publish::{
     NotAccepted, PublishEndpoint, PublishEndpointError, PublishError, Publisher,
 };
 pub use sas::{AccessKey, SasError, SasToken};
-
-/// The only version that the service has for publishing.
-const QUERY: &str = "?api-version=2018-01-01";

@@ -14,7 +14,7 @@ use sha2::Sha256;
 use thiserror::Error;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::PublishEndpoint;
+use super::publish::PublishEndpoint;
 use crate::api::AuthHeader;
 use crate::token::provider::secret_header;
 

@@ -5,8 +5,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::Excerpt;
 use crate::byte_order_mark::without_mark;
+use crate::excerpt::Excerpt;
 
 /// Something happened to a resource: a `Microsoft.Resources` event.
 ///

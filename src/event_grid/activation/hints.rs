@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::ResourceEvent;
+use super::event::ResourceEvent;
 use crate::event_grid::manage::{Channel, ResourceId};
 
 /// Tells an [`ActivationWatcher`](super::ActivationWatcher) where to look. Cheap to clone.

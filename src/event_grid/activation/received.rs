@@ -1,6 +1,6 @@
 //! Events about resources that came to a web hook.
 
-use super::ResourceEvent;
+use super::event::ResourceEvent;
 use crate::event_grid::receive::GridEvent;
 
 impl ResourceEvent {

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::CloudEventError;
-use crate::Excerpt;
+use super::error::CloudEventError;
+use crate::excerpt::Excerpt;
 
 /// Takes `value` if the attribute `name` can have it.
 pub(super) fn check(name: &'static str, value: &str) -> Result<Box<str>, CloudEventError> {

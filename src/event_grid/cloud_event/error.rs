@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::DATA_DEPTH_LIMIT;
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
+use crate::json::DEPTH_LIMIT;
 
 /// Why something is no event of CloudEvents 1.0, or may not be written as one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -66,3 +66,7 @@ impl CloudEventError {
         }
     }
 }
+
+/// Levels of objects and arrays in data. Event and batch around it are two more, and a reader that refuses one event for its
+/// depth refuses all of the batch.
+pub(super) const DATA_DEPTH_LIMIT: usize = DEPTH_LIMIT - 2;

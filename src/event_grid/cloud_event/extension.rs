@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::CloudEventError;
 use super::attribute::is_text;
-use crate::Excerpt;
+use super::error::CloudEventError;
+use crate::excerpt::Excerpt;
 
 /// The value of an extension, in the types that JSON has for it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

@@ -8,9 +8,11 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-use super::{CloudEvent, CloudEventError, Data, attribute};
-use crate::Excerpt;
+use super::attribute;
+use super::error::CloudEventError;
+use super::event::{CloudEvent, Data};
 use crate::byte_order_mark::without_mark;
+use crate::excerpt::Excerpt;
 use crate::json::{Members, json_type, string};
 
 impl CloudEvent {

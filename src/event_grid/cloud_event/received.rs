@@ -3,7 +3,8 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{CloudEvent, attribute};
+use super::attribute;
+use super::event::CloudEvent;
 use crate::receiver::Received;
 
 impl CloudEvent {

@@ -4,20 +4,31 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
-use super::{CloudEvent, CloudEventError, DATA_DEPTH_LIMIT, Data, attribute, extension};
+use super::error::{CloudEventError, DATA_DEPTH_LIMIT};
+use super::event::{CloudEvent, Data};
+use super::{attribute, extension};
 use crate::json::depth;
 
-/// Whether `event` conforms.
-pub(super) fn check(event: &CloudEvent) -> Result<(), CloudEventError> {
-    for (name, value) in attributes(event) {
-        attribute::check(name, value)?;
-    }
-    let mut extensions = event.extensions();
-    extensions.try_for_each(|(name, value)| extension::check(name, value))?;
-    match event.json() {
-        Some(json) if depth(json) > DATA_DEPTH_LIMIT => Err(CloudEventError::TooDeep),
-        _ => Ok(()),
+impl CloudEvent {
+    /// Whether it may be written: whether it conforms to CloudEvents 1.0, with data that JSON readers accept.
+    ///
+    /// What Event Grid puts into `dataschema` for lack of one, `#`, is passed over, for it is not written.
+    ///
+    /// # Errors
+    ///
+    /// [`CloudEventError`] with the first attribute that does not conform; [`CloudEventError::TooDeep`].
+    pub fn check(&self) -> Result<(), CloudEventError> {
+        for (name, value) in attributes(self) {
+            attribute::check(name, value)?;
+        }
+        let mut extensions = self.extensions();
+        extensions.try_for_each(|(name, value)| extension::check(name, value))?;
+        match self.json() {
+            Some(json) if depth(json) > DATA_DEPTH_LIMIT => Err(CloudEventError::TooDeep),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -73,9 +84,24 @@ impl Serialize for Unchecked<'_> {
     }
 }
 
+impl Eq for CloudEvent {}
+
+/// By what would be written.
+impl PartialEq for CloudEvent {
+    fn eq(&self, other: &Self) -> bool {
+        fn text<'a>((name, value): (&'a str, &'a RawValue)) -> (&'a str, &'a str) {
+            (name, value.get())
+        }
+        attributes(self).eq(attributes(other))
+            && self.extensions().map(text).eq(other.extensions().map(text))
+            && self.json().map(RawValue::get) == other.json().map(RawValue::get)
+            && self.bytes() == other.bytes()
+    }
+}
+
 /// The attributes that are written, but for the version and extensions. A schema of `#` is what Event Grid puts where there
 /// is none.
-pub(super) fn attributes(event: &CloudEvent) -> impl Iterator<Item = (&'static str, &str)> {
+fn attributes(event: &CloudEvent) -> impl Iterator<Item = (&'static str, &str)> {
     let schema = event.data_schema().filter(|schema| *schema != "#");
     [
         ("id", Some(event.id())),

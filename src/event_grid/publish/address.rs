@@ -5,8 +5,8 @@ use std::fmt;
 use http::Uri;
 use thiserror::Error;
 
-use crate::Excerpt;
 use crate::endpoint::{Endpoint, EndpointError};
+use crate::excerpt::Excerpt;
 
 /// The endpoint of a partner namespace: `https://{namespace}.{region}-1.eventgrid.azure.net/api/events`.
 ///

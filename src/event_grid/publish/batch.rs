@@ -7,9 +7,8 @@ use std::mem;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::PublishError;
-use crate::event_grid::cloud_event::Unchecked;
-use crate::event_grid::{CloudEvent, CloudEventError};
+use super::error::PublishError;
+use crate::event_grid::cloud_event::{CloudEvent, CloudEventError, Unchecked};
 
 /// How much goes into one request.
 ///

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::Excerpt;
 use crate::api::ApiError;
-use crate::event_grid::{CloudEvent, CloudEventError};
+use crate::event_grid::cloud_event::{CloudEvent, CloudEventError};
+use crate::excerpt::Excerpt;
 
 /// How much the service accepted. That is not to say that it was routed or delivered.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

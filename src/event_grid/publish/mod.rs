@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use super::{CloudEvent, Credential, QUERY};
+use super::cloud_event::CloudEvent;
+use super::credential::Credential;
 use crate::api::{Answer, Api, Call, Dialect, RetryPolicy};
 use crate::http_client::HttpClient;
 use crate::json_response::Unreadable;
@@ -280,6 +281,9 @@ static DIALECT: Dialect = Dialect {
     is_absence: |_| true,
     empty_is_absence: true,
 };
+
+/// The only version of the API for publishing.
+const QUERY: &str = "?api-version=2018-01-01";
 
 const CHANNEL: HeaderName = HeaderName::from_static("aeg-channel-name");
 

@@ -30,7 +30,9 @@ use ::actix_web::error::ErrorServiceUnavailable;
 use ::actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::{Notification, ShortCircuit, WebhookReceiver};
+use super::receiver::WebhookReceiver;
+use super::request::Notification;
+use super::stream::ShortCircuit;
 use crate::actix_web::extract::{LocalBoxFuture, data};
 use crate::actix_web::of_actix;
 

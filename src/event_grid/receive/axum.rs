@@ -30,7 +30,9 @@ use ::axum::extract::{FromRef, FromRequest, Request};
 use ::axum::response::{IntoResponse, Response};
 use http_body_util::BodyDataStream;
 
-use super::{Notification, ShortCircuit, WebhookReceiver};
+use super::receiver::WebhookReceiver;
+use super::request::Notification;
+use super::stream::ShortCircuit;
 
 /// Extracts events from a request; handshakes and notices are answered, and the handler is not called for them.
 ///

@@ -9,10 +9,18 @@ use secrecy::SecretString;
 use thiserror::Error;
 
 use super::handshake::HandshakeRules;
-use super::secret::{Place, SharedSecret};
-use super::{EntraTokens, SecretError, Settings, WebhookReceiver};
-use crate::Excerpt;
+use super::receiver::{Settings, WebhookReceiver};
+use super::secret::{Place, SecretError, SharedSecret};
+use super::token::EntraTokens;
 use crate::body::BodyLimit;
+use crate::excerpt::Excerpt;
+
+impl WebhookReceiver {
+    /// Builds a receiver. The builder must be given at least one way to authenticate deliveries.
+    pub fn builder() -> WebhookReceiverBuilder {
+        WebhookReceiverBuilder::new()
+    }
+}
 
 /// Builds a [`WebhookReceiver`]. Every setting has a safe default; what weakens a check has `danger` in its name.
 #[must_use]
@@ -22,7 +30,7 @@ pub struct WebhookReceiverBuilder {
 }
 
 impl WebhookReceiverBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             settings: Settings {
                 body_limit: WebhookReceiver::BODY_LIMIT,

@@ -6,7 +6,7 @@ use http::Uri;
 use http::uri::Scheme;
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// A URL of Event Grid, which confirms a subscription when it is read.
 ///

@@ -7,10 +7,11 @@ use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 use thiserror::Error;
 
-use super::handshake::POST;
-use super::{EntraTokens, HandshakeRefusal, SecretRefusal, TokenRefusal, WebhookReceiver};
-use crate::Excerpt;
+use super::handshake::{HandshakeRefusal, POST};
+use super::secret::SecretRefusal;
+use super::token::{COOL_DOWN, TokenRefusal};
 use crate::body::BodyError;
+use crate::excerpt::Excerpt;
 
 /// Why a request was refused, or could not be judged.
 ///
@@ -51,10 +52,7 @@ pub enum ReceiveError {
     #[error(transparent)]
     Token(#[from] TokenRefusal),
     /// The body holds more events than Event Grid delivers at once.
-    #[error(
-        "the body holds {found} events (expected {} at most)",
-        WebhookReceiver::EVENTS_LIMIT
-    )]
+    #[error("the body holds {found} events (expected {EVENTS_LIMIT} at most)")]
     TooManyEvents {
         /// How many.
         found: usize,
@@ -136,9 +134,9 @@ impl ReceiveError {
         match self {
             Self::Token(TokenRefusal::Keys(error)) => Some(error.retry_after()),
             Self::Token(TokenRefusal::NotYet { begin, now }) => {
-                Some((*begin - *now).try_into().unwrap_or(EntraTokens::NEGATIVE))
+                Some((*begin - *now).try_into().unwrap_or(COOL_DOWN))
             }
-            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(EntraTokens::NEGATIVE),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(COOL_DOWN),
             _ => None,
         }
     }
@@ -162,3 +160,6 @@ impl ReceiveError {
         answer
     }
 }
+
+/// The most events that an event subscription can ask for in one delivery (`maxEventsPerBatch`).
+pub(super) const EVENTS_LIMIT: usize = 5000;

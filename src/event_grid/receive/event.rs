@@ -3,15 +3,12 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use time::OffsetDateTime;
 
-use super::UnrecognizedEvent;
-use crate::Excerpt;
-use crate::date::date;
-use crate::event_grid::CloudEvent;
-use crate::event_grid::cloud_event::typed;
+use super::event_grid_event::EventGridEvent;
+use super::unrecognized::UnrecognizedEvent;
+use crate::event_grid::cloud_event::CloudEvent;
 
 /// An event, in the schema in which it came. `Debug` does not show its data.
 ///
@@ -89,80 +86,6 @@ impl fmt::Debug for GridEvent {
             Self::EventGrid(event) => event.fmt(f),
             Self::Unrecognized(event) => event.fmt(f),
         }
-    }
-}
-
-/// An event in Event Grid's own schema. The JSON in `data` is kept as text.
-///
-/// # Source
-///
-/// "Azure Event Grid event schema".
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EventGridEvent {
-    id: Box<str>,
-    topic: Option<Box<str>>,
-    subject: Option<Box<str>>,
-    event_type: Box<str>,
-    event_time: Option<Box<str>>,
-    data: Option<Box<RawValue>>,
-    data_version: Option<Box<str>>,
-}
-
-impl EventGridEvent {
-    /// The id, which is unique within the topic.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The topic: the id of a resource in Azure, in whatever case.
-    pub fn topic(&self) -> Option<&str> {
-        self.topic.as_deref()
-    }
-
-    /// What it is about.
-    pub fn subject(&self) -> Option<&str> {
-        self.subject.as_deref()
-    }
-
-    /// What happened.
-    pub fn event_type(&self) -> &str {
-        &self.event_type
-    }
-
-    /// When it happened, in UTC, if that can be read.
-    pub fn event_time(&self) -> Option<OffsetDateTime> {
-        date(self.event_time.as_deref()?)
-    }
-
-    /// The data.
-    pub fn json(&self) -> Option<&RawValue> {
-        self.data.as_deref()
-    }
-
-    /// The data in a type of yours; without any, from null.
-    ///
-    /// # Errors
-    ///
-    /// As [`CloudEvent::data`].
-    pub fn data<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        typed(self.json())
-    }
-
-    /// The version of the data's schema, which the publisher chose.
-    pub fn data_version(&self) -> Option<&str> {
-        self.data_version.as_deref()
-    }
-}
-
-impl fmt::Debug for EventGridEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventGridEvent")
-            .field("id", &Excerpt::of(&*self.id))
-            .field("event_type", &Excerpt::of(&*self.event_type))
-            .field("topic", &self.topic().map(Excerpt::of))
-            .field("subject", &self.subject().map(Excerpt::of))
-            .finish_non_exhaustive()
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::{ConfirmationUrl, ConfirmationUrlError};
-use crate::Excerpt;
+use super::confirmation::{ConfirmationUrl, ConfirmationUrlError};
+use crate::excerpt::Excerpt;
 
 /// `OPTIONS`, before a subscription with the CloudEvents schema is made.
 ///

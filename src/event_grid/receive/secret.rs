@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use subtle::{Choice, ConstantTimeEq as _};
 use thiserror::Error;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// Where a secret is, and what it may be: more than one while it is being replaced.
 pub(super) struct SharedSecret {

@@ -5,7 +5,9 @@ use futures_util::Stream;
 use http::{HeaderMap, Method, Response};
 use thiserror::Error;
 
-use super::{Incoming, Notification, ReceiveError, WebhookReceiver, told};
+use super::error::ReceiveError;
+use super::receiver::{WebhookReceiver, told};
+use super::request::{Incoming, Notification};
 use crate::body::stream;
 
 impl WebhookReceiver {

@@ -6,9 +6,9 @@ use std::fmt;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::EventGridEvent;
-use crate::Excerpt;
-use crate::event_grid::{CloudEvent, CloudEventError};
+use super::event_grid_event::EventGridEvent;
+use crate::event_grid::cloud_event::{CloudEvent, CloudEventError};
+use crate::excerpt::Excerpt;
 use crate::json::{Members, json_type, string};
 
 /// A JSON object that is neither a CloudEvent nor an event of Event Grid's schema, as it came. `Debug` does not show it.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::Excerpt;
+use crate::endpoint::EndpointError;
+use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 
 /// Why a token was refused, or could not be judged.
@@ -249,4 +250,33 @@ impl KeysError {
         *retry_after = wait;
         self
     }
+}
+
+/// Why nothing can be expected of tokens.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum EntraTokensError {
+    /// No application may deliver.
+    #[error(
+        "an application is empty, or there is none (expected the ids of those that may deliver)"
+    )]
+    Application,
+    /// There is no audience.
+    #[error("the audience is empty (expected the id of an application, or its application id URI)")]
+    Audience,
+    /// The cloud's authority may not be asked.
+    #[error(transparent)]
+    Authority(#[from] EndpointError),
+    /// Nobody has published the id of Event Grid's application there.
+    #[error(
+        "the application of Event Grid in Azure China is not known (expected another cloud; `Cloud::Custom` with \
+         `of_applications` serves)"
+    )]
+    China,
+    /// The tenant is not one.
+    #[error("`{found}` is no id of a tenant (expected a UUID)")]
+    Tenant {
+        /// The tenant.
+        found: Excerpt,
+    },
 }

@@ -2,11 +2,11 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::error::{EntraTokensError, MissingRole, TokenRefusal};
 use super::jwt::Claims;
-use super::{EntraTokensError, MissingRole, TokenRefusal, VerifiedToken};
-use crate::Excerpt;
 use crate::cloud::Cloud;
 use crate::endpoint::Endpoint;
+use crate::excerpt::Excerpt;
 
 /// What is asked of a token: who gave it, to whom, for whom. Every claim has to hold; nothing here waits.
 ///
@@ -204,6 +204,26 @@ impl ExpectedToken {
                 problem: "its `nbf` is no time",
             }),
         }
+    }
+}
+
+/// A genuine token that says what is expected.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct VerifiedToken {
+    application: Box<str>,
+    end: OffsetDateTime,
+}
+
+impl VerifiedToken {
+    /// The id of the application that took it: Event Grid's.
+    pub fn application(&self) -> &str {
+        &self.application
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> OffsetDateTime {
+        self.end
     }
 }
 

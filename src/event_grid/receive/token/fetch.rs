@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 
-use super::KeysError;
+use super::error::KeysError;
 use super::jwks::KeySet;
 use crate::api::Refusal;
 use crate::crypto::Backend;

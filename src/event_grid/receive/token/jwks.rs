@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::jwt::{ALGORITHM, decode};
 use crate::byte_order_mark::without_mark;
 use crate::crypto::{Backend, RsaKey, SignatureAlgorithm};
 
@@ -115,6 +116,13 @@ fn tagged(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
     };
     Some([head, content].concat())
 }
+
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-256: what Entra signs with.
+pub(super) const ALGORITHM: &str = "RS256";
 
 #[cfg(test)]
 mod tests {

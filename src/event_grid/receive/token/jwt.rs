@@ -1,12 +1,11 @@
 //! Signed tokens in their compact form (RFC 7515, RFC 7519): taken apart, and proven by a key.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{PublicKey, TokenRefusal};
-use crate::Excerpt;
+use super::error::TokenRefusal;
+use super::jwks::{ALGORITHM, PublicKey, decode};
+use crate::excerpt::Excerpt;
 
 /// A well-formed token of the one algorithm that is verified. Nobody has looked at its claims.
 #[derive(Debug)]
@@ -108,13 +107,6 @@ struct Header {
     kid: Option<String>,
     crit: Option<IgnoredAny>,
 }
-
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text).ok()
-}
-
-/// RSASSA-PKCS1-v1_5 with SHA-256: what Entra signs with.
-pub(super) const ALGORITHM: &str = "RS256";
 
 /// Entra's tokens have 1 to 2 KiB; with hundreds of roles, several.
 const MAX_LENGTH: usize = 16 * 1024;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use http::Uri;
 use time::OffsetDateTime;
 
+use super::error::{KeysError, TokenRefusal};
 use super::fetch::{self, Source};
-use super::jwks::KeySet;
+use super::jwks::{KeySet, PublicKey};
 use super::kept::{Kept, KeptKeys, SEEK_INTERVAL};
-use super::{KeysError, PublicKey, TokenRefusal};
 use crate::crypto::Backend;
 use crate::event_grid::receive::trace;
 use crate::excerpt::Excerpt;
@@ -205,7 +205,7 @@ fn since_1970(now: OffsetDateTime) -> Duration {
 }
 
 /// For how long the first failure is remembered.
-pub(super) const COOL_DOWN: Duration = Duration::from_secs(10);
+pub(in crate::event_grid::receive) const COOL_DOWN: Duration = Duration::from_secs(10);
 
 /// A moment more than the fetch itself, whose own error says more.
 const TIMES: Times = Times {

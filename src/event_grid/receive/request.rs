@@ -8,13 +8,12 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{
-    GridEvent, Handshake, HandshakeRefusal, ReceiveError, UnrecognizedEvent, Validation,
-    WebhookReceiver,
-};
-use crate::Excerpt;
+use super::error::{EVENTS_LIMIT, ReceiveError};
+use super::event::GridEvent;
+use super::handshake::{Handshake, HandshakeRefusal, HandshakeRules, Validation};
+use super::unrecognized::UnrecognizedEvent;
 use crate::byte_order_mark::without_mark;
-use crate::event_grid::receive::handshake::HandshakeRules;
+use crate::excerpt::Excerpt;
 
 /// A request to the endpoint.
 #[derive(Clone, Debug)]
@@ -265,7 +264,7 @@ impl<'de> Deserialize<'de> for Elements<'de> {
                 let (mut first, mut found) = (Vec::new(), 0_usize);
                 while let Some(element) = seq.next_element()? {
                     found = found.saturating_add(1);
-                    if found <= WebhookReceiver::EVENTS_LIMIT {
+                    if found <= EVENTS_LIMIT {
                         first.push(element);
                     }
                 }
