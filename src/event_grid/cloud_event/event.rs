@@ -15,14 +15,14 @@ use super::extension::{self, ExtensionValue};
 use crate::date::date;
 use crate::excerpt::Excerpt;
 
-/// An event with its context, as CloudEvents 1.0 has it.
+/// An event of CloudEvents 1.0.
 ///
-/// One that is made here conforms, for each setter checks; but how deeply data nests is judged when it is written, 125 levels
-/// at most. One that is read may not conform: Event Grid sends `"dataschema":"#"` and members that are null, and others write
-/// extensions as they like. What is written, by [`Serialize`] or by a [`Publisher`](crate::event_grid::Publisher), conforms or
-/// is refused; see [`check`](Self::check).
+/// Setters check their values, so a new event conforms, except that the depth of the data (at most 125 levels) is checked on
+/// serialization. A parsed event may not conform: Event Grid sends `"dataschema":"#"` and null members, and other senders use
+/// arbitrary extensions. [`Serialize`] and [`Publisher`](crate::event_grid::Publisher) refuse events that do not conform; see
+/// [`check`](Self::check).
 ///
-/// The JSON in `data` is kept as text: digits of numbers, order of members and whitespace stay as they are.
+/// The JSON in `data` is kept as text: it preserves the digits of numbers, the order of members and whitespace.
 ///
 /// # Source
 ///
@@ -54,7 +54,7 @@ use crate::excerpt::Excerpt;
 /// );
 ///
 /// let error = CloudEvent::new("", "x").unwrap_err();
-/// assert_eq!(error.to_string(), "attribute `source` is `` (expected a URI reference that is not empty)");
+/// assert_eq!(error.to_string(), "attribute `source` is `` (expected a non-empty URI reference)");
 /// # Ok::<(), CloudEventError>(())
 /// ```
 #[derive(Clone)]
@@ -78,21 +78,21 @@ pub(super) enum Data {
 }
 
 impl CloudEvent {
-    /// An event with a new id, a UUID.
+    /// Creates an event with a random UUID as its id.
     ///
-    /// Receivers take two events of the same source and id for one: the id is chosen here, once, so that repeated attempts
-    /// to publish the event carry the same.
+    /// Receivers treat events with the same source and id as duplicates. The id is assigned once, so that every attempt to
+    /// publish the event has the same id.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError::Attribute`] if `source` is no URI reference, or `event_type` is empty.
+    /// [`CloudEventError::Attribute`] if `source` is not a URI reference, or `event_type` is empty.
     pub fn new(source: &str, event_type: &str) -> Result<Self, CloudEventError> {
         attribute::check("type", event_type)?;
         let event = Self::unchecked(&Uuid::new_v4().to_string(), "", event_type);
         event.with_source(source)
     }
 
-    /// An event whose attributes [`check`](Self::check) may refuse.
+    /// Creates an event without checking its attributes.
     pub(super) fn unchecked(id: &str, source: &str, event_type: &str) -> Self {
         Self {
             id: id.into(),
@@ -107,27 +107,27 @@ impl CloudEvent {
         }
     }
 
-    /// Replaces the id.
+    /// Sets the id.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError::Attribute`] if it is empty or holds control characters; so for the other texts.
+    /// [`CloudEventError::Attribute`] if it is empty or contains control characters.
     pub fn with_id(mut self, id: &str) -> Result<Self, CloudEventError> {
         self.id = attribute::check("id", id)?;
         Ok(self)
     }
 
-    /// Replaces the source. In a namespace that routes by source, it decides which partner topic gets the event.
+    /// Sets the source. In a namespace that routes by source, it selects the partner topic.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError::Attribute`] if it is no URI reference.
+    /// [`CloudEventError::Attribute`] if it is not a URI reference.
     pub fn with_source(mut self, source: &str) -> Result<Self, CloudEventError> {
         self.source = attribute::check("source", source)?;
         Ok(self)
     }
 
-    /// Says what in the source it is about.
+    /// Sets the subject: the object within the source that the event is about.
     ///
     /// # Errors
     ///
@@ -137,41 +137,41 @@ impl CloudEvent {
         Ok(self)
     }
 
-    /// Says when it happened; written in UTC.
+    /// Sets the time of the event, written in UTC.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError::Attribute`] if the year is not one of 0 to 9999.
+    /// [`CloudEventError::Attribute`] if the year is not within 0 to 9999.
     pub fn with_time(mut self, time: OffsetDateTime) -> Result<Self, CloudEventError> {
         let text = time
             .checked_to_offset(UtcOffset::UTC)
             .and_then(|time| time.format(&Rfc3339).ok());
-        let text = text.ok_or_else(|| attribute::refusal("time", &time.to_string()))?;
+        let text = text.ok_or_else(|| attribute::invalid("time", &time.to_string()))?;
         self.time = Some(text.into());
         Ok(self)
     }
 
-    /// Says by which schema the data is to be read.
+    /// Sets the schema of the data.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError::Attribute`] if it is no absolute URI.
+    /// [`CloudEventError::Attribute`] if it is not an absolute URI.
     pub fn with_data_schema(mut self, uri: &str) -> Result<Self, CloudEventError> {
         self.data_schema = Some(attribute::check("dataschema", uri)?);
         Ok(self)
     }
 
-    /// Replaces the data by `value` as JSON.
+    /// Sets the data to `value` as JSON.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError::Syntax`] if `value` cannot be written as JSON: a map whose keys are no strings, say.
+    /// [`CloudEventError::Syntax`] if `value` cannot be serialized as JSON, such as a map whose keys are not strings.
     pub fn with_json<T: Serialize + ?Sized>(self, value: &T) -> Result<Self, CloudEventError> {
         let json = to_raw_value(value).map_err(|error| CloudEventError::syntax(&error))?;
         Ok(self.with_raw_json(json))
     }
 
-    /// Replaces the data by JSON, which goes out byte for byte.
+    /// Sets the data to JSON, which is written byte for byte.
     #[must_use]
     pub fn with_raw_json(mut self, json: Box<RawValue>) -> Self {
         self.data_content_type = Some(JSON.into());
@@ -179,11 +179,11 @@ impl CloudEvent {
         self
     }
 
-    /// Replaces the data by bytes of some media type, which go out as base64.
+    /// Sets the data to bytes of a media type, which are written as base64.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError::Attribute`] if `content_type` is no media type.
+    /// [`CloudEventError::Attribute`] if `content_type` is not a media type.
     pub fn with_bytes(
         mut self,
         content_type: &str,
@@ -211,43 +211,43 @@ impl CloudEvent {
         Ok(self)
     }
 
-    /// The id, which is unique within the source.
+    /// The id, unique within the source.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Where it happened.
+    /// The source: where the event happened.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// What happened: `type`.
+    /// The type of the event: `type`.
     pub fn event_type(&self) -> &str {
         &self.event_type
     }
 
-    /// What in the source it is about.
+    /// The subject: the object within the source that the event is about.
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
     }
 
-    /// When it happened, in UTC; a time without an offset is taken as UTC. `None` if there is none that can be read: see
+    /// The time of the event, in UTC. A time without an offset counts as UTC. `None` if it is missing or cannot be parsed: see
     /// [`time_text`](Self::time_text).
     pub fn time(&self) -> Option<OffsetDateTime> {
         date(self.time_text()?)
     }
 
-    /// The time as received, with as many digits, whether or not it can be read.
+    /// The time as received, with all digits, whether or not it can be parsed.
     pub fn time_text(&self) -> Option<&str> {
         self.time.as_deref()
     }
 
-    /// The media type of the data. Without one it is JSON.
+    /// The media type of the data. JSON if there is none.
     pub fn data_content_type(&self) -> Option<&str> {
         self.data_content_type.as_deref()
     }
 
-    /// The schema of the data, as received: `#` from Event Grid, which says nothing.
+    /// The schema of the data, as received. Event Grid sends a meaningless `#`.
     pub fn data_schema(&self) -> Option<&str> {
         self.data_schema.as_deref()
     }
@@ -260,16 +260,16 @@ impl CloudEvent {
         }
     }
 
-    /// The data in a type of yours; without JSON in it, from null: an `Option` is `None` then.
+    /// The data, deserialized; from `null` if there is no JSON data, so that an `Option` is `None`.
     ///
     /// # Errors
     ///
-    /// If it is no such type, or nests deeper than `serde_json` reads. The words may quote the data.
+    /// If it is not a `T`, or nests deeper than `serde_json` accepts. The message may quote the data.
     pub fn data<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         typed(self.json())
     }
 
-    /// The data, if it came as base64.
+    /// The data, if it is base64 (`data_base64`), decoded.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.data {
             Some(Data::Binary(bytes)) => Some(bytes),
@@ -277,20 +277,20 @@ impl CloudEvent {
         }
     }
 
-    /// The extensions, in the order received; those that were null are not among them.
+    /// The extensions, in the order received, without those that were null.
     pub fn extensions(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         let pairs = self.extensions.iter();
         pairs.map(|(name, value)| (&**name, &**value))
     }
 
-    /// An extension by its name.
+    /// The extension with this name.
     pub fn extension(&self, name: &str) -> Option<&RawValue> {
         self.extensions()
             .find_map(|(other, value)| (other == name).then_some(value))
     }
 }
 
-/// Reads data into a type.
+/// Deserializes data.
 pub(in crate::event_grid) fn typed<T: DeserializeOwned>(
     json: Option<&RawValue>,
 ) -> serde_json::Result<T> {

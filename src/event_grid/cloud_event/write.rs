@@ -1,4 +1,4 @@
-//! To JSON.
+//! Serialization to JSON.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,13 +12,13 @@ use super::{attribute, extension};
 use crate::json::depth;
 
 impl CloudEvent {
-    /// Whether it may be written: whether it conforms to CloudEvents 1.0, with data that JSON readers accept.
+    /// Checks that the event can be serialized: it conforms to CloudEvents 1.0, and JSON parsers accept its data.
     ///
-    /// What Event Grid puts into `dataschema` for lack of one, `#`, is passed over, for it is not written.
+    /// Ignores Event Grid's placeholder `#` in `dataschema`, which is not written.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError`] with the first attribute that does not conform; [`CloudEventError::TooDeep`].
+    /// [`CloudEventError`] of the first invalid attribute; [`CloudEventError::TooDeep`].
     pub fn check(&self) -> Result<(), CloudEventError> {
         for (name, value) in attributes(self) {
             attribute::check(name, value)?;
@@ -32,7 +32,7 @@ impl CloudEvent {
     }
 }
 
-/// Fails for an event that does not [`check`](CloudEvent::check).
+/// Fails if [`check`](CloudEvent::check) does.
 impl Serialize for CloudEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.check().map_err(S::Error::custom)?;
@@ -40,11 +40,11 @@ impl Serialize for CloudEvent {
     }
 }
 
-/// Writes an event that was checked.
+/// Serializes an event without a check.
 pub(crate) struct Unchecked<'a>(pub(crate) &'a CloudEvent);
 
 impl Unchecked<'_> {
-    /// About how long the JSON will be, and rarely longer.
+    /// An estimate of the length of the JSON, rarely too low.
     pub(crate) fn expected_len(&self) -> usize {
         let event = self.0;
         let attributes = attributes(event).map(|(_, value)| value.len());
@@ -86,7 +86,7 @@ impl Serialize for Unchecked<'_> {
 
 impl Eq for CloudEvent {}
 
-/// By what would be written.
+/// Compares the serialized attributes, extensions and data.
 impl PartialEq for CloudEvent {
     fn eq(&self, other: &Self) -> bool {
         fn text<'a>((name, value): (&'a str, &'a RawValue)) -> (&'a str, &'a str) {
@@ -99,8 +99,7 @@ impl PartialEq for CloudEvent {
     }
 }
 
-/// The attributes that are written, but for the version and extensions. A schema of `#` is what Event Grid puts where there
-/// is none.
+/// The serialized attributes, without version and extensions. Omits the schema `#`, which is Event Grid's placeholder.
 fn attributes(event: &CloudEvent) -> impl Iterator<Item = (&'static str, &str)> {
     let schema = event.data_schema().filter(|schema| *schema != "#");
     [
@@ -116,5 +115,5 @@ fn attributes(event: &CloudEvent) -> impl Iterator<Item = (&'static str, &str)> 
     .filter_map(|(name, value)| Some((name, value?)))
 }
 
-/// What the names of all attributes take, with quotes, colons, commas and braces.
+/// The length of all attribute names, with quotes, colons, commas and braces.
 const NAMES: usize = 144;

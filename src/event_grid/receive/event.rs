@@ -1,4 +1,4 @@
-//! Events as they are delivered: in the schema of the event subscription.
+//! Events as delivered: in the schema of the event subscription.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use super::event_grid_event::EventGridEvent;
 use super::unrecognized::UnrecognizedEvent;
 use crate::event_grid::cloud_event::CloudEvent;
 
-/// An event, in the schema in which it came. `Debug` does not show its data.
+/// An event in its delivery schema. `Debug` does not show its data.
 ///
-/// A `match` has to say what becomes of an event of neither schema. There are three schemas of delivery, and an event of a new
-/// one would be [`Unrecognized`](Self::Unrecognized).
+/// Exhaustive, so that every `match` handles events of neither schema. Event Grid has three delivery schemas; an event of a
+/// new one would be [`Unrecognized`](Self::Unrecognized).
 ///
 /// # Example
 ///
@@ -26,18 +26,18 @@ use crate::event_grid::cloud_event::CloudEvent;
 ///
 /// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.build()?;
 /// let (query, headers) = (Some("code=kGZ4vN0mS2rQ8xTb"), HeaderMap::new());
-/// // As in a dead letter: a CloudEvent without `specversion`.
+/// // The second is a CloudEvent without `specversion`, as in a dead letter.
 /// let body = br#"[{"id":"1","eventType":"a"},{"id":"2","source":"/b","type":"b"}]"#;
-/// let incoming = receiver.receive(&Method::POST, query, &headers, body).await?;
+/// let request = receiver.receive(&Method::POST, query, &headers, body).await?;
 ///
 /// let mut seen = Vec::new();
-/// for event in incoming.into_notification()?.events() {
+/// for event in request.into_notification()?.events() {
 ///     seen.push(match event {
 ///         GridEvent::CloudEvent(event) => event.id().to_owned(),
 ///         GridEvent::EventGrid(event) => event.id().to_owned(),
 ///         GridEvent::Unrecognized(event) => {
 ///             assert_eq!(event.reason().to_string(), "it is not a CloudEvent: `specversion` is missing");
-///             CloudEvent::from_slice(event.json().get().as_bytes())?.id().to_owned() // which does without `specversion`
+///             CloudEvent::from_slice(event.json().get().as_bytes())?.id().to_owned() // lenient about `specversion`
 ///         }
 ///     });
 /// }
@@ -47,15 +47,15 @@ use crate::event_grid::cloud_event::CloudEvent;
 #[derive(Clone)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "with `_` in their match, handlers would skip what is of neither schema"
+    reason = "with `_` in their match, handlers would skip events of neither schema"
 )]
 pub enum GridEvent {
-    /// With the schema `CloudEventSchemaV1_0`.
+    /// From a subscription with the schema `CloudEventSchemaV1_0`.
     CloudEvent(CloudEvent),
-    /// With the schema `EventGridSchema`.
+    /// From a subscription with the schema `EventGridSchema`.
     EventGrid(EventGridEvent),
-    /// A JSON object of neither schema: with the schema `CustomInputSchema`, or malformed. It is handed over rather than
-    /// refused, because a refusal would lose the whole batch.
+    /// A JSON object of neither schema: malformed, or from a subscription with the schema `CustomInputSchema`. It is delivered
+    /// to the handler, because a refusal would lose the whole batch.
     Unrecognized(UnrecognizedEvent),
 }
 
@@ -89,7 +89,7 @@ impl fmt::Debug for GridEvent {
     }
 }
 
-/// What tells the schemas from each other.
+/// The members that distinguish the schemas.
 #[derive(Default, Deserialize)]
 struct Schema {
     specversion: Option<IgnoredAny>,

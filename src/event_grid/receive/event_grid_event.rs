@@ -29,27 +29,27 @@ pub struct EventGridEvent {
 }
 
 impl EventGridEvent {
-    /// The id, which is unique within the topic.
+    /// The id, unique within the topic.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The topic: the id of a resource in Azure, in whatever case.
+    /// The topic: the id of an Azure resource. Its case varies.
     pub fn topic(&self) -> Option<&str> {
         self.topic.as_deref()
     }
 
-    /// What it is about.
+    /// The subject of the event within the topic.
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
     }
 
-    /// What happened.
+    /// The type of the event.
     pub fn event_type(&self) -> &str {
         &self.event_type
     }
 
-    /// When it happened, in UTC, if that can be read.
+    /// The time of the event, in UTC; `None` if it is missing or cannot be parsed.
     pub fn event_time(&self) -> Option<OffsetDateTime> {
         date(self.event_time.as_deref()?)
     }
@@ -59,7 +59,7 @@ impl EventGridEvent {
         self.data.as_deref()
     }
 
-    /// The data in a type of yours; without any, from null.
+    /// The data, deserialized; from `null` if there is none.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl EventGridEvent {
         typed(self.json())
     }
 
-    /// The version of the data's schema, which the publisher chose.
+    /// The version of the data's schema, chosen by the publisher.
     pub fn data_version(&self) -> Option<&str> {
         self.data_version.as_deref()
     }

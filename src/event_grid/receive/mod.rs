@@ -1,31 +1,32 @@
-//! Receiving at a web hook: both validation handshakes, authentication, and events in either schema.
+//! Receiving at a webhook: both validation handshakes, authentication, and events in either schema.
 //!
-//! [`WebhookReceiver`] takes what any framework has (method, query, headers, body) and says what it is: an [`Incoming`], or a
-//! [`ReceiveError`] that knows the HTTP answer. Nothing is called by itself but the tenant's keys, if tokens are checked.
+//! [`WebhookReceiver`] takes what every framework has (method, query, headers, body) and returns a [`WebhookRequest`], or a
+//! [`ReceiveError`] with the HTTP response. It makes no requests itself, except for the tenant's keys if tokens are checked.
 //!
-//! | what comes | what it is | what to answer |
+//! | request | result | response |
 //! |---|---|---|
-//! | `OPTIONS` | [`Incoming::Handshake`] | [`Incoming::answer`] |
-//! | `POST`, `SubscriptionValidation` | [`Incoming::Validation`] | [`Incoming::answer`] |
-//! | `POST`, `Notification` | [`Incoming::Notification`] | 2xx once the events are kept, else 503 |
-//! | `POST`, `SubscriptionDeletion` or `Unsubscribe` | [`Incoming::Deletion`] | [`Incoming::answer`] |
+//! | `OPTIONS` | [`WebhookRequest::Handshake`] | [`WebhookRequest::response`] |
+//! | `POST`, `SubscriptionValidation` | [`WebhookRequest::Validation`] | [`WebhookRequest::response`] |
+//! | `POST`, `Notification` | [`WebhookRequest::Notification`] | 2xx once the events are stored, else 503 |
+//! | `POST`, `SubscriptionDeletion` or `Unsubscribe` | [`WebhookRequest::Deletion`] | [`WebhookRequest::response`] |
 //!
-//! With features `axum` and `actix-web` there are extractors (`axum::Delivery`, `actix_web::Delivery`) that leave the events
-//! alone to the handler; for any other framework [`WebhookReceiver::receive_stream`] does the same.
+//! With features `axum` and `actix-web` there are extractors (`axum::Delivery`, `actix_web::Delivery`) that pass only events
+//! to the handler. For any other framework, [`WebhookReceiver::receive_stream`] does the same.
 //!
-//! An event that is neither a CloudEvent nor of Event Grid's schema is [`GridEvent::Unrecognized`]: handed over with what it
-//! lacks, counted ([`Notification::unrecognized_count`]), and logged as a warning.
+//! An event that is neither a CloudEvent nor of Event Grid's schema is [`GridEvent::Unrecognized`]: it is delivered to the
+//! handler with the reason, counted ([`Notification::unrecognized_count`]), and logged as a warning.
 //!
-//! Event Grid gives an event up for good when it is answered 400, 401, 403 or 413, and tries all else again for up to a day.
-//! [`ReceiveError::status`] is made for that.
+//! Event Grid drops or dead-letters an event after 400, 401, 403 and 413, and retries it for up to a day after any other
+//! error. [`ReceiveError::status`] takes that into account.
 //!
-//! Undocumented, so not verified: whether handshakes bring a token or the headers of a delivery.
+//! Undocumented, so not verified: whether handshakes have a token or the headers of a delivery.
 
 #[cfg(feature = "actix-web")]
 pub mod actix_web;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod builder;
+mod config_error;
 mod confirmation;
 mod error;
 mod event;
@@ -43,18 +44,16 @@ mod trace;
 mod trace;
 mod unrecognized;
 
-pub use builder::{WebhookReceiverBuilder, WebhookReceiverError};
+pub use builder::WebhookReceiverBuilder;
+pub use config_error::WebhookConfigError;
 pub use confirmation::{ConfirmationUrl, ConfirmationUrlError};
 pub use error::ReceiveError;
 pub use event::GridEvent;
 pub use event_grid_event::EventGridEvent;
 pub use handshake::{Handshake, HandshakeRefusal, Validation};
 pub use receiver::{Admitted, WebhookReceiver};
-pub use request::{Deletion, Incoming, Notification};
-pub use secret::{SecretError, SecretRefusal};
+pub use request::{Deletion, Notification, WebhookRequest};
+pub use secret::SecretRefusal;
 pub use stream::ShortCircuit;
-pub use token::{
-    EntraTokens, EntraTokensError, ExpectedToken, KeysError, MissingRole, TokenRefusal,
-    VerifiedToken,
-};
+pub use token::{EntraTokens, ExpectedToken, KeysError, MissingRole, TokenRefusal, VerifiedToken};
 pub use unrecognized::{EventProblem, UnrecognizedEvent, UnrecognizedReason};

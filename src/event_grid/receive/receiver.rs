@@ -8,14 +8,14 @@ use http::{HeaderMap, Method};
 
 use super::error::{EVENTS_LIMIT, ReceiveError};
 use super::handshake::{Handshake, HandshakeRules};
-use super::request::{DeliveryHeaders, Incoming, Kind};
+use super::request::{DeliveryHeaders, Kind, WebhookRequest};
 use super::secret::{SecretRefusal, SharedSecret};
 use super::token::{EntraTokens, TokenRefusal};
 use super::trace;
 use crate::body::{BodyError, BodyLimit};
 use crate::excerpt::Excerpt;
 
-/// Receives what Event Grid sends to a web hook. Cheap to clone; clones share the keys.
+/// Receives the requests that Event Grid sends to a webhook. Cheap to clone; clones share the keys.
 ///
 /// # Example
 ///
@@ -23,25 +23,24 @@ use crate::excerpt::Excerpt;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use http::{HeaderMap, HeaderValue, Method};
-/// use partner_center_webhooks::event_grid::receive::{Incoming, WebhookReceiver};
+/// use partner_center_webhooks::event_grid::receive::{WebhookReceiver, WebhookRequest};
 ///
 /// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.build()?;
 /// let query = Some("code=kGZ4vN0mS2rQ8xTb");
 ///
-/// // Before it delivers, Event Grid asks.
+/// // Event Grid asks before it delivers.
 /// let mut headers = HeaderMap::new();
 /// headers.insert("webhook-request-origin", HeaderValue::from_static("eventgrid.azure.net"));
-/// let asked = receiver.receive(&Method::OPTIONS, query, &headers, b"").await?;
-/// let answer = asked.answer().unwrap();
-/// assert_eq!(answer.status(), 200);
-/// assert_eq!(answer.headers()["webhook-allowed-origin"], "eventgrid.azure.net");
+/// let handshake = receiver.receive(&Method::OPTIONS, query, &headers, b"").await?;
+/// let response = handshake.response().unwrap();
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.headers()["webhook-allowed-origin"], "eventgrid.azure.net");
 ///
 /// let mut headers = HeaderMap::new();
 /// headers.insert("aeg-event-type", HeaderValue::from_static("Notification"));
 /// let body = br#"{"specversion":"1.0","id":"1","source":"/a","type":"Contoso.Ordered","data":{"number":7}}"#;
-/// let Incoming::Notification(notification) = receiver.receive(&Method::POST, query, &headers, body).await? else {
-///     panic!("these are events")
-/// };
+/// let request = receiver.receive(&Method::POST, query, &headers, body).await?;
+/// let WebhookRequest::Notification(notification) = request else { panic!("these are events") };
 /// assert_eq!(notification.events().len(), 1);
 ///
 /// let error = receiver.receive(&Method::POST, Some("code=guess"), &headers, body).await.unwrap_err();
@@ -64,32 +63,32 @@ pub(super) struct Settings {
 }
 
 impl WebhookReceiver {
-    /// How long a body may be by default: 2 MiB. Event Grid delivers batches of 1 MiB at most, and was seen to take 1.5 MB.
+    /// The default limit on bodies: 2 MiB. Event Grid delivers batches of 1 MiB at most; it was seen to accept 1.5 MB.
     pub const BODY_LIMIT: BodyLimit = BodyLimit::new(2 * 1024 * 1024);
 
-    /// How many events a delivery may hold: 5000, the most that an event subscription can ask for (`maxEventsPerBatch`). What
-    /// holds more is answered 503. So many of the tiniest events take about 0.8 MB of memory.
+    /// The maximum number of events in a delivery: 5000, which is also the maximum of an event subscription
+    /// (`maxEventsPerBatch`). A larger delivery is answered 503. 5000 of the smallest events take about 0.8 MB of memory.
     pub const EVENTS_LIMIT: usize = EVENTS_LIMIT;
 
-    /// Judges a request and reads it. `query` is that of the request's URL, as it came.
+    /// Authenticates a request and reads it. `query` is the query of the request's URL, still encoded.
     ///
     /// The future may be dropped at any time.
     ///
     /// # Errors
     ///
-    /// [`ReceiveError`]: answer the request with its [`status`](ReceiveError::status).
+    /// [`ReceiveError`]: respond with its [`status`](ReceiveError::status).
     pub async fn receive(
         &self,
         method: &Method,
         query: Option<&str>,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<Incoming, ReceiveError> {
+    ) -> Result<WebhookRequest, ReceiveError> {
         let admitted = self.admit(method, query, headers).await?;
         self.receive_admitted(admitted, body)
     }
 
-    /// Judges all but the body, to be done before it is read: method, size, content type, secrets, token.
+    /// Checks a request before its body is read: method, size, content type, secrets, token.
     ///
     /// # Errors
     ///
@@ -100,11 +99,11 @@ impl WebhookReceiver {
         query: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Admitted, ReceiveError> {
-        let judged = self.judge(method, query, headers).await;
-        judged.map_err(told)
+        let admitted = self.check(method, query, headers).await;
+        admitted.map_err(log_refusal)
     }
 
-    /// [`receive`](Self::receive), with all but the body judged before.
+    /// Reads the body of an admitted request, as [`receive`](Self::receive) does.
     ///
     /// # Errors
     ///
@@ -113,43 +112,47 @@ impl WebhookReceiver {
         &self,
         admitted: Admitted,
         body: &[u8],
-    ) -> Result<Incoming, ReceiveError> {
-        let Settings {
-            body_limit,
-            handshakes,
-            ..
-        } = &*self.settings;
-        let incoming = match admitted.0 {
-            Judged::Handshake(handshake) => Ok(Incoming::Handshake(handshake)),
-            Judged::Post(kind, headers, announced) => {
-                let read = match body_limit.check(body.len()) {
-                    // Whether a notice has a body is not documented.
-                    Err(BodyError::Empty) if kind == Kind::Deletion => {
-                        Incoming::read(kind, headers, body, handshakes)
-                    }
-                    Err(error) => Err(error.into()),
-                    Ok(()) => Incoming::read(kind, headers, body, handshakes),
-                };
-                let is_cut = announced.is_some_and(|announced| announced > body.len());
-                match read {
-                    Err(
-                        ReceiveError::Body(BodyError::Empty)
-                        | ReceiveError::NotEvents { .. }
-                        | ReceiveError::Truncated { .. },
-                    ) if is_cut => Err(BodyError::Unreadable.into()),
-                    read => read,
-                }
-            }
+    ) -> Result<WebhookRequest, ReceiveError> {
+        let request = match admitted.0 {
+            Checked::Handshake(handshake) => Ok(WebhookRequest::Handshake(handshake)),
+            Checked::Post(kind, headers, length) => self.read(kind, headers, length, body),
         };
-        incoming.inspect(tell).map_err(told)
+        request.inspect(log_received).map_err(log_refusal)
     }
 
-    /// How long a body may be.
+    fn read(
+        &self,
+        kind: Kind,
+        headers: DeliveryHeaders,
+        content_length: Option<usize>,
+        body: &[u8],
+    ) -> Result<WebhookRequest, ReceiveError> {
+        let length = match self.settings.body_limit.check(body.len()) {
+            // It is not documented whether a notice has a body.
+            Err(BodyError::Empty) if kind == Kind::Deletion => Ok(()),
+            checked => checked,
+        };
+        let request = length
+            .map_err(ReceiveError::from)
+            .and_then(|()| WebhookRequest::read(kind, headers, body, &self.settings.handshakes));
+        match request {
+            Err(
+                ReceiveError::Body(BodyError::Empty)
+                | ReceiveError::NotEvents { .. }
+                | ReceiveError::Truncated { .. },
+            ) if content_length.is_some_and(|length| length > body.len()) => {
+                Err(BodyError::Unreadable.into())
+            }
+            request => request,
+        }
+    }
+
+    /// The limit on bodies.
     pub fn body_limit(&self) -> BodyLimit {
         self.settings.body_limit
     }
 
-    async fn judge(
+    async fn check(
         &self,
         method: &Method,
         query: Option<&str>,
@@ -163,8 +166,8 @@ impl WebhookReceiver {
         if kind.is_some_and(|kind| kind != Kind::Deletion) {
             is_json(headers)?;
         }
-        let announced = announced_length(headers);
-        if let Some(length) = announced
+        let length = content_length(headers);
+        if let Some(length) = length
             && length > 0
         {
             self.settings.body_limit.check(length)?;
@@ -177,11 +180,11 @@ impl WebhookReceiver {
             }
         }
         self.check_token(headers, is_handshake).await?;
-        let judged = match kind {
-            None => Judged::Handshake(Handshake::read(headers, &self.settings.handshakes)?),
-            Some(kind) => Judged::Post(kind, DeliveryHeaders::read(headers), announced),
+        let checked = match kind {
+            None => Checked::Handshake(Handshake::read(headers, &self.settings.handshakes)?),
+            Some(kind) => Checked::Post(kind, DeliveryHeaders::read(headers), length),
         };
-        Ok(Admitted(judged))
+        Ok(Admitted(checked))
     }
 
     async fn check_token(
@@ -192,26 +195,26 @@ impl WebhookReceiver {
         let Some(tokens) = &self.settings.tokens else {
             return Ok(());
         };
-        let may_lack = is_handshake && !self.settings.handshakes_need_token;
-        if may_lack && !headers.contains_key(AUTHORIZATION) {
+        let is_optional = is_handshake && !self.settings.handshakes_need_token;
+        if is_optional && !headers.contains_key(AUTHORIZATION) {
             return Ok(());
         }
         let token = bearer(headers).ok_or(TokenRefusal::Missing)?;
-        let judged = match may_lack {
-            true => tokens.judge_at_once(token),
+        let verdict = match is_optional {
+            true => tokens.check_without_fetch(token),
             false => tokens.verify(token).await.map(drop),
         };
-        let judged = match self.settings.missing_role_is_final {
-            true => judged.map_err(TokenRefusal::with_final_role),
-            false => judged,
+        let verdict = match self.settings.missing_role_is_final {
+            true => verdict.map_err(TokenRefusal::with_final_role),
+            false => verdict,
         };
-        match judged {
-            // Without its token it would pass, and Event Grid does not repeat a handshake that fails.
-            Err(refusal) if may_lack && (refusal.is_transient() || refusal.needs_repair()) => {
+        match verdict {
+            // Without its token it would be accepted, and Event Grid does not retry a handshake that fails.
+            Err(refusal) if is_optional && (refusal.is_transient() || refusal.needs_repair()) => {
                 trace::token_not_needed(&refusal);
                 Ok(())
             }
-            judged => judged,
+            verdict => verdict,
         }
     }
 }
@@ -224,19 +227,19 @@ impl fmt::Debug for WebhookReceiver {
     }
 }
 
-/// A request that is right as far as can be told without its body.
+/// A request that passed every check that does not need its body.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Admitted(Judged);
+pub struct Admitted(Checked);
 
 #[derive(Clone, Debug)]
-enum Judged {
+enum Checked {
     Handshake(Handshake),
-    /// With the length of its body, if it was announced.
+    /// With its `content-length`, if there is one.
     Post(Kind, DeliveryHeaders, Option<usize>),
 }
 
-/// The token of the one header that may hold it.
+/// The token, if exactly one `authorization` header is present.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (value, None) = (values.next()?.to_str().ok()?, values.next()) else {
@@ -248,7 +251,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .then(|| token.trim_matches(' '))
 }
 
-/// Whether a body may be JSON. The body decides in the end: which media type a batch has is not the same everywhere.
+/// Checks that the media type is one of JSON. Batches do not have the same media type everywhere, so the body decides the
+/// rest.
 fn is_json(headers: &HeaderMap) -> Result<(), ReceiveError> {
     let Some(found) = headers.get(CONTENT_TYPE) else {
         return Ok(());
@@ -264,17 +268,18 @@ fn is_json(headers: &HeaderMap) -> Result<(), ReceiveError> {
     }
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<usize> {
+fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Logs what came.
-fn tell(incoming: &Incoming) {
+fn log_received(request: &WebhookRequest) {
     let name = |name: Option<&str>| Excerpt::of(name.unwrap_or_default());
-    match incoming {
-        Incoming::Deletion(deletion) => trace::notice("deletion", &name(deletion.subscription())),
-        Incoming::Handshake(handshake) => trace::notice("handshake", &handshake.origin()),
-        Incoming::Notification(notification) => {
+    match request {
+        WebhookRequest::Deletion(deletion) => {
+            trace::notice("deletion", &name(deletion.subscription()))
+        }
+        WebhookRequest::Handshake(handshake) => trace::notice("handshake", &handshake.origin()),
+        WebhookRequest::Notification(notification) => {
             let subscription = name(notification.subscription());
             let unrecognized = notification.unrecognized_count();
             trace::accepted(notification.events().len(), unrecognized, &subscription);
@@ -282,14 +287,14 @@ fn tell(incoming: &Incoming) {
                 trace::unrecognized(unrecognized, &first.reason(), &subscription);
             }
         }
-        Incoming::Validation(validation) => {
+        WebhookRequest::Validation(validation) => {
             trace::notice("validation", &name(validation.subscription()));
         }
     }
 }
 
-/// Logs a refusal, and hands it on.
-pub(super) fn told(error: ReceiveError) -> ReceiveError {
+/// Logs a refusal and returns it.
+pub(super) fn log_refusal(error: ReceiveError) -> ReceiveError {
     let status = error.status().as_u16();
     match error.needs_repair() {
         true => trace::refused_until_repair(status, &error),

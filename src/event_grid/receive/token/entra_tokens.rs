@@ -1,4 +1,4 @@
-//! Verifies one token after another, with the keys of one tenant.
+//! The verifier of tokens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,16 +14,15 @@ use crate::crypto::Backend;
 use crate::http_client::HttpClient;
 use crate::spawn::{DefaultSpawn, Spawn};
 
-/// Judges access tokens from Microsoft Entra. Cheap to clone; clones share the keys.
+/// Verifies access tokens from Microsoft Entra. Cheap to clone; clones share the keys.
 ///
-/// A fetch of keys takes 5 seconds at most, whatever the client makes of its deadline. It runs on a [`Spawn`]: a delivery that
-/// goes away does not stop it, and no delivery waits for it while a good key is kept. With
-/// [`CallerDriven`](crate::spawn::CallerDriven) the deliveries that wait drive it, and the deadline is the caller's clock.
+/// A fetch of keys takes 5 seconds at most, even if the client ignores its deadline. It runs on a [`Spawn`]: a cancelled
+/// delivery does not stop it, and no delivery waits for it while the key is cached. With
+/// [`CallerDriven`](crate::spawn::CallerDriven) the waiting deliveries drive it, and the caller's clock enforces the deadline.
 ///
 /// # Example
 ///
 /// ```
-/// # #[cfg(all(feature = "aws-lc-rs", feature = "reqwest"))]
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// use partner_center_webhooks::cloud::Cloud;
@@ -36,10 +35,9 @@ use crate::spawn::{DefaultSpawn, Spawn};
 /// let tokens = EntraTokens::new(expected, DefaultBackend::new(), ReqwestClient::new()?);
 ///
 /// let unsigned = "eyJhbGciOiJub25lIn0.e30."; // {"alg":"none"}
-/// let refusal = tokens.verify(unsigned).await.unwrap_err(); // before anything is fetched
+/// let refusal = tokens.verify(unsigned).await.unwrap_err(); // without a fetch
 /// assert_eq!(refusal.to_string(), "the token's algorithm is `none` (expected `RS256`)");
 /// # Ok(()) }) }
-/// # #[cfg(not(all(feature = "aws-lc-rs", feature = "reqwest")))] fn main() {}
 /// ```
 #[derive(Clone)]
 pub struct EntraTokens {
@@ -49,11 +47,11 @@ pub struct EntraTokens {
 }
 
 impl EntraTokens {
-    /// For how long a failure to fetch keys is remembered: 10 seconds from the start of the fetch, and as much longer with each
-    /// failure in a row, up to a minute.
-    pub const NEGATIVE: Duration = COOL_DOWN;
+    /// How long a failed fetch of keys is remembered: 10 seconds from its start, and longer with each consecutive failure, up
+    /// to a minute.
+    pub const COOL_DOWN: Duration = COOL_DOWN;
 
-    /// Judges tokens by what is `expected` of them, with keys that come through `client`.
+    /// Verifies tokens against `expected`, with keys fetched through `client`.
     pub fn new(
         expected: ExpectedToken,
         backend: impl Backend + 'static,
@@ -82,38 +80,38 @@ impl EntraTokens {
         self
     }
 
-    /// Fetches keys on `spawn`, beginning without any. Default: [`DefaultSpawn`].
+    /// Fetches keys on `spawn`, with an empty cache. Default: [`DefaultSpawn`].
     #[must_use]
     pub fn with_spawn(mut self, spawn: impl Spawn + 'static) -> Self {
         self.keys = self.keys.on(Arc::new(spawn));
         self
     }
 
-    /// Judges a token, which is what follows `Bearer ` in the header `authorization`.
+    /// Verifies a token: the part after `Bearer ` in the header `authorization`.
     ///
     /// # Errors
     ///
-    /// [`TokenRefusal`]. One that [may pass](TokenRefusal::is_transient) or [needs a repair](TokenRefusal::needs_repair) must not be
-    /// answered with 401 or 403, which lose the event.
+    /// [`TokenRefusal`]. Do not respond with 401 or 403 to one that is [transient](TokenRefusal::is_transient) or
+    /// [needs a repair](TokenRefusal::needs_repair): Event Grid would drop the event.
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenRefusal> {
         let token = SignedToken::parse(token)?;
         let now = (self.clock)();
         let key = self.keys.find(token.key_id(), &*self.clock).await?;
-        let claims = token.proven_by(&key)?;
+        let claims = token.verify(&key)?;
         self.expected.check(claims, now)
     }
 
-    /// Judges a token without waiting and without a fetch. By a key that is not kept no signature is verified: then a good
-    /// outcome says only that the claims are the expected ones.
-    pub(in crate::event_grid::receive) fn judge_at_once(
+    /// Checks a token without a fetch. If its key is not cached, the signature is not verified: `Ok` then only means that the
+    /// claims are the expected ones.
+    pub(in crate::event_grid::receive) fn check_without_fetch(
         &self,
         token: &str,
     ) -> Result<(), TokenRefusal> {
         let token = SignedToken::parse(token)?;
         let now = (self.clock)();
-        let claims = match self.keys.kept(token.key_id(), now) {
-            Some(key) => token.proven_by(&key)?,
-            None => token.unproven_claims()?,
+        let claims = match self.keys.cached(token.key_id(), now) {
+            Some(key) => token.verify(&key)?,
+            None => token.unverified_claims()?,
         };
         self.expected.check(claims, now).map(drop)
     }

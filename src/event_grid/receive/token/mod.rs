@@ -1,14 +1,15 @@
-//! The check of the tokens that Event Grid takes from Microsoft Entra: signature, issuer, audience, application, role, time.
+//! Verification of the tokens that Event Grid obtains from Microsoft Entra: signature, issuer, audience, application, role,
+//! time.
 //!
-//! [`EntraTokens`] judges one token; [`ExpectedToken`] is what it asks of it. The tenant's keys are fetched once however many
-//! deliveries wait, in a task of their own ([`Spawn`]). They are kept, fetched anew in the background after a day, and used
-//! for a week if no new ones can be had. A token that names a key that is not among them has them fetched anew and waits, at
-//! most once a minute. A failure is remembered for ten seconds, and for longer with each failure in a row, a minute at most.
-//! It is not a refusal: [`TokenRefusal::is_transient`] tells.
+//! [`EntraTokens`] verifies tokens; [`ExpectedToken`] has the expected claims. The tenant's keys are fetched once, however
+//! many deliveries wait, in a separate task ([`Spawn`](crate::spawn::Spawn)). They are cached, refreshed in the background
+//! after a day, and used for a week if every refresh fails. A token with an unknown key starts a fetch and waits for it, at
+//! most once a minute. A failed fetch is remembered for ten seconds, and longer with each consecutive failure, up to a
+//! minute. It is not a refusal of the token: see [`TokenRefusal::is_transient`].
 //!
-//! The signature is verified by the [`Backend`] that is given, with the algorithm that the key is for. No JWT library takes
-//! part: the one that is kept (`jsonwebtoken`) chooses its crypto once for a process, panics if two crates of a program
-//! chose differently, and reads the clock itself. The tests hold this check against it.
+//! The signature is verified by the given [`Backend`](crate::crypto::Backend), with the algorithm of the key. There is no JWT
+//! library: the maintained one (`jsonwebtoken`) selects its crypto provider once per process, panics if two crates select
+//! different ones, and reads the clock itself. The tests compare this implementation with it.
 
 mod entra_tokens;
 mod error;
@@ -16,10 +17,10 @@ mod expected;
 mod fetch;
 mod jwks;
 mod jwt;
-mod kept;
+mod key_cache;
 mod keys;
 
 pub use entra_tokens::EntraTokens;
-pub use error::{EntraTokensError, KeysError, MissingRole, TokenRefusal};
+pub use error::{KeysError, MissingRole, TokenRefusal};
 pub use expected::{ExpectedToken, VerifiedToken};
 pub(super) use keys::COOL_DOWN;
