@@ -18,8 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use partner_center_webhooks::event_grid::{
-    AccessKey, ByChannelName, ChannelName, CloudEvent, Credential, PublishEndpoint, Publisher,
-    SasToken,
+    AccessKey, ChannelName, CloudEvent, Credential, PublishEndpoint, Publisher, SasToken,
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::EventGrid;
@@ -150,7 +149,7 @@ impl Scene {
 
     async fn publish(&self, credential: impl Into<Credential>) {
         let http = ReqwestClient::new().unwrap();
-        let publisher: Publisher<ByChannelName> =
+        let publisher: Publisher =
             Publisher::by_channel_name(endpoint(&self.fake), credential, http);
         let channel = ChannelName::new(CHANNEL).unwrap();
         let accepted = publisher.publish(&channel, self.events()).await.unwrap();

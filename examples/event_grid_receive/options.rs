@@ -82,7 +82,9 @@ to standard error.
             let mut expected = ExpectedToken::new(&cloud, &tenant, first)
                 .map_err(about("--tenant, --audience"))?;
             for audience in audiences {
-                expected = expected.also_for(audience).map_err(about("--audience"))?;
+                expected = expected
+                    .or_audience(audience)
+                    .map_err(about("--audience"))?;
             }
             if let Some(role) = role {
                 expected = expected.with_role(role);

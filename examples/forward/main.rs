@@ -39,9 +39,7 @@ use options::Options;
 use partner_center_webhooks::api::RetryPolicy;
 use partner_center_webhooks::axum::{Callback, Claimed};
 use partner_center_webhooks::duplicates::{DuplicateGuard, InMemory};
-use partner_center_webhooks::event_grid::{
-    ByChannelName, CloudEvent, NotAccepted, PublishError, Publisher,
-};
+use partner_center_webhooks::event_grid::{CloudEvent, NotAccepted, PublishError, Publisher};
 use partner_center_webhooks::{Excerpt, Receiver};
 use tracing::{error, info, warn};
 
@@ -49,7 +47,7 @@ use tracing::{error, info, warn};
 struct Forwarder {
     channels: Arc<Channels>,
     guard: Arc<dyn DuplicateGuard>,
-    publisher: Publisher<ByChannelName>,
+    publisher: Publisher,
     receiver: Receiver,
 }
 
@@ -98,7 +96,7 @@ async fn warm_up(receiver: Receiver) {
 /// Called for genuine callbacks that were not passed on before.
 async fn callback(
     State(channels): State<Arc<Channels>>,
-    State(publisher): State<Publisher<ByChannelName>>,
+    State(publisher): State<Publisher>,
     Claimed(Callback(received), attempt): Claimed<Callback>,
 ) -> StatusCode {
     let event = received.event();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use lexopt::Arg::{Long, Short};
 use lexopt::Parser;
 use partner_center_webhooks::Receiver;
-use partner_center_webhooks::event_grid::{ByChannelName, ChannelName, PublishEndpoint, Publisher};
+use partner_center_webhooks::event_grid::{ChannelName, PublishEndpoint, Publisher};
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::source::CertificateLocation;
 
@@ -18,7 +18,7 @@ use crate::{location, pem};
 pub(crate) struct Options {
     pub(crate) channels: Channels,
     pub(crate) listen: SocketAddr,
-    pub(crate) publisher: Publisher<ByChannelName>,
+    pub(crate) publisher: Publisher,
     pub(crate) receiver: Receiver,
 }
 

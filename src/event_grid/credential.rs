@@ -1,30 +1,30 @@
-//! What a publisher shows to the service.
+//! How a publisher authenticates.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::{AccessKey, SasToken};
+use super::sas::{AccessKey, SasToken};
 use crate::api::{AuthHeader, Authorizer, Bearer};
 use crate::http_client::BoxFuture;
 use crate::token::{AccessToken, TokenError, TokenProvider};
 
-/// What proves that one may publish to a namespace: an [`AccessKey`], a [`SasToken`], or access tokens.
+/// The credential of a [`Publisher`](super::Publisher): an [`AccessKey`], a [`SasToken`], or access tokens.
 ///
-/// A namespace with `disableLocalAuth` takes access tokens alone.
+/// A namespace with `disableLocalAuth` accepts only access tokens.
 #[derive(Clone, Debug)]
 pub struct Credential(pub(super) Arc<dyn Authorizer>);
 
 impl Credential {
-    /// Whom access tokens for Event Grid are for, in the public cloud.
+    /// The scope of access tokens for Event Grid in the public cloud.
     pub const SCOPE: &str = "https://eventgrid.azure.net/.default";
 
-    /// Access tokens of Microsoft Entra, from `tokens`. Whoever they are given to needs the role *EventGrid Data Sender* at
-    /// the namespace.
+    /// Access tokens of Microsoft Entra, from `tokens`. Their identity needs the role *EventGrid Data Sender* on the
+    /// namespace.
     pub fn bearer(tokens: impl TokenProvider + 'static) -> Self {
         Self::bearer_for(Self::SCOPE, tokens)
     }
 
-    /// The same for another scope: for other clouds than the public one.
+    /// Access tokens with another scope, for clouds other than the public one.
     pub fn bearer_for(scope: impl Into<Box<str>>, tokens: impl TokenProvider + 'static) -> Self {
         Self(Arc::new(Bearer {
             tokens: Box::new(tokens),
@@ -45,7 +45,7 @@ impl From<SasToken> for Credential {
     }
 }
 
-/// The same header at each attempt.
+/// The same header for every attempt.
 struct Fixed(AuthHeader);
 
 impl Authorizer for Fixed {

@@ -1,22 +1,22 @@
 //! Azure Event Grid's Partner Events: events as CloudEvents, and publishing them to customers' channels.
 //!
-//! A partner's namespace has a publish endpoint; each customer has a channel in it, and a partner topic in a subscription
-//! of its own at the other end. [`Publisher`] sends [`CloudEvent`]s to that endpoint. Feature `receiver` turns what Partner
-//! Center sent into one: `CloudEvent::from(&received)`. Feature `event-grid-receive` has the other direction, `receive`: a web
-//! hook for what Event Grid delivers.
+//! A partner's namespace has a publish endpoint and a channel for each customer. A channel ends in a partner topic in the
+//! customer's Azure subscription. [`Publisher`] sends [`CloudEvent`]s to the endpoint. Feature `receiver` converts callbacks
+//! of Partner Center: `CloudEvent::from(&received)`. Feature `event-grid-receive` has the other direction, `receive`: a
+//! webhook for the deliveries of Event Grid.
 //!
 //! # Accepted is not delivered
 //!
-//! What the service accepted (200) it has not yet routed. Events whose source matches no channel are accepted and dropped;
-//! they show in the metric *UnmatchedEventCount* of the namespace. What is answered for a channel that does not exist, and
-//! what becomes of events for a channel that nobody has activated, Microsoft does not say: publish to activated channels.
+//! Events that the service accepted (200) are not routed yet. Events whose source does not match a channel are accepted and
+//! dropped; the namespace's metric *UnmatchedEventCount* counts them. Microsoft does not document the response for a channel
+//! that does not exist, or the fate of events for a channel that is not activated: publish to activated channels.
 //!
-//! [`manage`] creates and changes the resources behind all that; [`activation`] tells when a customer activates a channel.
+//! [`manage`] creates and changes these resources; [`activation`] reports when a customer activates a channel.
 //!
 //! # Example
 //!
 //! ```
-//! # #[cfg(all(feature = "reqwest", feature = "testing"))] fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! use partner_center_webhooks::event_grid::{
 //!     AccessKey, ChannelName, CloudEvent, PublishEndpoint, Publisher,
@@ -25,7 +25,7 @@
 //! use partner_center_webhooks::testing::EventGrid;
 //! use serde_json::json;
 //!
-//! let fake = EventGrid::start().await?; // in earnest: PublishEndpoint::new("https://….eventgrid.azure.net/api/events")?
+//! let fake = EventGrid::start().await?; // in production: PublishEndpoint::new("https://….eventgrid.azure.net/api/events")?
 //! let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint())?;
 //! let key = AccessKey::new(fake.access_key())?;
 //! let publisher = Publisher::by_channel_name(endpoint, key, ReqwestClient::new()?);
@@ -35,7 +35,6 @@
 //! assert_eq!(accepted.events(), 1);
 //! assert_eq!(fake.accepted()[0].channel(), Some("fabrikam"));
 //! # Ok(()) }) }
-//! # #[cfg(not(all(feature = "reqwest", feature = "testing")))] fn main() {}
 //! ```
 
 pub mod activation;
@@ -54,6 +53,3 @@ pub use publish::{
     NotAccepted, PublishEndpoint, PublishEndpointError, PublishError, Publisher,
 };
 pub use sas::{AccessKey, SasError, SasToken};
-
-/// The only version that the service has for publishing.
-const QUERY: &str = "?api-version=2018-01-01";

@@ -1,4 +1,4 @@
-//! Access keys, and the signatures that are made with them.
+//! Access keys and shared access signatures.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,19 +14,18 @@ use sha2::Sha256;
 use thiserror::Error;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::PublishEndpoint;
+use super::publish::PublishEndpoint;
 use crate::api::AuthHeader;
 use crate::token::provider::secret_header;
 
-/// One of the two keys of a partner namespace: whoever has it can publish anything to it, for as long as it is not
-/// regenerated.
+/// One of the two keys of a partner namespace. Anyone who has it can publish to the namespace until it is regenerated.
 ///
-/// Wiped from memory when it is dropped; `Debug` does not show it.
+/// Zeroized on drop; `Debug` does not show it.
 #[derive(Clone)]
 pub struct AccessKey(HeaderValue);
 
 impl AccessKey {
-    /// Takes a key as the portal and `listKeys` give it.
+    /// Accepts a key in the form that the portal and `listKeys` return.
     ///
     /// # Errors
     ///
@@ -62,14 +61,14 @@ impl fmt::Debug for AccessKey {
     }
 }
 
-/// A shared access signature: the right to publish to one endpoint until some time, given by whoever has a key.
+/// A shared access signature: permission to publish to one endpoint until it expires, signed with an [`AccessKey`].
 ///
-/// Wiped from memory when it is dropped; `Debug` does not show it.
+/// Zeroized on drop; `Debug` does not show it.
 ///
 /// # Source
 ///
-/// "Authenticate publishing clients with access keys or shared access signatures"; the vector below is the JavaScript
-/// SDK's.
+/// "Authenticate publishing clients with access keys or shared access signatures"; the test vector below is from the
+/// JavaScript SDK.
 ///
 /// # Example
 ///
@@ -92,11 +91,11 @@ impl fmt::Debug for AccessKey {
 pub struct SasToken(HeaderValue);
 
 impl SasToken {
-    /// Takes a signature that somebody else made.
+    /// Accepts a signature that was created elsewhere.
     ///
     /// # Errors
     ///
-    /// [`SasError::Token`] if it lacks one of its parts `r`, `e` and `s`, or holds what no header may.
+    /// [`SasError::Token`] if it lacks one of its parts `r`, `e` and `s`, or contains characters that a header cannot have.
     pub fn new(token: impl Into<SecretString>) -> Result<Self, SasError> {
         let token = token.into();
         let mut parts = token.expose_secret().split('&');
@@ -107,11 +106,11 @@ impl SasToken {
         header.map(Self).ok_or(SasError::Token)
     }
 
-    /// Signs the right to publish to `endpoint` until `expires_at`, which counts in whole seconds.
+    /// Signs the permission to publish to `endpoint` until `expires_at`, in whole seconds.
     ///
     /// # Errors
     ///
-    /// [`SasError::Expiry`] if the year is not one of 1 to 9999.
+    /// [`SasError::Expiry`] if the year is not within 1 to 9999.
     pub fn mint(
         key: &AccessKey,
         endpoint: &PublishEndpoint,
@@ -121,7 +120,7 @@ impl SasToken {
             .checked_to_offset(UtcOffset::UTC)
             .filter(|at| (1..=9999).contains(&at.year()))
             .ok_or(SasError::Expiry)?;
-        // Other clients write `api-version`, or no query at all: the service takes each.
+        // Other clients write `api-version`, or no query: the service accepts each.
         let resource = format!("{}?apiVersion=2018-01-01", endpoint.as_str());
         let unsigned = format!("r={}&e={}", encode(&resource), encode(&en_us(expires_at)));
         let mut mac = Hmac::<Sha256>::new_from_slice(&key.bytes()?).map_err(|_| SasError::Key)?;
@@ -130,7 +129,7 @@ impl SasToken {
         Self::new(format!("{unsigned}&s={}", encode(&signature)))
     }
 
-    /// The token itself: the value of a header `aeg-sas-token`.
+    /// The token: the value of the header `aeg-sas-token`.
     pub fn expose_secret(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
@@ -144,7 +143,7 @@ impl SasToken {
             name: TOKEN,
             value: self.0.clone(),
             token: None,
-            // The rest of it is no secret, and a service may repeat the signature alone.
+            // Only the signature is secret, and a service may echo it without the other parts.
             secrets: Arc::new([encoded.into(), decoded.as_ref().into()]),
         }
     }
@@ -156,22 +155,22 @@ impl fmt::Debug for SasToken {
     }
 }
 
-/// Why a key or a signature is none.
+/// Why a key or a signature is invalid.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SasError {
-    /// The time cannot be written.
-    #[error("the signature's end is not in the years 1 to 9999")]
+    /// The expiry cannot be formatted.
+    #[error("the signature's expiry is out of range (expected a year from 1 to 9999)")]
     Expiry,
-    /// The key is not one.
+    /// The key is not an access key.
     #[error("the access key is empty or not base64 (expected it as the portal shows it)")]
     Key,
-    /// The token is not one.
-    #[error("the shared access signature is not one (expected `r=…&e=…&s=…`, percent-encoded)")]
+    /// The token is not a shared access signature.
+    #[error("the shared access signature is malformed (expected `r=…&e=…&s=…`, percent-encoded)")]
     Token,
 }
 
-/// As .NET writes a time for en-US, which is what the service was written against: `1/31/2020 12:00:00 AM`.
+/// The format of .NET for en-US, which the service expects: `1/31/2020 12:00:00 AM`.
 fn en_us(time: OffsetDateTime) -> String {
     let (hour, half) = match time.hour() {
         hour @ 0..12 => (hour, "AM"),
@@ -195,7 +194,7 @@ fn encode(text: &str) -> String {
 const KEY: HeaderName = HeaderName::from_static("aeg-sas-key");
 const TOKEN: HeaderName = HeaderName::from_static("aeg-sas-token");
 
-/// What JavaScript's `encodeURIComponent` encodes.
+/// The characters that JavaScript's `encodeURIComponent` encodes.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_is_taken_out_and_a_year_that_cannot_be_written_refused() {
+    fn offsets_are_converted_and_years_out_of_range_refused() {
         let key = AccessKey::new(KEY).unwrap();
         let endpoint = PublishEndpoint::new("https://a.example/api/events").unwrap();
         let at = OffsetDateTime::from_unix_timestamp(1_577_836_800).unwrap();

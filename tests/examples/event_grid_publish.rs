@@ -150,7 +150,7 @@ fn what_is_not_understood_is_refused() {
         (&["--sign", "1", &file], "`--sign` publishes nothing"),
         (
             &["--channel", "a/b", &file],
-            "`a/b` is no name of a channel (expected 3 to 50 letters, digits and hyphens)",
+            "`a/b` is not a channel name (expected 3 to 50 letters, digits and hyphens)",
         ),
         (
             &["--endpoint", "https://a.example", "--sign", "1"],

@@ -122,12 +122,12 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
         r#"{"schema":"cloud-event","id":"1","source":"/a","type":"Contoso.Ordered","data":{"n":1.50, "b":[]}}"#,
         r#"{"schema":"cloud-event","id":"3","source":"/a","type":"b","data_base64":"AP8Q"}"#,
         r#"{"schema":"event-grid","id":"2","source":"/t","type":"b"}"#,
-        r#"{"schema":"unrecognized","data":{"n":1.50},"reason":"it has none of `specversion`, `type`, `source` and `eventType` (expected a CloudEvent or an event of Event Grid's schema; with the schema `CustomInputSchema` this is right)"}"#,
+        r#"{"schema":"unrecognized","data":{"n":1.50},"reason":"it has none of `specversion`, `type`, `source` and `eventType` (expected a CloudEvent or an event of Event Grid's schema; with the schema `CustomInputSchema` this is normal)"}"#,
     ] {
         assert_eq!(receiver.line(), format!("{line}\n"));
     }
     for log in [
-        "there is no token",
+        "the token is missing",
         "its header is not base64url",
         "it is not JSON at line 1",
     ] {
@@ -166,7 +166,7 @@ fn faults_of_the_command_line() {
         (&[][..], "nothing authenticates deliveries"),
         (
             &["--tenant", "common", "--audience", "a"],
-            "`common` is no id of a tenant",
+            "`common` is not a tenant id",
         ),
         (&["--tenant", TENANT], "the audience is empty"),
         (

@@ -244,7 +244,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
         ("\nfabrikam fabrikam", "line 2: `fabrikam` is no tenant id"),
         (
             &format!("{FABRIKAM} a/b"),
-            "line 1: `a/b` is no name of a channel",
+            "line 1: `a/b` is not a channel name",
         ),
         (
             &format!("{FABRIKAM} own"),

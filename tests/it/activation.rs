@@ -1,4 +1,4 @@
-//! A watcher of channels in a time of its own: when it reads, what it tells, and when it ends.
+//! The activation watcher under a paused clock: when it reads, reports and ends.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -22,7 +22,7 @@ use tokio::time::{Instant, advance, timeout};
 
 use super::management::group;
 
-/// Channels by name, and when each was read, in seconds.
+/// Channels by name, with the times of their reads in seconds.
 #[derive(Clone, Debug)]
 struct Service {
     start: Instant,
@@ -117,10 +117,10 @@ fn event(event_type: &str, uri: &str) -> ResourceEvent {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_reads_ever_more_slowly_and_ends_with_the_activation() {
+async fn delays_grow_until_the_activation() {
     let (service, mut watcher) = scene(&["one"]);
     assert!(is_waiting(&state(&mut watcher).await));
-    // Nothing changes for an hour.
+    // No change for an hour.
     assert!(
         timeout(Duration::from_secs(3600), watcher.next())
             .await
@@ -155,7 +155,7 @@ async fn it_reads_ever_more_slowly_and_ends_with_the_activation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_a_stream_it_ends_when_there_is_nothing_to_wait_for() {
+async fn the_stream_ends_when_every_channel_is_final() {
     let (service, watcher) = scene(&["one", "two"]);
     service.remove("two");
     let mut changes = pin!(watcher.into_stream());
@@ -190,12 +190,12 @@ async fn many_hints_are_one_read() {
             .is_err()
     );
 
-    // Those that say nothing about a watched channel, or that nothing was done.
+    // Events that are not about a watched channel, or of failed operations.
     let one = id("one");
     let namespace = group("ours").partner_namespace("contoso").unwrap();
     let (base, _) = namespace.as_str().split_once("/resourceGroups/").unwrap();
     for other in [
-        // What the channel is somewhere in, for much happens there.
+        // Scopes above the channel, because much happens there.
         event("ResourceWriteSuccess", base),
         event("ResourceDeleteSuccess", &group("ours").scope().to_string()),
         event(
@@ -215,16 +215,16 @@ async fn many_hints_are_one_read() {
         event("ResourceActionCancel", one.as_str()),
         event("SomethingElse", one.as_str()),
     ] {
-        assert_eq!(hints.tell(&other), 0, "{other:?}");
+        assert_eq!(hints.record(&other), 0, "{other:?}");
     }
-    // The others, in any case and of any part, for three seconds.
+    // Events about it or its children, in any case, for three seconds.
     let shouted = one.as_str().to_uppercase();
     service.set("one", json!({"readinessState": "Activated"}));
     let feeder = async {
         for _ in 0..30 {
-            assert_eq!(hints.tell(&event("ResourceWriteSuccess", &shouted)), 1);
+            assert_eq!(hints.record(&event("ResourceWriteSuccess", &shouted)), 1);
             let readiness = format!("{shouted}/channelReadinessStateChange");
-            assert_eq!(hints.tell(&event("ResourceActionSuccess", &readiness)), 1);
+            assert_eq!(hints.record(&event("ResourceActionSuccess", &readiness)), 1);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -232,11 +232,11 @@ async fn many_hints_are_one_read() {
     assert_eq!(change.unwrap().unwrap().state, ChannelState::Activated);
     assert_eq!(service.reads("one"), [0, 12]);
     assert_eq!(service.reads("two"), [0]);
-    // It is watched no longer.
-    assert_eq!(hints.tell(&event("ResourceWriteSuccess", &shouted)), 0);
-    // What happens to the namespace happens to all channels in it.
+    // It is not watched any more.
+    assert_eq!(hints.record(&event("ResourceWriteSuccess", &shouted)), 0);
+    // An event about the namespace is about all channels in it.
     assert_eq!(
-        hints.tell(&event("ResourceDeleteSuccess", namespace.as_str())),
+        hints.record(&event("ResourceDeleteSuccess", namespace.as_str())),
         1
     );
     service.remove("two");
@@ -246,12 +246,12 @@ async fn many_hints_are_one_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hints_keep_nobody_from_being_read() {
+async fn hints_do_not_starve_other_channels() {
     let (service, mut watcher) = scene(&["one", "two"]);
     let hints = watcher.hints();
     let flood = async {
         loop {
-            hints.tell(&event("ResourceWriteSuccess", id("one").as_str()));
+            hints.record(&event("ResourceWriteSuccess", id("one").as_str()));
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -262,14 +262,14 @@ async fn hints_keep_nobody_from_being_read() {
     };
     let both = async { futures_util::join!(flood, watching) };
     assert!(timeout(Duration::from_secs(100), both).await.is_err());
-    // Every two seconds, and not a hundred times as often.
+    // Every two seconds, not a hundred times as often.
     let reads = service.reads("one").len();
     assert!((45..=51).contains(&reads), "{reads}");
     assert_eq!(service.reads("two"), [0, 30, 90]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_with_the_expiry_too_and_with_a_deletion() {
+async fn expiry_and_deletion_are_final() {
     let week = 7 * 24 * 60 * 60;
     let (service, mut watcher) = scene(&["one"]);
     assert!(is_waiting(&state(&mut watcher).await));
@@ -278,7 +278,7 @@ async fn it_ends_with_the_expiry_too_and_with_a_deletion() {
     assert!((week..week + 600).contains(&at), "{at}");
     assert!(watcher.next().await.is_none());
 
-    // What expires is deleted by the service.
+    // The service deletes a channel that expires.
     let (service, mut watcher) = scene(&["one"]);
     assert!(is_waiting(&state(&mut watcher).await));
     service.remove("one");
@@ -302,7 +302,7 @@ async fn it_ends_with_the_expiry_too_and_with_a_deletion() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trouble_is_told_and_passed_over() {
+async fn errors_are_reported_and_retried() {
     let (service, mut watcher) = scene(&["one", "two"]);
     service.set("one", "trouble".into());
     let error = watcher.next().await.unwrap().unwrap_err();
@@ -314,26 +314,26 @@ async fn trouble_is_told_and_passed_over() {
     );
     assert!(is_waiting(&state(&mut watcher).await));
     watcher.next().await.unwrap().unwrap_err();
-    // A word of tomorrow is not the end.
+    // An unknown state is not final.
     service.set("one", json!({"readinessState": "AlmostActivated"}));
     let other = state(&mut watcher).await;
     assert!(
         matches!(&other, ChannelState::Other(Some(word)) if word.as_str() == "AlmostActivated")
     );
-    assert!(!other.is_last());
+    assert!(!other.is_final());
     service.set("one", json!({}));
     assert_eq!(state(&mut watcher).await, ChannelState::Other(None));
     assert_eq!(service.reads("one"), [0, 30, 90, 210]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_can_be_given_up_and_taken_up_again() {
+async fn next_is_cancel_safe() {
     let (service, mut watcher) = scene(&["one"]);
     assert!(is_waiting(&state(&mut watcher).await));
     let hints = watcher.hints();
     for second in 0..300 {
         if second == 100 {
-            hints.tell(&event("ResourceWriteSuccess", id("one").as_str()));
+            hints.record(&event("ResourceWriteSuccess", id("one").as_str()));
         }
         assert!(
             timeout(Duration::from_secs(1), watcher.next())
@@ -341,7 +341,7 @@ async fn waiting_can_be_given_up_and_taken_up_again() {
                 .is_err()
         );
     }
-    // Read as if nobody had given up. After a hint the times begin anew.
+    // Reads happen as if it had not been dropped. A hint restarts the delays.
     assert_eq!(service.reads("one"), [0, 30, 90, 102, 132, 192]);
     watcher.watch(id("one"));
     watcher.watch(id("two"));

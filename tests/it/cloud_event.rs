@@ -1,4 +1,4 @@
-//! CloudEvents: what is read, what is written, and beside each the twins that are refused.
+//! CloudEvents: parsing and serialization, each case beside its refused twins.
 
 use partner_center_webhooks::event_grid::{CloudEvent, CloudEventError};
 use partner_center_webhooks::receiver::ReceiverBuilder;
@@ -9,7 +9,7 @@ use crate::support::{EVENT, ISSUER, NOW, Scripted, chain};
 
 const LEAST: &str = r#"{"specversion":"1.0","id":"1","source":"/a","type":"b"}"#;
 
-fn read(json: &str) -> Result<CloudEvent, CloudEventError> {
+fn parse(json: &str) -> Result<CloudEvent, CloudEventError> {
     CloudEvent::from_slice(json.as_bytes())
 }
 
@@ -18,14 +18,14 @@ fn with(members: &str) -> String {
     LEAST.replace('}', &format!(",{members}}}"))
 }
 
-fn written(event: &CloudEvent) -> Result<Value, String> {
+fn serialized(event: &CloudEvent) -> Result<Value, String> {
     serde_json::to_value(event).map_err(|error| error.to_string())
 }
 
-/// As Event Grid delivers: the sample of its documentation, with what else it has been seen to send.
+/// A delivery of Event Grid: the documented sample, with additions seen in practice.
 #[test]
-fn what_event_grid_sends_is_read() {
-    let event = read(
+fn events_of_event_grid_are_parsed() {
+    let event = parse(
         r##"{
             "id": "e4e8b7c3-8d5a-4f0f-9a4b-0c4e5b5a6f7d",
             "source": "/subscriptions/s/resourceGroups/r",
@@ -58,28 +58,28 @@ fn what_event_grid_sends_is_read() {
 }
 
 #[test]
-fn what_is_read_is_written_again_but_for_what_says_nothing() {
+fn round_trips_drop_placeholders() {
     let read_in = with(
         r##""time":"2026-11-21T01:02:03.1234567Z","dataschema":"#","subject":null,"region":"west","count":7,"data":{"b": 1.50, "a":[ ]}"##,
     );
-    let text = serde_json::to_string(&read(&read_in).unwrap()).unwrap();
+    let text = serde_json::to_string(&parse(&read_in).unwrap()).unwrap();
     assert_eq!(
         text,
         r#"{"specversion":"1.0","id":"1","source":"/a","type":"b","time":"2026-11-21T01:02:03.1234567Z","region":"west","count":7,"data":{"b": 1.50, "a":[ ]}}"#
     );
-    assert_eq!(read(&text).unwrap(), read(&read_in).unwrap());
+    assert_eq!(parse(&text).unwrap(), parse(&read_in).unwrap());
 
-    let bytes = read(&with(r#""data_base64":"AP8Q","datacontenttype":"a/b""#)).unwrap();
+    let bytes = parse(&with(r#""data_base64":"AP8Q","datacontenttype":"a/b""#)).unwrap();
     assert_eq!(bytes.bytes(), Some(&[0, 255, 16][..]));
     assert_eq!(bytes.json().map(|json| json.get()), None);
-    assert_eq!(written(&bytes).unwrap()["data_base64"], "AP8Q");
-    // Without padding, too.
-    let unpadded = read(&with(r#""data_base64":"AA""#)).unwrap();
-    assert_eq!(written(&unpadded).unwrap()["data_base64"], "AA==");
+    assert_eq!(serialized(&bytes).unwrap()["data_base64"], "AP8Q");
+    // Also without padding.
+    let unpadded = parse(&with(r#""data_base64":"AA""#)).unwrap();
+    assert_eq!(serialized(&unpadded).unwrap()["data_base64"], "AA==");
 }
 
 #[test]
-fn what_is_no_event_is_refused() {
+fn invalid_events_are_refused() {
     for (json, message) in [
         (
             "",
@@ -98,7 +98,7 @@ fn what_is_no_event_is_refused() {
         ),
         (
             r#"{"id":1,"source":"/a","type":"b"}"#,
-            "attribute `id` is `1` (expected text that is not empty, without control characters)",
+            "attribute `id` is `1` (expected non-empty text without control characters)",
         ),
         (
             r#"{"specversion":"0.3","id":"1","source":"/a","type":"b"}"#,
@@ -110,7 +110,7 @@ fn what_is_no_event_is_refused() {
         ),
         (
             &with(r#""data":1,"data_base64":"AA==""#),
-            "`data` and `data_base64` are both present (expected one of them at most)",
+            "`data` and `data_base64` are both present (expected at most one)",
         ),
         (
             &with(r#""data_base64":"%""#),
@@ -121,12 +121,12 @@ fn what_is_no_event_is_refused() {
             "the event is not JSON: trailing characters at line 1 column 56",
         ),
     ] {
-        assert_eq!(read(json).unwrap_err().to_string(), message, "{json}");
+        assert_eq!(parse(json).unwrap_err().to_string(), message, "{json}");
         assert!(serde_json::from_str::<CloudEvent>(json).is_err(), "{json}");
     }
-    // The dead-letter sample has no version; null data beside the other is none.
-    assert!(read(r#"{"id":"1","source":"/a","type":"b"}"#).is_ok());
-    assert!(read(&with(r#""data":null,"data_base64":"AA==""#)).is_ok());
+    // The dead-letter sample has no version. Null data beside `data_base64` does not count.
+    assert!(parse(r#"{"id":"1","source":"/a","type":"b"}"#).is_ok());
+    assert!(parse(&with(r#""data":null,"data_base64":"AA==""#)).is_ok());
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn batches_and_single_events() {
 }
 
 #[test]
-fn what_does_not_conform_is_read_and_not_written() {
+fn nonconforming_events_are_parsed_but_not_serialized() {
     for members in [
         r#""dataschema":"/relative""#,
         r#""time":"yesterday""#,
@@ -161,36 +161,36 @@ fn what_does_not_conform_is_read_and_not_written() {
         r#""ext":1.5"#,
         r#""ext":[]"#,
     ] {
-        let event = read(&with(members)).unwrap();
+        let event = parse(&with(members)).unwrap();
         let reason = event.check().unwrap_err().to_string();
-        assert_eq!(written(&event).unwrap_err(), reason, "{members}");
+        assert_eq!(serialized(&event).unwrap_err(), reason, "{members}");
     }
-    let event = read(&with(r#""Region":"west""#)).unwrap();
+    let event = parse(&with(r#""Region":"west""#)).unwrap();
     assert_eq!(
         event.check().unwrap_err().to_string(),
-        "`Region` is no name of an extension (expected lower-case letters and digits, and no name that CloudEvents has given)"
+        "`Region` is not an extension name (expected lower-case letters and digits, and not an attribute of CloudEvents)"
     );
-    assert_eq!(read(&with(r#""time":"yesterday""#)).unwrap().time(), None);
+    assert_eq!(parse(&with(r#""time":"yesterday""#)).unwrap().time(), None);
 }
 
-/// An array in arrays, of so many levels.
+/// Nested arrays with this number of levels.
 fn nested(levels: usize) -> String {
     format!("{}{}", "[".repeat(levels), "]".repeat(levels))
 }
 
 #[test]
-fn data_that_readers_would_refuse_is_not_written() {
-    let of = |levels| read(&with(&format!(r#""data":{}"#, nested(levels)))).unwrap();
+fn data_that_parsers_would_refuse_is_not_serialized() {
+    let of = |levels| parse(&with(&format!(r#""data":{}"#, nested(levels)))).unwrap();
     of(125).check().unwrap();
     for levels in [126, 400_000] {
         let event = of(levels);
         assert_eq!(event.check(), Err(CloudEventError::TooDeep));
         assert_eq!(
-            written(&event).unwrap_err(),
+            serialized(&event).unwrap_err(),
             "the data nests too deeply (expected at most 125 levels)"
         );
     }
-    // Brackets in a string are no levels.
+    // Brackets in a string are not levels.
     let event = CloudEvent::new("/a", "b").unwrap();
     event.with_json(&nested(200)).unwrap().check().unwrap();
 }
@@ -216,7 +216,7 @@ fn setters_check() {
         .and_then(|event| event.with_time(OffsetDateTime::UNIX_EPOCH))
         .unwrap();
     assert_eq!(event.extension("ok").unwrap().get(), "true");
-    let mut json = written(&event).unwrap();
+    let mut json = serialized(&event).unwrap();
     assert_eq!(json["id"].as_str().unwrap().len(), 36);
     json["id"] = "1".into();
     assert_eq!(
@@ -230,7 +230,7 @@ fn setters_check() {
 }
 
 #[tokio::test]
-async fn what_partner_center_sent_is_one_event_however_often_it_comes() {
+async fn repeated_callbacks_convert_to_one_event() {
     let signer = ISSUER.signer().unwrap();
     let receiver = ReceiverBuilder::new(chain(), Scripted::serving(&signer))
         .clock(|| NOW)
@@ -251,7 +251,7 @@ async fn what_partner_center_sent_is_one_event_however_often_it_comes() {
     assert_eq!(event.json().unwrap().get(), EVENT, "byte for byte");
     assert_eq!(event, event_of(EVENT).await);
     event.check().unwrap();
-    let mut json = written(&event).unwrap();
+    let mut json = serialized(&event).unwrap();
     let members = json.as_object_mut().unwrap();
     members.remove("data");
     members.remove("id");
@@ -266,7 +266,7 @@ async fn what_partner_center_sent_is_one_event_however_often_it_comes() {
             "datacontenttype": "application/json",
         })
     );
-    // What is missing or cannot be read is left out; a date without an offset gets the one that it means.
+    // Missing or invalid values are omitted; a date without an offset is UTC.
     for (body, subject, time) in [
         (r#"{"EventName":"Brand-New"}"#, None, None),
         (

@@ -1,4 +1,4 @@
-//! Publishing over real HTTP, to a fake namespace that judges as Event Grid is documented to.
+//! Publishing over real HTTP, to a fake namespace that behaves as Event Grid is documented to.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Response};
 use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
 use partner_center_webhooks::event_grid::{
-    AccessKey, BatchLimits, ByChannelName, BySource, ChannelName, CloudEvent, CloudEventError,
-    Credential, PublishEndpoint, PublishError, Publisher, SasToken,
+    AccessKey, BatchLimits, BySource, ChannelName, CloudEvent, CloudEventError, Credential,
+    PublishEndpoint, PublishError, Publisher, SasToken,
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::EventGrid;
@@ -20,12 +20,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-/// As fast as a test wants to be, but patient with a busy machine.
+/// Short delays, with a deadline that suits a busy machine.
 fn quick() -> RetryPolicy {
     RetryPolicy::default().with_first_delay(Duration::from_millis(5))
 }
 
-/// How long an attempt may take where one is to take too long.
+/// The deadline of an attempt in tests of timeouts.
 const IMPATIENT: Duration = Duration::from_millis(700);
 
 fn endpoint(fake: &EventGrid) -> PublishEndpoint {
@@ -36,7 +36,7 @@ fn key(fake: &EventGrid) -> AccessKey {
     AccessKey::new(fake.access_key()).unwrap()
 }
 
-fn to_channels(fake: &EventGrid, credential: impl Into<Credential>) -> Publisher<ByChannelName> {
+fn to_channels(fake: &EventGrid, credential: impl Into<Credential>) -> Publisher {
     let http = ReqwestClient::new().unwrap();
     Publisher::by_channel_name(endpoint(fake), credential, http).with_retries(quick())
 }
@@ -46,7 +46,7 @@ fn by_source(fake: &EventGrid) -> Publisher<BySource> {
     Publisher::by_source(endpoint(fake), key(fake), http).with_retries(quick())
 }
 
-async fn scene() -> (EventGrid, Publisher<ByChannelName>) {
+async fn scene() -> (EventGrid, Publisher) {
     let fake = EventGrid::start().await.unwrap();
     let publisher = to_channels(&fake, key(&fake));
     (fake, publisher)
@@ -63,7 +63,7 @@ fn event(id: usize) -> CloudEvent {
         .unwrap()
 }
 
-/// One that was read, and may not be written.
+/// An event that parses but does not conform.
 fn bad_event() -> CloudEvent {
     CloudEvent::from_slice(br#"{"id":"bad","source":"/a","type":"b","Not_A_Name":1}"#).unwrap()
 }
@@ -85,15 +85,15 @@ fn status(status: u16) -> Fault {
     Fault::status(status, &body)
 }
 
-/// The error of a publish that failed as a whole.
-async fn failure(publisher: &Publisher<ByChannelName>) -> Arc<PublishError> {
+/// The error of a publish of which every event failed.
+async fn failure(publisher: &Publisher) -> Arc<PublishError> {
     let error = publisher.publish(&channel(), [event(1)]).await.unwrap_err();
     assert_eq!(error.failures().len(), 1);
     Arc::clone(&error.failures()[0].error)
 }
 
-/// The status of one.
-async fn refusal(publisher: &Publisher<ByChannelName>) -> u16 {
+/// The status of such an error.
+async fn refusal(publisher: &Publisher) -> u16 {
     let error = failure(publisher).await;
     error.api().unwrap().status().unwrap().as_u16()
 }
@@ -146,11 +146,11 @@ async fn the_request_is_the_documented_one() {
         .await
         .unwrap();
     assert_eq!((none.events(), none.requests()), (0, 0));
-    assert_eq!(fake.requests().len(), 1, "nothing to send is no request");
+    assert_eq!(fake.requests().len(), 1, "an empty input sends no request");
 }
 
 #[tokio::test]
-async fn every_proof_has_its_refusing_twins() {
+async fn every_credential_has_its_refused_twins() {
     let fake = EventGrid::start().await.unwrap();
     let now = OffsetDateTime::from_unix_timestamp(1_795_219_200).unwrap();
     fake.set_clock(move || now);
@@ -217,10 +217,10 @@ async fn every_proof_has_its_refusing_twins() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_asked_for_once_more() {
+async fn a_refused_token_is_refreshed_once() {
     let fake = Arc::new(EventGrid::start().await.unwrap());
-    let asked = Arc::new(AtomicUsize::new(0));
-    let (source, count) = (Arc::clone(&fake), Arc::clone(&asked));
+    let requested = Arc::new(AtomicUsize::new(0));
+    let (source, count) = (Arc::clone(&fake), Arc::clone(&requested));
     let tokens = from_fn(move |scope: String| {
         assert_eq!(scope, "https://eventgrid.azure.net/.default");
         let token = match count.fetch_add(1, Ordering::SeqCst) {
@@ -232,15 +232,15 @@ async fn a_refused_token_is_asked_for_once_more() {
     let publisher = to_channels(&fake, Credential::bearer(tokens));
     publisher.publish(&channel(), [event(1)]).await.unwrap();
     assert_eq!(
-        (asked.load(Ordering::SeqCst), fake.requests().len()),
+        (requested.load(Ordering::SeqCst), fake.requests().len()),
         (2, 2)
     );
     assert_eq!(accepted_ids(&fake), ["1"]);
 }
 
-/// The statuses after which Microsoft's own clients repeat, and what breaks connections.
+/// The statuses that Microsoft's own clients retry, and broken connections.
 #[tokio::test]
-async fn a_repeated_request_is_the_same_request() {
+async fn retries_send_the_same_request() {
     let faults = [408, 429, 500, 502, 503, 504].map(status);
     let breaks = [Fault::Drop, Fault::DropAfter, Fault::Slow(3 * IMPATIENT)];
     for fault in faults.into_iter().chain(breaks) {
@@ -271,7 +271,7 @@ async fn a_repeated_request_is_the_same_request() {
             assert_eq!(request.headers(), requests[0].headers());
         }
     }
-    // What the service took without saying so is there more than once, under one id.
+    // Events that were accepted without a response are duplicated, with the same id.
     let (fake, publisher) = scene().await;
     fake.inject(Fault::DropAfter);
     publisher.publish(&channel(), [event(1)]).await.unwrap();
@@ -279,7 +279,7 @@ async fn a_repeated_request_is_the_same_request() {
 }
 
 #[tokio::test]
-async fn what_is_final_is_not_repeated_and_is_told_in_full() {
+async fn final_errors_are_not_retried_and_have_full_messages() {
     for code in [400, 401, 403, 404, 409, 413, 501] {
         let (fake, publisher) = scene().await;
         fake.inject(status(code));
@@ -295,7 +295,7 @@ async fn what_is_final_is_not_repeated_and_is_told_in_full() {
         assert!(!error.is_transient());
         assert_eq!(fake.requests().len(), 1, "{code}");
     }
-    // The path that is not there, in the words that were recorded.
+    // A path that does not exist, with the recorded message.
     let (fake, publisher) = scene().await;
     fake.configure(|settings| {
         settings.routing = Routing::ChannelName {
@@ -319,12 +319,12 @@ async fn what_is_final_is_not_repeated_and_is_told_in_full() {
             api.request_id_received().unwrap()
         )
     );
-    // Success is 200, and nothing else.
+    // Only 200 is success.
     let (fake, publisher) = scene().await;
     let publisher = publisher.with_retries(quick().with_max_repeats(0));
-    let mut answer = Response::default();
-    *answer.status_mut() = http::StatusCode::ACCEPTED;
-    fake.inject(Fault::Status(answer));
+    let mut response = Response::default();
+    *response.status_mut() = http::StatusCode::ACCEPTED;
+    fake.inject(Fault::Status(response));
     let error = failure(&publisher).await;
     assert!(matches!(
         error.api().unwrap().cause(),
@@ -334,22 +334,22 @@ async fn what_is_final_is_not_repeated_and_is_told_in_full() {
 }
 
 #[tokio::test]
-async fn retry_after_is_waited_for() {
+async fn retries_wait_for_retry_after() {
     let (fake, publisher) = scene().await;
-    let mut answer: Response<bytes::Bytes> = Response::default();
-    *answer.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
+    let mut response: Response<bytes::Bytes> = Response::default();
+    *response.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
     let headers = [(http::header::RETRY_AFTER, HeaderValue::from_static("1"))];
-    answer
+    response
         .headers_mut()
         .extend(headers.into_iter().collect::<HeaderMap>());
-    fake.inject(Fault::Status(answer));
+    fake.inject(Fault::Status(response));
     let start = std::time::Instant::now();
     publisher.publish(&channel(), [event(1)]).await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
 }
 
-/// After the tests of the clients for Python and Go: the other server must not even see a connection, for the events would
-/// leak as well.
+/// As in the tests of the clients for Python and Go. The other server must not even see a connection, because the events would
+/// leak too.
 #[tokio::test]
 async fn a_redirect_leaks_nothing() {
     let other = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -363,13 +363,13 @@ async fn a_redirect_leaks_nothing() {
         }
     });
     let redirect = |status: u16, location: &str| {
-        let mut answer = Response::default();
-        *answer.status_mut() = status.try_into().unwrap();
+        let mut response = Response::default();
+        *response.status_mut() = status.try_into().unwrap();
         let location = location.parse().unwrap();
-        answer
+        response
             .headers_mut()
             .insert(http::header::LOCATION, location);
-        Fault::Status(answer)
+        Fault::Status(response)
     };
     for status in [300, 301, 302, 303, 307, 308] {
         for host in ["127.0.0.1", "localhost"] {
@@ -382,14 +382,14 @@ async fn a_redirect_leaks_nothing() {
             assert_eq!(error.api().unwrap().status().unwrap().as_u16(), status);
             assert!(
                 error.to_string().contains(
-                    "(redirects are not followed, because key and events would be sent along)"
+                    "(redirects are not followed, because they would forward the credential and the events)"
                 ),
                 "{error}"
             );
             assert_eq!((fake.requests().len(), fake.accepted().len()), (1, 0));
         }
     }
-    // Nor after a retry, nor back to the same server.
+    // Also after a retry, and to the same server.
     let (fake, publisher) = scene().await;
     fake.inject(status(503));
     fake.inject(redirect(307, &format!("http://127.0.0.1:{port}/")));
@@ -402,7 +402,7 @@ async fn a_redirect_leaks_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_service_would_refuse_is_not_sent() {
+async fn events_that_the_service_would_refuse_are_not_sent() {
     let (fake, publisher) = scene().await;
     let long = |bytes: usize| {
         let around = serde_json::to_vec(&event(1).with_json("").unwrap())
@@ -424,7 +424,7 @@ async fn what_the_service_would_refuse_is_not_sent() {
         (error.accepted().events(), error.accepted().requests()),
         (4, 2)
     );
-    let told: Vec<_> = error
+    let reported: Vec<_> = error
         .failures()
         .iter()
         .map(|failure| {
@@ -436,12 +436,12 @@ async fn what_the_service_would_refuse_is_not_sent() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (
                 1,
-                "the event does not conform to CloudEvents 1.0: `Not_A_Name` is no name of an extension (expected \
-                 lower-case letters and digits, and no name that CloudEvents has given)"
+                "the event does not conform to CloudEvents 1.0: `Not_A_Name` is not an extension name (expected \
+                 lower-case letters and digits, and not an attribute of CloudEvents)"
                     .to_owned(),
                 false
             ),
@@ -452,13 +452,13 @@ async fn what_the_service_would_refuse_is_not_sent() {
         std::ptr::eq(error.failures()[0].event, &events[1]),
         "the event comes back"
     );
-    let told = error.to_string();
+    let reported = error.to_string();
     let owned = error.into_owned();
     assert_eq!(owned.accepted().events(), 4);
     assert_eq!(owned.failures()[1].index, 3);
     assert_eq!(owned.failures()[1].event, events[3]);
     let boxed: Box<dyn std::error::Error + Send + Sync + 'static> = owned.into();
-    assert_eq!(boxed.to_string(), told);
+    assert_eq!(boxed.to_string(), reported);
     assert_eq!(accepted_ids(&fake), ["0", "2", "4", "1"]);
     assert_eq!(fake.requests()[1].body().len(), limit, "as long as may be");
 
@@ -474,22 +474,22 @@ async fn what_the_service_would_refuse_is_not_sent() {
 }
 
 #[tokio::test]
-async fn an_event_that_nests_too_deeply_takes_no_other_along() {
+async fn an_event_that_nests_too_deeply_does_not_affect_others() {
     let (fake, publisher) = scene().await;
     let nested = |levels: usize| {
         let data = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         event(levels).with_raw_json(serde_json::value::RawValue::from_string(data).unwrap())
     };
-    // The deepest that is sent the fake can read, with the array of the batch around it.
+    // The fake can parse the deepest event that is sent, inside the array of the batch.
     let events = [event(0), nested(400_000), nested(125), nested(126)];
     let error = publisher.publish(&channel(), &events).await.unwrap_err();
-    let told: Vec<_> = error
+    let reported: Vec<_> = error
         .failures()
         .iter()
         .map(|failure| (failure.index, failure.error.to_string()))
         .collect();
     let reason = "the event does not conform to CloudEvents 1.0: the data nests too deeply (expected at most 125 levels)";
-    assert_eq!(told, [(1, reason.to_owned()), (3, reason.to_owned())]);
+    assert_eq!(reported, [(1, reason.to_owned()), (3, reason.to_owned())]);
     assert!(matches!(
         *error.failures()[0].error,
         PublishError::Event(CloudEventError::TooDeep)
@@ -497,7 +497,7 @@ async fn an_event_that_nests_too_deeply_takes_no_other_along() {
     assert_eq!(accepted_ids(&fake), ["0", "125"]);
 }
 
-/// Counts how often each event is looked at to be written.
+/// Counts how often each event is borrowed for serialization.
 struct Watched<'a>(CloudEvent, &'a Cell<usize>);
 
 impl std::borrow::Borrow<CloudEvent> for Watched<'_> {
@@ -508,7 +508,7 @@ impl std::borrow::Borrow<CloudEvent> for Watched<'_> {
 }
 
 #[tokio::test]
-async fn ten_thousand_events_go_in_full_batches() {
+async fn ten_thousand_events_fill_batches() {
     for (limits, requests) in [
         (BatchLimits::default(), 2),
         (BatchLimits::default().with_max_events(999), 11),
@@ -524,7 +524,7 @@ async fn ten_thousand_events_go_in_full_batches() {
         let in_order: Vec<_> = (0..10_000).map(|id| id.to_string()).collect();
         assert_eq!(accepted_ids(&fake), in_order);
     }
-    // By bytes: no request has room for the first event of the next.
+    // By bytes: the first event of the next request does not fit.
     let (fake, publisher) = scene().await;
     let publisher = publisher.with_limits(BatchLimits::default().with_max_bytes(10_000));
     publisher
@@ -548,9 +548,9 @@ async fn ten_thousand_events_go_in_full_batches() {
     assert_eq!(accepted.requests(), 3, "one goes anyway");
 }
 
-/// Of ten requests the fourth is refused for what is in it, and the eighth for reasons that are the next one's, too.
+/// Of ten requests, the service refuses the contents of the fourth, and fails the eighth for a reason that affects the next.
 #[tokio::test]
-async fn a_failing_batch_is_told_event_by_event() {
+async fn a_failed_batch_is_reported_event_by_event() {
     let (fake, publisher) = scene().await;
     let publisher = publisher.with_limits(BatchLimits::default().with_max_events(1000));
     let ok = || Fault::Slow(Duration::ZERO);
@@ -588,7 +588,7 @@ async fn a_failing_batch_is_told_event_by_event() {
         };
         assert_eq!(failure.event.id(), id, "the event itself comes back");
     }
-    // Accepted and failed together are all that was given, and nothing is both.
+    // Every event is either accepted or failed.
     let mut seen: Vec<usize> = error
         .failures()
         .iter()
@@ -611,7 +611,7 @@ async fn a_failing_batch_is_told_event_by_event() {
         }
     }
 
-    // What failed can be published again as it came back.
+    // The failed events can be published again.
     let again = error
         .into_failures()
         .into_iter()
@@ -625,7 +625,7 @@ async fn a_failing_batch_is_told_event_by_event() {
 }
 
 #[tokio::test]
-async fn sources_find_their_channels_and_channels_are_not_named() {
+async fn events_are_routed_by_source_without_a_channel_header() {
     let fake = EventGrid::start().await.unwrap();
     fake.configure(|settings| {
         let sources = Some(vec!["/contoso".to_owned()]);
@@ -640,13 +640,13 @@ async fn sources_find_their_channels_and_channels_are_not_named() {
     assert_eq!(fake.unmatched(), 1);
     assert_eq!(fake.requests()[0].header("aeg-channel-name"), None);
 
-    // A namespace of the other kind.
+    // A namespace with the other routing mode.
     let error = failure(&to_channels(&fake, key(&fake))).await;
     assert_eq!(error.api().unwrap().status().unwrap(), 400);
 }
 
 #[tokio::test]
-async fn no_secret_is_shown() {
+async fn secrets_are_redacted() {
     let fake = EventGrid::start().await.unwrap();
     let key = key(&fake);
     let sas = SasToken::mint(&key, &endpoint(&fake), OffsetDateTime::UNIX_EPOCH).unwrap();
@@ -656,7 +656,7 @@ async fn no_secret_is_shown() {
     let secrets = [fake.access_key(), signature, token];
     for credential in [key.into(), sas.into(), bearer] {
         let publisher = to_channels(&fake, credential);
-        // A service that repeats what it was sent.
+        // A service that echoes the request.
         let request_says = secrets.join(" and ");
         let body = ErrorBody::web_api(format!("bad: {request_says}"));
         fake.inject(Fault::status(400, &body));
@@ -677,7 +677,7 @@ async fn no_secret_is_shown() {
 }
 
 #[tokio::test]
-async fn nothing_there_at_all() {
+async fn an_unreachable_endpoint() {
     let (fake, publisher) = scene().await;
     let publisher = publisher.with_retries(quick().with_max_repeats(1));
     drop(fake);
@@ -691,7 +691,7 @@ async fn nothing_there_at_all() {
     assert_eq!(error.api().unwrap().attempts(), 2);
 }
 
-/// The fake, asked without our publisher: each request differs from the good one in one thing.
+/// Requests to the fake without our publisher: each differs from a valid one in one detail.
 #[tokio::test]
 async fn the_fake_refuses_what_the_service_refuses() {
     const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/a","type":"b"}"#;
@@ -721,9 +721,9 @@ async fn the_fake_refuses_what_the_service_refuses() {
         for (name, value) in parts.into_iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(name, value);
         }
-        let answer = request.body(body.to_owned()).send().await.unwrap();
-        assert!(answer.headers().contains_key("x-ms-request-id"));
-        answer.status().as_u16()
+        let response = request.body(body.to_owned()).send().await.unwrap();
+        assert!(response.headers().contains_key("x-ms-request-id"));
+        response.status().as_u16()
     };
     let batch = format!("[{EVENT}]");
     let single = ("content-type", "application/cloudevents+json");

@@ -1,4 +1,4 @@
-//! Attacks on all that speaks to Event Grid: what is lost, told wrongly, shown, or never ends.
+//! Attacks on everything that communicates with Event Grid: losses, wrong reports, leaks, endless loops.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -36,20 +36,20 @@ use super::event_grid_tokens::{
 };
 use super::management::group;
 
-type Answered = Result<Response<Bytes>, HttpClientError>;
-type Answers = dyn Fn(&Request<Bytes>, usize) -> Answered + Send + Sync;
+type Outcome = Result<Response<Bytes>, HttpClientError>;
+type Responses = dyn Fn(&Request<Bytes>, usize) -> Outcome + Send + Sync;
 
-/// A service that answers each request as it is told to, by its number.
+/// A service with a scripted response for each request, by its number.
 #[derive(Clone)]
 struct Script {
-    answers: Arc<Answers>,
+    responses: Arc<Responses>,
     count: Arc<AtomicUsize>,
 }
 
 impl Script {
-    fn new(answers: impl Fn(&Request<Bytes>, usize) -> Answered + Send + Sync + 'static) -> Self {
+    fn new(responses: impl Fn(&Request<Bytes>, usize) -> Outcome + Send + Sync + 'static) -> Self {
         Self {
-            answers: Arc::new(answers),
+            responses: Arc::new(responses),
             count: Arc::default(),
         }
     }
@@ -66,26 +66,26 @@ impl fmt::Debug for Script {
 }
 
 impl HttpClient for Script {
-    fn send(&self, request: Request<Bytes>, _: Limits) -> BoxFuture<'_, Answered> {
+    fn send(&self, request: Request<Bytes>, _: Limits) -> BoxFuture<'_, Outcome> {
         let number = self.count.fetch_add(1, Ordering::SeqCst);
-        let answer = (self.answers)(&request, number);
-        Box::pin(std::future::ready(answer))
+        let response = (self.responses)(&request, number);
+        Box::pin(std::future::ready(response))
     }
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &Value) -> Answered {
+fn response(status: u16, headers: &[(&str, &str)], body: &Value) -> Outcome {
     let body = match body {
         Value::Null => Bytes::new(),
         body => body.to_string().into(),
     };
-    let answer = headers.iter().fold(
+    let response = headers.iter().fold(
         Response::builder().status(status),
-        |answer, (name, value)| answer.header(*name, *value),
+        |response, (name, value)| response.header(*name, *value),
     );
-    Ok(answer.body(body).unwrap())
+    Ok(response.body(body).unwrap())
 }
 
-fn no_answer() -> Answered {
+fn no_response() -> Outcome {
     let deadline = Duration::from_secs(30);
     Err(HttpClientError::Timeout { deadline })
 }
@@ -95,26 +95,26 @@ fn manager(service: &Script) -> ManagementClient {
     ManagementClient::new(&Cloud::Global, service.clone(), tokens).unwrap()
 }
 
-/// There is no such resource.
-fn absent() -> Answered {
+/// The resource does not exist.
+fn absent() -> Outcome {
     not_found("ResourceNotFound")
 }
 
-fn not_found(code: &str) -> Answered {
-    answer(404, &[], &json!({"error": {"code": code, "message": "m"}}))
+fn not_found(code: &str) -> Outcome {
+    response(404, &[], &json!({"error": {"code": code, "message": "m"}}))
 }
 
 fn state(word: &str) -> Value {
     json!({"properties": {"provisioningState": word}})
 }
 
-/// The service may have accepted the events at the first attempt, whatever it says of the second.
+/// The service may have accepted the events at the first attempt, whatever it responds to the second.
 #[tokio::test(start_paused = true)]
-async fn events_that_may_have_been_accepted_are_not_told_to_be_refused() {
+async fn events_that_may_have_been_accepted_are_not_reported_as_refused() {
     for last in [400, 401, 403, 404, 413, 429] {
         let service = Script::new(move |_, number| match number {
-            0 => no_answer(),
-            _ => answer(last, &[], &Value::Null),
+            0 => no_response(),
+            _ => response(last, &[], &Value::Null),
         });
         let endpoint =
             PublishEndpoint::new("https://contoso.westeurope-1.eventgrid.azure.net/api/events");
@@ -128,10 +128,10 @@ async fn events_that_may_have_been_accepted_are_not_told_to_be_refused() {
     }
 }
 
-/// The reader of times takes any character between date and time, a line feed among them; a service would refuse the whole
+/// The parser of times accepts any character between date and time, including a line feed. A service would refuse the whole
 /// batch for it.
 #[test]
-fn a_time_that_is_none_of_rfc_3339_is_not_written() {
+fn a_time_that_is_not_of_rfc_3339_is_not_serialized() {
     for (separator, is_fit) in [
         ("T", true),
         ("t", true),
@@ -148,9 +148,9 @@ fn a_time_that_is_none_of_rfc_3339_is_not_written() {
     }
 }
 
-/// A client that reads more than it should is not believed.
+/// The limit holds even if the client exceeds it.
 #[tokio::test]
-async fn answers_that_are_too_long_are_not_read() {
+async fn responses_that_are_too_long_are_not_parsed() {
     let body = || Bytes::from(" ".repeat(9 * 1024 * 1024) + r#"{"value":[]}"#);
     let service = Script::new(move |_, _| Ok(Response::new(body())));
     let listed = manager(&service)
@@ -160,20 +160,20 @@ async fn answers_that_are_too_long_are_not_read() {
     assert!(error.contains("longer than 8388608 bytes"), "{error}");
 
     let keys = json!({"keys": [FIRST.jwk()], "filler": "x".repeat(256 * 1024)});
-    let service = Script::new(move |_, _| answer(200, &[], &keys));
+    let service = Script::new(move |_, _| response(200, &[], &keys));
     let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
     let receiver = receiver_of(expected, service);
     let error = deliver(&receiver, &FIRST.token(&claims())).await;
     assert_eq!(error.unwrap_err().status(), 503);
 }
 
-/// The state before the deletion is no news of its end.
+/// The state before the deletion does not complete it.
 #[tokio::test(start_paused = true)]
-async fn a_deletion_has_ended_when_nothing_is_left() {
+async fn a_deletion_is_complete_when_the_resource_is_gone() {
     let service = Script::new(|request, number| match (request.method(), number) {
-        (&Method::DELETE, _) => answer(202, &[], &Value::Null),
-        (_, 1) => answer(200, &[], &state("Succeeded")),
-        (_, 2) => answer(200, &[], &state("Deleting")),
+        (&Method::DELETE, _) => response(202, &[], &Value::Null),
+        (_, 1) => response(200, &[], &state("Succeeded")),
+        (_, 2) => response(200, &[], &state("Deleting")),
         _ => absent(),
     });
     let topic = group("ours").partner_topic("contoso").unwrap();
@@ -181,15 +181,15 @@ async fn a_deletion_has_ended_when_nothing_is_left() {
     assert_eq!(service.count(), 4);
 }
 
-/// Neither is a failure of before: it is often why somebody deletes.
+/// An earlier failure is often the reason for a deletion, so it must not fail the deletion.
 #[tokio::test(start_paused = true)]
-async fn what_failed_before_can_be_deleted() {
+async fn a_failed_resource_can_be_deleted() {
     let deleted = async |states: &'static [&str]| {
         let service = Script::new(|request, number| match (request.method(), number) {
-            (&Method::DELETE, _) => answer(202, &[], &Value::Null),
+            (&Method::DELETE, _) => response(202, &[], &Value::Null),
             (_, number) => match states.get(number - 1).or_else(|| states.last()) {
                 Some(&"") => absent(),
-                word => answer(200, &[], &state(word.unwrap())),
+                word => response(200, &[], &state(word.unwrap())),
             },
         });
         let topic = group("ours").partner_topic("contoso").unwrap();
@@ -209,7 +209,7 @@ async fn what_failed_before_can_be_deleted() {
         let error = deleted(states).await.unwrap_err();
         assert!(matches!(error, ManagementError::Failed { .. }), "{error}");
     }
-    // Nobody knows whether it has begun.
+    // It is unknown whether it has started.
     let error = deleted(&["Failed"]).await.unwrap_err();
     let text = error.to_string();
     assert!(
@@ -219,7 +219,7 @@ async fn what_failed_before_can_be_deleted() {
     assert!(text.contains("last it was `Failed`"), "{text}");
 }
 
-/// Others say that something else is wrong, and to believe them would lose what is there.
+/// Other 404 responses are about something else. Treating them as absence would lose the resource.
 #[tokio::test(start_paused = true)]
 async fn only_a_404_that_says_so_is_absence() {
     let topic = group("ours").partner_topic("contoso").unwrap();
@@ -235,7 +235,7 @@ async fn only_a_404_that_says_so_is_absence() {
         ("", false),
     ] {
         let missing = move || match code {
-            "" => answer(404, &[], &Value::Null),
+            "" => response(404, &[], &Value::Null),
             code => not_found(code),
         };
         let client = manager(&Script::new(move |_, _| missing()));
@@ -252,9 +252,9 @@ async fn only_a_404_that_says_so_is_absence() {
                 }
             }
         }
-        // Nor is it the end of a deletion.
+        // It does not complete a deletion either.
         let service = Script::new(move |request, _| match *request.method() {
-            Method::DELETE => answer(202, &[], &Value::Null),
+            Method::DELETE => response(202, &[], &Value::Null),
             _ => missing(),
         });
         let deleted = manager(&service).delete(&topic).await;
@@ -264,15 +264,15 @@ async fn only_a_404_that_says_so_is_absence() {
 
 /// Azure Resource Manager throttles for minutes.
 #[tokio::test(start_paused = true)]
-async fn a_throttled_look_is_not_the_end_of_waiting() {
+async fn a_throttled_poll_does_not_end_the_wait() {
     let service = Script::new(|request, number| match (request.method(), number) {
         (&Method::PUT, _) => {
             let headers = [("azure-asyncoperation", "https://management.azure.com/o")];
-            answer(201, &headers, &state("Creating"))
+            response(201, &headers, &state("Creating"))
         }
-        (_, 1) => answer(429, &[("retry-after", "120")], &Value::Null),
-        (_, 2) => answer(200, &[], &json!({"status": "Succeeded"})),
-        _ => answer(200, &[], &state("Succeeded")),
+        (_, 1) => response(429, &[("retry-after", "120")], &Value::Null),
+        (_, 2) => response(200, &[], &json!({"status": "Succeeded"})),
+        _ => response(200, &[], &state("Succeeded")),
     });
     let topic = group("ours").partner_topic("contoso").unwrap();
     let started = Instant::now();
@@ -284,10 +284,10 @@ async fn a_throttled_look_is_not_the_end_of_waiting() {
     assert!(started.elapsed() >= Duration::from_secs(130));
 }
 
-/// The next look would be too late: it is told at once, and not that time is up.
+/// The next poll would be after the deadline: the error is immediate, and is not a timeout.
 #[tokio::test(start_paused = true)]
-async fn a_look_that_would_be_too_late_is_told_so() {
-    for (first, look, told) in [
+async fn a_poll_after_the_deadline_is_reported_immediately() {
+    for (first, poll, wait) in [
         (
             "3600",
             "0",
@@ -302,15 +302,15 @@ async fn a_look_that_would_be_too_late_is_told_so() {
         let service = Script::new(move |request, _| match *request.method() {
             Method::PUT => {
                 let operation = ("azure-asyncoperation", "https://management.azure.com/o");
-                answer(
+                response(
                     201,
                     &[operation, ("retry-after", first)],
                     &state("Creating"),
                 )
             }
-            _ => answer(
+            _ => response(
                 200,
-                &[("retry-after", look)],
+                &[("retry-after", poll)],
                 &json!({"status": "InProgress"}),
             ),
         });
@@ -322,21 +322,21 @@ async fn a_look_that_would_be_too_late_is_told_so() {
         assert!(error.is_transient());
         let text = error.to_string();
         assert!(
-            text.ends_with(&format!("is not finished after {told}")),
+            text.ends_with(&format!("is not finished after {wait}")),
             "{text}"
         );
     }
 }
 
-/// No stable version has destinations: what is about them would be refused.
+/// Destinations do not exist in a stable version: it would refuse them.
 #[tokio::test(start_paused = true)]
-async fn what_is_about_destinations_is_written_in_a_preview_version() {
+async fn destinations_use_a_preview_version() {
     let service = Script::new(|request, number| {
         let query = request.uri().query().unwrap();
         match (query.ends_with("-preview"), number) {
-            (false, _) => answer(400, &[], &Value::Null),
-            (true, number) if number % 2 == 0 => answer(201, &[], &state("Updating")),
-            (true, _) => answer(200, &[], &state("Succeeded")),
+            (false, _) => response(400, &[], &Value::Null),
+            (true, number) if number % 2 == 0 => response(201, &[], &state("Updating")),
+            (true, _) => response(200, &[], &state("Succeeded")),
         }
     });
     let client = manager(&service);
@@ -376,10 +376,10 @@ async fn what_is_about_destinations_is_written_in_a_preview_version() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_goes_in_circles_ends() {
+async fn a_circular_list_terminates() {
     let service = Script::new(|_, number| {
         let next = format!("https://management.azure.com/page?n={}", number % 2);
-        answer(
+        response(
             200,
             &[],
             &json!({"value": [{"name": "a"}], "nextLink": next}),
@@ -392,16 +392,20 @@ async fn a_list_that_goes_in_circles_ends() {
     assert!(service.count() <= 4, "{} requests", service.count());
 }
 
-/// What the service says of a web hook that it could not validate: at once, or at the end of the operation.
-async fn of_a_refused_hook(hook: EventSubscription, message: &str, is_at_once: bool) -> String {
+/// The error of a webhook whose validation failed: immediately, or at the end of the operation.
+async fn error_of_a_refused_webhook(
+    hook: EventSubscription,
+    message: &str,
+    is_at_once: bool,
+) -> String {
     let refusal = json!({"code": "Url validation", "message": message, "details": [{"code": "x", "message": message}]});
     let service = Script::new(move |request, _| match (request.method(), is_at_once) {
-        (&Method::PUT, true) => answer(400, &[], &json!({"error": refusal})),
+        (&Method::PUT, true) => response(400, &[], &json!({"error": refusal})),
         (&Method::PUT, false) => {
             let headers = [("azure-asyncoperation", "https://management.azure.com/o")];
-            answer(201, &headers, &state("Creating"))
+            response(201, &headers, &state("Creating"))
         }
-        _ => answer(200, &[], &json!({"status": "Failed", "error": refusal})),
+        _ => response(200, &[], &json!({"status": "Failed", "error": refusal})),
     });
     let topic = group("ours").partner_topic("contoso").unwrap();
     let id = topic.event_subscription("orders").unwrap();
@@ -412,9 +416,9 @@ async fn of_a_refused_hook(hook: EventSubscription, message: &str, is_at_once: b
     format!("{error} {error:?}")
 }
 
-/// The service quotes the URL, or a part of it, as it came or decoded, and the headers that are to come along.
+/// The service quotes the URL or a part of it, raw or decoded, and the configured headers.
 #[tokio::test(start_paused = true)]
-async fn the_secret_of_a_web_hook_is_not_shown_by_errors() {
+async fn errors_redact_the_secrets_of_a_webhook() {
     let url = "https://contoso.example/hook?v=1&code=kGZ4%2fN0mS2rQ8xTb#top";
     for is_at_once in [true, false] {
         for quoted in [
@@ -436,11 +440,11 @@ async fn the_secret_of_a_web_hook_is_not_shown_by_errors() {
             let mut subscription = EventSubscription::default();
             subscription.destination = Some(hook);
             let message = format!("Webhook validation handshake 1 failed for {quoted}. Again.");
-            let shown = of_a_refused_hook(subscription, &message, is_at_once).await;
+            let shown = error_of_a_refused_webhook(subscription, &message, is_at_once).await;
             for secret in ["N0mS2rQ8xTb", "s3cr3t-k3y"] {
                 assert!(!shown.contains(secret), "{shown}");
             }
-            // The rest is what an operator needs.
+            // The operator needs the rest.
             assert!(
                 shown.contains("validation handshake 1 failed for "),
                 "{shown}"
@@ -453,10 +457,10 @@ async fn the_secret_of_a_web_hook_is_not_shown_by_errors() {
     }
 }
 
-/// What cannot be read is quoted, unless keys and URLs with secrets are what was asked for.
+/// A response that cannot be parsed is quoted, except where keys or URLs with secrets were requested.
 #[tokio::test]
-async fn secrets_that_were_asked_for_are_not_shown_by_errors() {
-    let service = Script::new(|_, _| answer(200, &[], &"s3cret".into()));
+async fn errors_redact_requested_secrets() {
+    let service = Script::new(|_, _| response(200, &[], &"s3cret".into()));
     let client = manager(&service);
     let topic = group("ours").partner_topic("contoso").unwrap();
     let hook = topic.event_subscription("orders").unwrap();
@@ -475,9 +479,9 @@ async fn secrets_that_were_asked_for_are_not_shown_by_errors() {
     }
 }
 
-/// With an identity as without one.
+/// With and without an identity.
 #[test]
-fn the_secret_of_a_web_hook_is_not_shown_by_debug() {
+fn debug_redacts_the_secrets_of_a_webhook() {
     let hook = json!({"endpointType": "WebHook", "properties": {
         "endpointUrl": "https://contoso.example/hook?code=s3cret",
         "deliveryAttributeMappings": [
@@ -496,32 +500,32 @@ fn the_secret_of_a_web_hook_is_not_shown_by_debug() {
     }
 }
 
-/// Answers each request with the next of these, which is chosen when the request departs, and as often as it is let.
+/// Responds to each request with the next key set, chosen when the request starts. A permit releases each response.
 #[derive(Debug)]
 struct Gated {
-    answers: Mutex<VecDeque<Bytes>>,
+    responses: Mutex<VecDeque<Bytes>>,
     gate: Semaphore,
 }
 
 impl Gated {
-    fn new(answers: &[&[&SigningKey]]) -> Arc<Self> {
+    fn new(responses: &[&[&SigningKey]]) -> Arc<Self> {
         let keys = |keys: &&[&SigningKey]| {
             let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
             Bytes::from(json!({ "keys": keys }).to_string())
         };
         Arc::new(Self {
-            answers: Mutex::new(answers.iter().map(keys).collect()),
+            responses: Mutex::new(responses.iter().map(keys).collect()),
             gate: Semaphore::new(0),
         })
     }
 }
 
 impl HttpClient for Gated {
-    fn send(&self, _: Request<Bytes>, _: Limits) -> BoxFuture<'_, Answered> {
-        let answer = self.answers.lock().unwrap().pop_front();
+    fn send(&self, _: Request<Bytes>, _: Limits) -> BoxFuture<'_, Outcome> {
+        let response = self.responses.lock().unwrap().pop_front();
         Box::pin(async move {
             self.gate.acquire().await.unwrap().forget();
-            Ok(Response::new(answer.expect("one more answer")))
+            Ok(Response::new(response.expect("another response")))
         })
     }
 }
@@ -541,10 +545,10 @@ async fn deliver(receiver: &WebhookReceiver, token: &str) -> Result<(), ReceiveE
     received.await.map(drop)
 }
 
-/// Somebody's token made the keys be fetched; before they come, the tenant has new ones, and Event Grid a token by them.
-/// Keys of before the delivery cannot tell that its token is forged, and 401 would lose it.
+/// Another token starts a fetch. Before it completes, the tenant rotates its keys and Event Grid has a token with a new one.
+/// Keys from before the delivery do not prove that its token is forged, and 401 would lose the event.
 #[tokio::test]
-async fn keys_that_were_asked_for_before_a_delivery_do_not_refuse_it() {
+async fn keys_fetched_before_a_delivery_do_not_refuse_it() {
     let keys = Gated::new(&[&[&FIRST], &[&FIRST], &[&FIRST, &SECOND]]);
     let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
     let receiver = receiver_of(expected, Arc::clone(&keys));
@@ -564,9 +568,9 @@ async fn keys_that_were_asked_for_before_a_delivery_do_not_refuse_it() {
     }
 }
 
-/// Microsoft writes ids in lower case into tokens, and people as they like into settings. 401 and 403 lose every event.
+/// Tokens have ids in lower case, settings in any case. 401 and 403 would lose every event.
 #[tokio::test]
-async fn ids_are_expected_in_any_case() {
+async fn expected_ids_ignore_case() {
     let audience = "0d1a5c3e-7b7e-4a0e-8f0c-1d2b3c4d5e6f";
     let expected = ExpectedToken::new(
         &Cloud::Global,
@@ -575,7 +579,7 @@ async fn ids_are_expected_in_any_case() {
     );
     let expected = expected
         .unwrap()
-        .of_applications([EVENT_GRID.to_uppercase()])
+        .with_applications([EVENT_GRID.to_uppercase()])
         .unwrap();
     let keys = Gated::new(&[&[&FIRST]]);
     keys.gate.add_permits(1);
@@ -584,9 +588,9 @@ async fn ids_are_expected_in_any_case() {
     deliver(&receiver, &token).await.unwrap();
 }
 
-/// 401 is final: a secret that was read with the end of its line would lose every event.
+/// 401 is final: a secret that was read with its line feed would lose every event.
 #[test]
-fn a_secret_that_no_request_can_bring_builds_no_receiver() {
+fn a_secret_that_requests_cannot_carry_is_refused() {
     let secret = "kGZ4vN0mS2rQ8xTb";
     for odd in ["\n", "\r\n", " ", "\t", "\u{0}x"] {
         for value in [format!("{secret}{odd}"), format!("{odd}{secret}")] {
@@ -600,9 +604,9 @@ fn a_secret_that_no_request_can_bring_builds_no_receiver() {
     assert!(good.is_ok());
 }
 
-/// A sender that breaks off leaves the beginning of a body, where nothing in front notices. 400 would lose the events.
+/// A sender that aborts leaves a partial body if no proxy detects it. 400 would lose the events.
 #[tokio::test]
-async fn a_body_that_is_shorter_than_announced_is_not_refused_for_good() {
+async fn a_body_shorter_than_its_content_length_is_retried() {
     let receiver = WebhookReceiver::builder().danger_without_authentication();
     let receiver = receiver.build().unwrap();
     let whole = r#"[{"specversion":"1.0","id":"1","source":"/a","type":"b"}]"#;
@@ -615,14 +619,14 @@ async fn a_body_that_is_shorter_than_announced_is_not_refused_for_good() {
     assert_eq!(status(&announced, &whole[..20]).await, Some(503));
     assert_eq!(status(&announced, "").await, Some(503));
     assert_eq!(status(&HeaderMap::new(), &whole[..20]).await, Some(503));
-    // The twin: what was sent so, is so.
+    // The twin: the sender sent the complete body.
     let other = "{".repeat(whole.len());
     assert_eq!(status(&announced, &other).await, Some(400));
 }
 
-/// What is in events is not for logs, in whichever schema they come.
+/// The data of events must not be logged, in any schema.
 #[tokio::test]
-async fn data_is_not_shown() {
+async fn debug_and_errors_do_not_show_data() {
     let receiver = WebhookReceiver::builder().danger_without_authentication();
     let receiver = receiver.build().unwrap();
     for event in [
@@ -638,9 +642,9 @@ async fn data_is_not_shown() {
     }
 }
 
-/// Who reads the URL confirms; and one of another cloud is one of Event Grid all the same.
+/// A request to the URL confirms. A URL of another cloud is refused here, but is still Event Grid's.
 #[test]
-fn a_url_that_is_refused_does_not_show_its_token() {
+fn a_refused_url_does_not_show_its_token() {
     let url =
         "https://rp-usgov.eventgrid.azure.us:553/eventsubscriptions/a/validate?id=1&token=s3cret";
     let error = ConfirmationUrl::parse(url, "eventgrid.azure.net").unwrap_err();
@@ -648,9 +652,9 @@ fn a_url_that_is_refused_does_not_show_its_token() {
     assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
 }
 
-/// A URI may have such hosts, and whoever calls it may read another one in them.
+/// A URI allows such hosts, and a client may parse another host from them.
 #[test]
-fn a_host_that_is_no_name_is_not_one_of_event_grid() {
+fn a_host_that_is_not_a_name_is_not_event_grids() {
     for host in [
         "contoso.example;x.eventgrid.azure.net",
         "169.254.169.254,x.eventgrid.azure.net",
@@ -664,14 +668,14 @@ fn a_host_that_is_no_name_is_not_one_of_event_grid() {
     }
 }
 
-/// A channel that is waiting, but for the reads of these numbers.
+/// A channel that waits for activation, with other responses to the reads of these numbers.
 fn channels(
-    others: impl Fn(usize) -> Option<Answered> + Send + Sync + 'static,
+    others: impl Fn(usize) -> Option<Outcome> + Send + Sync + 'static,
     pace: Pace,
 ) -> (Script, ActivationWatcher) {
     let service = Script::new(move |_, number| {
         let waiting = json!({"properties": {"readinessState": "NeverActivated"}});
-        others(number).unwrap_or_else(|| answer(200, &[], &waiting))
+        others(number).unwrap_or_else(|| response(200, &[], &waiting))
     });
     let client = manager(&service).with_retries(RetryPolicy::default().with_max_repeats(0));
     let namespace = group("ours").partner_namespace("contoso").unwrap();
@@ -679,9 +683,9 @@ fn channels(
     (service, watcher.with_pace(pace))
 }
 
-fn activated() -> Answered {
+fn activated() -> Outcome {
     let activated = json!({"properties": {"readinessState": "Activated"}});
-    answer(200, &[], &activated)
+    response(200, &[], &activated)
 }
 
 fn written() -> ResourceEvent {
@@ -694,12 +698,12 @@ fn written() -> ResourceEvent {
     )
 }
 
-/// The event comes before the channel shows it, or the channel cannot be read just then: the next look must not be further
-/// off than it would have been without any event.
+/// The event may arrive before the channel shows the change, or the read may fail. The next read must not be later than
+/// without the event.
 #[tokio::test(start_paused = true)]
-async fn a_hint_that_led_to_nothing_makes_nothing_late() {
+async fn a_hint_without_a_change_does_not_delay_reads() {
     let waiting = || None;
-    let trouble = || Some(answer(503, &[], &Value::Null));
+    let trouble = || Some(response(503, &[], &Value::Null));
     for after_hint in [waiting, trouble] {
         // Read at 0, 30, 90, 210, 450, 930, and after the hint at 952.
         let others = move |number| match number {
@@ -714,7 +718,7 @@ async fn a_hint_that_led_to_nothing_makes_nothing_late() {
         let hints = watcher.hints();
         let feeder = async {
             tokio::time::sleep(Duration::from_secs(950)).await;
-            assert_eq!(hints.tell(&written()), 1);
+            assert_eq!(hints.record(&written()), 1);
         };
         let watching = async {
             loop {
@@ -725,12 +729,12 @@ async fn a_hint_that_led_to_nothing_makes_nothing_late() {
         };
         let ((state, at), ()) = futures_util::join!(watching, feeder);
         assert_eq!(state, ChannelState::Activated);
-        assert!(at <= 952 + 30, "told after {at} s");
+        assert!(at <= 952 + 30, "reported after {at} s");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_time_between_two_reads_is_longer_than_the_longest() {
+async fn delays_do_not_exceed_the_maximum() {
     let others = |number| (number == 1).then(activated);
     let pace = Pace::default().with_longest_delay(Duration::from_secs(5));
     let (_, mut watcher) = channels(others, pace);
@@ -740,9 +744,9 @@ async fn no_time_between_two_reads_is_longer_than_the_longest() {
     assert_eq!(started.elapsed().as_secs(), 5);
 }
 
-/// A channel that was just made is not known everywhere at once, and to be told that it is deleted is final.
+/// A new channel is not visible everywhere immediately, and the report of a deletion is final.
 #[tokio::test(start_paused = true)]
-async fn one_miss_is_no_deletion() {
+async fn one_missing_read_is_not_a_deletion() {
     let others = |number| match number {
         0 => Some(absent()),
         _ => Some(activated()),
@@ -751,7 +755,7 @@ async fn one_miss_is_no_deletion() {
     let state = watcher.next().await.unwrap().unwrap().state;
     assert_eq!(state, ChannelState::Activated);
 
-    // The twins: the second in a row, with trouble between or not, and the first of a channel that was there.
+    // The twins: the second in a row, with or without errors in between, and the first for a channel that was found.
     for (looks, reads) in [
         (&[Some(404), Some(404)][..], 2),
         (&[Some(404), Some(503), Some(404)], 3),
@@ -759,14 +763,14 @@ async fn one_miss_is_no_deletion() {
     ] {
         let others = move |number: usize| match looks.get(number) {
             Some(None) => None,
-            Some(Some(503)) => Some(answer(503, &[], &Value::Null)),
+            Some(Some(503)) => Some(response(503, &[], &Value::Null)),
             Some(_) => Some(absent()),
             None => Some(activated()),
         };
         let (service, mut watcher) = channels(others, Pace::default());
         let state = loop {
             match watcher.next().await.unwrap() {
-                Ok(change) if change.state.is_last() => break change.state,
+                Ok(change) if change.state.is_final() => break change.state,
                 _ => {}
             }
         };
@@ -774,9 +778,9 @@ async fn one_miss_is_no_deletion() {
     }
 }
 
-/// A subscription that the token does not reach says nothing about the channel.
+/// A 404 for a subscription that the token cannot access is not about the channel.
 #[tokio::test(start_paused = true)]
-async fn a_404_about_something_else_is_no_deletion() {
+async fn a_404_about_something_else_is_not_a_deletion() {
     let others = |number| match number {
         1 | 2 => Some(not_found("SubscriptionNotFound")),
         3 => Some(activated()),
@@ -796,13 +800,13 @@ async fn a_404_about_something_else_is_no_deletion() {
     assert_eq!(state, ChannelState::Activated);
 }
 
-/// Servers on more than one thread ask for it.
+/// Multi-threaded servers require it.
 #[test]
-fn all_futures_can_be_sent_to_other_threads() {
+fn all_futures_are_send() {
     fn is_send(future: impl Future + Send) {
         drop(future);
     }
-    let service = Script::new(|_, _| no_answer());
+    let service = Script::new(|_, _| no_response());
     let client = manager(&service);
     let topic = group("ours").partner_topic("contoso").unwrap();
     let (resource, query) = (

@@ -1,4 +1,4 @@
-//! Receiving from Event Grid: handshakes, secrets, events in every shape, and the answer that each of them gets.
+//! Receiving from Event Grid: handshakes, secrets, events of every form, and their responses.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use partner_center_webhooks::body::BodyLimit;
 use partner_center_webhooks::event_grid::activation::ResourceEvent;
 use partner_center_webhooks::event_grid::receive::axum::Delivery;
 use partner_center_webhooks::event_grid::receive::{
-    self as grid, GridEvent, Incoming, ReceiveError, WebhookReceiver,
+    self as grid, GridEvent, ReceiveError, WebhookReceiver, WebhookRequest,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -47,7 +47,7 @@ fn headers<const N: usize>(pairs: [(&str, &str); N]) -> HeaderMap {
 async fn options(
     receiver: &WebhookReceiver,
     headers: &HeaderMap,
-) -> Result<Incoming, ReceiveError> {
+) -> Result<WebhookRequest, ReceiveError> {
     receiver
         .receive(&Method::OPTIONS, QUERY, headers, b"")
         .await
@@ -57,7 +57,7 @@ async fn post(
     receiver: &WebhookReceiver,
     kind: &str,
     body: impl AsRef<[u8]>,
-) -> Result<Incoming, ReceiveError> {
+) -> Result<WebhookRequest, ReceiveError> {
     let headers = headers([
         ("aeg-event-type", kind),
         ("aeg-subscription-name", "ORDERS"),
@@ -68,36 +68,38 @@ async fn post(
     receiver.receive(&Method::POST, QUERY, &headers, body).await
 }
 
-fn said(error: &ReceiveError) -> (u16, String) {
+fn status_and_message(error: &ReceiveError) -> (u16, String) {
     (error.status().as_u16(), error.to_string())
 }
 
 /// Status, headers in order of their names, and body.
-fn whole(answer: &Response<Bytes>) -> (u16, Vec<(&str, &str)>, &str) {
-    let headers = answer.headers().iter();
+fn parts(response: &Response<Bytes>) -> (u16, Vec<(&str, &str)>, &str) {
+    let headers = response.headers().iter();
     let mut headers: Vec<_> = headers
         .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
         .collect();
     headers.sort_unstable();
-    let body = std::str::from_utf8(answer.body()).unwrap();
-    (answer.status().as_u16(), headers, body)
+    let body = std::str::from_utf8(response.body()).unwrap();
+    (response.status().as_u16(), headers, body)
 }
 
 #[tokio::test]
 async fn the_handshake_of_cloud_events() {
-    let asking = headers([
+    let request_headers = headers([
         ("WebHook-Request-Origin", "eventgrid.azure.net"),
         ("WebHook-Request-Callback", CALLBACK),
         ("WebHook-Request-Rate", "120"),
     ]);
-    let Incoming::Handshake(handshake) = options(&receiver(), &asking).await.unwrap() else {
+    let WebhookRequest::Handshake(handshake) =
+        options(&receiver(), &request_headers).await.unwrap()
+    else {
         panic!("a handshake")
     };
     assert_eq!(handshake.origin().to_string(), "eventgrid.azure.net");
     assert_eq!(handshake.requested_rate(), Some(120));
     assert_eq!(handshake.callback().unwrap().unwrap().as_uri(), CALLBACK);
     assert_eq!(
-        whole(&handshake.consent()),
+        parts(&handshake.consent()),
         (
             200,
             vec![
@@ -108,19 +110,19 @@ async fn the_handshake_of_cloud_events() {
             ""
         )
     );
-    assert_eq!(whole(&handshake.leave_open()), (200, vec![], ""));
+    assert_eq!(parts(&handshake.defer()), (200, vec![], ""));
 
-    // The origin is echoed as it came, and the rate is what was configured.
+    // The response echoes the origin, and has the configured rate.
     let limited = WebhookReceiver::builder()
         .query_secret("code", SECRET)
         .unwrap()
         .allowed_rate(60.try_into().unwrap())
         .build()
         .unwrap();
-    let asking = headers([("webhook-request-origin", "EventGrid.Azure.Net")]);
-    let asked = options(&limited, &asking).await.unwrap();
+    let request_headers = headers([("webhook-request-origin", "EventGrid.Azure.Net")]);
+    let handshake = options(&limited, &request_headers).await.unwrap();
     assert_eq!(
-        whole(&asked.answer().unwrap()).1,
+        parts(&handshake.response().unwrap()).1,
         [
             ("allow", "POST"),
             ("webhook-allowed-origin", "EventGrid.Azure.Net"),
@@ -130,9 +132,9 @@ async fn the_handshake_of_cloud_events() {
 }
 
 #[tokio::test]
-async fn handshakes_that_get_no_consent() {
+async fn handshakes_without_consent() {
     let expected = "(expected eventgrid.azure.net)";
-    for (asking, status, message) in [
+    for (request_headers, status, message) in [
         (
             headers([("webhook-request-origin", "contoso.example")]),
             405,
@@ -160,19 +162,19 @@ async fn handshakes_that_get_no_consent() {
             "the handshake is malformed: a header is present more than once".to_owned(),
         ),
     ] {
-        let error = options(&receiver(), &asking).await.unwrap_err();
-        assert_eq!(said(&error), (status, message));
-        let answer = error.answer();
+        let error = options(&receiver(), &request_headers).await.unwrap_err();
+        assert_eq!(status_and_message(&error), (status, message));
+        let response = error.response();
         let allow: &[_] = if status == 405 {
             &[("allow", "POST")]
         } else {
             &[]
         };
-        assert_eq!(whole(&answer), (status, allow.to_vec(), ""));
+        assert_eq!(parts(&response), (status, allow.to_vec(), ""));
     }
 
-    // Each accepting setting beside its refusing twin above.
-    let asking = headers([("webhook-request-origin", "contoso.example")]);
+    // The accepting settings, beside their refused twins above.
+    let request_headers = headers([("webhook-request-origin", "contoso.example")]);
     let build = WebhookReceiver::builder;
     for builder in [
         build().allow_origin("contoso.example"),
@@ -183,29 +185,31 @@ async fn handshakes_that_get_no_consent() {
             .unwrap()
             .build()
             .unwrap();
-        let asked = options(&receiver, &asking).await.unwrap();
+        let handshake = options(&receiver, &request_headers).await.unwrap();
         assert_eq!(
-            asked.answer().unwrap().headers()["webhook-allowed-origin"],
+            handshake.response().unwrap().headers()["webhook-allowed-origin"],
             "contoso.example"
         );
     }
 }
 
 #[tokio::test]
-async fn a_callback_elsewhere_is_told_and_is_no_reason_to_refuse() {
-    let asking = headers([
+async fn a_foreign_callback_url_is_reported_but_does_not_prevent_consent() {
+    let request_headers = headers([
         ("webhook-request-origin", "eventgrid.azure.net"),
         (
             "webhook-request-callback",
             "http://169.254.169.254/metadata",
         ),
     ]);
-    let Incoming::Handshake(handshake) = options(&receiver(), &asking).await.unwrap() else {
+    let WebhookRequest::Handshake(handshake) =
+        options(&receiver(), &request_headers).await.unwrap()
+    else {
         panic!("a handshake")
     };
     assert_eq!(
         handshake.callback().unwrap_err().to_string(),
-        "`http://169.254.169.254/metadata` is no URL of Event Grid (expected https, a host under \
+        "`http://169.254.169.254/metadata` is not a URL of Event Grid (expected https, a host under \
          `eventgrid.azure.net`, and port 443 or 553)"
     );
     assert_eq!(handshake.requested_rate(), None);
@@ -217,7 +221,7 @@ async fn a_callback_elsewhere_is_told_and_is_no_reason_to_refuse() {
         .unwrap()
         .build()
         .unwrap();
-    let Incoming::Handshake(handshake) = options(
+    let WebhookRequest::Handshake(handshake) = options(
         &government,
         &headers([
             ("webhook-request-origin", "eventgrid.azure.net"),
@@ -274,8 +278,8 @@ async fn the_validation_of_subscriptions() {
             "",
             "New",
         ] {
-            let incoming = post(&receiver(), kind, &body).await.unwrap();
-            let Incoming::Validation(validation) = incoming else {
+            let request = post(&receiver(), kind, &body).await.unwrap();
+            let WebhookRequest::Validation(validation) = request else {
                 panic!("a validation: {body}")
             };
             assert_eq!(validation.topic(), "/subscriptions/xxxx");
@@ -283,37 +287,37 @@ async fn the_validation_of_subscriptions() {
             let url = validation.url().unwrap().unwrap().as_uri();
             assert_eq!(url.host(), Some("rp-eastus2.eventgrid.azure.net"));
             assert_eq!(
-                whole(&validation.consent()),
+                parts(&validation.consent()),
                 (
                     200,
                     vec![("content-type", "application/json; charset=utf-8")],
                     r#"{"validationResponse":"512d38b6-\"7b8b"}"#
                 )
             );
-            assert_eq!(whole(&validation.leave_open()), (200, vec![], ""));
+            assert_eq!(parts(&validation.defer()), (200, vec![], ""));
         }
-        // An event that a publisher made up is an event: the header says so.
-        let incoming = post(&receiver(), "Notification", &body).await.unwrap();
-        assert!(matches!(incoming, Incoming::Notification(_)));
+        // A forged validation of a publisher is an ordinary event, because of the header.
+        let request = post(&receiver(), "Notification", &body).await.unwrap();
+        assert!(matches!(request, WebhookRequest::Notification(_)));
     }
 }
 
 #[tokio::test]
-async fn validations_that_get_no_consent() {
+async fn validations_without_consent() {
     let [body, ..] = validations();
     let two = body.replace("[{", "[{},{");
     for (body, message) in [
         (
             &*two,
-            "the handshake is malformed: a validation is one event",
+            "the handshake is malformed: it does not have exactly one event",
         ),
         (
             "[]",
-            "the handshake is malformed: a validation is one event",
+            "the handshake is malformed: it does not have exactly one event",
         ),
         (
             "{}",
-            "the handshake is malformed: the event is no validation",
+            "the handshake is malformed: the event is not a validation",
         ),
         (
             r#"{"data":{"validationcode":"a"}}"#,
@@ -327,7 +331,11 @@ async fn validations_that_get_no_consent() {
         let error = post(&receiver(), "SubscriptionValidation", body)
             .await
             .unwrap_err();
-        assert_eq!(said(&error), (400, message.to_owned()), "{body}");
+        assert_eq!(
+            status_and_message(&error),
+            (400, message.to_owned()),
+            "{body}"
+        );
     }
 
     let build = || {
@@ -336,10 +344,10 @@ async fn validations_that_get_no_consent() {
             .unwrap()
     };
     let other_url = body.replace("rp-eastus2.eventgrid.azure.net", "contoso.example");
-    let incoming = post(&receiver(), "SubscriptionValidation", other_url)
+    let request = post(&receiver(), "SubscriptionValidation", other_url)
         .await
         .unwrap();
-    let Incoming::Validation(validation) = incoming else {
+    let WebhookRequest::Validation(validation) = request else {
         panic!("a validation")
     };
     assert!(validation.url().is_err());
@@ -372,7 +380,9 @@ async fn validations_that_get_no_consent() {
     ] {
         let receiver = builder.build().unwrap();
         let outcome = post(&receiver, "SubscriptionValidation", &body).await;
-        let outcome = outcome.map(drop).map_err(|error| said(&error));
+        let outcome = outcome
+            .map(drop)
+            .map_err(|error| status_and_message(&error));
         assert_eq!(
             outcome.err(),
             refusal.map(|message| (403, message.to_owned()))
@@ -382,8 +392,8 @@ async fn validations_that_get_no_consent() {
 
 async fn events(body: impl AsRef<[u8]>) -> Vec<GridEvent> {
     let body = body.as_ref();
-    let incoming = post(&receiver(), "Notification", body).await.unwrap();
-    let Incoming::Notification(notification) = incoming else {
+    let request = post(&receiver(), "Notification", body).await.unwrap();
+    let WebhookRequest::Notification(notification) = request else {
         panic!("events: {}", body.escape_ascii())
     };
     assert_eq!(notification.subscription(), Some("ORDERS"));
@@ -422,7 +432,7 @@ async fn events_in_either_schema_single_or_many() {
     }
     assert_eq!(events("[]").await.len(), 0);
 
-    // One that is neither spoils no batch: nothing of it is lost.
+    // An event of neither schema does not affect the batch, and is not lost.
     let unreadable = CLOUD_EVENT.replace(r#""id":"1""#, r#""id":7"#);
     let batch = events(format!(
         r#"[{CLOUD_EVENT},{EVENT_GRID},{{"custom":1.50}},{unreadable}]"#
@@ -440,7 +450,7 @@ async fn events_in_either_schema_single_or_many() {
     assert_eq!(custom.json().get(), r#"{"custom":1.50}"#);
     assert_eq!(other.json().get(), unreadable);
 
-    // However deep the data is.
+    // At any depth of the data.
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let body = CLOUD_EVENT.replace(r#"{"n":1.50}"#, &deep);
     let [GridEvent::CloudEvent(event)] = &events(body).await[..] else {
@@ -455,7 +465,7 @@ struct Ordered {
 }
 
 #[tokio::test]
-async fn data_in_a_type_of_yours() {
+async fn data_deserializes() {
     let found = events(format!("[{CLOUD_EVENT},{EVENT_GRID}]")).await;
     let [
         GridEvent::CloudEvent(cloud_event),
@@ -469,9 +479,9 @@ async fn data_in_a_type_of_yours() {
     assert!(cloud_event.data::<Vec<u8>>().is_err());
 }
 
-/// What an event of neither schema lacks, each beside the good one that it was made from.
+/// Each event of neither schema, beside the valid one that it was derived from.
 #[tokio::test]
-async fn what_events_of_neither_schema_lack() {
+async fn reasons_of_events_of_neither_schema() {
     let (cloud, grid) = (
         "it is not a CloudEvent: ",
         "it is not an event of Event Grid's schema: ",
@@ -518,7 +528,7 @@ async fn what_events_of_neither_schema_lack() {
             r#""type":"Contoso.Ordered""#,
             r#""Type":[]"#,
             cloud,
-            "`type` is missing (found `Type`: names are compared with their case)",
+            "`type` is missing (found `Type`; names are case-sensitive)",
         ),
         (
             CLOUD_EVENT,
@@ -554,7 +564,7 @@ async fn what_events_of_neither_schema_lack() {
             "eventType",
             "EventType",
             grid,
-            "`eventType` is missing (found `EventType`: names are compared with their case)",
+            "`eventType` is missing (found `EventType`; names are case-sensitive)",
         ),
         (
             EVENT_GRID,
@@ -577,12 +587,12 @@ async fn what_events_of_neither_schema_lack() {
 }
 
 #[tokio::test]
-async fn events_about_resources_are_not_parsed_by_hand() {
+async fn events_about_resources() {
     let data = r#"{"resourceUri":"/b","operationName":"o","claims":{"oid":"s3cret"}}"#;
     let cloud_event = CLOUD_EVENT.replace(r#"{"n":1.50}"#, data);
     let event_grid = EVENT_GRID.replace(r#"{"n":2.50}"#, data);
     let without_data = CLOUD_EVENT.replace(r#","data":{"n":1.50}"#, "");
-    // No CloudEvent for lack of an id, which an event about a resource does without.
+    // Not a CloudEvent, because it has no id. An event about a resource does not need one.
     let unnamed = cloud_event.replace(r#""id":"1""#, r#""id":null"#);
     for body in [&cloud_event, &event_grid, &without_data, &unnamed] {
         let [event] = &events(body).await[..] else {
@@ -598,7 +608,7 @@ async fn events_about_resources_are_not_parsed_by_hand() {
 }
 
 #[tokio::test]
-async fn bodies_that_hold_no_events() {
+async fn bodies_without_events() {
     let long = format!("\"{}\"", "x".repeat(2 * 1024 * 1024));
     for (body, status, message) in [
         ("", 503, "the body is empty"),
@@ -606,17 +616,17 @@ async fn bodies_that_hold_no_events() {
         (
             "7",
             400,
-            "the body is not a JSON object or an array of JSON objects: it holds another kind of value",
+            "the body is not a JSON object or an array of JSON objects: it has a value of another type",
         ),
         (
             "[7]",
             400,
-            "the body is not a JSON object or an array of JSON objects: it holds another kind of value",
+            "the body is not a JSON object or an array of JSON objects: it has a value of another type",
         ),
         (
             "[{},[]]",
             400,
-            "the body is not a JSON object or an array of JSON objects: it holds another kind of value",
+            "the body is not a JSON object or an array of JSON objects: it has a value of another type",
         ),
         (
             "[{}",
@@ -636,7 +646,7 @@ async fn bodies_that_hold_no_events() {
         ),
     ] {
         let error = post(&receiver(), "Notification", body).await.unwrap_err();
-        assert_eq!(said(&error), (status, message.to_owned()));
+        assert_eq!(status_and_message(&error), (status, message.to_owned()));
         let wait = error.retry_after().map(|wait| wait.as_secs());
         assert_eq!(wait, (status == 503).then_some(10));
     }
@@ -652,10 +662,10 @@ async fn bodies_that_hold_no_events() {
         .await
         .unwrap_err();
     assert_eq!(
-        said(&error),
+        status_and_message(&error),
         (413, "the body is longer than 9 bytes".to_owned())
     );
-    // Before it is read.
+    // Before the body is read.
     let announced = headers([("content-length", "10")]);
     let error = small
         .admit(&Method::POST, QUERY, &announced)
@@ -665,19 +675,19 @@ async fn bodies_that_hold_no_events() {
 }
 
 #[tokio::test]
-async fn more_events_than_event_grid_delivers() {
+async fn too_many_events() {
     let body = |count| format!("[{}]", vec!["{}"; count].join(","));
     assert_eq!(events(body(5000)).await.len(), 5000);
-    // Should Event Grid ever deliver more, it tries again for a day; after 400 or 413 they would be lost.
+    // If Event Grid ever delivers more, it retries for a day; 400 or 413 would lose the events.
     let wait = Some(std::time::Duration::from_secs(10));
     for kind in ["Notification", "SubscriptionValidation", "New"] {
         let error = post(&receiver(), kind, body(5001)).await.unwrap_err();
         assert!(matches!(error, ReceiveError::TooManyEvents { found: 5001 }));
-        let message = "the body holds 5001 events (expected 5000 at most)";
-        assert_eq!(said(&error), (503, message.to_owned()));
+        let message = "the body has 5001 events (expected 5000 at most)";
+        assert_eq!(status_and_message(&error), (503, message.to_owned()));
         assert_eq!(error.retry_after(), wait);
     }
-    // The rest is read, though not kept: what is no JSON is so from the first event to the last.
+    // The rest is parsed but not stored, so a syntax error is detected anywhere.
     let broken = body(5001).replace("]", ",]");
     let error = post(&receiver(), "Notification", broken).await.unwrap_err();
     assert_eq!(error.status(), 400);
@@ -700,7 +710,9 @@ async fn content_types_and_methods() {
         let outcome = receiver()
             .receive(&Method::POST, QUERY, &headers, body)
             .await;
-        let outcome = outcome.map(drop).map_err(|error| said(&error));
+        let outcome = outcome
+            .map(drop)
+            .map_err(|error| status_and_message(&error));
         let message = format!(
             "the content type is `{content_type}` (expected `application/json` or one that ends in `+json`)"
         );
@@ -711,7 +723,7 @@ async fn content_types_and_methods() {
             .receive(&method, QUERY, &HeaderMap::new(), b"{}")
             .await;
         let message = format!("the method is `{method}` (expected `POST` or `OPTIONS`)");
-        assert_eq!(said(&outcome.unwrap_err()), (405, message));
+        assert_eq!(status_and_message(&outcome.unwrap_err()), (405, message));
     }
 }
 
@@ -743,12 +755,13 @@ async fn notices_of_deletion() {
         ("unsubscribe", "", None),
         ("SubscriptionDeletion", "whatever", None),
     ] {
-        let Incoming::Deletion(deletion) = post(&receiver(), kind, body).await.unwrap() else {
+        let WebhookRequest::Deletion(deletion) = post(&receiver(), kind, body).await.unwrap()
+        else {
             panic!("a notice")
         };
         assert_eq!(deletion.subscription_id(), id);
         assert_eq!(deletion.subscription(), Some("ORDERS"));
-        assert_eq!(whole(&deletion.answer()), (202, vec![], ""));
+        assert_eq!(parts(&deletion.response()), (202, vec![], ""));
     }
 }
 
@@ -769,7 +782,7 @@ async fn shared_secrets_in_the_query() {
         (Some("code=kGZ4vN0mS2rQ8xTb"), None),
         (Some("a=b&code=kGZ4vN0mS2rQ8xTb&code2=1"), None),
         (Some("code=%6bGZ4vN0mS2rQ8xTb"), None),
-        // As it is in the settings, and as it should have been written.
+        // Raw as in the settings, and correctly encoded.
         (Some("code=abc+def/0123456789=="), None),
         (Some("code=abc%2Bdef%2F0123456789%3D%3D"), None),
         (Some("code=kGZ4vN0mS2rQ8xTc"), Some(wrong)),
@@ -789,11 +802,13 @@ async fn shared_secrets_in_the_query() {
             Some("query parameter `code` is present more than once"),
         ),
     ] {
-        // Handshakes go to the same URL, so they have it too.
+        // Handshakes use the same URL, so they have it too.
         let origin = headers([("webhook-request-origin", "eventgrid.azure.net")]);
         for method in [Method::POST, Method::OPTIONS] {
             let outcome = receiver.receive(&method, query, &origin, b"{}").await;
-            let outcome = outcome.map(drop).map_err(|error| said(&error));
+            let outcome = outcome
+                .map(drop)
+                .map_err(|error| status_and_message(&error));
             assert_eq!(
                 outcome.err(),
                 refusal.map(|it| (401, it.to_owned())),
@@ -825,15 +840,17 @@ async fn shared_secrets_in_a_header() {
         ),
     ] {
         let outcome = receiver.receive(&Method::POST, None, &headers, b"{}").await;
-        let outcome = outcome.map(drop).map_err(|error| said(&error));
+        let outcome = outcome
+            .map(drop)
+            .map_err(|error| status_and_message(&error));
         assert_eq!(outcome.err(), refusal.map(|it| (401, it.to_owned())));
     }
 
-    // Whether handshakes bring it is not documented. If they do, it counts.
-    let asking = headers([("webhook-request-origin", "eventgrid.azure.net")]);
+    // It is not documented whether handshakes have it. If they do, it is checked.
+    let request_headers = headers([("webhook-request-origin", "eventgrid.azure.net")]);
     assert!(
         receiver
-            .receive(&Method::OPTIONS, None, &asking, b"")
+            .receive(&Method::OPTIONS, None, &request_headers, b"")
             .await
             .is_ok()
     );
@@ -850,7 +867,7 @@ async fn shared_secrets_in_a_header() {
     wrong.insert("x-contoso-key", HeaderValue::from_static("guess"));
     let outcome = receiver.receive(&Method::POST, None, &wrong, body).await;
     assert_eq!(outcome.unwrap_err().status(), 401);
-    // Without the header that says so it is a delivery like any other.
+    // Without the header of a handshake it is an ordinary delivery.
     let outcome = receiver
         .receive(&Method::POST, None, &HeaderMap::new(), body)
         .await;
@@ -858,7 +875,7 @@ async fn shared_secrets_in_a_header() {
 }
 
 #[tokio::test]
-async fn what_builds_no_receiver() {
+async fn invalid_settings() {
     let build = WebhookReceiver::builder;
     assert_eq!(
         build().build().unwrap_err().to_string(),
@@ -882,7 +899,7 @@ async fn what_builds_no_receiver() {
         assert_eq!(
             build().header_secret(name, SECRET).unwrap_err().to_string(),
             format!(
-                "`{name}` is no header for a secret (expected a header's name that does not begin with `aeg-`)"
+                "`{name}` is not a header for a secret (expected a header name that does not begin with `aeg-`)"
             )
         );
     }
@@ -895,7 +912,7 @@ async fn what_builds_no_receiver() {
 }
 
 #[tokio::test]
-async fn one_line_a_request() {
+async fn one_log_line_per_request() {
     let [validation, ..] = validations();
     let lines = lines_of(async {
         let receiver = receiver();
@@ -944,7 +961,7 @@ async fn one_line_a_request() {
 
 type Pieces = BoxStream<'static, Result<Bytes, io::Error>>;
 
-/// Answers with the number of events, and 500 for none; through axum.
+/// Responds with the number of events, or 500 if there are none, through axum.
 async fn by_axum(request: Request<Pieces>) -> Response<Bytes> {
     async fn count(Delivery(notification): Delivery) -> Result<String, StatusCode> {
         match notification.events().len() {
@@ -991,15 +1008,15 @@ async fn by_actix_web(request: Request<Pieces>) -> Response<Bytes> {
     };
     let (request, _) = request.to_request().replace_payload(payload);
     let response = app.call(request).await.unwrap();
-    let mut answer = Response::builder().status(response.status().as_u16());
+    let mut converted = Response::builder().status(response.status().as_u16());
     for (name, value) in response.headers() {
-        answer = answer.header(name.as_str(), value.as_bytes());
+        converted = converted.header(name.as_str(), value.as_bytes());
     }
-    answer.body(test::read_body(response).await).unwrap()
+    converted.body(test::read_body(response).await).unwrap()
 }
 
 #[actix_web::test]
-async fn the_adapters_are_a_thin_skin() {
+async fn adapters_agree_with_the_receiver() {
     let [validation, ..] = validations();
     let batch = format!("[{CLOUD_EVENT},{EVENT_GRID}]");
     let whole_body = |body: &str| {
@@ -1107,12 +1124,12 @@ async fn the_adapters_are_a_thin_skin() {
             *request.headers_mut() = headers.clone();
             request
         };
-        for (name, mut answer) in [
+        for (name, mut response) in [
             ("axum", by_axum(request()).await),
             ("actix-web", by_actix_web(request()).await),
         ] {
-            answer.headers_mut().remove("content-length");
-            assert_eq!(whole(&answer), *expected, "{name}, case {index}");
+            response.headers_mut().remove("content-length");
+            assert_eq!(parts(&response), *expected, "{name}, case {index}");
         }
     }
 }

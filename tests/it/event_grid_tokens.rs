@@ -1,4 +1,4 @@
-//! The tokens of Event Grid: what is accepted, its refusing twins, and the tenant's keys while they change or cannot be had.
+//! The tokens of Event Grid: accepted ones, their refused twins, and the tenant's keys during rotations and outages.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -18,8 +18,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use partner_center_webhooks::cloud::{Cloud, CloudProfile};
 use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
 use partner_center_webhooks::event_grid::receive::{
-    EntraTokens, ExpectedToken, Incoming, ReceiveError, TokenRefusal, WebhookReceiver,
-    WebhookReceiverBuilder,
+    EntraTokens, ExpectedToken, ReceiveError, TokenRefusal, WebhookReceiver,
+    WebhookReceiverBuilder, WebhookRequest,
 };
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use partner_center_webhooks::spawn::CallerDriven;
@@ -40,7 +40,7 @@ pub(crate) const NOW: i64 = 1_795_219_200;
 
 pub(crate) static FIRST: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("first"));
 pub(crate) static SECOND: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("second"));
-/// Of nobody.
+/// An unrelated tenant.
 pub(crate) static FOREIGN: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("first"));
 
 pub(crate) struct SigningKey {
@@ -59,7 +59,7 @@ impl SigningKey {
         (base64(&key.n), base64(&key.e))
     }
 
-    /// As Entra publishes it, without what nobody reads.
+    /// As Entra publishes it, without unused members.
     pub(crate) fn jwk(&self) -> Value {
         let (n, e) = self.components();
         json!({"kty": "RSA", "use": "sig", "kid": self.id, "x5t": self.id, "n": n, "e": e, "x5c": ["MII"]})
@@ -99,7 +99,7 @@ fn base64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The claims of a token of version 1, which is good at `now`.
+/// The claims of a v1 token that is valid at `now`.
 fn claims_at(now: i64) -> Value {
     json!({
         "aud": AUDIENCE,
@@ -122,7 +122,7 @@ pub(crate) fn claims() -> Value {
     claims_at(NOW)
 }
 
-/// The same of version 2.
+/// The claims of a v2 token.
 fn claims_v2() -> Value {
     let mut claims = with(claims(), "azp", json!(EVENT_GRID));
     claims.as_object_mut().unwrap().remove("appid");
@@ -145,7 +145,7 @@ fn without(name: &str) -> Value {
     claims
 }
 
-/// A tenant whose keys are served, and a clock that is set.
+/// A tenant whose keys are served, and a manual clock.
 struct Scene {
     web: Web,
     seconds: Arc<AtomicI64>,
@@ -200,14 +200,17 @@ fn authorized(authorization: &str) -> HeaderMap {
 
 async fn deliver(receiver: &WebhookReceiver, headers: &HeaderMap) -> Result<(), ReceiveError> {
     let event = br#"{"specversion":"1.0","id":"1","source":"/a","type":"b"}"#;
-    let incoming = receiver
+    let request = receiver
         .receive(&Method::POST, None, headers, event)
         .await?;
-    assert!(matches!(incoming, Incoming::Notification(_)));
+    assert!(matches!(request, WebhookRequest::Notification(_)));
     Ok(())
 }
 
-async fn judge(receiver: &WebhookReceiver, token: &str) -> Result<(), (u16, Option<u64>, String)> {
+async fn verdict(
+    receiver: &WebhookReceiver,
+    token: &str,
+) -> Result<(), (u16, Option<u64>, String)> {
     let outcome = deliver(receiver, &authorized(&format!("Bearer {token}"))).await;
     outcome.map_err(|error| {
         let retry_after = error.retry_after().map(|wait| wait.as_secs());
@@ -224,7 +227,7 @@ async fn tokens_of_event_grid() {
         with(jwk, "alg", json!("RS256"))
     };
     for jwk in [FIRST.jwk(), keyless_purpose] {
-        // Keys of other kinds, of newer ones, and none at all spoil nothing.
+        // Keys of other types, unknown types and invalid keys are skipped.
         let keys = json!({"keys": [
             {"kty": "EC", "use": "sig", "kid": "e", "crv": "P-256", "x": "AA", "y": "AA"},
             {"kty": "RSA", "use": "sig", "kid": "short", "n": "AQAB", "e": "AQAB"},
@@ -239,10 +242,10 @@ async fn tokens_of_event_grid() {
                 .build()
                 .unwrap(),
         ] {
-            assert_eq!(judge(&receiver, &FIRST.token(&claims())).await, Ok(()));
-            assert_eq!(judge(&receiver, &FIRST.token(&claims_v2())).await, Ok(()));
+            assert_eq!(verdict(&receiver, &FIRST.token(&claims())).await, Ok(()));
+            assert_eq!(verdict(&receiver, &FIRST.token(&claims_v2())).await, Ok(()));
             let many = with(claims(), "roles", json!(["Other", ExpectedToken::ROLE]));
-            assert_eq!(judge(&receiver, &FIRST.token(&many)).await, Ok(()));
+            assert_eq!(verdict(&receiver, &FIRST.token(&many)).await, Ok(()));
             let scheme = authorized(&format!("bearer  {} ", FIRST.token(&claims())));
             assert!(deliver(&receiver, &scheme).await.is_ok());
         }
@@ -256,9 +259,9 @@ async fn tokens_of_event_grid() {
     assert_eq!(verified.expires_at().unix_timestamp(), NOW + 3600);
 }
 
-/// The table of twins: each differs from an accepted token in one thing.
+/// Each differs from an accepted token in one detail.
 #[tokio::test]
-async fn the_refusing_twins() {
+async fn refused_twins() {
     let scene = Scene::new();
     let good = FIRST.token(&claims());
     let (_, public_key) = (FIRST.id, FIRST.components().0);
@@ -280,15 +283,14 @@ async fn the_refusing_twins() {
     let expected_issuers = "(expected https://sts.windows.net/6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11/ or \
          https://login.microsoftonline.com/6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11/v2.0)";
     let malformed = |problem: &str| format!("the token is malformed: {problem}");
-    let unknown = format!("the token names key `unknown`, which is not among those of `{KEYS}`");
-    let parts = malformed("it has not three parts");
-    let no_json = malformed("its header is not base64url of a JSON object");
-    let no_claims =
-        malformed("its claims are not base64url of a JSON object as Microsoft Entra writes it");
+    let unknown = format!("the token's key `unknown` is not in the key set at `{KEYS}`");
+    let parts = malformed("it does not have three parts");
+    let no_json = malformed("its header is not a JSON object in base64url");
+    let no_claims = malformed("its claims are not a JSON object of Microsoft Entra in base64url");
     let no_match = "the token's signature does not match key `first`";
 
     for (what, token, status, message) in [
-        // The twelve, and their cousins.
+        // Twelve defects and their variants.
         ("tenant", sign(with(claims(), "tid", json!(OTHER_TENANT))), 401,
             format!("the token's `tid` is `{OTHER_TENANT}` (expected {TENANT})")),
         ("no tenant", sign(without("tid")), 401,
@@ -305,24 +307,24 @@ async fn the_refusing_twins() {
             "the token's `aud` is `` (expected api://contoso.example/events)".to_owned()),
         ("audiences", sign(with(claims(), "aud", json!([AUDIENCE]))), 401, no_claims.clone()),
         ("application", sign(with(claims(), "appid", json!(OTHER_TENANT))), 403,
-            format!("the token is of application `{OTHER_TENANT}` (expected {EVENT_GRID})")),
+            format!("the token was issued to application `{OTHER_TENANT}` (expected {EVENT_GRID})")),
         ("two applications", sign(with(claims(), "azp", json!(OTHER_TENANT))), 403,
-            format!("the token is of application `{OTHER_TENANT}` (expected {EVENT_GRID})")),
+            format!("the token was issued to application `{OTHER_TENANT}` (expected {EVENT_GRID})")),
         ("no application", sign(without("appid")), 403,
-            format!("the token is of application `` (expected {EVENT_GRID})")),
-        ("no end", sign(without("exp")), 401, malformed("its `exp` is missing, or is no time")),
+            format!("the token was issued to application `` (expected {EVENT_GRID})")),
+        ("no expiry", sign(without("exp")), 401, malformed("its `exp` is missing or is not a time")),
         ("alg none", signed(&header("none"), &claims(), |_| Vec::new()), 401,
             "the token's algorithm is `none` (expected `RS256`)".to_owned()),
         ("alg None, with a signature", FIRST.sign(&header("None"), &claims()), 401,
             "the token's algorithm is `None` (expected `RS256`)".to_owned()),
         ("HS256 with the public key", signed(&header("HS256"), &claims(), hs256), 401,
             "the token's algorithm is `HS256` (expected `RS256`)".to_owned()),
-        ("an HMAC that says RS256", signed(&header("RS256"), &claims(), hs256), 401, no_match.to_owned()),
+        ("an HMAC under the name RS256", signed(&header("RS256"), &claims(), hs256), 401, no_match.to_owned()),
         ("RS384", FIRST.sign(&header("RS384"), &claims()), 401,
             "the token's algorithm is `RS384` (expected `RS256`)".to_owned()),
         ("unknown kid", SECOND.sign(&json!({"alg": "RS256", "kid": "unknown"}), &claims()), 401, unknown),
-        ("no kid", FIRST.sign(&json!({"alg": "RS256"}), &claims()), 401, malformed("its header names no key")),
-        ("another key of that name", FOREIGN.token(&claims()), 401, no_match.to_owned()),
+        ("no kid", FIRST.sign(&json!({"alg": "RS256"}), &claims()), 401, malformed("its header does not name a key")),
+        ("another key with that id", FOREIGN.token(&claims()), 401, no_match.to_owned()),
         ("a key of its own", FOREIGN.sign(&with(header("RS256"), "jwk", FOREIGN.jwk()), &claims()), 401, no_match.to_owned()),
         ("critical extensions", FIRST.sign(&with(header("RS256"), "crit", json!(["b64"])), &claims()), 401,
             malformed("its header has critical extensions")),
@@ -334,18 +336,18 @@ async fn the_refusing_twins() {
         ("four parts", format!("{good}.AA"), 401, parts.clone()),
         ("padding", format!("{good}="), 401, malformed("its signature is not base64url")),
         ("nothing", String::new(), 401, parts),
-        ("claims that are no object", sign(json!([1])), 401, no_claims),
+        ("claims that are not an object", sign(json!([1])), 401, no_claims),
         ("an endless one", format!("{}.b.c", "a".repeat(16 * 1024)), 401, malformed("it is longer than 16 KiB")),
     ] {
         let receiver = scene.receiver();
-        let refusal = judge(&receiver, &token).await.unwrap_err();
+        let refusal = verdict(&receiver, &token).await.unwrap_err();
         assert_eq!(refusal, (status, None, message), "{what}");
-        assert_eq!(judge(&receiver, &good).await, Ok(()), "after {what}");
+        assert_eq!(verdict(&receiver, &good).await, Ok(()), "after {what}");
     }
 }
 
 #[tokio::test]
-async fn no_token_or_not_one() {
+async fn missing_and_duplicate_tokens() {
     let scene = Scene::new();
     let receiver = scene.receiver();
     let good = FIRST.token(&claims());
@@ -366,7 +368,7 @@ async fn no_token_or_not_one() {
         assert_eq!(error.status(), 401);
         assert_eq!(
             error.to_string(),
-            "there is no token (expected one header `authorization: Bearer …`)"
+            "the token is missing (expected one header `authorization: Bearer …`)"
         );
     }
     assert_eq!(
@@ -376,34 +378,34 @@ async fn no_token_or_not_one() {
     );
 }
 
-/// A genuine token outside of its time is no reason to lose an event: the next attempt brings another.
+/// A genuine token that is expired or not yet valid must not lose an event: a retry has another token.
 #[tokio::test]
-async fn tokens_outside_of_their_time() {
+async fn expired_and_early_tokens() {
     let scene = Scene::new();
     let receiver = scene.receiver();
     let end = NOW + 3600;
     let begin = NOW - 300;
     let token = FIRST.token(&claims());
-    for (now, outcome) in [
-        (begin - 61, Some((61, "the token begins at"))),
+    for (now, expected) in [
+        (begin - 61, Some((61, "the token is not valid before"))),
         (begin - 60, None),
         (NOW, None),
         (end + 59, None),
-        (end + 60, Some((10, "the token ended at"))),
+        (end + 60, Some((10, "the token expired at"))),
     ] {
-        // The clock goes to and fro, and so do the keys' ages.
+        // The clock moves back and forth, and so do the ages of the keys.
         scene.set(now);
-        let judged = judge(&receiver, &token).await;
-        match outcome {
-            None => assert_eq!(judged, Ok(()), "{}", now - NOW),
+        let outcome = verdict(&receiver, &token).await;
+        match expected {
+            None => assert_eq!(outcome, Ok(()), "{}", now - NOW),
             Some((retry_after, words)) => {
-                let (status, retry, message) = judged.unwrap_err();
+                let (status, retry, message) = outcome.unwrap_err();
                 assert_eq!((status, retry), (503, Some(retry_after)));
                 assert!(message.starts_with(words), "{message}");
             }
         }
     }
-    // What is forged or for somebody else is refused for that, whatever its time.
+    // A forged token or one for another audience is refused for that, even if it is expired.
     scene.set(end + 60);
     for (token, status) in [
         (FOREIGN.token(&claims()), 401),
@@ -413,11 +415,11 @@ async fn tokens_outside_of_their_time() {
         ),
         (FIRST.token(&with(claims(), "roles", json!([]))), 503),
     ] {
-        assert_eq!(judge(&receiver, &token).await.unwrap_err().0, status);
+        assert_eq!(verdict(&receiver, &token).await.unwrap_err().0, status);
     }
     let endless = with(claims(), "exp", json!(i64::MAX));
     assert_eq!(
-        judge(&receiver, &FIRST.token(&endless))
+        verdict(&receiver, &FIRST.token(&endless))
             .await
             .unwrap_err()
             .0,
@@ -426,9 +428,9 @@ async fn tokens_outside_of_their_time() {
 }
 
 #[tokio::test]
-async fn what_is_expected_can_be_said() {
+async fn expectations_can_be_configured() {
     let scene = Scene::new();
-    let judged = async |expected: ExpectedToken, claims: &Value| {
+    let accepts = async |expected: ExpectedToken, claims: &Value| {
         let tokens = EntraTokens::new(expected, AwsLcRs::new(), scene.web.clone());
         let tokens = tokens.with_clock(|| OffsetDateTime::from_unix_timestamp(NOW).unwrap());
         tokens.verify(&FIRST.token(claims)).await.is_ok()
@@ -436,41 +438,41 @@ async fn what_is_expected_can_be_said() {
     let expected = || ExpectedToken::new(&Cloud::Global, &TENANT.to_uppercase(), AUDIENCE).unwrap();
     let id = "11111111-2222-4333-8444-555555555555";
     let for_id = with(claims(), "aud", json!(id));
-    assert!(judged(expected(), &claims()).await);
-    assert!(!judged(expected(), &for_id).await);
-    assert!(judged(expected().also_for(id).unwrap(), &for_id).await);
-    assert!(judged(expected().also_for(id).unwrap(), &claims()).await);
+    assert!(accepts(expected(), &claims()).await);
+    assert!(!accepts(expected(), &for_id).await);
+    assert!(accepts(expected().or_audience(id).unwrap(), &for_id).await);
+    assert!(accepts(expected().or_audience(id).unwrap(), &claims()).await);
 
     let of_other = with(claims(), "appid", json!(id));
-    let of = |ids: &[&str]| expected().of_applications(ids.iter().copied()).unwrap();
-    assert!(judged(of(&[EVENT_GRID, id]), &of_other).await);
-    assert!(!judged(of(&[id]), &claims()).await);
+    let of = |ids: &[&str]| expected().with_applications(ids.iter().copied()).unwrap();
+    assert!(accepts(of(&[EVENT_GRID, id]), &of_other).await);
+    assert!(!accepts(of(&[id]), &claims()).await);
 
-    // Whitespace around ids and URIs, as files leave it, is not theirs.
+    // Surrounding whitespace, for instance from files, is ignored.
     let untrimmed = ExpectedToken::new(&Cloud::Global, TENANT, format!(" {AUDIENCE}\r\n"));
-    let untrimmed = untrimmed.unwrap().also_for(format!("\t{id} ")).unwrap();
-    let untrimmed = untrimmed.of_applications([format!(" {EVENT_GRID}\n")]);
+    let untrimmed = untrimmed.unwrap().or_audience(format!("\t{id} ")).unwrap();
+    let untrimmed = untrimmed.with_applications([format!(" {EVENT_GRID}\n")]);
     let untrimmed = untrimmed.unwrap();
-    assert!(judged(untrimmed.clone(), &claims()).await);
-    assert!(judged(untrimmed, &for_id).await);
+    assert!(accepts(untrimmed.clone(), &claims()).await);
+    assert!(accepts(untrimmed, &for_id).await);
 
     let other_role = with(claims(), "roles", json!(["Deliver"]));
-    assert!(judged(expected().with_role("Deliver"), &other_role).await);
-    assert!(!judged(expected().with_role("Deliver"), &claims()).await);
-    assert!(judged(expected().danger_without_role(), &without("roles")).await);
+    assert!(accepts(expected().with_role("Deliver"), &other_role).await);
+    assert!(!accepts(expected().with_role("Deliver"), &claims()).await);
+    assert!(accepts(expected().danger_without_role(), &without("roles")).await);
 
-    let ended = with(claims(), "exp", json!(NOW - 300));
-    assert!(!judged(expected(), &ended).await);
-    assert!(judged(expected().with_leeway(Duration::from_secs(301)), &ended).await);
-    assert!(judged(expected().with_leeway(Duration::MAX), &ended).await);
-    assert!(!judged(expected().with_leeway(Duration::ZERO), &ended).await);
+    let expired = with(claims(), "exp", json!(NOW - 300));
+    assert!(!accepts(expected(), &expired).await);
+    assert!(accepts(expected().with_leeway(Duration::from_secs(301)), &expired).await);
+    assert!(accepts(expected().with_leeway(Duration::MAX), &expired).await);
+    assert!(!accepts(expected().with_leeway(Duration::ZERO), &expired).await);
 
     let issuer = format!("https://sts.chinacloudapi.cn/{TENANT}/");
     let elsewhere = with(claims(), "iss", json!(issuer));
-    assert!(judged(expected().with_v1_issuer(&*issuer), &elsewhere).await);
-    assert!(!judged(expected().with_v1_issuer(&*issuer), &claims()).await);
+    assert!(accepts(expected().with_v1_issuer(&*issuer), &elsewhere).await);
+    assert!(!accepts(expected().with_v1_issuer(&*issuer), &claims()).await);
 
-    // Azure Government has another authority, and Event Grid another id there.
+    // Azure Government has another authority and another id of Event Grid.
     let keys = KEYS.replace(".com", ".us");
     scene
         .web
@@ -483,19 +485,19 @@ async fn what_is_expected_can_be_said() {
     );
     let issuer = format!("https://login.microsoftonline.us/{TENANT}/v2.0");
     let government = with(government, "iss", json!(issuer));
-    assert!(judged(expected(), &government).await);
+    assert!(accepts(expected(), &government).await);
     assert!(
-        !judged(
+        !accepts(
             expected(),
             &with(government.clone(), "azp", json!(EVENT_GRID))
         )
         .await
     );
-    assert!(!judged(expected(), &claims_v2()).await);
+    assert!(!accepts(expected(), &claims_v2()).await);
 }
 
 #[test]
-fn what_cannot_be_expected() {
+fn invalid_expectations() {
     let refused = |cloud: &Cloud, tenant, audience| {
         let expected = ExpectedToken::new(cloud, tenant, audience);
         expected.unwrap_err().to_string()
@@ -509,25 +511,26 @@ fn what_cannot_be_expected() {
     ] {
         assert_eq!(
             refused(&Cloud::Global, tenant, AUDIENCE),
-            format!("`{tenant}` is no id of a tenant (expected a UUID)")
+            format!("`{tenant}` is not a tenant id (expected a UUID)")
         );
     }
     assert_eq!(
         refused(&Cloud::Global, TENANT, " "),
-        "the audience is empty (expected the id of an application, or its application id URI)"
+        "the audience is empty (expected an application id or an application ID URI)"
     );
-    for nobody in [&[][..], &[""], &[EVENT_GRID, " "]] {
+    for ids in [&[][..], &[""], &[EVENT_GRID, " "]] {
         let expected = ExpectedToken::new(&Cloud::Global, TENANT, AUDIENCE).unwrap();
-        let expected = expected.of_applications(nobody.iter().copied());
+        let expected = expected.with_applications(ids.iter().copied());
         assert_eq!(
             expected.unwrap_err().to_string(),
-            "an application is empty, or there is none (expected the ids of those that may deliver)"
+            "the list of application ids is empty or contains an empty id (expected the ids of the applications that may \
+             deliver)"
         );
     }
     assert_eq!(
         refused(&Cloud::China, TENANT, AUDIENCE),
-        "the application of Event Grid in Azure China is not known (expected another cloud; `Cloud::Custom` with \
-         `of_applications` serves)"
+        "the id of Event Grid's application in Azure China is not known (expected another cloud, or `Cloud::Custom` with \
+         `with_applications`)"
     );
     let insecure = Cloud::Custom(CloudProfile::new(
         "https://a.example",
@@ -543,13 +546,13 @@ async fn a_thousand_first_deliveries_fetch_the_keys_once() {
     let scene = Scene::new();
     let token = FIRST.token(&claims());
     let all = async |receiver: &WebhookReceiver| {
-        let judging: Vec<_> = (0..1000)
+        let checks: Vec<_> = (0..1000)
             .map(|_| {
                 let (receiver, token) = (receiver.clone(), token.clone());
-                tokio::spawn(async move { judge(&receiver, &token).await })
+                tokio::spawn(async move { verdict(&receiver, &token).await })
             })
             .collect();
-        join_all(judging)
+        join_all(checks)
             .await
             .into_iter()
             .map(Result::unwrap)
@@ -561,7 +564,7 @@ async fn a_thousand_first_deliveries_fetch_the_keys_once() {
     assert!(all(&receiver).await.iter().all(Result::is_ok));
     assert_eq!(scene.web.requests(), [""; 0]);
 
-    // So it is when they fail: one request, and it is remembered for ten seconds.
+    // A failure also takes one request, and is remembered for ten seconds.
     scene.web.go_down(true);
     let receiver = scene.receiver();
     for _ in 0..2 {
@@ -570,14 +573,14 @@ async fn a_thousand_first_deliveries_fetch_the_keys_once() {
             assert_eq!((status, retry_after), (503, Some(10)));
             assert_eq!(
                 message,
-                format!("the keys of `{KEYS}` could not be fetched: no complete answer within 5s")
+                format!("the keys at `{KEYS}` could not be fetched: no complete answer within 5s")
             );
         }
     }
     assert_eq!(scene.web.requests(), [KEYS]);
     scene.web.go_down(false);
     scene.set(NOW + 9);
-    assert_eq!(judge(&receiver, &token).await.unwrap_err().0, 503);
+    assert_eq!(verdict(&receiver, &token).await.unwrap_err().0, 503);
     assert_eq!(scene.web.requests(), [""; 0]);
     scene.set(NOW + 10);
     assert!(all(&receiver).await.iter().all(Result::is_ok));
@@ -585,16 +588,16 @@ async fn a_thousand_first_deliveries_fetch_the_keys_once() {
 }
 
 #[tokio::test]
-async fn answers_without_keys_are_passing_trouble() {
+async fn responses_without_keys_are_transient_errors() {
     let no_keys = format!(
-        "`{KEYS}` answered without a key (expected a JSON object with `keys`, of which one is RSA and for \
+        "the response of `{KEYS}` has no signing key (expected a JSON object whose `keys` include an RSA key for \
          signatures)"
     );
     let status = |status| {
         format!("`{KEYS}` answered {status} (expected 200 with keys; redirects are not followed)")
     };
     let long = format!(
-        "the keys of `{KEYS}` could not be fetched: the answer is longer than 262144 bytes"
+        "the keys at `{KEYS}` could not be fetched: the answer is longer than 262144 bytes"
     );
     let encryption = json!({"keys": [with(FIRST.jwk(), "use", json!("enc"))]}).to_string();
     let pss = json!({"keys": [with(FIRST.jwk(), "alg", json!("PS256"))]}).to_string();
@@ -613,53 +616,53 @@ async fn answers_without_keys_are_passing_trouble() {
         scene.web.page(KEYS, code, page);
         let receiver = scene.receiver();
         let token = FIRST.token(&claims());
-        let refusal = judge(&receiver, &token).await.unwrap_err();
+        let refusal = verdict(&receiver, &token).await.unwrap_err();
         assert_eq!(refusal, (503, Some(10), message));
         scene.publish(&[&FIRST]);
         scene.set(NOW + 10);
-        assert_eq!(judge(&receiver, &token).await, Ok(()));
+        assert_eq!(verdict(&receiver, &token).await, Ok(()));
     }
 }
 
 #[tokio::test]
-async fn keys_are_replaced_while_traffic_goes_on() {
+async fn keys_rotate_under_load() {
     let scene = Scene::new();
     let receiver = scene.receiver();
     let (old, new) = (FIRST.token(&claims()), SECOND.token(&claims()));
-    assert_eq!(judge(&receiver, &old).await, Ok(()));
+    assert_eq!(verdict(&receiver, &old).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS]);
 
-    // Both are published for a while; the first token of the new key brings it, once.
+    // During the rotation both are published; the first token with the new key causes one fetch.
     scene.publish(&[&SECOND, &FIRST]);
     let mixed = |index| if index % 2 == 0 { &old } else { &new };
-    let judging = (0..1000).map(|index| judge(&receiver, mixed(index)));
-    for outcome in join_all(judging).await {
+    let checks = (0..1000).map(|index| verdict(&receiver, mixed(index)));
+    for outcome in join_all(checks).await {
         assert_eq!(outcome, Ok(()));
     }
     assert_eq!(scene.web.requests(), [KEYS]);
 
-    // The old one is withdrawn, which shows with the next fetch: a day later, and no delivery is refused meanwhile.
+    // The old key is withdrawn. The next fetch, a day later, detects it; no delivery is refused meanwhile.
     scene.publish(&[&SECOND]);
     let day = 24 * 60 * 60;
     let later = |key: &SigningKey| key.token(&claims_at(NOW + day));
     scene.set(NOW + day - 1);
-    assert_eq!(judge(&receiver, &later(&FIRST)).await, Ok(()));
+    assert_eq!(verdict(&receiver, &later(&FIRST)).await, Ok(()));
     assert_eq!(scene.web.requests(), [""; 0]);
     scene.set(NOW + day);
     let (old, new) = (later(&FIRST), later(&SECOND));
     let mixed = |index| if index % 2 == 0 { &old } else { &new };
-    let judging = (0..1000).map(|index| judge(&receiver, mixed(index)));
-    for outcome in join_all(judging).await {
-        // Nobody waits for the new keys while those that are kept hold the token's.
+    let checks = (0..1000).map(|index| verdict(&receiver, mixed(index)));
+    for outcome in join_all(checks).await {
+        // No delivery waits for the refresh while its key is cached.
         assert_eq!(outcome, Ok(()));
     }
     background().await;
     assert_eq!(scene.web.requests(), [KEYS]);
-    assert_eq!(judge(&receiver, &new).await, Ok(()));
-    let (status, _, message) = judge(&receiver, &later(&FIRST)).await.unwrap_err();
+    assert_eq!(verdict(&receiver, &new).await, Ok(()));
+    let (status, _, message) = verdict(&receiver, &later(&FIRST)).await.unwrap_err();
     assert_eq!(status, 401);
     assert!(
-        message.contains("names key `first`, which is not among"),
+        message.contains("key `first` is not in the key set"),
         "{message}"
     );
 }
@@ -669,37 +672,37 @@ async fn unknown_keys_cause_one_request_a_minute() {
     let scene = Scene::new();
     let receiver = scene.receiver();
     let (known, made_up) = (FIRST.token(&claims()), SECOND.token(&claims()));
-    assert_eq!(judge(&receiver, &known).await, Ok(()));
-    assert_eq!(judge(&receiver, &made_up).await.unwrap_err().0, 401);
+    assert_eq!(verdict(&receiver, &known).await, Ok(()));
+    assert_eq!(verdict(&receiver, &made_up).await.unwrap_err().0, 401);
     assert_eq!(scene.web.requests(), [KEYS, KEYS]);
     for second in [0, 1, 59] {
         scene.set(NOW + second);
-        let judging = (0..1000).map(|_| judge(&receiver, &made_up));
-        for outcome in join_all(judging).await {
-            // Nobody knows yet whether the keys were replaced, so this is not final.
+        let checks = (0..1000).map(|_| verdict(&receiver, &made_up));
+        for outcome in join_all(checks).await {
+            // The keys may have been rotated, so this is not final.
             let retry_after = u64::try_from(60 - second).unwrap();
-            let message = "the token names key `second`, which is not known, and keys were sought less than a minute ago";
+            let message = "the token's key `second` is not known, and the last fetch of the keys was less than a minute ago";
             assert_eq!(
                 outcome.unwrap_err(),
                 (503, Some(retry_after), message.to_owned())
             );
         }
-        assert_eq!(judge(&receiver, &known).await, Ok(()));
+        assert_eq!(verdict(&receiver, &known).await, Ok(()));
     }
     assert_eq!(scene.web.requests(), [""; 0]);
     scene.set(NOW + 60);
     scene.publish(&[&FIRST, &SECOND]);
-    assert_eq!(judge(&receiver, &made_up).await, Ok(()));
+    assert_eq!(verdict(&receiver, &made_up).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS]);
 
-    // A failing host is not asked more often.
+    // A failing host does not receive more requests.
     scene.set(NOW + 120);
     scene.web.go_down(true);
     let other = SECOND.sign(&json!({"alg": "RS256", "kid": "third"}), &claims());
     for second in [120, 129, 131, 179] {
         scene.set(NOW + second);
-        assert_eq!(judge(&receiver, &other).await.unwrap_err().0, 503);
-        assert_eq!(judge(&receiver, &known).await, Ok(()));
+        assert_eq!(verdict(&receiver, &other).await.unwrap_err().0, 503);
+        assert_eq!(verdict(&receiver, &known).await, Ok(()));
     }
     assert_eq!(scene.web.requests(), [KEYS]);
 }
@@ -708,20 +711,20 @@ async fn unknown_keys_cause_one_request_a_minute() {
 async fn keys_outlive_an_outage_for_a_week() {
     let scene = Scene::new();
     let receiver = scene.receiver();
-    assert_eq!(judge(&receiver, &FIRST.token(&claims())).await, Ok(()));
+    assert_eq!(verdict(&receiver, &FIRST.token(&claims())).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS]);
     scene.web.go_down(true);
     let day = 24 * 60 * 60;
     let at = async |seconds: i64| {
         scene.set(NOW + seconds);
-        judge(&receiver, &FIRST.token(&claims_at(NOW + seconds))).await
+        verdict(&receiver, &FIRST.token(&claims_at(NOW + seconds))).await
     };
     let lines = lines_of(async { assert_eq!(at(day).await, Ok(())) }).await;
     let warning = format!(
-        "WARN partner_center_webhooks::event_grid: keys of Microsoft Entra not renewed reason=the keys of `{KEYS}` could \
+        "WARN partner_center_webhooks::event_grid: keys of Microsoft Entra not renewed reason=the keys at `{KEYS}` could \
          not be fetched: no complete answer within 5s"
     );
-    // The delivery is judged first.
+    // The delivery is checked first.
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(lines[1], warning);
     assert_eq!(scene.web.requests(), [KEYS]);
@@ -730,24 +733,24 @@ async fn keys_outlive_an_outage_for_a_week() {
         background().await;
         assert_eq!(scene.web.requests().len(), requests, "{seconds}");
     }
-    // The second failure in a row is remembered for twice as long.
-    let told = at(7 * day + 10).await.unwrap_err();
-    assert_eq!((told.0, told.1), (503, Some(20)));
+    // The second consecutive failure is remembered for twice as long.
+    let outcome = at(7 * day + 10).await.unwrap_err();
+    assert_eq!((outcome.0, outcome.1), (503, Some(20)));
     scene.web.go_down(false);
-    let told = at(7 * day + 29).await.unwrap_err();
-    assert_eq!((told.0, told.1), (503, Some(1)));
+    let outcome = at(7 * day + 29).await.unwrap_err();
+    assert_eq!((outcome.0, outcome.1), (503, Some(1)));
     assert_eq!(at(7 * day + 30).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS, KEYS]);
-    // A clock that was set back costs a request, and nothing else.
+    // A clock that was set back costs only one request.
     assert_eq!(at(0).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS]);
 }
 
 #[tokio::test]
-async fn a_delivery_that_goes_away_does_not_stop_the_fetch() {
+async fn a_cancelled_delivery_does_not_stop_the_fetch() {
     let scene = Scene::new();
     let token = FIRST.token(&claims());
-    // On a runtime it lands without anybody, however much later the next delivery comes; else the next one goes on with it.
+    // On a runtime the fetch completes without any delivery; otherwise the next delivery drives it.
     for (tokens, seconds) in [
         (scene.tokens(), 0),
         (scene.tokens(), 3600),
@@ -756,32 +759,35 @@ async fn a_delivery_that_goes_away_does_not_stop_the_fetch() {
     ] {
         scene.set(NOW);
         let receiver = WebhookReceiver::builder().entra(tokens).build().unwrap();
-        let mut first = Box::pin(judge(&receiver, &token));
+        let mut first = Box::pin(verdict(&receiver, &token));
         assert!(futures_util::poll!(&mut first).is_pending());
         drop(first);
         background().await;
         scene.set(NOW + seconds);
-        assert_eq!(judge(&receiver, &token).await, Ok(()));
+        assert_eq!(verdict(&receiver, &token).await, Ok(()));
         assert_eq!(scene.web.requests(), [KEYS]);
     }
 
-    // The twin: what nobody drove until its time was over failed, and the next one may start after the cool-down.
+    // The twin: a fetch that was not driven until its deadline has failed. The next may start after the cool-down.
     scene.set(NOW);
     let tokens = scene.tokens().with_spawn(CallerDriven::new());
     let receiver = WebhookReceiver::builder().entra(tokens).build().unwrap();
-    let mut first = Box::pin(judge(&receiver, &token));
+    let mut first = Box::pin(verdict(&receiver, &token));
     assert!(futures_util::poll!(&mut first).is_pending());
     drop(first);
     scene.set(NOW + 7);
     let message =
-        format!("the keys of `{KEYS}` could not be fetched: no complete answer within 5s");
-    assert_eq!(judge(&receiver, &token).await, Err((503, Some(3), message)));
+        format!("the keys at `{KEYS}` could not be fetched: no complete answer within 5s");
+    assert_eq!(
+        verdict(&receiver, &token).await,
+        Err((503, Some(3), message))
+    );
     scene.set(NOW + 10);
-    assert_eq!(judge(&receiver, &token).await, Ok(()));
+    assert_eq!(verdict(&receiver, &token).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS, KEYS]);
 }
 
-/// A client that serves keys until it is told to misbehave.
+/// A client that serves keys until it misbehaves on demand.
 #[derive(Clone, Debug, Default)]
 struct Moody {
     mood: Arc<Mutex<Mood>>,
@@ -798,11 +804,11 @@ enum Mood {
 }
 
 impl Moody {
-    fn be(&self, mood: Mood) {
+    fn switch_to(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
     }
 
-    fn asked(&self) -> usize {
+    fn requests(&self) -> usize {
         self.asked.swap(0, Ordering::SeqCst)
     }
 
@@ -832,7 +838,7 @@ impl HttpClient for Moody {
                     Ok(Response::new(Bytes::from(keys)))
                 }
                 Mood::Hangs => std::future::pending().await,
-                Mood::Panics => panic!("as it was told"),
+                Mood::Panics => panic!("on demand"),
             }
         })
     }
@@ -843,112 +849,115 @@ const PANIC: &str =
     "panicked (expected an HTTP client and a cryptographic backend that return their errors)";
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_ignores_its_deadline_or_panics_holds_nobody_up() {
+async fn a_client_that_ignores_its_deadline_or_panics_blocks_no_delivery() {
     for (mood, waited, message) in [
-        (Mood::Hangs, 5, format!("the keys of `{KEYS}` {TIMEOUT}")),
+        (Mood::Hangs, 5, format!("the keys at `{KEYS}` {TIMEOUT}")),
         (
             Mood::Panics,
             0,
-            format!("the fetch of the keys of `{KEYS}` {PANIC}"),
+            format!("the fetch of the keys at `{KEYS}` {PANIC}"),
         ),
     ] {
         let (client, seconds) = (Moody::default(), Arc::new(AtomicI64::new(NOW)));
-        client.be(mood);
+        client.switch_to(mood);
         let receiver = client.receiver(&seconds);
         let token = FIRST.token(&claims());
         let begin = tokio::time::Instant::now();
-        let judged = join_all((0..100).map(|_| judge(&receiver, &token))).await;
+        let outcome = join_all((0..100).map(|_| verdict(&receiver, &token))).await;
         assert_eq!(begin.elapsed(), Duration::from_secs(waited));
-        for outcome in judged {
+        for outcome in outcome {
             assert_eq!(outcome, Err((503, Some(10), message.clone())));
         }
-        assert_eq!(client.asked(), 1);
-        // It is remembered, with the time that is left.
+        assert_eq!(client.requests(), 1);
+        // The failure is remembered, with the remaining wait.
         seconds.store(NOW + 8, Ordering::SeqCst);
-        let told = judge(&receiver, &token).await;
-        assert_eq!(told, Err((503, Some(2), message.clone())));
-        assert_eq!(client.asked(), 0);
-        client.be(Mood::Serves);
+        let outcome = verdict(&receiver, &token).await;
+        assert_eq!(outcome, Err((503, Some(2), message.clone())));
+        assert_eq!(client.requests(), 0);
+        client.switch_to(Mood::Serves);
         seconds.store(NOW + 10, Ordering::SeqCst);
-        assert_eq!(judge(&receiver, &token).await, Ok(()));
+        assert_eq!(verdict(&receiver, &token).await, Ok(()));
     }
 }
 
-/// The wait counts from the start of the fetch, and is told by the time at which it failed.
+/// The cool-down counts from the start of the fetch; the error has the wait that remains when the fetch failed.
 #[tokio::test(start_paused = true)]
-async fn the_time_of_the_fetch_is_part_of_what_is_waited() {
+async fn the_cool_down_counts_from_the_start_of_the_fetch() {
     let (client, seconds) = (Moody::default(), Arc::new(AtomicI64::new(NOW)));
-    client.be(Mood::Hangs);
+    client.switch_to(Mood::Hangs);
     let receiver = client.receiver(&seconds);
     let token = FIRST.token(&claims());
-    let (judged, ()) = futures_util::join!(judge(&receiver, &token), async {
+    let (outcome, ()) = futures_util::join!(verdict(&receiver, &token), async {
         tokio::time::sleep(Duration::from_secs(4)).await;
         seconds.store(NOW + 4, Ordering::SeqCst);
     });
-    assert_eq!(judged.unwrap_err().1, Some(6));
+    assert_eq!(outcome.unwrap_err().1, Some(6));
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_keys_are_replaced_in_the_background_whatever_the_client_does() {
+async fn old_keys_are_refreshed_in_the_background_whatever_the_client_does() {
     let day = 24 * 60 * 60;
     for mood in [Mood::Serves, Mood::Hangs, Mood::Panics] {
         let (client, seconds) = (Moody::default(), Arc::new(AtomicI64::new(NOW)));
         let receiver = client.receiver(&seconds);
-        assert_eq!(judge(&receiver, &FIRST.token(&claims())).await, Ok(()));
-        assert_eq!(client.asked(), 1);
+        assert_eq!(verdict(&receiver, &FIRST.token(&claims())).await, Ok(()));
+        assert_eq!(client.requests(), 1);
 
-        client.be(mood);
+        client.switch_to(mood);
         seconds.store(NOW + day, Ordering::SeqCst);
         let token = FIRST.token(&claims_at(NOW + day));
         let begin = tokio::time::Instant::now();
-        for outcome in join_all((0..100).map(|_| judge(&receiver, &token))).await {
+        for outcome in join_all((0..100).map(|_| verdict(&receiver, &token))).await {
             assert_eq!(outcome, Ok(()), "{mood:?}");
         }
         background().await;
-        assert_eq!((client.asked(), begin.elapsed()), (1, Duration::ZERO));
+        assert_eq!((client.requests(), begin.elapsed()), (1, Duration::ZERO));
 
-        // What failed is tried again after a minute, and what came is kept for a day.
+        // A failed refresh is retried after a minute; new keys are fresh for a day.
         seconds.store(NOW + day + 60, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(10)).await;
         let begin = tokio::time::Instant::now();
-        assert_eq!(judge(&receiver, &token).await, Ok(()));
+        assert_eq!(verdict(&receiver, &token).await, Ok(()));
         background().await;
         let again = usize::from(!matches!(mood, Mood::Serves));
-        assert_eq!((client.asked(), begin.elapsed()), (again, Duration::ZERO));
+        assert_eq!(
+            (client.requests(), begin.elapsed()),
+            (again, Duration::ZERO)
+        );
 
-        // The twin: whoever names a key that is not kept waits for the fetch.
+        // The twin: a token with a key that is not cached waits for the fetch.
         seconds.store(NOW + day + 200, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(10)).await;
         let unknown = SECOND.token(&claims_at(NOW + day));
         let begin = tokio::time::Instant::now();
-        let (status, retry_after, _) = judge(&receiver, &unknown).await.unwrap_err();
+        let (status, retry_after, _) = verdict(&receiver, &unknown).await.unwrap_err();
         let waited = begin.elapsed().as_secs();
         let expected = match mood {
             Mood::Serves => (401, None, 0),
-            // The third failure in a row.
+            // The third consecutive failure.
             Mood::Hangs => (503, Some(30), 5),
             Mood::Panics => (503, Some(30), 0),
         };
         assert_eq!((status, retry_after, waited), expected, "{mood:?}");
-        assert_eq!(client.asked(), 1);
+        assert_eq!(client.requests(), 1);
     }
 }
 
-/// Where nothing runs in the background, one delivery carries the fetch, and no other waits for it.
+/// Without a runtime one delivery drives the fetch, and no other waits for it.
 #[tokio::test(start_paused = true)]
 async fn without_a_runtime_one_delivery_drives_the_fetch_of_new_keys() {
     let scene = Scene::new();
     let tokens = scene.tokens().with_spawn(CallerDriven::new());
     let receiver = WebhookReceiver::builder().entra(tokens).build().unwrap();
-    assert_eq!(judge(&receiver, &FIRST.token(&claims())).await, Ok(()));
+    assert_eq!(verdict(&receiver, &FIRST.token(&claims())).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS]);
     let day = 24 * 60 * 60;
     scene.set(NOW + day);
     let token = FIRST.token(&claims_at(NOW + day));
-    let mut driver = Box::pin(judge(&receiver, &token));
+    let mut driver = Box::pin(verdict(&receiver, &token));
     assert!(futures_util::poll!(&mut driver).is_pending());
     assert_eq!(
-        futures_util::poll!(Box::pin(judge(&receiver, &token))),
+        futures_util::poll!(Box::pin(verdict(&receiver, &token))),
         Poll::Ready(Ok(()))
     );
     assert_eq!(driver.await, Ok(()));
@@ -956,15 +965,15 @@ async fn without_a_runtime_one_delivery_drives_the_fetch_of_new_keys() {
 }
 
 #[tokio::test]
-async fn handshakes_may_lack_a_token_and_none_may_bring_a_wrong_one() {
+async fn handshakes_may_lack_a_token_but_not_have_a_wrong_one() {
     let scene = Scene::new();
     let lenient = scene.receiver();
     let strict = WebhookReceiver::builder()
         .entra(scene.tokens())
         .handshakes_need_token();
     let strict = strict.build().unwrap();
-    // Handshakes are judged by the keys that are kept.
-    assert_eq!(judge(&lenient, &FIRST.token(&claims())).await, Ok(()));
+    // Handshakes are checked with cached keys.
+    assert_eq!(verdict(&lenient, &FIRST.token(&claims())).await, Ok(()));
     let good = format!("Bearer {}", FIRST.token(&claims()));
     let bad = format!("Bearer {}", FOREIGN.token(&claims()));
     let validation = br#"{"data":{"validationCode":"1"}}"#.as_slice();
@@ -993,18 +1002,19 @@ async fn handshakes_may_lack_a_token_and_none_may_bring_a_wrong_one() {
             let mut headers = authorization.map_or_else(HeaderMap::new, |it| authorized(it));
             headers.insert(name, HeaderValue::from_static(value));
             let outcome = receiver.receive(&method, None, &headers, body).await;
-            let answer = outcome.map_or_else(|error| error.answer(), |it| it.answer().unwrap());
-            assert_eq!(answer.status(), status);
+            let response =
+                outcome.map_or_else(|error| error.response(), |it| it.response().unwrap());
+            assert_eq!(response.status(), status);
         }
     }
-    // A notice of deletion is no handshake.
+    // A notice of deletion is not a handshake.
     let mut headers = HeaderMap::new();
     headers.insert("aeg-event-type", HeaderValue::from_static("Unsubscribe"));
     let outcome = lenient.receive(&Method::POST, None, &headers, b"").await;
     assert_eq!(outcome.unwrap_err().status(), 401);
 }
 
-/// `jsonwebtoken` says the same of everything that it looks at: signature, algorithm, issuer, audience, time.
+/// `jsonwebtoken` agrees on everything that it checks: signature, algorithm, issuer, audience, time.
 #[tokio::test]
 async fn another_library_agrees() {
     let scene = Scene::new();
@@ -1069,19 +1079,19 @@ async fn another_library_agrees() {
         ("garbage".to_owned(), false),
     ] {
         let theirs = jsonwebtoken::decode::<Value>(&token, &key, &validation).is_ok();
-        let ours = judge(&receiver, &token).await.is_ok();
+        let ours = verdict(&receiver, &token).await.is_ok();
         assert_eq!((ours, theirs), (accepted, accepted), "{token}");
     }
 }
 
 #[test]
-fn nothing_shows_a_token() {
+fn debug_does_not_show_a_token() {
     let scene = Scene::new();
     let shown = format!("{:?} {:?}", scene.receiver(), scene.tokens());
     assert!(shown.contains("discovery/v2.0/keys"), "{shown}");
 }
 
-/// What builds a receiver that asks for tokens, and a genuine one with this claim changed.
+/// A builder of a receiver that requires tokens, and a genuine token with this claim changed.
 pub(crate) fn builder_and_token(claim: &str, value: Value) -> (WebhookReceiverBuilder, String) {
     let token = FIRST.token(&with(claims(), claim, value));
     let builder = WebhookReceiver::builder().entra(Scene::new().tokens());

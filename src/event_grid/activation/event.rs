@@ -1,4 +1,4 @@
-//! Events about resources of Azure, in both envelopes.
+//! Events about Azure resources, in both schemas.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use thiserror::Error;
 use crate::excerpt::Excerpt;
 use crate::json::without_mark;
 
-/// Something happened to a resource: a `Microsoft.Resources` event.
+/// A `Microsoft.Resources` event: an operation on an Azure resource.
 ///
-/// It says that, and not how the resource is now. `Debug` shows nothing of `claims`, which are those of somebody's token,
-/// nor of anything else in the data but the resource and the operation.
+/// It does not have the state of the resource. `Debug` shows only the type, the resource and the operation, because `claims`
+/// are those of the caller's token.
 ///
 /// # Source
 ///
@@ -37,15 +37,15 @@ pub struct ResourceEvent {
     data: Map<String, Value>,
 }
 
-/// A body is no event, and no array of events.
+/// A body is neither an event nor an array of events.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("the body holds no events (expected a JSON object or an array of them): {reason}")]
+#[error("the body does not contain events (expected a JSON object or an array of them): {reason}")]
 pub struct NotEvents {
     reason: Excerpt,
 }
 
 impl ResourceEvent {
-    /// An event of this type about `subject`.
+    /// Creates an event.
     pub fn new(event_type: &str, subject: Option<&str>, data: &Value) -> Self {
         Self {
             event_type: event_type.into(),
@@ -54,12 +54,11 @@ impl ResourceEvent {
         }
     }
 
-    /// Reads a delivery: one event or an array, of Event Grid's schema or CloudEvents. What is no event of these is left
-    /// out.
+    /// Parses a delivery: one event or an array, in Event Grid's schema or CloudEvents. Values of neither schema are skipped.
     ///
     /// # Errors
     ///
-    /// [`NotEvents`].
+    /// [`NotEvents`] if it is not JSON, or neither an object nor an array.
     pub fn read(body: &[u8]) -> Result<Vec<Self>, NotEvents> {
         let not_events = |reason: String| NotEvents {
             reason: Excerpt::of(reason),
@@ -69,7 +68,7 @@ impl ResourceEvent {
         {
             Value::Array(events) => Ok(events.iter().filter_map(Self::of_json).collect()),
             event @ Value::Object(_) => Ok(Self::of_json(&event).into_iter().collect()),
-            _ => Err(not_events("it is neither".to_owned())),
+            _ => Err(not_events("it is another JSON value".to_owned())),
         }
     }
 
@@ -80,47 +79,47 @@ impl ResourceEvent {
         Some(Self::new(event_type, text("subject"), data))
     }
 
-    /// Such as `Microsoft.Resources.ResourceWriteSuccess`.
+    /// The type, such as `Microsoft.Resources.ResourceWriteSuccess`.
     pub fn event_type(&self) -> &str {
         &self.event_type
     }
 
-    /// The id of the resource, in any case.
+    /// The id of the resource. Its case varies.
     pub fn resource_uri(&self) -> Option<&str> {
         self.text("resourceUri").or(self.subject.as_deref())
     }
 
-    /// What was done, such as `Microsoft.EventGrid/partnerNamespaces/channels/write`.
+    /// The operation, such as `Microsoft.EventGrid/partnerNamespaces/channels/write`.
     pub fn operation_name(&self) -> Option<&str> {
         self.text("operationName")
     }
 
-    /// How it ended.
+    /// The status of the operation.
     pub fn status(&self) -> Option<&str> {
         self.text("status")
     }
 
-    /// What a support case is opened with.
+    /// The correlation id, for support requests.
     pub fn correlation_id(&self) -> Option<&str> {
         self.text("correlationId")
     }
 
-    /// The claims of the token of whoever did it. Not for logs.
+    /// The claims of the caller's token. Do not log them.
     pub fn claims(&self) -> Option<Map<String, Value>> {
         members(self.data.get("claims")?)
     }
 
-    /// On what authority it was done.
+    /// The authorization of the caller.
     pub fn authorization(&self) -> Option<Map<String, Value>> {
         members(self.data.get("authorization")?)
     }
 
-    /// The request that did it, which not every event has.
+    /// The HTTP request of the operation. Not every event has one.
     pub fn http_request(&self) -> Option<Map<String, Value>> {
         members(self.data.get("httpRequest")?)
     }
 
-    /// Whether something was done: a write, an action or a deletion that succeeded.
+    /// Whether a write, action or deletion succeeded.
     pub fn is_success(&self) -> bool {
         SUCCESSES
             .iter()
@@ -132,7 +131,7 @@ impl ResourceEvent {
     }
 }
 
-/// An object, or one that is written in a string, as older events have it.
+/// An object, or a string with the JSON of one, as in older events.
 fn members(value: &Value) -> Option<Map<String, Value>> {
     match value {
         Value::Object(members) => Some(members.clone()),
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_envelopes_and_older_events() {
+    fn both_schemas_and_older_events() {
         let event_grid = br#"[{"id":"1","topic":"/subscriptions/s","subject":"/SUBSCRIPTIONS/s/resourcegroups/g","eventType":"Microsoft.Resources.ResourceWriteSuccess","eventTime":"2026-11-21T00:00:00.1234567Z","dataVersion":"2","metadataVersion":"1","data":{"authorization":"{\"scope\":\"/s\",\"evidence\":{\"role\":\"r\"}}","claims":"{\"oid\":\"s3cret\"}","httpRequest":null,"operationName":"Microsoft.EventGrid/partnerNamespaces/channels/write","status":"Succeeded"}},{"neither":1},7]"#;
         let events = ResourceEvent::read(event_grid).unwrap();
         assert_eq!(events.len(), 1);

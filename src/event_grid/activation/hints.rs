@@ -1,4 +1,4 @@
-//! Hints: which of the watched channels something happened to.
+//! Hints: which of the watched channels may have changed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::ResourceEvent;
+use super::event::ResourceEvent;
 use crate::event_grid::manage::{Channel, ResourceId};
 
-/// Tells an [`ActivationWatcher`](super::ActivationWatcher) where to look. Cheap to clone.
+/// Notifies an [`ActivationWatcher`](super::ActivationWatcher) of channels that may have changed. Cheap to clone.
 ///
 /// Memory is bounded by the number of channels, however many events come.
 #[derive(Clone, Default)]
@@ -18,18 +18,17 @@ pub struct Hints(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    /// The watched channels, in lower case, and when the first hint came since the last look.
+    /// The watched channels, in lower case, with the time of the first hint since the last read.
     channels: Mutex<BTreeMap<Box<str>, Option<Instant>>>,
     arrived: Notify,
 }
 
 impl Hints {
-    /// Notes that something happened, and says to how many watched channels.
+    /// Records an event, and returns the number of watched channels that it is about.
     ///
-    /// Counted are writes, actions and deletions that succeeded, of a channel, a part of it, or the namespace that it is in;
-    /// not of the resource group or the subscription, where much happens that is no news of a channel. The event is believed
-    /// no further than that: the channel is read.
-    pub fn tell(&self, event: &ResourceEvent) -> usize {
+    /// Counts successful writes, actions and deletions of a channel, a child of it, or its namespace. Ignores those of the
+    /// resource group and the subscription, which are rarely about a channel. The event is only a hint: the channel is read.
+    pub fn record(&self, event: &ResourceEvent) -> usize {
         let uri = event.resource_uri().filter(|_| event.is_success());
         let Some(uri) = uri.map(|uri| uri.trim_end_matches('/').to_ascii_lowercase()) else {
             return 0;
@@ -55,12 +54,12 @@ impl Hints {
         self.channels().remove(&key(channel));
     }
 
-    /// When the first hint came since the last look; this is the next one.
+    /// Takes the time of the first hint since the last call.
     pub(super) fn take(&self, channel: &ResourceId<Channel>) -> Option<Instant> {
         self.channels().get_mut(&key(channel))?.take()
     }
 
-    /// Waits for a hint that came after the last one that was waited for.
+    /// Waits for the next hint.
     pub(super) async fn arrival(&self) {
         self.0.arrived.notified().await;
     }
@@ -75,7 +74,7 @@ fn key(channel: &ResourceId<Channel>) -> Box<str> {
     channel.as_str().to_ascii_lowercase().into()
 }
 
-/// Of an id in lower case.
+/// The namespace of a channel, whose id is in lower case.
 fn namespace_of(channel: &str) -> Option<&str> {
     channel.rsplit_once("/channels/").map(|(id, _)| id)
 }

@@ -1,15 +1,14 @@
-//! When a customer activates a channel.
+//! Waiting for customers to activate their channels.
 //!
-//! A channel is of use once its customer has activated the topic that it made, within seven days. The service does not tell
-//! the partner: [`ActivationWatcher`] reads the channel again and again, ever more slowly. Whoever lets Event Grid deliver
-//! the `Microsoft.Resources` events of the partner's own subscription can feed them to it as [`Hints`], and learns of the
-//! activation within seconds; that such an event comes with each activation is not documented, and events can be lost, so
-//! it goes on reading slowly.
+//! A channel works once the customer has activated its partner topic, within seven days. The service does not notify the
+//! partner: [`ActivationWatcher`] polls the channel with increasing delays. If Event Grid delivers the `Microsoft.Resources`
+//! events of the partner's own subscription to you, pass them to it as [`Hints`], to see the activation within seconds. Such
+//! events are not documented for activations, and events can be lost, so polling continues.
 //!
 //! # Example
 //!
 //! ```
-//! # #[cfg(all(feature = "reqwest", feature = "testing"))] fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! use partner_center_webhooks::event_grid::activation::{ActivationWatcher, ChannelState};
 //! use partner_center_webhooks::event_grid::manage::{
@@ -37,14 +36,13 @@
 //! let first = watcher.next().await.unwrap()?;
 //! assert!(matches!(first.state, ChannelState::NeverActivated { .. }));
 //!
-//! client.activate(&group.partner_topic("contoso")?).await?; // the customer does
+//! client.activate(&group.partner_topic("contoso")?).await?; // done by the customer
 //! # let event = partner_center_webhooks::event_grid::activation::ResourceEvent::new(
 //! #     "Microsoft.Resources.ResourceWriteSuccess", Some(namespace_id.as_str()), &serde_json::Value::Null);
-//! # assert_eq!(watcher.hints().tell(&event), 1);
+//! # assert_eq!(watcher.hints().record(&event), 1);
 //! assert_eq!(watcher.next().await.unwrap()?.state, ChannelState::Activated);
-//! assert!(watcher.next().await.is_none()); // nothing is left to wait for
+//! assert!(watcher.next().await.is_none()); // every channel is in a final state
 //! # Ok(()) }) }
-//! # #[cfg(not(all(feature = "reqwest", feature = "testing")))] fn main() {}
 //! ```
 
 mod event;
@@ -73,10 +71,10 @@ pub use event::{NotEvents, ResourceEvent};
 pub use hints::Hints;
 pub use pace::Pace;
 
-/// Reads channels until each is activated, expired or deleted, and tells of what has changed.
+/// Polls channels until each is activated, expired or deleted, and reports changes.
 ///
-/// Each channel is read at once, then after 30 s, and after twice as long each time up to ten minutes; and soon after a
-/// hint, from which on it goes as from the beginning. See [`Pace`].
+/// Each channel is read immediately, then after 30 s, with delays that double up to ten minutes. After a hint it is read soon,
+/// and the delays start over. See [`Pace`].
 pub struct ActivationWatcher {
     client: ManagementClient,
     watched: Vec<Watched>,
@@ -87,70 +85,69 @@ pub struct ActivationWatcher {
 
 struct Watched {
     id: ResourceId<Channel>,
-    /// When it is read.
+    /// The time of the next read.
     due: Instant,
-    /// How long until the time after that.
+    /// The delay after the next read.
     delay: Duration,
-    known: Option<ChannelState>,
-    /// Whether it was looked for in vain.
-    is_missed: bool,
+    reported: Option<ChannelState>,
+    /// Whether a read did not find it.
+    was_missing: bool,
     expires: Option<OffsetDateTime>,
 }
 
-/// How a channel is.
+/// The state of a channel.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ChannelState {
-    /// Its customer wants the events: publish. The last one.
+    /// The customer has activated it: publish. Final.
     Activated,
-    /// It does not exist, or what mirrors it does not. The last one.
+    /// It does not exist, or its partner topic or destination was deleted. Final.
     ///
-    /// A channel that was never seen may have been made just now, and not be known everywhere yet: it is missed twice
-    /// before it is told to be deleted.
+    /// A new channel may not be visible everywhere yet, so a channel that was never found is reported after the second read.
     Deleted,
-    /// Its customer did not decide in time. The last one.
+    /// The customer did not activate it in time. Final.
     Expired,
-    /// Its customer has not decided yet.
+    /// The customer has not activated it yet.
     NeverActivated {
-        /// Until when there is time.
+        /// The deadline for the activation.
         expires: Option<OffsetDateTime>,
     },
-    /// The service says something that was not known when this version was made, or nothing.
+    /// A state that this version does not know, or none.
     Other(Option<ReadinessState>),
 }
 
 impl ChannelState {
-    /// Whether it stays so.
-    pub fn is_last(&self) -> bool {
+    /// Whether the state cannot change any more.
+    pub fn is_final(&self) -> bool {
         matches!(self, Self::Activated | Self::Deleted | Self::Expired)
     }
 }
 
-/// A channel that was read for the first time, or is not as it was.
+/// A channel was read for the first time, or its state changed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ChannelChange {
-    /// Which.
+    /// The id of the channel.
     pub id: ResourceId<Channel>,
-    /// How it is now.
+    /// Its state now.
     pub state: ChannelState,
-    /// As it was read, if it exists.
+    /// The channel, if it exists.
     pub channel: Option<ArmResource<Channel>>,
 }
 
-/// A channel could not be read. It will be tried again.
+/// A channel could not be read. The watcher retries later.
 #[derive(Clone, Debug, Error)]
 #[error("channel {id} cannot be watched: {error}")]
 #[non_exhaustive]
 pub struct WatchError {
-    /// Which.
+    /// The id of the channel.
     pub id: ResourceId<Channel>,
-    /// Why.
+    /// The error of the client.
     pub error: ManagementError,
 }
 
 impl ActivationWatcher {
-    /// Watches `channels` through `client`.
+    /// Creates a watcher of `channels` that uses `client`.
     pub fn new(
         client: ManagementClient,
         channels: impl IntoIterator<Item = ResourceId<Channel>>,
@@ -168,7 +165,7 @@ impl ActivationWatcher {
         watcher
     }
 
-    /// Replaces how often channels are read.
+    /// Sets the polling intervals.
     #[must_use]
     pub fn with_pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
@@ -178,7 +175,7 @@ impl ActivationWatcher {
         self
     }
 
-    /// Reads the time from `clock`, to tell what has expired. Default: the system's.
+    /// Reads the time from `clock`, to detect expiry. Default: the system's.
     #[must_use]
     pub fn with_clock(
         mut self,
@@ -188,7 +185,7 @@ impl ActivationWatcher {
         self
     }
 
-    /// Watches one more, unless it is watched already.
+    /// Adds a channel, unless it is watched already.
     pub fn watch(&mut self, id: ResourceId<Channel>) {
         if self.watched.iter().any(|watched| watched.id == id) {
             return;
@@ -198,37 +195,36 @@ impl ActivationWatcher {
             id,
             due: Instant::now(),
             delay: self.pace.first,
-            known: None,
-            is_missed: false,
+            reported: None,
+            was_missing: false,
             expires: None,
         });
     }
 
-    /// Where to tell of events.
+    /// The hints of this watcher.
     pub fn hints(&self) -> Hints {
         self.hints.clone()
     }
 
-    /// The next change, or trouble; nothing once all channels are in their last state.
+    /// Waits for the next change or error; `None` once every channel is in a final state.
     ///
-    /// Can be dropped while it waits: nothing is lost.
+    /// Cancel safe.
     ///
     /// # Errors
     ///
-    /// [`WatchError`], after the repetitions of the client's own. The channel is tried again later: whether to wait for that
-    /// is the caller's choice.
+    /// [`WatchError`], after the client's own retries. A further call retries the channel later.
     pub async fn next(&mut self) -> Option<Result<ChannelChange, WatchError>> {
         loop {
             for watched in &mut self.watched {
                 if let Some(hint) = self.hints.take(&watched.id) {
                     let soon = hint.checked_add(self.pace.after_hint).unwrap_or(hint);
                     watched.due = watched.due.min(soon);
-                    // The channel may not show yet what the event was about.
+                    // The channel may not show the change yet.
                     watched.delay = self.pace.first;
                 }
             }
             let watched = self.watched.iter_mut().min_by_key(|watched| watched.due)?;
-            // However many hints come, what is due is read.
+            // A flood of hints must not delay a read that is due.
             let is_due = watched.due <= Instant::now();
             if !is_due && timeout_at(watched.due, self.hints.arrival()).await.is_ok() {
                 continue;
@@ -245,17 +241,17 @@ impl ActivationWatcher {
                 }
             };
             let is_first_miss =
-                channel.is_none() && !std::mem::replace(&mut watched.is_missed, true);
-            if is_first_miss && watched.known.is_none() {
+                channel.is_none() && !std::mem::replace(&mut watched.was_missing, true);
+            if is_first_miss && watched.reported.is_none() {
                 continue;
             }
             let state = watched.state(channel.as_ref(), (self.clock)());
-            if watched.known.as_ref() == Some(&state) {
+            if watched.reported.as_ref() == Some(&state) {
                 continue;
             }
-            watched.known = Some(state.clone());
+            watched.reported = Some(state.clone());
             let id = watched.id.clone();
-            if state.is_last() {
+            if state.is_final() {
                 self.hints.forget(&id);
                 self.watched.retain(|watched| watched.id != id);
             }
@@ -263,7 +259,7 @@ impl ActivationWatcher {
         }
     }
 
-    /// All that [`next`](Self::next) would give, as a stream.
+    /// The results of [`next`](Self::next), as a stream.
     ///
     /// # Example
     ///
@@ -277,7 +273,7 @@ impl ActivationWatcher {
     /// while let Some(change) = changes.next().await {
     ///     match change {
     ///         Ok(change) => println!("{}: {:?}", change.id, change.state),
-    ///         Err(error) => eprintln!("{error}"), // it is tried again later
+    ///         Err(error) => eprintln!("{error}"), // the watcher retries later
     ///     }
     /// }
     /// # }
@@ -297,20 +293,20 @@ impl Watched {
         now: OffsetDateTime,
     ) -> ChannelState {
         let Some(ArmResource { properties, .. }) = channel else {
-            // What expires is deleted by the service.
+            // The service deletes a channel that expires.
             return match self.expires.is_some_and(|expires| expires <= now) {
                 true => ChannelState::Expired,
                 false => ChannelState::Deleted,
             };
         };
-        let has_lost_its_mirror = matches!(
+        let is_orphaned = matches!(
             properties.provisioning_state,
             Some(
                 ProvisioningState::IdleDueToMirroredPartnerDestinationDeletion
                     | ProvisioningState::IdleDueToMirroredPartnerTopicDeletion
             )
         );
-        if has_lost_its_mirror {
+        if is_orphaned {
             return ChannelState::Deleted;
         }
         self.expires = properties.expiration_time_if_not_activated_utc;

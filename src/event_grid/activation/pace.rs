@@ -1,8 +1,8 @@
-//! How often channels are read.
+//! The polling intervals.
 
 use std::time::Duration;
 
-/// How often channels are read.
+/// The intervals at which an [`ActivationWatcher`](super::ActivationWatcher) reads a channel.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Pace {
@@ -12,19 +12,19 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// How long after the first time it is read again; then twice as long each time. A second at least. Default: 30 s.
+    /// Sets the delay after the first read; it doubles after each read. At least a second. Default: 30 s.
     pub fn with_first_delay(mut self, delay: Duration) -> Self {
-        self.first = delay.max(LEAST_DELAY);
+        self.first = delay.max(MIN_DELAY);
         self
     }
 
-    /// The longest time between two. A second at least. Default: ten minutes.
+    /// Sets the maximum delay. At least a second. Default: ten minutes.
     pub fn with_longest_delay(mut self, delay: Duration) -> Self {
-        self.longest = delay.max(LEAST_DELAY);
+        self.longest = delay.max(MIN_DELAY);
         self
     }
 
-    /// How long after a hint it is read: hints within that time are one. Default: two seconds.
+    /// Sets the delay after a hint. Hints within it cause one read. Default: two seconds.
     pub fn with_delay_after_hint(mut self, delay: Duration) -> Self {
         self.after_hint = delay;
         self
@@ -41,4 +41,4 @@ impl Default for Pace {
     }
 }
 
-const LEAST_DELAY: Duration = Duration::from_secs(1);
+const MIN_DELAY: Duration = Duration::from_secs(1);

@@ -1,11 +1,11 @@
-//! Events about resources that came to a web hook.
+//! Events about resources from a webhook.
 
-use super::ResourceEvent;
+use super::event::ResourceEvent;
 use crate::event_grid::receive::GridEvent;
 
 impl ResourceEvent {
-    /// Reads an event that a [`WebhookReceiver`](crate::event_grid::receive::WebhookReceiver) took; `None` if it has no
-    /// type in either schema. Which types there are is not judged here, as it is not by [`read`](Self::read).
+    /// Converts an event of a [`WebhookReceiver`](crate::event_grid::receive::WebhookReceiver); `None` if it does not have a
+    /// type in either schema. Like [`read`](Self::read), it accepts every type.
     ///
     /// # Example
     ///
@@ -20,14 +20,14 @@ impl ResourceEvent {
     /// let body = br#"{"specversion":"1.0","id":"1","source":"/subscriptions/s","subject":"/subscriptions/s/a",
     ///     "type":"Microsoft.Resources.ResourceWriteSuccess","data":{"operationName":"Microsoft.EventGrid/x/write"}}"#;
     /// let query = Some("code=kGZ4vN0mS2rQ8xTb");
-    /// let incoming = receiver.receive(&Method::POST, query, &HeaderMap::new(), body).await?;
+    /// let request = receiver.receive(&Method::POST, query, &HeaderMap::new(), body).await?;
     ///
-    /// let hints = Hints::default(); // in earnest, those of an `ActivationWatcher`
-    /// for event in incoming.into_notification()?.events() {
-    ///     let event = ResourceEvent::of(event).ok_or("no event about a resource")?;
+    /// let hints = Hints::default(); // in production: `watcher.hints()`
+    /// for event in request.into_notification()?.events() {
+    ///     let event = ResourceEvent::of(event).ok_or("not an event about a resource")?;
     ///     assert_eq!(event.resource_uri(), Some("/subscriptions/s/a"));
     ///     assert_eq!(event.operation_name(), Some("Microsoft.EventGrid/x/write"));
-    ///     assert_eq!(hints.tell(&event), 0); // of no channel that is watched
+    ///     assert_eq!(hints.record(&event), 0); // not about a watched channel
     /// }
     /// # Ok(()) }) }
     /// ```

@@ -1,36 +1,36 @@
-//! What the value of each attribute may be.
+//! The valid values of each attribute.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::CloudEventError;
+use super::error::CloudEventError;
 use crate::excerpt::Excerpt;
 
-/// Takes `value` if the attribute `name` can have it.
+/// Accepts `value` if it is valid for the attribute `name`.
 pub(super) fn check(name: &'static str, value: &str) -> Result<Box<str>, CloudEventError> {
-    let may_be = match name {
+    let is_valid = match name {
         "source" => is_uri_reference(value),
         "dataschema" => is_uri_reference(value) && has_scheme(value),
         "datacontenttype" => is_media_type(value),
         "time" => is_time(value),
         _ => !value.is_empty() && is_text(value),
     };
-    match may_be {
+    match is_valid {
         true => Ok(value.into()),
-        false => Err(refusal(name, value)),
+        false => Err(invalid(name, value)),
     }
 }
 
-/// Says that the attribute `name` cannot be `found`.
-pub(super) fn refusal(name: &'static str, found: &str) -> CloudEventError {
+/// The error for an invalid value of the attribute `name`.
+pub(super) fn invalid(name: &'static str, found: &str) -> CloudEventError {
     let expected = match name {
-        "source" => "a URI reference that is not empty",
+        "source" => "a non-empty URI reference",
         "dataschema" => "an absolute URI",
         "datacontenttype" => "a media type, as in `application/json`",
         "time" => "a time of RFC 3339, in the years 0 to 9999",
         "specversion" => "1.0",
         "data_base64" => "base64",
-        _ => "text that is not empty, without control characters",
+        _ => "non-empty text without control characters",
     };
     CloudEventError::Attribute {
         name: Excerpt::of(name),
@@ -39,7 +39,7 @@ pub(super) fn refusal(name: &'static str, found: &str) -> CloudEventError {
     }
 }
 
-/// CloudEvents 1.0.2, "Type System", String: neither control characters nor what Unicode has set aside for nobody.
+/// CloudEvents 1.0.2, "Type System", String: neither control characters nor Unicode noncharacters.
 pub(super) fn is_text(value: &str) -> bool {
     value.chars().all(|c| {
         let code = u32::from(c);
@@ -48,10 +48,10 @@ pub(super) fn is_text(value: &str) -> bool {
     })
 }
 
-/// RFC 3986: whether the characters are those of a URI reference.
+/// RFC 3986: whether all characters are allowed in a URI reference.
 fn is_uri_reference(value: &str) -> bool {
-    let may_be = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte);
-    !value.is_empty() && value.bytes().all(may_be)
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte);
+    !value.is_empty() && value.bytes().all(is_allowed)
 }
 
 /// RFC 3986, section 3.1.
@@ -59,23 +59,24 @@ fn has_scheme(value: &str) -> bool {
     let Some((scheme, _)) = value.split_once(':') else {
         return false;
     };
-    let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(may_be)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(is_allowed)
 }
 
-/// RFC 3339, section 5.6. The parser takes any character for the `T`.
+/// RFC 3339, section 5.6. The parser accepts any character in place of `T`.
 fn is_time(value: &str) -> bool {
     let separator = value.as_bytes().get("2026-11-21".len());
     separator.is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'))
         && OffsetDateTime::parse(value, &Rfc3339).is_ok()
 }
 
-/// RFC 2046: a type, a subtype, and perhaps parameters.
+/// RFC 2046: a type, a subtype and optional parameters.
 fn is_media_type(value: &str) -> bool {
     let essence = value.split(';').next().unwrap_or_default().trim();
     let is_token = |part: &str| {
-        let may_be = |byte: u8| byte.is_ascii_graphic() && !br#"()<>@,;:\"/[]?="#.contains(&byte);
-        !part.is_empty() && part.bytes().all(may_be)
+        let is_allowed =
+            |byte: u8| byte.is_ascii_graphic() && !br#"()<>@,;:\"/[]?="#.contains(&byte);
+        !part.is_empty() && part.bytes().all(is_allowed)
     };
     let parts = essence.split_once('/');
     is_text(value) && parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_attribute_has_its_values() {
+    fn valid_and_invalid_values() {
         for (name, good, bad) in [
             (
                 "id",

@@ -1,33 +1,33 @@
-//! Why something is no CloudEvent.
+//! Why a value is not a valid CloudEvent.
 
 use thiserror::Error;
 
-use super::DATA_DEPTH_LIMIT;
 use crate::excerpt::Excerpt;
+use crate::json::raw::DEPTH_LIMIT;
 
-/// Why something is no event of CloudEvents 1.0, or may not be written as one.
+/// Why a value is not an event of CloudEvents 1.0, or cannot be serialized as one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum CloudEventError {
-    /// An attribute has a value that it cannot have.
+    /// The value of an attribute is invalid.
     #[error("attribute `{name}` is `{found}` (expected {expected})")]
     Attribute {
         /// The attribute.
         name: Excerpt,
         /// Its value.
         found: Excerpt,
-        /// What may be there.
+        /// The valid values.
         expected: &'static str,
     },
-    /// A member occurs twice.
+    /// A member occurs more than once.
     #[error("member `{member}` occurs more than once")]
     DuplicateMember {
         /// The member.
         member: Excerpt,
     },
-    /// An extension has a name that none may have.
+    /// The name of an extension is invalid or reserved.
     #[error(
-        "`{name}` is no name of an extension (expected lower-case letters and digits, and no name that CloudEvents has given)"
+        "`{name}` is not an extension name (expected lower-case letters and digits, and not an attribute of CloudEvents)"
     )]
     ExtensionName {
         /// The name.
@@ -39,23 +39,23 @@ pub enum CloudEventError {
         /// The attribute.
         name: &'static str,
     },
-    /// It is JSON, but neither an object nor, where there may be many events, an array of objects.
+    /// The JSON is neither an object nor, for a batch, an array of objects.
     #[error("the event is {found} (expected an object)")]
     NotAnObject {
         /// The JSON type.
         found: &'static str,
     },
-    /// It is not JSON.
+    /// The event is not JSON.
     #[error("the event is not JSON: {reason}")]
     Syntax {
-        /// What the JSON reader or writer says of it.
+        /// The message of the JSON parser or serializer.
         reason: Excerpt,
     },
-    /// Its data nests more objects and arrays than JSON readers accept in a batch.
+    /// The data nests deeper than JSON parsers accept in a batch.
     #[error("the data nests too deeply (expected at most {DATA_DEPTH_LIMIT} levels)")]
     TooDeep,
-    /// It has data twice.
-    #[error("`data` and `data_base64` are both present (expected one of them at most)")]
+    /// The event has both `data` and `data_base64`.
+    #[error("`data` and `data_base64` are both present (expected at most one)")]
     TwoData,
 }
 
@@ -66,3 +66,7 @@ impl CloudEventError {
         }
     }
 }
+
+/// Maximum levels of objects and arrays in data. The event and the batch add two, and a parser that refuses one event for its
+/// depth refuses the whole batch.
+pub(super) const DATA_DEPTH_LIMIT: usize = DEPTH_LIMIT - 2;

@@ -1,22 +1,22 @@
-//! Attributes that CloudEvents does not define.
+//! Extension attributes.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::CloudEventError;
 use super::attribute::is_text;
+use super::error::CloudEventError;
 use crate::excerpt::Excerpt;
 
-/// The value of an extension, in the types that JSON has for it.
+/// The value of an extension, in one of its JSON types.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(untagged)]
 pub enum ExtensionValue {
     /// A boolean.
     Boolean(bool),
-    /// A number: 32 bits, as CloudEvents has it.
+    /// A 32-bit integer.
     Integer(i32),
-    /// Text; times, URIs and bytes are text too.
+    /// Text. Times, URIs and bytes are text too.
     Text(String),
 }
 
@@ -50,10 +50,10 @@ impl From<String> for ExtensionValue {
     }
 }
 
-/// Whether an extension may be written.
+/// Checks the name and value of an extension.
 pub(super) fn check(name: &str, value: &RawValue) -> Result<(), CloudEventError> {
-    let may_be = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    if name.is_empty() || !name.bytes().all(may_be) || GIVEN.contains(&name) {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if name.is_empty() || !name.bytes().all(is_allowed) || RESERVED.contains(&name) {
         return Err(CloudEventError::ExtensionName {
             name: Excerpt::of(name),
         });
@@ -74,8 +74,8 @@ pub(super) fn check(name: &str, value: &RawValue) -> Result<(), CloudEventError>
     }
 }
 
-/// The names that have a meaning already. `data_base64` has a character that no name may have.
-const GIVEN: &[&str] = &[
+/// The names of attributes. `data_base64` is missing because `_` is not allowed anyway.
+const RESERVED: &[&str] = &[
     "data",
     "datacontenttype",
     "dataschema",
@@ -91,17 +91,17 @@ const GIVEN: &[&str] = &[
 mod tests {
     use super::*;
 
-    fn is_fit(name: &str, json: &str) -> bool {
+    fn is_valid(name: &str, json: &str) -> bool {
         check(name, serde_json::from_str(json).unwrap()).is_ok()
     }
 
     #[test]
     fn names_and_values() {
         for name in ["a", "traceparent", "a1", "1"] {
-            assert!(is_fit(name, "1"), "{name}");
+            assert!(is_valid(name, "1"), "{name}");
         }
         for name in ["", "A", "a_b", "a-b", "ä", "id", "data", "data_base64"] {
-            assert!(!is_fit(name, "1"), "{name}");
+            assert!(!is_valid(name, "1"), "{name}");
         }
         for json in [
             "true",
@@ -111,7 +111,7 @@ mod tests {
             r#""""#,
             r#""ä""#,
         ] {
-            assert!(is_fit("a", json), "{json}");
+            assert!(is_valid("a", json), "{json}");
         }
         for json in [
             "1.5",
@@ -123,7 +123,7 @@ mod tests {
             r#""\ud800""#,
             "null",
         ] {
-            assert!(!is_fit("a", json), "{json}");
+            assert!(!is_valid("a", json), "{json}");
         }
     }
 }

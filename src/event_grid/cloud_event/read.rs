@@ -1,4 +1,4 @@
-//! From JSON.
+//! Parsing from JSON.
 
 use std::collections::HashSet;
 
@@ -8,21 +8,23 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-use super::{CloudEvent, CloudEventError, Data, attribute};
+use super::attribute;
+use super::error::CloudEventError;
+use super::event::{CloudEvent, Data};
 use crate::excerpt::Excerpt;
 use crate::json::raw::{Members, json_type, string};
 use crate::json::without_mark;
 
 impl CloudEvent {
-    /// Reads one event: a JSON object. A byte order mark before it is ignored.
+    /// Parses one event: a JSON object. A leading byte order mark is ignored.
     ///
-    /// Members that are null count as missing. `specversion` may be missing, as it is from what Event Grid puts into a
-    /// dead-letter blob. Times, schemas, media types, names and values of extensions are not judged here.
+    /// Null members count as missing. `specversion` may be missing, as in the dead-letter blobs of Event Grid. Times, schemas,
+    /// media types and extensions are not checked.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError`] if it is no object, a member occurs twice, `id`, `source` or `type` is missing, an attribute is
-    /// no text, or the version is another one.
+    /// [`CloudEventError`] if it is not an object, a member occurs twice, `id`, `source` or `type` is missing, an attribute is
+    /// not text, or the version is not 1.0.
     ///
     /// # Example
     ///
@@ -42,12 +44,11 @@ impl CloudEvent {
         read(raw(json)?)
     }
 
-    /// Reads a batch, a JSON array of events; a single one is taken for a batch of one. Which of them it is says the JSON,
-    /// and no media type.
+    /// Parses a batch: a JSON array of events, or a single event. The JSON decides which, not the media type.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError`], as [`from_slice`](Self::from_slice), of the first event that is none.
+    /// [`CloudEventError`] of the first invalid event, as [`from_slice`](Self::from_slice).
     pub fn batch_from_slice(json: &[u8]) -> Result<Vec<Self>, CloudEventError> {
         let json = raw(json)?;
         if !json.get().starts_with('[') {
@@ -122,13 +123,13 @@ fn read(json: &RawValue) -> Result<CloudEvent, CloudEventError> {
 fn text(name: &'static str, value: &RawValue) -> Result<Box<str>, CloudEventError> {
     string(Some(value))
         .map(Into::into)
-        .ok_or_else(|| attribute::refusal(name, value.get()))
+        .ok_or_else(|| attribute::invalid(name, value.get()))
 }
 
 fn check_version(value: &RawValue) -> Result<(), CloudEventError> {
     match &*text("specversion", value)? {
         "1.0" => Ok(()),
-        other => Err(attribute::refusal("specversion", other)),
+        other => Err(attribute::invalid("specversion", other)),
     }
 }
 
@@ -136,7 +137,7 @@ fn bytes(value: &RawValue) -> Result<Box<[u8]>, CloudEventError> {
     let bytes = BASE64.decode(&*text("data_base64", value)?);
     match bytes {
         Ok(bytes) => Ok(bytes.into()),
-        Err(_) => Err(attribute::refusal("data_base64", value.get())),
+        Err(_) => Err(attribute::invalid("data_base64", value.get())),
     }
 }
 
@@ -147,7 +148,7 @@ fn set_data(event: &mut CloudEvent, data: Data) -> Result<(), CloudEventError> {
     }
 }
 
-/// Padding is for others to quarrel about.
+/// Padding is optional: senders differ.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

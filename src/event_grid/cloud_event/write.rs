@@ -1,27 +1,38 @@
-//! To JSON.
+//! Serialization to JSON.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
-use super::{CloudEvent, CloudEventError, DATA_DEPTH_LIMIT, Data, attribute, extension};
+use super::error::{CloudEventError, DATA_DEPTH_LIMIT};
+use super::event::{CloudEvent, Data};
+use super::{attribute, extension};
 use crate::json::raw::depth;
 
-/// Whether `event` conforms.
-pub(super) fn check(event: &CloudEvent) -> Result<(), CloudEventError> {
-    for (name, value) in attributes(event) {
-        attribute::check(name, value)?;
-    }
-    let mut extensions = event.extensions();
-    extensions.try_for_each(|(name, value)| extension::check(name, value))?;
-    match event.json() {
-        Some(json) if depth(json) > DATA_DEPTH_LIMIT => Err(CloudEventError::TooDeep),
-        _ => Ok(()),
+impl CloudEvent {
+    /// Checks that the event can be serialized: it conforms to CloudEvents 1.0, and JSON parsers accept its data.
+    ///
+    /// Ignores Event Grid's placeholder `#` in `dataschema`, which is not written.
+    ///
+    /// # Errors
+    ///
+    /// [`CloudEventError`] of the first invalid attribute; [`CloudEventError::TooDeep`].
+    pub fn check(&self) -> Result<(), CloudEventError> {
+        for (name, value) in attributes(self) {
+            attribute::check(name, value)?;
+        }
+        let mut extensions = self.extensions();
+        extensions.try_for_each(|(name, value)| extension::check(name, value))?;
+        match self.json() {
+            Some(json) if depth(json) > DATA_DEPTH_LIMIT => Err(CloudEventError::TooDeep),
+            _ => Ok(()),
+        }
     }
 }
 
-/// Fails for an event that does not [`check`](CloudEvent::check).
+/// Fails if [`check`](CloudEvent::check) does.
 impl Serialize for CloudEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.check().map_err(S::Error::custom)?;
@@ -29,11 +40,11 @@ impl Serialize for CloudEvent {
     }
 }
 
-/// Writes an event that was checked.
+/// Serializes an event without a check.
 pub(crate) struct Unchecked<'a>(pub(crate) &'a CloudEvent);
 
 impl Unchecked<'_> {
-    /// About how long the JSON will be, and rarely longer.
+    /// An estimate of the length of the JSON, rarely too low.
     pub(crate) fn expected_len(&self) -> usize {
         let event = self.0;
         let attributes = attributes(event).map(|(_, value)| value.len());
@@ -73,9 +84,23 @@ impl Serialize for Unchecked<'_> {
     }
 }
 
-/// The attributes that are written, but for the version and extensions. A schema of `#` is what Event Grid puts where there
-/// is none.
-pub(super) fn attributes(event: &CloudEvent) -> impl Iterator<Item = (&'static str, &str)> {
+impl Eq for CloudEvent {}
+
+/// Compares the serialized attributes, extensions and data.
+impl PartialEq for CloudEvent {
+    fn eq(&self, other: &Self) -> bool {
+        fn text<'a>((name, value): (&'a str, &'a RawValue)) -> (&'a str, &'a str) {
+            (name, value.get())
+        }
+        attributes(self).eq(attributes(other))
+            && self.extensions().map(text).eq(other.extensions().map(text))
+            && self.json().map(RawValue::get) == other.json().map(RawValue::get)
+            && self.bytes() == other.bytes()
+    }
+}
+
+/// The serialized attributes, without version and extensions. Omits the schema `#`, which is Event Grid's placeholder.
+fn attributes(event: &CloudEvent) -> impl Iterator<Item = (&'static str, &str)> {
     let schema = event.data_schema().filter(|schema| *schema != "#");
     [
         ("id", Some(event.id())),
@@ -90,5 +115,5 @@ pub(super) fn attributes(event: &CloudEvent) -> impl Iterator<Item = (&'static s
     .filter_map(|(name, value)| Some((name, value?)))
 }
 
-/// What the names of all attributes take, with quotes, colons, commas and braces.
+/// The length of all attribute names, with quotes, colons, commas and braces.
 const NAMES: usize = 144;

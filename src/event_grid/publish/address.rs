@@ -1,4 +1,4 @@
-//! Where events go.
+//! Publish endpoints and channel names.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use http::Uri;
 use thiserror::Error;
 
 use crate::excerpt::Excerpt;
-use crate::http_client::{Endpoint, EndpointError};
+use crate::http_client::endpoint::{Endpoint, EndpointError};
 
 /// The endpoint of a partner namespace: `https://{namespace}.{region}-1.eventgrid.azure.net/api/events`.
 ///
@@ -30,25 +30,25 @@ use crate::http_client::{Endpoint, EndpointError};
 pub struct PublishEndpoint(Endpoint);
 
 impl PublishEndpoint {
-    /// Takes the property `endpoint` of a partner namespace, as Azure gives it.
+    /// Parses the property `endpoint` of a partner namespace.
     ///
     /// # Errors
     ///
-    /// [`PublishEndpointError`].
+    /// [`PublishEndpointError`] if the URL is not https or its path is not `/api/events`.
     pub fn new(url: &str) -> Result<Self, PublishEndpointError> {
-        Self::checked(url, false)
+        Self::parse(url, false)
     }
 
-    /// The same, with plain http on loopback addresses: for tests.
+    /// Also accepts plain http on loopback addresses, for tests.
     ///
     /// # Errors
     ///
-    /// [`PublishEndpointError`].
+    /// As [`new`](Self::new).
     pub fn danger_plain_http_on_loopback(url: &str) -> Result<Self, PublishEndpointError> {
-        Self::checked(url, true)
+        Self::parse(url, true)
     }
 
-    fn checked(url: &str, danger_plain_http: bool) -> Result<Self, PublishEndpointError> {
+    fn parse(url: &str, danger_plain_http: bool) -> Result<Self, PublishEndpointError> {
         let endpoint = Endpoint::new(url, danger_plain_http)?;
         let path: Option<Uri> = url.parse().ok();
         let path = path.as_ref().map_or("", Uri::path);
@@ -61,7 +61,7 @@ impl PublishEndpoint {
         }
     }
 
-    /// The URL, without a query.
+    /// The URL. It does not have a query.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -71,14 +71,14 @@ impl PublishEndpoint {
     }
 }
 
-/// Why nothing may be published to a URL.
+/// Why a URL is not a publish endpoint.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PublishEndpointError {
-    /// It may not be called at all.
+    /// The URL is not an acceptable endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// It lacks the path, or has another one: the service answers 404 there.
+    /// The path is missing or wrong: the service would answer 404.
     #[error(
         "`{url}` has the path `{path}` (expected `/api/events`, as in the namespace's property `endpoint`)"
     )]
@@ -100,7 +100,7 @@ pub enum PublishEndpointError {
 /// assert_eq!(ChannelName::new("fabrikam-1")?.as_str(), "fabrikam-1");
 /// assert_eq!(
 ///     ChannelName::new("a/b").unwrap_err().to_string(),
-///     "`a/b` is no name of a channel (expected 3 to 50 letters, digits and hyphens)"
+///     "`a/b` is not a channel name (expected 3 to 50 letters, digits and hyphens)"
 /// );
 /// # Ok::<(), partner_center_webhooks::event_grid::ChannelNameError>(())
 /// ```
@@ -108,14 +108,14 @@ pub enum PublishEndpointError {
 pub struct ChannelName(Box<str>);
 
 impl ChannelName {
-    /// Takes `name` if it can be one.
+    /// Checks the length and the characters of `name`.
     ///
     /// # Errors
     ///
-    /// [`ChannelNameError`].
+    /// [`ChannelNameError`] if one of them is wrong.
     pub fn new(name: &str) -> Result<Self, ChannelNameError> {
-        let may_be = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        match (3..=50).contains(&name.len()) && name.bytes().all(may_be) {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        match (3..=50).contains(&name.len()) && name.bytes().all(is_allowed) {
             true => Ok(Self(name.into())),
             false => Err(ChannelNameError {
                 found: Excerpt::of(name),
@@ -135,9 +135,9 @@ impl fmt::Display for ChannelName {
     }
 }
 
-/// Text that is no name of a channel.
+/// A text is not a channel name.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("`{found}` is no name of a channel (expected 3 to 50 letters, digits and hyphens)")]
+#[error("`{found}` is not a channel name (expected 3 to 50 letters, digits and hyphens)")]
 #[non_exhaustive]
 pub struct ChannelNameError {
     /// The text.
@@ -152,8 +152,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_have_the_path_and_nothing_else() {
-        for (url, is_fit) in [
+    fn endpoints_have_the_path_and_nothing_after_it() {
+        for (url, is_valid) in [
             (
                 "https://a.westeurope-1.eventgrid.azure.net/api/events",
                 true,
@@ -171,7 +171,7 @@ mod tests {
             ("http://127.0.0.1/api/events", false),
             ("a.example/api/events", false),
         ] {
-            assert_eq!(PublishEndpoint::new(url).is_ok(), is_fit, "{url}");
+            assert_eq!(PublishEndpoint::new(url).is_ok(), is_valid, "{url}");
         }
         let danger = PublishEndpoint::danger_plain_http_on_loopback;
         assert!(danger("http://127.0.0.1:1/api/events").is_ok());
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_channels() {
+    fn channel_names() {
         let long = "a".repeat(50);
         for name in ["abc", "A-1", &long] {
             assert_eq!(ChannelName::new(name).unwrap().to_string(), name);

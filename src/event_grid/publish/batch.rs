@@ -1,4 +1,4 @@
-//! Events become bodies of requests, within the limits.
+//! Batches: request bodies within the limits.
 
 use std::borrow::Borrow;
 use std::io;
@@ -7,15 +7,14 @@ use std::mem;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::PublishError;
-use crate::event_grid::cloud_event::Unchecked;
-use crate::event_grid::{CloudEvent, CloudEventError};
+use super::error::PublishError;
+use crate::event_grid::cloud_event::{CloudEvent, CloudEventError, Unchecked};
 
-/// How much goes into one request.
+/// The size limits of a request.
 ///
 /// # Source
 ///
-/// "Azure Event Grid quotas and limits". Production has been seen to take somewhat more.
+/// "Azure Event Grid quotas and limits". Production was seen to accept slightly more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct BatchLimits {
@@ -24,14 +23,14 @@ pub struct BatchLimits {
 }
 
 impl BatchLimits {
-    /// The longest body, in bytes: 1 MiB by default, which is 1 MB in Microsoft's words. It bounds single events, too;
-    /// `usize::MAX` leaves the judgement to the service.
+    /// Sets the maximum length of a body, in bytes. Default: 1 MiB ("1 MB" in the documentation). It limits single events,
+    /// too; with `usize::MAX` only the service limits them.
     pub fn with_max_bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
         self
     }
 
-    /// How many events: 5000 by default; at least one goes anyway.
+    /// Sets the maximum number of events in a request, at least 1. Default: 5000.
     pub fn with_max_events(mut self, events: usize) -> Self {
         self.events = events.max(1);
         self
@@ -47,16 +46,16 @@ impl Default for BatchLimits {
     }
 }
 
-/// The body of one request, and the events in it, each with its index.
+/// The body of one request and its events, each with its index.
 pub(super) struct Batch<E> {
     pub(super) body: Bytes,
     pub(super) events: Vec<(usize, E)>,
 }
 
-/// Takes events, and gives batches. Each event is written once, into the body that it leaves in: an event that does not fit
-/// any more stays where it was written, and the body before it is split off.
+/// Groups events into batches. Each event is serialized once: an event that does not fit stays in the buffer, and the body
+/// before it is split off.
 pub(super) struct Batches<I: Iterator> {
-    given: Enumerate<I>,
+    remaining: Enumerate<I>,
     limits: BatchLimits,
     buffer: BytesMut,
     events: Vec<(usize, I::Item)>,
@@ -65,19 +64,19 @@ pub(super) struct Batches<I: Iterator> {
 impl<E: Borrow<CloudEvent>, I: Iterator<Item = E>> Batches<I> {
     pub(super) fn new(events: I, limits: BatchLimits) -> Self {
         Self {
-            given: events.enumerate(),
+            remaining: events.enumerate(),
             limits,
             buffer: BytesMut::new(),
             events: Vec::new(),
         }
     }
 
-    /// The next batch; events that must not be sent go to `refuse`.
+    /// The next batch. Events that cannot be sent go to `refuse`.
     pub(super) fn next(
         &mut self,
         mut refuse: impl FnMut(usize, E, PublishError),
     ) -> Option<Batch<E>> {
-        while let Some((index, event)) = self.given.next() {
+        while let Some((index, event)) = self.remaining.next() {
             let start = self.buffer.len();
             if let Err(error) = self.write(event.borrow()) {
                 self.buffer.truncate(start);
@@ -103,12 +102,12 @@ impl<E: Borrow<CloudEvent>, I: Iterator<Item = E>> Batches<I> {
         self.last()
     }
 
-    /// What is left: the events that were taken and are in no batch, and those that were not taken.
+    /// The events that are not in a batch yet.
     pub(super) fn rest(self) -> impl Iterator<Item = (usize, E)> {
-        self.events.into_iter().chain(self.given)
+        self.events.into_iter().chain(self.remaining)
     }
 
-    /// The batch of what has been written so far, if anything has.
+    /// The batch of the events in the buffer, if there are any.
     fn last(&mut self) -> Option<Batch<E>> {
         if self.events.is_empty() {
             return None;
@@ -120,16 +119,16 @@ impl<E: Borrow<CloudEvent>, I: Iterator<Item = E>> Batches<I> {
         })
     }
 
-    /// Writes `[` or, for there are events before it, `, `; and the event.
+    /// Writes `[`, or `, ` after other events, and then the event.
     ///
-    /// The blank after the comma is room for a `[`, should the event turn out to begin the next body.
+    /// The space after the comma becomes `[` if the event starts the next body.
     fn write(&mut self, event: &CloudEvent) -> Result<(), PublishError> {
         event.check().map_err(PublishError::Event)?;
         let event = Unchecked(event);
         if self.events.is_empty() {
-            // The body before has left; its memory is taken again, if nobody holds it.
+            // Reuses the memory of the previous body, if it was dropped.
             let expected = event.expected_len().saturating_add(BRACKETS);
-            let left = self.given.size_hint().0.min(self.limits.events);
+            let left = self.remaining.size_hint().0.min(self.limits.events);
             let body = expected.saturating_mul(left.saturating_add(1));
             let most = self.limits.bytes.saturating_mul(2).min(LARGEST_GUESS);
             self.buffer.reserve(body.min(most));
@@ -146,7 +145,7 @@ impl<E: Borrow<CloudEvent>, I: Iterator<Item = E>> Batches<I> {
     }
 }
 
-/// The array `body` with its end in place of its last comma.
+/// The array `body`, with `]` in place of its last comma.
 fn closed(mut body: BytesMut) -> Bytes {
     if let Some(comma) = body.last_mut() {
         *comma = b']';
@@ -154,17 +153,17 @@ fn closed(mut body: BytesMut) -> Bytes {
     body.freeze()
 }
 
-/// What an array of one adds to its event.
+/// The brackets of an array.
 const BRACKETS: usize = 2;
 
-/// Memory that is asked for before it is needed, at most: twice a body of the default limit.
+/// The maximum of memory to reserve in advance: twice the default limit of a body.
 const LARGEST_GUESS: usize = 2 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The bodies that events with data of these lengths become, and how many are refused.
+    /// The bodies for events with data of these lengths, and the number of refused events.
     fn bodies(limits: BatchLimits, lengths: &[usize]) -> (Vec<Bytes>, usize) {
         let events = lengths.iter().map(|length| {
             let event = CloudEvent::new("/a", "b").unwrap().with_id("1").unwrap();
@@ -183,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_as_long_as_it_may_be_to_the_byte() {
+    fn bodies_use_the_limit_to_the_byte() {
         let lengths = [5, 0, 30, 1, 1, 17, 90, 3, 0, 0, 42];
         let alone = |length| bodies(BatchLimits::default(), &[length]).0[0].len();
         for limit in alone(0) - 1..alone(90) * 5 {
             let limits = BatchLimits::default().with_max_bytes(limit);
             let (bodies, refused) = bodies(limits, &lengths);
-            // What they would be if each were joined to those before it while there is room.
+            // Greedy: each event joins the previous body if it fits.
             let mut expected: Vec<usize> = Vec::new();
             let fit = lengths.map(alone).into_iter().filter(|one| *one <= limit);
             for one in fit.clone() {
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_event_is_refused_before_it_is_written_to_its_end() {
+    fn a_long_event_is_refused_before_it_is_serialized_completely() {
         let limits = BatchLimits::default().with_max_bytes(200);
         let long = CloudEvent::new("/a", "b").unwrap();
         let long = long.with_json(&"x".repeat(10_000_000)).unwrap();

@@ -1,4 +1,4 @@
-//! What became of events: accepted, or why not.
+//! The results of publishing.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::api::ApiError;
-use crate::event_grid::{CloudEvent, CloudEventError};
+use crate::event_grid::cloud_event::{CloudEvent, CloudEventError};
 use crate::excerpt::Excerpt;
 
-/// How much the service accepted. That is not to say that it was routed or delivered.
+/// The number of events that the service accepted. They may not be routed or delivered yet.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Accepted {
     pub(super) events: usize,
@@ -18,12 +18,12 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// How many events.
+    /// The number of events.
     pub fn events(&self) -> usize {
         self.events
     }
 
-    /// In how many requests, repeated ones not counted.
+    /// The number of requests, without retries.
     pub fn requests(&self) -> usize {
         self.requests
     }
@@ -33,16 +33,16 @@ impl Accepted {
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The request that it was in failed: it was refused as a whole, or there was no answer.
+    /// Its request failed: the service refused the whole request, or there was no response.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// It was not sent, for it does not conform.
+    /// It was not sent, because it does not conform to CloudEvents 1.0.
     #[error("the event does not conform to CloudEvents 1.0: {0}")]
     Event(CloudEventError),
-    /// It was not sent, for a request before its own failed in a way in which its own would have failed, too.
-    #[error("the event was not sent, for a request before its own failed")]
+    /// It was not sent, because an earlier request failed in a way that would affect its own request too.
+    #[error("the event was not sent, because an earlier request failed")]
     NotSent,
-    /// It was not sent, for it is longer than a request may be.
+    /// It was not sent, because it is longer than [`BatchLimits`](super::BatchLimits) allow.
     #[error("the event is longer than {limit} bytes of JSON")]
     TooLong {
         /// The limit, in bytes.
@@ -51,7 +51,7 @@ pub enum PublishError {
 }
 
 impl PublishError {
-    /// The call that failed, if one did.
+    /// The error of the failed request, if there was one.
     pub fn api(&self) -> Option<&ApiError> {
         match self {
             Self::Api(error) => Some(error),
@@ -59,7 +59,7 @@ impl PublishError {
         }
     }
 
-    /// Whether publishing the same event again later may help, without anybody changing anything.
+    /// Whether a retry may succeed without any change.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Api(error) => error.is_transient(),
@@ -68,8 +68,8 @@ impl PublishError {
         }
     }
 
-    /// Whether it is unknown if the service accepted the event: there was no answer, or one that does not say. Receivers
-    /// know an event that comes twice by its source and id.
+    /// Whether the service may have accepted the event: there was no response, or an inconclusive one. Receivers detect
+    /// duplicates by source and id.
     pub fn may_have_been_accepted(&self) -> bool {
         self.api().is_some_and(ApiError::may_have_been_done)
     }
@@ -79,17 +79,17 @@ impl PublishError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Failure<E = CloudEvent> {
-    /// The event, as it was given.
+    /// The event.
     pub event: E,
-    /// Which of those that were given it is, from 0.
+    /// The position of the event in the input, from 0.
     pub index: usize,
-    /// Why; shared by all events of one request.
+    /// The error, shared by all events of a request.
     pub error: Arc<PublishError>,
 }
 
-/// Not all events were accepted: which ones, and why.
+/// Some events were not accepted.
 ///
-/// What is not listed was accepted, and need not be published again.
+/// Events that are not listed were accepted; do not publish them again.
 #[derive(Clone, Debug)]
 pub struct NotAccepted<E = CloudEvent> {
     pub(super) accepted: Accepted,
@@ -97,22 +97,22 @@ pub struct NotAccepted<E = CloudEvent> {
 }
 
 impl<E> NotAccepted<E> {
-    /// How much was accepted.
+    /// The events that were accepted.
     pub fn accepted(&self) -> Accepted {
         self.accepted
     }
 
-    /// The events that were not, in the order given; at least one.
+    /// The events that were not accepted, in input order; at least one.
     pub fn failures(&self) -> &[Failure<E>] {
         &self.failures
     }
 
-    /// The same, to publish them again.
+    /// The failures, by value, to publish the events again.
     pub fn into_failures(self) -> Vec<Failure<E>> {
         self.failures
     }
 
-    /// The same with events of its own, copied if they were references: an error that `?` takes into `Box<dyn Error>`.
+    /// Clones borrowed events, so that `?` converts the error into `Box<dyn Error>`.
     ///
     /// ```
     /// use std::error::Error;
@@ -139,7 +139,7 @@ impl<E> NotAccepted<E> {
         }
     }
 
-    /// Whether publishing these events again later may help, without anybody changing anything: for all of them.
+    /// Whether a retry of every failed event may succeed without any change.
     pub fn is_transient(&self) -> bool {
         self.failures
             .iter()
@@ -150,8 +150,8 @@ impl<E> NotAccepted<E> {
 impl<E: Borrow<CloudEvent>> fmt::Display for NotAccepted<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failed = self.failures.len();
-        let given = failed.saturating_add(self.accepted.events);
-        write!(f, "{failed} of {given} events were not accepted")?;
+        let total = failed.saturating_add(self.accepted.events);
+        write!(f, "{failed} of {total} events were not accepted")?;
         match self.failures.first() {
             Some(first) => {
                 let id = Excerpt::of(first.event.borrow().id());

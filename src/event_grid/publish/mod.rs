@@ -6,12 +6,12 @@ mod error;
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use super::{CloudEvent, Credential, QUERY};
+use super::cloud_event::CloudEvent;
+use super::credential::Credential;
 use crate::api::{Answer, Api, Call, Dialect, RetryPolicy};
 use crate::http_client::HttpClient;
 use crate::json::response::Unreadable;
@@ -21,23 +21,23 @@ pub use batch::BatchLimits;
 use batch::{Batch, Batches};
 pub use error::{Accepted, Failure, NotAccepted, PublishError};
 
-/// The namespace routes by channel name (`ChannelNameHeader`): each request says for which channel it is.
+/// The namespace routes by channel name (`ChannelNameHeader`): each request names its channel.
 #[derive(Clone, Copy, Debug)]
 pub struct ByChannelName(());
 
-/// The namespace routes by source (`SourceEventAttribute`): each event goes where its source says.
+/// The namespace routes by source (`SourceEventAttribute`, the legacy mode): the source of an event selects the channel.
 #[derive(Clone, Copy, Debug)]
 pub struct BySource(());
 
 /// Publishes events to a partner namespace. Cheap to clone.
 ///
-/// How a namespace routes is chosen when it is made, and never changes; so there are two kinds of publisher, and what one
-/// does the other cannot do.
+/// The routing mode of a namespace is fixed at its creation. `R` is that mode, so that a channel name cannot be passed, or
+/// forgotten, in the wrong one.
 ///
-/// Events go in as few requests as the [limits](BatchLimits) allow, one after the other and in order. A request is repeated
-/// as it was, with the same ids of events, after 408, 429, 5xx and where there was no answer, as the [`RetryPolicy`] says;
-/// so an event may be accepted twice, and receivers know it by its source and id. Redirects are not followed, wherever they
-/// lead: key and events would go along.
+/// Events are sent in order, in as few requests as the [limits](BatchLimits) allow, one at a time. A request is retried
+/// unchanged, with the same event ids, after 408, 429, 5xx and if there was no response, by the [`RetryPolicy`]. So an event
+/// may be accepted twice; receivers detect duplicates by source and id. Redirects are not followed, because they would
+/// forward the credential and the events.
 ///
 /// # Source
 ///
@@ -47,7 +47,7 @@ pub struct BySource(());
 /// # Example: routing by source
 ///
 /// ```no_run
-/// # #[cfg(feature = "reqwest")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use partner_center_webhooks::cloud::Cloud;
 /// use partner_center_webhooks::event_grid::{CloudEvent, Credential, PublishEndpoint, Publisher};
 /// use partner_center_webhooks::http_client::ReqwestClient;
@@ -62,42 +62,43 @@ pub struct BySource(());
 /// let event = CloudEvent::new("/contoso/fabrikam", "Contoso.Billing.InvoiceReady")?;
 /// if let Err(error) = publisher.publish([event]).await {
 ///     for failure in error.failures() {
-///         eprintln!("{}: {}", failure.event.id(), failure.error); // what is not here was accepted
+///         eprintln!("{}: {}", failure.event.id(), failure.error); // the other events were accepted
 ///     }
 /// }
 /// # Ok(()) }
 /// ```
-pub struct Publisher<R> {
+#[derive(Clone)]
+pub struct Publisher<R = ByChannelName> {
     api: Api,
     limits: BatchLimits,
-    routing: PhantomData<R>,
+    _routing: R,
 }
 
 impl Publisher<ByChannelName> {
-    /// Publishes to the channels of a namespace that routes by channel name.
+    /// Creates a publisher for a namespace that routes by channel name.
     pub fn by_channel_name(
         endpoint: PublishEndpoint,
         credential: impl Into<Credential>,
         client: impl HttpClient + 'static,
     ) -> Self {
-        Self::new(endpoint, credential.into(), client)
+        Self::new(endpoint, credential.into(), client, ByChannelName(()))
     }
 
     /// Publishes `events` to `channel`.
     ///
-    /// They are taken one by one, as there is room for them, and must come to an end; they can be events or references to
-    /// such. The future may be dropped, and then nobody knows what was accepted.
+    /// Accepts events or references to events, from a finite iterator that is consumed as batches fill. If the future is
+    /// dropped, it is unknown which events were accepted.
     ///
     /// # Errors
     ///
-    /// [`NotAccepted`] with each event that was not accepted, and why. Where a request is refused for what is in it (400,
-    /// 413), the others are sent all the same; after any other failure, no more.
+    /// [`NotAccepted`] with each event that was not accepted and the reason. If the service refuses the contents of a request
+    /// (400, 413), the other requests are still sent; any other failure ends publishing.
     pub async fn publish<E: Borrow<CloudEvent>>(
         &self,
         channel: &ChannelName,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Accepted, NotAccepted<E>> {
-        // A channel's name is what a header may hold.
+        // Always `Ok`: a header allows every character of a channel name.
         let value = HeaderValue::from_str(channel.as_str());
         let header = value.ok().map(|value| (CHANNEL, value));
         self.publish_with(header.as_slice(), events).await
@@ -105,21 +106,21 @@ impl Publisher<ByChannelName> {
 }
 
 impl Publisher<BySource> {
-    /// Publishes to a namespace that routes by source.
+    /// Creates a publisher for a namespace that routes by source.
     pub fn by_source(
         endpoint: PublishEndpoint,
         credential: impl Into<Credential>,
         client: impl HttpClient + 'static,
     ) -> Self {
-        Self::new(endpoint, credential.into(), client)
+        Self::new(endpoint, credential.into(), client, BySource(()))
     }
 
-    /// Publishes `events`, each to the channel that has its source. An event whose source no channel has is accepted too,
-    /// and dropped. Otherwise as the publisher [by channel name](Publisher::<ByChannelName>::publish) does.
+    /// Publishes `events`, each to the channel with its source. The service accepts and drops an event if no channel has its
+    /// source. Otherwise as [by channel name](Publisher::<ByChannelName>::publish).
     ///
     /// # Errors
     ///
-    /// [`NotAccepted`] with each event that was not accepted, and why.
+    /// [`NotAccepted`] with each event that was not accepted and the reason.
     pub async fn publish<E: Borrow<CloudEvent>>(
         &self,
         events: impl IntoIterator<Item = E>,
@@ -133,6 +134,7 @@ impl<R> Publisher<R> {
         endpoint: PublishEndpoint,
         Credential(authorizer): Credential,
         client: impl HttpClient + 'static,
+        routing: R,
     ) -> Self {
         Self {
             api: Api {
@@ -144,18 +146,18 @@ impl<R> Publisher<R> {
                 headers: HeaderMap::new(),
             },
             limits: BatchLimits::default(),
-            routing: PhantomData,
+            _routing: routing,
         }
     }
 
-    /// Replaces how requests are repeated, and how long each may take with its repetitions.
+    /// Sets the retries of requests, and the deadline of a request with its retries.
     #[must_use]
     pub fn with_retries(mut self, retries: RetryPolicy) -> Self {
         self.api.retries = retries;
         self
     }
 
-    /// Replaces how much goes into one request.
+    /// Sets the size limits of requests.
     #[must_use]
     pub fn with_limits(mut self, limits: BatchLimits) -> Self {
         self.limits = limits;
@@ -180,7 +182,7 @@ impl<R> Publisher<R> {
             call.content_type = BATCH;
             call.headers = headers;
             call.is_repeatable = true;
-            let error = match self.api.send(&call, self.api.deadline(), judge).await {
+            let error = match self.api.send(&call, self.api.deadline(), expect_ok).await {
                 Ok(()) => {
                     accepted.events = accepted.events.saturating_add(events.len());
                     accepted.requests = accepted.requests.saturating_add(1);
@@ -188,14 +190,14 @@ impl<R> Publisher<R> {
                 }
                 Err(error) => error,
             };
-            let is_for_what_is_in_it = error.status().is_some_and(|it| CONTENT.contains(&it));
+            let is_about_contents = error.status().is_some_and(|it| CONTENT.contains(&it));
             let error = Arc::new(PublishError::from(error));
             failures.extend(
                 events
                     .into_iter()
                     .map(|event| failure(event, Arc::clone(&error))),
             );
-            if !is_for_what_is_in_it {
+            if !is_about_contents {
                 failures.extend(batches.rest().map(not_sent));
                 break;
             }
@@ -203,7 +205,7 @@ impl<R> Publisher<R> {
         match failures.is_empty() {
             true => Ok(accepted),
             false => {
-                // Those that were not sent are known before those that were.
+                // Events that were refused before sending come first.
                 failures.sort_by_key(|failure| failure.index);
                 Err(NotAccepted { accepted, failures })
             }
@@ -219,7 +221,7 @@ fn failure<E>((index, event): (usize, E), error: impl Into<Arc<PublishError>>) -
     }
 }
 
-/// An event whose turn did not come.
+/// An event that was not sent because an earlier request failed.
 fn not_sent<E: Borrow<CloudEvent>>((index, event): (usize, E)) -> Failure<E> {
     let error = match event.borrow().check() {
         Ok(()) => PublishError::NotSent,
@@ -228,8 +230,8 @@ fn not_sent<E: Borrow<CloudEvent>>((index, event): (usize, E)) -> Failure<E> {
     failure((index, event), error)
 }
 
-/// Anything but 200 would be the answer of something that is not Event Grid.
-fn judge(answer: &Answer) -> Result<(), Unreadable> {
+/// Any other success is not from Event Grid.
+fn expect_ok(answer: &Answer) -> Result<(), Unreadable> {
     match answer.status {
         StatusCode::OK => Ok(()),
         _ => Err("expected 200".into()),
@@ -238,25 +240,17 @@ fn judge(answer: &Answer) -> Result<(), Unreadable> {
 
 fn general_advice(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        300..=399 => "redirects are not followed, because key and events would be sent along",
+        300..=399 => {
+            "redirects are not followed, because they would forward the credential and the events"
+        }
         401 => {
-            "the key, signature or token was refused: it may be of another namespace, or have ended"
+            "the key, signature or token was refused: it may be of another namespace, or expired"
         }
         403 => {
-            "a firewall of the namespace, public access that is off, or the role EventGrid Data Sender that is missing"
+            "check the namespace's firewall, its public network access, and the role EventGrid Data Sender"
         }
         404 => "the namespace, or something in it, does not exist",
         _ => "",
-    }
-}
-
-impl<R> Clone for Publisher<R> {
-    fn clone(&self) -> Self {
-        Self {
-            api: self.api.clone(),
-            limits: self.limits,
-            routing: PhantomData,
-        }
     }
 }
 
@@ -281,11 +275,14 @@ static DIALECT: Dialect = Dialect {
     empty_is_absence: true,
 };
 
+/// The only version of the API for publishing.
+const QUERY: &str = "?api-version=2018-01-01";
+
 const CHANNEL: HeaderName = HeaderName::from_static("aeg-channel-name");
 
-/// Also for one event, as Microsoft's own clients do.
+/// Also for a single event, as in Microsoft's own clients.
 const BATCH: HeaderValue =
     HeaderValue::from_static("application/cloudevents-batch+json; charset=utf-8");
 
-/// Statuses that judge what is in a request, and nothing else.
+/// Statuses that refuse the contents of one request only.
 const CONTENT: [StatusCode; 2] = [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE];

@@ -15,7 +15,7 @@
 //!             GridEvent::Unrecognized(event) => eprintln!("{}: {}", event.reason(), event.json()),
 //!         }
 //!     }
-//!     HttpResponse::NoContent().finish() // all of them are kept; 503 would have them delivered again
+//!     HttpResponse::NoContent().finish() // all events are stored; respond 503 for a retry
 //! }
 //!
 //! fn configure(service: &mut web::ServiceConfig, receiver: WebhookReceiver) {
@@ -30,24 +30,26 @@ use ::actix_web::error::ErrorServiceUnavailable;
 use ::actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::{Notification, ShortCircuit, WebhookReceiver};
+use super::receiver::WebhookReceiver;
+use super::request::Notification;
+use super::stream::ShortCircuit;
 use crate::actix_web::extract::{LocalBoxFuture, data};
 use crate::actix_web::of_actix;
 
-/// Extracts events from a request; handshakes and notices are answered, and the handler is not called for them.
+/// Extracts events from a request. Handshakes and notices are answered without calling the handler.
 ///
-/// The receiver is found in the application's data, `web::Data<WebhookReceiver>`; without it the answer is 500. All but the
-/// body is judged before the body is read, and of the body no more is read than the receiver's limit. Route all methods here
-/// (`web::route()`), for one of the handshakes is an `OPTIONS` request.
+/// The receiver must be in the application's data as `web::Data<WebhookReceiver>`; without it the response is 500. Everything
+/// else is checked before the body is read, and the body is read up to the receiver's limit. Route all methods here
+/// (`web::route()`), because one of the handshakes is an `OPTIONS` request.
 ///
-/// Consent is given to every handshake that the receiver lets pass. Who wants to decide, or to know of deleted
-/// subscriptions, calls [`WebhookReceiver::receive`] instead.
+/// Every handshake that the receiver accepts receives consent. To decide yourself, or to handle deleted subscriptions, call
+/// [`WebhookReceiver::receive`] instead.
 ///
-/// How long a sender may take over its body is not limited here: put a timeout around the route.
+/// There is no time limit on the body: add a timeout to the route.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "handlers take it apart in their arguments"
+    reason = "handlers destructure it in their arguments"
 )]
 pub struct Delivery(pub Notification);
 
@@ -61,22 +63,22 @@ impl FromRequest for Delivery {
             let receiver = data::<WebhookReceiver>(&request)?;
             let (method, headers) = to_http(&request).map_err(ErrorServiceUnavailable)?;
             let query = request.uri().query();
-            let incoming = receiver
+            let received = receiver
                 .receive_stream(&method, query, &headers, payload)
                 .await
                 .map_err(ShortCircuit::from)?;
-            Ok(Self(incoming.into_notification()?))
+            Ok(Self(received.into_notification()?))
         })
     }
 }
 
 impl ResponseError for ShortCircuit {
     fn status_code(&self) -> ::actix_web::http::StatusCode {
-        of_actix(self.answer().status())
+        of_actix(self.response().status())
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (head, body) = self.answer().into_parts();
+        let (head, body) = self.response().into_parts();
         let mut response = HttpResponse::build(of_actix(head.status));
         for (name, value) in &head.headers {
             response.append_header((name.as_str(), value.as_bytes()));
@@ -85,7 +87,7 @@ impl ResponseError for ShortCircuit {
     }
 }
 
-/// actix-web has these types from an older release of the same crate, with the same rules.
+/// actix-web uses these types from an older release of the same crate, with the same rules.
 fn to_http(request: &HttpRequest) -> Result<(Method, HeaderMap), http::Error> {
     let method = Method::from_bytes(request.method().as_str().as_bytes())?;
     let mut headers = HeaderMap::new();

@@ -17,7 +17,7 @@
 //!             GridEvent::Unrecognized(event) => eprintln!("{}: {}", event.reason(), event.json()),
 //!         }
 //!     }
-//!     StatusCode::NO_CONTENT // all of them are kept; 503 would have them delivered again
+//!     StatusCode::NO_CONTENT // all events are stored; respond 503 for a retry
 //! }
 //!
 //! pub fn router(receiver: WebhookReceiver) -> Router {
@@ -30,22 +30,24 @@ use ::axum::extract::{FromRef, FromRequest, Request};
 use ::axum::response::{IntoResponse, Response};
 use http_body_util::BodyDataStream;
 
-use super::{Notification, ShortCircuit, WebhookReceiver};
+use super::receiver::WebhookReceiver;
+use super::request::Notification;
+use super::stream::ShortCircuit;
 
-/// Extracts events from a request; handshakes and notices are answered, and the handler is not called for them.
+/// Extracts events from a request. Handshakes and notices are answered without calling the handler.
 ///
-/// The application's state must be a [`WebhookReceiver`], or give one ([`FromRef`]). All but the body is judged before the
-/// body is read, and of the body no more is read than the receiver's limit. Route all methods here
-/// (`axum::routing::any`), for one of the handshakes is an `OPTIONS` request.
+/// The application's state must be a [`WebhookReceiver`] or provide one ([`FromRef`]). Everything else is checked before the
+/// body is read, and the body is read up to the receiver's limit. Route all methods here (`axum::routing::any`), because one
+/// of the handshakes is an `OPTIONS` request.
 ///
-/// Consent is given to every handshake that the receiver lets pass. Who wants to decide, or to know of deleted
-/// subscriptions, calls [`WebhookReceiver::receive`] instead.
+/// Every handshake that the receiver accepts receives consent. To decide yourself, or to handle deleted subscriptions, call
+/// [`WebhookReceiver::receive`] instead.
 ///
-/// How long a sender may take over its body is the server's to limit: put a timeout around the route.
+/// There is no time limit on the body: add a timeout to the route.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "handlers take it apart in their arguments"
+    reason = "handlers destructure it in their arguments"
 )]
 pub struct Delivery(pub Notification);
 
@@ -60,15 +62,15 @@ where
         let receiver = WebhookReceiver::from_ref(state);
         let (parts, body) = request.into_parts();
         let body = BodyDataStream::new(body);
-        let incoming = receiver
+        let received = receiver
             .receive_stream(&parts.method, parts.uri.query(), &parts.headers, body)
             .await?;
-        incoming.into_notification().map(Self)
+        received.into_notification().map(Self)
     }
 }
 
 impl IntoResponse for ShortCircuit {
     fn into_response(self) -> Response {
-        self.answer().map(Body::from)
+        self.response().map(Body::from)
     }
 }

@@ -1,4 +1,4 @@
-//! What a receiver can be told.
+//! The settings of a receiver.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -6,15 +6,23 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use secrecy::SecretString;
-use thiserror::Error;
 
+use super::config_error::WebhookConfigError;
 use super::handshake::HandshakeRules;
+use super::receiver::{Settings, WebhookReceiver};
 use super::secret::{Place, SharedSecret};
-use super::{EntraTokens, SecretError, Settings, WebhookReceiver};
+use super::token::EntraTokens;
 use crate::body::BodyLimit;
 use crate::excerpt::Excerpt;
 
-/// Builds a [`WebhookReceiver`]. Every setting has a safe default; what weakens a check has `danger` in its name.
+impl WebhookReceiver {
+    /// Builds a receiver. The builder must be given at least one way to authenticate deliveries.
+    pub fn builder() -> WebhookReceiverBuilder {
+        WebhookReceiverBuilder::new()
+    }
+}
+
+/// Builds a [`WebhookReceiver`]. Every setting has a safe default; methods that weaken a check have `danger` in their name.
 #[must_use]
 pub struct WebhookReceiverBuilder {
     settings: Settings,
@@ -22,7 +30,7 @@ pub struct WebhookReceiverBuilder {
 }
 
 impl WebhookReceiverBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             settings: Settings {
                 body_limit: WebhookReceiver::BODY_LIMIT,
@@ -36,131 +44,132 @@ impl WebhookReceiverBuilder {
         }
     }
 
-    /// Asks every delivery for a token from Microsoft Entra, as the event subscription's or the channel's client
-    /// authentication makes Event Grid bring one.
+    /// Requires a token from Microsoft Entra in every delivery. Event Grid sends one if the event subscription or channel is
+    /// configured with client authentication.
     ///
-    /// A token of Event Grid that is valid but lacks the app role is answered with 503: Event Grid keeps the event while an
-    /// administrator assigns the role. [`missing_role_is_final`](Self::missing_role_is_final) refuses it for good instead.
+    /// A valid token of Event Grid without the app role is answered 503: Event Grid keeps the event while an administrator
+    /// assigns the role. [`missing_role_is_final`](Self::missing_role_is_final) refuses it permanently instead.
     ///
-    /// Whether a handshake brings a token is not documented, so it need not. If it does, it is refused for a token that would
-    /// have a delivery refused for good (401, 403), and is consented to with any other: without its token it would be, and
-    /// Event Grid does not repeat a handshake that fails. It does not wait for keys: only if a key is kept is the signature of
-    /// its token verified. Only [`handshakes_need_token`](Self::handshakes_need_token) makes a handshake wait.
+    /// A handshake does not need a token, because it is not documented whether it has one. If it has one that a delivery would
+    /// be refused for permanently (401, 403), it is refused. With any other token it receives consent: it would without the
+    /// token, and Event Grid does not retry a handshake that fails. A handshake does not wait for keys: the signature of its
+    /// token is verified only with a cached key. [`handshakes_need_token`](Self::handshakes_need_token) changes both.
     pub fn entra(mut self, tokens: EntraTokens) -> Self {
         self.settings.tokens = Some(tokens);
         self
     }
 
-    /// Asks handshakes for a token too, and judges it as that of a delivery: if the keys cannot be fetched or the role is
-    /// missing, the answer is 503, and the event subscription is not created. Whether Event Grid sends a token is not
-    /// documented: try it before you depend on it.
+    /// Requires a token in handshakes too, checked as in a delivery: if the keys cannot be fetched or the role is missing, the
+    /// response is 503, and the event subscription is not created. It is not documented whether Event Grid sends a token: test
+    /// it before you depend on it.
     pub fn handshakes_need_token(mut self) -> Self {
         self.settings.handshakes_need_token = true;
         self
     }
 
-    /// Answers a valid token of Event Grid that lacks the app role with 403, also at a handshake: Event Grid drops the event or
-    /// puts it into a dead letter. Default: 503.
+    /// Responds with 403 to a valid token of Event Grid without the app role, also in a handshake: Event Grid drops or
+    /// dead-letters the event. Default: 503.
     ///
-    /// Use this if the administrators of the tenant withdraw the role to stop deliveries.
+    /// Use this if the tenant's administrators revoke the role to stop deliveries.
     pub fn missing_role_is_final(mut self) -> Self {
         self.settings.missing_role_is_final = true;
         self
     }
 
-    /// Asks every request for this secret in the query, as in `https://contoso.example/events?code=…`. Called again with the
-    /// same name, either secret will do: so it is replaced without a gap.
+    /// Requires this secret in the query of every request, as in `https://contoso.example/events?code=…`. A second call with
+    /// the same name accepts either secret, for rotation.
     ///
     /// # Errors
     ///
-    /// [`SecretError::TooShort`], [`SecretError::Unsendable`].
+    /// [`WebhookConfigError::SecretTooShort`], [`WebhookConfigError::SecretUnsendable`].
     pub fn query_secret(
         self,
         name: &str,
         value: impl Into<SecretString>,
-    ) -> Result<Self, SecretError> {
+    ) -> Result<Self, WebhookConfigError> {
         self.secret(Place::Query(name.into()), value.into())
     }
 
-    /// Asks every delivery for this secret in a header, which is a delivery property of the event subscription. Called again
-    /// with the same name, either secret will do.
+    /// Requires this secret in a header of every delivery: a delivery property of the event subscription. A second call with
+    /// the same name accepts either secret.
     ///
-    /// Whether a handshake brings the header is not documented: it need not, and if it does, the secret has to be right.
+    /// It is not documented whether a handshake has the header: it may be missing there, but must not be wrong.
     ///
     /// # Errors
     ///
-    /// [`SecretError`]; headers that begin with `aeg-` are Event Grid's own.
+    /// [`WebhookConfigError::SecretHeader`] also for headers that begin with `aeg-`, which are reserved for Event Grid;
+    /// [`WebhookConfigError::SecretTooShort`]; [`WebhookConfigError::SecretUnsendable`].
     pub fn header_secret(
         self,
         name: &str,
         value: impl Into<SecretString>,
-    ) -> Result<Self, SecretError> {
+    ) -> Result<Self, WebhookConfigError> {
         let header = name.parse::<HeaderName>().ok();
         let header = header.filter(|it| !it.as_str().starts_with("aeg-"));
-        let header = header.ok_or_else(|| SecretError::Header {
+        let header = header.ok_or_else(|| WebhookConfigError::SecretHeader {
             found: Excerpt::of(name),
         })?;
         self.secret(Place::Header(header), value.into())
     }
 
-    fn secret(mut self, place: Place, value: SecretString) -> Result<Self, SecretError> {
+    fn secret(mut self, place: Place, value: SecretString) -> Result<Self, WebhookConfigError> {
         let secrets = &mut self.settings.secrets;
         match secrets.iter_mut().find(|it| *it.place() == place) {
-            Some(secret) => secret.or(value)?,
+            Some(secret) => secret.add(value)?,
             None => {
                 let mut secret = SharedSecret::new(place);
-                secret.or(value)?;
+                secret.add(value)?;
                 secrets.push(secret);
             }
         }
         Ok(self)
     }
 
-    /// Checks nothing: whoever knows the URL can deliver. For tests, or where something in front checks.
+    /// Disables authentication: anyone who knows the URL can deliver. For tests, or behind a proxy that authenticates.
     pub fn danger_without_authentication(mut self) -> Self {
         self.may_be_open = true;
         self
     }
 
-    /// Consents to the handshakes of this origin too, in any case. Default: `eventgrid.azure.net`.
+    /// Also consents to handshakes of this origin, ignoring case. Default: `eventgrid.azure.net`.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.settings.handshakes.origins.push(origin.into().into());
         self
     }
 
-    /// Consents to the handshakes of every origin: any service may then send here.
+    /// Consents to handshakes of every origin: any service may then send requests.
     pub fn danger_allow_any_origin(mut self) -> Self {
         self.settings.handshakes.takes_any_origin = true;
         self
     }
 
-    /// Tells handshakes how many requests a minute are wanted. Default: as many as there are.
-    pub fn allowed_rate(mut self, a_minute: NonZeroU32) -> Self {
-        self.settings.handshakes.rate = Some(a_minute.get());
+    /// Limits the requests per minute that handshakes allow. Default: unlimited.
+    pub fn allowed_rate(mut self, per_minute: NonZeroU32) -> Self {
+        self.settings.handshakes.rate = Some(per_minute.get());
         self
     }
 
-    /// Takes URLs of confirmation under this domain. Default: `eventgrid.azure.net`.
+    /// Accepts confirmation URLs under this domain. Default: `eventgrid.azure.net`.
     pub fn confirmation_domain(mut self, domain: impl Into<String>) -> Self {
         self.settings.handshakes.domain = domain.into().into();
         self
     }
 
-    /// Consents to validations for this topic, by its id in Azure Resource Manager in any case. May be called again. Default:
-    /// any topic. The handshake of CloudEvents (`OPTIONS`) names no topic, and gets its consent all the same.
+    /// Consents to validations for this topic only, by its id in Azure Resource Manager, ignoring case. May be called again.
+    /// Default: any topic. The `OPTIONS` handshake of CloudEvents does not name a topic; it always receives consent.
     pub fn expect_topic(mut self, id: impl Into<String>) -> Self {
         self.settings.handshakes.topics.push(id.into().into());
         self
     }
 
-    /// Consents to validations for the event subscription of this name, in any case. May be called again. Default: any.
+    /// Consents to validations for the event subscription of this name only, ignoring case. May be called again. Default: any.
     pub fn expect_subscription(mut self, name: impl Into<String>) -> Self {
         let name = name.into().into();
         self.settings.handshakes.subscriptions.push(name);
         self
     }
 
-    /// Replaces the limit on bodies. Default: [`WebhookReceiver::BODY_LIMIT`]. What is longer is answered 413, and lost.
+    /// Sets the limit on bodies. Default: [`WebhookReceiver::BODY_LIMIT`]. Longer deliveries are answered 413, and lost.
     pub fn body_limit(mut self, limit: BodyLimit) -> Self {
         self.settings.body_limit = limit;
         self
@@ -170,11 +179,11 @@ impl WebhookReceiverBuilder {
     ///
     /// # Errors
     ///
-    /// [`WebhookReceiverError::Open`] if nothing would be checked.
-    pub fn build(self) -> Result<WebhookReceiver, WebhookReceiverError> {
+    /// [`WebhookConfigError::Unauthenticated`] if deliveries would not be authenticated.
+    pub fn build(self) -> Result<WebhookReceiver, WebhookConfigError> {
         let is_open = self.settings.secrets.is_empty() && self.settings.tokens.is_none();
         match is_open && !self.may_be_open {
-            true => Err(WebhookReceiverError::Open),
+            true => Err(WebhookConfigError::Unauthenticated),
             false => Ok(WebhookReceiver {
                 settings: Arc::new(self.settings),
             }),
@@ -188,16 +197,4 @@ impl fmt::Debug for WebhookReceiverBuilder {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// Why there is no receiver.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum WebhookReceiverError {
-    /// Anybody could deliver.
-    #[error(
-        "nothing authenticates deliveries (expected `entra`, `query_secret` or `header_secret`; or \
-         `danger_without_authentication`)"
-    )]
-    Open,
 }

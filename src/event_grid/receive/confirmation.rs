@@ -1,4 +1,4 @@
-//! The URL by which a subscription can be confirmed later, or by hand.
+//! The URL that confirms a subscription later or manually.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use thiserror::Error;
 
 use crate::excerpt::Excerpt;
 
-/// A URL of Event Grid, which confirms a subscription when it is read.
+/// A URL of Event Grid that confirms a subscription when it is requested.
 ///
-/// It came with a request that anybody could have sent. Its scheme is https, its host lies under `eventgrid.azure.net` (or the
-/// domain that was configured), and its port is 443 or 553; this crate does not call it. Whoever does should not follow
-/// redirects, and not before the answer to the handshake has left; it is good for some ten minutes.
+/// Any sender may have put it into a handshake. Its scheme is https, its host is under `eventgrid.azure.net` (or the
+/// configured domain), and its port is 443 or 553. This crate does not request it. If you do, send the response to the
+/// handshake first, and do not follow redirects. It is valid for about ten minutes.
 ///
 /// # Source
 ///
@@ -32,7 +32,7 @@ use crate::excerpt::Excerpt;
 /// let error = ConfirmationUrl::parse(elsewhere, "eventgrid.azure.net").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "`https://eventgrid.azure.net.contoso.example/validate` is no URL of Event Grid (expected https, a host under \
+///     "`https://eventgrid.azure.net.contoso.example/validate` is not a URL of Event Grid (expected https, a host under \
 ///      `eventgrid.azure.net`, and port 443 or 553)"
 /// );
 /// # Ok::<(), partner_center_webhooks::event_grid::receive::ConfirmationUrlError>(())
@@ -41,7 +41,7 @@ use crate::excerpt::Excerpt;
 pub struct ConfirmationUrl(Uri);
 
 impl ConfirmationUrl {
-    /// Takes `text` if it is a URL under `domain`.
+    /// Parses `text`, which must be a URL under `domain`.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl ConfirmationUrl {
             })
     }
 
-    /// The URL. Its query is a secret: who reads it confirms.
+    /// The URL. Its query is a secret: a request to the URL confirms.
     pub fn as_uri(&self) -> &Uri {
         &self.0
     }
@@ -75,13 +75,13 @@ impl fmt::Debug for ConfirmationUrl {
 /// A URL that is not Event Grid's.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error(
-    "`{found}` is no URL of Event Grid (expected https, a host under `{domain}`, and port 443 or 553)"
+    "`{found}` is not a URL of Event Grid (expected https, a host under `{domain}`, and port 443 or 553)"
 )]
 #[non_exhaustive]
 pub struct ConfirmationUrlError {
-    /// What was found, without its query.
+    /// The text, without its query.
     pub found: Excerpt,
-    /// The domain.
+    /// The expected domain.
     pub domain: Excerpt,
 }
 
@@ -102,13 +102,13 @@ fn is_of_event_grid(uri: &Uri, domain: &str) -> bool {
     uri.scheme() == Some(&Scheme::HTTPS) && is_under && port
 }
 
-/// RFC 1123, section 2.1. A URI may hold more, of which others may make something else.
+/// RFC 1123, section 2.1. A URI allows more characters, which other parsers may interpret differently.
 fn is_label(label: &str) -> bool {
     let may_be = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     !label.is_empty() && label.bytes().all(may_be)
 }
 
-/// In bytes: those that were seen have some 300.
+/// In bytes. URLs from Event Grid have about 300.
 const MAX_LENGTH: usize = 2048;
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_of_event_grid_and_their_twins() {
+    fn hosts_of_event_grid_and_lookalikes() {
         for (text, accepted) in [
             (
                 "https://rp-westeurope.eventgrid.azure.net:553/eventsubscriptions/a/validate?id=1",

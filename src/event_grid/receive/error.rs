@@ -1,4 +1,4 @@
-//! What can go wrong with a delivery, and the one place that decides the HTTP answer.
+//! Why a request is refused, and the one place that decides the HTTP response.
 
 use std::time::Duration;
 
@@ -7,24 +7,26 @@ use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 use thiserror::Error;
 
-use super::handshake::POST;
-use super::{EntraTokens, HandshakeRefusal, SecretRefusal, TokenRefusal, WebhookReceiver};
+use super::handshake::{HandshakeRefusal, POST};
+use super::secret::SecretRefusal;
+use super::token::{COOL_DOWN, TokenRefusal};
 use crate::body::BodyError;
 use crate::excerpt::Excerpt;
 
-/// Why a request was refused, or could not be judged.
+/// Why a request was refused, or could not be checked.
 ///
-/// Answer with [`status`](Self::status) and, if there is one, [`retry_after`](Self::retry_after); the text is for logs.
+/// Send [`response`](Self::response), or [`status`](Self::status) with [`retry_after`](Self::retry_after). The message is
+/// for logs.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// The body has no acceptable length, or did not come.
+    /// The body is too long, empty or could not be read.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// A handshake is not for us.
+    /// A handshake was refused.
     #[error(transparent)]
     Handshake(#[from] HandshakeRefusal),
-    /// The body is not JSON.
+    /// The content type is not JSON.
     #[error(
         "the content type is `{found}` (expected `application/json` or one that ends in `+json`)"
     )]
@@ -32,34 +34,31 @@ pub enum ReceiveError {
         /// The header `content-type`.
         found: Excerpt,
     },
-    /// It is neither a delivery nor a handshake.
+    /// The request is neither a delivery nor a handshake.
     #[error("the method is `{found}` (expected `POST` or `OPTIONS`)")]
     Method {
         /// The method.
         found: Excerpt,
     },
-    /// The body holds no events.
+    /// The body does not contain events.
     #[error("the body is not a JSON object or an array of JSON objects: {problem}")]
     NotEvents {
-        /// What is wrong, without words of the body.
+        /// What is wrong. It does not quote the body.
         problem: Excerpt,
     },
     /// The shared secret is wrong.
     #[error(transparent)]
     Secret(#[from] SecretRefusal),
-    /// The token is wrong, or could not be judged.
+    /// The token is wrong, or could not be checked.
     #[error(transparent)]
     Token(#[from] TokenRefusal),
-    /// The body holds more events than Event Grid delivers at once.
-    #[error(
-        "the body holds {found} events (expected {} at most)",
-        WebhookReceiver::EVENTS_LIMIT
-    )]
+    /// The body has more events than Event Grid delivers at once.
+    #[error("the body has {found} events (expected {EVENTS_LIMIT} at most)")]
     TooManyEvents {
-        /// How many.
+        /// The number of events.
         found: usize,
     },
-    /// The body is the beginning of a JSON text.
+    /// The body ends in the middle of its JSON.
     #[error(
         "the body ends in the middle of its JSON, at line {line}, column {column}: it was cut short on its way; Event Grid \
          delivers it again; if that repeats, check the proxies and middleware that it passes"
@@ -79,26 +78,26 @@ impl ReceiveError {
         }
     }
 
-    /// The status to answer with.
+    /// The status of the response.
     ///
-    /// After 400, 401, 403 and 413 Event Grid does not try again: the event goes to the dead letters, or is lost. So these are
-    /// for what neither a retry nor a repair on the receiver's side can turn into a success; all else is tried again for up to
-    /// a day.
+    /// Event Grid does not retry after 400, 401, 403 and 413: the event is dead-lettered or lost. So these are for requests
+    /// that neither a retry nor a repair on the receiver's side can turn into a success. All others are retried for up to a
+    /// day.
     ///
-    /// | what | status |
+    /// | request | status |
     /// |---|---|
     /// | the body is too long | 413 |
-    /// | the body is empty, ends in the middle of its JSON, or is not JSON and shorter than announced: the next delivery can be whole | 503 |
-    /// | the body holds more than 5000 events, which Event Grid may deliver one day | 503 |
+    /// | the body is empty, ends in the middle of its JSON, or is not JSON and shorter than its `content-length`: the next delivery may be complete | 503 |
+    /// | the body has more than 5000 events, which Event Grid may allow one day | 503 |
     /// | the body is not JSON, or another value than an object or an array of objects; a malformed handshake | 400 |
     /// | the content type is not JSON | 415 |
     /// | another method; an origin that is not Event Grid's | 405 |
-    /// | a topic or subscription that is not expected, at its validation | 403 |
+    /// | the validation of an unexpected topic or subscription | 403 |
     /// | a shared secret is missing or wrong | 401 |
-    /// | the token is missing, forged, or for somebody else | 401 |
-    /// | the token is genuine, and of another application | 403 |
-    /// | the token is genuine, of Event Grid, and lacks the app role, which an administrator can assign meanwhile | 503, or 403 with [`missing_role_is_final`](super::WebhookReceiverBuilder::missing_role_is_final) |
-    /// | the token is genuine and outside of its time, or its key could not be fetched | 503 |
+    /// | the token is missing, forged, or for another audience | 401 |
+    /// | the token is genuine, but was issued to another application | 403 |
+    /// | the token is Event Grid's but lacks the app role, which an administrator can assign meanwhile | 503, or 403 with [`missing_role_is_final`](super::WebhookReceiverBuilder::missing_role_is_final) |
+    /// | the token is genuine but expired or not yet valid, or its key could not be fetched | 503 |
     ///
     /// # Source
     ///
@@ -125,32 +124,32 @@ impl ReceiveError {
         }
     }
 
-    /// Whether every retry will be refused until somebody repairs a configuration.
+    /// Whether every retry will be refused until a configuration is repaired.
     pub(super) fn needs_repair(&self) -> bool {
         matches!(self, Self::Token(refusal) if refusal.needs_repair())
     }
 
-    /// What to put into the `Retry-After` header of the answer, if anything, rounded up to seconds. Event Grid waits half a
-    /// minute at least.
+    /// The wait for the header `Retry-After`, which is in whole seconds: round up. Event Grid waits half a minute at least.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Token(TokenRefusal::Keys(error)) => Some(error.retry_after()),
-            Self::Token(TokenRefusal::NotYet { begin, now }) => {
-                Some((*begin - *now).try_into().unwrap_or(EntraTokens::NEGATIVE))
+            Self::Token(TokenRefusal::NotYet { not_before, now }) => {
+                Some((*not_before - *now).try_into().unwrap_or(COOL_DOWN))
             }
-            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(EntraTokens::NEGATIVE),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(COOL_DOWN),
             _ => None,
         }
     }
 
-    /// The answer: the status, `Retry-After` if there is one, and `Allow` where the method was wrong. The reason is not told.
-    pub fn answer(&self) -> Response<Bytes> {
+    /// The response: the status, `Retry-After` if there is one, and `Allow` if the method was wrong. It does not reveal the
+    /// reason.
+    pub fn response(&self) -> Response<Bytes> {
         let status = self.status();
-        let mut answer = Response::new(Bytes::new());
-        *answer.status_mut() = status;
-        let headers = answer.headers_mut();
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
         if let Some(wait) = self.retry_after() {
-            // Rounded up: a second too early is in vain.
+            // Rounded up: a retry that is a second early fails again.
             let seconds = wait
                 .as_secs()
                 .saturating_add((wait.subsec_nanos() > 0).into());
@@ -159,6 +158,9 @@ impl ReceiveError {
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(ALLOW, POST);
         }
-        answer
+        response
     }
 }
+
+/// The most events that an event subscription can ask for in one delivery (`maxEventsPerBatch`).
+pub(super) const EVENTS_LIMIT: usize = 5000;

@@ -1,4 +1,4 @@
-//! The two ways in which Event Grid asks whether an endpoint wants its events.
+//! The two handshakes by which Event Grid checks that an endpoint accepts its events.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
@@ -8,10 +8,10 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::{ConfirmationUrl, ConfirmationUrlError};
+use super::confirmation::{ConfirmationUrl, ConfirmationUrlError};
 use crate::excerpt::Excerpt;
 
-/// `OPTIONS`, before a subscription with the CloudEvents schema is made.
+/// The `OPTIONS` request that precedes the creation of a subscription with the CloudEvents schema.
 ///
 /// # Source
 ///
@@ -26,42 +26,42 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// Who asks, as the header `WebHook-Request-Origin` says. It proves nothing.
+    /// The header `WebHook-Request-Origin`. Unauthenticated: any sender can set it.
     pub fn origin(&self) -> Excerpt {
         Excerpt::of(self.origin.as_bytes())
     }
 
-    /// How many requests a minute the sender would like to make, if it says so.
+    /// The requests per minute that the sender asks for, if it does.
     pub fn requested_rate(&self) -> Option<u32> {
         self.requested_rate
     }
 
-    /// Where to consent later, if there is such a place.
+    /// The URL for later consent, if there is one.
     ///
     /// # Errors
     ///
-    /// [`ConfirmationUrlError`] if it is not Event Grid's. The handshake may be granted all the same.
+    /// [`ConfirmationUrlError`] if it is not Event Grid's. Consent is possible regardless.
     pub fn callback(&self) -> Result<Option<&ConfirmationUrl>, &ConfirmationUrlError> {
         self.callback.as_ref().map(Result::as_ref).transpose()
     }
 
-    /// The answer that consents: 200 with `WebHook-Allowed-Origin`, which is the origin that asked, `WebHook-Allowed-Rate`, and
+    /// The response that consents: 200 with the sender's origin in `WebHook-Allowed-Origin`, `WebHook-Allowed-Rate` and
     /// `Allow: POST`.
     pub fn consent(&self) -> Response<Bytes> {
         let rate = match self.allowed_rate {
             Some(rate) => HeaderValue::from(rate),
             None => HeaderValue::from_static("*"),
         };
-        let mut answer = Response::new(Bytes::new());
-        let headers = answer.headers_mut();
+        let mut response = Response::new(Bytes::new());
+        let headers = response.headers_mut();
         headers.insert(ALLOWED_ORIGIN, self.origin.clone());
         headers.insert(ALLOWED_RATE, rate);
         headers.insert(ALLOW, POST);
-        answer
+        response
     }
 
-    /// The answer that leaves it open: 200 without consent. Read [`callback`](Self::callback) after it has left.
-    pub fn leave_open(&self) -> Response<Bytes> {
+    /// The response that defers consent: 200 without consent. Send it first, then request [`callback`](Self::callback).
+    pub fn defer(&self) -> Response<Bytes> {
         Response::new(Bytes::new())
     }
 
@@ -99,7 +99,7 @@ impl Handshake {
     }
 }
 
-/// `SubscriptionValidation`, before a subscription is made, or moved to another endpoint.
+/// The `SubscriptionValidation` request that precedes the creation of a subscription or its move to another endpoint.
 ///
 /// # Source
 ///
@@ -114,36 +114,36 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// The topic that would send, or the source, if the schema is that of CloudEvents; may be empty.
+    /// The topic; with the CloudEvents schema, the source. May be empty.
     pub fn topic(&self) -> &str {
         &self.topic
     }
 
-    /// The name of the event subscription, as the header `aeg-subscription-name` says: in whatever case.
+    /// The name of the event subscription (`aeg-subscription-name`). Its case varies.
     pub fn subscription(&self) -> Option<&str> {
         self.subscription.as_deref()
     }
 
-    /// Where to consent by hand, if there is such a place.
+    /// The URL for manual consent, if there is one.
     ///
     /// # Errors
     ///
-    /// [`ConfirmationUrlError`] if it is not Event Grid's. The validation may be granted all the same.
+    /// [`ConfirmationUrlError`] if it is not Event Grid's. Consent is possible regardless.
     pub fn url(&self) -> Result<Option<&ConfirmationUrl>, &ConfirmationUrlError> {
         self.url.as_ref().map(Result::as_ref).transpose()
     }
 
-    /// The answer that consents: 200 with `{"validationResponse":"…"}`, within 30 seconds.
+    /// The response that consents: 200 with `{"validationResponse":"…"}`. Send it within 30 seconds.
     pub fn consent(&self) -> Response<Bytes> {
         let body = json!({ "validationResponse": self.code }).to_string();
-        let mut answer = Response::new(body.into());
+        let mut response = Response::new(body.into());
         let json = HeaderValue::from_static("application/json; charset=utf-8");
-        answer.headers_mut().insert(CONTENT_TYPE, json);
-        answer
+        response.headers_mut().insert(CONTENT_TYPE, json);
+        response
     }
 
-    /// The answer that leaves it open: 200 without the code. Read [`url`](Self::url) within ten minutes.
-    pub fn leave_open(&self) -> Response<Bytes> {
+    /// The response that defers consent: 200 without the code. Request [`url`](Self::url) within ten minutes.
+    pub fn defer(&self) -> Response<Bytes> {
         Response::new(Bytes::new())
     }
 
@@ -155,7 +155,7 @@ impl Validation {
     ) -> Result<Self, HandshakeRefusal> {
         let malformed = |problem| HandshakeRefusal::Malformed { problem };
         let event = serde_json::from_str::<ValidationEvent<'_>>(event.get());
-        let event = event.map_err(|_| malformed("the event is no validation"))?;
+        let event = event.map_err(|_| malformed("the event is not a validation"))?;
         let data = match serde_json::from_str::<String>(event.data.get()) {
             Ok(json) => serde_json::from_str::<ValidationData>(&json),
             Err(_) => serde_json::from_str(event.data.get()),
@@ -176,7 +176,7 @@ impl Validation {
     }
 }
 
-/// To whom consent is given.
+/// The senders that receive consent.
 #[derive(Clone, Debug)]
 pub(super) struct HandshakeRules {
     pub(super) origins: Vec<Box<str>>,
@@ -213,33 +213,33 @@ impl Default for HandshakeRules {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum HandshakeRefusal {
-    /// It is none that Event Grid would send.
+    /// Event Grid would not send it.
     #[error("the handshake is malformed: {problem}")]
     Malformed {
         /// What is wrong.
         problem: &'static str,
     },
-    /// Another service asks, or nobody says who.
+    /// The origin is not allowed, or missing.
     #[error("the handshake's origin is `{found}` (expected {expected})")]
     Origin {
         /// The header `WebHook-Request-Origin`; empty if it is missing.
         found: Excerpt,
-        /// The origins that may ask.
+        /// The allowed origins.
         expected: Excerpt,
     },
-    /// The topic or the event subscription is not one of those that were configured.
+    /// The topic or the event subscription is not among the configured ones.
     #[error("the validation is for {what} `{found}` (expected {expected})")]
     Unexpected {
         /// `topic` or `subscription`.
         what: &'static str,
         /// Its name.
         found: Excerpt,
-        /// Those that were configured.
+        /// The configured names.
         expected: Excerpt,
     },
 }
 
-/// Names are compared as Azure compares them: it is not steady in their case.
+/// Ignores case, because Azure does not preserve it.
 fn is_expected(
     what: &'static str,
     found: &str,
@@ -270,7 +270,7 @@ struct ValidationData {
     validation_url: Option<Box<str>>,
 }
 
-/// What deliveries were seen to name as their origin, and under which the URLs of confirmation lie.
+/// The origin seen in deliveries, and the parent domain of confirmation URLs.
 pub(super) const DOMAIN: &str = "eventgrid.azure.net";
 
 pub(super) const POST: HeaderValue = HeaderValue::from_static("POST");

@@ -1,4 +1,4 @@
-//! Secrets that only the event subscription knows: in the query of the endpoint's URL, or in a header.
+//! Shared secrets of the event subscription: in the query of the endpoint's URL, or in a header.
 
 use std::fmt;
 
@@ -8,9 +8,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use subtle::{Choice, ConstantTimeEq as _};
 use thiserror::Error;
 
+use super::config_error::WebhookConfigError;
 use crate::excerpt::Excerpt;
 
-/// Where a secret is, and what it may be: more than one while it is being replaced.
+/// The place of a secret and its accepted values: more than one during a rotation.
 pub(super) struct SharedSecret {
     place: Place,
     values: Vec<SecretString>,
@@ -23,7 +24,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    fn words(&self) -> String {
+    fn description(&self) -> String {
         match self {
             Self::Header(name) => format!("header `{}`", Excerpt::of(name.as_str())),
             Self::Query(name) => format!("query parameter `{}`", Excerpt::of(&**name)),
@@ -41,14 +42,15 @@ impl SharedSecret {
         &self.place
     }
 
-    pub(super) fn or(&mut self, value: SecretString) -> Result<(), SecretError> {
+    /// Accepts `value` too.
+    pub(super) fn add(&mut self, value: SecretString) -> Result<(), WebhookConfigError> {
         let text = value.expose_secret();
         if text.trim() != text || text.contains(char::is_control) {
-            return Err(SecretError::Unsendable);
+            return Err(WebhookConfigError::SecretUnsendable);
         }
         let found = text.len();
         if found < MIN_LENGTH {
-            return Err(SecretError::TooShort { found });
+            return Err(WebhookConfigError::SecretTooShort { found });
         }
         self.values.push(value);
         Ok(())
@@ -58,10 +60,9 @@ impl SharedSecret {
         matches!(self.place, Place::Header(_))
     }
 
-    /// Judges what a request has in this place.
+    /// Checks the value that a request has in this place.
     ///
-    /// A value in a query is taken as it is written and as forms are decoded, for who configured the URL may not have thought
-    /// of `+`.
+    /// A value in a query is compared both raw and form-decoded, because the configured URL may contain a literal `+`.
     pub(super) fn check(
         &self,
         query: Option<&str>,
@@ -88,7 +89,7 @@ impl SharedSecret {
                 (pair.is_some(), pairs.next().is_none(), is_right)
             }
         };
-        let place = || self.place.words();
+        let place = || self.place.description();
         match (found, is_one) {
             (false, _) => Err(SecretRefusal::Missing { place: place() }),
             (true, false) => Err(SecretRefusal::Duplicate { place: place() }),
@@ -97,7 +98,7 @@ impl SharedSecret {
         }
     }
 
-    /// Compares with every value, and each in a time that depends on lengths alone.
+    /// Compares with every value. The time depends on the lengths alone.
     fn is_one_of(&self, found: &[u8]) -> Choice {
         let compare = |value: &SecretString| value.expose_secret().as_bytes().ct_eq(found);
         let none = Choice::from(0);
@@ -116,54 +117,29 @@ impl fmt::Debug for SharedSecret {
     }
 }
 
-/// Why a value can be no secret, or its place none.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum SecretError {
-    /// Event Grid keeps these names to itself, or no header is called so.
-    #[error(
-        "`{found}` is no header for a secret (expected a header's name that does not begin with `aeg-`)"
-    )]
-    Header {
-        /// The name.
-        found: Excerpt,
-    },
-    /// It is soon guessed.
-    #[error("the secret has {found} bytes (expected 16 or more)")]
-    TooShort {
-        /// Its length in bytes.
-        found: usize,
-    },
-    /// No request can bring it as it is, and all would be refused for good: mostly the line feed at the end of a file.
-    #[error(
-        "the secret begins or ends with white space, or holds a control character (expected it as requests bring it)"
-    )]
-    Unsendable,
-}
-
-/// Why a request's secret was refused. What it said is not told, for it may nearly be the secret.
+/// Why a request's secret was refused. The value is not shown, because it may resemble the secret.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SecretRefusal {
-    /// There are two, and nobody can say which one counts.
+    /// The place has more than one value.
     #[error("{place} is present more than once")]
     Duplicate {
-        /// Where.
+        /// The header or query parameter.
         place: String,
     },
-    /// It is another.
+    /// The value is not the secret.
     #[error("{place} is not the shared secret")]
     Mismatch {
-        /// Where.
+        /// The header or query parameter.
         place: String,
     },
-    /// There is none.
+    /// The place has no value.
     #[error("{place} is missing (expected the shared secret)")]
     Missing {
-        /// Where.
+        /// The header or query parameter.
         place: String,
     },
 }
 
-/// In bytes: 64 bits of entropy even as hexadecimal digits.
+/// In bytes: 64 bits of entropy if the secret is hexadecimal.
 const MIN_LENGTH: usize = 16;

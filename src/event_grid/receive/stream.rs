@@ -1,25 +1,27 @@
-//! Deliveries whose body still comes, and what is answered without the application.
+//! Requests whose body is a stream, and responses without the application.
 
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use http::{HeaderMap, Method, Response};
 use thiserror::Error;
 
-use super::{Incoming, Notification, ReceiveError, WebhookReceiver, told};
+use super::error::ReceiveError;
+use super::receiver::{WebhookReceiver, log_refusal};
+use super::request::{Notification, WebhookRequest};
 use crate::body::stream;
 
 impl WebhookReceiver {
-    /// [`receive`](Self::receive), reading the body piece by piece.
+    /// Receives a request whose body is a stream; otherwise as [`receive`](Self::receive).
     ///
-    /// All else is judged first, and what is refused by that has no byte of its body read; any other no more than the
-    /// [limit](Self::body_limit). How long the sender may take is the caller's to limit. The future may be dropped at any
-    /// time.
+    /// Everything else is checked first: the body of a refused request is not read. At most
+    /// [`body_limit`](Self::body_limit) bytes are read. The caller limits how long the sender may take. The future may be
+    /// dropped at any time.
     ///
     /// # Errors
     ///
-    /// [`ReceiveError`]: answer the request with its [`answer`](ReceiveError::answer).
+    /// [`ReceiveError`]: send its [`response`](ReceiveError::response).
     ///
-    /// # Example: what an adapter for a framework does
+    /// # Example: an adapter for a framework
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,15 +34,15 @@ impl WebhookReceiver {
     /// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.build()?;
     /// let receive = async |query, body: &'static [u8]| -> Result<Notification, ShortCircuit> {
     ///     let body = futures_util::stream::iter(body.chunks(7).map(Ok::<_, Infallible>));
-    ///     let incoming = receiver.receive_stream(&Method::POST, Some(query), &HeaderMap::new(), body).await?;
-    ///     incoming.into_notification()
+    ///     let request = receiver.receive_stream(&Method::POST, Some(query), &HeaderMap::new(), body).await?;
+    ///     request.into_notification()
     /// };
     ///
     /// let event = br#"{"specversion":"1.0","id":"1","source":"/a","type":"Contoso.Ordered"}"#;
     /// assert_eq!(receive("code=kGZ4vN0mS2rQ8xTb", event).await?.events().len(), 1);
     ///
-    /// let answered = receive("code=guess", event).await.unwrap_err();
-    /// assert_eq!(answered.answer().status(), 401);
+    /// let refused = receive("code=guess", event).await.unwrap_err();
+    /// assert_eq!(refused.response().status(), 401);
     /// # Ok(()) }) }
     /// ```
     pub async fn receive_stream<D: Buf, E>(
@@ -49,49 +51,49 @@ impl WebhookReceiver {
         query: Option<&str>,
         headers: &HeaderMap,
         body: impl Stream<Item = Result<D, E>>,
-    ) -> Result<Incoming, ReceiveError> {
+    ) -> Result<WebhookRequest, ReceiveError> {
         let admitted = self.admit(method, query, headers).await?;
         let body = stream::read(body, self.body_limit()).await;
-        let body = body.map_err(|error| told(error.into()))?;
+        let body = body.map_err(|error| log_refusal(error.into()))?;
         self.receive_admitted(admitted, &body)
     }
 }
 
-impl Incoming {
-    /// The events, which are the application's to answer.
+impl WebhookRequest {
+    /// The events, which the application has to respond to.
     ///
     /// # Errors
     ///
-    /// [`ShortCircuit::Notice`] with the answer to all else.
+    /// [`ShortCircuit::Notice`] with the response to any other request.
     pub fn into_notification(self) -> Result<Notification, ShortCircuit> {
-        let answer = match self {
-            Self::Deletion(deletion) => deletion.answer(),
+        let response = match self {
+            Self::Deletion(deletion) => deletion.response(),
             Self::Handshake(handshake) => handshake.consent(),
             Self::Notification(notification) => return Ok(notification),
             Self::Validation(validation) => validation.consent(),
         };
-        Err(ShortCircuit::Notice(answer.into()))
+        Err(ShortCircuit::Notice(response.into()))
     }
 }
 
-/// What is answered without the application.
+/// A response that is sent without calling the application.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ShortCircuit {
-    /// A handshake or a notice, with its answer.
+    /// The response to a handshake or notice.
     #[error("a handshake or a notice, answered with {}", .0.status())]
     Notice(Box<Response<Bytes>>),
-    /// It was refused. The reason is for the log, not for the sender.
+    /// The request was refused. The reason is for the log, not for the sender.
     #[error(transparent)]
     Refused(#[from] ReceiveError),
 }
 
 impl ShortCircuit {
-    /// The answer: to what was refused the error's status, and `Retry-After` where there is one.
-    pub fn answer(&self) -> Response<Bytes> {
+    /// The response. For a refusal: the error's status, with `Retry-After` if there is one.
+    pub fn response(&self) -> Response<Bytes> {
         match self {
-            Self::Notice(answer) => answer.as_ref().clone(),
-            Self::Refused(error) => error.answer(),
+            Self::Notice(response) => response.as_ref().clone(),
+            Self::Refused(error) => error.response(),
         }
     }
 }

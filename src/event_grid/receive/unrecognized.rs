@@ -1,4 +1,4 @@
-//! Events that are of neither schema, and what they lack.
+//! Events of neither schema, and why they were not recognized.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,15 +6,15 @@ use std::fmt;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::EventGridEvent;
-use crate::event_grid::{CloudEvent, CloudEventError};
+use super::event_grid_event::EventGridEvent;
+use crate::event_grid::cloud_event::{CloudEvent, CloudEventError};
 use crate::excerpt::Excerpt;
 use crate::json::raw::{Members, json_type, string};
 
-/// A JSON object that is neither a CloudEvent nor an event of Event Grid's schema, as it came. `Debug` does not show it.
+/// A JSON object that is neither a CloudEvent nor an event of Event Grid's schema. `Debug` does not show it.
 ///
-/// The receiver counts and logs such events, with the [`reason`](Self::reason). With the schema `CustomInputSchema` each event
-/// is one, and [`json`](Self::json) is what the publisher sent.
+/// The receiver counts and logs such events, with the [`reason`](Self::reason). With the schema `CustomInputSchema` every
+/// event is one, and [`json`](Self::json) is the event as published.
 ///
 /// # Example
 ///
@@ -27,8 +27,8 @@ use crate::json::raw::{Members, json_type, string};
 /// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.build()?;
 /// let (query, headers) = (Some("code=kGZ4vN0mS2rQ8xTb"), HeaderMap::new());
 /// let body = br#"{"specversion":"1.0","id":7,"source":"/a","type":"b"}"#;
-/// let incoming = receiver.receive(&Method::POST, query, &headers, body).await?;
-/// let notification = incoming.into_notification()?;
+/// let request = receiver.receive(&Method::POST, query, &headers, body).await?;
+/// let notification = request.into_notification()?;
 /// assert_eq!(notification.unrecognized_count(), 1);
 ///
 /// let [GridEvent::Unrecognized(event)] = notification.events() else { panic!("one event of neither schema") };
@@ -42,7 +42,6 @@ pub struct UnrecognizedEvent {
 }
 
 impl UnrecognizedEvent {
-    /// For `json`, an object that could not be read as an event.
     pub(super) fn new(json: &RawValue) -> Self {
         Self {
             json: json.to_owned(),
@@ -54,7 +53,7 @@ impl UnrecognizedEvent {
         &self.json
     }
 
-    /// Finds out what it lacks. Safe to log: nothing of the event's data is in it.
+    /// Determines why it was not recognized. Safe to log: the reason does not quote the event's data.
     pub fn reason(&self) -> UnrecognizedReason {
         UnrecognizedReason::of(&self.json)
     }
@@ -75,19 +74,19 @@ pub enum UnrecognizedReason {
     /// It has `specversion`, `type` or `source`, in any case.
     #[error("it is not a CloudEvent: {}", listed(problems))]
     CloudEvent {
-        /// Each member that is not as it should be.
+        /// The members that violate the schema.
         problems: Vec<EventProblem>,
     },
     /// It has `eventType`, in any case, and no `specversion`.
     #[error("it is not an event of Event Grid's schema: {}", listed(problems))]
     EventGrid {
-        /// Each member that is not as it should be.
+        /// The members that violate the schema.
         problems: Vec<EventProblem>,
     },
-    /// It has no member by which either schema is told.
+    /// It has none of the members that identify a schema.
     #[error(
         "it has none of `specversion`, `type`, `source` and `eventType` (expected a CloudEvent or an event of Event Grid's \
-         schema; with the schema `CustomInputSchema` this is right)"
+         schema; with the schema `CustomInputSchema` this is normal)"
     )]
     Neither,
 }
@@ -104,7 +103,9 @@ impl UnrecognizedReason {
                 problems: problems(&EVENT_GRID, &members, other),
             }
         } else if ["specversion", "type", "source"].into_iter().any(has) {
-            let other = CloudEvent::from_slice(text.as_bytes()).err().map(shown);
+            let other = CloudEvent::from_slice(text.as_bytes())
+                .err()
+                .map(without_data);
             Self::CloudEvent {
                 problems: problems(&CLOUD_EVENT, &members, other),
             }
@@ -114,16 +115,16 @@ impl UnrecognizedReason {
     }
 }
 
-/// What is wrong with a member of an event.
+/// A member that violates the schema of its event.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EventProblem {
-    /// Its name is written in another case.
-    #[error("`{member}` is missing (found `{found}`: names are compared with their case)")]
+    /// The case of its name is wrong.
+    #[error("`{member}` is missing (found `{found}`; names are case-sensitive)")]
     Case {
-        /// The name that it should have.
+        /// The expected name.
         member: &'static str,
-        /// The name that it has.
+        /// The name in the event.
         found: Excerpt,
     },
     /// It is an empty string.
@@ -132,10 +133,10 @@ pub enum EventProblem {
         /// Its name.
         member: &'static str,
     },
-    /// All members are there, and something else is wrong.
+    /// All members are present, but something else is wrong.
     #[error("{reason}")]
     Malformed {
-        /// What the reader of the schema says.
+        /// The message of the parser.
         reason: Excerpt,
     },
     /// It is missing or null.
@@ -154,7 +155,7 @@ pub enum EventProblem {
     },
 }
 
-/// The members of a schema that are strings.
+/// The string members of a schema.
 struct Texts {
     required: &'static [&'static str],
     optional: &'static [&'static str],
@@ -163,7 +164,7 @@ struct Texts {
 
 type Member<'a> = (Cow<'a, str>, &'a RawValue);
 
-/// What is wrong with `members`; if nothing is, the `other` problem, which the reader of the schema found.
+/// The problems of `members`; if there are none, `other`, which is the message of the parser.
 fn problems(texts: &Texts, members: &[Member<'_>], other: Option<String>) -> Vec<EventProblem> {
     let value_of = |name: &str| {
         let found = members.iter().find(|it| it.0 == name).map(|it| it.1);
@@ -203,8 +204,8 @@ fn problems(texts: &Texts, members: &[Member<'_>], other: Option<String>) -> Vec
     problems
 }
 
-/// What the reader of CloudEvents says, without the data that it may quote.
-fn shown(error: CloudEventError) -> String {
+/// The message of the CloudEvents parser, without the data that it may quote.
+fn without_data(error: CloudEventError) -> String {
     match error {
         CloudEventError::Attribute { name, .. } if name == Excerpt::of("data_base64") => {
             "`data_base64` is not base64".to_owned()

@@ -1,4 +1,4 @@
-//! Bodies as others send them: with a byte order mark, cut short, and with events of neither schema.
+//! Unusual bodies: with a byte order mark, truncated, and with events of neither schema.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use partner_center_webhooks::http_client::{HttpClient as _, Limits, ReqwestClien
 use super::{builder, serve};
 use crate::logs::lines_of;
 
-/// Our web hook, and a line for each event that it was handed.
+/// Our webhook, with a line for each event that its handler received.
 #[derive(Clone)]
 struct Hook {
     receiver: WebhookReceiver,
@@ -100,7 +100,7 @@ async fn a_byte_order_mark_is_ignored() {
     assert_eq!(batch.unwrap().len(), 1);
     assert_eq!(ResourceEvent::read(marked.as_bytes()).unwrap().len(), 1);
 
-    // The twins: two marks, a mark elsewhere, and that of another encoding.
+    // The twins: two marks, a mark in the middle, and one of another encoding.
     for body in [
         format!("\u{feff}\u{feff}{CLOUD_EVENT}").into_bytes(),
         format!(" \u{feff}{CLOUD_EVENT}").into_bytes(),
@@ -114,15 +114,15 @@ async fn a_byte_order_mark_is_ignored() {
     assert_eq!(hook.seen(), [""; 0]);
 }
 
-/// The next delivery can be whole, so none of these loses an event.
+/// The next delivery may be complete, so none of these may lose an event.
 #[tokio::test]
-async fn a_body_that_is_cut_short_is_asked_for_again() {
+async fn a_truncated_body_is_retried() {
     let (hook, url) = Hook::serve().await;
     let batch = format!("\u{feff}[{CLOUD_EVENT},{EVENT_GRID}]");
     for length in 0..batch.len() {
         for kind in ["Notification", "", "SubscriptionValidation"] {
             let answer = hook.post(&url, kind, &batch.as_bytes()[..length]).await;
-            // A part of the mark is not the beginning of a JSON text.
+            // A partial mark is not the start of a JSON text.
             let expected = if matches!(length, 1 | 2) { 400 } else { 503 };
             assert_eq!(answer.status(), expected, "{length}");
             let wait = answer
@@ -132,7 +132,7 @@ async fn a_body_that_is_cut_short_is_asked_for_again() {
             assert_eq!(wait, (expected == 503).then_some("10"));
         }
     }
-    // The twins: whole, and something else.
+    // The twins: complete bodies, and other content.
     assert_eq!(hook.post(&url, "Notification", batch).await.status(), 204);
     assert_eq!(hook.seen().len(), 2);
     for body in ["<html>", "7", "{} {}"] {
@@ -141,16 +141,16 @@ async fn a_body_that_is_cut_short_is_asked_for_again() {
     assert_eq!(hook.seen(), [""; 0]);
 }
 
-/// Dead letters that are sent in again, as documentation and programs write them, beside a good event.
+/// Resent dead letters, in the forms of the documentation and of programs, beside a valid event.
 #[tokio::test]
-async fn events_of_neither_schema_are_handed_over_counted_and_logged() {
+async fn events_of_neither_schema_are_delivered_counted_and_logged() {
     let letter = r#"{"id":"1","source":"/a","type":"b","data":{"s":"s3cret"},"deadletterreason":"MaxDeliveryAttemptsExceeded"}"#;
     let pascal = r#"{"SpecVersion":"1.0","Id":"1","Source":"/a","Type":"b"}"#;
     let sourceless = r#"{"specversion":"1.0","id":"1","type":"b"}"#;
     let number = r#"{"specversion":"1.0","id":7,"source":"/a","type":"b"}"#;
     let custom = r#"{"customer":"s3cret"}"#;
     let case = |name: &str, found: &str| {
-        format!("`{name}` is missing (found `{found}`: names are compared with their case)")
+        format!("`{name}` is missing (found `{found}`; names are case-sensitive)")
     };
     for (event, reason) in [
         (letter, "it is not a CloudEvent: `specversion` is missing".to_owned()),
@@ -169,7 +169,7 @@ async fn events_of_neither_schema_are_handed_over_counted_and_logged() {
         (
             custom,
             "it has none of `specversion`, `type`, `source` and `eventType` (expected a CloudEvent or an event of Event \
-             Grid's schema; with the schema `CustomInputSchema` this is right)"
+             Grid's schema; with the schema `CustomInputSchema` this is normal)"
                 .to_owned(),
         ),
     ] {

@@ -1,4 +1,4 @@
-//! Subscribing: who consents to events, who refuses, and what can be no subscription.
+//! Subscribing: consent, refusal and invalid subscriptions.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use axum::routing::any;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use partner_center_webhooks::event_grid::receive::Incoming;
+use partner_center_webhooks::event_grid::receive::WebhookRequest;
 use partner_center_webhooks::http_client::{HttpClient as _, Limits, ReqwestClient};
 use partner_center_webhooks::testing::event_grid::{DeliverySchema, EventSubscription, Outcome};
 use serde_json::{Value, json};
@@ -170,7 +170,7 @@ async fn handshakes_that_fail() {
     }
 }
 
-/// The refusals of our own receiver, each beside the handshakes above that pass.
+/// The refusals of our own receiver, beside the accepted handshakes above.
 #[tokio::test]
 async fn our_receiver_refuses_handshakes() {
     let status = |status| format!("Failed: the handshake was answered {status} (expected 200)");
@@ -191,7 +191,7 @@ async fn our_receiver_refuses_handshakes() {
         };
         assert_eq!(state.to_string(), expected);
     }
-    // Nobody is there.
+    // Connection refused.
     let fake = fake().await;
     let nowhere = orders("http://127.0.0.1:1/events", DeliverySchema::EventGrid);
     let state = fake.subscribe(nowhere).await.unwrap().to_string();
@@ -199,9 +199,9 @@ async fn our_receiver_refuses_handshakes() {
     assert!(state.starts_with(begin), "{state}");
 }
 
-/// As our receiver does it that decides later: the URL of confirmation has to be Event Grid's.
+/// A receiver that defers consent: the confirmation URL must be Event Grid's.
 #[tokio::test]
-async fn consent_by_hand() {
+async fn manual_consent() {
     for schema in SCHEMAS {
         let fake = fake().await;
         let elsewhere = "https://rp-westeurope.eventgrid.azure.net:553";
@@ -213,12 +213,12 @@ async fn consent_by_hand() {
             let (head, body) = request.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             let query = head.uri.query();
-            let incoming = receiver
+            let request = receiver
                 .receive(&head.method, query, &head.headers, &body)
                 .await;
-            let (url, answer) = match incoming.unwrap() {
-                Incoming::Handshake(it) => (it.callback().unwrap().cloned(), it.leave_open()),
-                Incoming::Validation(it) => (it.url().unwrap().cloned(), it.leave_open()),
+            let (url, answer) = match request.unwrap() {
+                WebhookRequest::Handshake(it) => (it.callback().unwrap().cloned(), it.defer()),
+                WebhookRequest::Validation(it) => (it.url().unwrap().cloned(), it.defer()),
                 _ => return StatusCode::NO_CONTENT.into_response(),
             };
             noted.lock().unwrap().push(url.unwrap());
@@ -273,7 +273,7 @@ async fn consent_by_hand() {
         fake.deliver("orders", [event(schema, 1)]).unwrap();
         assert_eq!(the_delivery(&fake).await.outcome(), Outcome::Delivered);
 
-        // After ten minutes it is too late, and a second before is not.
+        // Ten minutes are too late; a second less is not.
         for (seconds, confirmed, state) in [
             (600, 200, "Succeeded"),
             (
@@ -295,7 +295,7 @@ async fn consent_by_hand() {
 }
 
 #[tokio::test]
-async fn subscriptions_that_cannot_be() {
+async fn invalid_subscriptions() {
     type Change = fn(&mut EventSubscription);
     let in_header =
         "(expected no name with `aeg-`, no `authorization` beside a token, and 4096 bytes at most)";

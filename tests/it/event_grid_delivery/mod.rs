@@ -1,4 +1,4 @@
-//! The fake's deliveries to web hooks: ours behind axum, and others that behave in every way that matters.
+//! The fake's deliveries to webhooks: ours behind axum, and others with every relevant behavior.
 
 mod bodies;
 mod handshakes;
@@ -43,7 +43,7 @@ async fn fake() -> EventGrid {
     fake
 }
 
-/// Serves on a free port of loopback. Gives the URL to subscribe.
+/// Serves on a free loopback port, and returns the URL for the subscription.
 async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!(
@@ -54,7 +54,7 @@ async fn serve(router: Router) -> String {
     url
 }
 
-/// What our receiver handed over, and what its handler answers in turn; then 204.
+/// The deliveries that the handler received, and its responses in turn, followed by 204.
 #[derive(Clone)]
 struct Hook {
     receiver: WebhookReceiver,
@@ -75,7 +75,7 @@ impl FromRef<Hook> for WebhookReceiver {
     }
 }
 
-/// As the documentation of our receiver says to make one.
+/// The handler of the receiver's documentation.
 async fn events(State(hook): State<Hook>, Delivered(notification): Delivered) -> StatusCode {
     let events = notification.events().iter();
     let ids = events.map(|event| match event {
@@ -90,7 +90,7 @@ async fn events(State(hook): State<Hook>, Delivered(notification): Delivered) ->
     });
     let answer = hook.answers.lock().unwrap().pop_front();
     match answer {
-        // For ever.
+        // Never responds.
         Some(0) => std::future::pending().await,
         Some(status) => StatusCode::from_u16(status).unwrap(),
         None => StatusCode::NO_CONTENT,
@@ -172,7 +172,7 @@ fn succeeded(state: &SubscriptionState) {
     assert!(matches!(state, SubscriptionState::Succeeded), "{state}");
 }
 
-/// The one delivery, when it has ended.
+/// The only delivery, when it is complete.
 async fn the_delivery(fake: &EventGrid) -> Delivery {
     fake.settled().await;
     let [delivery] = &fake.deliveries()[..] else {
@@ -181,7 +181,7 @@ async fn the_delivery(fake: &EventGrid) -> Delivery {
     delivery.clone()
 }
 
-/// What one CloudEvent becomes at this endpoint.
+/// The delivery of one CloudEvent to this endpoint.
 async fn delivered_to(fake: &EventGrid, subscription: EventSubscription) -> Delivery {
     succeeded(&fake.subscribe(subscription).await.unwrap());
     fake.deliver("orders", [cloud_event(1)]).unwrap();
@@ -198,11 +198,11 @@ fn ages(delivery: &Delivery) -> Vec<u64> {
     attempts.map(|attempt| attempt.age().as_secs()).collect()
 }
 
-/// The requests that a web hook got, which is the work of `answer`.
+/// The requests to a webhook whose responses are those of `respond`.
 type Requests = Arc<Mutex<Vec<Request<Bytes>>>>;
 
 async fn raw(
-    answer: impl Fn(&Request<Bytes>) -> Response + Clone + Send + Sync + 'static,
+    respond: impl Fn(&Request<Bytes>) -> Response + Clone + Send + Sync + 'static,
 ) -> (Requests, String) {
     let requests = Requests::default();
     let record = Arc::clone(&requests);
@@ -210,9 +210,9 @@ async fn raw(
         let (head, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let request = Request::from_parts(head, body);
-        let answer = answer(&request);
+        let response = respond(&request);
         record.lock().unwrap().push(request);
-        answer
+        response
     });
     (requests, serve(Router::new().fallback(route)).await)
 }
@@ -227,7 +227,7 @@ fn consenting(request: &Request<Bytes>) -> Response {
     (allowed, json!({"validationResponse": code}).to_string()).into_response()
 }
 
-/// All headers but those of HTTP itself, in order of their names.
+/// All headers except those of HTTP itself, sorted by name.
 fn headers(request: &Request<Bytes>) -> Vec<(&str, &str)> {
     let headers = request.headers().iter();
     let mut headers: Vec<_> = headers

@@ -1,4 +1,4 @@
-//! What is delivered: single events and batches, those that were published, and the notice of deletion.
+//! The deliveries: single events, batches, published events and the notice of deletion.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::any;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use partner_center_webhooks::event_grid::receive::Incoming;
+use partner_center_webhooks::event_grid::receive::WebhookRequest;
 use partner_center_webhooks::event_grid::{
     AccessKey, ChannelName, CloudEvent, PublishEndpoint, Publisher,
 };
@@ -170,7 +170,7 @@ async fn batches_by_number_and_by_size_fail_and_succeed_as_a_whole() {
 }
 
 #[tokio::test]
-async fn what_is_published_arrives_at_the_subscribers_of_its_channel() {
+async fn published_events_reach_the_subscribers_of_their_channel() {
     let fake = fake().await;
     let (ours, url) = Hook::answering(&[503]).await;
     let (others, others_url) = Hook::answering(&[]).await;
@@ -210,7 +210,7 @@ async fn what_is_published_arrives_at_the_subscribers_of_its_channel() {
         .map(|it| (it.ids, it.count))
         .collect();
     seen.sort_unstable();
-    // One of them was tried twice.
+    // One of them had two attempts.
     assert_eq!(seen.len(), 4);
     seen.retain(|(_, count)| *count == Some(0));
     assert_eq!(
@@ -230,7 +230,7 @@ async fn what_is_published_arrives_at_the_subscribers_of_its_channel() {
             .all(|it| it.subscription() == "orders")
     );
 
-    // What was accepted before there was a subscriber comes to nobody, and after its deletion neither.
+    // Events accepted before the subscription, or after its deletion, are not delivered.
     fake.unsubscribe("orders").await.unwrap();
     publisher
         .publish(&ChannelName::new("fabrikam").unwrap(), &events)
@@ -240,7 +240,7 @@ async fn what_is_published_arrives_at_the_subscribers_of_its_channel() {
 }
 
 #[tokio::test]
-async fn what_is_published_by_source_arrives_where_its_source_is_and_else_nowhere() {
+async fn events_published_by_source_reach_only_the_channel_of_their_source() {
     let fake = fake().await;
     fake.configure(|settings| {
         settings.routing = Routing::Source {
@@ -274,7 +274,7 @@ async fn what_is_published_by_source_arrives_where_its_source_is_and_else_nowher
     });
     publisher.publish(&events).await.unwrap();
     fake.settled().await;
-    // What no channel has the source of is accepted and dropped.
+    // An event whose source has no channel is accepted and dropped.
     assert_eq!((fake.accepted().len(), fake.unmatched()), (3, 1));
     let mut ids = all.ids();
     ids.sort_unstable();
@@ -288,7 +288,7 @@ async fn what_is_published_by_source_arrives_where_its_source_is_and_else_nowher
 }
 
 #[tokio::test]
-async fn a_deletion_is_told_and_ends_what_is_under_way() {
+async fn a_deletion_sends_a_notice_and_cancels_deliveries() {
     for schema in SCHEMAS {
         for notice in [
             DeletionNotice::SubscriptionDeletion,
@@ -307,18 +307,18 @@ async fn a_deletion_is_told_and_ends_what_is_under_way() {
                 let (head, body) = request.into_parts();
                 let body = body.collect().await.unwrap().to_bytes();
                 let query = head.uri.query();
-                let incoming = receiver
+                let request = receiver
                     .receive(&head.method, query, &head.headers, &body)
                     .await;
-                let incoming = incoming.unwrap();
-                if let Incoming::Deletion(deletion) = &incoming {
+                let request = request.unwrap();
+                if let WebhookRequest::Deletion(deletion) = &request {
                     let id = deletion.subscription_id().map(str::to_owned);
                     noted
                         .lock()
                         .unwrap()
                         .push((id, deletion.subscription().map(str::to_owned)));
                 }
-                match incoming.answer() {
+                match request.response() {
                     Some(answer) => answer.map(Body::from),
                     None => {
                         was_asked.notify_one();
@@ -338,14 +338,14 @@ async fn a_deletion_is_told_and_ends_what_is_under_way() {
             fake.deliver("orders", [event(schema, 1)]).unwrap();
             asked.notified().await;
 
-            let told = fake.unsubscribe("ORDERS").await.unwrap().unwrap();
-            assert_eq!(told.status(), Some(StatusCode::ACCEPTED));
+            let attempt = fake.unsubscribe("ORDERS").await.unwrap().unwrap();
+            assert_eq!(attempt.status(), Some(StatusCode::ACCEPTED));
             let id = (notice == DeletionNotice::SubscriptionDeletion).then_some(id);
             assert_eq!(
                 *deletions.lock().unwrap(),
                 [(id, Some("ORDERS".to_owned()))]
             );
-            // A pause of ten seconds is not waited for.
+            // Does not wait for a delay of ten seconds.
             let delivery = the_delivery(&fake).await;
             assert_eq!(
                 delivery.outcome(),
@@ -357,7 +357,7 @@ async fn a_deletion_is_told_and_ends_what_is_under_way() {
             assert!(fake.deliver("orders", [event(schema, 1)]).is_err());
         }
     }
-    // Who did not consent is not called.
+    // A subscriber that did not consent is not called.
     let fake = fake().await;
     let (requests, url) = raw(|_| StatusCode::FORBIDDEN.into_response()).await;
     fake.subscribe(orders(&url, DeliverySchema::EventGrid))

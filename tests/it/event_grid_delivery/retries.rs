@@ -1,4 +1,4 @@
-//! What becomes of a delivery that is not answered well: tried again, dropped, or a dead letter.
+//! Failed deliveries: retried, dropped or dead-lettered.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,9 +21,9 @@ use super::{
 };
 use crate::event_grid_tokens::builder_and_token;
 
-/// A wrong header, a wrong token, a body that is too long or no event: our receiver's final answers, once each.
+/// A wrong header, a wrong token, a body that is too long or not an event: each final response of our receiver, once.
 #[tokio::test]
-async fn what_is_refused_for_good_is_not_tried_again() {
+async fn permanent_refusals_are_not_retried() {
     type Change = Box<dyn Fn(&mut EventSubscription)>;
     let plain = || builder().build().unwrap();
     let in_header = || {
@@ -110,9 +110,9 @@ async fn what_is_refused_for_good_is_not_tried_again() {
     }
 }
 
-/// The members are those of the documented samples, whose CloudEvents have them in lower case.
+/// The members of the documented samples, whose CloudEvents have them in lower case.
 #[tokio::test]
-async fn dead_letters_tell_what_happened() {
+async fn dead_letters_have_the_reason() {
     for schema in SCHEMAS {
         let fake = fake().await;
         let (_, url) = Hook::answering(&[500, 503, 404]).await;
@@ -151,7 +151,7 @@ async fn dead_letters_tell_what_happened() {
 }
 
 #[tokio::test]
-async fn trouble_that_passes_is_tried_again_until_it_has() {
+async fn transient_errors_are_retried_until_success() {
     let fake = fake().await;
     let (hook, url) = Hook::answering(&[503, 500, 408, 429, 302, 205]).await;
     let delivery = delivered_to(&fake, orders(&url, DeliverySchema::CloudEvents)).await;
@@ -168,14 +168,14 @@ async fn trouble_that_passes_is_tried_again_until_it_has() {
             "Delivered"
         ]
     );
-    // 30 s is the least after 503, and 2 min after 408.
+    // At least 30 s after 503, and 2 min after 408.
     assert_eq!(ages(&delivery), [0, 30, 60, 180, 480, 1080, 2880]);
     let counts: Vec<_> = hook.seen().iter().map(|seen| seen.count.unwrap()).collect();
     assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6]);
 }
 
 #[tokio::test]
-async fn pauses_are_as_long_as_the_speed_says() {
+async fn delays_scale_with_the_speed() {
     for (speed, at_least) in [(200, 50), (u32::MAX, 0)] {
         let fake = fake().await;
         fake.configure(|settings| settings.speed = speed);
@@ -191,7 +191,7 @@ async fn pauses_are_as_long_as_the_speed_says() {
 }
 
 #[tokio::test]
-async fn events_that_have_lived_too_long_are_dropped() {
+async fn expired_events_are_dropped() {
     let fake = fake().await;
     let (_, url) = Hook::answering(&[500; 30]).await;
     let subscription = with(orders(&url, DeliverySchema::CloudEvents), |it| {
@@ -206,7 +206,7 @@ async fn events_that_have_lived_too_long_are_dropped() {
 }
 
 #[tokio::test]
-async fn a_handler_that_takes_too_long_is_asked_again() {
+async fn a_slow_handler_is_retried() {
     let fake = fake().await;
     let (hook, url) = Hook::answering(&[0]).await;
     succeeded(
@@ -215,7 +215,7 @@ async fn a_handler_that_takes_too_long_is_asked_again() {
             .await
             .unwrap(),
     );
-    // So long that a busy machine answers the second time.
+    // Long enough for a busy machine to respond to the retry.
     fake.configure(|settings| settings.response_timeout = Duration::from_secs(2));
     fake.deliver("orders", [cloud_event(1)]).unwrap();
     let delivery = the_delivery(&fake).await;
@@ -225,7 +225,7 @@ async fn a_handler_that_takes_too_long_is_asked_again() {
     assert_eq!(error, "no complete answer within 2s");
 }
 
-/// A listener that lets only the first connection through, and those after so many others.
+/// A listener that accepts the first connection, refuses the next ones, and then accepts again.
 struct Flaky {
     listener: TcpListener,
     accepted: AtomicUsize,
@@ -254,7 +254,7 @@ impl axum::serve::Listener for Flaky {
 }
 
 #[tokio::test]
-async fn a_subscriber_that_is_down_is_asked_until_it_is_up() {
+async fn an_unreachable_subscriber_is_retried_until_it_is_up() {
     let fake = fake().await;
     let (hook, _) = Hook::answering(&[]).await;
     let listener = Flaky {

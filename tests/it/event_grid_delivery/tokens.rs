@@ -1,4 +1,4 @@
-//! Tokens of Event Grid that lack the app role, and tokens of handshakes: what a delivery and each handshake are answered.
+//! Tokens without the app role, and tokens in handshakes: the responses to a delivery and to each handshake.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ use crate::logs::lines_of;
 const TENANT: &str = "11111111-1111-1111-1111-111111111111";
 const ROLE: &str = "AzureEventGridSecureWebhookSubscriber";
 
-/// What Event Grid's token says if nobody assigned the role.
+/// The claims of Event Grid's token if the role is not assigned.
 const CLAIMS: &str = r#"{
   "aud": "api://contoso.example/events",
   "iss": "https://sts.windows.net/11111111-1111-1111-1111-111111111111/",
@@ -81,7 +81,7 @@ fn cloud(base_url: &str) -> Cloud {
     Cloud::Custom(profile)
 }
 
-/// An authority that answers each request so, and how many it got.
+/// An authority with this response to each request, and the number of requests.
 async fn authority(status: u16, body: &Value) -> (Cloud, Arc<AtomicUsize>) {
     let (requests, body) = (Arc::new(AtomicUsize::new(0)), body.to_string());
     let count = Arc::clone(&requests);
@@ -98,7 +98,7 @@ async fn authority_with_keys() -> Cloud {
     authority(200, &json!({"keys": [FIRST.jwk()]})).await.0
 }
 
-/// An authority that accepts connections and never answers, and how many it accepted.
+/// An authority that accepts connections and never responds, and the number of connections.
 async fn silent_authority() -> (Cloud, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
@@ -116,7 +116,7 @@ async fn silent_authority() -> (Cloud, Arc<AtomicUsize>) {
 
 type Change = fn(WebhookReceiverBuilder) -> WebhookReceiverBuilder;
 
-/// Our web hook, which takes tokens of this authority at [`NOW`].
+/// Our webhook, which accepts tokens of this authority at [`NOW`].
 async fn hook(cloud: &Cloud, change: Change) -> (Hook, String) {
     let expected = ExpectedToken::new(cloud, TENANT, "api://contoso.example/events").unwrap();
     let tokens = EntraTokens::new(expected, AwsLcRs::new(), ReqwestClient::new().unwrap());
@@ -125,7 +125,7 @@ async fn hook(cloud: &Cloud, change: Change) -> (Hook, String) {
     Hook::of(builder.build().unwrap(), &[]).await
 }
 
-/// Sends a request, written as above, with this token.
+/// Sends such a request with this token.
 async fn send(url: &str, request: &str, token: &str) -> Response<Bytes> {
     let request = request.replace("<header>.<claims>.<signature>", token);
     let (head, body) = request.split_once("\n\n").unwrap();
@@ -146,7 +146,7 @@ async fn send(url: &str, request: &str, token: &str) -> Response<Bytes> {
         .unwrap()
 }
 
-/// The status of a delivery with this token, and then of both handshakes.
+/// The status of a delivery with this token, then of both handshakes.
 async fn statuses(url: &str, token: &str) -> [u16; 3] {
     let [options, validation] = HANDSHAKES;
     let mut statuses = [0; 3];
@@ -157,7 +157,7 @@ async fn statuses(url: &str, token: &str) -> [u16; 3] {
 }
 
 #[tokio::test]
-async fn a_missing_role_is_answered_503_and_names_what_to_assign_where() {
+async fn a_missing_role_is_answered_503_with_instructions() {
     let cloud = authority_with_keys().await;
     let lacking = [
         (claims(json!({})), "it has no roles"),
@@ -172,7 +172,7 @@ async fn a_missing_role_is_answered_503_and_names_what_to_assign_where() {
         ),
     ];
     let settings: [(Change, [u16; 3]); 3] = [
-        // The handshakes would pass without the token. They pass with it, because Event Grid does not repeat them.
+        // The handshakes would succeed without the token. They succeed with it, because Event Grid does not retry them.
         (|it| it, [503, 200, 200]),
         (WebhookReceiverBuilder::handshakes_need_token, [503; 3]),
         (WebhookReceiverBuilder::missing_role_is_final, [403; 3]),
@@ -191,13 +191,13 @@ async fn a_missing_role_is_answered_503_and_names_what_to_assign_where() {
                 ),
                 _ => (
                     "WARN",
-                    "the delivery is refused for good, because `missing_role_is_final` is set",
+                    "the delivery is refused permanently, because `missing_role_is_final` is set",
                 ),
             };
             let refused = format!(
                 "{level} partner_center_webhooks::event_grid: delivery refused outcome=\"refused\" status={} reason=the token \
                  is Event Grid's but lacks the app role `{ROLE}` ({roles}): {consequence}. To repair it: in Microsoft Entra, \
-                 open Enterprise applications, select the application of the web hook (`api://contoso.example/events`), and \
+                 open Enterprise applications, select the webhook's application (`api://contoso.example/events`), and \
                  assign its app role `{ROLE}` to Event Grid's service principal (application \
                  `4962773b-9cdb-44cf-a8bf-237846a00ab7`); in PowerShell, use `New-MgServicePrincipalAppRoleAssignment`",
                 expected[0]
@@ -206,16 +206,16 @@ async fn a_missing_role_is_answered_503_and_names_what_to_assign_where() {
             assert_eq!(hook.seen(), [], "{roles}");
         }
     }
-    // The twin: with the role, all pass.
+    // The twin: with the role, all succeed.
     let (hook, url) = hook(&cloud, |it| it.handshakes_need_token()).await;
     let token = FIRST.token(&claims(json!({"roles": [ROLE]})));
     assert_eq!(statuses(&url, &token).await, [204, 200, 200]);
     assert_eq!(hook.seen().len(), 1);
 }
 
-/// Without the role too, a token of anybody else is refused for good.
+/// A token of another application is refused permanently, also without the role.
 #[tokio::test]
-async fn tokens_of_others_are_refused_for_good() {
+async fn tokens_of_other_applications_are_refused_permanently() {
     let cloud = authority_with_keys().await;
     let other = "22222222-2222-2222-2222-222222222222";
     let with = |changes| FIRST.token(&claims(changes));
@@ -238,7 +238,7 @@ async fn tokens_of_others_are_refused_for_good() {
         assert_eq!(statuses(&url, &token).await, [status; 3], "{what}");
         assert_eq!(hook.seen(), [], "{what}");
     }
-    // By a key that is not published, a delivery is refused. A handshake does not ask for keys.
+    // A delivery with an unpublished key is refused. A handshake does not fetch keys.
     let (_, url) = hook(&cloud, |it| it).await;
     let unknown = SECOND.token(&claims(json!({"roles": [ROLE]})));
     assert_eq!(statuses(&url, &unknown).await, [401, 200, 200]);
@@ -270,9 +270,9 @@ async fn an_event_is_kept_until_the_role_is_assigned() {
     }
 }
 
-/// A handshake that brings a token does not wait for the authority.
+/// A handshake with a token does not wait for the authority.
 #[tokio::test]
-async fn handshakes_pass_while_keys_cannot_be_fetched() {
+async fn handshakes_succeed_while_keys_cannot_be_fetched() {
     let [options, validation] = HANDSHAKES;
     let (silent, connections) = silent_authority().await;
     let (failing, requests) = authority(500, &json!({})).await;
@@ -294,7 +294,7 @@ async fn handshakes_pass_while_keys_cannot_be_fetched() {
     let asked = [&connections, &requests].map(|count| count.load(Ordering::SeqCst));
     assert_eq!(asked, [0, 0]);
 
-    // The twin: where handshakes need a token, it has to be verified.
+    // The twin: if handshakes need a token, it must be verified.
     for cloud in [&failing, &keyless, &nowhere] {
         let (_, url) = hook(cloud, |it| it.handshakes_need_token()).await;
         for handshake in HANDSHAKES {
@@ -305,7 +305,7 @@ async fn handshakes_pass_while_keys_cannot_be_fetched() {
     }
 }
 
-/// What a token says against itself needs no key.
+/// Wrong claims are detected without a key.
 #[tokio::test]
 async fn bad_tokens_of_handshakes_are_refused_while_keys_cannot_be_fetched() {
     let (silent, connections) = silent_authority().await;
@@ -324,7 +324,7 @@ async fn bad_tokens_of_handshakes_are_refused_while_keys_cannot_be_fetched() {
             assert_eq!(response.status(), status, "{token}");
         }
     }
-    // A token outside of its time passes: a delivery would be answered 503 for it.
+    // An expired token succeeds: a delivery would be answered 503.
     let early = with(json!({"nbf": NOW + 3600, "roles": [ROLE]}));
     let late = with(json!({"exp": NOW - 3600, "roles": [ROLE]}));
     for token in [early, late] {

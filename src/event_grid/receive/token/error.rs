@@ -8,86 +8,86 @@ use time::OffsetDateTime;
 use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 
-/// Why a token was refused, or could not be judged.
+/// Why a token was refused, or could not be verified.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum TokenRefusal {
-    /// It is signed otherwise, or not at all.
+    /// The token is not signed with RS256.
     #[error("the token's algorithm is `{found}` (expected `RS256`)")]
     Algorithm {
-        /// What it says.
+        /// The header parameter `alg`.
         found: Excerpt,
     },
-    /// It is genuine, and not of an application that may deliver.
-    #[error("the token is of application `{found}` (expected {expected})")]
+    /// The token is genuine, but its application may not deliver.
+    #[error("the token was issued to application `{found}` (expected {expected})")]
     Application {
         /// The claim `appid` or `azp`.
         found: Excerpt,
-        /// Those that may.
+        /// The applications that may deliver.
         expected: Excerpt,
     },
-    /// It is genuine, and its issuer, its tenant or its audience is another, or missing.
+    /// The issuer, tenant or audience is missing or wrong.
     #[error("the token's `{claim}` is `{found}` (expected {expected})")]
     Claim {
         /// The claim.
         claim: &'static str,
-        /// What it says; empty if it is missing.
+        /// Its value; empty if it is missing.
         found: Excerpt,
-        /// What it should say.
+        /// The expected value.
         expected: Excerpt,
     },
-    /// It is genuine, and its time is over: unless it was held back, the clocks differ.
-    #[error("the token ended at {end}, by a clock that says {now}")]
+    /// The token is genuine but expired: it was delayed, or the clocks differ.
+    #[error("the token expired at {expires_at} (the receiver's clock says {now})")]
     Expired {
         /// The claim `exp`.
-        end: OffsetDateTime,
+        expires_at: OffsetDateTime,
         /// The receiver's clock.
         now: OffsetDateTime,
     },
-    /// The keys that it is to be judged by could not be had.
+    /// The tenant's keys could not be fetched.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// It is no token that Microsoft Entra would give.
+    /// Microsoft Entra would not issue such a token.
     #[error("the token is malformed: {problem}")]
     Malformed {
         /// What is wrong.
         problem: &'static str,
     },
-    /// There is none.
-    #[error("there is no token (expected one header `authorization: Bearer …`)")]
+    /// The request has no token.
+    #[error("the token is missing (expected one header `authorization: Bearer …`)")]
     Missing,
-    /// It is genuine, and its time has not come: the clocks differ.
-    #[error("the token begins at {begin}, by a clock that says {now}")]
+    /// The token is genuine but not yet valid: the clocks differ.
+    #[error("the token is not valid before {not_before} (the receiver's clock says {now})")]
     NotYet {
         /// The claim `nbf`.
-        begin: OffsetDateTime,
+        not_before: OffsetDateTime,
         /// The receiver's clock.
         now: OffsetDateTime,
     },
-    /// It is genuine and lacks the app role.
+    /// The token is genuine but lacks the app role.
     #[error(transparent)]
     Role(Box<MissingRole>),
-    /// The key that it names did not sign it.
+    /// The signature is wrong.
     #[error("the token's signature does not match key `{key}`")]
     Signature {
-        /// The key.
+        /// The id of the key (`kid`).
         key: Excerpt,
     },
-    /// The key that it names is not among those that were just fetched.
-    #[error("the token names key `{key}`, which is not among those of `{url}`")]
+    /// The token's key is not in the key set, which was just fetched.
+    #[error("the token's key `{key}` is not in the key set at `{url}`")]
     UnknownKey {
-        /// The key.
+        /// The id of the key (`kid`).
         key: Excerpt,
-        /// Where the keys are.
+        /// The URL of the keys.
         url: Excerpt,
     },
 }
 
 impl TokenRefusal {
-    /// Whether a later delivery may succeed, without anybody changing anything.
+    /// Whether a retry may succeed without a repair.
     ///
-    /// A genuine token outside of its time counts: the next attempt brings another one, and until the clocks agree no event
-    /// shall be lost.
+    /// True for a genuine token that is expired or not yet valid: a retry has a newer token, and a wrong clock must not lose
+    /// events.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -95,12 +95,12 @@ impl TokenRefusal {
         )
     }
 
-    /// Whether later deliveries succeed only after a repair: an administrator assigns the role.
+    /// Whether retries succeed only after a repair: an administrator assigns the role.
     pub fn needs_repair(&self) -> bool {
         matches!(self, Self::Role(role) if !role.is_final)
     }
 
-    /// Whether the token is genuine, and its application may not deliver.
+    /// Whether the token is genuine, but its application may not deliver.
     pub fn is_forbidden(&self) -> bool {
         match self {
             Self::Application { .. } => true,
@@ -109,7 +109,7 @@ impl TokenRefusal {
         }
     }
 
-    /// The same; a missing role is final.
+    /// Makes a missing role final.
     pub(in crate::event_grid::receive) fn with_final_role(mut self) -> Self {
         if let Self::Role(role) = &mut self {
             role.is_final = true;
@@ -118,11 +118,11 @@ impl TokenRefusal {
     }
 }
 
-/// The app role that a genuine token of Event Grid lacks: an administrator has not assigned it yet, or has withdrawn it.
+/// The app role that a genuine token of Event Grid lacks: an administrator has not assigned it yet, or has revoked it.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error(
     "the token is Event Grid's but lacks the app role `{expected}` ({}): {}. To repair it: in Microsoft Entra, open Enterprise \
-     applications, select the application of the web hook (`{audience}`), and assign its app role `{expected}` to Event \
+     applications, select the webhook's application (`{audience}`), and assign its app role `{expected}` to Event \
      Grid's service principal (application `{application}`); in PowerShell, use `New-MgServicePrincipalAppRoleAssignment`",
     roles(found),
     consequence(*is_final)
@@ -133,11 +133,11 @@ pub struct MissingRole {
     pub found: Excerpt,
     /// The role.
     pub expected: Excerpt,
-    /// The application of the web hook, which the role belongs to: the claim `aud`.
+    /// The webhook's application, which defines the role: the claim `aud`.
     pub audience: Excerpt,
-    /// The application that the role is to be assigned to: the claim `appid` or `azp`.
+    /// The application that needs the role: the claim `appid` or `azp`.
     pub application: Excerpt,
-    /// Whether the receiver was told that this is final, by
+    /// Whether the receiver refuses the token permanently, by
     /// [`missing_role_is_final`](crate::event_grid::receive::WebhookReceiverBuilder::missing_role_is_final).
     pub is_final: bool,
 }
@@ -149,73 +149,73 @@ fn roles(found: &Excerpt) -> String {
     }
 }
 
-/// What becomes of the delivery.
+/// What happens to the delivery.
 fn consequence(is_final: bool) -> &'static str {
     match is_final {
-        true => "the delivery is refused for good, because `missing_role_is_final` is set",
+        true => "the delivery is refused permanently, because `missing_role_is_final` is set",
         false => "Event Grid keeps the event and retries for a day at most",
     }
 }
 
-/// Why there are no keys to judge a token by. All of it may pass.
+/// Why the tenant's keys are not available. All of these errors are transient.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum KeysError {
-    /// There was no answer.
-    #[error("the keys of `{url}` could not be fetched: {error}")]
+    /// There was no response.
+    #[error("the keys at `{url}` could not be fetched: {error}")]
     Connection {
-        /// Where the keys are.
+        /// The URL of the keys.
         url: Excerpt,
-        /// Why.
+        /// The error of the HTTP client.
         error: HttpClientError,
         /// When the next attempt may start.
         retry_after: Duration,
     },
     /// The fetch panicked.
     #[error(
-        "the fetch of the keys of `{url}` panicked (expected an HTTP client and a cryptographic backend that return their \
+        "the fetch of the keys at `{url}` panicked (expected an HTTP client and a cryptographic backend that return their \
          errors)"
     )]
     Panicked {
-        /// Where the keys are.
+        /// The URL of the keys.
         url: Excerpt,
         /// When the next attempt may start.
         retry_after: Duration,
     },
-    /// There was another answer.
+    /// The status was not 200.
     #[error(
         "`{url}` answered {status}{} (expected 200 with keys; redirects are not followed)",
         says(words)
     )]
     Status {
-        /// Where the keys are.
+        /// The URL of the keys.
         url: Excerpt,
         /// The HTTP status.
         status: u16,
-        /// What the response says in words.
+        /// The error text in the response.
         words: Option<Box<str>>,
         /// When the next attempt may start.
         retry_after: Duration,
     },
-    /// The key is not known, and it is too soon to ask for new ones again.
+    /// The token's key is unknown, and the last fetch is too recent for another.
     #[error(
-        "the token names key `{key}`, which is not known, and keys were sought less than a minute ago"
+        "the token's key `{key}` is not known, and the last fetch of the keys was less than a minute ago"
     )]
     TooSoon {
-        /// The key.
+        /// The id of the key (`kid`).
         key: Excerpt,
-        /// When they may be.
+        /// When the next attempt may start.
         retry_after: Duration,
     },
-    /// What was fetched holds no RSA key for signatures.
+    /// The response has no RSA key for signatures.
     #[error(
-        "`{url}` answered without a key (expected a JSON object with `keys`, of which one is RSA and for signatures){}",
+        "the response of `{url}` has no signing key (expected a JSON object whose `keys` include an RSA key for signatures){}",
         says(words)
     )]
     Unreadable {
-        /// Where the keys are.
+        /// The URL of the keys.
         url: Excerpt,
-        /// What a page says that came in their place.
+        /// The text of the page, if the response is one.
         words: Option<Box<str>>,
         /// When the next attempt may start.
         retry_after: Duration,
@@ -229,7 +229,7 @@ fn says(words: &Option<Box<str>>) -> String {
 }
 
 impl KeysError {
-    /// When the next attempt may start: until then, the answer is the same. At most a minute.
+    /// The wait until the next attempt may start; until then the error stays the same. At most a minute.
     pub fn retry_after(&self) -> Duration {
         let (Self::Connection { retry_after, .. }
         | Self::Panicked { retry_after, .. }
@@ -239,7 +239,7 @@ impl KeysError {
         *retry_after
     }
 
-    /// The same, with another time to wait.
+    /// Replaces the wait.
     pub(super) fn with_retry_after(mut self, wait: Duration) -> Self {
         let (Self::Connection { retry_after, .. }
         | Self::Panicked { retry_after, .. }

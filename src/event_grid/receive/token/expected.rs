@@ -1,14 +1,15 @@
-//! What a token has to say.
+//! The expected claims of a token.
 
 use time::{Duration, OffsetDateTime};
 
+use super::error::{MissingRole, TokenRefusal};
 use super::jwt::Claims;
-use super::{EntraTokensError, MissingRole, TokenRefusal, VerifiedToken};
 use crate::cloud::Cloud;
+use crate::event_grid::receive::config_error::WebhookConfigError;
 use crate::excerpt::Excerpt;
-use crate::http_client::Endpoint;
+use crate::http_client::endpoint::Endpoint;
 
-/// What is asked of a token: who gave it, to whom, for whom. Every claim has to hold; nothing here waits.
+/// The expected issuer, tenant, audience, application and role of a token. Every claim must match. No I/O.
 ///
 /// # Source
 ///
@@ -27,34 +28,33 @@ pub struct ExpectedToken {
 }
 
 impl ExpectedToken {
-    /// The role that Microsoft's set-up script makes and gives to Event Grid.
+    /// The app role that Microsoft's set-up script creates and assigns to Event Grid.
     pub const ROLE: &'static str = "AzureEventGridSecureWebhookSubscriber";
 
-    /// How far two clocks may differ: a minute.
+    /// The default clock skew: a minute.
     pub const LEEWAY: Duration = Duration::minutes(1);
 
-    /// Tokens from the tenant of this id, for the application `audience`: its id, or its application id URI, as the event
-    /// subscription names it; whitespace around it is left out. They have to be Event Grid's, and to have the role
-    /// [`Self::ROLE`].
+    /// Expects tokens of Event Grid with the role [`Self::ROLE`], from the tenant with this id, for `audience`: an application
+    /// id or application ID URI, as configured in the event subscription. Surrounding whitespace is ignored.
     ///
     /// # Errors
     ///
-    /// [`EntraTokensError`] if the tenant is no UUID, the audience is empty, Event Grid's application in the cloud is not
-    /// known, or its authority may not be asked.
+    /// [`WebhookConfigError`] if the tenant is not a UUID, the audience is empty, Event Grid's application in the cloud is not
+    /// known, or the cloud's authority is not an acceptable endpoint.
     pub fn new(
         cloud: &Cloud,
         tenant: &str,
         audience: impl Into<String>,
-    ) -> Result<Self, EntraTokensError> {
+    ) -> Result<Self, WebhookConfigError> {
         if !is_uuid(tenant) {
-            return Err(EntraTokensError::Tenant {
+            return Err(WebhookConfigError::Tenant {
                 found: Excerpt::of(tenant),
             });
         }
         let tenant = tenant.to_ascii_lowercase();
         let authority = Endpoint::new(cloud.authority(), cloud.danger_plain_http_on_loopback())?;
         let keys = authority.uri(&format!("/{tenant}/discovery/v2.0/keys"));
-        let keys = keys.map_err(|_| EntraTokensError::Tenant {
+        let keys = keys.map_err(|_| WebhookConfigError::Tenant {
             found: Excerpt::of(&tenant),
         })?;
         let expected = Self {
@@ -69,58 +69,58 @@ impl ExpectedToken {
             leeway: Self::LEEWAY,
             tenant: tenant.into(),
         };
-        expected.also_for(audience)
+        expected.or_audience(audience)
     }
 
-    /// Also takes tokens for this audience: both the id and the URI of an application may be in use. Whitespace around it is
-    /// left out.
+    /// Also accepts tokens for this audience, for instance both the id and the URI of an application. Surrounding whitespace
+    /// is ignored.
     ///
     /// # Errors
     ///
-    /// [`EntraTokensError::Audience`] if it is empty.
-    pub fn also_for(mut self, audience: impl Into<String>) -> Result<Self, EntraTokensError> {
+    /// [`WebhookConfigError::Audience`] if it is empty.
+    pub fn or_audience(mut self, audience: impl Into<String>) -> Result<Self, WebhookConfigError> {
         let audience = as_in_tokens(&audience.into());
-        let audience = audience.ok_or(EntraTokensError::Audience)?;
+        let audience = audience.ok_or(WebhookConfigError::Audience)?;
         self.audiences.push(audience);
         Ok(self)
     }
 
-    /// Takes tokens of these applications and no other. Default: Event Grid, by its id in Azure Government there, and by
-    /// that in the public cloud elsewhere. Whitespace around an id is left out.
+    /// Accepts tokens issued to these applications only. Default: Event Grid's id in the cloud (that of the public cloud for
+    /// [`Cloud::Custom`]). Surrounding whitespace is ignored.
     ///
     /// # Errors
     ///
-    /// [`EntraTokensError::Application`] if an id is empty, or there is none: no token would ever do.
-    pub fn of_applications(
+    /// [`WebhookConfigError::Applications`] if there is no id or one is empty: every token would be refused.
+    pub fn with_applications(
         mut self,
         ids: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Result<Self, EntraTokensError> {
+    ) -> Result<Self, WebhookConfigError> {
         let ids = ids.into_iter().map(|id| as_in_tokens(&id.into()));
         let ids: Option<Vec<_>> = ids.collect();
         let ids = ids.filter(|ids| !ids.is_empty());
-        self.applications = ids.ok_or(EntraTokensError::Application)?;
+        self.applications = ids.ok_or(WebhookConfigError::Applications)?;
         Ok(self)
     }
 
-    /// Asks for this role. Default: [`Self::ROLE`], which is a convention.
+    /// Requires this app role. Default: [`Self::ROLE`], which is a convention.
     pub fn with_role(mut self, role: impl Into<String>) -> Self {
         self.role = Some(role.into().into());
         self
     }
 
-    /// Asks for no role: then every event subscription in Azure whose writer may use the application can deliver.
+    /// Requires no app role: any event subscription in Azure whose author may use the application can then deliver.
     pub fn danger_without_role(mut self) -> Self {
         self.role = None;
         self
     }
 
-    /// Allows clocks to differ by `leeway`. Default: [`Self::LEEWAY`].
+    /// Allows a clock skew of `leeway`. Default: [`Self::LEEWAY`].
     pub fn with_leeway(mut self, leeway: std::time::Duration) -> Self {
         self.leeway = leeway.try_into().unwrap_or(Duration::MAX);
         self
     }
 
-    /// Takes v1 tokens from `issuer` instead of `https://sts.windows.net/{tenant}/`.
+    /// Accepts v1 tokens from `issuer` instead of `https://sts.windows.net/{tenant}/`.
     pub fn with_v1_issuer(mut self, issuer: impl Into<String>) -> Self {
         if let Some(first) = self.issuers.first_mut() {
             *first = issuer.into().into();
@@ -128,13 +128,13 @@ impl ExpectedToken {
         self
     }
 
-    /// Where the tenant's keys are.
+    /// The URL of the tenant's keys.
     pub(super) fn keys(&self) -> &http::Uri {
         &self.keys
     }
 
-    /// Judges the claims of a token. Unless its signature was verified, only a refusal means something. Who it is from comes first, and its time last: what is
-    /// outside of its time is otherwise right.
+    /// Checks the claims of a token. Without a verified signature only a refusal is meaningful. The time is checked last, so
+    /// that [`TokenRefusal::Expired`] means that everything else matches.
     pub(super) fn check(
         &self,
         claims: Claims,
@@ -146,26 +146,29 @@ impl ExpectedToken {
         one_of("aud", claims.aud.as_deref(), &self.audiences)?;
         let application = self.application(&claims)?;
         self.role(&claims, &application)?;
-        let end = self.time(&claims, now)?;
-        Ok(VerifiedToken { application, end })
+        let expires_at = self.expiry(&claims, now)?;
+        Ok(VerifiedToken {
+            application,
+            expires_at,
+        })
     }
 
-    /// A token that names a client twice has to name one that may deliver both times.
+    /// If a token has both `appid` and `azp`, each must be an application that may deliver.
     fn application(&self, claims: &Claims) -> Result<Box<str>, TokenRefusal> {
         let named = [claims.appid.as_deref(), claims.azp.as_deref()];
         let mut application = None;
         for id in named.into_iter().flatten() {
-            if !self.applications.iter().any(|may| **may == *id) {
-                return Err(self.foreign(id));
+            if !self.applications.iter().any(|allowed| **allowed == *id) {
+                return Err(self.wrong_application(id));
             }
             application = Some(id.into());
         }
-        application.ok_or_else(|| self.foreign(""))
+        application.ok_or_else(|| self.wrong_application(""))
     }
 
     fn role(&self, claims: &Claims, application: &str) -> Result<(), TokenRefusal> {
         match &self.role {
-            Some(role) if !claims.roles.iter().any(|has| **has == **role) => {
+            Some(role) if !claims.roles.iter().any(|assigned| **assigned == **role) => {
                 Err(TokenRefusal::Role(Box::new(MissingRole {
                     found: Excerpt::of(claims.roles.join(", ")),
                     expected: Excerpt::of(&**role),
@@ -178,32 +181,54 @@ impl ExpectedToken {
         }
     }
 
-    fn foreign(&self, id: &str) -> TokenRefusal {
+    fn wrong_application(&self, id: &str) -> TokenRefusal {
         TokenRefusal::Application {
             found: Excerpt::of(id),
             expected: any(&self.applications),
         }
     }
 
-    /// When the token ends, if this is its time.
-    fn time(&self, claims: &Claims, now: OffsetDateTime) -> Result<OffsetDateTime, TokenRefusal> {
+    /// The expiry of the token, if it is valid now.
+    fn expiry(&self, claims: &Claims, now: OffsetDateTime) -> Result<OffsetDateTime, TokenRefusal> {
         let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).ok();
-        let Some(end) = claims.exp.and_then(at) else {
+        let Some(expires_at) = claims.exp.and_then(at) else {
             return Err(TokenRefusal::Malformed {
-                problem: "its `exp` is missing, or is no time",
+                problem: "its `exp` is missing or is not a time",
             });
         };
-        if end.saturating_add(self.leeway) <= now {
-            return Err(TokenRefusal::Expired { end, now });
+        if expires_at.saturating_add(self.leeway) <= now {
+            return Err(TokenRefusal::Expired { expires_at, now });
         }
         match claims.nbf.map(at) {
-            None => Ok(end),
-            Some(Some(begin)) if begin <= now.saturating_add(self.leeway) => Ok(end),
-            Some(Some(begin)) => Err(TokenRefusal::NotYet { begin, now }),
+            None => Ok(expires_at),
+            Some(Some(not_before)) if not_before <= now.saturating_add(self.leeway) => {
+                Ok(expires_at)
+            }
+            Some(Some(not_before)) => Err(TokenRefusal::NotYet { not_before, now }),
             Some(None) => Err(TokenRefusal::Malformed {
-                problem: "its `nbf` is no time",
+                problem: "its `nbf` is not a time",
             }),
         }
+    }
+}
+
+/// A genuine token with the expected claims.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct VerifiedToken {
+    application: Box<str>,
+    expires_at: OffsetDateTime,
+}
+
+impl VerifiedToken {
+    /// The id of the application that the token was issued to: Event Grid's.
+    pub fn application(&self) -> &str {
+        &self.application
+    }
+
+    /// When the token expires.
+    pub fn expires_at(&self) -> OffsetDateTime {
+        self.expires_at
     }
 }
 
@@ -229,15 +254,15 @@ fn any(expected: &[Box<str>]) -> Excerpt {
 /// Event Grid's application in a cloud.
 ///
 /// Source: "Deliver events to webhooks protected by Microsoft Entra ID", the set-up scripts.
-fn event_grid(cloud: &Cloud) -> Result<&'static str, EntraTokensError> {
+fn event_grid(cloud: &Cloud) -> Result<&'static str, WebhookConfigError> {
     match cloud {
-        Cloud::China => Err(EntraTokensError::China),
+        Cloud::China => Err(WebhookConfigError::China),
         Cloud::Custom(_) | Cloud::Global => Ok("4962773b-9cdb-44cf-a8bf-237846a00ab7"),
         Cloud::UsGovernment => Ok("54316b56-3481-47f9-8f30-0300f5542a7b"),
     }
 }
 
-/// Entra writes UUIDs in lower case, and all else as it was configured. Nothing if there is nothing but whitespace.
+/// Normalizes an id: Entra writes UUIDs in lower case, and anything else as configured. `None` if it is blank.
 fn as_in_tokens(text: &str) -> Option<Box<str>> {
     match text.trim() {
         "" => None,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 
-use super::KeysError;
+use super::error::KeysError;
 use super::jwks::KeySet;
 use crate::api::Refusal;
 use crate::crypto::Backend;
@@ -18,7 +18,7 @@ use crate::mask::text::urls;
 use crate::single_flight::{Interrupted, within};
 use crate::spawn::Spawn;
 
-/// Where keys are, and what fetches and reads them.
+/// The URL of the keys, and the means to fetch and parse them.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     url: Uri,
@@ -55,55 +55,55 @@ impl Source {
         Excerpt::of(self.url.to_string())
     }
 
-    /// Fetches keys and reads them, within a deadline of ours: a client that ignores its own would hold up every delivery
-    /// that waits for keys.
+    /// Fetches and parses the keys, within a deadline of our own: a client that ignores its deadline would delay every waiting
+    /// delivery.
     pub(super) async fn fetch(self) -> Result<Arc<KeySet>, KeysError> {
         let about = self.excerpt();
         let spawn = Arc::clone(&self.spawn);
-        let work = async move { self.ask().await.map(Arc::new) };
+        let work = async move { self.request().await.map(Arc::new) };
         match within(&spawn, LIMITS.deadline, work).await {
             Ok(outcome) => outcome,
             Err(cause) => Err(interrupted(&about, cause)),
         }
     }
 
-    async fn ask(&self) -> Result<KeySet, KeysError> {
+    async fn request(&self) -> Result<KeySet, KeysError> {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = self.url.clone();
         let accept = HeaderValue::from_static("application/json");
         request.headers_mut().insert(ACCEPT, accept);
         match self.client.send(request, LIMITS).await {
-            Ok(answer) => self.read(&answer),
+            Ok(response) => self.read(&response),
             Err(error) => Err(connection(self.excerpt(), error)),
         }
     }
 
-    fn read(&self, answer: &Response<Bytes>) -> Result<KeySet, KeysError> {
+    fn read(&self, response: &Response<Bytes>) -> Result<KeySet, KeysError> {
         let (url, retry_after) = (self.excerpt(), Duration::ZERO);
-        if answer.body().len() > LIMITS.max_body {
+        if response.body().len() > LIMITS.max_body {
             // The client should have stopped there.
             let limit = LIMITS.max_body;
             return Err(connection(url, HttpClientError::BodyTooLong { limit }));
         }
-        if answer.status() != StatusCode::OK {
-            let status = answer.status().as_u16();
+        if response.status() != StatusCode::OK {
+            let status = response.status().as_u16();
             return Err(KeysError::Status {
                 url,
                 status,
-                words: words(answer.body()),
+                words: words(response.body()),
                 retry_after,
             });
         }
-        let set = KeySet::parse(answer.body(), &self.backend);
+        let set = KeySet::parse(response.body(), &self.backend);
         set.ok_or_else(|| KeysError::Unreadable {
             url,
-            words: words(answer.body()),
+            words: words(response.body()),
             retry_after,
         })
     }
 }
 
-/// What a page or a refusal says that came in the place of keys.
+/// The text of a page or error response in place of keys.
 fn words(body: &[u8]) -> Option<Box<str>> {
     let refusal = Refusal::of_body(body, &|text| urls(text).into_owned());
     let code = refusal.code.map(|code| format!("{code}: "));
@@ -112,7 +112,7 @@ fn words(body: &[u8]) -> Option<Box<str>> {
     Some(format!("{}{text}", code.unwrap_or_default()).into())
 }
 
-/// The error of a fetch that ended without an outcome.
+/// The error of a fetch that stopped without a result.
 pub(super) fn interrupted(url: &Excerpt, cause: Interrupted) -> KeysError {
     let url = url.clone();
     match cause {
@@ -127,7 +127,7 @@ pub(super) fn interrupted(url: &Excerpt, cause: Interrupted) -> KeysError {
     }
 }
 
-/// How long to wait is not known before the failure is remembered.
+/// The wait is zero until the failure is recorded.
 fn connection(url: Excerpt, error: HttpClientError) -> KeysError {
     KeysError::Connection {
         url,
@@ -136,5 +136,5 @@ fn connection(url: Excerpt, error: HttpClientError) -> KeysError {
     }
 }
 
-/// Entra answers in less than a second; its sets of keys have some 10 KiB.
+/// Entra responds in less than a second; its key sets have about 10 KiB.
 pub(super) const LIMITS: Limits = Limits::new(Duration::from_secs(5), 256 * 1024);

@@ -1,24 +1,25 @@
-//! A set of keys as Microsoft Entra publishes it (RFC 7517).
+//! The key set that Microsoft Entra publishes (RFC 7517).
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::jwt::{ALGORITHM, decode};
 use crate::crypto::{Backend, RsaKey, SignatureAlgorithm, der};
 use crate::json::without_mark;
 
-/// The keys that may sign, by their names.
+/// The signing keys, by key id.
 #[derive(Debug)]
 pub(super) struct KeySet(HashMap<Box<str>, PublicKey>);
 
 impl KeySet {
-    /// Reads a set. A key of another kind or use is left out, and does not spoil the others.
+    /// Parses a key set. Keys of another type or use are skipped.
     ///
-    /// Nothing if it is none, or if no key is left: then it is a proxy's page, or a fault that passes.
+    /// `None` if it is not a key set or no key remains: a proxy's page, or a transient fault.
     pub(super) fn parse(json: &[u8], backend: &Arc<dyn Backend>) -> Option<Self> {
         let Document { keys } = serde_json::from_slice(without_mark(json)).ok()?;
         let keys: HashMap<_, _> = keys
@@ -33,7 +34,7 @@ impl KeySet {
     }
 }
 
-/// A key that verifies one algorithm, whatever a token says.
+/// A key for one algorithm, whatever a token's header says.
 #[derive(Clone)]
 pub(super) struct PublicKey {
     key: Arc<dyn RsaKey>,
@@ -41,7 +42,7 @@ pub(super) struct PublicKey {
 }
 
 impl PublicKey {
-    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let sha256 = self.backend.sha256(message);
         let verified = self
             .key
@@ -108,12 +109,19 @@ fn integer(big_endian: &[u8]) -> Option<Vec<u8>> {
     der::encode(der::INTEGER, &[sign, magnitude].concat())
 }
 
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-256: the algorithm that Entra uses.
+pub(super) const ALGORITHM: &str = "RS256";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn integers_are_as_short_as_can_be() {
+    fn integers_are_minimal() {
         for (magnitude, der) in [
             (&[1, 0, 1][..], Some(&[0x02, 3, 1, 0, 1][..])),
             (&[0, 0, 1], Some(&[0x02, 1, 1])),

@@ -1,14 +1,13 @@
-//! Signed tokens in their compact form (RFC 7515, RFC 7519): taken apart, and proven by a key.
+//! Signed tokens in compact serialization (RFC 7515, RFC 7519).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{PublicKey, TokenRefusal};
+use super::error::TokenRefusal;
+use super::jwks::{ALGORITHM, PublicKey, decode};
 use crate::excerpt::Excerpt;
 
-/// A well-formed token of the one algorithm that is verified. Nobody has looked at its claims.
+/// A well-formed token with the supported algorithm. Its claims are not parsed yet.
 #[derive(Debug)]
 pub(super) struct SignedToken<'t> {
     key_id: String,
@@ -18,9 +17,9 @@ pub(super) struct SignedToken<'t> {
 }
 
 impl<'t> SignedToken<'t> {
-    /// Takes a token apart.
+    /// Splits a token and parses its header.
     ///
-    /// What its header says of keys (`jku`, `jwk`, `x5c`, `x5u`) is not read, so that no token brings its own.
+    /// Ignores the header parameters `jku`, `jwk`, `x5c` and `x5u`, so that a token cannot supply its own key.
     pub(super) fn parse(token: &'t str) -> Result<Self, TokenRefusal> {
         let malformed = |problem| TokenRefusal::Malformed { problem };
         if token.len() > MAX_LENGTH {
@@ -32,12 +31,12 @@ impl<'t> SignedToken<'t> {
             (!claims.contains('.')).then_some((signed, header, claims, signature))
         };
         let Some((signed, header, claims, signature)) = parts() else {
-            return Err(malformed("it has not three parts"));
+            return Err(malformed("it does not have three parts"));
         };
 
         let header = decode(header).and_then(|json| serde_json::from_slice(&json).ok());
         let Some(Header { alg, kid, crit }) = header else {
-            return Err(malformed("its header is not base64url of a JSON object"));
+            return Err(malformed("its header is not a JSON object in base64url"));
         };
         if alg != ALGORITHM {
             return Err(TokenRefusal::Algorithm {
@@ -48,7 +47,7 @@ impl<'t> SignedToken<'t> {
             return Err(malformed("its header has critical extensions"));
         }
         let Some(key_id) = kid else {
-            return Err(malformed("its header names no key"));
+            return Err(malformed("its header does not name a key"));
         };
         let Some(signature) = decode(signature) else {
             return Err(malformed("its signature is not base64url"));
@@ -65,27 +64,27 @@ impl<'t> SignedToken<'t> {
         &self.key_id
     }
 
-    /// Verifies the signature, and reads the claims only then.
-    pub(super) fn proven_by(&self, key: &PublicKey) -> Result<Claims, TokenRefusal> {
-        if !key.has_signed(self.signed.as_bytes(), &self.signature) {
+    /// Verifies the signature, then parses the claims.
+    pub(super) fn verify(&self, key: &PublicKey) -> Result<Claims, TokenRefusal> {
+        if !key.verifies(self.signed.as_bytes(), &self.signature) {
             return Err(TokenRefusal::Signature {
                 key: Excerpt::of(&self.key_id),
             });
         }
-        self.unproven_claims()
+        self.unverified_claims()
     }
 
-    /// Reads the claims without a key: they can tell against the token, and never for it.
-    pub(super) fn unproven_claims(&self) -> Result<Claims, TokenRefusal> {
+    /// Parses the claims without verification: use them to refuse the token, never to accept it.
+    pub(super) fn unverified_claims(&self) -> Result<Claims, TokenRefusal> {
         decode(self.claims)
             .and_then(|json| serde_json::from_slice(&json).ok())
             .ok_or(TokenRefusal::Malformed {
-                problem: "its claims are not base64url of a JSON object as Microsoft Entra writes it",
+                problem: "its claims are not a JSON object of Microsoft Entra in base64url",
             })
     }
 }
 
-/// The claims that are looked at. Entra writes an audience as one string.
+/// The claims that are checked. Entra writes the audience as one string.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
     pub(super) iss: Option<String>,
@@ -97,7 +96,7 @@ pub(super) struct Claims {
     pub(super) azp: Option<String>,
     #[serde(default)]
     pub(super) roles: Vec<String>,
-    /// Seconds since 1970, as are the others.
+    /// Seconds since 1970; `nbf` too.
     pub(super) exp: Option<i64>,
     pub(super) nbf: Option<i64>,
 }
@@ -109,12 +108,5 @@ struct Header {
     crit: Option<IgnoredAny>,
 }
 
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text).ok()
-}
-
-/// RSASSA-PKCS1-v1_5 with SHA-256: what Entra signs with.
-pub(super) const ALGORITHM: &str = "RS256";
-
-/// Entra's tokens have 1 to 2 KiB; with hundreds of roles, several.
+/// Tokens of Entra have 1 to 2 KiB, and several KiB with hundreds of roles.
 const MAX_LENGTH: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! The keys of a tenant: fetched once however many deliveries wait, kept, and fetched anew when they are replaced.
+//! The keys of a tenant: cached, refreshed, and fetched once however many deliveries wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use http::Uri;
 use time::OffsetDateTime;
 
+use super::error::{KeysError, TokenRefusal};
 use super::fetch::{self, Source};
-use super::jwks::KeySet;
-use super::kept::{Kept, KeptKeys, SEEK_INTERVAL};
-use super::{KeysError, PublicKey, TokenRefusal};
+use super::jwks::{KeySet, PublicKey};
+use super::key_cache::{CachedKeys, FETCH_INTERVAL, KeyCache};
 use crate::crypto::Backend;
 use crate::event_grid::receive::trace;
 use crate::excerpt::Excerpt;
@@ -17,7 +17,7 @@ use crate::http_client::HttpClient;
 use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
 use crate::spawn::Spawn;
 
-/// Finds keys by their names. Cheap to clone; clones share what they keep.
+/// Finds keys by their ids. Cheap to clone; clones share the cache.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     inner: Arc<Inner>,
@@ -26,7 +26,7 @@ pub(super) struct Keys {
 #[derive(Debug)]
 struct Inner {
     source: Source,
-    kept: Arc<KeptKeys>,
+    cache: Arc<KeyCache>,
     flights: SingleFlight<Excerpt, Arc<KeySet>, KeysError>,
 }
 
@@ -40,7 +40,7 @@ impl Keys {
         Self::of(Source::new(url, backend, client, spawn))
     }
 
-    /// The same keys, fetched on `spawn`. What was kept is not.
+    /// The same keys, fetched on `spawn`, with an empty cache.
     pub(super) fn on(&self, spawn: Arc<dyn Spawn>) -> Self {
         Self::of(self.inner.source.clone().on(spawn))
     }
@@ -49,90 +49,93 @@ impl Keys {
         let flights = SingleFlight::new(Arc::clone(source.spawn()), TIMES, fetch::interrupted);
         let inner = Arc::new(Inner {
             source,
-            kept: Arc::default(),
+            cache: Arc::default(),
             flights,
         });
         Self { inner }
     }
 
-    /// The key of this name, if it is kept.
-    pub(super) fn kept(&self, key_id: &str, now: OffsetDateTime) -> Option<PublicKey> {
-        let kept = self.inner.kept.at(since_1970(now))?;
-        kept.set.get(key_id).cloned()
+    /// The key with this id, if it is cached.
+    pub(super) fn cached(&self, key_id: &str, now: OffsetDateTime) -> Option<PublicKey> {
+        let cached = self.inner.cache.at(since_1970(now))?;
+        cached.set.get(key_id).cloned()
     }
 
-    /// The key of this name.
+    /// The key with this id, from the cache or a fetch.
     pub(super) async fn find(
         &self,
         key_id: &str,
         clock: &(dyn Fn() -> OffsetDateTime + Send + Sync),
     ) -> Result<PublicKey, TokenRefusal> {
         let now = since_1970(clock());
-        if let Some(kept) = self.inner.kept.at(now)
-            && let Some(key) = kept.set.get(key_id)
+        if let Some(cached) = self.inner.cache.at(now)
+            && let Some(key) = cached.set.get(key_id)
         {
-            if !kept.is_fresh(now) {
+            if !cached.is_fresh(now) {
                 self.inner.refresh(now).await;
             }
             return Ok(key.clone());
         }
-        let mut sought = self.inner.seek(key_id, clock).await?;
-        if !sought.is_answer(key_id) {
-            // It departed before this delivery came, and so may the keys that it brought.
-            sought = self.inner.seek(key_id, clock).await?;
+        let mut fetched = self.inner.join_or_fetch(key_id, clock).await?;
+        if !fetched.is_conclusive(key_id) {
+            // The fetch started before this delivery arrived, so the key may be newer.
+            fetched = self.inner.join_or_fetch(key_id, clock).await?;
         }
         let unknown = || TokenRefusal::UnknownKey {
             key: Excerpt::of(key_id),
             url: self.inner.source.excerpt(),
         };
-        sought.set.get(key_id).cloned().ok_or_else(unknown)
+        fetched.set.get(key_id).cloned().ok_or_else(unknown)
     }
 }
 
-/// Keys that were waited for.
-struct Sought {
+/// The result of a fetch.
+struct Fetched {
     set: Arc<KeySet>,
-    /// Whether the fetch was under way already.
+    /// Whether the fetch was already in flight.
     was_joined: bool,
 }
 
-impl Sought {
-    /// Whether nothing is known better: they hold the key, or they were fetched for it.
-    fn is_answer(&self, key_id: &str) -> bool {
+impl Fetched {
+    /// Whether the set has the key, or was fetched for it.
+    fn is_conclusive(&self, key_id: &str) -> bool {
         !self.was_joined || self.set.get(key_id).is_some()
     }
 }
 
-/// Why no fetch is started although none is under way.
+/// Why a fetch is not started although none is in flight.
 enum Declined {
-    /// One landed since the caller looked.
+    /// A fetch completed since the caller read the cache.
     Settled(Arc<KeySet>),
-    /// One was started a moment ago.
+    /// The last fetch is too recent.
     TooSoon(Duration),
 }
 
 impl Inner {
-    /// Waits for the fetch of keys that is under way, or starts one if it is time for one.
-    async fn seek(
+    /// Waits for the fetch in flight, or starts one if the interval permits.
+    async fn join_or_fetch(
         &self,
         key_id: &str,
         clock: &(dyn Fn() -> OffsetDateTime + Send + Sync),
-    ) -> Result<Sought, KeysError> {
+    ) -> Result<Fetched, KeysError> {
         let now = since_1970(clock());
         let about = self.source.excerpt();
-        let may_start = || match self.kept.at(now) {
-            Some(kept) if kept.set.get(key_id).is_some() => Err(Declined::Settled(kept.set)),
-            Some(_) => self.kept.may_seek(now).map_err(Declined::TooSoon),
+        let may_start = || match self.cache.at(now) {
+            Some(cached) if cached.set.get(key_id).is_some() => Err(Declined::Settled(cached.set)),
+            Some(_) => self
+                .cache
+                .start_fetch_for_unknown(now)
+                .map_err(Declined::TooSoon),
             None => Ok(()),
         };
         let work =
-            |number| fetch_and_keep(self.source.clone(), Arc::clone(&self.kept), number, now);
+            |number| fetch_and_store(self.source.clone(), Arc::clone(&self.cache), number, now);
         let (waiter, was_joined) = match self.flights.join_or_start(&about, now, may_start, work) {
             Start::Joined(waiter) => (waiter, true),
             Start::Started(waiter) => (waiter, false),
             Start::Declined(Declined::Settled(set)) => {
                 let was_joined = false;
-                return Ok(Sought { set, was_joined });
+                return Ok(Fetched { set, was_joined });
             }
             Start::Declined(Declined::TooSoon(retry_after)) => {
                 let key = Excerpt::of(key_id);
@@ -143,9 +146,9 @@ impl Inner {
                 return Err(failure.error.with_retry_after(wait));
             }
         };
-        let landed = waiter.await;
-        match landed.unwrap_or_else(|_| Err(fetch::interrupted(&about, Interrupted::Stopped))) {
-            Ok(set) => Ok(Sought { set, was_joined }),
+        let outcome = waiter.await;
+        match outcome.unwrap_or_else(|_| Err(fetch::interrupted(&about, Interrupted::Stopped))) {
+            Ok(set) => Ok(Fetched { set, was_joined }),
             Err(error) => {
                 let now = since_1970(clock());
                 let failure = self.flights.failure(&about);
@@ -155,15 +158,15 @@ impl Inner {
         }
     }
 
-    /// Fetches keys that are kept for long, if that was not tried a moment ago. Nobody waits for it, unless nothing but the
-    /// callers carries it: then whoever starts it does. If it fails, the keys that are kept stay good.
+    /// Refreshes old keys, unless a refresh started in the last minute. Callers do not wait for it, except the one that starts
+    /// a caller-driven refresh. If it fails, the cached keys stay valid.
     async fn refresh(&self, now: Duration) {
-        let may_start = || match self.kept.may_refresh(now) {
+        let may_start = || match self.cache.start_refresh(now) {
             true => Ok(()),
             false => Err(()),
         };
         let work = |number| {
-            let fetch = fetch_and_keep(self.source.clone(), Arc::clone(&self.kept), number, now);
+            let fetch = fetch_and_store(self.source.clone(), Arc::clone(&self.cache), number, now);
             async move {
                 let outcome = fetch.await;
                 if let Err(error) = &outcome {
@@ -183,14 +186,14 @@ impl Inner {
     }
 }
 
-async fn fetch_and_keep(
+async fn fetch_and_store(
     source: Source,
-    kept: Arc<KeptKeys>,
+    cache: Arc<KeyCache>,
     number: u64,
     now: Duration,
 ) -> Result<Arc<KeySet>, KeysError> {
     let set = source.fetch().await?;
-    kept.keep(Kept {
+    cache.store(CachedKeys {
         set: Arc::clone(&set),
         number,
         fetched_at: now,
@@ -198,16 +201,16 @@ async fn fetch_and_keep(
     Ok(set)
 }
 
-/// A clock that says a time before 1970 says 1970.
+/// Times before 1970 count as 1970.
 fn since_1970(now: OffsetDateTime) -> Duration {
     let since = now - OffsetDateTime::UNIX_EPOCH;
     since.try_into().unwrap_or_default()
 }
 
-/// For how long the first failure is remembered.
-pub(super) const COOL_DOWN: Duration = Duration::from_secs(10);
+/// How long the first failure is remembered.
+pub(in crate::event_grid::receive) const COOL_DOWN: Duration = Duration::from_secs(10);
 
-/// A moment more than the fetch itself, whose own error says more.
+/// A second more than the fetch, whose own error is more specific.
 const TIMES: Times = Times {
     limit: fetch::LIMITS
         .deadline
@@ -216,6 +219,6 @@ const TIMES: Times = Times {
         .deadline
         .saturating_add(Duration::from_secs(1)),
     cool_down: COOL_DOWN,
-    longest_cool_down: SEEK_INTERVAL,
+    longest_cool_down: FETCH_INTERVAL,
     kept: Duration::ZERO,
 };

@@ -1,4 +1,4 @@
-//! What a request to the endpoint turned out to be.
+//! The four kinds of requests, and how they are told apart.
 
 use std::fmt;
 
@@ -8,35 +8,34 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{
-    GridEvent, Handshake, HandshakeRefusal, ReceiveError, UnrecognizedEvent, Validation,
-    WebhookReceiver,
-};
-use crate::event_grid::receive::handshake::HandshakeRules;
+use super::error::{EVENTS_LIMIT, ReceiveError};
+use super::event::GridEvent;
+use super::handshake::{Handshake, HandshakeRefusal, HandshakeRules, Validation};
+use super::unrecognized::UnrecognizedEvent;
 use crate::excerpt::Excerpt;
 use crate::json::without_mark;
 
-/// A request to the endpoint.
+/// An authentic request to the webhook.
 #[derive(Clone, Debug)]
 #[must_use]
 #[non_exhaustive]
-pub enum Incoming {
-    /// The event subscription was deleted: no events of it will come.
+pub enum WebhookRequest {
+    /// The event subscription was deleted: it delivers no more events.
     Deletion(Deletion),
-    /// Event Grid asks whether CloudEvents are wanted.
+    /// Event Grid asks whether the endpoint accepts CloudEvents.
     Handshake(Handshake),
     /// Events.
     Notification(Notification),
-    /// Event Grid asks whether the events of a subscription are wanted.
+    /// Event Grid asks whether the endpoint accepts the events of a subscription.
     Validation(Validation),
 }
 
-impl Incoming {
-    /// The answer that needs nobody's decision: consent to a handshake, thanks for a notice. None for events, which whoever
-    /// keeps them answers.
-    pub fn answer(&self) -> Option<Response<Bytes>> {
+impl WebhookRequest {
+    /// The automatic response to a handshake or notice: consent, or 202. `None` for events: the application responds once it
+    /// has stored them.
+    pub fn response(&self) -> Option<Response<Bytes>> {
         match self {
-            Self::Deletion(deletion) => Some(deletion.answer()),
+            Self::Deletion(deletion) => Some(deletion.response()),
             Self::Handshake(handshake) => Some(handshake.consent()),
             Self::Notification(_) => None,
             Self::Validation(validation) => Some(validation.consent()),
@@ -51,7 +50,7 @@ impl Incoming {
         rules: &HandshakeRules,
     ) -> Result<Self, ReceiveError> {
         if kind == Kind::Deletion {
-            // Microsoft's own receiver does not look at its body.
+            // Microsoft's own receiver ignores its body.
             return Ok(Self::Deletion(Deletion::read(headers, body)));
         }
         let events = elements(body)?;
@@ -71,18 +70,18 @@ impl Incoming {
                 Ok(Self::Validation(validation))
             }
             (Kind::Validation, _) => Err(HandshakeRefusal::Malformed {
-                problem: "a validation is one event",
+                problem: "it does not have exactly one event",
             }
             .into()),
         }
     }
 }
 
-/// Events, in the order in which they came. Event Grid promises none, and delivers at least once: tell repeated deliveries by
-/// source and id.
+/// Events, in the order of the body. Event Grid guarantees no order and delivers at least once: detect duplicates by source
+/// and id.
 ///
-/// A batch succeeds or fails as a whole. Answer 200, 201, 202, 203 or 204 when all of it is kept, within 30 seconds; 500 or
-/// 503 have it delivered again.
+/// A batch succeeds or fails as a whole. Respond within 30 seconds: with 200, 201, 202, 203 or 204 once every event is
+/// stored, or with 500 or 503 for a retry.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Notification {
@@ -91,17 +90,17 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// The events, those that are of neither schema included.
+    /// The events, including those of neither schema.
     pub fn events(&self) -> &[GridEvent] {
         &self.events
     }
 
-    /// How many of the events are of neither schema.
+    /// The number of events of neither schema.
     pub fn unrecognized_count(&self) -> usize {
         self.unrecognized().count()
     }
 
-    /// The events that are of neither schema.
+    /// The events of neither schema.
     pub(super) fn unrecognized(&self) -> impl Iterator<Item = &UnrecognizedEvent> {
         self.events.iter().filter_map(|event| match event {
             GridEvent::Unrecognized(event) => Some(event),
@@ -109,17 +108,17 @@ impl Notification {
         })
     }
 
-    /// The events.
+    /// The events, by value.
     pub fn into_events(self) -> Vec<GridEvent> {
         self.events
     }
 
-    /// The name of the event subscription, in whatever case, if the headers say so.
+    /// The name of the event subscription (`aeg-subscription-name`). Its case varies.
     pub fn subscription(&self) -> Option<&str> {
         self.headers.subscription.as_deref()
     }
 
-    /// How many times Event Grid tried before, if the headers say so.
+    /// The number of earlier attempts (`aeg-delivery-count`).
     pub fn delivery_count(&self) -> Option<u32> {
         self.headers.delivery_count
     }
@@ -138,21 +137,21 @@ pub struct Deletion {
 }
 
 impl Deletion {
-    /// The id of the event subscription in Azure Resource Manager, if the notice says so.
+    /// The id of the event subscription in Azure Resource Manager, if the notice has one.
     pub fn subscription_id(&self) -> Option<&str> {
         self.subscription_id.as_deref()
     }
 
-    /// Its name, in whatever case, if the headers say so.
+    /// The name of the event subscription (`aeg-subscription-name`). Its case varies.
     pub fn subscription(&self) -> Option<&str> {
         self.headers.subscription.as_deref()
     }
 
-    /// The answer: 202.
-    pub fn answer(&self) -> Response<Bytes> {
-        let mut answer = Response::new(Bytes::new());
-        *answer.status_mut() = StatusCode::ACCEPTED;
-        answer
+    /// The response: 202.
+    pub fn response(&self) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::ACCEPTED;
+        response
     }
 
     fn read(headers: DeliveryHeaders, body: &[u8]) -> Self {
@@ -167,7 +166,7 @@ impl Deletion {
     }
 }
 
-/// What the headers of a delivery say about it.
+/// The headers that describe a delivery.
 #[derive(Clone, Debug)]
 pub(super) struct DeliveryHeaders {
     pub(super) subscription: Option<Box<str>>,
@@ -186,12 +185,12 @@ impl DeliveryHeaders {
     }
 }
 
-/// What the header `aeg-event-type` says.
+/// The header `aeg-event-type`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     Deletion,
     Notification,
-    /// Nothing, or something new: the body decides.
+    /// Missing or unknown: the body decides.
     Unnamed,
     Validation,
 }
@@ -209,7 +208,7 @@ impl Kind {
     }
 
     fn of_event(event: &RawValue) -> Self {
-        match serde_json::from_str::<Named<'_>>(event.get()).map(Named::name) {
+        match serde_json::from_str::<TypeName<'_>>(event.get()).map(TypeName::name) {
             Ok(Some("Microsoft.EventGrid.SubscriptionValidationEvent")) => Self::Validation,
             Ok(Some("Microsoft.EventGrid.SubscriptionDeletedEvent")) => Self::Deletion,
             _ => Self::Notification,
@@ -217,14 +216,14 @@ impl Kind {
     }
 }
 
-/// The objects of a body: of one, or of an array of them. The first character decides, whatever the content type says.
+/// The objects in a body: one object, or an array of them. The first character decides, not the content type.
 fn elements(body: &[u8]) -> Result<Vec<&RawValue>, ReceiveError> {
     let not_events = |problem: &str| ReceiveError::NotEvents {
         problem: Excerpt::of(problem),
     };
     let at = |error: serde_json::Error| match (error.line(), error.column()) {
         (line, column) if error.is_eof() => ReceiveError::Truncated { line, column },
-        // Serde's own words may quote the body.
+        // Serde's own message may quote the body.
         (line, column) => not_events(&format!("it is not JSON at line {line}, column {column}")),
     };
     let body = without_mark(body);
@@ -240,11 +239,11 @@ fn elements(body: &[u8]) -> Result<Vec<&RawValue>, ReceiveError> {
     }
     match first.iter().all(|it| it.get().starts_with('{')) {
         true => Ok(first),
-        false => Err(not_events("it holds another kind of value")),
+        false => Err(not_events("it has a value of another type")),
     }
 }
 
-/// The elements of an array: no more than may be, for an event takes many times the memory of the two bytes that it may have.
+/// The elements of an array, up to the limit: an event of two bytes takes many times as much memory.
 struct Elements<'a> {
     first: Vec<&'a RawValue>,
     found: usize,
@@ -265,7 +264,7 @@ impl<'de> Deserialize<'de> for Elements<'de> {
                 let (mut first, mut found) = (Vec::new(), 0_usize);
                 while let Some(element) = seq.next_element()? {
                     found = found.saturating_add(1);
-                    if found <= WebhookReceiver::EVENTS_LIMIT {
+                    if found <= EVENTS_LIMIT {
                         first.push(element);
                     }
                 }
@@ -277,16 +276,16 @@ impl<'de> Deserialize<'de> for Elements<'de> {
     }
 }
 
-/// The name of an event's type, in either schema.
+/// The type of an event, in either schema.
 #[derive(Deserialize)]
-struct Named<'a> {
+struct TypeName<'a> {
     #[serde(rename = "eventType")]
     event_type: Option<&'a str>,
     #[serde(rename = "type")]
     cloud_event_type: Option<&'a str>,
 }
 
-impl<'a> Named<'a> {
+impl<'a> TypeName<'a> {
     fn name(self) -> Option<&'a str> {
         self.event_type.or(self.cloud_event_type)
     }
@@ -307,5 +306,5 @@ const DELIVERY_COUNT: HeaderName = HeaderName::from_static("aeg-delivery-count")
 const EVENT_TYPE: HeaderName = HeaderName::from_static("aeg-event-type");
 const SUBSCRIPTION_NAME: HeaderName = HeaderName::from_static("aeg-subscription-name");
 
-/// In bytes: names of event subscriptions have 64 characters at most.
+/// In bytes. Names of event subscriptions have 64 characters at most.
 const MAX_NAME: usize = 256;

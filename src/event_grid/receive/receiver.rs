@@ -1,0 +1,304 @@
+//! The receiver: which checks a request passes, and in which order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Method};
+
+use super::error::{EVENTS_LIMIT, ReceiveError};
+use super::handshake::{Handshake, HandshakeRules};
+use super::request::{DeliveryHeaders, Kind, WebhookRequest};
+use super::secret::{SecretRefusal, SharedSecret};
+use super::token::{EntraTokens, TokenRefusal};
+use super::trace;
+use crate::body::{BodyError, BodyLimit};
+use crate::excerpt::Excerpt;
+
+/// Receives the requests that Event Grid sends to a webhook. Cheap to clone; clones share the keys.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use http::{HeaderMap, HeaderValue, Method};
+/// use partner_center_webhooks::event_grid::receive::{WebhookReceiver, WebhookRequest};
+///
+/// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.build()?;
+/// let query = Some("code=kGZ4vN0mS2rQ8xTb");
+///
+/// // Event Grid asks before it delivers.
+/// let mut headers = HeaderMap::new();
+/// headers.insert("webhook-request-origin", HeaderValue::from_static("eventgrid.azure.net"));
+/// let handshake = receiver.receive(&Method::OPTIONS, query, &headers, b"").await?;
+/// let response = handshake.response().unwrap();
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.headers()["webhook-allowed-origin"], "eventgrid.azure.net");
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert("aeg-event-type", HeaderValue::from_static("Notification"));
+/// let body = br#"{"specversion":"1.0","id":"1","source":"/a","type":"Contoso.Ordered","data":{"number":7}}"#;
+/// let request = receiver.receive(&Method::POST, query, &headers, body).await?;
+/// let WebhookRequest::Notification(notification) = request else { panic!("these are events") };
+/// assert_eq!(notification.events().len(), 1);
+///
+/// let error = receiver.receive(&Method::POST, Some("code=guess"), &headers, body).await.unwrap_err();
+/// assert_eq!(error.status(), 401);
+/// # Ok(()) }) }
+/// ```
+#[derive(Clone)]
+pub struct WebhookReceiver {
+    pub(super) settings: Arc<Settings>,
+}
+
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) body_limit: BodyLimit,
+    pub(super) secrets: Vec<SharedSecret>,
+    pub(super) tokens: Option<EntraTokens>,
+    pub(super) handshakes_need_token: bool,
+    pub(super) missing_role_is_final: bool,
+    pub(super) handshakes: HandshakeRules,
+}
+
+impl WebhookReceiver {
+    /// The default limit on bodies: 2 MiB. Event Grid delivers batches of 1 MiB at most; it was seen to accept 1.5 MB.
+    pub const BODY_LIMIT: BodyLimit = BodyLimit::new(2 * 1024 * 1024);
+
+    /// The maximum number of events in a delivery: 5000, which is also the maximum of an event subscription
+    /// (`maxEventsPerBatch`). A larger delivery is answered 503. 5000 of the smallest events take about 0.8 MB of memory.
+    pub const EVENTS_LIMIT: usize = EVENTS_LIMIT;
+
+    /// Authenticates a request and reads it. `query` is the query of the request's URL, still encoded.
+    ///
+    /// The future may be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`]: respond with its [`status`](ReceiveError::status).
+    pub async fn receive(
+        &self,
+        method: &Method,
+        query: Option<&str>,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<WebhookRequest, ReceiveError> {
+        let admitted = self.admit(method, query, headers).await?;
+        self.receive_admitted(admitted, body)
+    }
+
+    /// Checks a request before its body is read: method, size, content type, secrets, token.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`].
+    pub async fn admit(
+        &self,
+        method: &Method,
+        query: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Admitted, ReceiveError> {
+        let admitted = self.check(method, query, headers).await;
+        admitted.map_err(log_refusal)
+    }
+
+    /// Reads the body of an admitted request, as [`receive`](Self::receive) does.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`].
+    pub fn receive_admitted(
+        &self,
+        admitted: Admitted,
+        body: &[u8],
+    ) -> Result<WebhookRequest, ReceiveError> {
+        let request = match admitted.0 {
+            Checked::Handshake(handshake) => Ok(WebhookRequest::Handshake(handshake)),
+            Checked::Post(kind, headers, length) => self.read(kind, headers, length, body),
+        };
+        request.inspect(log_received).map_err(log_refusal)
+    }
+
+    fn read(
+        &self,
+        kind: Kind,
+        headers: DeliveryHeaders,
+        content_length: Option<usize>,
+        body: &[u8],
+    ) -> Result<WebhookRequest, ReceiveError> {
+        let length = match self.settings.body_limit.check(body.len()) {
+            // It is not documented whether a notice has a body.
+            Err(BodyError::Empty) if kind == Kind::Deletion => Ok(()),
+            checked => checked,
+        };
+        let request = length
+            .map_err(ReceiveError::from)
+            .and_then(|()| WebhookRequest::read(kind, headers, body, &self.settings.handshakes));
+        match request {
+            Err(
+                ReceiveError::Body(BodyError::Empty)
+                | ReceiveError::NotEvents { .. }
+                | ReceiveError::Truncated { .. },
+            ) if content_length.is_some_and(|length| length > body.len()) => {
+                Err(BodyError::Unreadable.into())
+            }
+            request => request,
+        }
+    }
+
+    /// The limit on bodies.
+    pub fn body_limit(&self) -> BodyLimit {
+        self.settings.body_limit
+    }
+
+    async fn check(
+        &self,
+        method: &Method,
+        query: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Admitted, ReceiveError> {
+        let kind = match method {
+            &Method::OPTIONS => None,
+            &Method::POST => Some(Kind::of_headers(headers)),
+            other => return Err(ReceiveError::method(other)),
+        };
+        if kind.is_some_and(|kind| kind != Kind::Deletion) {
+            is_json(headers)?;
+        }
+        let length = content_length(headers);
+        if let Some(length) = length
+            && length > 0
+        {
+            self.settings.body_limit.check(length)?;
+        }
+        let is_handshake = kind.is_none_or(|kind| kind == Kind::Validation);
+        for secret in &self.settings.secrets {
+            match secret.check(query, headers) {
+                Err(SecretRefusal::Missing { .. }) if is_handshake && secret.is_in_header() => {}
+                checked => checked?,
+            }
+        }
+        self.check_token(headers, is_handshake).await?;
+        let checked = match kind {
+            None => Checked::Handshake(Handshake::read(headers, &self.settings.handshakes)?),
+            Some(kind) => Checked::Post(kind, DeliveryHeaders::read(headers), length),
+        };
+        Ok(Admitted(checked))
+    }
+
+    async fn check_token(
+        &self,
+        headers: &HeaderMap,
+        is_handshake: bool,
+    ) -> Result<(), TokenRefusal> {
+        let Some(tokens) = &self.settings.tokens else {
+            return Ok(());
+        };
+        let is_optional = is_handshake && !self.settings.handshakes_need_token;
+        if is_optional && !headers.contains_key(AUTHORIZATION) {
+            return Ok(());
+        }
+        let token = bearer(headers).ok_or(TokenRefusal::Missing)?;
+        let verdict = match is_optional {
+            true => tokens.check_without_fetch(token),
+            false => tokens.verify(token).await.map(drop),
+        };
+        let verdict = match self.settings.missing_role_is_final {
+            true => verdict.map_err(TokenRefusal::with_final_role),
+            false => verdict,
+        };
+        match verdict {
+            // Without its token it would be accepted, and Event Grid does not retry a handshake that fails.
+            Err(refusal) if is_optional && (refusal.is_transient() || refusal.needs_repair()) => {
+                trace::token_not_needed(&refusal);
+                Ok(())
+            }
+            verdict => verdict,
+        }
+    }
+}
+
+impl fmt::Debug for WebhookReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookReceiver")
+            .field("settings", &self.settings)
+            .finish()
+    }
+}
+
+/// A request that passed every check that does not need its body.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Admitted(Checked);
+
+#[derive(Clone, Debug)]
+enum Checked {
+    Handshake(Handshake),
+    /// With its `content-length`, if there is one.
+    Post(Kind, DeliveryHeaders, Option<usize>),
+}
+
+/// The token, if exactly one `authorization` header is present.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_matches(' '))
+}
+
+/// Checks that the media type is one of JSON. Batches do not have the same media type everywhere, so the body decides the
+/// rest.
+fn is_json(headers: &HeaderMap) -> Result<(), ReceiveError> {
+    let Some(found) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let essence = found.as_bytes().split(|byte| *byte == b';').next();
+    let essence = essence.unwrap_or_default().to_ascii_lowercase();
+    match essence.trim_ascii() {
+        b"application/json" | b"text/json" => Ok(()),
+        other if other.ends_with(b"+json") => Ok(()),
+        _ => Err(ReceiveError::MediaType {
+            found: Excerpt::of(found.as_bytes()),
+        }),
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn log_received(request: &WebhookRequest) {
+    let name = |name: Option<&str>| Excerpt::of(name.unwrap_or_default());
+    match request {
+        WebhookRequest::Deletion(deletion) => {
+            trace::notice("deletion", &name(deletion.subscription()))
+        }
+        WebhookRequest::Handshake(handshake) => trace::notice("handshake", &handshake.origin()),
+        WebhookRequest::Notification(notification) => {
+            let subscription = name(notification.subscription());
+            let unrecognized = notification.unrecognized_count();
+            trace::accepted(notification.events().len(), unrecognized, &subscription);
+            if let Some(first) = notification.unrecognized().next() {
+                trace::unrecognized(unrecognized, &first.reason(), &subscription);
+            }
+        }
+        WebhookRequest::Validation(validation) => {
+            trace::notice("validation", &name(validation.subscription()));
+        }
+    }
+}
+
+/// Logs a refusal and returns it.
+pub(super) fn log_refusal(error: ReceiveError) -> ReceiveError {
+    let status = error.status().as_u16();
+    match error.needs_repair() {
+        true => trace::refused_until_repair(status, &error),
+        false => trace::refused(status, &error),
+    }
+    error
+}
