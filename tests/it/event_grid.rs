@@ -321,7 +321,7 @@ async fn what_is_final_is_not_repeated_and_is_told_in_full() {
     );
     // Success is 200, and nothing else.
     let (fake, publisher) = scene().await;
-    let publisher = publisher.with_retries(quick().with_max_repeats(0));
+    let publisher = publisher.with_retries(quick().with_max_retries(0));
     let mut answer = Response::default();
     *answer.status_mut() = http::StatusCode::ACCEPTED;
     fake.inject(Fault::Status(answer));
@@ -679,7 +679,7 @@ async fn no_secret_is_shown() {
 #[tokio::test]
 async fn nothing_there_at_all() {
     let (fake, publisher) = scene().await;
-    let publisher = publisher.with_retries(quick().with_max_repeats(1));
+    let publisher = publisher.with_retries(quick().with_max_retries(1));
     drop(fake);
     tokio::time::sleep(Duration::from_millis(20)).await;
     let error = failure(&publisher).await;

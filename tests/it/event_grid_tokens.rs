@@ -570,7 +570,9 @@ async fn a_thousand_first_deliveries_fetch_the_keys_once() {
             assert_eq!((status, retry_after), (503, Some(10)));
             assert_eq!(
                 message,
-                format!("the keys of `{KEYS}` could not be fetched: no complete answer within 5s")
+                format!(
+                    "the keys of `{KEYS}` could not be fetched: no complete response within 5s"
+                )
             );
         }
     }
@@ -594,7 +596,7 @@ async fn answers_without_keys_are_passing_trouble() {
         format!("`{KEYS}` answered {status} (expected 200 with keys; redirects are not followed)")
     };
     let long = format!(
-        "the keys of `{KEYS}` could not be fetched: the answer is longer than 262144 bytes"
+        "the keys of `{KEYS}` could not be fetched: the response is longer than 262144 bytes"
     );
     let encryption = json!({"keys": [with(FIRST.jwk(), "use", json!("enc"))]}).to_string();
     let pss = json!({"keys": [with(FIRST.jwk(), "alg", json!("PS256"))]}).to_string();
@@ -719,7 +721,7 @@ async fn keys_outlive_an_outage_for_a_week() {
     let lines = lines_of(async { assert_eq!(at(day).await, Ok(())) }).await;
     let warning = format!(
         "WARN partner_center_webhooks::event_grid: keys of Microsoft Entra not renewed reason=the keys of `{KEYS}` could \
-         not be fetched: no complete answer within 5s"
+         not be fetched: no complete response within 5s"
     );
     // The delivery is judged first.
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -774,7 +776,7 @@ async fn a_delivery_that_goes_away_does_not_stop_the_fetch() {
     drop(first);
     scene.set(NOW + 7);
     let message =
-        format!("the keys of `{KEYS}` could not be fetched: no complete answer within 5s");
+        format!("the keys of `{KEYS}` could not be fetched: no complete response within 5s");
     assert_eq!(judge(&receiver, &token).await, Err((503, Some(3), message)));
     scene.set(NOW + 10);
     assert_eq!(judge(&receiver, &token).await, Ok(()));
@@ -838,7 +840,7 @@ impl HttpClient for Moody {
     }
 }
 
-const TIMEOUT: &str = "could not be fetched: no complete answer within 5s";
+const TIMEOUT: &str = "could not be fetched: no complete response within 5s";
 const PANIC: &str =
     "panicked (expected an HTTP client and a cryptographic backend that return their errors)";
 

@@ -71,7 +71,7 @@ impl PublishError {
     /// Whether it is unknown if the service accepted the event: there was no answer, or one that does not say. Receivers
     /// know an event that comes twice by its source and id.
     pub fn may_have_been_accepted(&self) -> bool {
-        self.api().is_some_and(ApiError::may_have_been_done)
+        self.api().is_some_and(ApiError::may_have_succeeded)
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::{CloudEvent, Credential, QUERY};
-use crate::api::{Answer, Api, Call, Dialect, RetryPolicy};
+use crate::api::{Api, ApiResponse, Call, RetryPolicy, Service};
 use crate::http_client::HttpClient;
 use crate::json_response::Unreadable;
 
@@ -139,7 +139,7 @@ impl<R> Publisher<R> {
                 endpoint: endpoint.into_endpoint(),
                 authorizer,
                 client: Arc::new(client),
-                dialect: &DIALECT,
+                service: &SERVICE,
                 retries: RetryPolicy::default(),
                 headers: HeaderMap::new(),
             },
@@ -229,8 +229,8 @@ fn not_sent<E: Borrow<CloudEvent>>((index, event): (usize, E)) -> Failure<E> {
 }
 
 /// Anything but 200 would be the answer of something that is not Event Grid.
-fn judge(answer: &Answer) -> Result<(), Unreadable> {
-    match answer.status {
+fn judge(response: &ApiResponse) -> Result<(), Unreadable> {
+    match response.status {
         StatusCode::OK => Ok(()),
         _ => Err("expected 200".into()),
     }
@@ -270,15 +270,15 @@ impl<R> fmt::Debug for Publisher<R> {
 }
 
 /// Source: the requests of Microsoft's own clients.
-static DIALECT: Dialect = Dialect {
+static SERVICE: Service = Service {
     request_id: HeaderName::from_static("x-ms-client-request-id"),
     request_id_received: HeaderName::from_static("x-ms-request-id"),
     correlation_id: None,
     causes: &[],
     general_advice,
     is_own_code: |_, is_nested| is_nested,
-    is_absence: |_| true,
-    empty_is_absence: true,
+    is_not_found: |_| true,
+    empty_is_not_found: true,
 };
 
 const CHANNEL: HeaderName = HeaderName::from_static("aeg-channel-name");

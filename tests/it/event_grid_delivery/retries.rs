@@ -222,7 +222,7 @@ async fn a_handler_that_takes_too_long_is_asked_again() {
     assert_eq!(outcomes(&delivery), ["TimedOut", "Delivered"]);
     assert_eq!(hook.ids(), [["1"], ["1"]], "at least once");
     let error = delivery.attempts()[0].error().unwrap().to_string();
-    assert_eq!(error, "no complete answer within 2s");
+    assert_eq!(error, "no complete response within 2s");
 }
 
 /// A listener that lets only the first connection through, and those after so many others.

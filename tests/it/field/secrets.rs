@@ -259,7 +259,7 @@ async fn shown_by_clients(base: &str) -> Vec<String> {
         .partner_topic("contoso")
         .unwrap();
     let id = topic.event_subscription("hook").unwrap();
-    let mut hook = Endpoint::web_hook(url.as_str());
+    let mut hook = Endpoint::webhook(url.as_str());
     let headers = value!([{"name": "x-key", "type": "Static", "properties": {"value": HOOK_HEADER, "isSecret": true}}]);
     hook.properties
         .as_mut()
