@@ -23,6 +23,7 @@ pub(crate) trait Authorizer: fmt::Debug + Send + Sync {
 /// The header that authorizes one attempt.
 #[derive(Clone)]
 pub(crate) struct AuthHeader {
+    /// `Authorization`, or a header of Event Grid.
     pub(crate) name: HeaderName,
     /// Marked as sensitive.
     pub(crate) value: HeaderValue,
@@ -40,7 +41,9 @@ pub(super) fn redact(secrets: &[SecretString], text: &str) -> String {
 /// An access token, requested from the provider at each attempt.
 #[derive(Debug)]
 pub(crate) struct Bearer {
+    /// Caches and renews tokens itself.
     pub(crate) tokens: Box<dyn TokenProvider>,
+    /// The audience and `/.default`.
     pub(crate) scope: Box<str>,
 }
 

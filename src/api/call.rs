@@ -6,15 +6,18 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use secrecy::SecretString;
 
-/// One operation.
+/// One operation: what is sent, and what limits it.
 #[derive(Clone)]
 pub(crate) struct Call<'a> {
     /// Its name in the documentation.
     pub(crate) operation: &'static str,
+    /// PUT and GET are repeatable by default.
     pub(crate) method: Method,
     /// Path and query, relative to the endpoint.
     pub(crate) path: &'a str,
+    /// The same bytes in each attempt.
     pub(crate) body: Option<Bytes>,
+    /// The type of the body. Default: JSON.
     pub(crate) content_type: HeaderValue,
     /// Extra headers.
     pub(crate) headers: &'a [(HeaderName, HeaderValue)],
@@ -49,6 +52,7 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The media type of most bodies.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// 8 MiB: responses of the registration API are below a KiB, but a list of resources can be long.

@@ -13,6 +13,22 @@ use crate::token::TokenError;
 use crate::transience::is_transient;
 
 /// Why a call failed.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::api::{ApiError, ApiErrorCause};
+///
+/// /// Whether an administrator must change the credentials or their roles.
+/// fn is_about_credentials(error: &ApiError) -> bool {
+///     match error.cause() {
+///         ApiErrorCause::Token(error) => !error.is_transient(),
+///         ApiErrorCause::Refused { status, .. } => *status == 401 || *status == 403,
+///         _ => false,
+///     }
+/// }
+/// # let _ = is_about_credentials;
+/// ```
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ApiErrorCause {

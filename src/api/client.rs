@@ -29,10 +29,14 @@ use crate::words::{Words, is_markup};
 /// An API: its endpoint, its service, its credentials, and how calls are retried.
 #[derive(Clone)]
 pub(crate) struct Api {
+    /// The base of all paths, checked to be fit for tokens.
     pub(crate) endpoint: Endpoint,
+    /// The credentials of each attempt.
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) client: Arc<dyn HttpClient>,
+    /// The names of headers, and the meaning of refusals.
     pub(crate) service: &'static Service,
+    /// Deadlines and delays.
     pub(crate) retries: RetryPolicy,
     /// Headers of every call.
     pub(crate) headers: HeaderMap,
@@ -41,6 +45,7 @@ pub(crate) struct Api {
 /// The state of a call, kept when the deadline cuts it off.
 struct Progress {
     ids: CallIds,
+    /// Decides what a passed deadline means.
     waits_for: WaitsFor,
     /// Why the previous attempt failed.
     last: Option<ApiError>,
@@ -50,6 +55,7 @@ struct Progress {
 enum WaitsFor {
     /// The token: no request is under way.
     Credential,
+    /// The response: the request may have been processed.
     Response,
 }
 
@@ -88,6 +94,7 @@ impl Api {
         Err(self.error(call, &progress.ids, cause))
     }
 
+    /// Sends `call` until it succeeds or a retry is useless. The caller enforces the deadline.
     async fn attempts<T>(
         &self,
         call: &Call<'_>,
@@ -143,7 +150,7 @@ impl Api {
         }
     }
 
-    /// Sends `call` once.
+    /// Sends `call` once, and returns the token that it used beside the outcome.
     async fn attempt<T>(
         &self,
         call: &Call<'_>,
@@ -192,6 +199,7 @@ impl Api {
         (auth.token, outcome)
     }
 
+    /// The request of one attempt.
     fn request(
         &self,
         call: &Call<'_>,
@@ -238,6 +246,7 @@ impl Api {
         }
     }
 
+    /// The cause for a response with another status than success. Only a 404 from the service itself means "not found".
     fn refused(&self, response: &ApiResponse) -> ApiErrorCause {
         let refusal = Refusal::read(&response.headers, &response.body, &|text| {
             response.redact(text)
@@ -289,6 +298,7 @@ fn unreadable(response: &ApiResponse, error: &Unreadable) -> ApiErrorCause {
     }
 }
 
+/// The cause for a passed deadline, with the failure of the previous attempt.
 fn deadline_passed(deadline: Duration, last: Option<ApiError>) -> ApiErrorCause {
     ApiErrorCause::Deadline {
         deadline,
@@ -311,4 +321,5 @@ impl fmt::Debug for Api {
     }
 }
 
+/// The longest wait: an instant further ahead may not exist.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -14,13 +14,41 @@ use crate::excerpt::Excerpt;
 
 /// A failed call to one of Microsoft's APIs.
 ///
-/// `Display` is complete: [`source`](std::error::Error::source) does not repeat it, and `Debug` shows the same text.
+/// `Display` is complete: [`source`](std::error::Error::source) does not repeat it, and `Debug` shows the same text. It has the
+/// operation, the status, the service's code and message, advice for an operator, and the ids for a support case.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::http_client::ReqwestClient;
+/// use partner_center_webhooks::registration::RegistrationClient;
+/// use partner_center_webhooks::testing::PartnerCenter;
+/// use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault};
+/// use partner_center_webhooks::token::{AccessToken, StaticToken};
+///
+/// let partner_center = PartnerCenter::start().await?;
+/// let token = StaticToken::new(AccessToken::new("token")?);
+/// let client = RegistrationClient::new(&partner_center.cloud(), ReqwestClient::new()?, token)?;
+///
+/// let body = ErrorBody::Standard { code: "900150".into(), description: "The role lacks rights.".into() };
+/// partner_center.inject(Fault::status(403, &body));
+/// let error = client.get().await.unwrap_err();
+/// assert_eq!(error.status().unwrap(), 403);
+/// assert_eq!(error.code().unwrap().to_string(), "900150");
+/// assert!(!error.is_transient());
+/// assert!(error.to_string().contains("lacks a role in Partner Center, such as Admin agent: assign it there"));
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone)]
 pub struct ApiError(Box<Details>);
 
+/// In a box, because a `Result` with it should be small.
 #[derive(Clone)]
 struct Details {
     operation: &'static str,
+    /// Knows the causes and the advice.
     service: &'static Service,
     cause: ApiErrorCause,
     ids: CallIds,
@@ -51,6 +79,7 @@ impl ApiError {
         &self.0.cause
     }
 
+    /// Why it failed, by value.
     pub(super) fn into_cause(self) -> ApiErrorCause {
         self.0.cause
     }
@@ -141,11 +170,17 @@ impl ApiError {
     }
 
     /// Whether a later retry may succeed without any change.
+    ///
+    /// It is true after the retries of the call are used up, so retry after a longer wait: [`retry_after`](Self::retry_after), or
+    /// minutes.
     pub fn is_transient(&self) -> bool {
         self.is_retryable(true)
     }
 
     /// Whether the service may have processed the call, at any attempt.
+    ///
+    /// It is false only if each attempt certainly failed before that: there was no connection or no token, or the service refused
+    /// the request. If it is true, read the resource before you repeat a call that is not idempotent.
     pub fn may_have_succeeded(&self) -> bool {
         self.0.ids.may_have_succeeded || self.cause().may_have_succeeded()
     }
@@ -181,6 +216,7 @@ impl ApiError {
         self.status() == Some(StatusCode::UNAUTHORIZED) && !is_shared
     }
 
+    /// Whether a retry may help, for a call that may be processed twice or must not be.
     pub(super) fn is_retryable(&self, is_repeatable: bool) -> bool {
         self.cause().is_retryable(is_repeatable)
     }

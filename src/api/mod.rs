@@ -1,6 +1,32 @@
 //! One call to a Microsoft API: with a token, request ids, retries and a deadline.
 //!
 //! The clients of this crate are built on it. Public are its error, [`ApiError`], and its [`RetryPolicy`].
+//!
+//! ```text
+//!        ┌── wait: Retry-After, or exponential backoff ◄──────────────┐
+//!        ▼                                                            │ transient, and
+//! call ─► token ─► request ─► response ─┬ 2xx, readable ─► the result │ retries left
+//!           ▲                           ├ 401, once ──┐               │
+//!           └──── another token ◄───────┼─────────────┘               │
+//!                                       └ anything else ─► ApiError ──┘
+//! ```
+//!
+//! | Failure | GET, PUT, and other idempotent calls | POST to Partner Center |
+//! |---|---|---|
+//! | no connection, 429 | retry | retry |
+//! | 408, 5xx, broken connection, truncated response | retry | error, [`ApiError::may_have_succeeded`] is true |
+//! | 404 that is not the service's own | retry | error |
+//! | 401 | one retry with another token | one retry with another token |
+//! | any other refusal | error | error |
+//!
+//! All attempts share one request id, and each has its own correlation id where the service supports that. The deadline of the
+//! [`RetryPolicy`] covers everything: tokens, attempts and waits. Redirects are never followed, because the token would be sent
+//! along, and secrets of the request are redacted from errors, because services echo requests.
+//!
+//! # Source
+//!
+//! "Partner Center REST headers"; "Partner Center REST error codes"; "API throttling guidance for partners"; "Azure REST API:
+//! common request and response headers"; RFC 9110, section 10.2.3 (`Retry-After`).
 
 mod authorizer;
 mod call;

@@ -102,6 +102,7 @@ const NO_RELATIONSHIP: &str = "the customer has no relationship with this partne
     if all customers are refused, the token is from another partner's tenant";
 const NO_ROLE: &str = "the user or the application lacks a role in Partner Center, such as Admin agent: assign it there";
 
+/// Advice for statuses of Partner Center and referrals.
 fn general_advice(status: StatusCode) -> &'static str {
     match status.as_u16() {
         300..=399 => Service::REDIRECT,

@@ -8,6 +8,8 @@ use crate::excerpt::Excerpt;
 use crate::words::Words;
 
 /// One detail of a refusal: an item of `error.details` from Azure's services.
+///
+/// For example, a webhook that failed its validation is a detail of a failed event subscription.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RefusalDetail {
@@ -25,12 +27,15 @@ impl RefusalDetail {
 /// The code and the message of a refusal.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Refusal {
+    /// From JSON, or from a header.
     pub(crate) code: Option<Excerpt>,
     /// The member `code` of JSON.
     pub(crate) json_code: Option<String>,
     /// Whether it is inside an object `error`, as in OData and Azure.
     pub(crate) is_nested: bool,
+    /// The message, or the text of a page.
     pub(crate) description: Option<Excerpt>,
+    /// At most [`RefusalDetail::MAX`].
     pub(crate) details: Vec<RefusalDetail>,
 }
 
@@ -85,6 +90,7 @@ impl Refusal {
         }
     }
 
+    /// The code and the text of a body that is not JSON.
     fn of_words(words: Words, redact: &dyn Fn(&str) -> String) -> Self {
         Self {
             code: words.code.map(|code| Excerpt::of(redact(&code))),
@@ -94,6 +100,7 @@ impl Refusal {
     }
 }
 
+/// Redacts all strings in `value`, but not the names of members.
 fn redact_in(value: &mut Value, redact: &dyn Fn(&str) -> String) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(|value| redact_in(value, redact)),
@@ -107,6 +114,7 @@ fn redact_in(value: &mut Value, redact: &dyn Fn(&str) -> String) {
     }
 }
 
+/// The items of `details` that have a code or a message.
 fn details(error: &Value) -> Vec<RefusalDetail> {
     let list = member(error, &["details"]).and_then(Value::as_array);
     let details = list.into_iter().flatten().map(|detail| RefusalDetail {
@@ -149,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shape_of_an_error() {
+    fn all_shapes_of_errors_are_read() {
         for (body, code, description) in [
             // "Partner Center REST error codes"
             (
@@ -200,7 +208,7 @@ mod tests {
             ("upstream connect error", "", "upstream connect error"),
             ("", "", ""),
             (" \r\n", "", ""),
-            // JSON that says nothing we know, or is cut.
+            // JSON without a known member, or truncated.
             (r#"{"a":1}"#, "", r#"{\"a\":1}"#),
             ("[]", "", "[]"),
             (r#"{"code":"10"#, "", r#"{\"code\":\"10"#),
@@ -251,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn length_is_bounded_and_text_escaped() {
+    fn text_is_bounded_and_escaped() {
         let long = Refusal::of_body("x".repeat(1_000_000).as_bytes(), &str::to_owned);
         assert!(format!("{long:?}").len() < 1200);
         let refusal = Refusal::of_body(b"\n\xff\"", &str::to_owned);

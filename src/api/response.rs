@@ -14,9 +14,13 @@ use crate::json_response::{self, Unreadable};
 /// The response to a call.
 #[derive(Debug)]
 pub(crate) struct ApiResponse {
+    /// A status of success, or of a refusal.
     pub(crate) status: StatusCode,
+    /// All headers, not redacted.
     pub(crate) headers: HeaderMap,
+    /// The whole body, not redacted.
     pub(crate) body: Bytes,
+    /// The secrets of the request.
     secrets: Arc<[SecretString]>,
 }
 

@@ -14,6 +14,13 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 /// The wait is that of `Retry-After` or, with 429 and 503, of the response's message; otherwise exponential backoff with
 /// jitter. A call fails rather than wait beyond its deadline.
 ///
+/// | Setting | Default |
+/// |---|---|
+/// | deadline of a call, with all attempts and waits | 100 s |
+/// | deadline of one attempt | 30 s |
+/// | first delay | 500 ms |
+/// | maximum number of retries | 5 |
+///
 /// # Example
 ///
 /// ```
@@ -27,7 +34,9 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct RetryPolicy {
+    /// Of the call.
     pub(crate) deadline: Duration,
+    /// Of one attempt.
     pub(crate) attempt: Duration,
     first_delay: Duration,
     max_retries: usize,
@@ -62,6 +71,7 @@ impl RetryPolicy {
         self
     }
 
+    /// The backoff of one call, with new jitter.
     pub(crate) fn delays(&self) -> ExponentialBackoff {
         ExponentialBuilder::new()
             .with_min_delay(self.first_delay)
@@ -84,6 +94,7 @@ impl Default for RetryPolicy {
     }
 }
 
+/// The cap of the backoff, without jitter.
 const MAX_DELAY: Duration = Duration::from_secs(20);
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, StatusCode};
 
-/// What differs between Microsoft's services.
+/// What differs between Microsoft's services: each client has a `static` of this type.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// Header for our request id, which all attempts of a call share.
@@ -29,6 +29,7 @@ impl Service {
     pub(crate) const REDIRECT: &str =
         "redirects are not followed, because the token would be sent along";
 
+    /// The known cause with this code, in any ASCII case.
     pub(super) fn cause(&self, code: &str) -> Option<&'static KnownCause> {
         let mut causes = self.causes.iter();
         causes.find(|cause| cause.code.eq_ignore_ascii_case(code))
@@ -38,6 +39,7 @@ impl Service {
 /// A cause that a service names by a code.
 #[derive(Debug)]
 pub(crate) struct KnownCause {
+    /// The code in the response.
     pub(crate) code: &'static str,
     /// What an operator can do about it.
     pub(crate) advice: &'static str,
@@ -46,6 +48,7 @@ pub(crate) struct KnownCause {
 }
 
 impl KnownCause {
+    /// A cause that stays with any token of the same credentials.
     pub(crate) const fn new(code: &'static str, advice: &'static str) -> Self {
         Self {
             code,

@@ -133,7 +133,10 @@ async fn a_failure_reaches_all_waiting_callers_and_not_the_next() {
     scene.fail(Some(TokenError::NoAlternative));
     let asking = (0..1000).map(|_| ask(&cached, None));
     for outcome in join_all(asking).await {
-        assert_eq!(outcome.unwrap_err(), "the only token there is was refused");
+        assert_eq!(
+            outcome.unwrap_err(),
+            "the only available token was rejected"
+        );
     }
     assert_eq!(scene.asked.load(Ordering::SeqCst), 1);
     scene.fail(None);
@@ -325,7 +328,7 @@ async fn the_result_of_another_rejection_does_not_apply() {
             ..Two::default()
         })
     };
-    let said = "the only token there is was refused";
+    let said = "the only available token was rejected";
     for (joining, outcome, count) in [
         (None, Ok("a".to_owned()), 2),
         (Some(&other), Ok("a".to_owned()), 2),

@@ -231,7 +231,7 @@ mod tests {
         for bad in ["", "a b", "a\r\nb", "ä", "\u{0}"] {
             assert_eq!(
                 AccessToken::new(bad).unwrap_err().to_string(),
-                "the access token is empty, or holds what no header may hold (expected visible ASCII)"
+                "the access token is empty or has characters that a header cannot hold (expected visible ASCII)"
             );
         }
     }
@@ -253,7 +253,7 @@ mod tests {
             let error = provider.token(request.after_refusal_of(&one)).await;
             assert_eq!(
                 error.unwrap_err().to_string(),
-                "the only token there is was refused"
+                "the only available token was rejected"
             );
         }
     }

@@ -633,8 +633,8 @@ async fn a_rejected_token_is_replaced_once() {
     assert_eq!(error.attempts(), 1);
     assert!(
         error.to_string().contains(
-            "get registration: answered 401 Unauthorized code 900420: wrong audience (the token is for another audience \
-             than this API: ask for the scope of this API in this cloud)"
+            "get registration: answered 401 Unauthorized code 900420: wrong audience (the token has another audience: \
+             request the scope of this API in this cloud)"
         ),
         "{error}"
     );

@@ -357,7 +357,7 @@ async fn a_refusal_by_the_provider_or_by_the_service_is_an_error() {
         let before = partner_center.requests().len();
         let error = by_provider.fetch(&event).await.unwrap_err();
         assert!(matches!(error, ResourceError::Api(_)), "{error}");
-        let said = "the only token there is was refused";
+        let said = "the only available token was rejected";
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(partner_center.requests().len(), before, "{body}");
 

@@ -68,8 +68,12 @@ async fn responses_that_are_not_entras() {
             "answered 404 without a token",
         ),
         (Fault::CutJson, true, "answered 200 without a token"),
-        (Fault::Drop, true, "could not be asked for a token"),
-        (Fault::Truncated, true, "could not be asked for a token"),
+        (Fault::Drop, true, "a token could not be requested from"),
+        (
+            Fault::Truncated,
+            true,
+            "a token could not be requested from",
+        ),
         (
             Fault::Throttle {
                 retry_after: Some("7".into()),

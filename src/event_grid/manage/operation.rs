@@ -1,11 +1,11 @@
 //! Long-running operations: changes that the service accepts first and finishes later.
 //!
 //! ```text
-//!            Azure-AsyncOperation            poll that URL for a status
-//!            202 and Location                poll that URL until it is not 202
-//! request ─┬ deletion, none of these         poll the resource until it is gone
-//!          ├ not finished, none of these     poll the resource for its state
-//!          └ finished                        done
+//! response ─┬ Azure-AsyncOperation     poll that URL for a status
+//!           ├ 202 with Location        poll that URL until its status is not 202
+//!           ├ deletion, neither        poll the resource until it is gone
+//!           ├ not finished, neither    poll the resource for its state
+//!           └ finished                 done
 //! ```
 
 use std::time::Duration;
