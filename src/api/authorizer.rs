@@ -1,4 +1,4 @@
-//! How a call proves on whose behalf it is made.
+//! The credentials of a call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,53 +11,49 @@ use crate::http_client::BoxFuture;
 use crate::mask::text;
 use crate::token::{AccessToken, TokenError, TokenProvider, TokenRequest};
 
-/// What every call shows.
+/// Authorizes calls.
 pub(crate) trait Authorizer: fmt::Debug + Send + Sync {
-    /// What to show in one attempt, after `refused` was shown in vain.
+    /// The credentials for one attempt. `rejected` is a token that the service answered with 401.
     fn authorize<'a>(
         &'a self,
-        refused: Option<&'a AccessToken>,
+        rejected: Option<&'a AccessToken>,
     ) -> BoxFuture<'a, Result<AuthHeader, TokenError>>;
 }
 
-/// What one attempt shows: a header.
+/// The header that authorizes one attempt.
 #[derive(Clone)]
 pub(crate) struct AuthHeader {
+    /// `Authorization`, or a header of Event Grid.
     pub(crate) name: HeaderName,
     /// Marked as sensitive.
     pub(crate) value: HeaderValue,
-    /// The token in it, if there is one: there may be another.
+    /// The token in it, if it is one that a provider can replace.
     pub(crate) token: Option<AccessToken>,
-    /// What of it, and of the body that goes with it, nobody may see, in each form in which a service might repeat it.
+    /// Secrets in the request, redacted from errors because services echo requests.
     pub(crate) secrets: Arc<[SecretString]>,
 }
 
-impl AuthHeader {
-    /// What a service said, without the secrets that it was sent.
-    pub(crate) fn hide(&self, text: &str) -> String {
-        hide(&self.secrets, text)
-    }
+/// `text` without `secrets`, and without the secrets in URLs.
+pub(super) fn redact(secrets: &[SecretString], text: &str) -> String {
+    text::redact(text, secrets.iter().map(SecretString::expose_secret))
 }
 
-/// `text` without `secrets`, and without what URLs hide.
-pub(super) fn hide(secrets: &[SecretString], text: &str) -> String {
-    text::hide(text, secrets.iter().map(SecretString::expose_secret))
-}
-
-/// An access token, asked for at each attempt.
+/// An access token, requested from the provider at each attempt.
 #[derive(Debug)]
 pub(crate) struct Bearer {
+    /// Caches and renews tokens itself.
     pub(crate) tokens: Box<dyn TokenProvider>,
+    /// The audience and `/.default`.
     pub(crate) scope: Box<str>,
 }
 
 impl Authorizer for Bearer {
     fn authorize<'a>(
         &'a self,
-        refused: Option<&'a AccessToken>,
+        rejected: Option<&'a AccessToken>,
     ) -> BoxFuture<'a, Result<AuthHeader, TokenError>> {
         let mut wanted = TokenRequest::new(&self.scope);
-        wanted.refused = refused;
+        wanted.refused = rejected;
         Box::pin(async move {
             let token = self.tokens.token(wanted).await?;
             Ok(AuthHeader {
@@ -76,16 +72,16 @@ mod tests {
     use crate::token::StaticToken;
 
     #[tokio::test]
-    async fn a_secret_that_comes_back_is_not_shown() {
+    async fn an_echoed_token_is_redacted() {
         let token = AccessToken::new("s3cr3t-token").unwrap();
         let bearer = Bearer {
             tokens: Box::new(StaticToken::new(token)),
             scope: "scope".into(),
         };
-        let shown = bearer.authorize(None).await.unwrap();
-        assert_eq!(shown.value, "Bearer s3cr3t-token");
-        assert!(shown.value.is_sensitive() && shown.token.is_some());
-        for (text, without) in [
+        let auth = bearer.authorize(None).await.unwrap();
+        assert_eq!(auth.value, "Bearer s3cr3t-token");
+        assert!(auth.value.is_sensitive() && auth.token.is_some());
+        for (text, redacted) in [
             (
                 "bad header: Bearer s3cr3t-token",
                 "bad header: Bearer [hidden]",
@@ -96,7 +92,7 @@ mod tests {
             ),
             ("nothing", "nothing"),
         ] {
-            assert_eq!(shown.hide(text), without);
+            assert_eq!(redact(&auth.secrets, text), redacted);
         }
     }
 }

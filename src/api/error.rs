@@ -1,104 +1,75 @@
-//! What a support case is opened with.
+//! The error of a failed call, with all that a support case needs.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use thiserror::Error;
 use uuid::Uuid;
 
-use super::progress::Ids;
-use super::{Cause, Dialect, RefusalDetail};
+use super::cause::ApiErrorCause;
+use super::ids::CallIds;
+use super::refusal::RefusalDetail;
+use super::service::{KnownCause, Service};
 use crate::excerpt::Excerpt;
-use crate::http_client::HttpClientError;
-use crate::http_client::transience::is_transient;
-use crate::token::TokenError;
 
-/// A call to one of Microsoft's APIs that failed.
+/// A failed call to one of Microsoft's APIs.
 ///
-/// Its text is complete; [`source`](std::error::Error::source) does not repeat it, and `Debug` is no other.
+/// `Display` is complete: [`source`](std::error::Error::source) does not repeat it, and `Debug` shows the same text. It has the
+/// operation, the status, the service's code and message, advice for an operator, and the ids for a support case.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::http_client::ReqwestClient;
+/// use partner_center_webhooks::registration::RegistrationClient;
+/// use partner_center_webhooks::testing::PartnerCenter;
+/// use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault};
+/// use partner_center_webhooks::token::{AccessToken, StaticToken};
+///
+/// let partner_center = PartnerCenter::start().await?;
+/// let token = StaticToken::new(AccessToken::new("token")?);
+/// let client = RegistrationClient::new(&partner_center.cloud(), ReqwestClient::new()?, token)?;
+///
+/// let body = ErrorBody::Standard { code: "900150".into(), description: "The role lacks rights.".into() };
+/// partner_center.inject(Fault::status(403, &body));
+/// let error = client.get().await.unwrap_err();
+/// assert_eq!(error.status().unwrap(), 403);
+/// assert_eq!(error.code().unwrap().to_string(), "900150");
+/// assert!(!error.is_transient());
+/// assert!(error.to_string().contains("lacks a role in Partner Center, such as Admin agent: assign it there"));
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone)]
 pub struct ApiError(Box<Details>);
 
+/// In a box, because a `Result` with it should be small.
 #[derive(Clone)]
 struct Details {
     operation: &'static str,
-    dialect: &'static Dialect,
+    /// Knows the causes and the advice.
+    service: &'static Service,
     cause: ApiErrorCause,
-    ids: Ids,
-}
-
-/// Why a call failed.
-#[derive(Clone, Debug, Error)]
-#[non_exhaustive]
-pub enum ApiErrorCause {
-    /// There was no answer. Unless it is [`HttpClientError::Connect`], the request may have been processed.
-    #[error("{0}")]
-    Connection(HttpClientError),
-    /// Time was up, for all attempts together. The last request may have been processed.
-    #[error("no complete response within {deadline:?} in all{}", Last(last))]
-    Deadline {
-        /// The time.
-        deadline: Duration,
-        /// Why the attempt before the last one failed, if there was one.
-        last: Option<Box<Self>>,
-    },
-    /// The request was not sent: it would exceed a limit that the service sets and the client keeps.
-    #[error("not sent, for the service's limit is reached")]
-    Limit {
-        /// When the next one may be sent.
-        retry_after: Duration,
-    },
-    /// The service refused.
-    #[error("answered {}{}{}{}", Status(*status), Named(" code ", code), Named(": ", description), Listed(details))]
-    Refused {
-        /// The HTTP status.
-        status: StatusCode,
-        /// The service's code, such as `900150`.
-        code: Option<Excerpt>,
-        /// What the service says about it.
-        description: Option<Excerpt>,
-        /// What it says in particular: the first [`RefusalDetail::MAX`] of a list that only some services give.
-        details: Vec<RefusalDetail>,
-        /// When to try again, if that was said: in a header or, with 429 and 503, in words.
-        retry_after: Option<Duration>,
-        /// Whether the service itself said so, and not a gateway or a front end in its place: it gave one of its codes in
-        /// JSON, or an empty body with its own ids.
-        is_from_service: bool,
-        /// Whether it says that what was asked for does not exist.
-        is_absence: bool,
-    },
-    /// There was no token.
-    #[error("{0}")]
-    Token(TokenError),
-    /// The service answered that it succeeded, with something else than was to be expected.
-    #[error("answered {} with what cannot be read: {problem}", Status(*status))]
-    Unreadable {
-        /// The HTTP status.
-        status: StatusCode,
-        /// What was wrong with it.
-        problem: Excerpt,
-        /// Whether it is empty, or the beginning of an answer of which the rest was lost.
-        is_partial: bool,
-    },
+    ids: CallIds,
 }
 
 impl ApiError {
     pub(super) fn new(
         operation: &'static str,
-        dialect: &'static Dialect,
-        ids: &Ids,
+        service: &'static Service,
+        ids: &CallIds,
         cause: ApiErrorCause,
     ) -> Self {
         Self(Box::new(Details {
             operation,
-            dialect,
+            service,
             cause,
             ids: ids.clone(),
         }))
     }
 
-    /// What was asked for, in the words of the documentation.
+    /// The operation, as the documentation names it.
     pub fn operation(&self) -> &'static str {
         self.0.operation
     }
@@ -108,7 +79,12 @@ impl ApiError {
         &self.0.cause
     }
 
-    /// The HTTP status, if there was an answer.
+    /// Why it failed, by value.
+    pub(super) fn into_cause(self) -> ApiErrorCause {
+        self.0.cause
+    }
+
+    /// The HTTP status, if there was a response.
     pub fn status(&self) -> Option<StatusCode> {
         match self.cause() {
             ApiErrorCause::Refused { status, .. } | ApiErrorCause::Unreadable { status, .. } => {
@@ -121,18 +97,18 @@ impl ApiError {
         }
     }
 
-    /// Whether the service itself says that what was asked for does not exist. A 404 of a gateway or a front end does not.
-    pub fn is_absence(&self) -> bool {
+    /// Whether the service itself says that the resource does not exist. A 404 from a gateway or front end does not count.
+    pub fn is_not_found(&self) -> bool {
         matches!(
             self.cause(),
             ApiErrorCause::Refused {
-                is_absence: true,
+                is_not_found: true,
                 ..
             }
         )
     }
 
-    /// The service's code, if it gave one.
+    /// The service's code, if any.
     pub fn code(&self) -> Option<&Excerpt> {
         match self.cause() {
             ApiErrorCause::Refused { code, .. } => code.as_ref(),
@@ -140,7 +116,7 @@ impl ApiError {
         }
     }
 
-    /// What the service says about it, if anything.
+    /// The service's message, if any.
     pub fn description(&self) -> Option<&Excerpt> {
         match self.cause() {
             ApiErrorCause::Refused { description, .. } => description.as_ref(),
@@ -148,7 +124,7 @@ impl ApiError {
         }
     }
 
-    /// What the service says in particular, if anything.
+    /// The service's details, if any.
     pub fn details(&self) -> &[RefusalDetail] {
         match self.cause() {
             ApiErrorCause::Refused { details, .. } => details,
@@ -156,28 +132,27 @@ impl ApiError {
         }
     }
 
-    /// The request id that was sent, with each attempt: `MS-RequestId` to Partner Center, `x-ms-client-request-id` to
-    /// Azure.
+    /// The request id that each attempt sent: `MS-RequestId` to Partner Center, `x-ms-client-request-id` to Azure.
     pub fn request_id(&self) -> Uuid {
         self.0.ids.request
     }
 
-    /// The request id of the answer (`MS-RequestId`, `x-ms-request-id`), which is not always the one that was sent.
+    /// The request id in the response (`MS-RequestId`, `x-ms-request-id`). It can differ from the one that was sent.
     pub fn request_id_received(&self) -> Option<&Excerpt> {
         self.0.ids.request_received.as_ref()
     }
 
-    /// The `MS-CorrelationId` that was sent with the last attempt, to services that have it.
+    /// The `MS-CorrelationId` that the last attempt sent, if the service has it.
     pub fn correlation_id(&self) -> Option<Uuid> {
-        self.0.ids.sent
+        self.0.ids.correlation
     }
 
-    /// The `MS-CorrelationId` of the answer, which is not always the one that was sent.
+    /// The `MS-CorrelationId` in the response. It can differ from the one that was sent.
     pub fn correlation_id_received(&self) -> Option<&Excerpt> {
-        self.0.ids.received.as_ref()
+        self.0.ids.correlation_received.as_ref()
     }
 
-    /// When to try again, if that was said.
+    /// The wait that the service asked for, if any.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.cause() {
             ApiErrorCause::Limit { retry_after } => Some(*retry_after),
@@ -189,104 +164,61 @@ impl ApiError {
         }
     }
 
-    /// How often it was tried.
+    /// The number of attempts.
     pub fn attempts(&self) -> u32 {
         self.0.ids.attempts
     }
 
-    /// Whether trying again later may help, without anybody changing anything.
+    /// Whether a later retry may succeed without any change.
+    ///
+    /// It is true after the retries of the call are used up, so retry after a longer wait: [`retry_after`](Self::retry_after), or
+    /// minutes.
     pub fn is_transient(&self) -> bool {
-        self.may_repeat(true)
+        self.is_retryable(true)
     }
 
-    /// Whether it is unknown if the service did what was asked for, at whichever attempt.
-    pub fn may_have_been_done(&self) -> bool {
-        if self.0.ids.may_have_been_done {
-            return true;
-        }
-        match self.cause() {
-            ApiErrorCause::Connection(HttpClientError::Connect(_) | HttpClientError::Setup(_))
-            | ApiErrorCause::Limit { .. }
-            | ApiErrorCause::Token(_) => false,
-            ApiErrorCause::Connection(_)
-            | ApiErrorCause::Deadline { .. }
-            | ApiErrorCause::Unreadable { .. } => true,
-            ApiErrorCause::Refused { status, .. } => {
-                status.is_server_error() || *status == StatusCode::REQUEST_TIMEOUT
-            }
-        }
+    /// Whether the service may have processed the call, at any attempt.
+    ///
+    /// It is false only if each attempt certainly failed before that: there was no connection or no token, or the service refused
+    /// the request. If it is true, read the resource before you repeat a call that is not idempotent.
+    pub fn may_have_succeeded(&self) -> bool {
+        self.0.ids.may_have_succeeded || self.cause().may_have_succeeded()
     }
 
-    /// What an operator can do about it, where its own words do not say so. The cause that the service names comes before
-    /// what its status tells.
+    /// What an operator can do, where the service's message does not say it. A known cause comes before the status.
     fn advice(&self) -> &'static str {
         match self.cause() {
             ApiErrorCause::Refused {
                 status,
                 is_from_service: false,
                 ..
-            } if *status == StatusCode::NOT_FOUND => NOT_FROM_SERVICE,
-            ApiErrorCause::Refused { status, .. } => match self.named_cause() {
+            } if *status == StatusCode::NOT_FOUND => FOREIGN_404,
+            ApiErrorCause::Refused { status, .. } => match self.known_cause() {
                 Some(cause) => cause.advice,
-                // A cause is named, and the service's words tell more than its status.
-                None if self.code().is_some() && !self.0.dialect.causes.is_empty() => "",
-                None => (self.0.dialect.general_advice)(*status),
+                // An unknown code: the service's message says more than its status.
+                None if self.code().is_some() && !self.0.service.causes.is_empty() => "",
+                None => (self.0.service.general_advice)(*status),
             },
             _ => "",
         }
     }
 
-    fn named_cause(&self) -> Option<&'static Cause> {
+    fn known_cause(&self) -> Option<&'static KnownCause> {
         let code = self.code()?.to_string();
-        self.0.dialect.cause(&code)
+        self.0.service.cause(&code)
     }
 
-    /// Whether the token was refused for a reason that another one from the same credentials need not share.
+    /// Whether the token was refused for a reason that another token from the same credentials may not share.
     pub(super) fn another_token_may_help(&self) -> bool {
         let is_shared = self
-            .named_cause()
+            .known_cause()
             .is_some_and(|cause| !cause.another_token_helps);
         self.status() == Some(StatusCode::UNAUTHORIZED) && !is_shared
     }
 
-    /// Whether to repeat a call that may, or may not, be done twice.
-    pub(super) fn may_repeat(&self, is_repeatable: bool) -> bool {
-        let was_not_processed = match self.cause() {
-            ApiErrorCause::Connection(error) => matches!(error, HttpClientError::Connect(_)),
-            ApiErrorCause::Limit { .. } => true,
-            ApiErrorCause::Refused { status, .. } => *status == StatusCode::TOO_MANY_REQUESTS,
-            ApiErrorCause::Token(error) => error.is_transient(),
-            ApiErrorCause::Deadline { .. } | ApiErrorCause::Unreadable { .. } => false,
-        };
-        let is_transient = match self.cause() {
-            ApiErrorCause::Connection(error) => matches!(
-                error,
-                HttpClientError::Timeout { .. } | HttpClientError::Transport(_)
-            ),
-            ApiErrorCause::Deadline { .. } => true,
-            ApiErrorCause::Refused {
-                status,
-                code,
-                is_from_service,
-                ..
-            } => {
-                let code = code.as_ref().map(Excerpt::to_string).unwrap_or_default();
-                let is_doubtful = *status == StatusCode::NOT_FOUND && !is_from_service;
-                is_doubtful || is_transient(*status, &code)
-            }
-            ApiErrorCause::Limit { .. } | ApiErrorCause::Token(_) => false,
-            ApiErrorCause::Unreadable { is_partial, .. } => *is_partial,
-        };
-        was_not_processed || is_repeatable && is_transient
-    }
-}
-
-impl ApiErrorCause {
-    pub(super) fn deadline(deadline: Duration, last: Option<ApiError>) -> Self {
-        Self::Deadline {
-            deadline,
-            last: last.map(|last| Box::new(last.0.cause)),
-        }
+    /// Whether a retry may help, for a call that may be processed twice or must not be.
+    pub(super) fn is_retryable(&self, is_repeatable: bool) -> bool {
+        self.cause().is_retryable(is_repeatable)
     }
 }
 
@@ -295,15 +227,13 @@ impl fmt::Display for ApiError {
         let ids = &self.0.ids;
         let received =
             |id: Option<&Excerpt>| id.map_or_else(|| "none".to_owned(), Excerpt::to_string);
-        write!(
-            f,
-            "{}: {}{} (request id {}",
-            self.operation(),
-            self.cause(),
-            Advice(self.advice()),
-            ids.request
-        )?;
-        match ids.sent {
+        write!(f, "{}: {}", self.operation(), self.cause())?;
+        match self.advice() {
+            "" => {}
+            advice => write!(f, " ({advice})")?,
+        }
+        write!(f, " (request id {}", ids.request)?;
+        match ids.correlation {
             Some(sent) => {
                 let received = received(self.correlation_id_received());
                 write!(f, ", correlation id {sent} sent and {received} received")?;
@@ -330,68 +260,5 @@ impl fmt::Debug for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// A status and its reason.
-struct Status(StatusCode);
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.as_u16())?;
-        match self.0.canonical_reason() {
-            Some(reason) => write!(f, " {reason}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A part that may be missing.
-struct Named<'a>(&'static str, &'a Option<Excerpt>);
-
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1 {
-            Some(part) => write!(f, "{}{part}", self.0),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Details, each in brackets.
-struct Listed<'a>(&'a [RefusalDetail]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|RefusalDetail { code, message, .. }| {
-                let separator = if code.is_some() { ": " } else { "" };
-                write!(f, " [{}{}]", Named("", code), Named(separator, message))
-            })
-    }
-}
-
-/// The failure of an attempt before.
-struct Last<'a>(&'a Option<Box<ApiErrorCause>>);
-
-impl fmt::Display for Last<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(last) => write!(f, "; the attempt before: {last}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Advice in brackets, if there is any.
-struct Advice(&'static str);
-
-impl fmt::Display for Advice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            "" => Ok(()),
-            advice => write!(f, " ({advice})"),
-        }
-    }
-}
-
-const NOT_FROM_SERVICE: &str = "this is not the service's own 404, which is JSON with a code: a proxy here, a gateway or the \
-    service's front end answered in its place; try again, and check proxy and cloud if it stays";
+const FOREIGN_404: &str = "this is not the service's own 404, which is JSON with a code: a proxy, a gateway or the service's \
+    front end answered instead; try again, and if it persists, check the proxy and the cloud";

@@ -1,4 +1,4 @@
-//! What a refusal says, in whatever shape.
+//! Codes and messages in refusals, in all shapes that the services use.
 
 use http::HeaderMap;
 use serde_json::Value;
@@ -7,57 +7,62 @@ use crate::excerpt::Excerpt;
 use crate::http_client::words::Words;
 use crate::json::without_mark;
 
-/// One of several things that a service says about a refusal: `error.details` of Azure's services.
+/// One detail of a refusal: an item of `error.details` from Azure's services.
+///
+/// For example, a webhook that failed its validation is a detail of a failed event subscription.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RefusalDetail {
-    /// Often more telling than the code of the whole.
+    /// Its code, often more specific than that of the refusal.
     pub code: Option<Excerpt>,
-    /// In words.
+    /// Its message.
     pub message: Option<Excerpt>,
 }
 
 impl RefusalDetail {
-    /// How many are kept: a batch may be refused for each of its events.
+    /// How many are kept, because a batch can be refused for each of its events.
     pub const MAX: usize = 8;
 }
 
-/// A code and a description, where there are any.
+/// The code and the message of a refusal.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Refusal {
+    /// From JSON, or from a header.
     pub(crate) code: Option<Excerpt>,
     /// The member `code` of JSON.
     pub(crate) json_code: Option<String>,
-    /// Whether it is within an object `error`, as OData and Azure have it.
+    /// Whether it is inside an object `error`, as in OData and Azure.
     pub(crate) is_nested: bool,
+    /// The message, or the text of a page.
     pub(crate) description: Option<Excerpt>,
+    /// At most [`RefusalDetail::MAX`].
     pub(crate) details: Vec<RefusalDetail>,
 }
 
 impl Refusal {
-    /// Reads a response. `hide` takes secrets out of what is kept of it.
+    /// Reads a response. `redact` removes secrets from the text that is kept.
     ///
     /// Source: "Partner Center REST error codes", "API throttling guidance", the error responses of OData, Azure and
-    /// Microsoft Entra, and what ASP.NET answers by default; "Status and error codes", Azure Storage, for the header.
-    pub(crate) fn read(headers: &HeaderMap, body: &[u8], hide: &dyn Fn(&str) -> String) -> Self {
-        let mut refusal = Self::of_body(body, hide);
+    /// Microsoft Entra and ASP.NET; "Status and error codes", Azure Storage, for the header.
+    pub(crate) fn read(headers: &HeaderMap, body: &[u8], redact: &dyn Fn(&str) -> String) -> Self {
+        let mut refusal = Self::of_body(body, redact);
         if refusal.code.is_none() {
             let code = headers.get(ERROR_CODE).map(|code| code.as_bytes());
-            let code = code.map(|code| hide(&String::from_utf8_lossy(code)));
+            let code = code.map(|code| redact(&String::from_utf8_lossy(code)));
             refusal.code = code.filter(|code| !code.is_empty()).map(Excerpt::of);
         }
         refusal
     }
 
-    /// Reads a body, or a part of one.
-    pub(crate) fn of_body(body: &[u8], hide: &dyn Fn(&str) -> String) -> Self {
+    /// Reads a body, or a part of it.
+    pub(crate) fn of_body(body: &[u8], redact: &dyn Fn(&str) -> String) -> Self {
         let text = String::from_utf8_lossy(without_mark(body));
         let Ok(mut value) = serde_json::from_str::<Value>(&text) else {
-            return Self::of_words(Words::read(body), hide);
+            return Self::of_words(Words::read(body), redact);
         };
-        // Only now, for an escape such as `\u002B` can stand within a secret.
-        hide_in(&mut value, hide);
-        // OData puts an object where Entra puts a code.
+        // After parsing, because a secret can hold an escape such as `\u002B`.
+        redact_in(&mut value, redact);
+        // `error` is an object in OData, and a code in Entra.
         let inner = member(&value, &["error"]).filter(|error| error.is_object());
         let object = inner.unwrap_or(&value);
         let is_nested = inner.is_some();
@@ -70,9 +75,9 @@ impl Refusal {
             &["description", "error_description", "message", "title"],
         );
         match description.and_then(plain) {
-            // The names of members may hold a secret as well.
+            // Names of members can hold a secret too.
             None if code.is_none() => Self {
-                description: Some(Excerpt::long(hide(&value.to_string()))),
+                description: Some(Excerpt::long(redact(&value.to_string()))),
                 ..Self::default()
             },
             description => Self {
@@ -85,26 +90,31 @@ impl Refusal {
         }
     }
 
-    fn of_words(words: Words, hide: &dyn Fn(&str) -> String) -> Self {
+    /// The code and the text of a body that is not JSON.
+    fn of_words(words: Words, redact: &dyn Fn(&str) -> String) -> Self {
         Self {
-            code: words.code.map(|code| Excerpt::of(hide(&code))),
-            description: words.text.map(|text| Excerpt::long(hide(&text))),
+            code: words.code.map(|code| Excerpt::of(redact(&code))),
+            description: words.text.map(|text| Excerpt::long(redact(&text))),
             ..Self::default()
         }
     }
 }
 
-fn hide_in(value: &mut Value, hide: &dyn Fn(&str) -> String) {
+/// Redacts all strings in `value`, but not the names of members.
+fn redact_in(value: &mut Value, redact: &dyn Fn(&str) -> String) {
     match value {
-        Value::Array(values) => values.iter_mut().for_each(|value| hide_in(value, hide)),
+        Value::Array(values) => values.iter_mut().for_each(|value| redact_in(value, redact)),
         Value::Object(members) => {
-            members.values_mut().for_each(|value| hide_in(value, hide));
+            members
+                .values_mut()
+                .for_each(|value| redact_in(value, redact));
         }
-        Value::String(text) => *text = hide(text),
+        Value::String(text) => *text = redact(text),
         _ => {}
     }
 }
 
+/// The items of `details` that have a code or a message.
 fn details(error: &Value) -> Vec<RefusalDetail> {
     let list = member(error, &["details"]).and_then(Value::as_array);
     let details = list.into_iter().flatten().map(|detail| RefusalDetail {
@@ -119,7 +129,7 @@ fn details(error: &Value) -> Vec<RefusalDetail> {
         .collect()
 }
 
-/// The first of `names` that is a member and not null; in any ASCII case.
+/// The first member in `names` that is not null. ASCII case does not count.
 fn member<'a>(value: &'a Value, names: &[&str]) -> Option<&'a Value> {
     let members = value.as_object()?;
     names.iter().find_map(|name| {
@@ -139,7 +149,7 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// The header in which Azure's services name the code, whatever the body is.
+/// The header for the code in Azure's services.
 const ERROR_CODE: &str = "x-ms-error-code";
 
 #[cfg(test)]
@@ -147,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shape_of_an_error() {
+    fn all_shapes_of_errors_are_read() {
         for (body, code, description) in [
             // "Partner Center REST error codes"
             (
@@ -198,7 +208,7 @@ mod tests {
             ("upstream connect error", "", "upstream connect error"),
             ("", "", ""),
             (" \r\n", "", ""),
-            // JSON that says nothing we know, or is cut.
+            // JSON without a known member, or truncated.
             (r#"{"a":1}"#, "", r#"{\"a\":1}"#),
             ("[]", "", "[]"),
             (r#"{"code":"10"#, "", r#"{\"code\":\"10"#),
@@ -214,9 +224,9 @@ mod tests {
         }
     }
 
-    /// The recorded answer of Event Grid to a path that is not there has one detail.
+    /// The recorded response of Event Grid to an unknown path has one detail.
     #[test]
-    fn details_of_azure() {
+    fn azures_details_are_read() {
         let shown = |body: &str| {
             let details = Refusal::of_body(body.as_bytes(), &str::to_owned).details;
             let shown = details.into_iter().map(|detail| {
@@ -249,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn length_is_bounded_and_text_escaped() {
+    fn text_is_bounded_and_escaped() {
         let long = Refusal::of_body("x".repeat(1_000_000).as_bytes(), &str::to_owned);
         assert!(format!("{long:?}").len() < 1200);
         let refusal = Refusal::of_body(b"\n\xff\"", &str::to_owned);

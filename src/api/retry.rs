@@ -1,18 +1,25 @@
-//! When to try again.
+//! When a call is retried.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
-/// How often, and for how long, a call is repeated.
+/// How often, and for how long, a call is retried.
 ///
-/// Calls that have the same end when they are repeated (GET, PUT; all that publish to Event Grid or manage it) are repeated
-/// after 408, 429, 5xx, a code that names the service's own trouble, a 404 that is not the service's own, a broken connection,
-/// and a response that is empty or cut. A POST to Partner Center is repeated only after 429 and where no connection was made,
-/// because then it was not processed. After 401, each call is made once more with another token.
+/// Idempotent calls (GET, PUT, and all calls to Event Grid but the regeneration of a key) are retried after 408, 429, 5xx, a
+/// code for an internal error of the service, a 404 that is not the service's own, a broken connection, and an empty or
+/// truncated response. A POST to Partner Center is retried only after 429 or a failed connection, because then it was not
+/// processed. After 401, each call is tried once more with another token.
 ///
-/// Between two attempts lies the wait of `Retry-After` or, with 429 and 503, of the response's words; else a growing time with
-/// jitter. A call gives up rather than wait past its deadline.
+/// The wait is that of `Retry-After` or, with 429 and 503, of the response's message; otherwise exponential backoff with
+/// jitter. A call fails rather than wait beyond its deadline.
+///
+/// | Setting | Default |
+/// |---|---|
+/// | deadline of a call, with all attempts and waits | 100 s |
+/// | deadline of one attempt | 30 s |
+/// | first delay | 500 ms |
+/// | maximum number of retries | 5 |
 ///
 /// # Example
 ///
@@ -20,54 +27,57 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 /// use std::time::Duration;
 /// use partner_center_webhooks::api::RetryPolicy;
 ///
-/// let patient = RetryPolicy::default().with_deadline(Duration::from_secs(600)).with_max_repeats(20);
-/// let once = RetryPolicy::default().with_max_repeats(0);
+/// let patient = RetryPolicy::default().with_deadline(Duration::from_secs(600)).with_max_retries(20);
+/// let once = RetryPolicy::default().with_max_retries(0);
 /// # let _ = (patient, once);
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct RetryPolicy {
+    /// Of the call.
     pub(crate) deadline: Duration,
+    /// Of one attempt.
     pub(crate) attempt: Duration,
     first_delay: Duration,
-    max_repeats: usize,
+    max_retries: usize,
 }
 
 impl RetryPolicy {
-    /// How far repeated calls are spread after the instant that `Retry-After` names: up to a second.
+    /// Jitter on top of `Retry-After`: at most a second.
     pub(crate) const SPREAD: Duration = Duration::from_secs(1);
 
-    /// The longest a call may take, with all its attempts and the waiting between. Default: 100 s.
+    /// Sets the deadline of a call, with all attempts and waits. Default: 100 s.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// The longest one attempt may take. Default: 30 s.
+    /// Sets the deadline of one attempt. Default: 30 s.
     pub fn with_attempt_deadline(mut self, deadline: Duration) -> Self {
         self.attempt = deadline;
         self
     }
 
-    /// How long to wait after the first failure, 20 s at most; each wait is twice the one before, up to 20 s, and up to once as long again
-    /// by chance. Default: half a second.
+    /// Sets the first delay, at most 20 s. Each delay is twice the previous one, capped at 20 s, plus up to 100 % jitter.
+    /// Default: 500 ms.
     pub fn with_first_delay(mut self, delay: Duration) -> Self {
-        self.first_delay = delay.min(LONGEST_DELAY);
+        self.first_delay = delay.min(MAX_DELAY);
         self
     }
 
-    /// How often a call is repeated at most. Default: 5 times.
-    pub fn with_max_repeats(mut self, repeats: usize) -> Self {
-        self.max_repeats = repeats;
+    /// Sets the maximum number of retries. Default: 5.
+    pub fn with_max_retries(mut self, retries: usize) -> Self {
+        self.max_retries = retries;
         self
     }
 
+    /// The backoff of one call, with new jitter.
     pub(crate) fn delays(&self) -> ExponentialBackoff {
         ExponentialBuilder::new()
             .with_min_delay(self.first_delay)
-            .with_max_delay(LONGEST_DELAY)
+            .with_max_delay(MAX_DELAY)
             .with_factor(2.0)
-            .with_max_times(self.max_repeats)
+            .with_max_times(self.max_retries)
             .with_jitter()
             .build()
     }
@@ -79,12 +89,13 @@ impl Default for RetryPolicy {
             deadline: Duration::from_secs(100),
             attempt: Duration::from_secs(30),
             first_delay: Duration::from_millis(500),
-            max_repeats: 5,
+            max_retries: 5,
         }
     }
 }
 
-const LONGEST_DELAY: Duration = Duration::from_secs(20);
+/// The cap of the backoff, without jitter.
+const MAX_DELAY: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {
@@ -99,6 +110,6 @@ mod tests {
             let least = Duration::from_secs(least);
             assert!((least..=2 * least).contains(delay), "{delay:?} {least:?}");
         }
-        assert_eq!(policy.with_max_repeats(0).delays().count(), 0);
+        assert_eq!(policy.with_max_retries(0).delays().count(), 0);
     }
 }

@@ -1,7 +1,7 @@
-//! The HTTP client that the crate's downloads go through: one method, with limits, over [`http`] types.
+//! The HTTP client of the crate: a trait with one method and limits, over [`http`] types.
 //!
-//! The crate speaks HTTP through [`HttpClient`] alone. Feature `reqwest` brings [`ReqwestClient`]; any other
-//! client fits behind the trait in a few lines.
+//! All requests go through [`HttpClient`]. Feature `reqwest` provides [`ReqwestClient`]; any other client implements the
+//! trait in a few lines.
 
 #[cfg(feature = "token")]
 pub(crate) mod endpoint;
@@ -41,16 +41,16 @@ pub use self::reqwest::ReqwestClient;
 /// A boxed future, as the crate's object-safe traits return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Sends one request and reads the whole answer, within limits.
+/// Sends a request and reads the whole response, within limits.
 ///
-/// An implementation must not follow redirects, must not decompress the body, must stop reading at
-/// [`Limits::max_body`] and must give up at [`Limits::deadline`]. The crate checks again what it can check.
+/// An implementation must not follow redirects or decompress the body. It must stop reading at [`Limits::max_body`] and fail
+/// at [`Limits::deadline`]. The crate checks the length of the body again.
 pub trait HttpClient: fmt::Debug + Send + Sync {
     /// Sends `request`.
     ///
     /// # Errors
     ///
-    /// [`HttpClientError`]; an answer of any status is no error.
+    /// [`HttpClientError`]. A response of any status is not an error.
     fn send(
         &self,
         request: Request<Bytes>,
@@ -68,51 +68,51 @@ impl<T: HttpClient + ?Sized> HttpClient for Arc<T> {
     }
 }
 
-/// What one request may cost.
+/// The limits of one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// From the start of the connection to the last byte of the body.
+    /// The time from the start of the connection to the last byte of the body.
     pub deadline: Duration,
-    /// Length of the answer's body in bytes.
+    /// The maximum length of the response body in bytes.
     pub max_body: usize,
 }
 
 impl Limits {
-    /// Both limits.
+    /// Limits with this deadline and this maximum length.
     pub const fn new(deadline: Duration, max_body: usize) -> Self {
         Self { deadline, max_body }
     }
 }
 
-/// Why there was no answer.
+/// Why there was no response.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum HttpClientError {
-    /// The answer's body is longer than allowed.
-    #[error("the answer is longer than {limit} bytes")]
+    /// The response body exceeds the limit.
+    #[error("the response is longer than {limit} bytes")]
     BodyTooLong {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// There was no connection: nothing was sent.
+    /// No connection could be made. Nothing was sent.
     #[error("no connection could be made: {}", innermost(.0.as_ref()))]
     Connect(#[source] Arc<dyn StdError + Send + Sync>),
-    /// The client or its request could not be set up: nothing was sent.
+    /// The client or its request could not be set up. Nothing was sent.
     #[error("the HTTP client or its request could not be set up: {}", innermost(.0.as_ref()))]
     Setup(#[source] Arc<dyn StdError + Send + Sync>),
     /// The deadline passed.
-    #[error("no complete answer within {deadline:?}")]
+    #[error("no complete response within {deadline:?}")]
     Timeout {
         /// The deadline.
         deadline: Duration,
     },
-    /// The connection broke, or it is not known how far it came.
+    /// The connection failed, and the request may have been sent.
     #[error("the connection failed: {}", innermost(.0.as_ref()))]
     Transport(#[source] Arc<dyn StdError + Send + Sync>),
 }
 
-/// Whether the host of a URI is this very machine: `localhost`, or a loopback address, that of IPv6 in brackets.
+/// Whether the host of a URI is `localhost` or a loopback address. IPv6 addresses are in brackets.
 ///
 /// ```
 /// use partner_center_webhooks::http_client::is_loopback;
@@ -137,7 +137,7 @@ pub fn is_loopback(host: &str) -> bool {
     }
 }
 
-/// The last cause of a chain, which is the one that says what happened ("connection refused").
+/// The last source of an error, which names the reason ("connection refused").
 fn innermost(error: &(dyn StdError + 'static)) -> Excerpt {
     let mut last = error;
     while let Some(source) = last.source() {

@@ -12,14 +12,13 @@ use super::{BoxFuture, HttpClient, HttpClientError, Limits, is_loopback};
 
 /// The [`HttpClient`] over [reqwest](https://docs.rs/reqwest), with rustls and the platform's trust store.
 ///
-/// Follows no redirects, decompresses nothing, sends no referrer. Needs a tokio runtime around it, as reqwest
-/// does.
+/// It follows no redirects, does not decompress, and sends no referrer. Like reqwest, it needs a tokio runtime.
 ///
-/// Plain http to a loopback address goes there directly, whatever proxies the environment names.
+/// Plain http to a loopback address bypasses all proxies.
 #[derive(Clone, Debug)]
 pub struct ReqwestClient {
     client: Client,
-    /// For loopback addresses; made when there is one.
+    /// For loopback addresses. Built on first use.
     direct: Arc<OnceLock<Client>>,
 }
 
@@ -33,13 +32,11 @@ impl ReqwestClient {
         Self::customized(|builder| builder)
     }
 
-    /// A client that `customize` has set up: a proxy, a resolver, more roots for TLS.
-    ///
-    /// Whatever it does, redirects stay off.
+    /// A client that `customize` configures: with a proxy, a resolver, or more TLS roots. Redirects stay off.
     ///
     /// # Errors
     ///
-    /// [`HttpClientError::Setup`] if reqwest refuses what `customize` asked for.
+    /// [`HttpClientError::Setup`] if reqwest rejects the configuration.
     pub fn customized(
         customize: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Self, HttpClientError> {
@@ -49,7 +46,7 @@ impl ReqwestClient {
         })
     }
 
-    /// The client for `uri`. A secret that is sent to this very machine must not take the way through another.
+    /// The client for `uri`. A secret for a loopback address must not pass through a proxy.
     fn client_for(&self, uri: &Uri) -> Result<&Client, HttpClientError> {
         if uri.scheme() != Some(&Scheme::HTTP) || !uri.host().is_some_and(is_loopback) {
             return Ok(&self.client);
@@ -97,9 +94,9 @@ impl HttpClient for ReqwestClient {
             let mut request = reqwest::Request::try_from(request).map_err(explain)?;
             *request.timeout_mut() = Some(limits.deadline);
 
-            let mut answer = client.execute(request).await.map_err(explain)?;
+            let mut received = client.execute(request).await.map_err(explain)?;
             let mut body = BytesMut::new();
-            while let Some(chunk) = answer.chunk().await.map_err(explain)? {
+            while let Some(chunk) = received.chunk().await.map_err(explain)? {
                 if body.len().saturating_add(chunk.len()) > limits.max_body {
                     return Err(HttpClientError::BodyTooLong {
                         limit: limits.max_body,
@@ -109,8 +106,8 @@ impl HttpClient for ReqwestClient {
             }
 
             let mut response = Response::new(body.freeze());
-            *response.status_mut() = answer.status();
-            *response.headers_mut() = answer.headers().clone();
+            *response.status_mut() = received.status();
+            *response.headers_mut() = received.headers().clone();
             Ok(response)
         })
     }

@@ -1,18 +1,21 @@
-//! Secrets in text that people read: one rule for all messages, plans and logs.
+//! Masks secrets in text for people: one rule for all messages, plans and logs.
 //!
-//! A value that is known to be secret is masked wherever it stands, if it has eight characters or more: a shorter one guards
-//! nothing, and its mask would tear words apart. The values of a URL's query and its user are masked whether they are known
-//! or not: a callback URL with a key in it is common.
+//! A known secret is masked everywhere if it has at least eight characters: a shorter one protects nothing, and masking it would
+//! tear words apart. The query values and the user of a URL are always masked, because callback URLs often hold a key.
 
+#[cfg(any(feature = "event-grid", feature = "registration"))]
+mod query;
 #[cfg(any(feature = "event", feature = "token", feature = "verify"))]
 pub(crate) mod text;
 
 use std::borrow::Cow;
 
-/// `text`, a URL, with the names of its query's members and without their values, its user and its fragment.
+#[cfg(any(feature = "event-grid", feature = "registration"))]
+pub(crate) use query::query_secrets;
+
+/// `text`, a URL, with `...` in place of its query values, its user and its fragment. Names in the query stay.
 ///
-/// What is hidden is shown as `...`. A URL can be malformed: a password that was not encoded may hold `/`, `?` or `#`, so
-/// whatever stands before the last `@` counts as the user.
+/// A malformed URL can have `/`, `?` or `#` in its password: everything before the last `@` counts as the user.
 pub(crate) fn url(text: &str) -> Cow<'_, str> {
     if !text.contains(['?', '@', '#']) {
         return text.into();
@@ -36,7 +39,7 @@ pub(crate) fn url(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// A member of a query without its value. One without a name may be nothing but a value.
+/// A query member without its value. A member without a name may be a value.
 fn member(member: &str) -> Cow<'_, str> {
     match named(member) {
         _ if member.is_empty() => member.into(),
@@ -77,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_shown_with_the_names_of_its_query() {
+    fn a_url_keeps_the_names_of_its_query() {
         for (text, shown) in [
             ("https://a.example/b", "https://a.example/b"),
             (

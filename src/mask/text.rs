@@ -1,23 +1,23 @@
-//! Secrets and URLs within a text.
+//! Secrets and URLs in a text.
 
 use std::borrow::Cow;
 
 use super::{split, url};
 
-/// The least number of characters that a mask covers.
+/// The minimum length of a secret that is masked, in characters.
 #[cfg(feature = "token")]
-const LEAST: usize = 8;
+const MIN_LENGTH: usize = 8;
 
 /// `text` without `secrets`, and without the values in the queries of URLs.
 #[cfg(feature = "token")]
-pub(crate) fn hide<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>) -> String {
-    let is_long = |it: &&str| it.chars().nth(LEAST - 1).is_some();
+pub(crate) fn redact<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>) -> String {
+    let is_long = |it: &&str| it.chars().nth(MIN_LENGTH - 1).is_some();
     let mut secrets: Vec<String> = secrets
         .into_iter()
         .filter(is_long)
         .flat_map(forms)
         .collect();
-    // One may be the beginning of another.
+    // One can be a prefix of another.
     secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
     let hidden = secrets.iter().fold(text.to_owned(), |text, secret| {
         text.replace(secret, "[hidden]")
@@ -25,7 +25,7 @@ pub(crate) fn hide<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>) -
     urls(&hidden).into_owned()
 }
 
-/// A secret as it is, as a form or a query has it, and as JSON escapes it.
+/// A secret in plain text, form-encoded, percent-encoded, and escaped as in JSON.
 #[cfg(feature = "token")]
 fn forms(secret: &str) -> impl Iterator<Item = String> {
     let sent: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -51,8 +51,8 @@ fn forms(secret: &str) -> impl Iterator<Item = String> {
     .into_iter()
 }
 
-/// `text` with each URL as [`url`] shows it. A word counts as one if it has a host after `//`, or a query after a path or with
-/// names and values.
+/// `text` with each URL masked by [`url`]. A word is a URL if it has a host after `//`, or a query after a path or with names
+/// and values.
 pub(crate) fn urls(text: &str) -> Cow<'_, str> {
     if !text.contains(['?', '@', '%']) {
         return text.into();
@@ -71,7 +71,7 @@ pub(crate) fn urls(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// A URL that was percent-encoded as a whole, without what follows its path.
+/// A URL that is percent-encoded as a whole, cut after its path.
 fn encoded_url(word: &str) -> Option<String> {
     let lower = word.to_ascii_lowercase();
     let query = lower.find("%3a%2f%2f").and_then(|at| {
@@ -136,9 +136,9 @@ mod tests {
 
     #[cfg(feature = "token")]
     #[test]
-    fn secrets_are_hidden_from_eight_characters_on() {
+    fn secrets_of_eight_characters_are_redacted() {
         let hidden = |text| {
-            hide(
+            redact(
                 text,
                 ["s", "1234567", "s3cr3t-k", "s3cr3t-key", "ä2345678", ""],
             )

@@ -1,13 +1,16 @@
-//! Bringing the registration to what is wanted, whatever happens meanwhile.
+//! `ensure`: brings the registration to the desired state.
 
 use http::Method;
 use tokio::time::timeout_at;
 
-use super::{Plan, Registration, RegistrationClient, RegistrationError};
+use super::client::RegistrationClient;
+use super::error::RegistrationError;
+use super::plan::Plan;
+use super::types::Registration;
 use crate::api::ApiError;
 
 impl RegistrationClient {
-    /// What [`ensure`](Self::ensure) would do now. Changes nothing.
+    /// Returns what [`ensure`](Self::ensure) would do now. Changes nothing.
     ///
     /// # Errors
     ///
@@ -16,13 +19,12 @@ impl RegistrationClient {
         Ok(Plan::new(wanted, self.get().await?.as_ref()))
     }
 
-    /// Registers `wanted`, or adds it to what is registered, and says what was done.
+    /// Creates the registration `wanted`, or merges it into the existing one, and returns what was done.
     ///
-    /// Reads first, and writes only where something differs: see [`Plan::new`]. If the answer to a write is lost, if somebody
-    /// else registers at the same time, or if the service did not take over what it was sent, it reads again and goes on from
-    /// there, up to [`MAX_ROUNDS`](Self::MAX_ROUNDS) times within one deadline. The API has no way to write only if nothing
-    /// changed since the reading: two products that update in the same second can still overwrite one another. Clones of one
-    /// client take turns.
+    /// It reads first, and writes only if something differs: see [`Plan::new`]. If the response to a write is lost, another
+    /// product registers at the same time, or the service applies only a part, it reads and writes again: at most
+    /// [`MAX_ROUNDS`](Self::MAX_ROUNDS) rounds within one deadline. The API has no conditional write, so two products that
+    /// update in the same second can still overwrite each other. Clones of one client take turns.
     ///
     /// # Errors
     ///
@@ -30,8 +32,8 @@ impl RegistrationClient {
     pub async fn ensure(&self, wanted: &Registration) -> Result<Plan, RegistrationError> {
         wanted.check_url()?;
         let until = self.api.deadline();
-        // Two callers of one client would overwrite one another. Whoever waits for longer than a call may take goes on as if it
-        // were alone: the one before is about to end, for it has the same deadline.
+        // Concurrent callers of one client would overwrite each other. A caller whose wait exceeds the deadline of a call goes
+        // on: the previous one has the same deadline, and is about to end.
         let _turn = timeout_at(until, self.turn.lock()).await;
         let mut done = None;
         let mut round = 0;
@@ -40,35 +42,35 @@ impl RegistrationClient {
             let current = self.get_until(until).await?;
             let plan = Plan::new(wanted, current.as_ref());
             let operation = match &plan {
-                // What is there may be what an earlier round has written.
+                // The registration may be the one that an earlier round has written.
                 Plan::Keep(_) => return Ok(done.unwrap_or(plan)),
                 Plan::Create(_) => ("create registration", Method::POST),
                 Plan::Update { .. } => ("update registration", Method::PUT),
             };
-            let trouble = match self.put(operation, plan.registration(), until).await {
-                Ok(answer) if is_taken(wanted, &answer) => return Ok(plan),
-                Ok(answer) => RegistrationError::PartiallyApplied {
-                    difference: Box::new(Plan::new(wanted, Some(&answer))),
+            let error = match self.put(operation, plan.registration(), until).await {
+                Ok(applied) if is_applied(wanted, &applied) => return Ok(plan),
+                Ok(applied) => RegistrationError::PartiallyApplied {
+                    difference: Box::new(Plan::new(wanted, Some(&applied))),
                 },
                 Err(error) => error,
             };
-            let is_worth_another_look = trouble.is_conflict() || trouble.may_have_been_done();
-            if round == Self::MAX_ROUNDS || !is_worth_another_look {
-                return Err(trouble);
+            let is_retryable = error.is_conflict() || error.may_have_succeeded();
+            if round == Self::MAX_ROUNDS || !is_retryable {
+                return Err(error);
             }
-            done = Some(plan).filter(|_| trouble.may_have_been_done());
+            done = Some(plan).filter(|_| error.may_have_succeeded());
         }
     }
 
-    /// How often [`ensure`](Self::ensure) reads and writes at most.
+    /// The maximum number of rounds of [`ensure`](Self::ensure).
     pub const MAX_ROUNDS: u32 = 3;
 }
 
-/// Whether `answer` holds what was wanted. Some answers do not say where the signature goes.
-fn is_taken(wanted: &Registration, answer: &Registration) -> bool {
+/// Whether `applied`, the response to a write, is what was wanted. Some responses omit the signature header.
+fn is_applied(wanted: &Registration, applied: &Registration) -> bool {
     let mut wanted = wanted.clone();
-    if answer.signature_token_to_ms_signature_header().is_none() {
+    if applied.signature_token_to_ms_signature_header().is_none() {
         wanted.signature_token_to_ms_signature_header = None;
     }
-    Plan::new(&wanted, Some(answer)).is_keep()
+    Plan::new(&wanted, Some(applied)).is_keep()
 }

@@ -1,11 +1,13 @@
-//! Why the registration is not as wanted.
+//! Errors of the registration client.
 
 use std::time::Duration;
 
 use http::StatusCode;
 use thiserror::Error;
 
-use super::{CallbackUrlError, Plan, TestEvent};
+use super::plan::Plan;
+use super::test_event::TestEvent;
+use super::types::CallbackUrlError;
 use crate::api::ApiError;
 use crate::event::Id;
 use crate::excerpt::Excerpt;
@@ -14,36 +16,36 @@ use crate::excerpt::Excerpt;
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum RegistrationError {
-    /// The service refused, or could not be reached.
+    /// The service refused the call, or could not be reached.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// What was to be sent could not be written as JSON.
+    /// The registration cannot be written as JSON.
     #[error("the registration cannot be written as JSON: {reason}")]
     Body {
-        /// Why.
+        /// The error of the JSON writer.
         reason: Box<str>,
     },
-    /// The callback URL may not be registered.
+    /// The callback URL is not valid.
     #[error(transparent)]
     CallbackUrl(#[from] CallbackUrlError),
-    /// The service accepted a registration, and answered with another one.
-    #[error("the service did not take over all of the registration; still to do: {difference}")]
+    /// The service accepted a registration, and returned a different one.
+    #[error("the service applied only a part of the registration; still to do: {difference}")]
     PartiallyApplied {
-        /// What is still to do.
+        /// The changes still to do.
         difference: Box<Plan>,
     },
-    /// Two test events were asked for within the last minute, by this client's own count.
+    /// This client requested two test events within the last minute.
     #[error(
-        "two test events were sent within the last minute, which is the limit: try again in {} s",
+        "two test events were requested within the last minute, which is the limit; try again in {} s",
         retry_after.as_secs().saturating_add(1)
     )]
     TestEventLimit {
-        /// When to try again.
+        /// The wait until the next one is allowed.
         retry_after: Duration,
     },
-    /// The test event was not finished in time.
+    /// The test event did not finish in time.
     #[error(
-        "test event {correlation_id} was not finished within {timeout:?}: {}",
+        "test event {correlation_id} did not finish within {timeout:?}: {}",
         last.as_ref().map_or_else(|| "the service does not know it".to_owned(), |last| format!(
             "its status is `{}` after {} attempts",
             last.status(),
@@ -51,11 +53,11 @@ pub enum RegistrationError {
         ))
     )]
     TestEventNotFinished {
-        /// The test event.
+        /// The id of the test event.
         correlation_id: Id,
-        /// How long was waited.
+        /// How long the client waited.
         timeout: Duration,
-        /// What was last known of it.
+        /// Its last known state.
         last: Option<Box<TestEvent>>,
     },
 }
@@ -69,9 +71,9 @@ impl RegistrationError {
         }
     }
 
-    /// Whether something is registered already, so that it cannot be created.
+    /// Whether a registration exists already, so that it cannot be created.
     ///
-    /// Microsoft says that this is refused, not how: 409 counts, and 400 with the word "already" in its description.
+    /// Microsoft does not document the refusal: 409 counts, and so does 400 with the word "already" in its description.
     pub fn is_conflict(&self) -> bool {
         let Some(error) = self.api() else {
             return false;
@@ -84,7 +86,7 @@ impl RegistrationError {
         }
     }
 
-    /// Whether trying again later may help, without anybody changing anything.
+    /// Whether a retry may succeed without any change.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Api(error) => error.is_transient(),
@@ -93,9 +95,9 @@ impl RegistrationError {
         }
     }
 
-    /// Whether what was asked for may have been done, in whole or in part.
-    pub(super) fn may_have_been_done(&self) -> bool {
+    /// Whether the service may have applied the call, at least in part.
+    pub(super) fn may_have_succeeded(&self) -> bool {
         matches!(self, Self::PartiallyApplied { .. })
-            || self.api().is_some_and(ApiError::may_have_been_done)
+            || self.api().is_some_and(ApiError::may_have_succeeded)
     }
 }

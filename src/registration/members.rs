@@ -1,4 +1,4 @@
-//! The members of an object, found in any ASCII case: answers come in PascalCase and in camelCase.
+//! The members of an object in any ASCII case: responses come in PascalCase and in camelCase.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 pub(super) struct Members(Map<String, Value>);
 
 impl Members {
-    /// Takes the member `name` out, in whatever spelling; of two spellings, the first that is not null counts.
+    /// Removes the member `name` in any ASCII case. Of several spellings, the first that is not null counts.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         let mut found = None;
         self.0.retain(|key, value| {
@@ -20,7 +20,7 @@ impl Members {
         found
     }
 
-    /// What was not taken.
+    /// The remaining members.
     pub(super) fn into_rest(self) -> Map<String, Value> {
         self.0
     }
@@ -35,7 +35,7 @@ pub(super) fn text(value: Value) -> Option<Box<str>> {
     }
 }
 
-/// The truth of a boolean, or of a text or number that says one.
+/// The value of a boolean, or of a text or number that stands for one.
 pub(super) fn boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),

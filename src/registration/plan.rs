@@ -1,8 +1,8 @@
-//! What has to change for a registration to be as wanted: pure, so that it can be shown before it is done.
+//! The changes that `ensure` makes. Computed without calls, so that a plan can be shown first.
 
 use std::fmt;
 
-use super::Registration;
+use super::types::Registration;
 use crate::event::EventName;
 use crate::excerpt::Excerpt;
 
@@ -10,39 +10,39 @@ use crate::excerpt::Excerpt;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Plan {
-    /// Nothing is registered: register this.
+    /// There is no registration: create this one.
     Create(Registration),
-    /// All is as wanted.
+    /// The registration is as wanted.
     Keep(Registration),
-    /// Replace what is registered.
+    /// Replace the registration.
     Update {
-        /// What is registered instead: what was wanted, the events that were there, and what else came with them.
+        /// The new registration: the wanted one, with the events and unknown members of the current one.
         registration: Registration,
-        /// How it differs.
+        /// The differences.
         changes: Vec<Change>,
     },
 }
 
-/// One difference between what is registered and what is wanted.
+/// A difference between the current registration and the wanted one.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
-    /// These events are added.
+    /// Add these events.
     AddEvents(Vec<EventName>),
-    /// The signature goes to `x-ms-signature` from now on, or no longer.
+    /// Send the signature in `x-ms-signature` (`true`) or in `Authorization`.
     SignatureHeader(bool),
-    /// Callbacks go elsewhere.
+    /// Send callbacks to another URL.
     WebhookUrl {
-        /// Where they went.
+        /// The current URL.
         from: Box<str>,
     },
 }
 
 impl Plan {
-    /// How to come from `current` to `wanted`.
+    /// The plan that brings `current` to `wanted`.
     ///
-    /// Events are added and never removed: other products of the partner share the one registration of its tenant. If
-    /// `wanted` does not say where the signature goes, that stays.
+    /// It adds events and never removes any, because all products of a partner share the registration of its tenant. If
+    /// `wanted` does not set the signature header, the current setting stays.
     ///
     /// # Example
     ///
@@ -97,7 +97,7 @@ impl Plan {
         }
     }
 
-    /// What is registered afterwards.
+    /// The registration after the plan.
     pub fn registration(&self) -> &Registration {
         match self {
             Self::Create(registration)
@@ -106,13 +106,13 @@ impl Plan {
         }
     }
 
-    /// Whether nothing has to change.
+    /// Whether the plan changes nothing.
     pub fn is_keep(&self) -> bool {
         matches!(self, Self::Keep(_))
     }
 }
 
-/// Adds those of `events` that `registration` does not hold, and says which.
+/// Adds the missing `events` to `registration`, and returns them.
 fn add(registration: &mut Registration, events: &[EventName]) -> Vec<EventName> {
     let mut added = Vec::new();
     for event in events {
@@ -124,7 +124,7 @@ fn add(registration: &mut Registration, events: &[EventName]) -> Vec<EventName> 
     added
 }
 
-/// Without the values of the URL's query, which may be secret.
+/// Query values of the URL are masked, because they may be secret.
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -202,11 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_planned_is_said() {
+    fn plans_as_text() {
         let a = "https://a.example/";
         let current = registration(a, &["test-created", "brand-new"])
             .with_signature_token_to_ms_signature_header(true);
-        for (wanted, said) in [
+        for (wanted, text) in [
             (registration(a, &[]), "nothing to change"),
             (
                 registration("HTTPS://A.example", &["TEST-created"]),
@@ -231,8 +231,8 @@ mod tests {
             ),
         ] {
             let plan = Plan::new(&wanted, Some(&current));
-            assert_eq!(plan.to_string(), said);
-            assert_eq!(plan.is_keep(), said == "nothing to change");
+            assert_eq!(plan.to_string(), text);
+            assert_eq!(plan.is_keep(), text == "nothing to change");
         }
         let create = Plan::new(&registration(a, &["x", "y"]), None);
         assert_eq!(create.to_string(), "register `https://a.example/` for x, y");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_resends_what_was_there() {
+    fn an_update_keeps_unknown_members() {
         let current: Registration = serde_json::from_str(
             r#"{"webhookUrl":"https://a.example/","webhookEvents":["test-created"],"signatureTokenToMsSignatureHeader":true,"properties":{"a":1}}"#,
         )
@@ -254,7 +254,7 @@ mod tests {
             r#"{"WebhookUrl":"https://b.example/","WebhookEvents":["test-created","x"],"SignatureTokenToMsSignatureHeader":true,"properties":{"a":1}}"#
         );
 
-        // A flag that is absent is false: saying so is no difference, and the contrary is one.
+        // An absent flag means false.
         let silent = registration("https://a.example/", &[]);
         let off = silent
             .clone()

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use super::members::{Members, text};
 use crate::event::Id;
+use crate::excerpt::Excerpt;
 use crate::json::date::date;
 
-/// What became of a test event.
+/// The state of a test event.
 ///
 /// # Source
 ///
@@ -30,7 +31,7 @@ pub struct TestEvent {
 }
 
 impl TestEvent {
-    /// What it was asked for by; also the last segment of the event's `ResourceUri`.
+    /// Its correlation id, which is also the last segment of the event's `ResourceUri`.
     pub fn correlation_id(&self) -> Option<&Id> {
         self.correlation_id.as_ref()
     }
@@ -40,27 +41,27 @@ impl TestEvent {
         self.partner_id.as_deref()
     }
 
-    /// How far its delivery is.
+    /// The status of its delivery.
     pub fn status(&self) -> &TestEventStatus {
         &self.status
     }
 
-    /// Where it was sent.
+    /// The URL that it was sent to.
     pub fn callback_url(&self) -> Option<&str> {
         self.callback_url.as_deref()
     }
 
-    /// The attempts to deliver it, in their order.
+    /// The delivery attempts, oldest first.
     pub fn results(&self) -> &[TestResult] {
         &self.results
     }
 
-    /// Whether the callback answered the last attempt with 2xx.
+    /// Whether the last attempt was answered with 2xx.
     pub fn was_delivered(&self) -> bool {
         self.results.last().is_some_and(TestResult::is_success)
     }
 
-    /// Whether nothing more will happen. `completed` says that attempts are over, not that one succeeded.
+    /// Whether there will be no more attempts. `completed` does not mean that one succeeded.
     pub fn is_finished(&self) -> bool {
         let is_over = [TestEventStatus::Completed, TestEventStatus::Failed].contains(&self.status);
         is_over || self.was_delivered()
@@ -76,7 +77,7 @@ impl<'de> Deserialize<'de> for TestEvent {
         let results = match members.take("results") {
             None | Some(Value::Null) => Vec::new(),
             Some(results) => Vec::deserialize(results)
-                .map_err(|_| D::Error::custom("`results` is no array of objects"))?,
+                .map_err(|_| D::Error::custom("`results` is not an array of objects"))?,
         };
         let correlation_id = members.take("correlationId").and_then(text);
         Ok(Self {
@@ -89,45 +90,45 @@ impl<'de> Deserialize<'de> for TestEvent {
     }
 }
 
-/// How far the delivery of a test event is. Microsoft does not list the words; they are matched in any ASCII case.
+/// The status of a test event. Microsoft does not list the values; they are matched in any ASCII case.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TestEventStatus {
-    /// Attempts are over. Whether one succeeded is told by [`TestEvent::was_delivered`].
+    /// There will be no more attempts. See [`TestEvent::was_delivered`].
     Completed,
     /// It could not be delivered.
     Failed,
-    /// It was asked for.
+    /// It was requested.
     Submitted,
-    /// A word that was not known when this version was made, as received.
+    /// A value that this version of the crate does not know, as received.
     Other(Box<str>),
 }
 
 impl TestEventStatus {
-    /// The word in lower case, or as received if it is not known.
+    /// The value in lower case, or as received if it is not known.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Completed => "completed",
             Self::Failed => "failed",
-            Self::Other(word) => word,
+            Self::Other(value) => value,
             Self::Submitted => "submitted",
         }
     }
 }
 
 impl From<&str> for TestEventStatus {
-    fn from(word: &str) -> Self {
+    fn from(value: &str) -> Self {
         let known = [Self::Completed, Self::Failed, Self::Submitted];
         known
             .into_iter()
-            .find(|status| status.as_str().eq_ignore_ascii_case(word))
-            .unwrap_or_else(|| Self::Other(word.into()))
+            .find(|status| status.as_str().eq_ignore_ascii_case(value))
+            .unwrap_or_else(|| Self::Other(value.into()))
     }
 }
 
 impl fmt::Display for TestEventStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::excerpt::Excerpt::of(self.as_str()).fmt(f)
+        Excerpt::of(self.as_str()).fmt(f)
     }
 }
 
@@ -141,27 +142,27 @@ pub struct TestResult {
 }
 
 impl TestResult {
-    /// What the callback answered: a number such as `200` or .NET's name for it, such as `OK`.
+    /// The response of the callback: a number such as `200`, or .NET's name for it, such as `OK`.
     pub fn response_code(&self) -> Option<&str> {
         self.response_code.as_deref()
     }
 
-    /// What was said about it, which may be nothing.
+    /// A message, which may be empty.
     pub fn response_message(&self) -> Option<&str> {
         self.response_message.as_deref()
     }
 
-    /// Whether it failed before the callback could answer.
+    /// Whether the attempt failed before the callback could respond.
     pub fn is_system_error(&self) -> bool {
         self.system_error
     }
 
-    /// When it was made, in UTC.
+    /// The time of the attempt, in UTC.
     pub fn date_time_utc(&self) -> Option<OffsetDateTime> {
         date(self.date_time_utc.as_deref()?)
     }
 
-    /// Whether the callback answered 2xx. Which answers count is not documented; 2xx is the safe reading.
+    /// Whether the callback answered 2xx. Microsoft does not document which responses count; 2xx is the safe reading.
     pub fn is_success(&self) -> bool {
         let Some(code) = self.response_code.as_deref() else {
             return false;
@@ -193,18 +194,18 @@ impl<'de> Deserialize<'de> for TestResult {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum WhenLimited {
-    /// Refuse, and say when to try again.
+    /// Fail with [`RegistrationError::TestEventLimit`](super::RegistrationError::TestEventLimit).
     Refuse,
-    /// Wait, unless that takes longer than the call may.
+    /// Wait, up to the deadline of the call.
     Wait,
 }
 
-/// Two test events a minute.
+/// Allows two test events a minute.
 #[derive(Debug, Default)]
 pub(super) struct Limiter(Mutex<VecDeque<Instant>>);
 
 impl Limiter {
-    /// Takes a place; if there is none, says how long until there is.
+    /// Takes a slot; the error is the wait until one is free.
     pub(super) fn take(&self, now: Instant) -> Result<(), Duration> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         taken.retain(|at| now.saturating_duration_since(*at) < WINDOW);
@@ -223,7 +224,7 @@ impl Limiter {
 /// Source: "Partner Center webhooks": 2 POST requests a minute.
 const LIMIT: usize = 2;
 
-/// A minute, and a second for requests that take longer than others to arrive.
+/// A minute, plus a second because requests take different times to arrive.
 const WINDOW: Duration = Duration::from_secs(61);
 
 /// .NET's names of 2xx (`HttpStatusCode`).
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn finished_and_delivered_are_two_things() {
+    fn finished_does_not_mean_delivered() {
         for (json, finished, delivered) in [
             (r#"{"Status":"Submitted","Results":null}"#, false, false),
             (r#"{"status":"SUBMITTED"}"#, false, false),

@@ -1,4 +1,4 @@
-//! What is registered.
+//! The registration, and its wire format.
 
 use std::fmt;
 
@@ -16,14 +16,14 @@ use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::{canonical_authority, is_host_and_port};
 use crate::json::date::date;
 
-/// A webhook registration: one callback URL for a partner's tenant, and the events that go there.
+/// A webhook registration: the callback URL of a partner's tenant, and its events.
 ///
-/// Members that are not documented are kept, and sent back: an update replaces the whole registration.
+/// Unknown members are kept and sent back, because an update replaces the whole registration.
 ///
 /// # Source
 ///
-/// `WebhookRegistration` in the REST reference; the samples of "Partner Center webhooks", whose spelling is what is sent.
-/// Answers are read in any ASCII case.
+/// `WebhookRegistration` in the REST reference; the samples of "Partner Center webhooks" for the spelling of requests.
+/// Responses are read in any ASCII case.
 ///
 /// # Example
 ///
@@ -40,7 +40,7 @@ use crate::json::date::date;
 /// );
 ///
 /// let error = Registration::new("http://contoso.example/", []).unwrap_err();
-/// assert_eq!(error.to_string(), "`http://contoso.example/` is no callback URL to register (expected https)");
+/// assert_eq!(error.to_string(), "`http://contoso.example/` is not a callback URL that can be registered (expected https)");
 /// # Ok::<(), CallbackUrlError>(())
 /// ```
 #[derive(Clone, PartialEq)]
@@ -50,13 +50,13 @@ pub struct Registration {
     pub(super) signature_token_to_ms_signature_header: Option<bool>,
     subscriber_id: Option<Box<str>>,
     last_modified: Option<Box<str>>,
-    /// What else came.
+    /// Unknown members.
     pub(super) others: Map<String, Value>,
     danger_plain_http: bool,
 }
 
 impl Registration {
-    /// Sends `events` to `webhook_url`, which must be https.
+    /// A registration of `webhook_url`, which must be https, for `events`.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Registration {
         Self::build(webhook_url, events, false)
     }
 
-    /// The same for a URL that may be plain http: whoever listens reads the events. For tests.
+    /// Like [`new`](Self::new), but also accepts plain http, where eavesdroppers can read the events. For tests.
     ///
     /// # Errors
     ///
@@ -97,65 +97,47 @@ impl Registration {
         registration.check_url().map(|()| registration)
     }
 
-    /// The same with other events, and all else as it is.
-    #[must_use]
-    pub fn with_webhook_events(mut self, events: impl IntoIterator<Item = EventName>) -> Self {
-        self.webhook_events = events.into_iter().collect();
-        self
-    }
-
-    /// The same with another URL, which must be https, and all else as it is.
-    ///
-    /// # Errors
-    ///
-    /// [`CallbackUrlError`].
-    pub fn with_webhook_url(mut self, webhook_url: &str) -> Result<Self, CallbackUrlError> {
-        self.webhook_url = webhook_url.into();
-        self.danger_plain_http = false;
-        self.check_url().map(|()| self)
-    }
-
-    /// Asks for the signature in `x-ms-signature` instead of `Authorization`, which gateways take away, or for the
-    /// contrary. If this is not said, an update leaves it as it is.
+    /// Requests the signature in `x-ms-signature` (`true`) instead of `Authorization`, which some gateways remove. Default: an
+    /// update keeps the current setting.
     #[must_use]
     pub fn with_signature_token_to_ms_signature_header(mut self, wanted: bool) -> Self {
         self.signature_token_to_ms_signature_header = Some(wanted);
         self
     }
 
-    /// Where callbacks go.
+    /// The callback URL.
     pub fn webhook_url(&self) -> &str {
         &self.webhook_url
     }
 
-    /// Which events go there.
+    /// The events.
     pub fn webhook_events(&self) -> &[EventName] {
         &self.webhook_events
     }
 
-    /// Whether the signature comes in `x-ms-signature`, if that was said.
+    /// Whether the signature is sent in `x-ms-signature`, if known.
     pub fn signature_token_to_ms_signature_header(&self) -> Option<bool> {
         self.signature_token_to_ms_signature_header
     }
 
-    /// The partner, as the service calls it: a UUID. Some answers lack it.
+    /// The id of the partner: a UUID. Some responses omit it.
     pub fn subscriber_id(&self) -> Option<&str> {
         self.subscriber_id.as_deref()
     }
 
-    /// When it was last changed, in UTC. Most answers lack it.
+    /// The time of the last change, in UTC. Most responses omit it.
     pub fn last_modified(&self) -> Option<OffsetDateTime> {
         date(self.last_modified.as_deref()?)
     }
 
-    /// Whether `event` goes there; in any ASCII case.
+    /// Whether `event` is registered, in any ASCII case.
     pub fn holds(&self, event: &EventName) -> bool {
         let name = event.as_str();
         let mut names = self.webhook_events.iter().map(EventName::as_str);
         names.any(|held| held.eq_ignore_ascii_case(name))
     }
 
-    /// Whether both name the same callback: scheme and host count in any ASCII case, all else as it stands.
+    /// Whether both have the same callback URL. ASCII case counts, except in scheme and host.
     pub(super) fn has_url_of(&self, other: &Self) -> bool {
         let (one, other) = (&*self.webhook_url, &*other.webhook_url);
         let parsed = (one.parse::<Uri>(), other.parse::<Uri>());
@@ -187,7 +169,7 @@ impl Registration {
     }
 }
 
-/// Without what may be secret: the values of the URL's query, and of members that are not documented.
+/// Masks what may be secret: the query values of the URL, and the values of unknown members.
 impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registration")
@@ -232,17 +214,17 @@ impl<'de> Deserialize<'de> for Registration {
         let webhook_url = match members.take("webhookUrl") {
             Some(Value::String(webhook_url)) => webhook_url,
             Some(Value::Null) => String::new(),
-            _ => return Err(D::Error::custom("`webhookUrl` is missing or no string")),
+            _ => return Err(D::Error::custom("`webhookUrl` is missing or not a string")),
         };
         let webhook_events = match members.take("webhookEvents") {
             None | Some(Value::Null) => Vec::new(),
             Some(events) => Vec::deserialize(events)
-                .map_err(|_| D::Error::custom("`webhookEvents` is no array of strings"))?,
+                .map_err(|_| D::Error::custom("`webhookEvents` is not an array of strings"))?,
         };
         let flag = match members.take("signatureTokenToMsSignatureHeader") {
             None | Some(Value::Null) => None,
             Some(flag) => Some(boolean(&flag).ok_or_else(|| {
-                D::Error::custom("`signatureTokenToMsSignatureHeader` is no boolean")
+                D::Error::custom("`signatureTokenToMsSignatureHeader` is not a boolean")
             })?),
         };
         Ok(Self {
@@ -257,18 +239,20 @@ impl<'de> Deserialize<'de> for Registration {
     }
 }
 
-/// Why a callback URL is not registered.
+/// Why a callback URL cannot be registered.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum CallbackUrlError {
-    /// It is none.
-    #[error("`{found}` is no callback URL (expected `https://`, a host, and no user or fragment)")]
+    /// It is not a valid callback URL.
+    #[error(
+        "`{found}` is not a callback URL (expected `https://`, a host, and no user or fragment)"
+    )]
     Malformed {
         /// The URL.
         found: Excerpt,
     },
-    /// Events would be sent where anybody on the way can read them.
-    #[error("`{found}` is no callback URL to register (expected https)")]
+    /// It is plain http, where eavesdroppers can read the events.
+    #[error("`{found}` is not a callback URL that can be registered (expected https)")]
     NotHttps {
         /// The URL.
         found: Excerpt,
@@ -305,12 +289,12 @@ mod tests {
         }
         assert_eq!(
             Registration::new("callback", []).unwrap_err().to_string(),
-            "`callback` is no callback URL (expected `https://`, a host, and no user or fragment)"
+            "`callback` is not a callback URL (expected `https://`, a host, and no user or fragment)"
         );
     }
 
     #[test]
-    fn urls_are_compared_with_scheme_and_host_in_any_case() {
+    fn case_of_scheme_and_host_does_not_count() {
         let registered = |url| Registration::danger_plain_http(url, []).unwrap();
         let wanted = registered("https://contoso.example/Callback?Id=1");
         for (url, same) in [
@@ -329,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_are_read_and_nothing_is_lost() {
+    fn both_spellings_are_read_and_unknown_members_kept() {
         // The guide's sample of PUT, and the REST reference's.
         let guide = r#"{"SubscriberId":"e82cac64-dc67-4cd3-849b-78b6127dd57d","WebhookUrl":"https://a.example/","WebhookEvents":["subscription-updated","test-created"]}"#;
         let reference = r#"{"webhookUrl":"https://a.example/","webhookEvents":["subscription-updated","test-created"],"subscriberId":"e82cac64-dc67-4cd3-849b-78b6127dd57d","signatureTokenToMsSignatureHeader":true,"lastModifiedTimestamp":"2026-11-21T00:00:00","properties":{"a":1}}"#;

@@ -1,23 +1,23 @@
-//! Where a resource is read: decided from an event, before anybody is asked for a token.
+//! The host and path of a resource, decided from the event before a token is requested.
 
 use http::Uri;
 use http::uri::InvalidUri;
 
-use super::ResourceError;
+use super::error::ResourceError;
 use crate::cloud::Cloud;
 use crate::event::{Event, Resource};
 use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::{Endpoint, canonical_authority};
 
-/// Whose API answers.
+/// The API that serves a resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Service {
+pub(super) enum Target {
     Graph,
     PartnerCenter,
     Referrals,
 }
 
-impl Service {
+impl Target {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Graph => "Microsoft Graph",
@@ -26,7 +26,7 @@ impl Service {
         }
     }
 
-    /// The constructor or method of the client that takes the token provider.
+    /// The constructor or method of the client that takes its token provider.
     pub(super) fn method(self) -> &'static str {
         match self {
             Self::Graph => "with_graph",
@@ -36,15 +36,15 @@ impl Service {
     }
 }
 
-/// A path and query under the endpoint of a service.
+/// An API, and the path and query there.
 #[derive(Debug)]
 pub(super) struct Address {
-    pub(super) service: Service,
+    pub(super) target: Target,
     pub(super) path: String,
 }
 
 impl Address {
-    /// Where the resource of `event` is read.
+    /// The address of the resource of `event`.
     pub(super) fn of_resource(
         event: &Event,
         partner_center: &Endpoint,
@@ -55,19 +55,19 @@ impl Address {
         };
         let uri = parse(text)?;
         let resource = event.resource();
-        let (service, path) = match &resource {
+        let (target, path) = match &resource {
             Resource::GranularAdminRelationship { relationship } => {
-                (Service::Graph, format!("{RELATIONSHIPS}/{relationship}"))
+                (Target::Graph, format!("{RELATIONSHIPS}/{relationship}"))
             }
             Resource::GranularAdminAccessAssignment {
                 relationship,
                 assignment,
             } => {
                 let path = format!("{RELATIONSHIPS}/{relationship}/accessAssignments/{assignment}");
-                (Service::Graph, path)
+                (Target::Graph, path)
             }
             Resource::Referral { referral } => {
-                (Service::Referrals, format!("{REFERRALS}/{referral}"))
+                (Target::Referrals, format!("{REFERRALS}/{referral}"))
             }
             Resource::Transfer { transfer: None, .. } => return Err(ResourceError::NoTransferId),
             Resource::Transfer {
@@ -75,15 +75,15 @@ impl Address {
                 transfer: Some(transfer),
             } => {
                 let path = format!("/v1/customers/{customer}/transfers/{transfer}");
-                (Service::PartnerCenter, path)
+                (Target::PartnerCenter, path)
             }
-            _ => (Service::PartnerCenter, mapped(&uri, text)?),
+            _ => (Target::PartnerCenter, mapped(&uri, text)?),
         };
         let is_known_host = partner_center.is_host_of(&uri)
-            || match service {
-                Service::Graph => canonical_authority(&uri).eq_ignore_ascii_case(PORTAL),
-                Service::PartnerCenter => false,
-                Service::Referrals => {
+            || match target {
+                Target::Graph => canonical_authority(&uri).eq_ignore_ascii_case(PORTAL),
+                Target::PartnerCenter => false,
+                Target::Referrals => {
                     is_host_of(cloud.referrals_base(), &uri)
                         || REFERRAL_HOSTS
                             .iter()
@@ -91,12 +91,12 @@ impl Address {
                 }
             };
         match is_known_host && is_plain(&path) {
-            true => Ok(Self { service, path }),
+            true => Ok(Self { target, path }),
             false => Err(refused(text)),
         }
     }
 
-    /// Where the audit record of `event` is read.
+    /// The address of the audit record of `event`.
     pub(super) fn of_audit_record(
         event: &Event,
         partner_center: &Endpoint,
@@ -117,7 +117,7 @@ impl Address {
             && is_plain(path);
         match is_known {
             true => Ok(Self {
-                service: Service::PartnerCenter,
+                target: Target::PartnerCenter,
                 path: path.to_owned(),
             }),
             false => Err(refused(text)),
@@ -139,8 +139,8 @@ fn parse(text: &str) -> Result<Uri, ResourceError> {
     }
 }
 
-/// Path and query of a resource of Partner Center. Some events name resources under `webhooks/v1`, where only the
-/// registration API is.
+/// The path and query of a resource of Partner Center. Some events name resources under `webhooks/v1`, which only has the
+/// registration API.
 fn mapped(uri: &Uri, text: &str) -> Result<String, ResourceError> {
     let path = uri.path_and_query().map_or("", |path| path.as_str());
     let lower = path.to_ascii_lowercase();
@@ -159,7 +159,7 @@ fn mapped(uri: &Uri, text: &str) -> Result<String, ResourceError> {
     }
 }
 
-/// Whether nothing in a path and query means anything but itself to any server on the way.
+/// Whether every server reads a path and query in the same way.
 fn is_plain(path: &str) -> bool {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let is_plain = |text: &str, also: &[u8]| {
@@ -191,7 +191,7 @@ const RELATIONSHIPS: &str = "/v1.0/tenantRelationships/delegatedAdminRelationshi
 /// Source: "Referrals", Partner Center API reference.
 const REFERRALS: &str = "/v1.0/engagements/referrals";
 
-/// The hosts in the events of referrals, in every cloud. They only identify the resource: the cloud's own host is called.
+/// The hosts in the events of referrals, in every cloud. They only identify the resource; the cloud's own host is called.
 ///
 /// Source: "Partner Center webhook events" for the first, "Get a referral by ID" for the second.
 const REFERRAL_HOSTS: [&str; 2] = [
@@ -199,7 +199,7 @@ const REFERRAL_HOSTS: [&str; 2] = [
     "api.partner.microsoft.com",
 ];
 
-/// The host in the events of delegated admin relationships: a portal, where no API is.
+/// The host in the events of delegated admin relationships: a portal without an API.
 const PORTAL: &str = "partner.microsoft.com";
 
 /// Source: "Partner Center webhook events", syntax, example, and the page of 2018.
@@ -232,13 +232,13 @@ mod tests {
             &endpoint,
             &Cloud::Global,
         ) {
-            Ok(address) => format!("{}: {}", address.service.name(), address.path),
+            Ok(address) => format!("{}: {}", address.target.name(), address.path),
             Err(error) => error.to_string(),
         }
     }
 
     #[test]
-    fn every_shape_goes_where_it_is_answered() {
+    fn each_resource_has_its_address() {
         let audit = format!(
             "{HOST}/auditactivity/v1/auditrecords/{PARTNER}_{CUSTOMER}_{TRANSFER}_createtransfer_638696114586278540"
         );
@@ -309,7 +309,7 @@ mod tests {
         );
         assert_eq!(
             address("create-transfer", &customer, ""),
-            "the event is about a transfer and does not say which (neither its resource nor its audit record has an id)"
+            "the event is about a transfer and does not name it (neither its resource nor its audit record has an id)"
         );
     }
 
@@ -347,17 +347,17 @@ mod tests {
             "//api.partnercenter.microsoft.com/v1/invoices/I",
             "",
         ] {
-            let said = address("x", uri, "");
-            assert!(said.contains("is not called"), "{uri}: {said}");
+            let text = address("x", uri, "");
+            assert!(text.contains("is not called"), "{uri}: {text}");
         }
-        let silent = Event::from_slice(br#"{"EventName":"x","ResourceUri":null}"#).unwrap();
+        let bare = Event::from_slice(br#"{"EventName":"x","ResourceUri":null}"#).unwrap();
         let endpoint = Endpoint::new(HOST, false).unwrap();
-        let error = Address::of_resource(&silent, &endpoint, &Cloud::Global).unwrap_err();
+        let error = Address::of_resource(&bare, &endpoint, &Cloud::Global).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the event names no resource (its audit record may tell more)"
         );
-        let error = Address::of_audit_record(&silent, &endpoint).unwrap_err();
+        let error = Address::of_audit_record(&bare, &endpoint).unwrap_err();
         assert_eq!(error.to_string(), "the event names no audit record");
     }
 

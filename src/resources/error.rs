@@ -1,4 +1,4 @@
-//! Why a resource could not be read.
+//! Errors of reading a resource.
 
 use thiserror::Error;
 
@@ -9,7 +9,7 @@ use crate::excerpt::Excerpt;
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ResourceError {
-    /// The service refused, or could not be reached.
+    /// The service refused the call, or could not be reached.
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The event has no `AuditUri`.
@@ -18,10 +18,10 @@ pub enum ResourceError {
     /// The event has no `ResourceUri`.
     #[error("the event names no resource (its audit record may tell more)")]
     NoResource,
-    /// The resource is on a host that takes other tokens than Partner Center, and the client has no provider of those.
+    /// The resource is on a host that needs other tokens than Partner Center, and the client has no provider for them.
     #[error(
-        "the resource is read from {host}, for which this program has no token provider: that is not a permission in Entra, \
-         but a call in the program, `ResourceClient::{method}`"
+        "the resource is read from {host}, and the client has no token provider for it: this is not a permission in Entra, \
+         but a missing call of `ResourceClient::{method}` in the program"
     )]
     NoTokenProvider {
         /// The service on that host: `Microsoft Graph` or `the referrals API`.
@@ -30,12 +30,12 @@ pub enum ResourceError {
         /// `with_referrals`.
         method: &'static str,
     },
-    /// Transfer events name the customer, and the transfer at best in their audit id.
+    /// The event is about a transfer, and neither its resource nor its audit id names the transfer.
     #[error(
-        "the event is about a transfer and does not say which (neither its resource nor its audit record has an id)"
+        "the event is about a transfer and does not name it (neither its resource nor its audit record has an id)"
     )]
     NoTransferId,
-    /// The URI is not one that a token may be sent to.
+    /// A token must not be sent to the URI.
     #[error(
         "`{uri}` is not called (expected a documented path on the host of the cloud's API, and no user, fragment or \
          percent-encoding)"
@@ -55,7 +55,7 @@ impl ResourceError {
         }
     }
 
-    /// Whether trying again later may help, without anybody changing anything.
+    /// Whether a retry may succeed without any change.
     pub fn is_transient(&self) -> bool {
         self.api().is_some_and(ApiError::is_transient)
     }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::Credential;
+use super::credential::Credential;
 use crate::cloud::Cloud;
 use crate::excerpt::Excerpt;
-use crate::http_client::{Endpoint, EndpointError};
+use crate::http_client::endpoint::{Endpoint, EndpointError};
 use crate::spawn::Spawn;
 
-/// An application that is registered in Microsoft Entra, and the tenant in which it acts.
+/// An application that is registered in Microsoft Entra, and its tenant.
 ///
 /// # Example
 ///
@@ -26,7 +26,7 @@ use crate::spawn::Spawn;
 /// let error = Application::new(&Cloud::Global, "contoso/../common", "0f5a…", "client secret").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "`contoso/../common` is no tenant (expected its id, which is a UUID, or one of its domain names)"
+///     "`contoso/../common` is not a tenant (expected its id, which is a UUID, or one of its domain names)"
 /// );
 /// # Ok::<(), ApplicationError>(())
 /// ```
@@ -40,8 +40,8 @@ pub struct Application {
 }
 
 impl Application {
-    /// The application `client_id` in `tenant`, which proves itself by `credential`: a text is a secret, and
-    /// [`Credential`] has the other kinds.
+    /// The application `client_id` in `tenant`, which authenticates with `credential`. A string is a secret; [`Credential`] has
+    /// the other kinds.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Application {
         })
     }
 
-    /// Reads the time from `clock`, which decides when tokens are renewed. Default: the system's.
+    /// Replaces the clock that decides when tokens are renewed. Default: the system clock.
     #[must_use]
     pub fn with_clock(
         mut self,
@@ -81,8 +81,8 @@ impl Application {
         self
     }
 
-    /// Asks for tokens on `spawn`. Default: [`DefaultSpawn`](crate::spawn::DefaultSpawn), made where
-    /// [`ClientCredentials`](super::ClientCredentials) or [`RefreshToken`](super::RefreshToken) are.
+    /// Requests tokens in tasks on `spawn`. Default: [`DefaultSpawn`](crate::spawn::DefaultSpawn), created with
+    /// [`ClientCredentials`](super::ClientCredentials) or [`RefreshToken`](super::RefreshToken).
     #[must_use]
     pub fn with_spawn(mut self, spawn: impl Spawn + 'static) -> Self {
         self.spawn = Some(Arc::new(spawn));
@@ -100,16 +100,16 @@ impl fmt::Debug for Application {
     }
 }
 
-/// Why an [`Application`] cannot be one.
+/// Why an [`Application`] is not valid.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ApplicationError {
-    /// The cloud's authority may not be asked.
+    /// The cloud's authority is not a valid endpoint.
     #[error(transparent)]
     Authority(#[from] EndpointError),
-    /// The tenant is not one.
+    /// The tenant is not valid.
     #[error(
-        "`{found}` is no tenant (expected its id, which is a UUID, or one of its domain names)"
+        "`{found}` is not a tenant (expected its id, which is a UUID, or one of its domain names)"
     )]
     Tenant {
         /// The tenant.

@@ -1,17 +1,18 @@
-//! The credentials of the Azure SDK.
+//! Tokens from the credentials of the Azure SDK.
 
 use std::fmt;
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
 
-use super::{AccessToken, TokenError, TokenProvider, TokenRequest};
+use super::error::TokenError;
+use super::provider::{AccessToken, TokenProvider, TokenRequest};
 use crate::http_client::BoxFuture;
 
-/// Tokens of any credential of the Azure SDK, such as a managed identity from the crate `azure_identity`.
+/// Tokens from any credential of the Azure SDK, such as a managed identity from the crate `azure_identity`.
 ///
-/// Those credentials keep their tokens themselves. One that was refused cannot be asked for anew: the SDK has no way to
-/// say so.
+/// Those credentials cache their tokens. A rejected token cannot be replaced before it expires, because the SDK cannot bypass
+/// its cache.
 ///
 /// # Example
 ///
@@ -30,7 +31,7 @@ use crate::http_client::BoxFuture;
 pub struct AzureCredential(Arc<dyn TokenCredential>);
 
 impl AzureCredential {
-    /// Asks `credential`.
+    /// Requests tokens from `credential`.
     pub fn new(credential: Arc<dyn TokenCredential>) -> Self {
         Self(credential)
     }
@@ -43,9 +44,9 @@ impl TokenProvider for AzureCredential {
     ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
         Box::pin(async move {
             let scopes = [request.scope];
-            let given = self.0.get_token(&scopes, None).await;
-            let given = given.map_err(TokenError::provider)?;
-            let token = AccessToken::new(given.token.secret())?.expiring_at(given.expires_on);
+            let received = self.0.get_token(&scopes, None).await;
+            let received = received.map_err(TokenError::provider)?;
+            let token = AccessToken::new(received.token.secret())?.expiring_at(received.expires_on);
             match request.refused == Some(&token) {
                 true => Err(TokenError::NoAlternative),
                 false => Ok(token),

@@ -1,4 +1,4 @@
-//! Tokens are kept, and asked for once however many wait.
+//! Caching tokens: one request to the provider at a time for each scope.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,61 +6,62 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::kept_tokens::{self, KeptTokens};
-use super::{AccessToken, TokenError, TokenProvider, TokenRequest};
+use super::error::TokenError;
+use super::provider::{AccessToken, TokenProvider, TokenRequest};
+use super::token_store::{self, TokenStore};
 use crate::http_client::BoxFuture;
 use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
 use crate::spawn::{DefaultSpawn, Spawn};
 
-/// Keeps the tokens of another provider, one for each scope.
+/// Caches the tokens of another provider, one for each scope.
 ///
-/// A token is kept until [`Cached::BEFORE_END`] before its end; one that has less than twice that left, for half of it; one
-/// that never ends, until it is refused. Then a new one is asked for in the background, and the old one given as long as it
-/// is good: if the provider fails or hangs, nobody waits for it, and it is asked again after [`Cached::RETRY`].
+/// A token is renewed [`Cached::BEFORE_EXPIRY`] before it expires, or at half its lifetime if that is less than twice as long; a
+/// token without expiry only after it was rejected. Renewal runs in the background, and callers get the old token while it is
+/// valid. If the provider fails or hangs, no caller waits, and the next attempt follows after [`Cached::RETRY`].
 ///
-/// Without a good token, callers wait. However many they are, the provider is asked once, and what comes of it is told to all
-/// of them, and not to the next. It is asked in a task of its own ([`Spawn`]), so a caller that goes away does not stop that;
-/// after [`Cached::LIMIT`] it is stopped. With [`CallerDriven`](crate::spawn::CallerDriven) the callers that wait drive it:
-/// then whoever starts a renewal waits for it too, and only the caller's clock stops it.
+/// Without a valid token, callers wait for one shared request to the provider, and all of them get its result. An error is not
+/// cached. The request runs in its own task ([`Spawn`]), so a canceled caller does not cancel it; it is stopped after
+/// [`Cached::LIMIT`]. With [`CallerDriven`](crate::spawn::CallerDriven) the waiting callers drive the request: then the caller
+/// that starts a renewal waits for it, and only the caller's timeout stops it.
 pub struct Cached<P> {
     provider: Arc<P>,
     clock: Clock,
-    kept: Arc<KeptTokens>,
+    store: Arc<TokenStore>,
     flights: SingleFlight<Box<str>, AccessToken, Failed>,
 }
 
 type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
-/// Why a flight brought no token.
+/// Why a request returned no token.
 #[derive(Clone)]
 struct Failed {
     error: TokenError,
-    /// What was refused, if that is why.
-    refused: Option<AccessToken>,
+    /// The rejected token, if the error is [`TokenError::NoAlternative`].
+    rejected: Option<AccessToken>,
 }
 
 impl<P: TokenProvider + 'static> Cached<P> {
-    /// How long before its end a token is replaced: five minutes.
-    pub const BEFORE_END: Duration = kept_tokens::BEFORE_END;
-    /// How long the provider is left alone after it was asked to renew a token that is still good: half a minute.
-    pub const RETRY: Duration = kept_tokens::RETRY;
-    /// After which time a request to the provider is stopped: a minute. Then it failed with [`TokenError::Timeout`].
+    /// How long before its expiry a token is renewed: five minutes.
+    pub const BEFORE_EXPIRY: Duration = token_store::BEFORE_EXPIRY;
+    /// The minimum time between two renewals of a token that is still valid: 30 seconds.
+    pub const RETRY: Duration = token_store::RETRY;
+    /// The maximum duration of a request to the provider: a minute. Then it fails with [`TokenError::Timeout`].
     ///
-    /// The providers of this crate answer within 15 seconds, and as long as it takes to save a refresh token; credentials
-    /// of the Azure SDK may start another program.
+    /// The providers of this crate take at most 15 seconds, plus the time to save a refresh token. Credentials of the Azure SDK
+    /// may start another program.
     pub const LIMIT: Duration = TIMES.limit;
 
-    /// Keeps the tokens of `provider`.
+    /// Caches the tokens of `provider`.
     pub fn new(provider: P) -> Self {
         Self {
             provider: Arc::new(provider),
             clock: Arc::new(OffsetDateTime::now_utc),
-            kept: Arc::default(),
+            store: Arc::default(),
             flights: flights(Arc::new(DefaultSpawn::new())),
         }
     }
 
-    /// Reads the time from `clock`. Default: the system's.
+    /// Replaces the clock. Default: the system clock.
     #[must_use]
     pub fn with_clock(
         mut self,
@@ -70,42 +71,42 @@ impl<P: TokenProvider + 'static> Cached<P> {
         self
     }
 
-    /// Asks the provider on `spawn`. Default: [`DefaultSpawn`].
+    /// Calls the provider in tasks on `spawn`. Default: [`DefaultSpawn`].
     #[must_use]
     pub fn with_spawn(self, spawn: impl Spawn + 'static) -> Self {
         self.on(Arc::new(spawn))
     }
 
     pub(super) fn on(mut self, spawn: Arc<dyn Spawn>) -> Self {
-        // Tokens are told apart by the numbers of their flights.
-        self.kept = Arc::default();
+        // Entries are ordered by the request numbers of one `SingleFlight`.
+        self.store = Arc::default();
         self.flights = flights(spawn);
         self
     }
 
     async fn find(&self, request: TokenRequest<'_>) -> Result<AccessToken, TokenError> {
-        let (now, refused) = ((self.clock)(), request.refused);
-        if let Some(token) = self.kept.good(request.scope, refused, now) {
-            if !self.kept.renewal_is_due(request.scope, now) {
+        let (now, rejected) = ((self.clock)(), request.refused);
+        if let Some(token) = self.store.usable(request.scope, rejected, now) {
+            if !self.store.renewal_is_due(request.scope, now) {
                 return Ok(token);
             }
             self.renew(request.scope, now).await;
-            if let Some(token) = self.kept.good(request.scope, refused, (self.clock)()) {
+            if let Some(token) = self.store.usable(request.scope, rejected, (self.clock)()) {
                 return Ok(token);
             }
         }
         loop {
-            let (waiter, was_joined) = match self.ask(request) {
+            let (waiter, was_joined) = match self.join_or_start(request) {
                 Start::Joined(waiter) => (waiter, true),
                 Start::Started(waiter) => (waiter, false),
                 Start::Declined(token) => return Ok(token),
                 Start::Cooling(failure) => return Err(failure.error.error),
             };
-            let outcome = waiter.await.unwrap_or_else(|_| Err(Failed::late()));
-            // It was asked for with another refusal, or none: that one says nothing about this one.
+            let outcome = waiter.await.unwrap_or_else(|_| Err(Failed::timeout()));
+            // The joined request had another rejected token, or none: its result does not apply here.
             let is_for_another = match &outcome {
-                Ok(token) => refused == Some(token),
-                Err(failed) => failed.is_no_other() && failed.refused.as_ref() != refused,
+                Ok(token) => rejected == Some(token),
+                Err(failed) => failed.is_no_alternative() && failed.rejected.as_ref() != rejected,
             };
             if !(was_joined && is_for_another) {
                 return outcome.map_err(|failed| failed.error);
@@ -113,21 +114,20 @@ impl<P: TokenProvider + 'static> Cached<P> {
         }
     }
 
-    /// Waits for a token that is not at hand.
-    fn ask(&self, request: TokenRequest<'_>) -> Start<AccessToken, Failed, AccessToken> {
+    /// Joins the request to the provider, or starts one, unless a token has arrived meanwhile.
+    fn join_or_start(&self, request: TokenRequest<'_>) -> Start<AccessToken, Failed, AccessToken> {
         let now = (self.clock)();
-        let may_start = || match self.kept.good(request.scope, request.refused, now) {
+        let may_start = || match self.store.usable(request.scope, request.refused, now) {
             Some(token) => Err(token),
             None => Ok(()),
         };
-        let refused = request.refused.cloned();
-        self.start(request.scope, refused, now, may_start)
+        let rejected = request.refused.cloned();
+        self.start(request.scope, rejected, now, may_start)
     }
 
-    /// Asks for a new token while the old one is good. Nobody waits for it, unless nothing but the callers carries it: then
-    /// whoever starts it does.
+    /// Starts a renewal while the token is valid. Only a caller-driven renewal is awaited, by the caller that starts it.
     async fn renew(&self, scope: &str, now: OffsetDateTime) {
-        let may_start = || match self.kept.may_renew(scope, now) {
+        let may_start = || match self.store.claim_renewal(scope, now) {
             true => Ok(()),
             false => Err(()),
         };
@@ -141,24 +141,24 @@ impl<P: TokenProvider + 'static> Cached<P> {
     fn start<S>(
         &self,
         scope: &str,
-        refused: Option<AccessToken>,
+        rejected: Option<AccessToken>,
         now: OffsetDateTime,
         may_start: impl FnOnce() -> Result<(), S>,
     ) -> Start<AccessToken, Failed, S> {
         let scope: Box<str> = scope.into();
         let (provider, clock) = (Arc::clone(&self.provider), Arc::clone(&self.clock));
-        let (kept, name) = (Arc::clone(&self.kept), scope.clone());
+        let (store, name) = (Arc::clone(&self.store), scope.clone());
         let work = |number| async move {
             let mut request = TokenRequest::new(&name);
-            request.refused = refused.as_ref();
+            request.refused = rejected.as_ref();
             let outcome = match provider.token(request).await {
-                Ok(token) if refused.as_ref() == Some(&token) => Err(TokenError::NoAlternative),
+                Ok(token) if rejected.as_ref() == Some(&token) => Err(TokenError::NoAlternative),
                 outcome => outcome,
             };
             if let Ok(token) = &outcome {
-                kept.keep(&name, token, number, clock());
+                store.store(&name, token, number, clock());
             }
-            outcome.map_err(|error| Failed::new(error, refused))
+            outcome.map_err(|error| Failed::new(error, rejected))
         };
         let now = (now - OffsetDateTime::UNIX_EPOCH).try_into();
         let now = now.unwrap_or_default();
@@ -169,28 +169,28 @@ impl<P: TokenProvider + 'static> Cached<P> {
 fn flights(spawn: Arc<dyn Spawn>) -> SingleFlight<Box<str>, AccessToken, Failed> {
     SingleFlight::new(spawn, TIMES, |_, cause| match cause {
         Interrupted::Panicked => Failed::new(TokenError::provider("it panicked"), None),
-        Interrupted::Stopped => Failed::late(),
+        Interrupted::Stopped => Failed::timeout(),
     })
 }
 
 impl Failed {
-    fn new(error: TokenError, refused: Option<AccessToken>) -> Self {
+    fn new(error: TokenError, rejected: Option<AccessToken>) -> Self {
         let mut failed = Self {
             error,
-            refused: None,
+            rejected: None,
         };
-        if failed.is_no_other() {
-            failed.refused = refused;
+        if failed.is_no_alternative() {
+            failed.rejected = rejected;
         }
         failed
     }
 
-    fn late() -> Self {
+    fn timeout() -> Self {
         let deadline = TIMES.limit;
         Self::new(TokenError::Timeout { deadline }, None)
     }
 
-    fn is_no_other(&self) -> bool {
+    fn is_no_alternative(&self) -> bool {
         matches!(self.error, TokenError::NoAlternative)
     }
 }
@@ -212,7 +212,7 @@ impl<P: fmt::Debug> fmt::Debug for Cached<P> {
     }
 }
 
-/// Whoever comes after a failure asks again: only those who waited are told of it.
+/// Failures are not cached: only the callers that waited see them.
 const TIMES: Times = Times {
     limit: Duration::from_secs(60),
     patience: Duration::from_secs(60),

@@ -1,6 +1,6 @@
-//! Unit tests of the tokens that are kept.
+//! Unit tests of the token cache.
 
-#![cfg(feature = "reqwest")] // The spawner by default is tokio's.
+#![cfg(feature = "reqwest")] // The default spawner is tokio's.
 
 use std::future::pending;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use super::super::from_fn;
 use super::*;
 use crate::spawn::CallerDriven;
 
-/// A provider whose tokens are numbered and live an hour, a clock that is set, and a switch for failing.
+/// A provider of numbered tokens that live an hour, with a manual clock and a switch for failures.
 struct Scene {
     now: Arc<AtomicI64>,
     asked: Arc<AtomicUsize>,
@@ -75,13 +75,13 @@ async fn ask(cached: &impl TokenProvider, refused: Option<&AccessToken>) -> Resu
 }
 
 #[tokio::test]
-async fn a_token_is_kept_until_five_minutes_before_its_end() {
+async fn a_token_is_renewed_five_minutes_before_its_expiry() {
     let scene = Scene::new();
     let cached = scene.cached();
     for (second, token) in [
         (0, "s-0"),
         (3299, "s-0"),
-        // Renewed in the background: nobody waits while the old one is good.
+        // Renewed in the background: no caller waits while the old one is valid.
         (3300, "s-0"),
         (3301, "s-1"),
         (6599, "s-1"),
@@ -99,7 +99,7 @@ async fn a_token_is_kept_until_five_minutes_before_its_end() {
 }
 
 #[tokio::test]
-async fn a_thousand_callers_ask_once() {
+async fn a_thousand_callers_share_one_request() {
     let scene = Scene::new();
     let cached = Arc::new(scene.cached());
     for (second, token) in [(0, "s-0"), (4000, "s-1")] {
@@ -116,7 +116,7 @@ async fn a_thousand_callers_ask_once() {
     }
     assert_eq!(scene.asked.load(Ordering::SeqCst), 2);
 
-    // All of them were refused the same token.
+    // The same token of all of them was rejected.
     let refused = cached.token(TokenRequest::new("s")).await.unwrap();
     assert_eq!(refused.expose_secret(), "s-1");
     let asking = (0..1000).map(|_| ask(&*cached, Some(&refused)));
@@ -127,13 +127,16 @@ async fn a_thousand_callers_ask_once() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_all_who_wait_and_not_to_the_next() {
+async fn a_failure_reaches_all_waiting_callers_and_not_the_next() {
     let scene = Scene::new();
     let cached = scene.cached();
     scene.fail(Some(TokenError::NoAlternative));
     let asking = (0..1000).map(|_| ask(&cached, None));
     for outcome in join_all(asking).await {
-        assert_eq!(outcome.unwrap_err(), "the only token there is was refused");
+        assert_eq!(
+            outcome.unwrap_err(),
+            "the only available token was rejected"
+        );
     }
     assert_eq!(scene.asked.load(Ordering::SeqCst), 1);
     scene.fail(None);
@@ -141,13 +144,13 @@ async fn a_failure_is_told_to_all_who_wait_and_not_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_good_token_outlives_a_failing_provider() {
+async fn a_valid_token_survives_a_failing_provider() {
     for error in [TokenError::provider("down"), TokenError::Malformed] {
         let scene = Scene::new();
         let cached = scene.cached();
         assert_eq!(ask(&cached, None).await.unwrap(), "s-0");
         scene.fail(Some(error.clone()));
-        // The provider is left alone for half a minute. A clock that was set back counts as a wait that is over.
+        // No renewal for 30 seconds. If the clock was set back, the wait counts as over.
         for (second, asked) in [(3330, 2), (3359, 2), (3360, 3), (3331, 4)] {
             scene.set(second);
             assert_eq!(ask(&cached, None).await.unwrap(), "s-0", "{second}");
@@ -155,7 +158,7 @@ async fn a_good_token_outlives_a_failing_provider() {
             assert_eq!(scene.asked.load(Ordering::SeqCst), asked, "{second}");
         }
 
-        // Not once it was refused, and not past its end.
+        // Not after it was rejected or has expired.
         let kept = cached.token(TokenRequest::new("s")).await.unwrap();
         let said = error.to_string();
         assert_eq!(ask(&cached, Some(&kept)).await.unwrap_err(), said);
@@ -165,7 +168,7 @@ async fn a_good_token_outlives_a_failing_provider() {
 }
 
 #[tokio::test]
-async fn a_caller_who_goes_away_does_not_stop_the_asking() {
+async fn a_canceled_caller_does_not_cancel_the_request() {
     let scene = Scene::new();
     for (number, cached) in [
         scene.cached(),
@@ -184,9 +187,9 @@ async fn a_caller_who_goes_away_does_not_stop_the_asking() {
     assert_eq!(scene.asked.load(Ordering::SeqCst), 2);
 }
 
-/// The twin: what nobody drives until its time is over has failed, and the next caller asks anew.
+/// The twin: a request that no caller drives fails at its limit, and the next caller starts another.
 #[tokio::test]
-async fn without_a_runtime_asking_that_everybody_left_ends_with_its_time() {
+async fn without_a_runtime_an_abandoned_request_ends_at_its_limit() {
     let scene = Scene::new();
     let cached = scene.cached().with_spawn(CallerDriven::new());
     let mut first = Box::pin(ask(&cached, None));
@@ -210,7 +213,7 @@ async fn without_a_runtime_one_caller_drives_the_renewal() {
     assert_eq!(scene.asked.load(Ordering::SeqCst), 2);
 }
 
-/// What a provider does after its first token.
+/// The behavior of a provider after its first token.
 #[derive(Clone, Copy, Debug)]
 enum Mood {
     Hangs,
@@ -234,7 +237,7 @@ fn moody(scene: &Scene, mood: Mood) -> Cached<impl TokenProvider + 'static> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_hangs_or_panics_holds_nobody_up_who_has_a_good_token() {
+async fn a_hanging_or_panicking_provider_does_not_block_a_valid_token() {
     for (mood, waited, said) in [
         (Mood::Hangs, 60, "there was no token within 60s"),
         (Mood::Panics, 0, "the token provider failed: it panicked"),
@@ -251,7 +254,8 @@ async fn a_provider_that_hangs_or_panics_holds_nobody_up_who_has_a_good_token() 
         assert_eq!(begin.elapsed(), Duration::ZERO);
         assert_eq!(scene.asked.load(Ordering::SeqCst), 2);
 
-        // The twin: without a good token all wait, for the limit and for one request, and are told of it. The next one asks.
+        // The twin: without a valid token all callers wait for one request up to its limit, and get its error. The next one starts
+        // another.
         tokio::time::sleep(Duration::from_secs(61)).await;
         scene.set(3600);
         for asked in [3, 4] {
@@ -265,7 +269,7 @@ async fn a_provider_that_hangs_or_panics_holds_nobody_up_who_has_a_good_token() 
     }
 }
 
-/// A provider that knows the tokens `a` and `b`, and gives the one that was not refused: `a` if none was.
+/// A provider of the tokens `a` and `b` that returns the one that was not rejected, or `a`.
 #[derive(Debug, Default)]
 struct Two {
     asked: Mutex<Vec<Option<String>>>,
@@ -296,35 +300,35 @@ fn asked(provider: &Two) -> Vec<Option<String>> {
 }
 
 #[tokio::test]
-async fn what_was_asked_for_with_another_refusal_is_not_the_answer() {
+async fn the_result_of_another_rejection_does_not_apply() {
     let (a, other) = (
         AccessToken::new("a").unwrap(),
         AccessToken::new("x").unwrap(),
     );
     let refused = |token: &AccessToken| Some(token.expose_secret().to_owned());
 
-    // Asked for without a refusal, joined by one that was refused what comes of it.
+    // A request without a rejection, joined by a caller whose rejected token it returns.
     let provider = Arc::new(Two::default());
     let cached = Cached::new(Arc::clone(&provider));
     let (first, second) = tokio::join!(ask(&cached, None), ask(&cached, Some(&a)));
     assert_eq!((first.unwrap(), second.unwrap()), ("a".into(), "b".into()));
     assert_eq!(asked(&provider), [None, refused(&a)]);
 
-    // The twin: what comes is another one, and serves both.
+    // The twin: it returns another token, which serves both.
     let provider = Arc::new(Two::default());
     let cached = Cached::new(Arc::clone(&provider));
     let (first, second) = tokio::join!(ask(&cached, None), ask(&cached, Some(&other)));
     assert_eq!((first.unwrap(), second.unwrap()), ("a".into(), "a".into()));
     assert_eq!(asked(&provider), [None]);
 
-    // There is no other: that is said to whoever was refused it, and to nobody else.
+    // Without an alternative, only the caller with the rejected token gets the error.
     let only_a = || {
         Arc::new(Two {
             is_only_a: true,
             ..Two::default()
         })
     };
-    let said = "the only token there is was refused";
+    let said = "the only available token was rejected";
     for (joining, outcome, count) in [
         (None, Ok("a".to_owned()), 2),
         (Some(&other), Ok("a".to_owned()), 2),
@@ -338,7 +342,7 @@ async fn what_was_asked_for_with_another_refusal_is_not_the_answer() {
     }
 }
 
-/// Lets background tasks run that wait for nothing but each other.
+/// Lets background tasks run until they wait for a timer.
 async fn background() {
     for _ in 0..64 {
         tokio::task::yield_now().await;

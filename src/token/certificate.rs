@@ -1,4 +1,4 @@
-//! A certificate in place of a secret.
+//! Client assertions signed with a certificate's key.
 
 use std::fmt;
 
@@ -21,19 +21,17 @@ use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
 
 impl Credential {
-    /// A certificate that is uploaded to the application's registration, and its private key, with which each request is
-    /// signed.
+    /// A certificate that is uploaded to the application's registration, and its private key, which signs each request.
     ///
-    /// `certificate` is X.509, PEM (of which the first certificate counts) or DER; `private_key` is RSA of 2048 to 8192 bits,
-    /// unencrypted PKCS#8 or PKCS#1, PEM (of which the first private key counts) or DER. One PEM file with both can be given
-    /// twice.
+    /// `certificate` is an X.509 certificate in DER, or the first one in PEM. `private_key` is an RSA key of 2048 to 8192 bits,
+    /// unencrypted PKCS#8 or PKCS#1, in DER or the first one in PEM. A PEM file with both can be passed twice.
     ///
-    /// The key is kept by `backend`, and wiped from memory when the credential is dropped. Whether the certificate is
-    /// expired is left to Microsoft Entra: its clock decides, and its refusal (AADSTS700027) says so.
+    /// `backend` keeps the key, and it is wiped from memory when the credential is dropped. The expiry of the certificate is not
+    /// checked: Microsoft Entra refuses an expired one (AADSTS700027).
     ///
     /// # Errors
     ///
-    /// [`CertificateError`], also if the key is not the certificate's.
+    /// [`CertificateError`], also if the key does not belong to the certificate.
     ///
     /// # Source
     ///
@@ -42,7 +40,7 @@ impl Credential {
     /// # Example
     ///
     /// ```
-    /// # #[cfg(all(feature = "aws-lc-rs", feature = "testing"))] fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use partner_center_webhooks::crypto::DefaultBackend;
     /// use partner_center_webhooks::testing::Issuer;
     /// use partner_center_webhooks::token::Credential;
@@ -53,7 +51,6 @@ impl Credential {
     /// let credential = Credential::certificate(&backend, certificate.as_bytes(), key.as_bytes())?;
     /// assert_eq!(format!("{credential:?}"), "Credential(certificate)");
     /// # Ok(()) }
-    /// # #[cfg(not(all(feature = "aws-lc-rs", feature = "testing")))] fn main() {}
     /// ```
     pub fn certificate(
         backend: &dyn Backend,
@@ -93,7 +90,7 @@ fn signing_key(
     backend.rsa_signing_key(&Zeroizing::new(key))
 }
 
-/// Whether it begins with a SEQUENCE of 128 bytes or more. What else there is may be PEM.
+/// Whether it begins with a SEQUENCE of 128 bytes or more. Otherwise it may be PEM.
 fn is_der(bytes: &[u8]) -> bool {
     matches!(bytes, [0x30, 0x80..=0xff, ..])
 }
@@ -136,17 +133,17 @@ impl ClientAssertion for Certificate {
     }
 }
 
-/// Why a certificate and a private key are not a [`Credential`]. Nothing of the key is shown.
+/// Why a certificate and a private key are not a valid [`Credential`]. No part of the key is shown.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum CertificateError {
     /// The certificate cannot be read.
     #[error(
         "the certificate cannot be read (expected one X.509 certificate in DER, or PEM with a `CERTIFICATE` block; a \
-         PKCS#12 file, `.pfx` or `.p12`, has to be converted to PEM)"
+         PKCS#12 file, `.pfx` or `.p12`, must be converted to PEM)"
     )]
     Certificate,
-    /// The private key is not the certificate's.
+    /// The private key does not belong to the certificate.
     #[error(
         "the private key does not belong to the certificate of `{subject}` (expected the key that the certificate was \
          issued for)"
@@ -160,5 +157,5 @@ pub enum CertificateError {
     PrivateKey(#[from] PrivateKeyRejected),
 }
 
-/// Microsoft's page: "5-10 minutes after nbf at most", in seconds. The longer one bears the slower clock.
+/// In seconds. Microsoft's page says "5-10 minutes after nbf at most"; the longer one tolerates a slow clock.
 const LIFETIME: i64 = 10 * 60;

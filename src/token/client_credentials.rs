@@ -1,17 +1,20 @@
-//! An application on its own.
+//! Tokens of an application on its own.
 
 use std::sync::Arc;
 
+use super::application::Application;
+use super::cached::Cached;
 use super::entra::{Entra, GRANT_TYPE};
-use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
+use super::error::TokenError;
+use super::provider::{AccessToken, TokenProvider, TokenRequest};
 use crate::http_client::{BoxFuture, HttpClient};
 
 /// Tokens of an application on its own, without a user ("app-only").
 ///
-/// Enough for the registration API, subscriptions, customers and audit records; invoices and fraud events ask for a
-/// user's ([`RefreshToken`](super::RefreshToken)). Tokens are kept, see [`Cached`]; clones share them.
+/// They suffice for the registration API, subscriptions, customers and audit records. Invoices and fraud events need a user's
+/// token ([`RefreshToken`](super::RefreshToken)). Tokens are cached, see [`Cached`]; clones share them.
 ///
-/// A [public client](super::Credential::public_client) cannot act on its own: Microsoft Entra refuses it (AADSTS7000218).
+/// A [public client](super::Credential::public_client) cannot use them: Microsoft Entra refuses it (AADSTS7000218).
 ///
 /// # Source
 ///
@@ -20,7 +23,7 @@ use crate::http_client::{BoxFuture, HttpClient};
 /// # Example
 ///
 /// ```no_run
-/// # #[cfg(feature = "reqwest")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use partner_center_webhooks::cloud::Cloud;
 /// use partner_center_webhooks::http_client::ReqwestClient;
 /// use partner_center_webhooks::token::{Application, ClientCredentials};
@@ -29,13 +32,12 @@ use crate::http_client::{BoxFuture, HttpClient};
 /// let application = Application::new(&Cloud::Global, "contoso.onmicrosoft.com", "0f5a…", secret)?;
 /// let tokens = ClientCredentials::new(application, ReqwestClient::new()?);
 /// # let _ = tokens; Ok(()) }
-/// # #[cfg(not(feature = "reqwest"))] fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClientCredentials(Arc<Cached<Grant>>);
 
 impl ClientCredentials {
-    /// Tokens of `application`, asked for through `client`.
+    /// Tokens of `application`, requested through `client`.
     pub fn new(application: Application, client: impl HttpClient + 'static) -> Self {
         let entra = Entra::new(application, Arc::new(client));
         Self(entra.cached(Grant(entra.clone())))
@@ -61,8 +63,8 @@ impl TokenProvider for Grant {
     ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
         Box::pin(async move {
             let grant = [(GRANT_TYPE, "client_credentials")];
-            let granted = self.0.ask(&grant, request.scope).await?;
-            Ok(granted.access)
+            let tokens = self.0.ask(&grant, request.scope).await?;
+            Ok(tokens.access)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! How an application proves itself to Microsoft Entra.
+//! How an application authenticates to Microsoft Entra.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,15 +12,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::TokenError;
+use super::error::TokenError;
 use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
 
-/// How an [`Application`](super::Application) proves itself to Microsoft Entra: with a secret, with a client assertion, or
+/// How an [`Application`](super::Application) authenticates to Microsoft Entra: with a secret, with a client assertion, or
 /// not at all.
 ///
-/// A text is a secret: `Application::new(&cloud, tenant, client_id, "…")`. Secrets and assertions are wiped from memory, and
-/// `Debug` shows the kind of credential alone.
+/// A string is a secret: `Application::new(&cloud, tenant, client_id, "…")`. Secrets and assertions are wiped from memory, and
+/// `Debug` shows only the kind of credential.
 ///
 /// # Example
 ///
@@ -52,10 +52,10 @@ impl Credential {
         Self(Kind::Secret(secret.into()))
     }
 
-    /// A token of another identity provider that the application trusts (workload identity federation).
+    /// A token from another identity provider that the application trusts (workload identity federation).
     ///
-    /// `token` is called for each request to Microsoft Entra: once for each access token. If it fails, so does the request
-    /// for an access token, with [`TokenError::Provider`] of an [`AssertionError`]; a later request calls it again.
+    /// `token` is called for each request to Microsoft Entra: once for each access token. If it fails, the request fails with
+    /// [`TokenError::Provider`] of an [`AssertionError`]. A later request calls it again.
     ///
     /// # Source
     ///
@@ -71,8 +71,8 @@ impl Credential {
     /// The federated token in the file `path`, which is read for each request to Microsoft Entra, because the platform
     /// replaces the token before it expires.
     ///
-    /// White space around the token is ignored. A file that is missing, empty or longer than 16 KiB fails the request for an
-    /// access token, with [`TokenError::Provider`] of an [`AssertionError`]; a later request reads it again.
+    /// White space around the token is ignored. If the file is missing, empty or longer than 16 KiB, the request fails with
+    /// [`TokenError::Provider`] of an [`AssertionError`]. A later request reads it again.
     ///
     /// # Source
     ///
@@ -81,7 +81,7 @@ impl Credential {
         Self::assertion(TokenFile(path.into()))
     }
 
-    /// None: a public client, which Microsoft Entra refuses if it presents a secret or an assertion (AADSTS700025).
+    /// None, for a public client. Microsoft Entra refuses a public client with a secret or an assertion (AADSTS700025).
     ///
     /// For [`RefreshToken`](super::RefreshToken). [`ClientCredentials`](super::ClientCredentials) need a credential: without
     /// one, Microsoft Entra refuses each request (AADSTS7000218).
@@ -93,20 +93,20 @@ impl Credential {
         Self(Kind::Assertion(Arc::new(assertion)))
     }
 
-    /// What application `client_id` presents to `token_endpoint` in one request.
-    pub(super) async fn proof(
+    /// The client authentication of application `client_id` for one request to `token_endpoint`.
+    pub(super) async fn client_auth(
         &self,
         client_id: &str,
         token_endpoint: &str,
         now: OffsetDateTime,
-    ) -> Result<Proof, TokenError> {
+    ) -> Result<ClientAuth, TokenError> {
         Ok(match &self.0 {
             Kind::Assertion(assertion) => {
                 let assertion = assertion.assert(client_id, token_endpoint, now).await;
-                Proof::Assertion(assertion.map_err(TokenError::provider)?)
+                ClientAuth::Assertion(assertion.map_err(TokenError::provider)?)
             }
-            Kind::Public => Proof::None,
-            Kind::Secret(secret) => Proof::Secret(secret.clone()),
+            Kind::Public => ClientAuth::None,
+            Kind::Secret(secret) => ClientAuth::Secret(secret.clone()),
         })
     }
 }
@@ -140,9 +140,9 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// What makes client assertions (RFC 7521, section 4.2).
+/// Makes client assertions (RFC 7521, section 4.2).
 pub(super) trait ClientAssertion: Send + Sync {
-    /// For `Debug`.
+    /// The kind of credential, for `Debug`.
     fn kind(&self) -> &'static str;
 
     /// An assertion of application `client_id` for `token_endpoint`.
@@ -191,38 +191,36 @@ impl ClientAssertion for TokenFile {
     ) -> BoxFuture<'a, Result<SecretString, AssertionError>> {
         Box::pin(async move {
             let file = || Excerpt::of(self.0.to_string_lossy().as_bytes());
-            // It is small and in memory (a projected volume), so reading it does not block.
+            // The file is small and in memory (a projected volume), so reading it does not block.
             let text = read(&self.0).map_err(|error| AssertionError::File {
                 file: file(),
                 error: Excerpt::of(error.to_string()),
             })?;
             match text.trim() {
-                token if token.is_empty() || text.len() > LONGEST_TOKEN => {
-                    Err(AssertionError::Token {
-                        file: file(),
-                        length: text.len(),
-                    })
-                }
+                token if token.is_empty() || text.len() > MAX_TOKEN => Err(AssertionError::Token {
+                    file: file(),
+                    length: text.len(),
+                }),
                 token => Ok(token.into()),
             }
         })
     }
 }
 
-/// The text of a file, or one byte more than a token has.
+/// The text of a file, up to one byte more than the limit.
 fn read(path: &Path) -> io::Result<Zeroizing<String>> {
-    let longest = LONGEST_TOKEN.saturating_add(1);
-    // One allocation, so that growing leaves no copy of a token behind.
-    let mut text = Zeroizing::new(String::with_capacity(longest));
-    let limit = u64::try_from(longest).unwrap_or(u64::MAX);
+    let capacity = MAX_TOKEN.saturating_add(1);
+    // A single allocation, because growing would leave copies of the token.
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
+    let limit = u64::try_from(capacity).unwrap_or(u64::MAX);
     File::open(path)?.take(limit).read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// Why a closure has no federated token.
+/// Why the closure of [`Credential::federated`] failed.
 pub type FederatedTokenError = Box<dyn StdError + Send + Sync>;
 
-/// Why there is no client assertion. It is in [`TokenError::Provider`].
+/// Why there is no client assertion. [`TokenError::Provider`] wraps it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AssertionError {
@@ -246,7 +244,7 @@ pub enum AssertionError {
     /// The file of [`Credential::federated_token_file`] does not hold a token.
     #[error(
         "the federated token file `{file}` does not hold a token: it has {length} bytes (expected a JSON Web Token of \
-         at most {LONGEST_TOKEN} bytes)"
+         at most {MAX_TOKEN} bytes)"
     )]
     Token {
         /// Its path.
@@ -256,15 +254,15 @@ pub enum AssertionError {
     },
 }
 
-/// What one request presents.
-pub(super) enum Proof {
+/// The client authentication of one request.
+pub(super) enum ClientAuth {
     Assertion(SecretString),
     None,
     Secret(SecretString),
 }
 
-impl Proof {
-    /// Its fields of the form.
+impl ClientAuth {
+    /// The form fields.
     pub(super) fn fields(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::Assertion(assertion) => vec![
@@ -276,7 +274,7 @@ impl Proof {
         }
     }
 
-    /// What of it is secret.
+    /// The secret in it.
     pub(super) fn secret(&self) -> Option<&str> {
         match self {
             Self::Assertion(secret) | Self::Secret(secret) => Some(secret.expose_secret()),
@@ -289,4 +287,4 @@ impl Proof {
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Tokens of Kubernetes, GitHub and Entra have 1 to 3 KiB.
-const LONGEST_TOKEN: usize = 16 * 1024;
+const MAX_TOKEN: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! Asking Microsoft Entra.
+//! Requests to the token endpoint of Microsoft Entra.
 //!
 //! Source: "Microsoft identity platform and the OAuth 2.0 client credentials flow", "… authorization code flow", "Refresh
 //! the access token"; RFC 6749, sections 4.4, 5 and 6; RFC 7523, section 2.2.
@@ -18,23 +18,26 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{AccessToken, Application, Cached, EntraRefusal, TokenError, TokenProvider};
+use super::application::Application;
+use super::cached::Cached;
+use super::error::{EntraRefusal, TokenError};
+use super::provider::{AccessToken, TokenProvider};
 use crate::excerpt::Excerpt;
 use crate::http_client::retry_after::{retry_after, wait_in_words};
 use crate::http_client::words::Words;
 use crate::http_client::{HttpClient, Limits};
-use crate::json;
-use crate::mask::text::hide as hidden;
+use crate::json::response as json;
+use crate::mask::text::redact;
 
-/// An application that asks for tokens.
+/// Requests tokens for an application.
 #[derive(Clone)]
 pub(super) struct Entra {
     application: Application,
     client: Arc<dyn HttpClient>,
 }
 
-/// What a grant gave: an access token, and with some grants a new refresh token.
-pub(super) struct Granted {
+/// The tokens in a response: an access token, and with some grants a new refresh token.
+pub(super) struct Tokens {
     pub(super) access: AccessToken,
     pub(super) refresh: Option<SecretString>,
 }
@@ -47,7 +50,7 @@ impl Entra {
         }
     }
 
-    /// A provider that keeps what `grant` gives, by the clock and on the spawner of this application.
+    /// Caches the tokens of `grant`, with the clock and the spawner of this application.
     pub(super) fn cached<P: TokenProvider + 'static>(&self, grant: P) -> Arc<Cached<P>> {
         let clock = Arc::clone(&self.application.clock);
         let cached = Cached::new(grant).with_clock(move || clock());
@@ -57,12 +60,12 @@ impl Entra {
         })
     }
 
-    /// Asks for a token for `scope`. `grant` are the fields of the form that are the grant's own.
+    /// Requests a token for `scope`. `grant` are the form fields of the grant.
     pub(super) async fn ask(
         &self,
         grant: &[(&str, &str)],
         scope: &str,
-    ) -> Result<Granted, TokenError> {
+    ) -> Result<Tokens, TokenError> {
         let Application {
             token_endpoint,
             client_id,
@@ -72,14 +75,15 @@ impl Entra {
         } = &self.application;
         let now = clock();
         let url = Excerpt::of(&**token_endpoint);
-        let proof = credential.proof(client_id, token_endpoint, now).await?;
+        let auth = credential.client_auth(client_id, token_endpoint, now);
+        let auth = auth.await?;
 
         let form = {
-            // One allocation, so that growing leaves no copy of a secret behind.
+            // A single allocation, because growing would leave copies of the secrets.
             let mut form = Serializer::new(String::with_capacity(FORM_CAPACITY));
             form.extend_pairs(grant)
                 .append_pair("client_id", client_id)
-                .extend_pairs(proof.fields())
+                .extend_pairs(auth.fields())
                 .append_pair("scope", scope);
             Zeroizing::new(form.finish().into_bytes())
         };
@@ -90,17 +94,17 @@ impl Entra {
             .header(CONTENT_TYPE, FORM)
             .body(Bytes::from_owner(form))
             .map_err(TokenError::provider)?;
-        let answer = self.client.send(request, LIMITS).await;
-        let answer = answer.map_err(|error| TokenError::Connection {
+        let response = self.client.send(request, LIMITS).await;
+        let response = response.map_err(|error| TokenError::Connection {
             url: url.clone(),
             error,
         })?;
         let secrets = grant.iter().filter(|(name, _)| *name != GRANT_TYPE);
         let secrets = secrets.map(|(_, value)| *value);
-        let secrets: Vec<&str> = secrets.chain(proof.secret()).collect();
-        let hide = |text: String| hidden(&text, secrets.iter().copied());
-        let outcome = read(&answer, url, now, &hide);
-        wipe(answer.into_body());
+        let secrets: Vec<&str> = secrets.chain(auth.secret()).collect();
+        let redact = |text: String| redact(&text, secrets.iter().copied());
+        let outcome = read(&response, url, now, &redact);
+        wipe(response.into_body());
         outcome
     }
 }
@@ -112,14 +116,14 @@ impl fmt::Debug for Entra {
 }
 
 fn read(
-    answer: &Response<Bytes>,
+    response: &Response<Bytes>,
     url: Excerpt,
     now: OffsetDateTime,
-    hide: &dyn Fn(String) -> String,
-) -> Result<Granted, TokenError> {
-    let status = answer.status();
+    redact: &dyn Fn(String) -> String,
+) -> Result<Tokens, TokenError> {
+    let status = response.status();
     let words = |text: &str| wait_in_words(status, text);
-    let told = retry_after(answer.headers());
+    let wait = retry_after(response.headers());
     let unreadable = |problem: String, retry_after| TokenError::Unreadable {
         url: url.clone(),
         status,
@@ -127,24 +131,24 @@ fn read(
         retry_after,
     };
     if status == StatusCode::OK {
-        if let Err(error) = json::response::read::<IgnoredAny>(answer.body()) {
-            return Err(unreadable(error.problem, told));
+        if let Err(error) = json::read::<IgnoredAny>(response.body()) {
+            return Err(unreadable(error.problem, wait));
         }
-        // What cannot be read of it may be a token, and is not shown.
-        return match json::response::read::<GrantAnswer>(answer.body()) {
-            Ok(grant) => grant.into_granted(now),
-            Err(_) => Err(unreadable("it is JSON of another shape".to_owned(), told)),
+        // The unreadable part may be a token, and is not shown.
+        return match json::read::<GrantBody>(response.body()) {
+            Ok(grant) => grant.into_tokens(now),
+            Err(_) => Err(unreadable("it is JSON of another shape".to_owned(), wait)),
         };
     }
-    let Ok(refusal) = json::response::read::<RefusalAnswer>(answer.body()) else {
-        let text = Words::read(answer.body()).text.unwrap_or_default();
-        let wait = told.or_else(|| words(&text));
-        let is_json = json::response::read::<IgnoredAny>(answer.body()).is_ok();
+    let Ok(refusal) = json::read::<ErrorBody>(response.body()) else {
+        let text = Words::read(response.body()).text.unwrap_or_default();
+        let wait = wait.or_else(|| words(&text));
+        let is_json = json::read::<IgnoredAny>(response.body()).is_ok();
         let problem = match text.is_empty() {
-            // Its escapes would hide a secret from the mask.
+            // Its escapes would hide a secret from redaction.
             _ if is_json => "it is JSON of another shape".to_owned(),
             true => "the response says nothing more".to_owned(),
-            false => hide(text),
+            false => redact(text),
         };
         return Err(unreadable(problem, wait));
     };
@@ -153,23 +157,23 @@ fn read(
         let text = value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned);
-        Some(hide(text))
+        Some(redact(text))
     };
     let description = text(refusal.error_description).unwrap_or_default();
     Err(TokenError::Refused(Box::new(EntraRefusal {
         code: code(&description)
             .or_else(|| refusal.error_codes.and_then(|codes| first_code(&codes))),
-        retry_after: told.or_else(|| words(&description)),
+        retry_after: wait.or_else(|| words(&description)),
         url,
         status,
-        error: Excerpt::of(hide(refusal.error)),
+        error: Excerpt::of(redact(refusal.error)),
         description: Excerpt::long(description),
         trace_id: text(refusal.trace_id).map(Excerpt::of),
         correlation_id: text(refusal.correlation_id).map(Excerpt::of),
     })))
 }
 
-/// The number in a description that begins with `AADSTS700016: …`.
+/// The number at the start of a description such as `AADSTS700016: …`.
 fn code(description: &str) -> Option<u32> {
     let rest = description.trim_start().strip_prefix("AADSTS")?;
     let end = rest
@@ -184,23 +188,23 @@ fn first_code(codes: &Value) -> Option<u32> {
 }
 
 #[derive(Deserialize)]
-struct GrantAnswer {
+struct GrantBody {
     access_token: SecretString,
     refresh_token: Option<SecretString>,
     /// Seconds; a number from the v2 endpoint, a string from the v1 endpoint.
     expires_in: Option<Value>,
 }
 
-impl GrantAnswer {
-    /// A token that does not say how long it lives is used once.
-    fn into_granted(self, now: OffsetDateTime) -> Result<Granted, TokenError> {
+impl GrantBody {
+    /// A token without a lifetime is used once.
+    fn into_tokens(self, now: OffsetDateTime) -> Result<Tokens, TokenError> {
         let seconds = match &self.expires_in {
             Some(Value::Number(seconds)) => seconds.as_u64(),
             Some(Value::String(seconds)) => seconds.parse().ok(),
             _ => None,
         };
-        let lifetime = Duration::from_secs(seconds.unwrap_or_default().min(LONGEST_LIFETIME));
-        Ok(Granted {
+        let lifetime = Duration::from_secs(seconds.unwrap_or_default().min(MAX_LIFETIME));
+        Ok(Tokens {
             access: AccessToken::new(self.access_token)?.expiring_at(now + lifetime),
             refresh: self.refresh_token,
         })
@@ -208,7 +212,7 @@ impl GrantAnswer {
 }
 
 #[derive(Deserialize)]
-struct RefusalAnswer {
+struct ErrorBody {
     error: String,
     error_description: Option<Value>,
     error_codes: Option<Value>,
@@ -216,24 +220,24 @@ struct RefusalAnswer {
     correlation_id: Option<Value>,
 }
 
-/// Wipes an answer, if nobody else holds it.
+/// Wipes a response body, if there is no other reference to it.
 fn wipe(body: Bytes) {
     if let Ok(mut body) = body.try_into_mut() {
         body.as_mut().zeroize();
     }
 }
 
-/// The field of a grant that is no secret.
+/// The form field of a grant that is not a secret.
 pub(super) const GRANT_TYPE: &str = "grant_type";
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-/// Room for a form: refresh tokens are below 2 KiB, and percent-encoding can treble them; assertions, which it leaves as
-/// they are, have up to 3 KiB.
+/// The capacity of a form: refresh tokens have up to 2 KiB, which percent-encoding can triple; assertions have up to 3 KiB, and
+/// are not changed by it.
 const FORM_CAPACITY: usize = 16 * 1024;
 
-/// Entra's tokens live 60 to 90 minutes, up to 28 hours with continuous access evaluation: a week is a fault, in seconds.
-const LONGEST_LIFETIME: u64 = 7 * 24 * 60 * 60;
+/// A week in seconds, because Entra's tokens live 60 to 90 minutes, or up to 28 hours with continuous access evaluation.
+const MAX_LIFETIME: u64 = 7 * 24 * 60 * 60;
 
-/// Entra answers in less than a second; a token is a few KiB.
+/// Entra responds in less than a second, and a token has a few KiB.
 const LIMITS: Limits = Limits::new(Duration::from_secs(15), 64 * 1024);

@@ -13,33 +13,35 @@ use crate::http_client::HttpClientError;
 use crate::http_client::transience::{is_transient, is_transient_code};
 use crate::mask::text::urls;
 
-/// Why there is no token. `Debug` shows the same as `Display`, for what is in it may be of any size.
+/// Why there is no token. `Debug` shows the same text as `Display`, because the source can be of any size.
 #[derive(Clone, Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Microsoft Entra could not be asked.
-    #[error("`{url}` could not be asked for a token: {error}")]
+    /// Microsoft Entra could not be reached.
+    #[error("a token could not be requested from `{url}`: {error}")]
     Connection {
         /// The token endpoint.
         url: Excerpt,
-        /// Why.
+        /// The error of the HTTP client.
         error: HttpClientError,
     },
-    /// The token cannot be one.
-    #[error("the access token is empty, or holds what no header may hold (expected visible ASCII)")]
+    /// The token is not valid in a header.
+    #[error(
+        "the access token is empty or has characters that a header cannot hold (expected visible ASCII)"
+    )]
     Malformed,
-    /// There is one token only, and it was refused.
-    #[error("the only token there is was refused")]
+    /// The only available token was rejected.
+    #[error("the only available token was rejected")]
     NoAlternative,
-    /// The callback that keeps the rotated refresh token failed, so that the token was not used.
+    /// The callback that saves the rotated refresh token failed, so the token was not used.
     #[error("the rotated refresh token could not be saved, and was not used: {shown}")]
     NotSaved {
-        /// What the callback said, as it said it: the refresh token may be in it.
+        /// The error of the callback. It can hold the refresh token.
         error: Arc<dyn StdError + Send + Sync>,
-        /// The same without the refresh token, old and new, and without what URLs hide.
+        /// Its text without the refresh token, old and new, and with URLs masked.
         shown: Excerpt,
     },
-    /// A provider that is not of this crate failed. URLs are shown without their user and the values of their query.
+    /// A provider from outside this crate failed. URLs in its error are masked.
     #[error("the token provider failed: {}", Excerpt::long(&*urls(&.0.to_string())))]
     Provider(Arc<dyn StdError + Send + Sync>),
     /// Microsoft Entra refused.
@@ -48,10 +50,10 @@ pub enum TokenError {
     /// There was no token in time.
     #[error("there was no token within {deadline:?}")]
     Timeout {
-        /// The time.
+        /// The deadline.
         deadline: Duration,
     },
-    /// The answer is neither a token nor a refusal.
+    /// The response is neither a token nor a refusal.
     #[error(
         "`{url}` answered {} without a token (expected a JSON object with `access_token`): {problem}",
         status.as_u16()
@@ -61,20 +63,20 @@ pub enum TokenError {
         url: Excerpt,
         /// The HTTP status.
         status: StatusCode,
-        /// What is wrong with it; of a page, what it says.
+        /// What is wrong with it, or the text of a page.
         problem: Box<Excerpt>,
-        /// When to try again, if that was said.
+        /// The wait that the service asked for, if any.
         retry_after: Option<Duration>,
     },
 }
 
 impl TokenError {
-    /// A failure of a provider that is not of this crate.
+    /// The failure of a provider from outside this crate.
     pub fn provider(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Provider(error.into().into())
     }
 
-    /// Whether the same request may succeed later, without anybody changing anything.
+    /// Whether a retry may succeed without any change.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { .. }
@@ -92,7 +94,7 @@ impl TokenError {
         }
     }
 
-    /// When to try again, if that was said.
+    /// The wait that the service asked for, if any.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
@@ -102,7 +104,7 @@ impl TokenError {
     }
 }
 
-/// What Microsoft Entra says about a refusal.
+/// A refusal by Microsoft Entra.
 ///
 /// Source: "Microsoft identity platform and the OAuth 2.0 client credentials flow", error response.
 #[derive(Clone, Debug)]
@@ -112,22 +114,22 @@ pub struct EntraRefusal {
     pub url: Excerpt,
     /// The HTTP status.
     pub status: StatusCode,
-    /// What kind of refusal, such as `invalid_client`.
+    /// The kind of refusal, such as `invalid_client`.
     pub error: Excerpt,
     /// The number of the cause, such as 7000215 for `AADSTS7000215`.
     pub code: Option<u32>,
-    /// What was wrong, beginning with that code.
+    /// The message, which begins with that code.
     pub description: Excerpt,
     /// For a support case.
     pub trace_id: Option<Excerpt>,
     /// For a support case.
     pub correlation_id: Option<Excerpt>,
-    /// When to try again, if that was said.
+    /// The wait that the service asked for, if any.
     pub retry_after: Option<Duration>,
 }
 
 impl EntraRefusal {
-    /// What an operator can do about it, for causes that are known here.
+    /// What an operator can do, for known causes.
     ///
     /// Source: "Microsoft Entra authentication and authorization error codes".
     pub fn advice(&self) -> Option<&'static str> {
@@ -177,7 +179,7 @@ impl fmt::Debug for TokenError {
 const ADVICE: [(&[u32], &str); 14] = [
     (
         &[50_076, 50_079, 50_074],
-        "the integration's user has to sign in with multi-factor authentication and consent again, and this program needs the new refresh token",
+        "the integration's user must sign in with multi-factor authentication and consent again, and this program needs the new refresh token",
     ),
     (
         &[50_158, 53_000, 53_001, 53_002, 53_003, 53_004],
@@ -185,15 +187,15 @@ const ADVICE: [(&[u32], &str); 14] = [
     ),
     (
         &[50_173, 70_008, 70_043, 700_082, 700_084],
-        "the refresh token has ended or was revoked: the integration's user signs in and consents again, and this program needs the new one",
+        "the refresh token has expired or was revoked: the integration's user signs in and consents again, and this program needs the new one",
     ),
     (
         &[50_034, 50_053, 50_057],
-        "the user does not exist, is locked or is disabled: see the account in Entra",
+        "the user does not exist, is locked or is disabled: check the account in Entra",
     ),
     (
         &[65_001, 65_004],
-        "consent is missing: an administrator of the tenant grants the application its permissions",
+        "consent is missing: an administrator of the tenant must grant the application its permissions",
     ),
     (
         &[90_002],
@@ -217,7 +219,7 @@ const ADVICE: [(&[u32], &str); 14] = [
     ),
     (
         &[7_000_222],
-        "the client secret has ended: create a new one at the application's registration, and give its value to this program",
+        "the client secret has expired: create a new one at the application's registration, and give its value to this program",
     ),
     (
         &[7_000_218],

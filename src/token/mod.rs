@@ -1,9 +1,9 @@
-//! Access tokens: who is asked for them, for how long they are kept, and that nobody else sees them.
+//! Acquiring, caching and protecting access tokens.
 //!
-//! [`TokenProvider`] is what the API clients of this crate ask, with one method. [`ClientCredentials`] (an application
-//! on its own) and [`RefreshToken`] (an application for a user: the Secure Application Model) ask Microsoft Entra, to which
-//! an [`Application`] proves itself with a [`Credential`]: a secret, a certificate, a federated token, or none;
-//! [`StaticToken`] and [`from_fn`] take tokens from elsewhere; feature `azure-identity` takes those of the Azure SDK.
+//! The API clients of this crate get tokens from a [`TokenProvider`]. [`ClientCredentials`] (an application on its own) and
+//! [`RefreshToken`] (an application for a user: the Secure Application Model) request them from Microsoft Entra, where an
+//! [`Application`] authenticates with a [`Credential`]: a secret, a certificate, a federated token, or none. [`StaticToken`]
+//! and [`from_fn`] use tokens from elsewhere; feature `azure-identity` uses the credentials of the Azure SDK.
 //!
 //! Secrets are wiped from memory when they are dropped, and no `Debug`, error or log shows one.
 //!
@@ -29,9 +29,9 @@ mod client_credentials;
 mod credential;
 mod entra;
 mod error;
-mod kept_tokens;
 pub(crate) mod provider;
 mod refresh_token;
+mod token_store;
 
 pub use application::{Application, ApplicationError};
 #[cfg(feature = "azure-identity")]
@@ -45,5 +45,5 @@ pub use error::{EntraRefusal, TokenError};
 pub use provider::{AccessToken, FromFn, StaticToken, TokenProvider, TokenRequest, from_fn};
 pub use refresh_token::{RefreshToken, SaveError};
 
-/// Text that is wiped from memory when it is dropped and does not show itself, and what one sees it by.
+/// Text that is wiped from memory when it is dropped and that `Debug` does not show, and the trait that exposes it.
 pub use secrecy::{ExposeSecret, SecretString};

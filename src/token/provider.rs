@@ -1,4 +1,4 @@
-//! The seam: one method, and what it takes and gives.
+//! The trait of token providers, and the token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 
-use super::TokenError;
+use super::error::TokenError;
 use crate::http_client::BoxFuture;
 
-/// Gives access tokens.
+/// Provides access tokens.
 pub trait TokenProvider: fmt::Debug + Send + Sync {
-    /// A token as `request` asks for it.
+    /// Returns a token for `request`.
     ///
     /// # Errors
     ///
@@ -34,13 +34,13 @@ impl<T: TokenProvider + ?Sized> TokenProvider for Arc<T> {
     }
 }
 
-/// What token is asked for.
+/// The token that a client needs.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct TokenRequest<'a> {
-    /// The scope, as Microsoft Entra's v2 endpoint takes it: whom the token is for, and `/.default`.
+    /// The scope for Microsoft Entra's v2 endpoint: the audience, and `/.default`.
     pub scope: &'a str,
-    /// A token that was refused with 401: that one must not be given again, if there is any way to another.
+    /// A token that was answered with 401. The provider must return another one, or [`TokenError::NoAlternative`].
     pub refused: Option<&'a AccessToken>,
 }
 
@@ -61,8 +61,7 @@ impl<'a> TokenRequest<'a> {
     }
 }
 
-/// A bearer token. Its copies share one buffer, which is wiped when the last of them is dropped. Two are equal if their
-/// texts are, whenever they end.
+/// A bearer token. Its clones share one buffer, which is wiped when the last one is dropped. Equality ignores the expiry.
 #[derive(Clone, Eq)]
 pub struct AccessToken {
     /// `Bearer` and the token, marked as sensitive.
@@ -71,11 +70,11 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// A token that never ends, as far as is known.
+    /// A token without a known expiry.
     ///
     /// # Errors
     ///
-    /// [`TokenError::Malformed`] if it is empty, or holds anything but visible ASCII: it goes into a header.
+    /// [`TokenError::Malformed`] if it is empty, or has characters other than visible ASCII, which a header cannot hold.
     pub fn new(token: impl Into<SecretString>) -> Result<Self, TokenError> {
         let header = secret_header(SCHEME, &token.into()).ok_or(TokenError::Malformed)?;
         Ok(Self {
@@ -84,14 +83,14 @@ impl AccessToken {
         })
     }
 
-    /// The same, ending at `instant`.
+    /// Sets the expiry.
     #[must_use]
     pub fn expiring_at(mut self, instant: OffsetDateTime) -> Self {
         self.expires_at = Some(instant);
         self
     }
 
-    /// When it ends, if that is known.
+    /// The expiry, if known.
     pub fn expires_at(&self) -> Option<OffsetDateTime> {
         self.expires_at
     }
@@ -122,12 +121,12 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// One token, whatever is asked for.
+/// A provider of one fixed token, for every scope.
 #[derive(Clone, Debug)]
 pub struct StaticToken(AccessToken);
 
 impl StaticToken {
-    /// Gives `token` until it is refused.
+    /// Provides `token` until it is rejected.
     pub fn new(token: AccessToken) -> Self {
         Self(token)
     }
@@ -146,7 +145,8 @@ impl TokenProvider for StaticToken {
     }
 }
 
-/// A provider that asks `function`, with the scope, each time: put it into a [`Cached`](super::Cached) if that is dear.
+/// A provider that calls `function` with the scope for each request. Wrap it in [`Cached`](super::Cached) if calls are
+/// expensive.
 ///
 /// # Example
 ///
@@ -197,14 +197,14 @@ impl<F> fmt::Debug for FromFn<F> {
     }
 }
 
-/// The value of a header that is `secret`, with something open before it: marked as sensitive, and wiped when its last copy
-/// is dropped. Nothing if `secret` is empty, or holds anything but visible ASCII.
-pub(crate) fn secret_header(before: &str, secret: &SecretString) -> Option<HeaderValue> {
+/// The header value `prefix` and `secret`: marked as sensitive, and wiped when its last clone is dropped. `None` if `secret`
+/// is empty, or has characters other than visible ASCII.
+pub(crate) fn secret_header(prefix: &str, secret: &SecretString) -> Option<HeaderValue> {
     let secret = secret.expose_secret();
     if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }
-    let header = Zeroizing::new([before.as_bytes(), secret.as_bytes()].concat());
+    let header = Zeroizing::new([prefix.as_bytes(), secret.as_bytes()].concat());
     let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(header)).ok()?;
     header.set_sensitive(true);
     Some(header)
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_what_a_header_may_hold_and_never_shows() {
+    fn a_token_fits_a_header_and_is_never_shown() {
         let token = AccessToken::new("s3cret-token").unwrap();
         assert_eq!(token.expose_secret(), "s3cret-token");
         assert_eq!(token.authorization(), "Bearer s3cret-token");
@@ -231,13 +231,13 @@ mod tests {
         for bad in ["", "a b", "a\r\nb", "ä", "\u{0}"] {
             assert_eq!(
                 AccessToken::new(bad).unwrap_err().to_string(),
-                "the access token is empty, or holds what no header may hold (expected visible ASCII)"
+                "the access token is empty or has characters that a header cannot hold (expected visible ASCII)"
             );
         }
     }
 
     #[tokio::test]
-    async fn what_was_refused_is_not_given_again() {
+    async fn a_rejected_token_is_not_returned_again() {
         let (one, other) = (
             AccessToken::new("one").unwrap(),
             AccessToken::new("other").unwrap(),
@@ -253,7 +253,7 @@ mod tests {
             let error = provider.token(request.after_refusal_of(&one)).await;
             assert_eq!(
                 error.unwrap_err().to_string(),
-                "the only token there is was refused"
+                "the only available token was rejected"
             );
         }
     }

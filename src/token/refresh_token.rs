@@ -1,4 +1,4 @@
-//! An application for a user: the Secure Application Model.
+//! Tokens of an application for a user: the Secure Application Model.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,22 +11,22 @@ use super::entra::{Entra, GRANT_TYPE};
 use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
 use crate::excerpt::Excerpt;
 use crate::http_client::{BoxFuture, HttpClient};
-use crate::mask::text::hide;
+use crate::mask::text::redact;
 
 /// Why a rotated refresh token could not be saved.
 pub type SaveError = Box<dyn StdError + Send + Sync>;
 
 /// Tokens of an application that acts for a user who consented once ("app + user", the Secure Application Model).
 ///
-/// With each use Microsoft Entra gives a new refresh token, which lives 90 days. It is handed to a callback, and used
-/// only once the callback has saved it: where a refresh token is lost, somebody has to sign in again. If the callback
-/// fails, so does the request for a token, and the next one begins with the callback again, with the same token. It never runs
-/// twice at the same time. Whoever asks for a token may go away while it runs: it goes on. If it takes longer than
-/// [`Cached::LIMIT`], it rests until the next one asks, and goes on from there: what must not rest, let it spawn.
+/// With each use Microsoft Entra returns a new refresh token, which lives 90 days. It is passed to a callback, and used only
+/// after the callback has saved it: if a refresh token is lost, the user must sign in again. If the callback fails, so does the
+/// token request, and the next one starts with the callback and the same token. The callback never runs twice at the same time.
+/// It continues if its caller is canceled. If it takes longer than [`Cached::LIMIT`], it pauses until the next token request: a
+/// callback that must not pause spawns its work.
 ///
 /// The application may be a [public client](super::Credential::public_client), which has no credential.
 ///
-/// Tokens are kept, see [`Cached`]; clones share them.
+/// Tokens are cached, see [`Cached`]; clones share them.
 ///
 /// # Source
 ///
@@ -35,7 +35,7 @@ pub type SaveError = Box<dyn StdError + Send + Sync>;
 /// # Example
 ///
 /// ```no_run
-/// # #[cfg(feature = "reqwest")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use partner_center_webhooks::cloud::Cloud;
 /// use partner_center_webhooks::http_client::ReqwestClient;
 /// use partner_center_webhooks::token::{
@@ -43,7 +43,7 @@ pub type SaveError = Box<dyn StdError + Send + Sync>;
 /// };
 ///
 /// async fn save(refresh_token: SecretString) -> Result<(), SaveError> {
-///     // In earnest to a vault, from where the next start reads it.
+///     // In production: a vault, which the next start reads.
 ///     std::fs::write("refresh-token", refresh_token.expose_secret())?;
 ///     Ok(())
 /// }
@@ -51,13 +51,12 @@ pub type SaveError = Box<dyn StdError + Send + Sync>;
 /// let application = Application::new(&Cloud::Global, "contoso.onmicrosoft.com", "0f5a…", "secret")?;
 /// let tokens = RefreshToken::new(application, "0.AXo…", ReqwestClient::new()?, save);
 /// # let _ = tokens; Ok(()) }
-/// # #[cfg(not(feature = "reqwest"))] fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct RefreshToken(Arc<Cached<Grant>>);
 
 impl RefreshToken {
-    /// Tokens of `application` for the user who gave `refresh_token`. Each new refresh token is handed to `save`.
+    /// Tokens of `application` for the user of `refresh_token`. Each new refresh token is passed to `save`.
     pub fn new<S, R>(
         application: Application,
         refresh_token: impl Into<SecretString>,
@@ -98,9 +97,9 @@ struct Grant {
 
 struct Held {
     saved: SecretString,
-    /// Received, and not known to be saved.
+    /// Received, and not yet saved.
     unsaved: Option<SecretString>,
-    /// The callback at work. Whoever waited for it may have gone away: the next one goes on with it.
+    /// The running callback. If its caller was canceled, the next one continues it.
     saving: Option<BoxFuture<'static, Result<(), SaveError>>>,
 }
 
@@ -133,7 +132,7 @@ impl Grant {
         outcome.map_err(|error| {
             let tokens = [&held.saved, token].map(|token| token.expose_secret());
             TokenError::NotSaved {
-                shown: Excerpt::of(hide(&error.to_string(), tokens)),
+                shown: Excerpt::of(redact(&error.to_string(), tokens)),
                 error: error.into(),
             }
         })?;

@@ -229,8 +229,8 @@ fn events_are_followed_to_graph_and_to_referrals() {
             (
                 Some(1),
                 format!(
-                    "registration: the resource is read from {host}, for which this program has no token provider: that \
-                     is not a permission in Entra, but a call in the program, `ResourceClient::{method}`; from the command line, set PARTNER_CENTER_GRAPH_TOKEN or \
+                    "registration: the resource is read from {host}, and the client has no token provider for it: this \
+                     is not a permission in Entra, but a missing call of `ResourceClient::{method}` in the program; from the command line, set PARTNER_CENTER_GRAPH_TOKEN or \
                      PARTNER_CENTER_REFERRALS_TOKEN, or the variables of an application\n"
                 )
             )
@@ -303,7 +303,7 @@ fn an_application_without_a_secret() {
         ended.stderr,
         format!(
             "registration: {certificate} names {file}: the certificate cannot be read (expected one X.509 certificate in \
-             DER, or PEM with a `CERTIFICATE` block; a PKCS#12 file, `.pfx` or `.p12`, has to be converted to PEM)\n"
+             DER, or PEM with a `CERTIFICATE` block; a PKCS#12 file, `.pfx` or `.p12`, must be converted to PEM)\n"
         )
     );
 
@@ -366,7 +366,7 @@ fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
         (&["ensure"][..], "ensure: `--url` is missing"),
         (
             &["ensure", "--url", "http://contoso.example"],
-            "`http://contoso.example` is no callback URL to register (expected https)",
+            "`http://contoso.example` is not a callback URL that can be registered (expected https)",
         ),
         (&["show", "--wait"], "`--wait` is not for this command"),
         (

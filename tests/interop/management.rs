@@ -132,7 +132,7 @@ async fn manage(fake: &ResourceManager) -> Value {
     let after = client.get(&channel).await.unwrap().unwrap().properties;
 
     let id = topic.event_subscription("to-us").unwrap();
-    let mut endpoint = Endpoint::web_hook("https://fabrikam.example/hook?code=s3cret");
+    let mut endpoint = Endpoint::webhook("https://fabrikam.example/hook?code=s3cret");
     let properties = endpoint.properties.as_mut().unwrap();
     properties.max_events_per_batch = Some(1.into());
     properties.preferred_batch_size_in_kilobytes = Some(64.into());

@@ -96,7 +96,7 @@ fn scene(names: &[&str]) -> (Service, ActivationWatcher) {
     }
     let tokens = StaticToken::new(AccessToken::new("token").unwrap());
     let client = ManagementClient::new(&Cloud::Global, service.clone(), tokens).unwrap();
-    let client = client.with_retries(RetryPolicy::default().with_max_repeats(0));
+    let client = client.with_retries(RetryPolicy::default().with_max_retries(0));
     let start = service.start;
     let clock = move || now() + start.elapsed();
     let watcher = ActivationWatcher::new(client, names.iter().map(|name| id(name)));

@@ -265,7 +265,7 @@ async fn what_the_network_does_to_an_unknown_issuer() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
     assert!(
         error.to_string().ends_with(&format!(
-            "; fetching it failed: `{INTERMEDIATE}` could not be downloaded: no complete answer within 5s"
+            "; fetching it failed: `{INTERMEDIATE}` could not be downloaded: no complete response within 5s"
         )),
         "{error}"
     );

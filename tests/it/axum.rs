@@ -161,11 +161,11 @@ async fn answers_that_are_no_certificate() {
         (answer("200 OK", b""), "it is empty"),
         (
             answer("200 OK", &der[..der.len() - 1]),
-            "it is not one DER certificate",
+            "it is not exactly one DER certificate",
         ),
         (
             answer("200 OK", &vec![b'A'; 64 * 1024 + 1]),
-            "the answer is longer than 65536 bytes",
+            "the response is longer than 65536 bytes",
         ),
         (
             answer("200 OK\r\ncontent-encoding: gzip", &der),
@@ -204,8 +204,8 @@ async fn a_redirect_is_not_followed() {
 async fn slow_and_endless_answers_end() {
     let head = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     let drip = Duration::from_millis(50);
-    let timeout = "no complete answer within 700ms";
-    let too_long = "the answer is longer than 65536 bytes";
+    let timeout = "no complete response within 700ms";
+    let too_long = "the response is longer than 65536 bytes";
     for (raw, more, pause, expected) in [
         (Vec::new(), b"".as_slice(), drip, timeout),
         (head.clone(), b"A", drip, timeout),
@@ -253,7 +253,7 @@ async fn a_client_that_minds_no_limits_is_minded() {
     assert!(
         error
             .to_string()
-            .ends_with("the answer is longer than 65536 bytes"),
+            .ends_with("the response is longer than 65536 bytes"),
         "{error}"
     );
     let client = Careless(Bytes::copy_from_slice(leaf().certificate()), Arc::default());

@@ -1,4 +1,4 @@
-//! How an application proves itself to an Entra on loopback: by a secret, a certificate, a federated token, or not at all.
+//! How an application authenticates to an Entra on loopback: with a secret, a certificate, a federated token, or not at all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ use x509_parser::prelude::FromDer as _;
 
 use crate::support::{ISSUER, NOW};
 
-/// The application's certificate, and one of another application.
+/// The certificates of the application, and of another application.
 static SIGNERS: LazyLock<[Signer; 2]> = LazyLock::new(|| {
     [(); 2].map(|()| {
         let certificate = ISSUER.signing_certificate().new_key().unwrap();
@@ -46,7 +46,7 @@ fn now() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(NOW.as_secs().try_into().unwrap()).unwrap()
 }
 
-/// An Entra that lets each token be used once.
+/// An Entra that accepts each token once.
 async fn entra() -> PartnerCenter {
     let entra = PartnerCenter::start().await.unwrap();
     entra.set_clock(now);
@@ -79,7 +79,7 @@ async fn ask(entra: &PartnerCenter, tokens: &dyn TokenProvider) -> Result<Access
     tokens.token(TokenRequest::new(&scope)).await
 }
 
-/// How Entra describes its refusal, which is final.
+/// Entra's description of a permanent refusal.
 async fn refusal(entra: &PartnerCenter, tokens: &dyn TokenProvider) -> String {
     let error = ask(entra, tokens).await.unwrap_err();
     assert!(!error.is_transient(), "{error}");
@@ -113,7 +113,7 @@ fn thumbprint(signer: &Signer) -> String {
 }
 
 #[tokio::test]
-async fn a_certificate_signs_what_entra_accepts() {
+async fn entra_accepts_an_assertion_signed_with_a_certificate() {
     let entra = entra().await;
     let [signer, _] = &*SIGNERS;
     entra.trust_certificate(signer.certificate());
@@ -178,7 +178,7 @@ async fn a_certificate_signs_what_entra_accepts() {
 }
 
 #[test]
-fn a_key_that_is_not_the_certificates_is_refused() {
+fn a_key_of_another_certificate_is_refused() {
     let [signer, other] = &*SIGNERS;
     let certificate = signer.certificate_pem();
     for backend in BACKENDS {
@@ -200,7 +200,7 @@ fn a_key_that_is_not_the_certificates_is_refused() {
 }
 
 #[test]
-fn what_is_not_a_certificate_or_a_key_is_refused() {
+fn malformed_certificates_and_keys_are_refused() {
     let [signer, _] = &*SIGNERS;
     let (certificate, key) = (signer.certificate_pem(), signer.private_key_pem().unwrap());
     let (certificate, key) = (certificate.as_bytes(), key.as_bytes());
@@ -223,13 +223,13 @@ fn what_is_not_a_certificate_or_a_key_is_refused() {
             assert_eq!(
                 error.to_string(),
                 "the certificate cannot be read (expected one X.509 certificate in DER, or PEM with a `CERTIFICATE` \
-                 block; a PKCS#12 file, `.pfx` or `.p12`, has to be converted to PEM)"
+                 block; a PKCS#12 file, `.pfx` or `.p12`, must be converted to PEM)"
             );
         }
     }
 }
 
-/// An assertion of the application, made by another library, with some claims replaced.
+/// An assertion for the application from another library, with some claims replaced.
 fn assertion(entra: &PartnerCenter, key: &Signer, named: &Signer, changes: Value) -> String {
     let mut header = Header::new(Algorithm::PS256);
     header.x5t_s256 = Some(thumbprint(named));
@@ -311,7 +311,7 @@ async fn an_expired_certificate_is_left_to_entra() {
     );
 }
 
-/// A file that is removed in the end.
+/// A file that is removed when it is dropped.
 struct TokenFile(PathBuf);
 
 impl TokenFile {
@@ -332,7 +332,7 @@ impl Drop for TokenFile {
 }
 
 #[tokio::test]
-async fn a_rotated_federated_token_is_read_anew() {
+async fn a_rotated_federated_token_is_read_again() {
     let (entra, file) = (entra().await, TokenFile::new("rotated"));
     let tokens = alone(&entra, Credential::federated_token_file(&file.0));
     for token in ["federated.token.one", "federated.token.two"] {
@@ -388,7 +388,7 @@ async fn a_federated_token_file_without_a_token_may_have_one_later() {
 }
 
 #[tokio::test]
-async fn a_closure_is_asked_for_each_request_and_may_fail() {
+async fn the_closure_is_called_for_each_request_and_can_fail() {
     let entra = entra().await;
     entra.trust_federated_token("federated.3");
     let calls = AtomicUsize::new(0);
@@ -416,13 +416,13 @@ async fn a_closure_is_asked_for_each_request_and_may_fail() {
     ask(&entra, &tokens).await.unwrap();
 }
 
-/// An answer of the token endpoint, as it came over the wire.
-fn answer(status: u16, body: impl Into<Bytes>) -> Fault {
-    let answer = Response::builder()
+/// A raw response of the token endpoint.
+fn response(status: u16, body: impl Into<Bytes>) -> Fault {
+    let response = Response::builder()
         .status(status)
         .header("content-type", "application/json; charset=utf-8")
         .body(body.into());
-    Fault::Status(answer.unwrap())
+    Fault::Status(response.unwrap())
 }
 
 const CLIENT_IS_PUBLIC: &str = r#"{"error":"invalid_client","error_description":"AADSTS700025: The client is public; it may present neither a secret nor an assertion.","error_codes":[700025]}"#;
@@ -430,16 +430,16 @@ const TOKEN_OF_PUBLIC_CLIENT: &str =
     r#"{"token_type":"Bearer","expires_in":3600,"access_token":"at","refresh_token":"rt1"}"#;
 
 #[tokio::test]
-async fn a_public_client_sends_its_id_alone() {
+async fn a_public_client_sends_only_its_id() {
     let entra = entra().await;
     let inject = |fault| entra.inject_on(Method::POST, "/", fault);
-    inject(answer(401, CLIENT_IS_PUBLIC));
+    inject(response(401, CLIENT_IS_PUBLIC));
     assert_eq!(
         refusal(&entra, &for_user(&entra, "s")).await,
         "AADSTS700025: The client is public; it may present neither a secret nor an assertion."
     );
 
-    inject(answer(200, TOKEN_OF_PUBLIC_CLIENT));
+    inject(response(200, TOKEN_OF_PUBLIC_CLIENT));
     let tokens = RefreshToken::new(
         application(&entra, Credential::public_client()),
         "rt0",
@@ -460,7 +460,7 @@ async fn a_public_client_sends_its_id_alone() {
 }
 
 #[tokio::test]
-async fn who_has_to_prove_himself_and_who_must_not() {
+async fn which_clients_need_a_credential() {
     let entra = entra().await;
     let [signer, _] = &*SIGNERS;
     let key = signer.private_key_pem().unwrap();
@@ -493,9 +493,9 @@ async fn who_has_to_prove_himself_and_who_must_not() {
     }
 }
 
-/// Whatever Entra quotes: short secrets are placeholders, and stay; of long ones, nothing is shown.
+/// In texts that Entra quotes: short secrets are placeholders and stay; long ones are redacted.
 #[tokio::test]
-async fn secrets_are_masked_and_words_are_not() {
+async fn secrets_are_redacted_and_words_are_not() {
     let entra = entra().await;
     for (secret, quoted, shown) in [
         ("s", "is secret s so", "is secret s so"),
@@ -520,14 +520,14 @@ async fn secrets_are_masked_and_words_are_not() {
         for credential in [secret.into(), federated] {
             let tokens = alone(&entra, credential);
             let body = json!({"error": "invalid_client", "error_description": quoted});
-            entra.inject_on(Method::POST, "/", answer(401, body.to_string()));
+            entra.inject_on(Method::POST, "/", response(401, body.to_string()));
             assert_eq!(refusal(&entra, &tokens).await, shown);
         }
     }
 }
 
 #[tokio::test]
-async fn debug_shows_the_kind_alone() {
+async fn debug_shows_only_the_kind() {
     let entra = entra().await;
     let [signer, _] = &*SIGNERS;
     let key = signer.private_key_pem().unwrap();

@@ -231,7 +231,7 @@ fn sources() {
                 deadline: Duration::from_secs(5),
             },
         },
-        "`https://host.example/a.cer` could not be downloaded: no complete answer within 5s",
+        "`https://host.example/a.cer` could not be downloaded: no complete response within 5s",
     );
     says(
         SourceError::NotACertificate {

@@ -321,7 +321,7 @@ async fn final_errors_are_not_retried_and_have_full_messages() {
     );
     // Only 200 is success.
     let (fake, publisher) = scene().await;
-    let publisher = publisher.with_retries(quick().with_max_repeats(0));
+    let publisher = publisher.with_retries(quick().with_max_retries(0));
     let mut response = Response::default();
     *response.status_mut() = http::StatusCode::ACCEPTED;
     fake.inject(Fault::Status(response));
@@ -679,7 +679,7 @@ async fn secrets_are_redacted() {
 #[tokio::test]
 async fn an_unreachable_endpoint() {
     let (fake, publisher) = scene().await;
-    let publisher = publisher.with_retries(quick().with_max_repeats(1));
+    let publisher = publisher.with_retries(quick().with_max_retries(1));
     drop(fake);
     tokio::time::sleep(Duration::from_millis(20)).await;
     let error = failure(&publisher).await;

@@ -573,7 +573,9 @@ async fn a_thousand_first_deliveries_fetch_the_keys_once() {
             assert_eq!((status, retry_after), (503, Some(10)));
             assert_eq!(
                 message,
-                format!("the keys at `{KEYS}` could not be fetched: no complete answer within 5s")
+                format!(
+                    "the keys at `{KEYS}` could not be fetched: no complete response within 5s"
+                )
             );
         }
     }
@@ -597,7 +599,7 @@ async fn responses_without_keys_are_transient_errors() {
         format!("`{KEYS}` answered {status} (expected 200 with keys; redirects are not followed)")
     };
     let long = format!(
-        "the keys at `{KEYS}` could not be fetched: the answer is longer than 262144 bytes"
+        "the keys at `{KEYS}` could not be fetched: the response is longer than 262144 bytes"
     );
     let encryption = json!({"keys": [with(FIRST.jwk(), "use", json!("enc"))]}).to_string();
     let pss = json!({"keys": [with(FIRST.jwk(), "alg", json!("PS256"))]}).to_string();
@@ -722,7 +724,7 @@ async fn keys_outlive_an_outage_for_a_week() {
     let lines = lines_of(async { assert_eq!(at(day).await, Ok(())) }).await;
     let warning = format!(
         "WARN partner_center_webhooks::event_grid: keys of Microsoft Entra not renewed reason=the keys at `{KEYS}` could \
-         not be fetched: no complete answer within 5s"
+         not be fetched: no complete response within 5s"
     );
     // The delivery is checked first.
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -777,7 +779,7 @@ async fn a_cancelled_delivery_does_not_stop_the_fetch() {
     drop(first);
     scene.set(NOW + 7);
     let message =
-        format!("the keys at `{KEYS}` could not be fetched: no complete answer within 5s");
+        format!("the keys at `{KEYS}` could not be fetched: no complete response within 5s");
     assert_eq!(
         verdict(&receiver, &token).await,
         Err((503, Some(3), message))
@@ -844,7 +846,7 @@ impl HttpClient for Moody {
     }
 }
 
-const TIMEOUT: &str = "could not be fetched: no complete answer within 5s";
+const TIMEOUT: &str = "could not be fetched: no complete response within 5s";
 const PANIC: &str =
     "panicked (expected an HTTP client and a cryptographic backend that return their errors)";
 

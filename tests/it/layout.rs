@@ -129,6 +129,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "excerpt",
             "http_client",
             "json",
+            "mask",
             "token",
         ],
     ),

@@ -1,4 +1,4 @@
-//! The resources of Event Grid over real HTTP, on a fake that behaves as the service was recorded to.
+//! Management of Event Grid resources over real HTTP, on a fake that follows recorded responses of the service.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ use partner_center_webhooks::event_grid::manage::{
     ManagementError, Partner, PartnerConfiguration, PartnerConfigurationUpdate,
     PartnerDestinationInfo, PartnerNamespace, PartnerRegistration, PartnerTopic, Polling,
     ProvisioningState, ReadinessState, ResourceGroup, ResourceId, RoutingMode, SubscriptionId,
-    SystemTopic, Tenant, Update, VerifiedPartner,
+    SystemTopic, Update,
 };
 use partner_center_webhooks::http_client::{
     BoxFuture, HttpClient, HttpClientError, Limits, ReqwestClient,
@@ -95,21 +95,21 @@ fn last(fake: &ResourceManager) -> String {
     lines(fake).pop().unwrap()
 }
 
-/// The answer of the service to one request, with these headers.
-fn answer(status: u16, headers: &[(&'static str, String)], body: &Value) -> Fault {
+/// The service's response to one request, with these headers.
+fn response(status: u16, headers: &[(&'static str, String)], body: &Value) -> Fault {
     let body = match body {
         Value::Null => Bytes::new(),
         body => body.to_string().into(),
     };
-    let mut answer = Response::builder().status(status);
+    let mut response = Response::builder().status(status);
     for (name, value) in headers {
-        answer = answer.header(*name, value);
+        response = response.header(*name, value);
     }
-    Fault::Status(answer.body(body).unwrap())
+    Fault::Status(response.body(body).unwrap())
 }
 
 #[tokio::test]
-async fn a_partner_and_its_customer_from_beginning_to_end() {
+async fn a_partner_and_its_customer_end_to_end() {
     let (fake, client) = scene().await;
     let namespace = namespace(&client).await;
     let base = "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/ours/providers/Microsoft.EventGrid";
@@ -122,7 +122,7 @@ async fn a_partner_and_its_customer_from_beginning_to_end() {
             format!("PUT {base}/partnerNamespaces/contoso-west{version}"),
         ]
     );
-    // Twice the operation, and then the resource itself.
+    // The operation twice, and then the resource.
     assert!(
         made[2].contains("/operationsStatus/") && made[3] == made[2],
         "{made:?}"
@@ -168,7 +168,7 @@ async fn a_partner_and_its_customer_from_beginning_to_end() {
     let state = stopped.properties.activation_state.unwrap();
     assert_eq!(state.as_str(), "Deactivated");
 
-    // Either takes the other with it, and what is gone is no error.
+    // Deleting one deletes the other, and deleting what is gone is not an error.
     assert!(client.delete(&topic).await.unwrap());
     assert!(!client.delete(&id).await.unwrap());
     assert_eq!(client.get(&id).await.unwrap(), None);
@@ -179,7 +179,7 @@ async fn a_partner_and_its_customer_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn customers_authorize_partners_for_a_time() {
+async fn customers_authorize_partners_until_an_expiry() {
     let (fake, client) = scene().await;
     let now = OffsetDateTime::from_unix_timestamp(1_795_219_200).unwrap();
     fake.set_clock(move || now);
@@ -212,15 +212,15 @@ async fn customers_authorize_partners_for_a_time() {
 
 fn subscription_to(url: &str) -> EventSubscription {
     let mut wanted = EventSubscription::default();
-    wanted.destination = Some(Endpoint::web_hook(url));
+    wanted.destination = Some(Endpoint::webhook(url));
     wanted
 }
 
-/// Nothing is sent that Event Grid cannot deliver to, whichever way it would be written.
+/// A URL that Event Grid cannot deliver to is refused in every kind of write.
 #[tokio::test]
-async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent() {
+async fn a_webhook_needs_an_absolute_https_url() {
     let (fake, at_fake) = scene().await;
-    // The same calls, for a cloud in which plain http is not allowed.
+    // The same calls, for a cloud without plain http.
     let elsewhere = ManagementClient::new(
         &Cloud::Global,
         ReqwestClient::new().unwrap(),
@@ -232,7 +232,7 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
     let refused = |error: ManagementError| {
         assert!(matches!(
             error,
-            ManagementError::InvalidResource(InvalidResource::WebHookUrl { .. })
+            ManagementError::InvalidResource(InvalidResource::WebhookUrl { .. })
         ));
         assert!(!error.is_transient());
         assert!(!format!("{error:?}").contains("s3cret"));
@@ -240,8 +240,8 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
     };
     let message = |shown: &str| {
         format!(
-            "the web hook's URL is `{shown}` (expected an absolute URL: `https://`, a host, perhaps a port, and no user; plain \
-             http on a loopback address only with `danger_plain_http_on_loopback`)"
+            "the webhook URL is `{shown}` (expected an absolute https URL with a host, an optional port and no user; plain \
+             http only on a loopback address with `danger_plain_http_on_loopback`)"
         )
     };
     for (url, shown) in [
@@ -280,7 +280,7 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
                 assert_eq!(refused(outcome.unwrap_err()), message(shown));
             }
         }
-        // A partner destination is a web hook too.
+        // A partner destination is a webhook too.
         let destination = json!({"partnerDestinationInfo": {
             "endpointType": "WebHook", "properties": {"endpointUrl": url},
         }});
@@ -290,7 +290,7 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
         let outcome = at_fake.update(&channel_id, &Update::of(channel)).await;
         assert_eq!(refused(outcome.unwrap_err()), message(shown));
     }
-    // Plain http on loopback is for clouds that allow it.
+    // Only some clouds allow plain http on loopback.
     let local = ArmResource::new(subscription_to("http://127.0.0.1:1/hook"));
     let outcome = elsewhere.create_or_update(&id, &local).await;
     assert_eq!(
@@ -303,14 +303,14 @@ async fn a_web_hook_without_an_absolute_https_url_is_refused_before_it_is_sent()
     at_fake.create_or_update(&id, &local).await.unwrap();
     let https = ArmResource::new(subscription_to("https://contoso.example/hook?code=1"));
     at_fake.create_or_update(&id, &https).await.unwrap();
-    // A change of something else does not name the URL.
+    // An update of other properties does not name the URL.
     let mut update = EventSubscription::default();
     update.labels = Some(vec!["new".to_owned()]);
     at_fake.update(&id, &update).await.unwrap();
 }
 
 #[tokio::test]
-async fn headers_that_come_along_with_their_secrets() {
+async fn delivery_attributes_with_secrets() {
     let (fake, client) = scene().await;
     let id = ResourceId::at(&group("ours").scope(), "activations").unwrap();
     let header = |name: &str, of: &str, value: Value| -> DeliveryAttribute {
@@ -388,7 +388,7 @@ async fn event_subscriptions_of_topics_and_of_any_scope() {
     let full = client.full_url(&id).await.unwrap().unwrap();
     assert!(full.expose_secret().ends_with("?code=s3cret"));
 
-    // Flat, and without what the service alone writes.
+    // Without an envelope, and without properties that only the service writes.
     let mut change = EventSubscription::default();
     change.labels = Some(vec!["x".to_owned()]);
     change.topic = Some("not ours to say".to_owned());
@@ -423,7 +423,7 @@ async fn event_subscriptions_of_topics_and_of_any_scope() {
 }
 
 #[tokio::test]
-async fn destinations_are_asked_about_in_a_preview_version() {
+async fn destinations_use_the_preview_version() {
     let (fake, client) = scene().await;
     let namespace = namespace(&client).await;
     let id = namespace.channel("to-us").unwrap();
@@ -446,16 +446,8 @@ async fn destinations_are_asked_about_in_a_preview_version() {
     let channel = preview.get(&id).await.unwrap().unwrap().properties;
     assert_eq!(channel.readiness_state, Some(ReadinessState::Activated));
 
-    let other = client.with_preview_api_version("2026-06-15-preview&x=y");
-    other.get(&destination).await.unwrap_err();
-    let line = last(&fake);
-    assert!(
-        line.ends_with("?api-version=2026-06-15-preview%26x%3Dy"),
-        "{line}"
-    );
-    let older = other.with_api_version("2022-06-15");
-    older.get(&namespace).await.unwrap();
-    assert!(last(&fake).ends_with("?api-version=2022-06-15"));
+    client.get(&namespace).await.unwrap();
+    assert!(last(&fake).ends_with("?api-version=2025-02-15"));
 }
 
 #[tokio::test]
@@ -489,21 +481,11 @@ async fn lists_are_read_to_their_end() {
         .unwrap();
     assert!(none.is_empty());
 
-    fake.put_resource(
-        "/providers/Microsoft.EventGrid/verifiedPartners/MicrosoftGraphAPI",
-        json!({"name": "MicrosoftGraphAPI", "properties": {"organizationName": "Microsoft"}}),
-    );
-    let partners = client.list(&Tenant, &ListQuery::default()).await.unwrap();
-    let organization = partners[0].properties.organization_name.as_deref();
-    assert_eq!(organization, Some("Microsoft"));
-    let id = ResourceId::<VerifiedPartner>::verified_partner("MicrosoftGraphAPI").unwrap();
-    assert!(client.get(&id).await.unwrap().is_some());
-
     // A list that never ends.
     for number in 0..1001 {
         let next = format!("{}/x?y={number}", fake.base_url());
         let page = json!({"value": null, "nextLink": next});
-        fake.inject(answer(200, &[], &page));
+        fake.inject(response(200, &[], &page));
     }
     let listed = client
         .list::<PartnerTopic>(&group("ours"), &ListQuery::default())
@@ -514,9 +496,9 @@ async fn lists_are_read_to_their_end() {
     );
 }
 
-/// The three ways to tell how far a change is, and what each of them answers when it fails.
+/// The three ways to poll a change, each with success and failure.
 #[tokio::test]
-async fn changes_are_waited_for_in_each_way_there_is() {
+async fn changes_are_polled_in_each_documented_way() {
     let failure = json!({"code": "Url validation", "message": "Webhook validation handshake failed for x", "details": [{"code": "d", "message": "m"}]});
     for (name, polls, no_operation, location_only) in [
         ("operation", 0, false, false),
@@ -551,7 +533,7 @@ async fn changes_are_waited_for_in_each_way_there_is() {
                 assert_eq!(failure.code.as_ref().unwrap().to_string(), "Url validation");
                 assert!(
                     text.ends_with(
-                        "ended as `Failed` with code Url validation: Webhook validation handshake failed for x [d m]"
+                        "ended with status `Failed`, code Url validation: Webhook validation handshake failed for x [d m]"
                     ),
                     "{text}"
                 );
@@ -567,34 +549,34 @@ async fn changes_are_waited_for_in_each_way_there_is() {
     }
 }
 
-/// Without a word about an operation, too.
+/// Also if the service names no operation.
 #[tokio::test]
-async fn a_resource_that_failed_at_once_is_no_success() {
+async fn a_resource_that_failed_at_once_is_a_failure() {
     let (fake, client) = scene().await;
     let id = group("ours").partner_registration("contoso").unwrap();
     let failed = json!({"properties": {"provisioningState": "Failed"}});
     fake.put_resource(id.as_str(), failed.clone());
-    fake.inject(answer(200, &[], &failed));
+    fake.inject(response(200, &[], &failed));
     let wanted = ArmResource::new(PartnerRegistration::default()).at("global");
     let error = client.create_or_update(&id, &wanted).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("create or update: {id} ended as `Failed`")
+        format!("create or update: {id} ended with status `Failed`")
     );
 }
 
 #[tokio::test]
-async fn an_operation_that_nobody_knows_is_no_success() {
+async fn an_unknown_operation_is_a_failure() {
     let (fake, client) = scene().await;
     let namespace = namespace(&client).await;
     let unknown = json!({"error": {"code": "OperationNotFound", "message": "Unknown."}});
-    fake.inject_on(Method::GET, "/", answer(404, &[], &unknown));
+    fake.inject_on(Method::GET, "/", response(404, &[], &unknown));
     let error = client.delete(&namespace).await.unwrap_err();
     assert_eq!(error.api().unwrap().status().unwrap(), 404);
 }
 
 #[tokio::test]
-async fn waiting_ends_and_overflows_nowhere() {
+async fn waiting_ends_at_the_deadline_without_overflow() {
     let (fake, client) = scene().await;
     fake.configure(|settings| settings.polls = usize::MAX);
     let create = async |client: &ManagementClient| {
@@ -610,11 +592,11 @@ async fn waiting_ends_and_overflows_nowhere() {
     assert!(error.is_transient());
     let text = error.to_string();
     assert!(
-        text.ends_with("is not finished after 0 s of 0 s, last it was `InProgress`"),
+        text.ends_with("was still `InProgress` after 0 s (deadline: 0 s)"),
         "{text}"
     );
 
-    // Times that are too long to be added to anything.
+    // Durations that would overflow an instant.
     let endless = Polling::default().with_deadline(Duration::MAX);
     for (polling, told) in [
         (Polling::default().with_interval(Duration::MAX), None),
@@ -630,7 +612,7 @@ async fn waiting_ends_and_overflows_nowhere() {
     }
 }
 
-/// A token goes to no other host: there is an error before one is even asked for.
+/// A token is never sent to another host: the client fails before it requests one.
 #[tokio::test]
 async fn nothing_is_sent_to_another_host() {
     let fake = ResourceManager::start().await.unwrap();
@@ -653,14 +635,14 @@ async fn nothing_is_sent_to_another_host() {
     ];
     for url in &away {
         for header in ["azure-asyncoperation", LOCATION.as_str()] {
-            fake.inject(answer(202, &[(header, url.clone())], &Value::Null));
+            fake.inject(response(202, &[(header, url.clone())], &Value::Null));
             let error = client.delete(&id).await.unwrap_err();
             assert!(
                 matches!(error, ManagementError::ForeignUrl { .. }),
                 "{error}"
             );
         }
-        fake.inject(answer(200, &[], &json!({"value": [], "nextLink": url})));
+        fake.inject(response(200, &[], &json!({"value": [], "nextLink": url})));
         let listed = client
             .list::<PartnerNamespace>(&group("ours"), &ListQuery::default())
             .await;
@@ -669,7 +651,7 @@ async fn nothing_is_sent_to_another_host() {
             matches!(error, ManagementError::ForeignUrl { .. }),
             "{error}"
         );
-        // Neither is a redirect followed.
+        // A redirect is not followed either.
         fake.inject(Fault::Redirect {
             location: url.clone(),
         });
@@ -679,20 +661,20 @@ async fn nothing_is_sent_to_another_host() {
     assert!(other.requests().is_empty());
     assert_eq!(fake.requests().len(), 4 * away.len());
     let elsewhere = "https://management.azure.com.example/x";
-    fake.inject(answer(200, &[], &json!({"nextLink": elsewhere})));
+    fake.inject(response(200, &[], &json!({"nextLink": elsewhere})));
     let listed = client
         .list::<PartnerNamespace>(&group("ours"), &ListQuery::default())
         .await;
     assert_eq!(
         listed.unwrap_err().to_string(),
         format!(
-            "list: the service sent on to `{elsewhere}`, which is not its own host (nothing was sent there)"
+            "list: the service returned the URL `{elsewhere}`, which is on another host (nothing was sent there)"
         )
     );
     assert_eq!(*asked.lock().unwrap(), 4 * away.len() + 1);
 }
 
-/// Neither is anybody asked whom the service redirects to, whatever was asked for.
+/// No operation follows a redirect.
 #[tokio::test]
 async fn no_redirect_is_followed() {
     let (fake, client) = scene().await;
@@ -719,7 +701,7 @@ async fn no_redirect_is_followed() {
         let before = fake.requests().len();
         let redirect = || {
             let location = [(LOCATION.as_str(), url.clone())];
-            fake.inject(answer(status, &location, &Value::Null));
+            fake.inject(response(status, &location, &Value::Null));
         };
         let mut errors = Vec::new();
         redirect();
@@ -745,10 +727,10 @@ async fn no_redirect_is_followed() {
         let (ours, all) = (group("ours"), ListQuery::default());
         let listed = client.list::<PartnerTopic>(&ours, &all).await;
         errors.push(listed.unwrap_err());
-        // In the middle of waiting.
+        // While polling.
         let operation = format!("{}/operation", fake.base_url());
         for header in ["azure-asyncoperation", LOCATION.as_str()] {
-            fake.inject(answer(202, &[(header, operation.clone())], &Value::Null));
+            fake.inject(response(202, &[(header, operation.clone())], &Value::Null));
             redirect();
             errors.push(client.delete(&namespace).await.unwrap_err());
         }
@@ -766,7 +748,7 @@ async fn no_redirect_is_followed() {
     assert_eq!(connection, Err(ErrorKind::WouldBlock));
 }
 
-/// An HTTP client that notes where it would go, and answers a deletion that is under way, and then that it is done.
+/// An HTTP client that records URLs, and responds with a running deletion, then with a finished one.
 #[derive(Clone, Debug, Default)]
 struct Noted(Arc<Mutex<Vec<String>>>);
 
@@ -777,7 +759,7 @@ impl HttpClient for Noted {
         _: Limits,
     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
         self.0.lock().unwrap().push(request.uri().to_string());
-        let answer = match *request.method() {
+        let response = match *request.method() {
             Method::DELETE => Response::builder().status(202).header(
                 "Azure-AsyncOperation",
                 "https://MANAGEMENT.azure.com:443/subscriptions/s/operationsStatus/ABC?api-version=x",
@@ -785,7 +767,7 @@ impl HttpClient for Noted {
             _ => Response::builder().status(200),
         };
         let body = Bytes::from_static(br#"{"id":"x","name":"abc","status":"succeeded"}"#);
-        Box::pin(std::future::ready(Ok(answer.body(body).unwrap())))
+        Box::pin(std::future::ready(Ok(response.body(body).unwrap())))
     }
 }
 
@@ -806,12 +788,12 @@ async fn an_operation_url_names_the_port_of_its_scheme() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_told_with_all_that_the_service_says() {
+async fn errors_have_all_that_the_service_says() {
     let (fake, client) = scene().await;
     let id = group("ours").partner_namespace("contoso").unwrap();
     let body = json!({"error": {"code": "AuthorizationFailed", "message": "The client has no authorization.", "target": "t", "details": [{"code": "Inner", "message": "Why"}], "additionalInfo": [{"type": "PolicyViolation", "info": {}}]}});
     let request_id = [("x-ms-request-id", "their-id".to_owned())];
-    fake.inject(answer(403, &request_id, &body));
+    fake.inject(response(403, &request_id, &body));
     let error = client.get(&id).await.unwrap_err();
     assert!(!error.is_transient());
     let api = error.api().unwrap();
@@ -831,7 +813,7 @@ async fn what_is_refused_is_told_with_all_that_the_service_says() {
         "{error}"
     );
 
-    // Passing trouble is passed over, but a key is never made anew twice.
+    // Transient failures are retried, but a key is never regenerated twice.
     for fault in [
         Fault::Drop,
         Fault::status(503, &ErrorBody::Empty),
@@ -848,17 +830,17 @@ async fn what_is_refused_is_told_with_all_that_the_service_says() {
     assert_eq!(fake.requests().len() - before, 1);
     let before = fake.requests().len();
     let again = [(RETRY_AFTER.as_str(), "0".to_owned())];
-    fake.inject(answer(429, &again, &Value::Null));
+    fake.inject(response(429, &again, &Value::Null));
     client.keys(&id).await.unwrap_err();
     assert_eq!(fake.requests().len() - before, 2);
 
-    // What it would do otherwise than meant, or refuse, is not sent.
+    // A resource that the service would refuse or misread is not sent.
     let before = fake.requests().len();
     let none = ArmResource::new(PartnerNamespace::default()).at("westeurope");
     let error = client.create_or_update(&id, &none).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`partnerTopicRoutingMode` is not said (expected `ChannelNameHeader` or `SourceEventAttribute`)"
+        "`partnerTopicRoutingMode` is not set (expected `ChannelNameHeader` or `SourceEventAttribute`)"
     );
     let mut channel = Channel::default();
     channel.message_for_activation = Some("ä".repeat(257));
@@ -867,7 +849,7 @@ async fn what_is_refused_is_told_with_all_that_the_service_says() {
     let error = client.create_or_update(&to, &channel).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the message for activation has 257 characters (expected 256 at most)"
+        "the activation message has 257 characters (expected at most 256)"
     );
     assert_eq!(fake.requests().len(), before);
     let missing = client.modify(&id, |_| {}).await.unwrap_err();

@@ -1,5 +1,5 @@
-//! Each oddity of the service, from a fixture: what the client makes of it. `tests/vectors/event_grid/management/README.md`
-//! says where each was seen.
+//! How the client handles each quirk of the service, from a fixture. `tests/vectors/event_grid/management/README.md` has the
+//! source of each.
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +39,7 @@ fn names(value: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn q1_what_is_activated_has_no_message_and_no_end() {
+async fn q1_activated_channels_have_no_message_and_no_expiry() {
     let before: ArmResource<Channel> = read("q01-channel-before-activation");
     assert!(
         before
@@ -55,13 +55,13 @@ async fn q1_what_is_activated_has_no_message_and_no_end() {
         Some(ReadinessState::Activated)
     );
 
-    // The fake does the same, in the same members.
+    // The fake omits the same members.
     let (fake, client) = scene().await;
     let namespace = namespace(&client).await;
     let id = channel(&client, &namespace, "customer-7").await;
     let seen = |name: &str| {
         let mut seen = fixture(name);
-        // What nobody said is not there.
+        // Members that were not set are absent.
         seen["properties"]["partnerTopicInfo"]
             .as_object_mut()
             .unwrap()
@@ -102,7 +102,7 @@ async fn q2_the_services_own_message_is_not_sent_back() {
         .unwrap();
     assert!(changed.properties.message_for_activation.unwrap().len() > 256);
     let put = fake.requests().pop().unwrap().json().unwrap();
-    // What has no field goes back; what the service alone writes does not.
+    // Unknown members are sent back; properties that only the service writes are not.
     assert_eq!(
         put,
         json!({"properties": {
@@ -127,7 +127,7 @@ async fn q2_the_services_own_message_is_not_sent_back() {
 }
 
 #[test]
-fn q3_nulls_are_nothing() {
+fn q3_null_reads_as_none() {
     let namespace: ArmResource<PartnerNamespace> = read("q03-namespace-of-nulls");
     let expected = PartnerNamespace::default();
     assert_eq!((namespace.tags, namespace.system_data), (None, None));
@@ -194,7 +194,7 @@ async fn q5_and_q6_subscriptions_of_partner_topics() {
     let namespace = namespace(&client).await;
     channel(&client, &namespace, "customer-7").await;
     let mut wanted = EventSubscription::default();
-    wanted.destination = Some(Endpoint::web_hook("https://fabrikam.example/hook"));
+    wanted.destination = Some(Endpoint::webhook("https://fabrikam.example/hook"));
     let made = client
         .create_or_update(&id, &ArmResource::new(wanted))
         .await
@@ -216,7 +216,7 @@ async fn q5_and_q6_subscriptions_of_partner_topics() {
 }
 
 #[test]
-fn q7_an_id_of_the_specification_is_none() {
+fn q7_an_id_in_the_specification_is_malformed() {
     let channel: ArmResource<Channel> = read("q07-channel-of-the-specification");
     assert_eq!(channel.name.as_deref(), Some("customer-7"));
     assert!(ResourceId::<Channel>::parse(channel.id.as_deref().unwrap()).is_err());
@@ -264,14 +264,14 @@ async fn q9_lists_of_a_subscription_have_no_order() {
         .collect();
     assert_eq!(names, ["contoso-west", "contoso-east", "another"]);
 
-    // After a write it is the resource that is read, and not a list.
+    // After a write the client reads the resource, not a list.
     namespace(&client).await;
     let last = fake.requests().pop().unwrap();
     assert!(last.path().ends_with("/partnerNamespaces/contoso-west"));
 }
 
 #[test]
-fn q10_authorizing_again_renews_the_time() {
+fn q10_authorizing_again_extends_the_time() {
     let partners = |name: &str| {
         let configuration: ArmResource<PartnerConfiguration> = read(name);
         let authorization = configuration.properties.partner_authorization.unwrap();
@@ -284,5 +284,5 @@ fn q10_authorizing_again_renews_the_time() {
             > first[0].authorization_expiration_time_in_utc
     );
     assert!(partners("q10-unauthorized").is_empty());
-    // What the fake does: `management::customers_authorize_partners_for_a_time`.
+    // The fake does the same: `management::customers_authorize_partners_until_an_expiry`.
 }

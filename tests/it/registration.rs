@@ -1,4 +1,4 @@
-//! The registration API over real HTTP, on a fake that has the quirks of the real one.
+//! The registration API over real HTTP, on a fake with the quirks of the service.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 const URL: &str = "https://contoso.example/webhooks/callback";
 const PATH: &str = "/webhooks/v1/registration";
 
-/// As fast as a test wants to be.
+/// Short delays, for tests.
 fn quick() -> RetryPolicy {
     RetryPolicy::default()
         .with_first_delay(Duration::from_millis(5))
@@ -57,7 +57,7 @@ fn wanted(events: &[&str]) -> Registration {
     Registration::new(URL, events.iter().map(|name| EventName::from(*name))).unwrap()
 }
 
-/// The requests but for those to the token endpoint.
+/// The requests, except those to the token endpoint.
 fn calls(partner_center: &PartnerCenter) -> Vec<RecordedRequest> {
     let mut requests = partner_center.requests();
     requests.retain(|request| !request.path().contains("/oauth2/"));
@@ -78,8 +78,8 @@ fn refusal(error: &RegistrationError) -> (u16, String) {
     (error.status().unwrap().as_u16(), code)
 }
 
-/// Source of each: "Partner Center webhooks", the request examples ("Get a list of events" and those after it), and the
-/// REST reference's operation group "Webhook".
+/// Source: "Partner Center webhooks", request examples from "Get a list of events" on, and the REST reference's operation
+/// group "Webhook".
 #[tokio::test]
 async fn requests_are_the_documented_ones() {
     let (partner_center, client) = scene().await;
@@ -186,7 +186,7 @@ async fn the_token_request_is_the_documented_one() {
 }
 
 #[tokio::test]
-async fn only_404_is_nothing() {
+async fn only_404_reads_as_none() {
     let (partner_center, client) = scene().await;
     assert_eq!(client.get().await.unwrap(), None);
     for (status, code) in [
@@ -200,7 +200,7 @@ async fn only_404_is_nothing() {
             code: code.into(),
             description: "no".into(),
         };
-        // A refused token is asked for once more.
+        // A rejected token is requested once more.
         for _ in 0..if status == 401 { 2 } else { 1 } {
             partner_center.inject_on(Method::GET, PATH, Fault::status(status, &body));
         }
@@ -213,7 +213,7 @@ async fn only_404_is_nothing() {
 }
 
 #[tokio::test]
-async fn both_spellings_of_answers() {
+async fn both_spellings_of_responses() {
     for casing in [Casing::Camel, Casing::Guide, Casing::Pascal] {
         for shape in [CorrelationIdShape::Object, CorrelationIdShape::Text] {
             let (partner_center, client) = scene().await;
@@ -262,7 +262,7 @@ async fn both_spellings_of_answers() {
 }
 
 #[tokio::test]
-async fn ensure_creates_merges_and_leaves_alone() {
+async fn ensure_creates_merges_and_keeps() {
     let (partner_center, client) = scene().await;
     let first = wanted(&["test-created"]);
     let plan = client.plan(&first).await.unwrap();
@@ -275,7 +275,7 @@ async fn ensure_creates_merges_and_leaves_alone() {
     assert_eq!(client.ensure(&first).await.unwrap(), plan);
     assert_eq!(registered_events(&partner_center), json!(["test-created"]));
 
-    // As it is: one GET, and nothing is written.
+    // Nothing to change: one GET, and no write.
     let before = calls(&partner_center).len();
     let same = Registration::new(
         "HTTPS://Contoso.Example/webhooks/callback",
@@ -285,7 +285,7 @@ async fn ensure_creates_merges_and_leaves_alone() {
     let written = calls(&partner_center);
     assert_eq!(written.len(), before + 1);
 
-    // Another product of the partner registered an event, and asked for x-ms-signature.
+    // Another product of the partner has registered an event, and requested x-ms-signature.
     partner_center.set_registration(&json!({
         "webhookUrl": URL, "webhookEvents": ["test-created", "referral-created"],
         "signatureTokenToMsSignatureHeader": true,
@@ -305,7 +305,7 @@ async fn ensure_creates_merges_and_leaves_alone() {
         json!(true)
     );
 
-    // A plain update replaces everything, the flag included.
+    // A plain update replaces everything, including the flag.
     client.update(&wanted(&["invoice-ready"])).await.unwrap();
     let registration = partner_center.registration().unwrap();
     assert_eq!(registration["webhookEvents"], json!(["invoice-ready"]));
@@ -316,7 +316,7 @@ async fn ensure_creates_merges_and_leaves_alone() {
 }
 
 #[tokio::test]
-async fn a_conflict_is_told_and_overcome() {
+async fn ensure_resolves_a_conflict() {
     for status in [409, 400] {
         let (partner_center, client) = scene().await;
         partner_center.configure(|quirks| quirks.conflict_status = status.try_into().unwrap());
@@ -328,7 +328,7 @@ async fn a_conflict_is_told_and_overcome() {
         assert_eq!(refusal(&error).0, status);
         assert!(error.is_conflict(), "{error}");
 
-        // Somebody else registers between our GET and our POST.
+        // Another client registers between our GET and our POST.
         partner_center.inject_on(Method::GET, PATH, Fault::status(404, &ErrorBody::Empty));
         let plan = client.ensure(&wanted(&["invoice-ready"])).await.unwrap();
         assert!(matches!(plan, Plan::Update { .. }));
@@ -386,7 +386,7 @@ async fn a_registration_survives_every_fault() {
 }
 
 #[tokio::test]
-async fn a_post_is_not_repeated_where_it_could_double() {
+async fn a_post_that_may_have_succeeded_is_not_retried() {
     for (fault, requests) in [
         (Fault::Drop, 1),
         (Fault::DropAfter, 1),
@@ -411,14 +411,14 @@ async fn a_post_is_not_repeated_where_it_could_double() {
         register(&partner_center, &["test-created"]);
         partner_center.clear_faults();
         partner_center.inject_on(Method::POST, PATH, fault.clone());
-        // The limit of test events counts what is repeated, too.
+        // Retries count towards the limit on test events.
         assert!(client.send_test_event(WhenLimited::Refuse).await.is_err());
         assert_eq!(calls(&partner_center).len(), requests + 1, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn reads_and_replacements_are_repeated_with_the_same_request_id() {
+async fn get_and_put_are_retried_with_the_same_request_id() {
     let (partner_center, client) = scene().await;
     register(&partner_center, &[]);
     for method in [Method::GET, Method::PUT] {
@@ -445,8 +445,8 @@ async fn reads_and_replacements_are_repeated_with_the_same_request_id() {
             (1, 5)
         );
     }
-    // What cannot pass is not repeated, and of what can, no more than was allowed.
-    // An empty 404 without an id of the service's is somebody else's.
+    // Permanent failures are not retried, and transient ones only up to the limit.
+    // An empty 404 without the service's ids is not from the service.
     for (status, attempts) in [(400, 1), (403, 1), (404, 6), (501, 1), (500, 6)] {
         let before = calls(&partner_center).len();
         for _ in 0..10 {
@@ -466,7 +466,7 @@ async fn reads_and_replacements_are_repeated_with_the_same_request_id() {
 }
 
 #[tokio::test]
-async fn retry_after_is_honoured_and_never_past_the_deadline() {
+async fn retry_after_is_honored_within_the_deadline() {
     let (partner_center, client) = scene().await;
     partner_center.inject(Fault::Throttle {
         retry_after: Some("1".into()),
@@ -475,7 +475,7 @@ async fn retry_after_is_honoured_and_never_past_the_deadline() {
     client.get().await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
 
-    // A date of the past is now.
+    // A date in the past means now.
     let past = "Thu, 01 Jan 1970 00:00:00 GMT";
     partner_center.inject_on(
         Method::GET,
@@ -506,9 +506,9 @@ async fn retry_after_is_honoured_and_never_past_the_deadline() {
 }
 
 #[tokio::test]
-async fn times_beyond_all_bounds() {
+async fn huge_durations_do_not_overflow() {
     let partner_center = PartnerCenter::start().await.unwrap();
-    let endless = quick().with_deadline(Duration::MAX).with_max_repeats(0);
+    let endless = quick().with_deadline(Duration::MAX).with_max_retries(0);
     let client = client_with(&partner_center, endless);
     register(&partner_center, &["test-created"]);
     partner_center.configure(|quirks| quirks.validation = Validation::completed(Delay::Polls(1)));
@@ -534,7 +534,7 @@ async fn times_beyond_all_bounds() {
 }
 
 #[tokio::test]
-async fn every_call_ends_within_its_deadline() {
+async fn every_call_ends_by_its_deadline() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let deadline = Duration::from_millis(600);
     let mut client = client_with(&partner_center, quick().with_deadline(deadline));
@@ -545,11 +545,11 @@ async fn every_call_ends_within_its_deadline() {
             partner_center.inject(Fault::Slow(Duration::from_secs(30)));
         }
     };
-    // First with the token endpoint slow, then with a token at hand.
+    // First with a slow token endpoint, then with a cached token.
     for round in 0..2 {
         if round == 1 {
             partner_center.clear_faults();
-            // The request for a token goes on when those who wait for it leave: so this needs another client.
+            // The token request continues after its callers are canceled, so this needs another client.
             client = client_with(&partner_center, quick().with_deadline(deadline));
             client.get().await.unwrap();
         }
@@ -579,7 +579,7 @@ async fn every_call_ends_within_its_deadline() {
         for said in said {
             let expected = [
                 "there was no token within 600ms",
-                "no complete response within 600ms in all",
+                "no complete response within 600ms in all attempts",
             ];
             assert!(said.contains(expected[round]), "{round}: {said}");
         }
@@ -587,14 +587,14 @@ async fn every_call_ends_within_its_deadline() {
 }
 
 #[tokio::test]
-async fn a_redirect_takes_no_token_along() {
+async fn a_redirect_is_not_followed_with_a_token() {
     let elsewhere = PartnerCenter::start().await.unwrap();
     let (partner_center, client) = scene().await;
     register(&partner_center, &["test-created"]);
     let redirect = || Fault::Redirect {
         location: format!("{}{PATH}", elsewhere.base_url()),
     };
-    // Of a call, and of the request for a token.
+    // For a call, and for a token request.
     partner_center.inject(redirect());
     let error = client.get().await.unwrap_err();
     assert!(matches!(error.cause(), ApiErrorCause::Token(_)), "{error}");
@@ -614,7 +614,7 @@ async fn a_redirect_takes_no_token_along() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_once() {
+async fn a_rejected_token_is_replaced_once() {
     let (partner_center, client) = scene().await;
     client.get().await.unwrap();
     partner_center.revoke_tokens();
@@ -633,8 +633,8 @@ async fn a_refused_token_is_replaced_once() {
     assert_eq!(error.attempts(), 1);
     assert!(
         error.to_string().contains(
-            "get registration: answered 401 Unauthorized code 900420: wrong audience (the token is for another audience \
-             than this API: ask for the scope of this API in this cloud)"
+            "get registration: answered 401 Unauthorized code 900420: wrong audience (the token has another audience: \
+             request the scope of this API in this cloud)"
         ),
         "{error}"
     );
@@ -642,7 +642,7 @@ async fn a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_thousand_calls_on_an_expired_token_ask_for_one() {
+async fn a_thousand_calls_with_an_expired_token_cause_one_request() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let seconds = Arc::new(AtomicI64::new(1_795_219_200));
     let clock = {
@@ -689,7 +689,7 @@ async fn two_test_events_a_minute() {
         panic!("{error}")
     };
     assert!(retry_after > Duration::from_secs(55), "{retry_after:?}");
-    // Waiting for it would take longer than a call may.
+    // The wait would exceed the deadline of the call.
     let error = client.send_test_event(WhenLimited::Wait).await.unwrap_err();
     assert!(
         matches!(error, RegistrationError::TestEventLimit { .. }),
@@ -697,7 +697,7 @@ async fn two_test_events_a_minute() {
     );
     assert_eq!(calls(&partner_center).len(), 2);
 
-    // Another client has sent two as well: the service says so, and is not asked again before it says.
+    // Another client has also sent two: the service says so, and is not called again before its wait is over.
     let other = client_with(&partner_center, quick());
     let error = other
         .send_test_event(WhenLimited::Refuse)
@@ -712,9 +712,9 @@ async fn two_test_events_a_minute() {
 }
 
 #[tokio::test]
-async fn a_test_event_that_does_not_arrive() {
+async fn a_test_event_that_is_not_delivered() {
     let (partner_center, client) = scene().await;
-    // Without `test-created` there is none.
+    // Without `test-created` there is no test event.
     register(&partner_center, &["invoice-ready"]);
     let error = client
         .send_test_event(WhenLimited::Refuse)
@@ -735,7 +735,7 @@ async fn a_test_event_that_does_not_arrive() {
     assert_eq!(
         error.to_string(),
         format!(
-            "test event {id} was not finished within 100ms: its status is `submitted` after 0 attempts"
+            "test event {id} did not finish within 100ms: its status is `submitted` after 0 attempts"
         )
     );
     assert!(*polls.lock().unwrap() > 1);
@@ -751,7 +751,7 @@ async fn a_test_event_that_does_not_arrive() {
         "{error}"
     );
 
-    // Finished is not delivered.
+    // Finished does not mean delivered.
     partner_center.configure(|quirks| quirks.validation = Validation::failed(Delay::Polls(1)));
     let other = client_with(&partner_center, quick());
     partner_center.configure(|quirks| quirks.validation_events_per_minute = 100);
@@ -764,11 +764,11 @@ async fn a_test_event_that_does_not_arrive() {
 }
 
 #[tokio::test]
-async fn plain_http_is_not_registered_unasked() {
+async fn plain_http_needs_the_danger_constructor() {
     let (partner_center, client) = scene().await;
     let url = "http://contoso.example/";
     partner_center.set_registration(&json!({"webhookUrl": url, "webhookEvents": []}));
-    // What was read is not written back either.
+    // A plain http URL that was read is not written back either.
     let read = client.get().await.unwrap().unwrap();
     for outcome in [client.update(&read).await, client.create(&read).await] {
         assert!(matches!(outcome, Err(RegistrationError::CallbackUrl(_))));
@@ -780,7 +780,7 @@ async fn plain_http_is_not_registered_unasked() {
 }
 
 #[tokio::test]
-async fn an_error_is_fit_for_a_support_case() {
+async fn an_error_has_what_a_support_case_needs() {
     let (partner_center, client) = scene().await;
     let body = ErrorBody::Standard {
         code: "900150".into(),
@@ -811,7 +811,7 @@ async fn an_error_is_fit_for_a_support_case() {
         )
     );
 
-    // Nothing there at all.
+    // No server at all.
     let address = partner_center.base_url().to_owned();
     let cloud = partner_center.cloud();
     let tokens = tokens(&partner_center);
@@ -819,7 +819,7 @@ async fn an_error_is_fit_for_a_support_case() {
     let http = ReqwestClient::new().unwrap();
     let client = RegistrationClient::new(&cloud, http, tokens)
         .unwrap()
-        .with_retries(quick().with_max_repeats(1));
+        .with_retries(quick().with_max_retries(1));
     let error = client.get().await.unwrap_err();
     assert!(
         error.to_string().contains(&format!("`{address}/"))

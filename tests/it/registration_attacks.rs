@@ -1,4 +1,4 @@
-//! Attacks on the registration API client, tokens and resources: each says what should hold.
+//! Attacks on the registration client, tokens and resources. Each test states what must hold.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -31,10 +31,10 @@ use crate::registration::tokens;
 
 const URL: &str = "https://contoso.example/webhooks/callback";
 
-/// An answer: status, `Retry-After`, body. Status 0 never answers.
+/// A response: status, `Retry-After`, body. Status 0 never responds.
 type Said = (u16, Option<&'static str>, String);
 
-/// Says one answer after the other, the last one for ever.
+/// Plays one response after the other, and repeats the last one.
 #[derive(Clone, Debug, Default)]
 struct Script {
     answers: Arc<Mutex<VecDeque<Said>>>,
@@ -116,15 +116,15 @@ fn registered(events: &[&str]) -> String {
     json!({"webhookUrl": URL, "webhookEvents": events}).to_string()
 }
 
-/// A server must not be able to make the client panic: the wait it names is past the deadline, so that the refusal is told.
+/// A server must not be able to make the client panic. Its wait exceeds the deadline, so the client returns the refusal.
 #[tokio::test]
-async fn a_retry_after_longer_than_time_itself() {
+async fn a_huge_retry_after_does_not_panic() {
     let script = Script::new([(429, Some("18446744073709551615"), "")]);
     let error = script.client().get().await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 429);
 }
 
-/// "No deadline" is commonly said as `Duration::MAX`; it should be one, or be refused by the setter, and not panic in a call.
+/// `Duration::MAX` commonly means "no deadline". It must not panic in a call.
 #[tokio::test]
 async fn a_deadline_of_duration_max() {
     let script = Script::new([(200, None, registered(&[]))]);
@@ -134,7 +134,7 @@ async fn a_deadline_of_duration_max() {
     client.get().await.unwrap();
 }
 
-/// As above, for waiting.
+/// The same for waiting.
 #[tokio::test]
 async fn waiting_for_a_test_event_for_duration_max() {
     let script = Script::new([(200, None, r#"{"status":"completed"}"#)]);
@@ -146,7 +146,7 @@ async fn waiting_for_a_test_event_for_duration_max() {
         .unwrap();
 }
 
-/// As above, for the interval.
+/// The same for the interval.
 #[tokio::test]
 async fn polling_every_duration_max() {
     let script = Script::new([(200, None, r#"{"status":"submitted"}"#)]);
@@ -162,7 +162,7 @@ async fn polling_every_duration_max() {
     ));
 }
 
-/// As above, for the first delay: the call gives up rather than wait past its deadline.
+/// The same for the first delay: the call fails rather than wait beyond its deadline.
 #[tokio::test]
 async fn a_first_delay_of_duration_max() {
     let script = Script::new([(500, None, "")]);
@@ -172,8 +172,8 @@ async fn a_first_delay_of_duration_max() {
     assert_eq!(client.get().await.unwrap_err().attempts(), 1);
 }
 
-/// "Jitter … by chance": a hundred clients that fail together must not come back together. (backon is built without `std`, and
-/// so draws from the same seed each time.)
+/// A hundred clients that fail together must not retry together. (backon is built without `std`, and so uses the same seed each
+/// time.)
 #[tokio::test]
 async fn jitter_differs_from_client_to_client() {
     let waits = join_all((0..10).map(|_| async {
@@ -190,8 +190,8 @@ async fn jitter_differs_from_client_to_client() {
     assert!(spread > Duration::from_millis(40), "{waits:?}");
 }
 
-/// Must hold: "the flag always resent". A flag in an unexpected type is read, kept as it came, or an error; not dropped, for an
-/// update without it turns it off.
+/// The flag is always sent again, because an update without it turns it off. A flag of an unexpected type is read, kept or an
+/// error, but never dropped.
 #[tokio::test]
 async fn a_flag_of_another_type_is_not_lost() {
     for flag in [json!("true"), json!("True"), json!(1)] {
@@ -213,7 +213,7 @@ async fn a_flag_of_another_type_is_not_lost() {
     }
 }
 
-/// A member is sent once: the service binds in any case, so of two spellings either may win, the old URL too.
+/// A member is sent once. The service ignores case, so of two spellings either may win, even the old URL.
 #[tokio::test]
 async fn members_in_two_spellings_are_sent_once() {
     let current = r#"{"webhookUrl":"https://old.example/","WebhookUrl":"https://old.example/","webhookEvents":["a"],"WebhookEvents":["a"]}"#;
@@ -229,7 +229,7 @@ async fn members_in_two_spellings_are_sent_once() {
     }
 }
 
-/// An event is registered once, whatever its case: `Plan` says so for updates, and should do so for creations.
+/// An event is registered once, whatever its case, in updates and in creations.
 #[tokio::test]
 async fn a_creation_sends_an_event_once() {
     let script = Script::new([(404, None, String::new()), (200, None, registered(&["x"]))]);
@@ -243,9 +243,9 @@ async fn a_creation_sends_an_event_once() {
     assert_eq!(post["WebhookEvents"].as_array().unwrap().len(), 1, "{post}");
 }
 
-/// "The event does not exist" is no conflict, and no reason to post the same thing three times.
+/// "The event does not exist" is not a conflict, and not a reason to post the same body three times.
 #[tokio::test]
-async fn what_does_not_exist_is_no_conflict() {
+async fn a_missing_event_is_not_a_conflict() {
     let refusal = r#"{"code":"800002","description":"The event 'brand-new' does not exist."}"#;
     let script = Script::new([
         (404, None, ""),
@@ -264,9 +264,9 @@ async fn what_does_not_exist_is_no_conflict() {
     assert!(!error.is_conflict(), "{error}");
 }
 
-/// `ensure` "says what was done". Our POST was refused (409), for somebody else had registered just that: we did nothing.
+/// `ensure` returns what it did. Our POST was refused (409), because another client had registered the same: we did nothing.
 #[tokio::test]
-async fn ensure_does_not_claim_what_somebody_else_did() {
+async fn ensure_does_not_claim_another_clients_change() {
     let script = Script::new([
         (404, None, String::new()),
         (409, None, String::new()),
@@ -276,16 +276,16 @@ async fn ensure_does_not_claim_what_somebody_else_did() {
     assert!(!matches!(plan, Plan::Create(_)), "{plan}");
 }
 
-/// A write that the service took (204, or 200 without a body) is not written six times: looking once tells more.
+/// A write with an empty success response (204, or 200 without a body) is read back, not written six times.
 #[tokio::test]
-async fn a_write_answered_without_a_body_is_not_repeated() {
+async fn a_write_with_an_empty_response_is_not_retried() {
     for status in [200, 204] {
         let script = Script::new([
             (200, None, registered(&["a"])),
             (status, None, String::new()),
             (200, None, registered(&["a", "b"])),
         ]);
-        // As a service that answers each PUT so.
+        // A service that responds to each PUT in this way.
         let answers = Arc::clone(&script.answers);
         for _ in 0..8 {
             let answer = answers.lock().unwrap()[1].clone();
@@ -297,8 +297,8 @@ async fn a_write_answered_without_a_body_is_not_repeated() {
     }
 }
 
-/// Two callers in one process that add different events: neither is lost. (Across processes the API offers no way; clones of one
-/// client can take turns.)
+/// Two callers in one process add different events, and neither is lost. (Across processes the API has no way; clones of one
+/// client take turns.)
 #[tokio::test]
 async fn two_ensures_of_one_client_lose_no_event() {
     let partner_center = PartnerCenter::start().await.unwrap();
@@ -320,7 +320,7 @@ async fn two_ensures_of_one_client_lose_no_event() {
     assert_eq!(events.as_array().unwrap().len(), 4, "{events}");
 }
 
-/// A URL that differs in its fragment is another URL; what is registered is malformed and should be replaced.
+/// A URL with another fragment is another URL. The registered one is malformed, and must be replaced.
 #[tokio::test]
 async fn a_registered_fragment_is_a_difference() {
     let current = json!({"webhookUrl": format!("{URL}#old"), "webhookEvents": ["a"]});
@@ -329,9 +329,9 @@ async fn a_registered_fragment_is_a_difference() {
     assert!(!plan.is_keep(), "{plan}");
 }
 
-/// "2 a minute kept on our side", and "rejected requests count too": so do repetitions.
+/// The client keeps to two a minute. Rejected requests count, and so do retries.
 #[tokio::test]
-async fn no_more_than_two_test_events_a_minute_with_repetitions() {
+async fn retries_count_towards_two_test_events_a_minute() {
     let script = Script::new([(429, Some("0"), "")]);
     let _ = script.client().send_test_event(WhenLimited::Wait).await;
     let posts = script.requests(&Method::POST).len();
@@ -342,9 +342,9 @@ async fn no_more_than_two_test_events_a_minute_with_repetitions() {
     );
 }
 
-/// `WhenLimited::Refuse`: "Refuse, and say when to try again", also where the service counts better than we do.
+/// `WhenLimited::Refuse` fails with the wait, also if the service enforces the limit.
 #[tokio::test]
-async fn refusing_does_not_wait_for_the_service_either() {
+async fn refuse_does_not_wait_for_the_service_either() {
     let script = Script::new([(429, Some("1"), r#""04af2aea-d413-42db-824e-f328001484d1""#)]);
     let start = Instant::now();
     assert!(
@@ -361,9 +361,9 @@ async fn refusing_does_not_wait_for_the_service_either() {
     );
 }
 
-/// What was never sent does not count towards the limit.
+/// A request that was never sent does not count towards the limit.
 #[tokio::test]
-async fn without_a_token_no_place_is_taken() {
+async fn without_a_token_no_slot_is_taken() {
     let script = Script::new([(200, None, r#""04af2aea-d413-42db-824e-f328001484d1""#)]);
     let fails = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&fails);
@@ -384,10 +384,10 @@ async fn without_a_token_no_place_is_taken() {
     client.send_test_event(WhenLimited::Refuse).await.unwrap();
 }
 
-/// The first attempt was refused (429), the second one is on its way when time is up: the service may well have done it, and a
-/// caller who is told the contrary sends it again.
+/// The first attempt was refused (429), and the second is under way at the deadline. The service may have processed it, and a
+/// caller that hears otherwise sends it again.
 #[tokio::test]
-async fn time_is_up_in_the_middle_of_a_repeated_post() {
+async fn a_deadline_during_a_retried_post() {
     for status in [429, 401] {
         let script = Script::new([(status, Some("0"), ""), (0, None, "")]);
         let tokens = Arc::new(AtomicUsize::new(0));
@@ -400,11 +400,11 @@ async fn time_is_up_in_the_middle_of_a_repeated_post() {
             .with_retries(quick().with_deadline(Duration::from_millis(300)));
         let error = client.create(&wanted(&[])).await.unwrap_err();
         assert_eq!(script.requests(&Method::POST).len(), 2);
-        assert!(error.api().unwrap().may_have_been_done(), "{error}");
+        assert!(error.api().unwrap().may_have_succeeded(), "{error}");
     }
 }
 
-/// No request was sent, for the token provider hangs: the error should say so, and not that the service did not answer.
+/// The token provider hangs, so no request was sent. The error must say so, and not that the service did not respond.
 #[tokio::test]
 async fn a_hanging_token_provider_is_named() {
     let script = Script::new([(200, None, "")]);
@@ -415,11 +415,11 @@ async fn a_hanging_token_provider_is_named() {
     let error = client.create(&wanted(&[])).await.unwrap_err();
     let error = error.api().unwrap();
     assert_eq!(script.requests(&Method::POST).len(), 0);
-    assert!(!error.may_have_been_done(), "{error}");
+    assert!(!error.may_have_succeeded(), "{error}");
     assert!(matches!(error.cause(), ApiErrorCause::Token(_)), "{error}");
 }
 
-/// A token ended early and Entra is away for a moment: that passes, and a GET should be repeated, or at least say that it may.
+/// A token was revoked and Entra is briefly unavailable: a GET is retried, or the error is at least transient.
 #[tokio::test]
 async fn entra_is_away_for_a_moment_after_a_401() {
     let script = Script::new([(401, None, String::new()), (200, None, registered(&[]))]);
@@ -444,10 +444,10 @@ async fn entra_is_away_for_a_moment_after_a_401() {
     );
 }
 
-/// "Secrets never appear in errors": as for the API's refusals, what a token endpoint (or the proxy before it) sends back is shown
-/// without the secrets that it was sent.
+/// Secrets never appear in errors: a response of a token endpoint, or of the proxy before it, is shown without the secrets of the
+/// request.
 #[tokio::test]
-async fn a_secret_that_entra_sends_back_is_not_shown() {
+async fn a_secret_echoed_by_entra_is_not_shown() {
     let refusal = r#"{"error":"invalid_client","error_description":"bad form: client_secret=s3cret-value&refresh_token=r3fresh-token","trace_id":"s3cret-value"}"#;
     let script = Script::new([(401, None, refusal)]);
     let application =
@@ -465,9 +465,9 @@ async fn a_secret_that_entra_sends_back_is_not_shown() {
     }
 }
 
-/// .NET writes `+` as `\u002B` in JSON: the token must be found after JSON is read, too.
+/// .NET writes `+` as `\u002B` in JSON, so the token is redacted after parsing.
 #[tokio::test]
-async fn a_token_that_comes_back_escaped_is_not_shown() {
+async fn an_echoed_token_with_escapes_is_not_shown() {
     let script = Script::new([(
         400,
         None,
@@ -478,9 +478,9 @@ async fn a_token_that_comes_back_escaped_is_not_shown() {
     assert!(!shown.contains("s3cret+token"), "{shown}");
 }
 
-/// An empty refresh token is none: it must not be saved over the one that works.
+/// An empty refresh token must not replace the valid one.
 #[tokio::test]
-async fn an_empty_refresh_token_does_not_replace_the_good_one() {
+async fn an_empty_refresh_token_is_not_saved() {
     let script = Script::new([(
         200,
         None,
@@ -497,10 +497,10 @@ async fn an_empty_refresh_token_does_not_replace_the_good_one() {
     assert_eq!(saved.load(Ordering::SeqCst), 0);
 }
 
-/// A vault that is slower than what is left of one call: the saving goes on, or the second call ends it. It must not be dropped in
-/// the middle (of writing a file, say) and begun anew, for ever.
+/// A vault is slower than the rest of a call: the save continues, or the second call finishes it. It must not be dropped midway
+/// (while it writes a file) and restarted forever.
 #[tokio::test]
-async fn a_save_that_was_begun_is_finished() {
+async fn a_started_save_is_finished() {
     let script = Script::new([(
         200,
         None,
@@ -529,9 +529,9 @@ async fn a_save_that_was_begun_is_finished() {
     assert!(ended > 0, "begun {begun} times, ended {ended} times");
 }
 
-/// The refused token with another time of ending is the refused token.
+/// The rejected token with another expiry is still the rejected token.
 #[tokio::test]
-async fn the_same_token_with_another_end_is_the_same() {
+async fn expiry_does_not_make_another_token() {
     let seconds = Arc::new(AtomicUsize::new(1));
     let tokens = from_fn(move |_| {
         let seconds = seconds.fetch_add(1, Ordering::SeqCst).try_into().unwrap();
@@ -545,7 +545,7 @@ async fn the_same_token_with_another_end_is_the_same() {
     assert!(matches!(again, Err(TokenError::NoAlternative)), "{again:?}");
 }
 
-/// A provider that counts how often it is asked, with tokens that are numbered, or all the same, and live so long.
+/// A provider that counts requests, and returns numbered or identical tokens with this lifetime.
 fn counted(
     lifetime: Duration,
     is_same: bool,
@@ -568,8 +568,8 @@ fn counted(
     (asked, Arc::new(Cached::new(provider)))
 }
 
-/// Must hold: "1,000 concurrent calls on an expired token cause one token request", also if the new token lives no longer than
-/// five minutes (or does not say how long): whoever waited for it can use it.
+/// 1,000 concurrent calls with an expired token cause one token request, even if the new token lives at most five minutes or has
+/// no lifetime: all waiting callers can use it.
 #[tokio::test]
 async fn a_thousand_wait_for_one_short_lived_token() {
     for lifetime in [Duration::from_secs(240), Duration::ZERO] {
@@ -582,10 +582,9 @@ async fn a_thousand_wait_for_one_short_lived_token() {
     }
 }
 
-/// The same where the provider answers a refusal with the very token that was refused (its `expires_at` newer, so that `FromFn`
-/// does not notice).
+/// The same if the provider returns the rejected token again (with a later `expires_at`, so that `FromFn` does not notice).
 #[tokio::test]
-async fn a_thousand_refusals_of_a_token_that_does_not_change() {
+async fn a_thousand_rejections_of_an_unchanged_token() {
     let (asked, cached) = counted(Duration::from_secs(3600), true);
     let refused = cached.token(TokenRequest::new("s")).await.unwrap();
     let request = TokenRequest::new("s").after_refusal_of(&refused);
@@ -598,9 +597,9 @@ async fn a_thousand_refusals_of_a_token_that_does_not_change() {
     );
 }
 
-/// "One for each scope": a scope whose token does not come must not hold up another scope.
+/// A scope whose token does not arrive must not block another scope.
 #[tokio::test]
-async fn a_slow_scope_does_not_hold_up_another() {
+async fn a_slow_scope_does_not_block_another() {
     let provider = from_fn(|scope: String| async move {
         if scope == "slow" {
             pending::<()>().await;
@@ -615,9 +614,9 @@ async fn a_slow_scope_does_not_hold_up_another() {
     assert!(other.is_ok(), "the other scope waits");
 }
 
-/// "Constructors check": what no request can be sent to is no endpoint.
+/// A base URL that no request can be sent to is refused.
 #[test]
-fn odd_bases_are_no_endpoints() {
+fn malformed_base_urls_are_refused() {
     let accepted: Vec<_> = [
         "https://:443",
         "https://api.example:99999",
@@ -636,9 +635,9 @@ fn odd_bases_are_no_endpoints() {
     assert!(accepted.is_empty(), "{accepted:?}");
 }
 
-/// A base with a slash at its end is the same base; `aud//.default` asks Entra for another audience.
+/// A trailing slash does not change the base: `aud//.default` would be another audience.
 #[tokio::test]
-async fn a_slash_at_the_end_of_a_base_does_not_change_the_audience() {
+async fn a_trailing_slash_does_not_change_the_audience() {
     let scopes = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&scopes);
     let tokens = from_fn(move |scope: String| {
@@ -658,9 +657,9 @@ async fn a_slash_at_the_end_of_a_base_does_not_change_the_audience() {
     assert_eq!(*scopes.lock().unwrap(), ["https://api.example/.default"]);
 }
 
-/// A message is bounded, whatever id the service gave.
+/// A message is bounded, even if the service returns a huge id.
 #[tokio::test]
-async fn an_id_without_end_is_none() {
+async fn a_huge_id_is_refused() {
     assert_eq!(Id::new(&"a".repeat(60_000)), None);
     let id = Id::new(&"a".repeat(512)).unwrap();
     let client = Script::new([(404, None, "")])
@@ -678,7 +677,7 @@ async fn an_id_without_end_is_none() {
     );
 }
 
-/// `{:?}` is what `unwrap` and `main` print: bounded, as `Display` is.
+/// `unwrap` and `main` print `{:?}`, so it is bounded like `Display`.
 #[test]
 fn the_debug_of_an_error_is_bounded() {
     let error = TokenError::provider("line\nforged".repeat(10_000));
@@ -690,9 +689,9 @@ fn the_debug_of_an_error_is_bounded() {
     );
 }
 
-/// "`Debug` never shows tokens": the trait asks each provider for `Debug`, and most will derive it.
+/// The `Debug` of a client never shows tokens, although most providers derive `Debug`.
 #[test]
-fn the_debug_of_a_client_does_not_show_what_its_provider_derives() {
+fn the_debug_of_a_client_does_not_show_its_provider() {
     #[derive(Debug)]
     struct Own {
         #[expect(dead_code, reason = "shown by Debug")]
@@ -711,13 +710,13 @@ fn the_debug_of_a_client_does_not_show_what_its_provider_derives() {
     assert!(!format!("{client:?}").contains("s3cret"), "{client:?}");
 }
 
-/// An answer of an unexpected shape is no better the sixth time; one that is cut may be.
+/// A response of another shape is not retried; a truncated one is.
 #[tokio::test]
-async fn what_is_whole_and_of_another_shape_is_asked_for_once() {
+async fn a_complete_response_of_another_shape_is_not_retried() {
     let script = Script::new([(200, None, r#"{"webhookUrl":[],"webhookEvents":[]}"#)]);
     let error = script.client().get().await.unwrap_err();
     assert_eq!(error.attempts(), 1, "{error}");
-    // A URL that is null may be what a tenant ends with whose registration was taken back.
+    // A null URL may be what remains after a registration was withdrawn.
     let script = Script::new([
         (
             200,
@@ -730,9 +729,9 @@ async fn what_is_whole_and_of_another_shape_is_asked_for_once() {
     assert!(matches!(plan, Plan::Update { .. }), "{plan}");
 }
 
-/// A callback URL that no client can call is no callback URL.
+/// A URL that no client can call is not a callback URL.
 #[test]
-fn odd_callback_urls_are_refused() {
+fn malformed_callback_urls_are_refused() {
     let accepted: Vec<_> = [
         "https://contoso.example:99999/",
         "https://[::1].evil.example/",
@@ -745,9 +744,9 @@ fn odd_callback_urls_are_refused() {
     assert!(accepted.is_empty(), "{accepted:?}");
 }
 
-/// The whole time is waited, with a last look at its end: "not finished within 600ms" must not be said after 400.
+/// The client waits for the whole timeout, and polls once more at its end: "did not finish within 600ms" must not come after 400.
 #[tokio::test]
-async fn the_whole_time_is_waited() {
+async fn the_whole_timeout_is_used() {
     let status = |status: &str| (200, None, json!({"status": status}).to_string());
     let script = Script::new([
         status("submitted"),
@@ -769,9 +768,9 @@ async fn the_whole_time_is_waited() {
     );
 }
 
-/// Plain http is for loopback: it must not go through a proxy on another host, as `HTTP_PROXY` in the environment has it (reqwest
-/// reads it by default and excepts no loopback). Shown with the same proxy set by hand on a client that was asked for nothing else;
-/// from a shell: `HTTP_PROXY=http://proxy:3128 registration --base-url http://127.0.0.1:1 show` sends the token there in the clear.
+/// Plain http is for loopback: it must not go through a proxy on another host from `HTTP_PROXY` (which reqwest reads by default,
+/// without an exception for loopback). The test sets the proxy by hand. From a shell,
+/// `HTTP_PROXY=http://proxy:3128 registration --base-url http://127.0.0.1:1 show` would send the token to the proxy in clear text.
 #[tokio::test]
 async fn plain_http_on_loopback_does_not_go_through_a_proxy() {
     let (partner_center, proxy) = (
@@ -794,15 +793,15 @@ async fn plain_http_on_loopback_does_not_go_through_a_proxy() {
     );
 }
 
-/// A wait of more seconds than fit is a long wait (RFC 9110 sets no bound), and not no wait.
+/// A wait that overflows is a long wait (RFC 9110 sets no limit), not none.
 #[tokio::test]
-async fn a_retry_after_of_many_digits_is_long() {
+async fn a_retry_after_that_overflows_is_long() {
     let script = Script::new([(503, Some("99999999999999999999999"), "")]);
     let error = script.client().get().await.unwrap_err();
     assert_eq!(error.attempts(), 1, "{error}");
 }
 
-/// What is sent to Graph and refused there has nothing to do with being enrolled in Partner Center.
+/// A refusal by Graph has nothing to do with enrollment in Partner Center.
 #[tokio::test]
 async fn advice_is_about_the_service_that_refused() {
     let script = Script::new([(401, None, "")]);
@@ -818,9 +817,9 @@ async fn advice_is_about_the_service_that_refused() {
     assert!(!error.contains("Partner Center"), "{error}");
 }
 
-/// The service says that it took the registration, and gives another one: it is read and written anew, and in the end told.
+/// The service accepts the registration, and returns another one: the client reads and writes again, and finally fails.
 #[tokio::test]
-async fn what_the_service_does_not_take_over_is_told() {
+async fn a_partially_applied_registration_is_an_error() {
     let script = Script::new([(200, None, registered(&["x"]))]);
     let error = script
         .client()
@@ -829,11 +828,11 @@ async fn what_the_service_does_not_take_over_is_told() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the service did not take over all of the registration; still to do: update the registration: add y"
+        "the service applied only a part of the registration; still to do: update the registration: add y"
     );
     assert_eq!(script.requests(&Method::PUT).len(), 3);
 
-    // An answer that does not say where the signature goes is no answer that it goes elsewhere.
+    // A response without the signature flag does not mean another flag.
     let script = Script::new([(200, None, registered(&["x"]))]);
     let signed = wanted(&["x"]).with_signature_token_to_ms_signature_header(true);
     let plan = script.client().ensure(&signed).await.unwrap();
@@ -843,7 +842,7 @@ async fn what_the_service_does_not_take_over_is_told() {
     );
     assert_eq!(script.requests(&Method::PUT).len(), 1);
 
-    // Only what was written later is said to be what was done.
+    // Only a later write is reported as done.
     let script = Script::new([
         (404, None, String::new()),
         (500, None, String::new()),
@@ -853,9 +852,9 @@ async fn what_the_service_does_not_take_over_is_told() {
     assert!(matches!(plan, Plan::Create(_)), "{plan}");
 }
 
-/// Of what is long, no more is read than was allowed; a byte order mark is none of it.
+/// Reading stops at the limit. A byte order mark does not count.
 #[tokio::test]
-async fn answers_are_bounded_and_may_begin_with_a_mark() {
+async fn responses_are_bounded_and_may_have_a_byte_order_mark() {
     let script = Script::new([(200, None, format!("\u{feff}{}", registered(&["x"])))]);
     assert!(script.client().get().await.unwrap().is_some());
 
@@ -871,7 +870,7 @@ async fn answers_are_bounded_and_may_begin_with_a_mark() {
     assert!(
         error
             .to_string()
-            .contains("the answer is longer than 8388608 bytes"),
+            .contains("the response is longer than 8388608 bytes"),
         "{error}"
     );
     assert_eq!(error.attempts(), 1);
@@ -882,9 +881,9 @@ async fn answers_are_bounded_and_may_begin_with_a_mark() {
     );
 }
 
-/// One slow attempt is not the whole call.
+/// A slow attempt does not use up the call.
 #[tokio::test]
-async fn an_attempt_has_a_deadline_of_its_own() {
+async fn an_attempt_has_its_own_deadline() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let http = ReqwestClient::new().unwrap();
     let client = RegistrationClient::new(&partner_center.cloud(), http, tokens(&partner_center))
@@ -901,9 +900,9 @@ async fn an_attempt_has_a_deadline_of_its_own() {
     );
 }
 
-/// The v1 endpoint of Entra writes numbers as text; a life without end is a fault.
+/// Entra's v1 endpoint writes numbers as text. A huge lifetime is capped.
 #[tokio::test]
-async fn lives_of_tokens() {
+async fn token_lifetimes() {
     for (expires_in, seconds) in [
         (r#""3599""#, 3599),
         ("3599", 3599),

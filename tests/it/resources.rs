@@ -1,4 +1,4 @@
-//! From an event to its resource, over real HTTP; and what no token is asked for.
+//! From an event to its resource over real HTTP, and URIs for which no token is requested.
 
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ async fn each_resource_is_read_with_its_model() {
     );
 }
 
-/// As Partner Center would send it, signed.
+/// An event as Partner Center sends it, signed.
 const SCHEDULE_EVENT: &str = r#"{"EventName":"new-commerce-migration-failed","ResourceUri":"https://api.partnercenter.microsoft.com/v1/customers/22222222-2222-2222-2222-222222222222/migrations/newcommerce/schedules/44444444-4444-4444-4444-444444444444","ResourceName":"newCommerceMigrationSchedule","AuditUri":null,"ResourceChangeUtcDate":"2026-01-12T14:44:18.627854+00:00"}"#;
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn documented_prefixes_lead_to_the_resource() {
 }
 
 #[tokio::test]
-async fn newer_fraud_events_are_asked_for_by_a_header() {
+async fn a_header_requests_newer_fraud_events() {
     let path = format!("/v1/fraudEvents?SubscriptionId={OTHER}&EventStatus=Active");
     let (partner_center, event) =
         scene((path.clone(), json!([{"eventId": "1", "severity": "High"}]))).await;
@@ -215,7 +215,7 @@ async fn an_audit_record_is_read() {
 }
 
 #[tokio::test]
-async fn other_hosts_have_tokens_of_their_own() {
+async fn other_hosts_have_their_own_tokens() {
     let partner_center = PartnerCenter::start().await.unwrap();
     partner_center.configure(|quirks| quirks.app_only_refused = false);
     partner_center.put_resource(
@@ -272,7 +272,7 @@ async fn other_hosts_have_tokens_of_their_own() {
     );
 }
 
-/// Events about resources that are not on Partner Center's host, and where the fake has each.
+/// Events about resources on other hosts, and the path of each on the fake.
 const ELSEWHERE: [(&str, &str, &str); 5] = [
     (
         r#"{"EventName":"granular-admin-relationship-approved","ResourceUri":"https://partner.microsoft.com/granularAdminRelationships/33333333-3333-3333-3333-333333333333-44444444-4444-4444-4444-444444444444","ResourceName":"GranularAdminRelationship","AuditUri":null,"ResourceChangeUtcDate":"2026-01-12T14:44:18.627854+00:00"}"#,
@@ -302,8 +302,8 @@ const ELSEWHERE: [(&str, &str, &str); 5] = [
 ];
 
 /// The error without a provider.
-const GRAPH: &str = "the resource is read from Microsoft Graph, for which this program has no token provider: that is not a permission in Entra, but a call in the program, `ResourceClient::with_graph`";
-const REFERRALS: &str = "the resource is read from the referrals API, for which this program has no token provider: that is not a permission in Entra, but a call in the program, `ResourceClient::with_referrals`";
+const GRAPH: &str = "the resource is read from Microsoft Graph, and the client has no token provider for it: this is not a permission in Entra, but a missing call of `ResourceClient::with_graph` in the program";
+const REFERRALS: &str = "the resource is read from the referrals API, and the client has no token provider for it: this is not a permission in Entra, but a missing call of `ResourceClient::with_referrals` in the program";
 
 #[tokio::test]
 async fn events_are_followed_to_graph_and_to_referrals() {
@@ -357,7 +357,7 @@ async fn a_refusal_by_the_provider_or_by_the_service_is_an_error() {
         let before = partner_center.requests().len();
         let error = by_provider.fetch(&event).await.unwrap_err();
         assert!(matches!(error, ResourceError::Api(_)), "{error}");
-        let said = "the only token there is was refused";
+        let said = "the only available token was rejected";
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(partner_center.requests().len(), before, "{body}");
 
@@ -373,7 +373,7 @@ async fn a_refusal_by_the_provider_or_by_the_service_is_an_error() {
 }
 
 #[tokio::test]
-async fn no_token_is_asked_for_what_is_not_called() {
+async fn no_token_is_requested_for_a_refused_uri() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let elsewhere = PartnerCenter::start().await.unwrap();
     let asked = from_fn(async |_| -> Result<_, TokenError> { panic!("a token was asked for") });
@@ -416,12 +416,12 @@ async fn no_token_is_asked_for_what_is_not_called() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_told() {
+async fn failures_are_errors() {
     let (partner_center, event) = scene(samples::customer(CUSTOMER)).await;
     let elsewhere = PartnerCenter::start().await.unwrap();
     let client = client(&partner_center, tokens(&partner_center));
     let client = client.with_graph(tokens(&partner_center)).unwrap();
-    let client = client.with_retries(RetryPolicy::default().with_max_repeats(0));
+    let client = client.with_retries(RetryPolicy::default().with_max_retries(0));
     client.fetch(&event).await.unwrap();
     partner_center.inject_on(Method::GET, "/graph", Fault::status(500, &ErrorBody::Empty));
     let relationship = self::event(
@@ -442,7 +442,7 @@ async fn what_goes_wrong_is_told() {
         ),
         (
             Fault::CutJson,
-            "answered 200 OK with what cannot be read: EOF",
+            "answered 200 OK with an unreadable body: EOF",
         ),
         (Fault::Truncated, "the connection failed"),
     ] {

@@ -1,4 +1,4 @@
-//! Tokens from an Entra on loopback, and where they must not show.
+//! Tokens from an Entra on loopback, which errors must not show.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ fn scope(partner_center: &PartnerCenter) -> String {
 }
 
 #[tokio::test]
-async fn a_refusal_of_entra_says_why_and_shows_no_secret() {
+async fn entras_refusal_is_explained_without_a_secret() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let tokens = ClientCredentials::new(application(&partner_center, "s3cret"), client());
     let scope = scope(&partner_center);
@@ -52,7 +52,7 @@ async fn a_refusal_of_entra_says_why_and_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_of_entra() {
+async fn responses_that_are_not_entras() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let scope = scope(&partner_center);
     let secret = partner_center.client_secret();
@@ -68,8 +68,12 @@ async fn what_is_no_answer_of_entra() {
             "answered 404 without a token",
         ),
         (Fault::CutJson, true, "answered 200 without a token"),
-        (Fault::Drop, true, "could not be asked for a token"),
-        (Fault::Truncated, true, "could not be asked for a token"),
+        (Fault::Drop, true, "a token could not be requested from"),
+        (
+            Fault::Truncated,
+            true,
+            "a token could not be requested from",
+        ),
         (
             Fault::Throttle {
                 retry_after: Some("7".into()),
@@ -99,7 +103,7 @@ async fn what_is_no_answer_of_entra() {
     }
 }
 
-/// A vault that may be closed.
+/// A vault that can be closed.
 #[derive(Clone, Default)]
 struct Vault {
     kept: Arc<Mutex<Vec<String>>>,
@@ -142,7 +146,7 @@ impl Vault {
     }
 }
 
-/// The refresh tokens that Entra was sent.
+/// The refresh tokens that Entra received.
 fn used(partner_center: &PartnerCenter) -> Vec<String> {
     let fields = partner_center
         .requests()
@@ -197,7 +201,7 @@ async fn a_rotated_refresh_token_is_saved_before_it_is_used() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_saved_is_not_used() {
+async fn an_unsaved_refresh_token_is_not_used() {
     let partner_center = PartnerCenter::start().await.unwrap();
     partner_center.configure(|quirks| quirks.token_lifetime = Duration::ZERO);
     let (vault, scope) = (Vault::default(), scope(&partner_center));
@@ -210,7 +214,7 @@ async fn what_cannot_be_saved_is_not_used() {
             "the rotated refresh token could not be saved, and was not used: the vault is closed"
         );
     }
-    // Entra was asked once, and is asked again only once the token of that time is safe.
+    // Entra was called once, and is called again only after that token is saved.
     assert_eq!(partner_center.token_requests(), 1);
     vault.close(false);
     tokens.token(TokenRequest::new(&scope)).await.unwrap();
@@ -222,11 +226,11 @@ async fn what_cannot_be_saved_is_not_used() {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_while_it_is_saved_loses_nothing() {
+async fn canceling_a_caller_during_the_save_loses_nothing() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let (vault, scope) = (Vault::default(), scope(&partner_center));
     let tokens = vault.tokens(&partner_center);
-    // Dropped at every point of its way.
+    // Dropped at every await point.
     for polls in 0..40 {
         let mut asking = tokens.token(TokenRequest::new(&scope));
         for _ in 0..polls {
@@ -244,7 +248,7 @@ async fn a_caller_who_leaves_while_it_is_saved_loses_nothing() {
     assert!(!kept.is_empty());
 }
 
-/// Takes no task, and counts those that it was given.
+/// Refuses all tasks, and counts them.
 #[derive(Clone, Debug, Default)]
 struct Counting(Arc<AtomicUsize>);
 
@@ -257,7 +261,7 @@ impl Spawn for Counting {
 }
 
 #[tokio::test]
-async fn an_application_says_what_runs_its_requests() {
+async fn an_application_chooses_the_spawner() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let (scope, secret) = (scope(&partner_center), partner_center.client_secret());
     for is_told in [true, false] {
@@ -279,7 +283,7 @@ async fn an_application_says_what_runs_its_requests() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_ended() {
+async fn an_expired_refresh_token() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let secret = partner_center.client_secret();
     let application = application(&partner_center, &secret);

@@ -1,28 +1,32 @@
-//! What can be done with a resource beside writing it.
+//! Actions on resources: keys, full URLs, activation, authorization.
 
 use http::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::client::unwritable;
-use super::{
-    Activatable, ArmResource, DeliveryAttribute, EventSubscription, HasEndpointUrl,
-    ManagementClient, ManagementError, Partner, PartnerConfiguration, PartnerNamespace,
-    PartnerTopic, ResourceId, ResourceType, Secret,
+use super::client::{ManagementClient, unwritable};
+use super::error::ManagementError;
+use super::model::{
+    DeliveryAttribute, EventSubscription, Partner, PartnerConfiguration, PartnerNamespace,
+    PartnerTopic,
 };
+use super::resource::ArmResource;
+use super::resource_id::ResourceId;
+use super::resource_type::{Activatable, HasEndpointUrl, ResourceType};
+use super::secret::Secret;
 use crate::api::model::Lenient as _;
-use crate::api::{Answer, Call};
+use crate::api::{ApiResponse, Call};
 use crate::json::response::Unreadable;
 
-/// The keys to publish with.
+/// The keys for publishing to a namespace.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[non_exhaustive]
 pub struct NamespaceKeys {
     /// The first.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub key1: Option<Secret>,
-    /// The second, to be used while the first is made anew.
+    /// The second, for use while the first is regenerated.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub key2: Option<Secret>,
 }
@@ -38,11 +42,11 @@ pub enum KeyName {
 }
 
 impl ManagementClient {
-    /// The keys to publish to a namespace with.
+    /// Returns the keys for publishing to a namespace.
     ///
     /// # Errors
     ///
-    /// [`ManagementError::Api`], as in all that follow.
+    /// [`ManagementError::Api`].
     pub async fn keys(
         &self,
         id: &ResourceId<PartnerNamespace>,
@@ -50,9 +54,9 @@ impl ManagementClient {
         self.act("list keys", id, "listKeys", None, true).await
     }
 
-    /// Makes one of the keys anew, and gives both. From then on the old one is refused.
+    /// Regenerates one key, and returns both. The service refuses the old key from then on.
     ///
-    /// Never repeated once it may have been done.
+    /// A call that may have succeeded is never retried.
     ///
     /// # Errors
     ///
@@ -70,7 +74,7 @@ impl ManagementClient {
             .await
     }
 
-    /// The URL of a web hook with its query, which is left out everywhere else.
+    /// Returns the URL of a webhook with its query, which all other responses omit.
     ///
     /// # Errors
     ///
@@ -91,8 +95,7 @@ impl ManagementClient {
         Ok(url.endpoint_url)
     }
 
-    /// The headers that come along with a subscription's events, those with secrets included, which are left out everywhere
-    /// else.
+    /// Returns the headers that deliveries carry, with their secrets, which all other responses omit.
     ///
     /// # Errors
     ///
@@ -112,7 +115,7 @@ impl ManagementClient {
         Ok(attributes.value)
     }
 
-    /// As a customer: lets events flow.
+    /// Activates a topic or destination, so that its events are delivered. For customers.
     ///
     /// # Errors
     ///
@@ -124,7 +127,7 @@ impl ManagementClient {
         self.act("activate", id, "activate", None, true).await
     }
 
-    /// As a customer: lets no more events flow.
+    /// Deactivates a topic, so that its events are no longer delivered. For customers.
     ///
     /// # Errors
     ///
@@ -136,7 +139,7 @@ impl ManagementClient {
         self.act("deactivate", id, "deactivate", None, true).await
     }
 
-    /// As a customer: lets a partner create topics and destinations in the resource group, or longer than before.
+    /// Authorizes a partner to create topics and destinations in the resource group, or extends that. For customers.
     ///
     /// # Errors
     ///
@@ -151,7 +154,7 @@ impl ManagementClient {
             .await
     }
 
-    /// As a customer: takes that back.
+    /// Withdraws the authorization of a partner. For customers.
     ///
     /// # Errors
     ///
@@ -174,7 +177,7 @@ impl ManagementClient {
         body: Option<Value>,
         is_repeatable: bool,
     ) -> Result<T, ManagementError> {
-        let path = self.path::<K>(&format!("{}/{action}", id.path()));
+        let path = self.versioned(&format!("{}/{action}", id.path()), K::IS_PREVIEW);
         let mut call = Call::new(operation, Method::POST, &path);
         call.is_repeatable = is_repeatable;
         if let Some(body) = body {
@@ -185,8 +188,8 @@ impl ManagementClient {
     }
 }
 
-/// What an action gives: often a secret, which a message about another shape would quote.
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Unreadable> {
-    serde_json::from_value(answer.json::<Value>()?)
-        .map_err(|_| "it is of another shape than documented".into())
+/// Reads the response to an action. It often holds a secret, which a message of the JSON reader would quote.
+fn read<T: DeserializeOwned>(response: &ApiResponse) -> Result<T, Unreadable> {
+    serde_json::from_value(response.json::<Value>()?)
+        .map_err(|_| "it has another shape than documented".into())
 }

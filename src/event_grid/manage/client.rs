@@ -1,24 +1,27 @@
-//! The client: where it calls, in which version, and the operations that all kinds have.
+//! The client: endpoint, API version, and the operations of all resource types.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::dialect::RESOURCE_MANAGER;
-use super::place::encoded;
-use super::resource::strip;
+use super::error::ManagementError;
+use super::resource::{ArmResource, strip};
+use super::resource_id::ResourceId;
+use super::resource_type::{ResourceType, Writable};
 use super::secret::secrets_of;
-use super::{ArmResource, ManagementError, ResourceId, ResourceType, Writable, web_hook};
-use crate::api::{Answer, Api, ApiError, Bearer, Call, RetryPolicy};
+use super::service::RESOURCE_MANAGER;
+use super::webhook_url;
+use crate::api::{Api, ApiError, ApiResponse, Bearer, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::http_client::HttpClient;
 use crate::http_client::{Endpoint, EndpointError};
 use crate::token::TokenProvider;
 
-/// Calls Azure Resource Manager about Event Grid. Cheap to clone.
+/// Manages the resources of Event Grid through Azure Resource Manager. Cheap to clone.
 ///
 /// # Source
 ///
@@ -27,13 +30,11 @@ use crate::token::TokenProvider;
 pub struct ManagementClient {
     pub(super) api: Api,
     pub(super) polling: Polling,
-    stable: Box<str>,
-    preview: Box<str>,
-    is_preview: bool,
+    always_preview: bool,
     danger_plain_http_on_loopback: bool,
 }
 
-/// How a change is waited for that the service only begins.
+/// How the client waits for long-running operations.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Polling {
@@ -42,13 +43,13 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// How long to wait between two looks, where the service does not say it: and it hardly ever does. Default: 10 s.
+    /// Sets the interval between two polls, used if the service does not name one (it rarely does). Default: 10 s.
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
-    /// How long to wait in all. Default: 15 minutes, for a person has ten to confirm a web hook.
+    /// Sets the total wait. Default: 15 minutes, because a person has ten minutes to confirm a webhook.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -65,17 +66,17 @@ impl Default for Polling {
 }
 
 impl ManagementClient {
-    /// The version of the API that is asked for: the newest stable one.
+    /// The API version: the newest stable one.
     pub const API_VERSION: &'static str = "2025-02-15";
 
-    /// The version that is asked for about partner destinations, and what is connected to them: no stable version has them.
+    /// The API version for partner destinations and resources that refer to them, which no stable version has.
     pub const PREVIEW_API_VERSION: &'static str = "2025-07-15-preview";
 
     /// Calls the Azure Resource Manager of `cloud` through `client`, with tokens from `tokens`.
     ///
     /// # Errors
     ///
-    /// [`EndpointError`] if its base is not fit for tokens, which only that of a [`Cloud::Custom`] can be.
+    /// [`EndpointError`] if tokens must not be sent to its base URL; only a [`Cloud::Custom`] can have one.
     pub fn new(
         cloud: &Cloud,
         client: impl HttpClient + 'static,
@@ -90,62 +91,47 @@ impl ManagementClient {
                     scope: format!("{base}/.default").into(),
                 }),
                 client: Arc::new(client),
-                dialect: &RESOURCE_MANAGER,
+                service: &RESOURCE_MANAGER,
                 retries: RetryPolicy::default(),
                 headers: HeaderMap::new(),
             },
             polling: Polling::default(),
-            stable: Self::API_VERSION.into(),
-            preview: Self::PREVIEW_API_VERSION.into(),
-            is_preview: false,
+            always_preview: false,
             danger_plain_http_on_loopback: cloud.danger_plain_http_on_loopback(),
         })
     }
 
-    /// Replaces how calls are repeated, and how long each may take.
+    /// Replaces the retry policy of calls.
     #[must_use]
     pub fn with_retries(mut self, retries: RetryPolicy) -> Self {
         self.api.retries = retries;
         self
     }
 
-    /// Replaces how changes are waited for.
+    /// Replaces how the client waits for long-running operations.
     #[must_use]
     pub fn with_polling(mut self, polling: Polling) -> Self {
         self.polling = polling;
         self
     }
 
-    /// Asks for another version than [`API_VERSION`](Self::API_VERSION).
-    #[must_use]
-    pub fn with_api_version(mut self, version: &str) -> Self {
-        self.stable = version.into();
-        self
-    }
-
-    /// Asks for another preview version than [`PREVIEW_API_VERSION`](Self::PREVIEW_API_VERSION).
-    #[must_use]
-    pub fn with_preview_api_version(mut self, version: &str) -> Self {
-        self.preview = version.into();
-        self
-    }
-
-    /// Asks for the preview version about everything. Without this, it is asked for about partner destinations, and to
-    /// create or update a channel or an event subscription to one; to read, list, modify or delete these, whose ids look as
-    /// all others, takes this.
+    /// Uses the preview version for all calls.
+    ///
+    /// Default: the client uses it for partner destinations, and to write a channel or an event subscription that refers to
+    /// one. The id does not show that reference, so reading, listing, modifying or deleting these needs this setting.
     #[must_use]
     pub fn in_preview(mut self) -> Self {
-        self.is_preview = true;
+        self.always_preview = true;
         self
     }
 
-    /// Reads a resource; nothing if it does not exist.
+    /// Reads a resource, or returns `None` if it does not exist.
     ///
-    /// That is what a 404 says whose code is that the resource, its parent or its group is not there: `ResourceNotFound`,
-    /// `ParentResourceNotFound`, `ResourceGroupNotFound` or `NotFound`. Any other, such as `SubscriptionNotFound`, and one
-    /// without a code, is an error.
+    /// It does not exist if the service answers 404 with the code `ResourceNotFound`, `ParentResourceNotFound`,
+    /// `ResourceGroupNotFound` or `NotFound`. A 404 with another code, such as `SubscriptionNotFound`, or without one is an
+    /// error.
     ///
-    /// After a change, this tells more than a list does: lists are put together from several regions.
+    /// After a change, rely on this rather than on a list, which the service assembles from several regions.
     ///
     /// # Errors
     ///
@@ -154,32 +140,29 @@ impl ManagementClient {
         &self,
         id: &ResourceId<K>,
     ) -> Result<Option<ArmResource<K>>, ManagementError> {
-        Ok(self.read("get", id, &[]).await?)
+        let path = self.versioned(&id.path(), K::IS_PREVIEW);
+        Ok(self.read("get", &path, &[]).await?)
     }
 
     async fn read<K: ResourceType>(
         &self,
         operation: &'static str,
-        id: &ResourceId<K>,
+        path: &str,
         secrets: &[SecretString],
     ) -> Result<Option<ArmResource<K>>, ApiError> {
-        let path = self.path::<K>(&id.path());
-        let mut call = Call::new(operation, Method::GET, &path);
+        let mut call = Call::new(operation, Method::GET, path);
         call.secrets = secrets;
-        match self
-            .api
-            .send(&call, self.api.deadline(), Answer::json)
-            .await
-        {
+        let response = self.api.send(&call, self.api.deadline(), ApiResponse::json);
+        match response.await {
             Ok(resource) => Ok(Some(resource)),
-            Err(error) if error.is_absence() => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Creates a resource, or replaces all of it, and waits until the service is done.
+    /// Creates a resource, or replaces all of it, and waits until the service has finished.
     ///
-    /// What the service alone writes is left out. To change a part of what exists, see [`update`](Self::update) and
+    /// Properties that only the service writes are not sent. To change a part of a resource, use [`update`](Self::update) or
     /// [`modify`](Self::modify).
     ///
     /// # Errors
@@ -190,15 +173,16 @@ impl ManagementClient {
         id: &ResourceId<K>,
         resource: &ArmResource<K>,
     ) -> Result<ArmResource<K>, ManagementError> {
-        const OPERATION: &str = "create or update";
         resource.properties.check()?;
-        let body = resource
-            .body()
-            .map_err(|error| unwritable(OPERATION, &error))?;
-        self.write(OPERATION, Method::PUT, id, &body).await
+        let operation = "create or update";
+        let path = self.versioned(&id.path(), resource.properties.needs_preview());
+        let call = Call::new(operation, Method::PUT, &path);
+        let body = resource.body();
+        let body = body.map_err(|error| unwritable(operation, &error))?;
+        self.write(id, call, &body).await
     }
 
-    /// Changes a part of a resource, and waits until the service is done.
+    /// Changes a part of a resource, and waits until the service has finished.
     ///
     /// # Errors
     ///
@@ -208,24 +192,26 @@ impl ManagementClient {
         id: &ResourceId<K>,
         update: &K::Update,
     ) -> Result<ArmResource<K>, ManagementError> {
-        const OPERATION: &str = "update";
-        let mut body =
-            serde_json::to_value(update).map_err(|error| unwritable(OPERATION, &error))?;
+        let operation = "update";
+        let path = self.versioned(&id.path(), K::update_needs_preview(update));
+        let call = Call::new(operation, Method::PATCH, &path);
+        let body = serde_json::to_value(update);
+        let mut body = body.map_err(|error| unwritable(operation, &error))?;
         strip::<K>(&mut body);
         if let Some(properties) = body.get_mut("properties") {
             strip::<K>(properties);
         }
-        self.write(OPERATION, Method::PATCH, id, &body).await
+        self.write(id, call, &body).await
     }
 
-    /// Reads a resource, lets `change` change it, and replaces it by that.
+    /// Reads a resource, applies `change`, and replaces the resource.
     ///
-    /// What has no field is sent back as it came; what has one and was of another type than documented is not. Neither is
-    /// the message for activation that the service writes into a channel by itself, for it is longer than the service takes.
-    /// What the service does not give back has to be said again: the URL of an event subscription's web hook
-    /// ([`full_url`](Self::full_url)) and secret headers; an [`update`](Self::update) leaves them as they are.
+    /// Unknown members are sent back as received. Not sent back: a known member whose type is not as documented, and the
+    /// activation message that the service itself writes into a channel, because it is longer than the service accepts. Set
+    /// again what the service does not return: the webhook URL of an event subscription ([`full_url`](Self::full_url)) and
+    /// secret headers. An [`update`](Self::update) keeps them.
     ///
-    /// Whoever else changes the resource meanwhile is not noticed: the service has no versions of resources.
+    /// A concurrent change is overwritten without notice: the service has no resource versions.
     ///
     /// # Errors
     ///
@@ -235,80 +221,68 @@ impl ManagementClient {
         id: &ResourceId<K>,
         change: impl FnOnce(&mut ArmResource<K>),
     ) -> Result<ArmResource<K>, ManagementError> {
-        let mut resource = self
-            .get(id)
-            .await?
-            .ok_or_else(|| ManagementError::Missing {
-                operation: "modify",
-                id: id.as_str().into(),
-            })?;
-        resource.properties.forget_unwritable();
+        let resource = self.get(id).await?;
+        let mut resource = resource.ok_or_else(|| missing("modify", id))?;
+        resource.properties.clear_unwritable();
         change(&mut resource);
         self.create_or_update(id, &resource).await
     }
 
-    /// Deletes a resource, waits until the service is done, and tells whether there was anything to delete.
+    /// Deletes a resource, waits until the service has finished, and returns whether it existed (see [`get`](Self::get)).
     ///
-    /// A channel and its topic go together: deleting the one first leaves nothing of the other. What counts as nothing is
-    /// told at [`get`](Self::get). If the call had to be repeated, there may have been something, and nothing when it came
-    /// again.
+    /// A channel and its topic belong together: deleting one deletes the other. After a retry the result can be `false`
+    /// although the resource existed.
     ///
-    /// Where the service names no operation, the resource is looked at until it is gone. That it is `Failed` or `Canceled`
-    /// may be older than the deletion, and is the end only once it was seen as `Deleting`.
+    /// If the service does not name an operation, the client polls the resource until it is gone. `Failed` or `Canceled` can
+    /// be older than the deletion, so they count only after the resource was `Deleting`.
     ///
     /// # Errors
     ///
     /// [`ManagementError`].
     pub async fn delete<K: Writable>(&self, id: &ResourceId<K>) -> Result<bool, ManagementError> {
-        let changed = self.change("delete", Method::DELETE, id, None, &[]).await?;
-        Ok(changed.status != StatusCode::NO_CONTENT)
+        let path = self.versioned(&id.path(), K::IS_PREVIEW);
+        let call = Call::new("delete", Method::DELETE, &path);
+        let accepted = self.change(id, call).await?;
+        Ok(accepted.status != StatusCode::NO_CONTENT)
     }
 
     async fn write<K: ResourceType>(
         &self,
-        operation: &'static str,
-        method: Method,
         id: &ResourceId<K>,
+        call: Call<'_>,
         body: &Value,
     ) -> Result<ArmResource<K>, ManagementError> {
-        web_hook::check(body, self.danger_plain_http_on_loopback)?;
-        let client = Self {
-            is_preview: self.is_preview || is_about_destination(body),
-            ..self.clone()
-        };
+        webhook_url::check(body, self.danger_plain_http_on_loopback)?;
+        let (operation, path) = (call.operation, call.path);
         let secrets = secrets_of(body);
         let body = serde_json::to_vec(body).map_err(|error| unwritable(operation, &error))?;
-        let changed = client
-            .change(operation, method, id, Some(body.into()), &secrets)
-            .await?;
-        if let Some(resource) = changed.resource {
+        let call = Call {
+            body: Some(Bytes::from(body)),
+            secrets: &secrets,
+            ..call
+        };
+        if let Some(resource) = self.change(id, call).await?.resource {
             return Ok(resource);
         }
-        let resource = client.read(operation, id, &secrets).await?;
-        resource.ok_or_else(|| ManagementError::Missing {
-            operation,
-            id: id.as_str().into(),
-        })
+        let resource = self.read(operation, path, &secrets).await?;
+        resource.ok_or_else(|| missing(operation, id))
     }
 
-    /// `path` in the version of the API that is right for `K`.
-    pub(super) fn path<K: ResourceType>(&self, path: &str) -> String {
-        let version = match self.is_preview || K::IS_PREVIEW {
-            true => &self.preview,
-            false => &self.stable,
+    /// `path` with the API version.
+    pub(super) fn versioned(&self, path: &str, needs_preview: bool) -> String {
+        let version = match self.always_preview || needs_preview {
+            true => Self::PREVIEW_API_VERSION,
+            false => Self::API_VERSION,
         };
-        format!("{path}?api-version={}", encoded(version))
+        format!("{path}?api-version={version}")
     }
 }
 
-/// Whether a body, flat or not, says what only preview versions know.
-fn is_about_destination(body: &Value) -> bool {
-    let properties = body.get("properties").unwrap_or(body);
-    let is_destination = |pointer: &&str| {
-        let found = properties.pointer(pointer).and_then(Value::as_str);
-        found.is_some_and(|found| found.eq_ignore_ascii_case(DESTINATION))
-    };
-    properties.get("partnerDestinationInfo").is_some() || TYPES.iter().any(is_destination)
+fn missing<K>(operation: &'static str, id: &ResourceId<K>) -> ManagementError {
+    ManagementError::Missing {
+        operation,
+        id: id.to_string().into(),
+    }
 }
 
 pub(super) fn unwritable(operation: &'static str, error: &serde_json::Error) -> ManagementError {
@@ -317,12 +291,3 @@ pub(super) fn unwritable(operation: &'static str, error: &serde_json::Error) -> 
         reason: error.to_string().into(),
     }
 }
-
-const DESTINATION: &str = "PartnerDestination";
-
-/// Where a type is said.
-const TYPES: [&str; 3] = [
-    "/channelType",
-    "/deliveryWithResourceIdentity/destination/endpointType",
-    "/destination/endpointType",
-];

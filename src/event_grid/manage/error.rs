@@ -1,10 +1,9 @@
-//! Why something is not as it was asked for.
+//! Errors of management operations.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::kind::LONGEST_MESSAGE;
 use crate::api::{ApiError, RefusalDetail};
 use crate::excerpt::Excerpt;
 use crate::http_client::transience::is_transient_code;
@@ -13,82 +12,81 @@ use crate::http_client::transience::is_transient_code;
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ManagementError {
-    /// The service refused, or could not be reached.
+    /// The service refused the call, or could not be reached.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// What was to be sent could not be written as JSON.
-    #[error("{operation}: it cannot be written as JSON: {reason}")]
+    /// The request body cannot be written as JSON.
+    #[error("{operation}: the request body cannot be written as JSON: {reason}")]
     Body {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// Why.
+        /// The error of the JSON writer.
         reason: Box<str>,
     },
-    /// A page of a list comes again.
-    #[error("{operation}: the list goes in circles")]
+    /// A list links back to a page that was already read.
+    #[error("{operation}: the list links back to a page that was already read")]
     Circular {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
     },
-    /// The service sent on to another host, which was not asked: the token would have gone along.
+    /// The service returned a URL on another host. It was not called, because the token would have been sent to it.
     #[error(
-        "{operation}: the service sent on to `{found}`, which is not its own host (nothing was sent there)"
+        "{operation}: the service returned the URL `{found}`, which is on another host (nothing was sent there)"
     )]
     ForeignUrl {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// Where to.
+        /// The URL.
         found: Excerpt,
     },
     /// The service accepted the operation, and it failed later.
-    #[error("{operation}: {id} {}", .failure)]
+    #[error("{operation}: {id} {failure}")]
     Failed {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
         /// The resource.
         id: Box<str>,
-        /// How, and why.
+        /// The status and the error of the operation.
         failure: Box<OperationFailure>,
     },
-    /// It was written, or was to be changed, and is not there.
+    /// The resource does not exist: it was to be modified, or it was written and cannot be read.
     #[error("{operation}: {id} does not exist")]
     Missing {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
         /// The resource.
         id: Box<str>,
     },
-    /// The service was still at it when time was up, or wants to be asked again only after that, in which case the rest of
-    /// the time is not waited for. It may yet succeed.
+    /// The operation was still running at the deadline, or the service asked for a wait beyond it. It may still succeed.
     #[error(
-        "{operation}: {id} is not finished after {} s of {} s, last it was `{last}`{}",
+        "{operation}: {id} was still `{last}` after {} s (deadline: {} s){}",
         waited.as_secs(),
         deadline.as_secs(),
         retry_after.map_or(String::new(), |wait| format!("; try again in {} s", wait.as_secs()))
     )]
     NotFinished {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
         /// The resource.
         id: Box<str>,
-        /// How long was waited.
+        /// How long the client waited.
         waited: Duration,
-        /// How long there was to wait.
+        /// How long it would have waited at most.
         deadline: Duration,
-        /// When the service wants to be asked again, if it said so.
+        /// The wait that the service asked for, if any.
         retry_after: Option<Duration>,
-        /// What the service said last.
+        /// The last state that the service reported.
         last: Excerpt,
     },
-    /// A list does not end.
+    /// A list has too many pages.
     #[error("{operation}: the list has more than {limit} pages")]
     TooManyPages {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// How many were read.
+        /// How many pages were read.
         limit: usize,
     },
-    /// It was refused here, for the service would have refused it, or understood it otherwise.
+    /// The resource was not sent, because the service would refuse or misread it.
     #[error(transparent)]
     InvalidResource(#[from] InvalidResource),
 }
@@ -102,7 +100,7 @@ impl ManagementError {
         }
     }
 
-    /// Whether trying again later may help, without anybody changing anything.
+    /// Whether a retry may succeed without any change.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Api(error) => error.is_transient(),
@@ -113,13 +111,13 @@ impl ManagementError {
     }
 }
 
-/// How an operation ended that the service had accepted.
+/// The failure of an operation that the service had accepted.
 #[derive(Clone, Debug, Error)]
 #[error(
-    "ended as `{status}`{}{}{}",
-    .code.as_ref().map_or(String::new(), |code| format!(" with code {code}")),
+    "ended with status `{status}`{}{}{}",
+    .code.as_ref().map_or(String::new(), |code| format!(", code {code}")),
     .message.as_ref().map_or(String::new(), |message| format!(": {message}")),
-    .details.iter().map(shown).collect::<String>()
+    .details.iter().map(in_brackets).collect::<String>()
 )]
 #[non_exhaustive]
 pub struct OperationFailure {
@@ -127,15 +125,15 @@ pub struct OperationFailure {
     pub status: Excerpt,
     /// The service's code, such as `URL validation`.
     pub code: Option<Excerpt>,
-    /// What it says about it.
+    /// The service's message.
     pub message: Option<Excerpt>,
-    /// What it says in particular.
+    /// The service's details.
     pub details: Vec<RefusalDetail>,
 }
 
 impl OperationFailure {
-    /// Whether the same operation may succeed later, without anybody changing anything: if all codes that are given name the
-    /// service's own trouble, such as `Internal error`.
+    /// Whether the same operation may succeed later: if there are codes, and all of them report an internal error of the
+    /// service, such as `Internal error`.
     pub fn is_transient(&self) -> bool {
         let details = self
             .details
@@ -146,37 +144,39 @@ impl OperationFailure {
     }
 }
 
-fn shown(detail: &RefusalDetail) -> String {
+fn in_brackets(detail: &RefusalDetail) -> String {
     let part = |part: &Option<Excerpt>| part.as_ref().map_or(String::new(), Excerpt::to_string);
     format!(" [{} {}]", part(&detail.code), part(&detail.message))
 }
 
-/// What is not fit to be written.
+/// Why a resource is not sent.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum InvalidResource {
-    /// The message for activation is too long.
+    /// The activation message of a channel is too long.
     #[error(
-        "the message for activation has {length} characters (expected {} at most)",
-        LONGEST_MESSAGE
+        "the activation message has {length} characters (expected at most {})",
+        MAX_ACTIVATION_MESSAGE
     )]
     Message {
         /// Its length in characters.
         length: usize,
     },
-    /// The routing mode of a namespace is not said. It cannot be changed later, and clients differ in what they take for
-    /// granted.
+    /// A namespace has no routing mode. It cannot be changed later, and Azure's own clients have different defaults.
     #[error(
-        "`partnerTopicRoutingMode` is not said (expected `ChannelNameHeader` or `SourceEventAttribute`)"
+        "`partnerTopicRoutingMode` is not set (expected `ChannelNameHeader` or `SourceEventAttribute`)"
     )]
     RoutingMode,
-    /// The URL of a web hook is not an absolute https URL, and Event Grid delivers to no other.
+    /// A webhook URL is not an absolute https URL. Event Grid delivers to no other.
     #[error(
-        "the web hook's URL is `{found}` (expected an absolute URL: `https://`, a host, perhaps a port, and no user; plain http \
-         on a loopback address only with `danger_plain_http_on_loopback`)"
+        "the webhook URL is `{found}` (expected an absolute https URL with a host, an optional port and no user; plain \
+         http only on a loopback address with `danger_plain_http_on_loopback`)"
     )]
-    WebHookUrl {
-        /// The URL, with its path and the names of its query members, and without their values.
+    WebhookUrl {
+        /// The URL without its secrets, see [`Excerpt::of_url`].
         found: Excerpt,
     },
 }
+
+/// In characters. Source: the service, which answers 400 `InvalidRequest` to longer ones.
+pub(super) const MAX_ACTIVATION_MESSAGE: usize = 256;

@@ -1,15 +1,18 @@
-//! Lists, page by page.
+//! Reading lists, page by page.
 
 use std::collections::HashSet;
 
 use http::Method;
 use serde::Deserialize;
 
-use super::place::encoded;
-use super::{ArmResource, ListIn, ManagementClient, ManagementError, ResourceType};
-use crate::api::{Answer, Call};
+use super::client::ManagementClient;
+use super::error::ManagementError;
+use super::resource::ArmResource;
+use super::resource_type::{ListIn, ResourceType};
+use super::scope::encoded;
+use crate::api::{ApiResponse, Call};
 
-/// Which resources of a list, and how many a request.
+/// A filter and a page size for a list.
 ///
 /// # Example
 ///
@@ -27,13 +30,14 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
-    /// Those that OData's `filter` lets through. The service knows `name`, with `eq`, `ne`, `contains`, `and`, `or`, `not`.
+    /// Lists only the resources that match an OData filter. The service supports `name`, with `eq`, `ne`, `contains`, `and`,
+    /// `or` and `not`.
     pub fn with_filter(mut self, filter: &str) -> Self {
         self.filter = Some(filter.into());
         self
     }
 
-    /// How many a page: 1 to 100, which a number beyond is taken for. Default: what the service does, which is 20.
+    /// Sets the resources per page: 1 to 100. Larger numbers count as 100. Default: that of the service, which is 20.
     pub fn with_page_size(mut self, size: u8) -> Self {
         self.page_size = Some(size.clamp(1, LARGEST_PAGE));
         self
@@ -52,30 +56,30 @@ impl ListQuery {
 }
 
 impl ManagementClient {
-    /// Reads all resources of a kind in `place`, in no order that means anything.
+    /// Reads all resources of type `K` in `scope`. Their order means nothing.
     ///
     /// # Errors
     ///
-    /// [`ManagementError::ForeignUrl`] if a page is on another host, which is not asked; [`ManagementError::Circular`] if one
-    /// has been read before; [`ManagementError::TooManyPages`] after 1000 pages; [`ManagementError::Api`].
+    /// [`ManagementError::ForeignUrl`] if a page is on another host; [`ManagementError::Circular`] if it was already read;
+    /// [`ManagementError::TooManyPages`] after 1000 pages; [`ManagementError::Api`].
     pub async fn list<K: ResourceType>(
         &self,
-        place: &impl ListIn<K>,
+        scope: &impl ListIn<K>,
         query: &ListQuery,
     ) -> Result<Vec<ArmResource<K>>, ManagementError> {
-        let mut path = self.path::<K>(&place.list_path()) + &query.text();
-        let (mut resources, mut read) = (Vec::new(), HashSet::new());
+        let mut path = self.versioned(&scope.list_path(), K::IS_PREVIEW) + &query.text();
+        let (mut resources, mut visited) = (Vec::new(), HashSet::new());
         for _ in 0..MAX_PAGES {
             let call = Call::new(OPERATION, Method::GET, &path);
             let until = self.api.deadline();
-            let page: Page<K> = self.api.send(&call, until, Answer::json).await?;
+            let page: Page<K> = self.api.send(&call, until, ApiResponse::json).await?;
             resources.extend(page.value.unwrap_or_default());
             let Some(next) = page.next_link.filter(|link| !link.is_empty()) else {
                 return Ok(resources);
             };
             let next = self.path_of(OPERATION, &next)?;
-            read.insert(std::mem::replace(&mut path, next));
-            if read.contains(&path) {
+            visited.insert(std::mem::replace(&mut path, next));
+            if visited.contains(&path) {
                 return Err(ManagementError::Circular {
                     operation: OPERATION,
                 });
@@ -98,5 +102,5 @@ struct Page<K> {
 const OPERATION: &str = "list";
 const LARGEST_PAGE: u8 = 100;
 
-/// A hundred thousand resources on full pages: far more than a subscription may have.
+/// A hundred thousand resources on full pages: far more than a subscription can have.
 const MAX_PAGES: usize = 1000;

@@ -1,21 +1,19 @@
-//! Registrations, namespaces, channels, partner topics and the rest: created, read, changed, activated, deleted.
+//! Manages the resources of Event Grid: creates, reads, updates, activates and deletes them.
 //!
-//! [`ManagementClient`] speaks to Azure Resource Manager. What it reads and writes is a [`ArmResource`] of some [`ResourceType`],
-//! open and tolerant; where that is, is an [`ResourceId`], which cannot name another place than it says. Changes that the service
-//! only begins are waited for.
+//! [`ManagementClient`] calls Azure Resource Manager. It reads and writes an [`ArmResource`] of some [`ResourceType`] at a
+//! [`ResourceId`], and waits for long-running operations.
 //!
-//! A partner registers once, has a namespace in each region, and a channel for each customer. The customer authorizes the
-//! partner, and activates the topic that the channel makes: [`activation`](super::activation) tells when.
+//! A partner has one registration, a namespace in each region, and a channel for each customer. The customer authorizes the
+//! partner, and activates the topic that the channel creates: [`activation`](super::activation) reports when.
 //!
 //! # Example
 //!
 //! ```no_run
 //! # use partner_center_webhooks::token::TokenProvider;
-//! # #[cfg(feature = "reqwest")]
 //! # async fn example(tokens: impl TokenProvider + 'static) -> Result<(), Box<dyn std::error::Error>> {
 //! use partner_center_webhooks::cloud::Cloud;
 //! use partner_center_webhooks::event_grid::manage::{
-//!     Channel, ManagementClient, PartnerNamespace, ArmResource, ResourceGroup, RoutingMode, SubscriptionId,
+//!     ArmResource, Channel, ManagementClient, PartnerNamespace, ResourceGroup, RoutingMode, SubscriptionId,
 //! };
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //!
@@ -35,37 +33,39 @@
 //! ```
 
 mod actions;
-mod change;
+mod catalog;
 mod client;
-mod dialect;
+mod enums;
 mod error;
-mod id;
-mod kind;
+mod hierarchy;
 mod list;
 mod model;
-mod place;
+mod operation;
 mod resource;
+mod resource_id;
+mod resource_type;
+mod scope;
 mod secret;
-mod web_hook;
-mod words;
+mod service;
+mod webhook_url;
 
 pub use actions::{KeyName, NamespaceKeys};
 pub use client::{ManagementClient, Polling};
+pub use enums::{
+    ActivationState, ChannelType, EventDeliverySchema, ProvisioningState, ReadinessState,
+    RoutingMode,
+};
 pub use error::{InvalidResource, ManagementError, OperationFailure};
-pub use id::ResourceId;
-pub use kind::{Activatable, HasEndpointUrl, ListIn, ResourceType, Tenant, Writable};
 pub use list::ListQuery;
 pub use model::{
     Channel, DeliveryAttribute, DeliveryAttributeValue, DeliveryRetries, DeliveryWithIdentity,
     Endpoint, EndpointProperties, EventSubscription, EventTypeInfo, Filter, Partner,
     PartnerAuthorization, PartnerConfiguration, PartnerConfigurationUpdate, PartnerDestination,
     PartnerDestinationInfo, PartnerNamespace, PartnerRegistration, PartnerTopic, PartnerTopicInfo,
-    SystemTopic, VerifiedPartner,
+    SystemTopic,
 };
-pub use place::{NameRule, ResourceGroup, ResourceIdError, Scope, SubscriptionId};
 pub use resource::{ArmResource, Update};
+pub use resource_id::ResourceId;
+pub use resource_type::{Activatable, HasEndpointUrl, ListIn, ResourceType, Writable};
+pub use scope::{NameRule, ResourceGroup, ResourceIdError, Scope, SubscriptionId};
 pub use secret::Secret;
-pub use words::{
-    ActivationState, ChannelType, EventDeliverySchema, ProvisioningState, ReadinessState,
-    RoutingMode,
-};

@@ -1,39 +1,42 @@
-//! The properties of each kind of resource.
+//! The properties of each resource type.
+//!
+//! Source: the REST reference of Event Grid, 2025-02-15 and 2025-07-15-preview.
 
 use serde_json::{Map, Number, Value};
 use time::OffsetDateTime;
 
-use super::Secret;
-use super::words::{
+use super::enums::{
     ActivationState, ChannelType, EventDeliverySchema, ProvisioningState, ReadinessState,
     RoutingMode,
 };
+use super::resource_id::ResourceId;
+use super::scope::ResourceGroup;
+use super::secret::Secret;
 use crate::api::model::models;
 
 models! {
-    /// What a partner sends to one customer: mirrored by a partner topic, or by a partner destination, of the customer.
+    /// A partner's connection to one customer, mirrored by a partner topic or a partner destination of the customer.
     ///
-    /// A channel is to be in the region of its topic. Source: the REST reference of Event Grid, 2025-02-15 and
-    /// 2025-07-15-preview, as of all that follow.
+    /// It must be in the region of its topic.
     Channel {
-        /// Where its events go.
+        /// To which type of resource its events go.
         channel_type: ChannelType,
         /// The customer's topic.
         partner_topic_info: PartnerTopicInfo,
         /// The customer's destination. Only in preview versions.
         partner_destination_info: PartnerDestinationInfo,
-        /// What the customer reads before activating it: 256 characters at most. Gone once it is activated.
+        /// Shown to the customer before activation: at most 256 characters. Absent after activation.
         message_for_activation: String,
         /// Whether the customer has activated it.
         readiness_state: ReadinessState,
-        /// Until when the customer can: seven days after its creation at most, which is the default. Gone once it is
-        /// activated.
+        /// The latest time of activation: at most seven days after creation, which is the default. Absent after
+        /// activation.
         expiration_time_if_not_activated_utc: OffsetDateTime,
-        /// What the service is doing with it.
+        /// Its state.
         provisioning_state: ProvisioningState,
     }
 
-    /// The topic that a channel is mirrored by.
+    /// The topic that mirrors a channel.
     PartnerTopicInfo {
         /// The customer's subscription: a UUID.
         azure_subscription_id: String,
@@ -41,13 +44,13 @@ models! {
         resource_group_name: String,
         /// Its name.
         name: String,
-        /// What the events are about: where the namespace routes by it, the `source` of the events.
+        /// The source of the events. A namespace that routes by source compares it with the events' `source`.
         source: String,
-        /// The events that there may be.
+        /// The types of the events.
         event_type_info: EventTypeInfo,
     }
 
-    /// Types of events, for those who choose among them.
+    /// The types of events that a channel or topic offers.
     EventTypeInfo {
         /// `Inline`.
         kind: String,
@@ -55,7 +58,7 @@ models! {
         inline_event_types: Map<String, Value>,
     }
 
-    /// The destination that a channel is mirrored by. Only in preview versions.
+    /// The destination that mirrors a channel. Only in preview versions.
     PartnerDestinationInfo {
         /// The customer's subscription: a UUID.
         azure_subscription_id: String,
@@ -65,192 +68,176 @@ models! {
         name: String,
         /// `WebHook`.
         endpoint_type: String,
-        /// What the partner wants the customer to know of it.
+        /// Context that the partner gives the customer.
         endpoint_service_context: String,
-        /// Where it is.
+        /// Its URL and settings.
         properties: EndpointProperties,
     }
 
-    /// What owns channels and the endpoint that events are published to. In one region.
+    /// The owner of channels, with the endpoint that events are published to. It is in one region.
     PartnerNamespace {
-        /// The id of the registration that it belongs to.
+        /// The id of its registration.
         partner_registration_fully_qualified_id: String,
-        /// How events find their channel: to be said at creation, and never changed.
+        /// How events are routed to channels. Required at creation, and fixed afterwards.
         partner_topic_routing_mode: RoutingMode,
-        /// Where to publish, once it was created.
+        /// The URL to publish to. Set by the service.
         endpoint: String,
         /// `Enabled`, `Disabled`, or in preview versions `SecuredByPerimeter`.
         public_network_access: String,
-        /// Objects with `ipMask` and `action`: 128 at most.
+        /// At most 128 objects with `ipMask` and `action`.
         inbound_ip_rules: Vec<Value>,
         /// `1.0`, `1.1` or `1.2`.
         minimum_tls_version_allowed: String,
-        /// Whether access keys are refused.
+        /// Whether the service refuses access keys.
         disable_local_auth: bool,
         /// Private endpoints.
         private_endpoint_connections: Vec<Value>,
-        /// What the service is doing with it.
+        /// Its state.
         provisioning_state: ProvisioningState,
     }
 
-    /// Who a partner is. Its location is `global`.
+    /// The identity of a partner. Its location is `global`.
     PartnerRegistration {
-        /// What customers authorize: a UUID.
+        /// The id that customers authorize: a UUID.
         partner_registration_immutable_id: String,
-        /// What the service is doing with it.
+        /// Its state.
         provisioning_state: ProvisioningState,
     }
 
-    /// What a customer receives from a partner.
+    /// The customer's side of a channel.
     PartnerTopic {
-        /// Whose it is: a UUID.
+        /// The registration of the partner: a UUID.
         partner_registration_immutable_id: String,
-        /// What the events are about.
+        /// The source of the events.
         source: String,
-        /// The events that there may be.
+        /// The types of the events.
         event_type_info: EventTypeInfo,
-        /// Until when it can be activated. Gone once it is.
+        /// The latest time of activation. Absent after activation.
         expiration_time_if_not_activated_utc: OffsetDateTime,
         /// Whether it was activated.
         activation_state: ActivationState,
-        /// What it is, in words.
+        /// A description.
         partner_topic_friendly_description: String,
-        /// What the partner says about it. Gone once it is activated.
+        /// The partner's message. Absent after activation.
         message_for_activation: String,
-        /// What the service is doing with it.
+        /// Its state.
         provisioning_state: ProvisioningState,
     }
 
     /// Which partners may create topics and destinations in a resource group. Its location is `global`.
     PartnerConfiguration {
-        /// They.
+        /// The authorization of partners.
         partner_authorization: PartnerAuthorization,
-        /// What the service is doing with it.
+        /// Its state.
         provisioning_state: ProvisioningState,
     }
 
     /// Which partners are authorized, and for how long.
     PartnerAuthorization {
-        /// For how many days those are that say nothing else: 1 to 365, 7 by default.
+        /// The default duration of an authorization in days: 1 to 365. Default: 7.
         default_maximum_expiration_time_in_days: Number,
-        /// They.
+        /// The authorized partners.
         authorized_partners_list: Vec<Partner>,
     }
 
-    /// An authorized partner. Authorizing one again renews the time.
+    /// An authorized partner. Authorizing it again extends the time.
     Partner {
         /// The partner's registration: a UUID.
         partner_registration_immutable_id: String,
-        /// The partner's name, which may do in place of the id for verified partners.
+        /// The partner's name. For a verified partner it is enough without the id.
         partner_name: String,
-        /// Until when. None: as long as the configuration says by default.
+        /// When the authorization expires. `None`: after the default duration.
         authorization_expiration_time_in_utc: OffsetDateTime,
     }
 
-    /// Where a customer sends events to a partner. Only in preview versions.
+    /// The customer's side of a channel to the partner. Only in preview versions.
     PartnerDestination {
-        /// Whose it is: a UUID. Old ones have none.
+        /// The registration of the partner: a UUID. Old destinations have none.
         partner_registration_immutable_id: String,
-        /// What the partner says about it.
+        /// Context from the partner.
         endpoint_service_context: String,
-        /// Until when it can be activated. Gone once it is.
+        /// The latest time of activation. Absent after activation.
         expiration_time_if_not_activated_utc: OffsetDateTime,
         /// Whether it was activated.
         activation_state: ActivationState,
-        /// Where events go, without what is secret in it.
+        /// The URL of the webhook without its query.
         endpoint_base_url: String,
-        /// What the partner says about it. Gone once it is activated.
+        /// The partner's message. Absent after activation.
         message_for_activation: String,
-        /// What the service is doing with it.
+        /// Its state.
         provisioning_state: ProvisioningState,
     }
 
-    /// A partner whose identity Microsoft has verified. That says nothing about being authorized.
-    VerifiedPartner {
-        /// Its registration: a UUID.
-        partner_registration_immutable_id: String,
-        /// Its organization.
-        organization_name: String,
-        /// How it calls itself.
-        partner_display_name: String,
-        /// An object with `description`, `longDescription` and `setupUri`.
-        partner_topic_details: Map<String, Value>,
-        /// The same for destinations. Only in preview versions.
-        partner_destination_details: Map<String, Value>,
-        /// What the service is doing with it.
-        provisioning_state: ProvisioningState,
-    }
-
-    /// Which events of a topic go where.
+    /// Delivers the events of a topic to an endpoint.
     EventSubscription {
-        /// The topic. Comes in any case.
+        /// The id of the topic, in any case.
         topic: String,
-        /// Where events go.
+        /// The endpoint.
         destination: Endpoint,
-        /// In place of `destination`, with an identity.
+        /// In place of `destination`: delivery with an identity.
         delivery_with_resource_identity: DeliveryWithIdentity,
-        /// Which events.
+        /// Which events are delivered.
         filter: Filter,
-        /// Anything.
+        /// Labels of the owner.
         labels: Vec<String>,
-        /// When it ends.
+        /// When it expires.
         expiration_time_utc: OffsetDateTime,
-        /// In what form. For partner topics, CloudEvents by default.
+        /// The schema of deliveries. Default for partner topics: CloudEvents.
         event_delivery_schema: EventDeliverySchema,
-        /// How often it is tried.
+        /// How often a delivery is retried.
         retry_policy: DeliveryRetries,
-        /// Where events go that nobody took.
+        /// The endpoint for undeliverable events.
         dead_letter_destination: Endpoint,
-        /// In place of `dead_letter_destination`, with an identity.
+        /// In place of `dead_letter_destination`: delivery with an identity.
         dead_letter_with_resource_identity: Map<String, Value>,
-        /// What the service is doing with it.
+        /// Its state.
         provisioning_state: ProvisioningState,
     }
 
-    /// Where events go, on whose behalf.
+    /// An endpoint, and the identity that delivers to it.
     DeliveryWithIdentity {
-        /// An object with `type` and perhaps `userAssignedIdentity`.
+        /// An object with `type` and, optionally, `userAssignedIdentity`.
         identity: Map<String, Value>,
-        /// Where events go.
+        /// The endpoint.
         destination: Endpoint,
     }
 
-    /// Where events go.
+    /// The target of an event subscription.
     Endpoint {
         /// `WebHook`, `StorageBlob`, `EventHub`, `PartnerDestination` and others.
         endpoint_type: String,
-        /// What there is to say about it.
+        /// Its settings.
         properties: EndpointProperties,
     }
 
-    /// The properties of an endpoint; which of them it has depends on its type.
+    /// The settings of an endpoint. Its type decides which of them apply.
     EndpointProperties {
-        /// The absolute https URL of a web hook, whose query often holds a secret. The service takes it, and does not give it
-        /// back: see [`full_url`](super::ManagementClient::full_url).
+        /// The absolute https URL of a webhook, whose query often holds a secret. The service never returns it here: see
+        /// [`full_url`](super::ManagementClient::full_url).
         endpoint_url: Secret,
         /// The URL without its query.
         endpoint_base_url: String,
-        /// The id of a resource, where the endpoint is one.
+        /// The id of the resource that is the endpoint.
         resource_id: String,
-        /// Where dead letters are put.
+        /// The container for dead letters.
         blob_container_name: String,
-        /// Events in a request: 1 to 5000, 1 by default.
+        /// Events in a request: 1 to 5000. Default: 1.
         max_events_per_batch: Number,
-        /// Size of a request: 1 to 1024 KiB, 64 by default.
+        /// Size of a request in KiB: 1 to 1024. Default: 64.
         preferred_batch_size_in_kilobytes: Number,
-        /// The tenant of the tokens that come along.
+        /// The tenant of the tokens that deliveries carry.
         azure_active_directory_tenant_id: String,
-        /// The audience of the tokens that come along.
+        /// The audience of the tokens that deliveries carry.
         azure_active_directory_application_id_or_uri: String,
         /// How a partner destination's requests are authenticated.
         client_authentication: Map<String, Value>,
-        /// Headers that come along.
+        /// The headers that deliveries carry.
         delivery_attribute_mappings: Vec<DeliveryAttribute>,
         /// `1.0`, `1.1` or `1.2`.
         minimum_tls_version_allowed: String,
     }
 
-    /// A header that comes along with events.
+    /// A header that deliveries carry.
     DeliveryAttribute {
         /// Its name, which must not begin with `aeg-`.
         name: String,
@@ -260,53 +247,53 @@ models! {
         properties: DeliveryAttributeValue,
     }
 
-    /// The value of a header that comes along with events.
+    /// The value of a header that deliveries carry.
     DeliveryAttributeValue {
-        /// Of a static one: 4096 bytes at most.
+        /// The value of a static header: at most 4096 bytes.
         value: Secret,
-        /// Whether the service keeps it to itself.
+        /// Whether the service hides the value.
         is_secret: bool,
-        /// Of a dynamic one: the path into the event.
+        /// The path into the event, for a dynamic header.
         source_field: String,
     }
 
-    /// Which events.
+    /// Which events are delivered.
     Filter {
-        /// Those whose subject begins so.
+        /// The prefix of the subject.
         subject_begins_with: String,
-        /// Those whose subject ends so.
+        /// The suffix of the subject.
         subject_ends_with: String,
-        /// Those of these types.
+        /// The types.
         included_event_types: Vec<String>,
-        /// Whether subjects are compared as they are. Default: in any case.
+        /// Whether the case of subjects counts. Default: no.
         is_subject_case_sensitive: bool,
-        /// Whether advanced filters look into arrays.
+        /// Whether advanced filters match the items of arrays.
         enable_advanced_filtering_on_arrays: bool,
         /// Objects with `operatorType`, `key`, and `value` or `values`.
         advanced_filters: Vec<Value>,
     }
 
-    /// How often a delivery is tried.
+    /// How often and for how long a delivery is retried.
     DeliveryRetries {
-        /// 1 to 30, 30 by default.
+        /// Attempts: 1 to 30. Default: 30.
         max_delivery_attempts: Number,
-        /// 1 to 1440, which is the default.
+        /// Minutes: 1 to 1440. Default: 1440.
         event_time_to_live_in_minutes: Number,
     }
 
-    /// Where the events of Azure's own resources come from.
+    /// The events of one of Azure's own resources.
     SystemTopic {
         /// The id of the resource.
         source: String,
         /// Such as `Microsoft.Resources.Subscriptions` or `Microsoft.Resources.ResourceGroups`.
         topic_type: String,
-        /// What its metrics are found by.
+        /// The id for its metrics.
         metric_resource_id: String,
-        /// What the service is doing with it.
+        /// Its state.
         provisioning_state: ProvisioningState,
     }
 
-    /// What of a partner configuration can be changed.
+    /// The properties of a partner configuration that an update can change.
     PartnerConfigurationUpdate {
         /// See [`PartnerAuthorization`].
         default_maximum_expiration_time_in_days: Number,
@@ -314,8 +301,8 @@ models! {
 }
 
 impl PartnerNamespace {
-    /// A namespace of a registration that routes by `mode`.
-    pub fn new(registration: &super::ResourceId<PartnerRegistration>, mode: RoutingMode) -> Self {
+    /// A namespace of `registration` that routes by `mode`.
+    pub fn new(registration: &ResourceId<PartnerRegistration>, mode: RoutingMode) -> Self {
         Self {
             partner_registration_fully_qualified_id: Some(registration.to_string()),
             partner_topic_routing_mode: Some(mode),
@@ -325,8 +312,8 @@ impl PartnerNamespace {
 }
 
 impl Channel {
-    /// A channel to a topic `name` that will be made in `group` of the customer, for events about `source`.
-    pub fn to_topic(group: &super::ResourceGroup, name: &str, source: &str) -> Self {
+    /// A channel to the topic `name`, which the service creates in the customer's `group`, for events from `source`.
+    pub fn to_topic(group: &ResourceGroup, name: &str, source: &str) -> Self {
         Self {
             channel_type: Some(ChannelType::PartnerTopic),
             partner_topic_info: Some(PartnerTopicInfo {
@@ -342,7 +329,7 @@ impl Channel {
 }
 
 impl Partner {
-    /// The partner of this registration.
+    /// The partner with this registration id.
     pub fn of_registration(immutable_id: &str) -> Self {
         Self {
             partner_registration_immutable_id: Some(immutable_id.to_owned()),
@@ -352,9 +339,9 @@ impl Partner {
 }
 
 impl Endpoint {
-    /// A web hook at `url`, an absolute https URL whose query may be a secret. Another URL is refused when it is to be
-    /// written, with [`InvalidResource::WebHookUrl`](super::InvalidResource::WebHookUrl).
-    pub fn web_hook(url: impl Into<Secret>) -> Self {
+    /// A webhook at `url`, an absolute https URL whose query may be a secret. Any other URL is refused before it is sent,
+    /// with [`InvalidResource::WebhookUrl`](super::InvalidResource::WebhookUrl).
+    pub fn webhook(url: impl Into<Secret>) -> Self {
         Self {
             endpoint_type: Some("WebHook".to_owned()),
             properties: Some(EndpointProperties {

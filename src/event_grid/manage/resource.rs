@@ -1,15 +1,15 @@
-//! A resource: what all kinds have, and the properties of its own.
+//! A resource of Azure Resource Manager: common members, and the properties of its type.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::ResourceType;
+use super::resource_type::ResourceType;
 
-/// A resource of kind `K`, as it was read or as it is to be written.
+/// A resource with the properties `K`.
 ///
-/// Open and tolerant, as its properties are: what is missing or null reads as `None`, and what has no field is kept.
+/// Reading is tolerant: a missing or null member is `None`, and unknown members are kept.
 ///
 /// # Example
 ///
@@ -29,26 +29,26 @@ pub struct ArmResource<K> {
     /// Its name.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub name: Option<String>,
-    /// Its type, in any case, and not always the right one: the first answer to the creation of an event subscription says
-    /// `systemTopics` for those of partner topics.
+    /// Its type, in any case. It can be wrong: the first response to the creation of an event subscription of a partner topic
+    /// says `systemTopics`.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub r#type: Option<String>,
-    /// Its region, or `global`. Some kinds have none.
+    /// Its region, or `global`. Some types have none.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub location: Option<String>,
-    /// What its owner noted.
+    /// The tags of its owner.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub tags: Option<Map<String, Value>>,
-    /// On whose behalf it acts.
+    /// Its managed identity.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub identity: Option<Value>,
-    /// Who made and changed it, and when.
+    /// Who created and changed it, and when.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub system_data: Option<Value>,
-    /// What its kind has.
-    #[serde(default, deserialize_with = "null_is_nothing")]
+    /// The properties of its type.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub properties: K,
-    /// The members that have no field.
+    /// The members without a field.
     #[serde(flatten)]
     pub others: Map<String, Value>,
 }
@@ -62,14 +62,14 @@ impl<K: ResourceType> ArmResource<K> {
         }
     }
 
-    /// The same in a region, or `global`.
+    /// Sets the region, or `global`.
     #[must_use]
     pub fn at(mut self, location: &str) -> Self {
         self.location = Some(location.to_owned());
         self
     }
 
-    /// The same with one more tag.
+    /// Adds a tag.
     #[must_use]
     pub fn tagged(mut self, name: &str, value: &str) -> Self {
         let tags = self.tags.get_or_insert_default();
@@ -77,7 +77,7 @@ impl<K: ResourceType> ArmResource<K> {
         self
     }
 
-    /// What is sent to write it: all but what the service alone writes.
+    /// The body of a `PUT`: all members except those that only the service writes.
     pub(super) fn body(&self) -> Result<Value, serde_json::Error> {
         let mut body = self.others.clone();
         let mut put = |name: &str, value: Option<Value>| {
@@ -88,14 +88,14 @@ impl<K: ResourceType> ArmResource<K> {
         put("location", self.location.clone().map(Value::String));
         put("tags", self.tags.clone().map(Value::Object));
         put("identity", self.identity.clone());
-        let properties = written(&self.properties)?;
+        let properties = writable(&self.properties)?;
         let is_empty = properties.as_object().is_some_and(Map::is_empty);
         put("properties", (!is_empty).then_some(properties));
         Ok(Value::Object(body))
     }
 }
 
-/// Of the members that have no field, the names alone: nobody knows what is secret in them.
+/// Shows the names of the members without a field, because any value may be a secret.
 impl<K: fmt::Debug> fmt::Debug for ArmResource<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ArmResource")
@@ -112,17 +112,17 @@ impl<K: fmt::Debug> fmt::Debug for ArmResource<K> {
     }
 }
 
-/// What is to be changed of a resource; what is `None` stays as it is.
+/// A change to a resource. A member that is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Update<P> {
-    /// All tags, anew.
+    /// Replaces all tags.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Map<String, Value>>,
-    /// On whose behalf it acts.
+    /// Its managed identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Value>,
-    /// What its kind has: the service documents which of it can be changed.
+    /// The properties to change. The service documents which can be changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub properties: Option<P>,
 }
@@ -137,20 +137,20 @@ impl<P: Default> Update<P> {
     }
 }
 
-fn written<K: ResourceType>(properties: &K) -> Result<Value, serde_json::Error> {
+fn writable<K: ResourceType>(properties: &K) -> Result<Value, serde_json::Error> {
     let mut properties = serde_json::to_value(properties)?;
     strip::<K>(&mut properties);
     Ok(properties)
 }
 
-/// Drops what the service alone writes.
+/// Removes the properties that only the service writes.
 pub(super) fn strip<K: ResourceType>(properties: &mut Value) {
     if let Some(members) = properties.as_object_mut() {
         members.retain(|name, _| !K::READ_ONLY.contains(&name.as_str()));
     }
 }
 
-fn null_is_nothing<'de, K: ResourceType, D: Deserializer<'de>>(
+fn null_is_default<'de, K: ResourceType, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<K, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)

@@ -1,4 +1,4 @@
-//! What nobody may see: access keys, URLs with a secret in them.
+//! Secrets in resources: access keys, and URLs with a secret in the query.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use crate::api::model::Lenient;
-use crate::api::query_secrets;
+use crate::mask::query_secrets;
 
-/// Text that does not show itself, and is wiped from memory when it is dropped.
+/// Text that `Debug` does not show, and that is wiped from memory when it is dropped.
 ///
 /// # Example
 ///
@@ -63,9 +63,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What of a body nobody may see, in each form in which the service might quote it.
+/// The secrets in a request body, redacted from errors because services quote requests.
 ///
-/// By name, for models keep members that they have no field for, and those may be as secret.
+/// They are found by name, because a model also keeps members without a field.
 pub(super) fn secrets_of(body: &Value) -> Vec<SecretString> {
     let mut secrets = Vec::new();
     collect(body, &mut secrets);
@@ -90,9 +90,9 @@ fn collect(value: &Value, secrets: &mut Vec<SecretString>) {
     }
 }
 
-/// The value of a header, unless the service shows it to everybody anyway.
+/// The value of a header, unless it is marked as not secret.
 fn header_value(header: &Value) -> Option<&str> {
     let properties = header.get("properties")?;
-    let is_shown = properties.get("isSecret") == Some(&Value::Bool(false));
-    properties.get("value")?.as_str().filter(|_| !is_shown)
+    let is_public = properties.get("isSecret") == Some(&Value::Bool(false));
+    properties.get("value")?.as_str().filter(|_| !is_public)
 }

@@ -71,7 +71,7 @@ impl PublishError {
     /// Whether the service may have accepted the event: there was no response, or an inconclusive one. Receivers detect
     /// duplicates by source and id.
     pub fn may_have_been_accepted(&self) -> bool {
-        self.api().is_some_and(ApiError::may_have_been_done)
+        self.api().is_some_and(ApiError::may_have_succeeded)
     }
 }
 

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::cloud_event::CloudEvent;
 use super::credential::Credential;
-use crate::api::{Answer, Api, Call, Dialect, RetryPolicy};
+use crate::api::{Api, ApiResponse, Call, RetryPolicy, Service};
 use crate::http_client::HttpClient;
 use crate::json::response::Unreadable;
 
@@ -141,7 +141,7 @@ impl<R> Publisher<R> {
                 endpoint: endpoint.into_endpoint(),
                 authorizer,
                 client: Arc::new(client),
-                dialect: &DIALECT,
+                service: &SERVICE,
                 retries: RetryPolicy::default(),
                 headers: HeaderMap::new(),
             },
@@ -231,8 +231,8 @@ fn not_sent<E: Borrow<CloudEvent>>((index, event): (usize, E)) -> Failure<E> {
 }
 
 /// Any other success is not from Event Grid.
-fn expect_ok(answer: &Answer) -> Result<(), Unreadable> {
-    match answer.status {
+fn expect_ok(response: &ApiResponse) -> Result<(), Unreadable> {
+    match response.status {
         StatusCode::OK => Ok(()),
         _ => Err("expected 200".into()),
     }
@@ -264,15 +264,15 @@ impl<R> fmt::Debug for Publisher<R> {
 }
 
 /// Source: the requests of Microsoft's own clients.
-static DIALECT: Dialect = Dialect {
+static SERVICE: Service = Service {
     request_id: HeaderName::from_static("x-ms-client-request-id"),
     request_id_received: HeaderName::from_static("x-ms-request-id"),
     correlation_id: None,
     causes: &[],
     general_advice,
     is_own_code: |_, is_nested| is_nested,
-    is_absence: |_| true,
-    empty_is_absence: true,
+    is_not_found: |_| true,
+    empty_is_not_found: true,
 };
 
 /// The only version of the API for publishing.

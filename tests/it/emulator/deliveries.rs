@@ -176,7 +176,7 @@ async fn who_does_not_answer_is_told_from_who_cannot_be_reached() {
     for (url, reason) in [
         (
             format!("http://{address}/"),
-            "no complete answer within 50ms",
+            "no complete response within 50ms",
         ),
         ("http://127.0.0.1:1/".to_owned(), "Connection refused"),
         (

@@ -222,7 +222,7 @@ async fn a_slow_handler_is_retried() {
     assert_eq!(outcomes(&delivery), ["TimedOut", "Delivered"]);
     assert_eq!(hook.ids(), [["1"], ["1"]], "at least once");
     let error = delivery.attempts()[0].error().unwrap().to_string();
-    assert_eq!(error, "no complete answer within 2s");
+    assert_eq!(error, "no complete response within 2s");
 }
 
 /// A listener that accepts the first connection, refuses the next ones, and then accepts again.

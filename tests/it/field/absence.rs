@@ -1,4 +1,4 @@
-//! Somebody else's 404 is not "there is none".
+//! Only the service's own 404 means that a resource does not exist.
 
 use partner_center_webhooks::event::{Event, Id};
 use partner_center_webhooks::event_grid::manage::{PartnerNamespace, ResourceId};
@@ -6,15 +6,15 @@ use serde_json::json as value;
 
 use super::{Peer, json, response, wanted};
 
-/// The page of a web application that is not there, as the front end of an API of Partner Center answers now and then.
+/// The page of a missing web application, as a front end of Partner Center sometimes returns it.
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Microsoft Azure Web App - Error 404</title></head><body></body></html>";
 
 fn page() -> String {
     response("404 Not Found", "content-type: text/html\r\n", PAGE)
 }
 
-/// 404s that the service did not make.
-fn doubtful() -> Vec<String> {
+/// 404s that are not from the service.
+fn foreign() -> Vec<String> {
     vec![
         page(),
         json(
@@ -46,8 +46,8 @@ fn doubtful() -> Vec<String> {
     ]
 }
 
-/// 404s that it made.
-fn said() -> Vec<String> {
+/// The service's own 404s.
+fn own() -> Vec<String> {
     vec![
         json(
             "404 Not Found",
@@ -69,17 +69,17 @@ fn said() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nothing_is_registered_only_if_the_service_says_so() {
-    for answer in said() {
+async fn only_the_services_404_means_no_registration() {
+    for answer in own() {
         let peer = Peer::saying([answer.clone()]).await;
         let registered = peer.registration().get().await;
         assert_eq!(registered.unwrap(), None, "{answer}");
         assert_eq!(peer.requests().len(), 1, "{answer}");
     }
-    for answer in doubtful() {
+    for answer in foreign() {
         let peer = Peer::saying([answer.clone()]).await;
         let error = peer.registration().get().await.unwrap_err();
-        assert!(error.is_transient() && !error.is_absence(), "{answer}");
+        assert!(error.is_transient() && !error.is_not_found(), "{answer}");
         assert_eq!(peer.requests().len(), 3, "{answer}");
         let text = error.to_string();
         assert!(text.contains("this is not the service's own 404"), "{text}");
@@ -87,8 +87,8 @@ async fn nothing_is_registered_only_if_the_service_says_so() {
 }
 
 #[tokio::test]
-async fn nothing_is_posted_after_a_doubtful_answer() {
-    for answer in doubtful() {
+async fn nothing_is_posted_after_a_foreign_404() {
+    for answer in foreign() {
         let peer = Peer::saying([answer]).await;
         assert!(peer.registration().ensure(&wanted()).await.is_err());
         assert!(peer.registration().plan(&wanted()).await.is_err());
@@ -98,10 +98,10 @@ async fn nothing_is_posted_after_a_doubtful_answer() {
             "{requests:?}"
         );
     }
-    // The twin: the page comes once, and then the service says it.
+    // The twin: the page once, and then the service's own 404.
     let registered =
         r#"{"WebhookUrl":"https://contoso.example/callback","WebhookEvents":["test-created"]}"#;
-    let answers = [page(), said()[0].clone(), json("200 OK", registered)];
+    let answers = [page(), own()[0].clone(), json("200 OK", registered)];
     let peer = Peer::saying(answers).await;
     peer.registration().ensure(&wanted()).await.unwrap();
     let requests: Vec<_> = peer
@@ -113,10 +113,10 @@ async fn nothing_is_posted_after_a_doubtful_answer() {
 }
 
 #[tokio::test]
-async fn test_events_resources_and_records_are_missing_only_if_the_service_says_so() {
+async fn only_the_services_404_means_no_test_event_resource_or_record() {
     let id = Id::new("7b2e").unwrap();
     let uri = |peer: &Peer, path: &str| format!("{}{path}", peer.base);
-    for (answers, is_said) in [(said(), true), (doubtful(), false)] {
+    for (answers, is_said) in [(own(), true), (foreign(), false)] {
         for answer in answers {
             let peer = Peer::saying([answer.clone()]).await;
             let status = peer.registration().test_event_status(&id).await;
@@ -136,7 +136,7 @@ async fn test_events_resources_and_records_are_missing_only_if_the_service_says_
                 let error = error.unwrap_err();
                 let api = error.api().unwrap();
                 assert_eq!(
-                    (api.is_absence(), api.is_transient()),
+                    (api.is_not_found(), api.is_transient()),
                     (is_said, !is_said),
                     "{answer}"
                 );
@@ -146,7 +146,7 @@ async fn test_events_resources_and_records_are_missing_only_if_the_service_says_
 }
 
 #[tokio::test]
-async fn a_namespace_is_missing_only_if_resource_manager_says_so() {
+async fn only_resource_managers_404_means_no_namespace() {
     let id = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.EventGrid/partnerNamespaces/contoso";
     let id: ResourceId<PartnerNamespace> = ResourceId::parse(id).unwrap();
     let missing = r#"{"error":{"code":"ResourceNotFound","message":"It was not found."}}"#;

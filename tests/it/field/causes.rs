@@ -1,4 +1,4 @@
-//! The cause that a service names comes before general advice, and decides what is tried again.
+//! A cause that the service names comes before general advice, and decides about retries.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use partner_center_webhooks::token::{
 use super::{Peer, http, json, quick, response};
 
 #[tokio::test]
-async fn partner_centers_codes_have_advice_of_their_own() {
+async fn partner_centers_codes_have_their_own_advice() {
     for (status, code, advice) in [
         (
             "401 Unauthorized",
@@ -25,7 +25,7 @@ async fn partner_centers_codes_have_advice_of_their_own() {
             "10001",
             "sign in with it and consent again",
         ),
-        ("401 Unauthorized", "900420", "for another audience"),
+        ("401 Unauthorized", "900420", "has another audience"),
         ("403 Forbidden", "900329", "needs the token of a user"),
         ("403 Forbidden", "900309", "conditional access policy"),
         (
@@ -54,13 +54,13 @@ async fn partner_centers_codes_have_advice_of_their_own() {
         );
         assert!(text.contains(advice), "{text}");
         assert!(
-            !text.contains("is it of a tenant that is enrolled"),
+            !text.contains("check that it is from a tenant that is enrolled"),
             "{text}"
         );
         assert!(!error.is_transient(), "{text}");
     }
-    // The twins: no cause is named, or one that nobody knows here: then the service's words stand alone.
-    let general = "is it of a tenant that is enrolled in Partner Center?";
+    // The twins: no cause, or an unknown one, where the message of the service comes without advice.
+    let general = "check that it is from a tenant that is enrolled in Partner Center";
     for (body, is_general) in [
         ("", true),
         (r#"{"code":"123456","description":"New."}"#, false),
@@ -73,8 +73,8 @@ async fn partner_centers_codes_have_advice_of_their_own() {
 
 const GRANT: &str = r#"{"token_type":"Bearer","expires_in":3600,"access_token":"an-access-token","refresh_token":"rt"}"#;
 
-/// How often the API and Entra were asked, and how many refresh tokens were saved, for one call that is refused with `body`.
-async fn asked(body: &str) -> (usize, usize, usize) {
+/// The requests to the API and to Entra, and the saved refresh tokens, of one call that is refused with `body`.
+async fn counts(body: &str) -> (usize, usize, usize) {
     let api = Peer::saying([json("401 Unauthorized", body)]).await;
     let number = Arc::new(AtomicUsize::new(0));
     let entra = Peer::saying((1..5).map(|number| {
@@ -104,32 +104,32 @@ async fn asked(body: &str) -> (usize, usize, usize) {
 }
 
 #[tokio::test]
-async fn no_other_token_is_asked_for_where_it_would_be_refused_too() {
+async fn no_other_token_is_requested_if_it_would_be_refused_too() {
     for code in ["900421", "10001", "900420", "20002"] {
         let body = format!(r#"{{"code":"{code}","description":"x","source":"PartnerFD"}}"#);
-        assert_eq!(asked(&body).await, (1, 1, 1), "{code}");
+        assert_eq!(counts(&body).await, (1, 1, 1), "{code}");
     }
     for body in [
         "",
         r#"{"code":"800001","description":"Partner token missing."}"#,
     ] {
-        assert_eq!(asked(body).await, (2, 2, 2), "{body}");
+        assert_eq!(counts(body).await, (2, 2, 2), "{body}");
     }
 }
 
 #[tokio::test]
-async fn resource_managers_codes_have_advice_of_their_own() {
+async fn resource_managers_codes_have_their_own_advice() {
     let id: ResourceId<PartnerNamespace> = ResourceId::parse("/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.EventGrid/partnerNamespaces/contoso").unwrap();
     for (status, code, advice) in [
         (
             "401 Unauthorized",
             "ExpiredAuthenticationToken",
-            "the token has ended",
+            "the token has expired",
         ),
         (
             "401 Unauthorized",
             "InvalidAuthenticationTokenTenant",
-            "of another tenant",
+            "from another tenant",
         ),
         (
             "403 Forbidden",
@@ -141,7 +141,11 @@ async fn resource_managers_codes_have_advice_of_their_own() {
             "MissingSubscriptionRegistration",
             "register the provider Microsoft.EventGrid",
         ),
-        ("409 Conflict", "ScopeLocked", "a lock is on the resource"),
+        (
+            "409 Conflict",
+            "ScopeLocked",
+            "the resource or its group is locked",
+        ),
     ] {
         let body = format!(r#"{{"error":{{"code":"{code}","message":"In its own words."}}}}"#);
         let peer = Peer::saying([json(status, &body)]).await;
@@ -152,7 +156,7 @@ async fn resource_managers_codes_have_advice_of_their_own() {
         );
         assert!(text.contains(advice), "{text}");
         assert!(
-            !text.contains("is it for Azure Resource Manager, and of"),
+            !text.contains("check that it is for Azure Resource Manager"),
             "{text}"
         );
     }
@@ -168,7 +172,7 @@ async fn entras_codes_have_advice() {
         ("65001", Some("consent is missing")),
         ("99999999", None),
     ] {
-        // Some of its refusals hold other types than documented.
+        // Some of its refusals have other JSON types than documented.
         let body = format!(
             r#"{{"error":"invalid_client","error_description":"AADSTS{code}: In its own words.","error_codes":[{code}],"trace_id":7}}"#
         );
@@ -263,9 +267,9 @@ async fn the_words_of_faults_and_of_preformatted_pages_are_shown() {
     }
 }
 
-/// Entra's grant, with a mark or cut, and pages in its place.
+/// Entra's grant with a byte order mark or truncated, and pages in its place.
 #[tokio::test]
-async fn grants_are_read_as_all_else_is() {
+async fn grants_are_read_like_other_responses() {
     let ask = async |messages: Vec<String>| {
         let peer = Peer::saying(messages).await;
         let application =

@@ -1,4 +1,4 @@
-//! What public reports of partners taught: inputs over real HTTP, and what the clients make of them.
+//! Inputs from public reports of partners, over real HTTP.
 
 mod absence;
 mod causes;
@@ -26,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{ISSUER, NOW, chain};
 
-/// A peer on loopback that says one message after the other, the last one again and again, each on a connection of its own.
+/// A peer on loopback that sends one message after the other, each on its own connection, and repeats the last one.
 #[derive(Clone)]
 pub(crate) struct Peer {
     pub(crate) base: String,
@@ -143,14 +143,14 @@ pub(crate) fn token() -> StaticToken {
 pub(crate) fn quick() -> RetryPolicy {
     RetryPolicy::default()
         .with_first_delay(std::time::Duration::from_millis(1))
-        .with_max_repeats(2)
+        .with_max_retries(2)
 }
 
 pub(crate) fn wanted() -> Registration {
     Registration::new("https://contoso.example/callback", [EventName::TestCreated]).unwrap()
 }
 
-/// A receiver that fetches its certificates under `base`, and a signer whose certificate is said to be there.
+/// A receiver that fetches certificates under `base`, and a signer with a certificate there.
 pub(crate) fn fetching_from(base: &str) -> (Receiver, Signer) {
     let prefix = format!("{base}/cert/");
     let location = CertificateLocation::none()

@@ -1,10 +1,10 @@
-//! What storage, or a proxy before it, says in place of a certificate.
+//! Errors of the certificate storage, or of a proxy before it, in place of a certificate.
 
 use std::time::Duration;
 
 use super::{Peer, fetching_from, response};
 
-/// The text and the wait of the refusal of a genuine callback while the certificate's host says `message`.
+/// The text and the wait of the refusal of a genuine callback while the certificate host sends `message`.
 async fn refusal(message: String) -> (String, u64) {
     let peer = Peer::saying([message]).await;
     let (receiver, signer) = fetching_from(&peer.base);
@@ -23,7 +23,7 @@ async fn refusal(message: String) -> (String, u64) {
 }
 
 #[tokio::test]
-async fn the_code_of_storage_is_told_with_its_advice() {
+async fn the_code_of_storage_comes_with_advice() {
     const XML: &str = "content-type: application/xml\r\n";
     for (status, headers, body, said) in [
         (
@@ -64,7 +64,7 @@ async fn the_code_of_storage_is_told_with_its_advice() {
 }
 
 #[tokio::test]
-async fn a_proxy_is_suspected_only_if_storage_does_not_speak() {
+async fn a_proxy_is_suspected_only_without_a_code_of_storage() {
     for (message, said) in [
         (
             response(
@@ -76,7 +76,7 @@ async fn a_proxy_is_suspected_only_if_storage_does_not_speak() {
         ),
         (
             response("502 Bad Gateway", "", "upstream error"),
-            " answered 502: upstream error (expected 200; it may not",
+            " answered 502: upstream error (expected 200; the host itself may not have answered",
         ),
         (
             response("302 Found", "location: https://login.example/\r\n", ""),
@@ -89,7 +89,7 @@ async fn a_proxy_is_suspected_only_if_storage_does_not_speak() {
 }
 
 #[tokio::test]
-async fn the_wait_that_storage_asks_for_is_passed_on() {
+async fn the_wait_of_storage_is_passed_on() {
     let busy = |headers: &str| {
         let headers = format!("x-ms-error-code: ServerBusy\r\n{headers}");
         response(

@@ -1,4 +1,4 @@
-//! Waits, deadlines, and answers that come in part.
+//! Waits, deadlines, and partial responses.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{Peer, http, json, quick, response, token};
 const REGISTERED: &str = r#"{"WebhookUrl":"https://contoso.example/webhooks/callback","WebhookEvents":["test-created"]}"#;
 
 #[tokio::test]
-async fn a_wait_in_words_counts() {
+async fn a_wait_in_the_message_counts() {
     for (answer, seconds) in [
         (
             json(
@@ -56,7 +56,7 @@ async fn a_wait_in_words_counts() {
             Some(Duration::from_secs(seconds)),
             "{answer}"
         );
-        // It is longer than there is time: nothing is asked again before.
+        // It exceeds the deadline, so there is no retry.
         assert_eq!(peer.requests().len(), 1, "{answer}");
     }
     // The twins: a header comes first, and other refusals have no wait.
@@ -99,7 +99,7 @@ async fn a_wait_in_words_counts() {
 }
 
 #[tokio::test]
-async fn a_response_that_is_cut_or_empty_is_asked_for_again() {
+async fn a_truncated_or_empty_response_is_retried() {
     let cut = |body: &str| {
         format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{body}"
@@ -132,7 +132,7 @@ async fn a_response_that_is_cut_or_empty_is_asked_for_again() {
         text.contains("the response is empty (expected JSON)"),
         "{text}"
     );
-    // The twin: whole, and not what was asked for.
+    // The twin: complete, and of another shape.
     for (whole, said) in [
         (cut("[]"), "invalid type"),
         (
@@ -148,7 +148,7 @@ async fn a_response_that_is_cut_or_empty_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_tells_the_whole_time() {
+async fn a_deadline_error_has_the_total_time() {
     #[derive(Debug)]
     struct Silent;
     impl partner_center_webhooks::http_client::HttpClient for Silent {
@@ -181,26 +181,26 @@ async fn a_deadline_tells_the_whole_time() {
     );
     let text = error.to_string();
     assert!(
-        text.starts_with("get registration: no complete response within 100s in all; the attempt before: no complete answer within 30s ("),
+        text.starts_with("get registration: no complete response within 100s in all attempts; the previous attempt: no complete response within 30s ("),
         "{text}"
     );
     assert!(text.ends_with(", 4 attempts)"), "{text}");
     assert!(matches!(error.cause(), ApiErrorCause::Deadline { .. }) && error.is_transient());
-    // The twin: one attempt that has its own time.
-    let client = client.with_retries(RetryPolicy::default().with_max_repeats(0));
+    // The twin: one attempt with its own deadline.
+    let client = client.with_retries(RetryPolicy::default().with_max_retries(0));
     let text = client.get().await.unwrap_err().to_string();
     assert!(
-        text.contains("no complete answer within 30s (") && text.ends_with(", 1 attempt)"),
+        text.contains("no complete response within 30s (") && text.ends_with(", 1 attempt)"),
         "{text}"
     );
 }
 
 const NAMESPACE: &str = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.EventGrid/partnerNamespaces/contoso";
 
-/// A namespace is created, and the operation ends as `failed` says.
+/// Creates a namespace whose operation fails with `failed`.
 async fn failure(failed: &str) -> partner_center_webhooks::event_grid::manage::ManagementError {
     let id: ResourceId<PartnerNamespace> = ResourceId::parse(NAMESPACE).unwrap();
-    // The address is known only once the peer listens: the path alone will do.
+    // The address is known only after the peer listens, so the URL is a path.
     let created = response(
         "201 Created",
         "content-type: application/json\r\nazure-asyncoperation: /subscriptions/11111111-1111-1111-1111-111111111111/providers/Microsoft.EventGrid/locations/westeurope/operationsStatus/X?api-version=2025-02-15\r\n",
@@ -223,7 +223,7 @@ async fn failure(failed: &str) -> partner_center_webhooks::event_grid::manage::M
 }
 
 #[tokio::test]
-async fn an_operation_that_failed_for_an_internal_error_may_pass() {
+async fn an_operation_that_failed_with_an_internal_error_is_transient() {
     for (failed, is_transient) in [
         (
             r#"{"status":"Failed","error":{"code":"Internal error","message":"It failed for an internal error, and the resources are as they were. Try again in a few minutes."}}"#,

@@ -100,7 +100,7 @@ async fn by_resources(cloud: &Cloud, base: &str) -> Vec<String> {
 
 /// An event subscription of a web hook, with a secret in its URL and in a header.
 pub(super) fn subscription(url: &str) -> EventSubscription {
-    let mut hook = Endpoint::web_hook(url);
+    let mut hook = Endpoint::webhook(url);
     let headers = value!([{"name": "x-key", "type": "Static", "properties": {"value": HOOK_HEADER, "isSecret": true}}]);
     hook.properties
         .as_mut()

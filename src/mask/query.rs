@@ -1,11 +1,11 @@
-//! The secrets in the query of a URL that is sent: a service may quote them.
+//! Secrets in the query of a URL in a request, redacted from errors because services echo requests.
 
 use form_urlencoded::parse;
 use secrecy::SecretString;
 
-use crate::mask::named;
+use super::named;
 
-/// The values in the query of a URL, as they stand and decoded.
+/// The values in the query of a URL, raw and decoded.
 pub(crate) fn query_secrets(url: &str) -> Vec<SecretString> {
     let (_, query) = url.split_once('?').unwrap_or_default();
     // A fragment is never sent.
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_as_they_stand_and_decoded() {
+    fn values_raw_and_decoded() {
         let values = |url| {
             let secrets = query_secrets(url).into_iter();
             let values = secrets.map(|it| it.expose_secret().to_owned());

@@ -1,19 +1,19 @@
-//! The URLs of web hooks, judged before anything is sent.
+//! Webhook URLs, checked before anything is sent.
 
 use http::Uri;
 use serde_json::Value;
 
-use super::InvalidResource;
+use super::error::InvalidResource;
 use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::is_host_and_port;
 use crate::http_client::is_loopback;
 
-/// Judges the URL of each web hook in a body, flat or not: that of a `PUT` or of a `PATCH`. A URL that is not said stays as
-/// it is at the service.
+/// Checks the webhook URLs in the body of a `PUT` or `PATCH`, with or without an envelope. A missing URL is valid: the
+/// service keeps the one that it has.
 ///
 /// # Errors
 ///
-/// [`InvalidResource::WebHookUrl`], because Event Grid delivers to https only.
+/// [`InvalidResource::WebhookUrl`], because Event Grid delivers to https only.
 pub(super) fn check(
     body: &Value,
     danger_plain_http_on_loopback: bool,
@@ -23,8 +23,8 @@ pub(super) fn check(
         .iter()
         .filter_map(|pointer| properties.pointer(pointer)?.as_str());
     for url in urls {
-        if !is_fit(url, danger_plain_http_on_loopback) {
-            return Err(InvalidResource::WebHookUrl {
+        if !is_valid(url, danger_plain_http_on_loopback) {
+            return Err(InvalidResource::WebhookUrl {
                 found: Excerpt::of_url(url),
             });
         }
@@ -32,7 +32,7 @@ pub(super) fn check(
     Ok(())
 }
 
-fn is_fit(url: &str, danger_plain_http_on_loopback: bool) -> bool {
+fn is_valid(url: &str, danger_plain_http_on_loopback: bool) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
     };
@@ -44,7 +44,7 @@ fn is_fit(url: &str, danger_plain_http_on_loopback: bool) -> bool {
     }
 }
 
-/// Where the URL of a web hook is said.
+/// Where a body holds webhook URLs.
 const URLS: [&str; 3] = [
     "/deliveryWithResourceIdentity/destination/properties/endpointUrl",
     "/destination/properties/endpointUrl",
@@ -53,10 +53,12 @@ const URLS: [&str; 3] = [
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn absolute_https_urls_and_their_twins() {
+    fn only_absolute_https_urls_are_valid() {
         for (url, is_safe, is_danger) in [
             ("https://contoso.example/hook?code=1", true, true),
             ("HTTPS://contoso.example", true, true),
@@ -80,8 +82,34 @@ mod tests {
             ("ftp://contoso.example/hook", false, false),
             ("", false, false),
         ] {
-            assert_eq!(is_fit(url, false), is_safe, "{url}");
-            assert_eq!(is_fit(url, true), is_danger, "{url}");
+            assert_eq!(is_valid(url, false), is_safe, "{url}");
+            assert_eq!(is_valid(url, true), is_danger, "{url}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        for (url, masked) in [
+            ("www.contoso.example", "www.contoso.example"),
+            ("", ""),
+            (
+                "http://contoso.example/a?code=s3cret&v=1#s3cret",
+                "http://contoso.example/a?code=...&v=...#...",
+            ),
+            ("contoso.example?s3cret", "contoso.example?..."),
+            (
+                "http://user:s3cret@contoso.example/a",
+                "http://...@contoso.example/a",
+            ),
+            ("user:s3@cret@contoso.example", "...@contoso.example"),
+            // A password can hold a slash.
+            ("http://contoso:s3/cret@b", "http://...@b"),
+        ] {
+            let body = json!({"destination": {"properties": {"endpointUrl": url}}});
+            let Err(InvalidResource::WebhookUrl { found }) = check(&body, false) else {
+                panic!("{url}")
+            };
+            assert_eq!(found.to_string(), masked, "{url}");
         }
     }
 }

@@ -1,19 +1,16 @@
-//! Ids of resources: what they are made of is checked, so that none can name another place than it says.
+//! Ids of resources. Each part is checked, so an id cannot address another resource than it shows.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use super::place::{EVENT_SUBSCRIPTIONS, PROVIDER, PROVIDERS, check_scope, path_of};
-use super::{
-    Channel, EventSubscription, PartnerNamespace, PartnerTopic, ResourceIdError, ResourceType,
-    Scope, SystemTopic, VerifiedPartner,
-};
+use super::resource_type::ResourceType;
+use super::scope::{PROVIDER, PROVIDERS, ResourceIdError, check_scope, path_of};
 use crate::excerpt::Excerpt;
 
-/// The id of a resource of kind `K`: `/subscriptions/…/providers/Microsoft.EventGrid/…`.
+/// The id of a resource of type `K`: `/subscriptions/…/providers/Microsoft.EventGrid/…`.
 ///
-/// Two are equal if they differ in nothing but ASCII case, for the service does not keep to one.
+/// Ids are compared without ASCII case, because the service changes it.
 ///
 /// # Example
 ///
@@ -32,24 +29,24 @@ use crate::excerpt::Excerpt;
 /// ```
 pub struct ResourceId<K> {
     text: Box<str>,
-    kind: PhantomData<fn() -> K>,
+    resource_type: PhantomData<fn() -> K>,
 }
 
 impl<K: ResourceType> ResourceId<K> {
-    /// Reads an id as the service gives it.
+    /// Parses an id in any ASCII case.
     ///
     /// # Errors
     ///
-    /// [`ResourceIdError`] if it is none of this kind, or names what no resource is called.
+    /// [`ResourceIdError`] if it is an id of another type, or has an invalid name.
     pub fn parse(text: &str) -> Result<Self, ResourceIdError> {
         let provider: &[&str] = match K::IS_EXTENSION {
             true => &[],
             false => &[PROVIDERS, PROVIDER],
         };
-        let names = K::TYPES.iter().flat_map(|kind| [*kind, "{name}"]);
+        let names = K::TYPES.iter().flat_map(|segment| [*segment, "{name}"]);
         let pattern: Vec<_> = provider.iter().copied().chain(names).collect();
         let malformed = || ResourceIdError::ResourceId {
-            kind: K::NAME,
+            resource_type: K::NAME,
             expected: format!("/{}", pattern.join("/")).into(),
             found: Excerpt::of(text),
         };
@@ -66,7 +63,7 @@ impl<K: ResourceType> ResourceId<K> {
         if !own.iter().zip(&pattern).all(is_like) {
             return Err(malformed());
         }
-        // Extensions belong to resources of any provider, topics of this one among them; nothing else does.
+        // Only extensions belong to a resource of any provider, such as a topic.
         let is_provider = |pair: &[&str]| matches!(pair, [a, b] if a.eq_ignore_ascii_case(PROVIDERS) && b.eq_ignore_ascii_case(PROVIDER));
         let is_placed = match K::IS_EXTENSION {
             true => scope.windows(2).any(is_provider),
@@ -82,7 +79,7 @@ impl<K: ResourceType> ResourceId<K> {
         Ok(Self::of(text))
     }
 
-    /// Its own name: the last part.
+    /// The name: the last segment.
     pub fn name(&self) -> &str {
         self.text.rsplit('/').next().unwrap_or_default()
     }
@@ -92,12 +89,12 @@ impl<K: ResourceType> ResourceId<K> {
         &self.text
     }
 
-    /// Whether `other` is this id, in any ASCII case.
+    /// Whether `other` is this id. ASCII case does not count.
     pub fn is(&self, other: &str) -> bool {
         self.text.eq_ignore_ascii_case(other)
     }
 
-    /// The path of it in a URL.
+    /// The id as the path of a URL.
     pub(super) fn path(&self) -> String {
         path_of(&self.text)
     }
@@ -105,76 +102,17 @@ impl<K: ResourceType> ResourceId<K> {
     pub(super) fn of(text: impl Into<Box<str>>) -> Self {
         Self {
             text: text.into(),
-            kind: PhantomData,
+            resource_type: PhantomData,
         }
     }
 
-    pub(super) fn under(scope: &str, kinds: &str, name: &str) -> Result<Self, ResourceIdError> {
+    pub(super) fn under(
+        scope: &str,
+        resource_type: &str,
+        name: &str,
+    ) -> Result<Self, ResourceIdError> {
         K::NAMES.check(K::NAME, name)?;
-        Ok(Self::of(format!("{scope}/{kinds}/{name}")))
-    }
-}
-
-impl ResourceId<PartnerNamespace> {
-    /// One of its channels.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn channel(&self, name: &str) -> Result<ResourceId<Channel>, ResourceIdError> {
-        ResourceId::under(&self.text, "channels", name)
-    }
-}
-
-impl ResourceId<PartnerTopic> {
-    /// One of its event subscriptions.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn event_subscription(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<EventSubscription>, ResourceIdError> {
-        ResourceId::under(&self.text, EVENT_SUBSCRIPTIONS, name)
-    }
-}
-
-impl ResourceId<SystemTopic> {
-    /// One of its event subscriptions.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn event_subscription(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<EventSubscription>, ResourceIdError> {
-        ResourceId::under(&self.text, EVENT_SUBSCRIPTIONS, name)
-    }
-}
-
-impl ResourceId<EventSubscription> {
-    /// One to the events of `scope`: a subscription, a resource group, or any resource.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn at(scope: &Scope, name: &str) -> Result<Self, ResourceIdError> {
-        let scope = format!("{scope}/{PROVIDERS}/{PROVIDER}");
-        Self::under(&scope, EVENT_SUBSCRIPTIONS, name)
-    }
-}
-
-impl ResourceId<VerifiedPartner> {
-    /// A partner by its name there.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn verified_partner(name: &str) -> Result<Self, ResourceIdError> {
-        let scope = format!("/{PROVIDERS}/{PROVIDER}");
-        Self::under(&scope, "verifiedPartners", name)
+        Ok(Self::of(format!("{scope}/{resource_type}/{name}")))
     }
 }
 
@@ -182,7 +120,7 @@ impl<K> Clone for ResourceId<K> {
     fn clone(&self) -> Self {
         Self {
             text: self.text.clone(),
-            kind: PhantomData,
+            resource_type: PhantomData,
         }
     }
 }
@@ -216,7 +154,9 @@ impl<K> fmt::Debug for ResourceId<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event_grid::manage::{ResourceGroup, SubscriptionId};
+    use crate::event_grid::manage::{
+        Channel, EventSubscription, PartnerNamespace, ResourceGroup, Scope, SubscriptionId,
+    };
 
     const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 
@@ -225,59 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_its_place() {
-        let group = group("events").unwrap();
-        let base = format!(
-            "/subscriptions/{SUBSCRIPTION}/resourceGroups/events/providers/Microsoft.EventGrid"
-        );
-        let namespace = group.partner_namespace("contoso").unwrap();
-        let topic = group.partner_topic("top-1").unwrap();
-        let system = group.system_topic("top-2").unwrap();
-        let scope = group.scope();
-        for (id, path) in [
-            (
-                group.partner_registration("abc").unwrap().path(),
-                "partnerRegistrations/abc",
-            ),
-            (namespace.path(), "partnerNamespaces/contoso"),
-            (
-                namespace.channel("ch-1").unwrap().path(),
-                "partnerNamespaces/contoso/channels/ch-1",
-            ),
-            (topic.path(), "partnerTopics/top-1"),
-            (
-                topic.event_subscription("sub").unwrap().path(),
-                "partnerTopics/top-1/eventSubscriptions/sub",
-            ),
-            (
-                system.event_subscription("sub").unwrap().path(),
-                "systemTopics/top-2/eventSubscriptions/sub",
-            ),
-            (
-                group.partner_configuration().path(),
-                "partnerConfigurations/default",
-            ),
-            (
-                group.partner_destination("dest").unwrap().path(),
-                "partnerDestinations/dest",
-            ),
-            (
-                ResourceId::at(&scope, "sub").unwrap().path(),
-                "eventSubscriptions/sub",
-            ),
-        ] {
-            assert_eq!(id, format!("{base}/{path}"));
-        }
-        assert_eq!(
-            ResourceId::verified_partner("MicrosoftGraphAPI")
-                .unwrap()
-                .path(),
-            "/providers/Microsoft.EventGrid/verifiedPartners/MicrosoftGraphAPI"
-        );
-    }
-
-    #[test]
-    fn no_name_leaves_its_place() {
+    fn a_name_cannot_change_the_path() {
         let (fifty, more) = ("n".repeat(50), "n".repeat(51));
         let group = group("events").unwrap();
         for name in ["abc", "A-1", &fifty] {
@@ -300,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_read_in_any_case_and_nothing_else_is() {
+    fn ids_are_parsed_in_any_case() {
         let group = group("events").unwrap();
         let channel = group.partner_namespace("contoso").unwrap();
         let channel = channel.channel("ch-1").unwrap();
@@ -316,7 +204,7 @@ mod tests {
         let error = ResourceId::<Channel>::parse(&odd).unwrap_err().to_string();
         assert!(
             error.ends_with(
-                "is no id of a channel (expected one that ends in \
+                "is not the id of a channel (expected one that ends in \
                  `/providers/Microsoft.EventGrid/partnerNamespaces/{name}/channels/{name}`)"
             ),
             "{error}"

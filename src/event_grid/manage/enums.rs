@@ -1,4 +1,4 @@
-//! Words of the service: those that are known, and room for those of tomorrow.
+//! The enumerations of the service, open for values that are not known yet.
 
 use std::fmt;
 
@@ -6,34 +6,34 @@ use serde_json::Value;
 
 use crate::api::model::Lenient;
 
-/// An open set of words: its documentation, and a line for each.
-macro_rules! words {
-    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $word_doc:literal])+ $word:ident,)+ })+) => {$(
+/// An open enumeration: its documentation, and a line for each value.
+macro_rules! open_enums {
+    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $value_doc:literal])+ $value:ident,)+ })+) => {$(
         $(#[doc = $doc])+
         #[derive(Clone, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum $name {
-            $($(#[doc = $word_doc])+ $word,)+
-            /// A word that was not known when this version was made, as received.
+            $($(#[doc = $value_doc])+ $value,)+
+            /// A value that this version of the crate does not know, as received.
             Other(Box<str>),
         }
 
         impl $name {
-            /// The word, as the service spells it.
+            /// The value, as the service spells it.
             pub fn as_str(&self) -> &str {
                 match self {
-                    $(Self::$word => stringify!($word),)+
-                    Self::Other(word) => word,
+                    $(Self::$value => stringify!($value),)+
+                    Self::Other(value) => value,
                 }
             }
         }
 
         impl From<&str> for $name {
-            fn from(word: &str) -> Self {
-                $(if word.eq_ignore_ascii_case(stringify!($word)) {
-                    return Self::$word;
+            fn from(value: &str) -> Self {
+                $(if value.eq_ignore_ascii_case(stringify!($value)) {
+                    return Self::$value;
                 })+
-                Self::Other(word.into())
+                Self::Other(value.into())
             }
         }
 
@@ -55,46 +55,46 @@ macro_rules! words {
     )+};
 }
 
-words! {
-    /// Whether a customer wants the events of a partner topic or destination.
+open_enums! {
+    /// Whether the customer has activated a partner topic or destination.
     ActivationState {
-        /// They flow.
+        /// Events are delivered.
         Activated,
-        /// They did, and do no longer.
+        /// Events are no longer delivered.
         Deactivated,
-        /// The customer has not decided yet.
+        /// The customer has not activated it yet.
         NeverActivated,
     }
 
     /// Where the events of a channel go.
     ChannelType {
-        /// To a web hook of a partner, from a customer. Only in preview versions of the API.
+        /// To a partner's webhook, from a customer. Only in preview versions of the API.
         PartnerDestination,
-        /// To a topic of a customer.
+        /// To a customer's topic.
         PartnerTopic,
     }
 
-    /// In what form events are delivered.
+    /// The schema in which events are delivered.
     EventDeliverySchema {
         /// CloudEvents 1.0.
         CloudEventSchemaV1_0,
-        /// As they were published.
+        /// As published.
         CustomInputSchema,
-        /// Event Grid's own.
+        /// Event Grid's own schema.
         EventGridSchema,
     }
 
-    /// What the service is doing with a resource.
+    /// The provisioning state of a resource.
     ProvisioningState {
-        /// Somebody has to confirm that a web hook may be called.
+        /// The owner of a webhook must confirm it.
         AwaitingManualAction,
-        /// It was given up.
+        /// Its last operation was canceled.
         Canceled,
-        /// It does not exist yet.
+        /// Being created.
         Creating,
-        /// It will not exist much longer.
+        /// Being deleted.
         Deleting,
-        /// It did not work.
+        /// Its last operation failed.
         Failed,
         /// The channel of this topic was deleted.
         IdleDueToMirroredChannelResourceDeletion,
@@ -102,17 +102,17 @@ words! {
         IdleDueToMirroredPartnerDestinationDeletion,
         /// The topic of this channel was deleted.
         IdleDueToMirroredPartnerTopicDeletion,
-        /// Nothing: it is as it is meant to be.
+        /// Provisioned.
         Succeeded,
-        /// It is being changed.
+        /// Being updated.
         Updating,
     }
 
-    /// Whether a channel's customer wants its events.
+    /// Whether the customer has activated the topic or destination of a channel.
     ReadinessState {
         /// Events can be published.
         Activated,
-        /// The customer has not decided yet.
+        /// The customer has not activated it yet.
         NeverActivated,
     }
 
@@ -120,14 +120,14 @@ words! {
     RoutingMode {
         /// By the header `aeg-channel-name`: one channel a request.
         ChannelNameHeader,
-        /// By each event's `source`. What the API does if it is not told.
+        /// By each event's `source`. The API's default.
         SourceEventAttribute,
     }
 }
 
 impl ProvisioningState {
-    /// Whether the service is still at it. A word that is not known counts, as Azure's rules for long-running operations
-    /// have it.
+    /// Whether an operation is still running. Unknown values count as running, as Azure's rules for long-running operations
+    /// require.
     pub fn is_pending(&self) -> bool {
         matches!(
             self,
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_open() {
+    fn unknown_values_are_kept() {
         assert_eq!(
             ReadinessState::from("neveractivated"),
             ReadinessState::NeverActivated

@@ -1,64 +1,64 @@
-//! Subscriptions, resource groups and scopes: where resources are, and how they may be called.
+//! Subscriptions, resource groups and scopes, and the rules for names.
 
 use std::fmt;
 
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{
-    PartnerConfiguration, PartnerDestination, PartnerNamespace, PartnerRegistration, PartnerTopic,
-    ResourceId, ResourceType, SystemTopic,
-};
 use crate::excerpt::Excerpt;
 
-/// Why something is no id, or no part of one.
+/// Why a text is not an id, or not a valid part of one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ResourceIdError {
-    /// It is no id of this kind of resource.
-    #[error("`{found}` is no id of a {kind} (expected one that ends in `{expected}`)")]
-    ResourceId {
-        /// The kind.
-        kind: &'static str,
-        /// What it has to end in.
-        expected: Box<str>,
-        /// What was given.
-        found: Excerpt,
-    },
-    /// It cannot name a resource of this kind.
-    #[error("`{found}` cannot name a {kind} (expected {shortest} to {longest} {characters})")]
-    Name {
-        /// The kind.
-        kind: &'static str,
-        /// Characters at least.
-        shortest: usize,
-        /// Characters at most.
-        longest: usize,
-        /// Which characters.
-        characters: &'static str,
-        /// What was given.
-        found: Excerpt,
-    },
-    /// It is no place that resources are in.
+    /// It is not an id of this resource type.
     #[error(
-        "`{found}` is no scope (expected an id that begins with a slash, without empty parts, dots alone, or \
-         anything that means something else in a URL)"
+        "`{found}` is not the id of a {resource_type} (expected one that ends in `{expected}`)"
+    )]
+    ResourceId {
+        /// The resource type.
+        resource_type: &'static str,
+        /// The expected end.
+        expected: Box<str>,
+        /// The text.
+        found: Excerpt,
+    },
+    /// It is not a valid name for this resource type.
+    #[error(
+        "`{found}` cannot name a {resource_type} (expected {shortest} to {longest} {characters})"
+    )]
+    Name {
+        /// The resource type.
+        resource_type: &'static str,
+        /// The minimum length in characters.
+        shortest: usize,
+        /// The maximum length in characters.
+        longest: usize,
+        /// The valid characters.
+        characters: &'static str,
+        /// The text.
+        found: Excerpt,
+    },
+    /// It is not a scope.
+    #[error(
+        "`{found}` is not a scope (expected an id that begins with a slash, without empty segments, dot segments or \
+         characters that are special in a URL)"
     )]
     Scope {
-        /// What was given.
+        /// The text.
         found: Excerpt,
     },
-    /// It is no subscription.
-    #[error("`{found}` is no Azure subscription (expected a UUID)")]
+    /// It is not the id of an Azure subscription.
+    #[error("`{found}` is not an Azure subscription id (expected a UUID)")]
     SubscriptionId {
-        /// What was given.
+        /// The text.
         found: Excerpt,
     },
 }
 
-/// Which names resources of a kind may have.
+/// Which names are valid for a resource type.
 ///
-/// Source: the validators of Terraform's provider, which repeat what the service refuses.
+/// Source: the validators of Terraform's provider, which mirror the rules of the service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NameRule {
     shortest: usize,
@@ -74,13 +74,6 @@ impl NameRule {
     pub const EVENT_SUBSCRIPTION: Self = Self::hyphenated(3, 64);
     /// System topics: 3 to 128.
     pub const SYSTEM_TOPIC: Self = Self::hyphenated(3, 128);
-    /// What the service named: 1 to 128, with dots and underscores.
-    pub const GIVEN: Self = Self {
-        shortest: 1,
-        longest: 128,
-        others: "-._",
-        characters: "letters, digits, hyphens, dots and underscores, not of dots alone",
-    };
     /// Source: "Naming rules and restrictions for Azure resources".
     const GROUP: Self = Self {
         shortest: 1,
@@ -89,7 +82,7 @@ impl NameRule {
         characters: "letters, digits, hyphens, dots, underscores and parentheses, without a dot at the end",
     };
 
-    /// So many letters, digits and hyphens.
+    /// From `shortest` to `longest` letters, digits and hyphens.
     pub const fn hyphenated(shortest: usize, longest: usize) -> Self {
         Self {
             shortest,
@@ -99,17 +92,21 @@ impl NameRule {
         }
     }
 
-    pub(super) fn check(self, kind: &'static str, name: &str) -> Result<(), ResourceIdError> {
+    pub(super) fn check(
+        self,
+        resource_type: &'static str,
+        name: &str,
+    ) -> Result<(), ResourceIdError> {
         let length = name.chars().count();
-        let is_fit = |c: char| c.is_ascii_alphanumeric() || self.others.contains(c);
-        // Groups alone may be named in all scripts.
+        let is_valid = |c: char| c.is_ascii_alphanumeric() || self.others.contains(c);
+        // Only names of groups may have letters of any script.
         let is_letter = |c: char| self == Self::GROUP && c.is_alphanumeric();
         let has_end = !name.ends_with('.');
         let has_length = (self.shortest..=self.longest).contains(&length);
-        match has_length && has_end && name.chars().all(|c| is_fit(c) || is_letter(c)) {
+        match has_length && has_end && name.chars().all(|c| is_valid(c) || is_letter(c)) {
             true => Ok(()),
             false => Err(ResourceIdError::Name {
-                kind,
+                resource_type,
                 shortest: self.shortest,
                 longest: self.longest,
                 characters: self.characters,
@@ -119,12 +116,12 @@ impl NameRule {
     }
 }
 
-/// An Azure subscription.
+/// The id of an Azure subscription.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct SubscriptionId(Uuid);
 
 impl SubscriptionId {
-    /// Takes its UUID.
+    /// Parses a UUID.
     ///
     /// # Errors
     ///
@@ -141,7 +138,7 @@ impl SubscriptionId {
         self.0
     }
 
-    /// The scope of all that is in it.
+    /// The subscription as a scope.
     pub fn scope(&self) -> Scope {
         Scope(format!("/subscriptions/{}", self.0).into())
     }
@@ -155,7 +152,7 @@ pub struct ResourceGroup {
 }
 
 impl ResourceGroup {
-    /// The group of this name.
+    /// The group `name` in `subscription`.
     ///
     /// # Errors
     ///
@@ -178,86 +175,19 @@ impl ResourceGroup {
         &self.name
     }
 
-    /// The scope of all that is in it.
+    /// The group as a scope.
     pub fn scope(&self) -> Scope {
         let subscription = self.subscription.id();
         Scope(format!("/subscriptions/{subscription}/resourceGroups/{}", self.name).into())
     }
-
-    /// A registration in it.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`], as in all that follow.
-    pub fn partner_registration(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<PartnerRegistration>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// A namespace in it.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn partner_namespace(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<PartnerNamespace>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// A partner topic in it.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn partner_topic(&self, name: &str) -> Result<ResourceId<PartnerTopic>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// A partner destination in it.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn partner_destination(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<PartnerDestination>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// A system topic in it.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn system_topic(&self, name: &str) -> Result<ResourceId<SystemTopic>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// Its partner configuration, of which there is one.
-    pub fn partner_configuration(&self) -> ResourceId<PartnerConfiguration> {
-        let scope = self.scope();
-        ResourceId::of(format!(
-            "{scope}/{PROVIDERS}/{PROVIDER}/partnerConfigurations/default"
-        ))
-    }
-
-    fn resource<K: ResourceType>(&self, name: &str) -> Result<ResourceId<K>, ResourceIdError> {
-        let scope = format!("{}/{PROVIDERS}/{PROVIDER}", self.scope());
-        ResourceId::under(&scope, K::TYPES.last().copied().unwrap_or_default(), name)
-    }
 }
 
-/// Where event subscriptions can be: a subscription, a resource group, or any resource.
+/// What an event subscription can be created for: a subscription, a resource group, or any resource.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Scope(Box<str>);
 
 impl Scope {
-    /// Takes the id of something in Azure.
+    /// Parses the id of anything in Azure.
     ///
     /// # Errors
     ///
@@ -278,31 +208,31 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Refuses what a URL would read in another way than it looks.
+/// Refuses an id that would mean something else in a URL.
 pub(super) fn check_scope(id: &str) -> Result<(), ResourceIdError> {
-    let is_fit = |part: &str| {
+    let is_valid = |part: &str| {
         let is_dots = part.chars().all(|c| c == '.');
         let is_safe = |c: char| c.is_alphanumeric() || "-._()~ ".contains(c);
         !is_dots && part.chars().all(is_safe)
     };
     match id.strip_prefix('/') {
-        Some(rest) if id.len() <= LONGEST_ID && rest.split('/').all(is_fit) => Ok(()),
+        Some(rest) if id.len() <= LONGEST_ID && rest.split('/').all(is_valid) => Ok(()),
         _ => Err(ResourceIdError::Scope {
             found: Excerpt::of(id),
         }),
     }
 }
 
-/// Each part encoded, the slashes between them kept.
+/// `id` with each segment percent-encoded.
 pub(super) fn path_of(id: &str) -> String {
     let parts: Vec<_> = id.split('/').map(encoded).collect();
     parts.join("/")
 }
 
-/// Percent-encoded, for a path or a query.
+/// Percent-encodes `text` for a path or a query.
 pub(super) fn encoded(text: &str) -> String {
     let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-    // A plus means a space in forms alone.
+    // A plus means a space only in forms.
     encoded.replace('+', "%20")
 }
 
@@ -310,7 +240,7 @@ pub(super) const PROVIDERS: &str = "providers";
 pub(super) const PROVIDER: &str = "Microsoft.EventGrid";
 pub(super) const EVENT_SUBSCRIPTIONS: &str = "eventSubscriptions";
 
-/// Longer than any id of Azure can be, in bytes.
+/// In bytes: longer than any id in Azure.
 const LONGEST_ID: usize = 2048;
 
 #[cfg(test)]
@@ -324,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_and_subscriptions() {
+    fn scopes_are_encoded_and_names_checked() {
         for (name, path) in [
             ("events", "events"),
             ("a.b_(c)", "a.b_%28c%29"),
@@ -338,7 +268,7 @@ mod tests {
         }
         assert_eq!(
             SubscriptionId::new("../x").unwrap_err().to_string(),
-            "`../x` is no Azure subscription (expected a UUID)"
+            "`../x` is not an Azure subscription id (expected a UUID)"
         );
     }
 }
