@@ -187,6 +187,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "duplicates",
             "envelope",
             "event",
+            "excerpt",
             "http_client",
             "receiver",
             "signature",

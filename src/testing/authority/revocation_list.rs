@@ -8,17 +8,17 @@ use x509_cert::der::{Decode as _, Encode as _};
 use x509_cert::ext::pkix::IssuingDistributionPoint;
 use x509_cert::ext::pkix::name::DistributionPointName;
 
-use super::certificate::{Name, extension, sha256_with_rsa, time, uri};
 use super::key::{IssuerError, Key};
+use super::x509::{Name, extension, sha256_with_rsa, time, uri};
 use crate::crypto::SignatureAlgorithm;
 
-/// What goes into a revocation list.
+/// The content of a revocation list.
 pub(super) struct RevocationListRecipe<'r> {
     pub(super) issuer: &'r Name,
     pub(super) this_update: u64,
     pub(super) next_update: u64,
     pub(super) revoked: &'r [CertificateDer<'static>],
-    /// Where it is, if it is a part of a list (issuing distribution point).
+    /// Its URL, if it is one partition of a list (issuing distribution point).
     pub(super) partition: Option<String>,
 }
 

@@ -1,53 +1,53 @@
-//! The throw-away certificate authority.
+//! The throw-away CA.
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_cert::ext::pkix::KeyUsages;
 
-use super::certificate::{Name, Recipe, SERVER_AUTH, SigningCertificate};
 use super::key::{IssuerError, Key};
 use super::revocation_list::RevocationListRecipe;
 use super::signer::Signer;
+use super::x509::{Name, Recipe, SERVER_AUTH};
 use crate::chain::{Anchors, AnchorsError, ChainVerifier, certificate_to_pem};
 use crate::crypto::Backend;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{CertificateBundle, Pinned};
 
-/// A root and an intermediate CA with keys of their own, made for the occasion.
+/// A throw-away root and intermediate CA with fresh keys.
 ///
-/// Making one costs some tenths of a second for its three RSA keys; issuing a certificate costs a millisecond.
+/// Creating one takes some tenths of a second, because it generates three RSA keys; issuing a certificate takes a millisecond.
 ///
-/// An issuer is a value: what changes it gives another one, and what was issued before stays as it is.
+/// An issuer is a value: methods that change it return a new issuer, and issued certificates stay as they are.
 #[derive(Clone, Debug)]
 pub struct Issuer {
     now: UnixTime,
     root_name: Name,
     root: CertificateDer<'static>,
     root_key: Key,
-    /// What the intermediate's certificate was made of.
+    /// The content of the intermediate certificate.
     intermediate_recipe: Recipe,
     intermediate: CertificateDer<'static>,
     intermediate_key: Key,
     signing_key: Key,
-    /// Where it publishes its certificates and lists; nowhere if empty.
+    /// Where certificates and revocation lists are published; empty if they are not.
     base_url: String,
     revoked: Vec<CertificateDer<'static>>,
 }
 
 impl Issuer {
-    /// An issuer of the present.
+    /// Creates an issuer whose certificates are valid now.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if its keys could not be made.
+    /// [`IssuerError`] if a key could not be generated.
     pub fn new() -> Result<Self, IssuerError> {
         Self::at(UnixTime::now())
     }
 
-    /// An issuer of another time: what it issues is valid around `now`.
+    /// Creates an issuer whose certificates are valid around `now`.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if its keys could not be made.
+    /// [`IssuerError`] if a key could not be generated.
     pub fn at(now: UnixTime) -> Result<Self, IssuerError> {
         let root_key = Key::generate()?;
         let root_name = name(ROOT_NAME);
@@ -67,11 +67,11 @@ impl Issuer {
         })
     }
 
-    /// The same issuer, root and keys, with another name on its intermediate.
+    /// Returns the issuer with another name on its intermediate; root and keys stay the same.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the name does not fit into a certificate.
+    /// [`IssuerError`] if the name cannot be encoded.
     pub fn with_intermediate_name(&self, name: Name) -> Result<Self, IssuerError> {
         self.with_intermediate(Recipe {
             subject: name,
@@ -79,12 +79,12 @@ impl Issuer {
         })
     }
 
-    /// The same issuer with its intermediate's certificate issued anew: one name and one key, another serial number. As
-    /// Microsoft did with five CAs in 2025.
+    /// Returns the issuer with its intermediate certificate reissued: same name and key, another serial number. Microsoft
+    /// did this with five CAs in 2025.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if it could not be made.
+    /// [`IssuerError`] if the certificate could not be issued.
     pub fn reissued(&self) -> Result<Self, IssuerError> {
         self.with_intermediate(Recipe {
             not_before: self.intermediate_recipe.not_before.saturating_add(1),
@@ -92,11 +92,11 @@ impl Issuer {
         })
     }
 
-    /// The same issuer with an intermediate that ended a second ago.
+    /// Returns the issuer with an intermediate that expired a second ago.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if it could not be made.
+    /// [`IssuerError`] if the certificate could not be issued.
     pub fn with_expired_intermediate(&self) -> Result<Self, IssuerError> {
         self.with_intermediate(Recipe {
             not_after: self.now.as_secs().saturating_sub(1),
@@ -104,12 +104,12 @@ impl Issuer {
         })
     }
 
-    /// The same issuer, publishing under `base_url`, which ends in `/`: its certificates name where their issuers'
-    /// certificates and revocation lists can be had. See [`publications`](Self::publications).
+    /// Returns the issuer publishing under `base_url`, which ends in `/`: its certificates name the URLs of issuer
+    /// certificates and revocation lists. See [`publications`](Self::publications).
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the URL does not fit into a certificate.
+    /// [`IssuerError`] if the URL cannot be encoded.
     pub fn published_at(&self, base_url: impl Into<String>) -> Result<Self, IssuerError> {
         let base_url = base_url.into();
         let recipe = Recipe {
@@ -124,12 +124,12 @@ impl Issuer {
         .with_intermediate(recipe)
     }
 
-    /// The same issuer at another time: what the returned issuer issues and publishes is valid around `now`.
+    /// Returns the issuer at another time: its certificates and revocation lists are valid around `now`.
     ///
-    /// Keys and CA certificates stay the same. The CA certificates are valid for five years before and after the time
-    /// that the issuer was made for.
+    /// Keys and CA certificates stay the same. CA certificates are valid for five years before and after the time the
+    /// issuer was created for.
     ///
-    /// # Example: the revocation lists of next month
+    /// # Example: next month's revocation lists
     ///
     /// ```
     /// use std::time::Duration;
@@ -154,7 +154,7 @@ impl Issuer {
         }
     }
 
-    /// The same issuer having revoked `certificate`, of a signer or of its intermediate.
+    /// Returns the issuer with `certificate`, of a signer or of its intermediate, revoked.
     #[must_use]
     pub fn with_revoked(&self, certificate: &CertificateDer<'_>) -> Self {
         let mut issuer = self.clone();
@@ -162,11 +162,11 @@ impl Issuer {
         issuer
     }
 
-    /// This issuer's root as an intermediate of `other`'s: a cross-signature.
+    /// Issues this issuer's root as an intermediate of `other`'s root: a cross-certificate.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if it could not be made.
+    /// [`IssuerError`] if the certificate could not be issued.
     pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, IssuerError> {
         let recipe = Recipe {
             subject: self.root_name.clone(),
@@ -175,11 +175,11 @@ impl Issuer {
         recipe.issue(&self.root_key, &other.root_name, &other.root_key)
     }
 
-    /// The same issuer with another name on its root.
+    /// Returns the issuer with another name on its root.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the name does not fit into a certificate.
+    /// [`IssuerError`] if the name cannot be encoded.
     pub fn with_root_name(&self, name: Name) -> Result<Self, IssuerError> {
         let recipe = Recipe {
             subject: name.clone(),
@@ -201,12 +201,12 @@ impl Issuer {
         })
     }
 
-    /// What it publishes: paths under its base URL, and the bytes to serve there. The certificates of root and intermediate
-    /// in DER, the root's revocation list, and the parts of the intermediate's, each valid from a day ago for a week.
+    /// Returns the files to serve, as paths under the base URL and their bytes: the root and intermediate certificates in DER,
+    /// the root's revocation list and the partitions of the intermediate's. Each list is valid from a day ago for a week.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a list could not be made.
+    /// [`IssuerError`] if a list could not be issued.
     pub fn publications(&self) -> Result<Vec<(String, Vec<u8>)>, IssuerError> {
         let day = 24 * 60 * 60;
         let now = self.now.as_secs();
@@ -225,9 +225,9 @@ impl Issuer {
             (INTERMEDIATE_FILE.to_owned(), self.intermediate.to_vec()),
             list(&self.root_name, &self.root_key, ROOT_LIST, false)?,
         ];
-        for part in 0..PARTITIONS {
+        for number in 0..PARTITIONS {
             let (name, key) = (self.intermediate_name(), &self.intermediate_key);
-            published.push(list(name, key, &partition_path(part), true)?);
+            published.push(list(name, key, &partition_path(number), true)?);
         }
         Ok(published)
     }
@@ -239,69 +239,55 @@ impl Issuer {
         }
     }
 
-    pub(super) fn revocation_list_urls(&self, part: u32) -> Vec<String> {
+    pub(super) fn revocation_list_urls(&self, number: u32) -> Vec<String> {
         match self.base_url.is_empty() {
             true => Vec::new(),
-            false => vec![format!("{}{}", self.base_url, partition_path(part))],
+            false => vec![format!("{}{}", self.base_url, partition_path(number))],
         }
     }
 
-    /// The time around which its certificates are valid.
+    /// The time around which certificates are valid.
     pub fn now(&self) -> UnixTime {
         self.now
     }
 
-    /// The root's certificate.
+    /// The root certificate.
     pub fn root(&self) -> &CertificateDer<'static> {
         &self.root
     }
 
-    /// The root's certificate as PEM.
+    /// The root certificate as PEM.
     pub fn root_pem(&self) -> String {
         certificate_to_pem(&self.root)
     }
 
-    /// The intermediate's certificate.
+    /// The intermediate certificate.
     pub fn intermediate(&self) -> &CertificateDer<'static> {
         &self.intermediate
     }
 
-    /// The intermediate's certificate as PEM.
+    /// The intermediate certificate as PEM.
     pub fn intermediate_pem(&self) -> String {
         certificate_to_pem(&self.intermediate)
     }
 
-    /// The certificates between the root and what it issues.
+    /// The certificates between the root and signing certificates.
     pub fn intermediates(&self) -> [CertificateDer<'static>; 1] {
         [self.intermediate.clone()]
     }
 
-    /// The root, as somebody who trusts it needs it.
+    /// The root as a trust anchor.
     ///
     /// # Errors
     ///
-    /// None in practice: a root that this issuer made can be an anchor.
+    /// None in practice: an issuer's root is a valid anchor.
     pub fn anchors(&self) -> Result<Anchors, AnchorsError> {
         Anchors::from_certificates(std::slice::from_ref(&self.root))
     }
 
-    /// A good signing certificate and its key.
+    /// Builds a receiver that trusts this issuer, uses its clock, and has `signer`'s certificate pinned.
     ///
-    /// # Errors
-    ///
-    /// [`IssuerError`] if it could not be made.
-    pub fn signer(&self) -> Result<Signer, IssuerError> {
-        self.signing_certificate().issue()
-    }
-
-    /// A signing certificate to be changed before it is issued.
-    pub fn signing_certificate(&self) -> SigningCertificate<'_> {
-        SigningCertificate::new(self, self.signing_key.clone())
-    }
-
-    /// A receiver that trusts this issuer, lives in its time, and finds `signer`'s certificate without a network.
-    ///
-    /// `backend` is the crypto library to test with, as in `DefaultBackend::new()`.
+    /// `backend` is the crypto backend, such as `DefaultBackend::new()`.
     ///
     /// # Errors
     ///
@@ -328,9 +314,13 @@ impl Issuer {
     pub(super) fn intermediate_key(&self) -> &Key {
         &self.intermediate_key
     }
+
+    pub(super) fn signing_key(&self) -> &Key {
+        &self.signing_key
+    }
 }
 
-/// A CA's certificate, valid for ten years around `now`.
+/// A CA certificate, valid for ten years around `now`.
 fn authority(common_name: &str, now: UnixTime) -> Recipe {
     let five_years = 5 * 365 * 24 * 60 * 60;
     Recipe {
@@ -347,7 +337,7 @@ fn authority(common_name: &str, now: UnixTime) -> Recipe {
     }
 }
 
-/// As Microsoft's CAs are named.
+/// A name in the form of Microsoft's CAs.
 fn name(common_name: &str) -> Name {
     Name::new()
         .country("US")
@@ -355,14 +345,14 @@ fn name(common_name: &str) -> Name {
         .common_name(common_name)
 }
 
-fn partition_path(part: u32) -> String {
-    format!("crl/partition/Throw-away_Partition{part:05}.crl")
+fn partition_path(number: u32) -> String {
+    format!("crl/partition/Throw-away_Partition{number:05}.crl")
 }
 
 const ROOT_FILE: &str = "certs/Throw-away%20TLS%20RSA%20Root%20G2.crt";
 const INTERMEDIATE_FILE: &str = "certs/Throw-away%20TLS%20G2%20RSA%20CA%20OCSP%2002.crt";
 const ROOT_LIST: &str = "crl/Throw-away_Root.crl";
-/// Microsoft's lists have about a hundred parts.
+/// Microsoft's lists have about a hundred partitions.
 const PARTITIONS: u32 = 3;
 const ROOT_NAME: &str = "Throw-away TLS RSA Root G2";
 const INTERMEDIATE_NAME: &str = "Throw-away TLS G2 RSA CA OCSP 02";

@@ -1,65 +1,26 @@
-//! What happens at Partner Center, at its certificate host, and between it and a partner's service.
+//! Actions at Partner Center and its certificate host, and forged callbacks.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
-use thiserror::Error;
+use serde_json::json;
 
 use super::delivery::{Delivery, Origin, Outcome};
+use super::error::PartnerCenterError;
 use super::events::Scene;
 use super::forgery::Forgery;
 use super::quirks::Validation;
-use super::service::{Service, State};
-use crate::Excerpt;
-use crate::chain::AnchorsError;
+use super::registration::Registration;
+use super::state::State;
 use crate::event::{Event, EventName};
-use crate::source::PrefixError;
-use crate::testing::fake::answer::guid;
-use crate::testing::{IssuerError, SignedRequest};
+use crate::excerpt::Excerpt;
+use crate::testing::authority::{IssuerError, SignedRequest};
+use crate::testing::loopback::response::guid;
+use crate::testing::loopback::service::Service;
 
-/// Why an emulated Partner Center did not do as told.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum PartnerCenterError {
-    /// The root cannot be an anchor.
-    #[error(transparent)]
-    Anchors(#[from] AnchorsError),
-    /// A certificate or a signature could not be made.
-    #[error(transparent)]
-    Issuer(#[from] IssuerError),
-    /// The base URL cannot be a prefix of certificates' URLs.
-    #[error(transparent)]
-    Location(#[from] PrefixError),
-    /// There is no delivery of this number.
-    #[error("there is no delivery {number}")]
-    NoDelivery {
-        /// The number.
-        number: usize,
-    },
-    /// Nothing is registered, so there is nowhere to send to.
-    #[error("no webhook URL is registered")]
-    NoRegistration,
-    /// The partner did not register for the event.
-    #[error("the event `{name}` is not registered (registered: {})", .registered.join(", "))]
-    NotRegistered {
-        /// The event's name.
-        name: Excerpt,
-        /// The registered names.
-        registered: Vec<String>,
-    },
-    /// The API would have refused it.
-    #[error("refused with status {status}: {body}")]
-    Refused {
-        /// The status.
-        status: u16,
-        /// The beginning of the answer's body.
-        body: Excerpt,
-    },
-}
-
-impl Service {
-    /// An event of this name happens.
+impl Service<State> {
+    /// Emits an event with this name.
     pub(super) fn emit(self: &Arc<Self>, name: &EventName) -> Result<usize, PartnerCenterError> {
         let mut state = self.state();
         if *name == EventName::TestCreated {
@@ -72,28 +33,28 @@ impl Service {
         state.emit(self, sample.body.into())
     }
 
-    /// Something happens of which this is the event's body.
+    /// Emits an event with this body.
     pub(super) fn emit_body(self: &Arc<Self>, body: Bytes) -> Result<usize, PartnerCenterError> {
         self.state().emit(self, body)
     }
 
-    /// A test is asked for, as through the API. Gives its correlation id.
-    pub(super) fn test(self: &Arc<Self>) -> Result<String, PartnerCenterError> {
+    /// Requests a validation event, as through the API. Returns its correlation id.
+    pub(super) fn request_validation_event(self: &Arc<Self>) -> Result<String, PartnerCenterError> {
         let id = guid().to_string();
-        let answer = self.state().validate(self, &id);
-        match answer.status().as_u16() {
+        let response = self.state().validate(self, &id);
+        match response.status().as_u16() {
             200 => Ok(id),
             status => Err(PartnerCenterError::Refused {
                 status,
-                body: Excerpt::of(answer.body()),
+                body: Excerpt::of(response.body()),
             }),
         }
     }
 
-    /// Puts another signing certificate in place. Its key is made while everything else goes on.
+    /// Replaces the signing certificate. Its key is generated without the lock.
     pub(super) fn rotate(&self) -> Result<(), IssuerError> {
         let next = self.state().certificates(self.base_url())?.next();
-        let signer = next.make()?;
+        let signer = next.issue()?;
         let mut state = self.state();
         state
             .certificates(self.base_url())?
@@ -101,7 +62,7 @@ impl Service {
         Ok(())
     }
 
-    /// Somebody sends a callback of his own.
+    /// Sends a forged callback.
     pub(super) fn forge(self: &Arc<Self>, forgery: Forgery) -> Result<usize, PartnerCenterError> {
         let mut state = self.state();
         let url = state.webhook_url()?;
@@ -109,26 +70,48 @@ impl Service {
         let body = scene.sample(&EventName::SubscriptionUpdated).body;
         let certificates = state.certificates(self.base_url())?;
         let callback = forgery.callback(certificates, self.base_url(), body)?;
-        let callback = state.placed(callback)?;
+        let callback = state.place_signature(callback)?;
         Ok(state.send(self, Origin::Forgery(forgery), url, callback))
     }
 
-    /// Somebody sends again, once, what was sent before.
+    /// Sends an earlier callback again, once.
     pub(super) fn replay(self: &Arc<Self>, number: usize) -> Result<usize, PartnerCenterError> {
         let mut state = self.state();
         let url = state.webhook_url()?;
-        let callback = state.dispatch.callback(number).cloned();
+        let delivery = state.deliveries.get(number);
+        let callback = delivery.and_then(|delivery| delivery.callback.clone());
         let callback = callback.ok_or(PartnerCenterError::NoDelivery { number })?;
         Ok(state.send(self, Origin::Replay(number), url, callback))
     }
 }
 
 impl State {
+    /// Registers `url` for these events, or for all supported ones if there are none. Returns their number.
+    pub(super) fn register(&mut self, url: &str, events: &[String]) -> usize {
+        let events = match events.is_empty() {
+            true => &self.quirks.supported_events,
+            false => events,
+        };
+        let registration = json!({"webhookUrl": url, "webhookEvents": events});
+        let number = events.len();
+        self.registration = Registration::from_value(&registration, self.clock.now());
+        number
+    }
+
+    /// Chooses the header of signatures: `x-ms-signature` or `authorization`.
+    pub(super) fn set_signature_header(&mut self, is_ms: bool) -> Result<(), PartnerCenterError> {
+        let registration = self.registration.as_mut();
+        registration
+            .ok_or(PartnerCenterError::NoRegistration)?
+            .signature_token_to_ms_signature_header = is_ms;
+        Ok(())
+    }
+
     fn scene<'a>(&'a self, base_url: &'a str) -> Scene<'a> {
         Scene {
             base_url,
             partner_id: &self.tokens.credentials.tenant_id,
-            now: self.now(),
+            now: self.clock.now(),
         }
     }
 
@@ -138,8 +121,12 @@ impl State {
         url.ok_or(PartnerCenterError::NoRegistration)
     }
 
-    /// Delivers an event, if the partner registered for it. A body without a name is delivered whatever is registered.
-    fn emit(&mut self, service: &Arc<Service>, body: Bytes) -> Result<usize, PartnerCenterError> {
+    /// Delivers an event if it is registered. A body without an event name is always delivered.
+    fn emit(
+        &mut self,
+        service: &Arc<Service<Self>>,
+        body: Bytes,
+    ) -> Result<usize, PartnerCenterError> {
         let url = self.webhook_url()?;
         if let (Some(name), Some(registration)) = (event_name(&body), &self.registration)
             && !registration.has_event(&name)
@@ -153,43 +140,43 @@ impl State {
         Ok(self.send(service, Origin::Event, url, callback))
     }
 
-    /// Delivers a validation event that can be asked for afterwards, as all can.
-    fn emit_test(&mut self, service: &Arc<Service>) -> Result<usize, PartnerCenterError> {
+    /// Delivers a validation event, whose result can be polled like any other.
+    fn emit_test(&mut self, service: &Arc<Service<Self>>) -> Result<usize, PartnerCenterError> {
         let id = guid().to_string();
         let body = self.scene(service.base_url()).validation_event(&id);
         let number = self.emit(service, body.into())?;
-        let (url, now) = (self.webhook_url()?, self.now());
-        self.validations.learn(&id, url, number, now);
+        let (url, now) = (self.webhook_url()?, self.clock.now());
+        self.validations.add(&id, url, number, now);
         Ok(number)
     }
 
-    /// Answers `POST /registration/validationEvents`, and delivers the event.
+    /// Responds to `POST /registration/validationEvents`, and delivers the event.
     pub(super) fn validate(
         &mut self,
-        service: &Arc<Service>,
+        service: &Arc<Service<Self>>,
         correlation_id: &str,
     ) -> Response<Bytes> {
-        let (quirks, now) = (&self.quirks, self.now());
+        let (quirks, now) = (&self.quirks, self.clock.now());
         let registration = self.registration.as_ref();
-        let answer = self
+        let response = self
             .validations
             .create(registration, correlation_id, quirks, now);
         let is_delivered = matches!(quirks.validation, Validation::Delivered);
-        let (true, true, Ok(url)) = (answer.status() == 200, is_delivered, self.webhook_url())
+        let (true, true, Ok(url)) = (response.status() == 200, is_delivered, self.webhook_url())
         else {
-            return answer;
+            return response;
         };
         let scene = self.scene(service.base_url());
         let body = scene.validation_event(correlation_id).into();
-        // Signed when it is sent: who asks for it does not wait for the making of keys.
+        // Signed when it is sent, so that the request does not wait for key generation.
         let number = self.deliver(service, Origin::ValidationEvent, url, body, None);
         self.validations.delivered_as(correlation_id, number);
-        answer
+        response
     }
 
     fn send(
         &mut self,
-        service: &Arc<Service>,
+        service: &Arc<Service<Self>>,
         origin: Origin,
         webhook_url: String,
         callback: SignedRequest,
@@ -200,22 +187,22 @@ impl State {
 
     fn deliver(
         &mut self,
-        service: &Arc<Service>,
+        service: &Arc<Service<Self>>,
         origin: Origin,
         webhook_url: String,
         body: Bytes,
         callback: Option<SignedRequest>,
     ) -> usize {
-        let delivery = Delivery {
-            number: 0,
+        self.deliveries.begin(service, |number| Delivery {
+            number,
             origin,
             event_name: event_name(&body),
             webhook_url,
             body,
             attempts: Vec::new(),
             outcome: Outcome::Pending,
-        };
-        self.dispatch.begin(service, delivery, callback)
+            callback,
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Plain HTTP, for what the fakes send to a service on the same desk, and for what the certificate host serves.
+//! A plain HTTP client, for requests on the same machine.
 
 use std::io;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use tokio::time::timeout;
 
 use crate::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 
-/// A client without TLS, with a connection for each request.
+/// A client without TLS that opens a connection for each request.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::testing) struct PlainClient;
+pub(crate) struct PlainClient;
 
 impl HttpClient for PlainClient {
     fn send(
@@ -27,7 +27,7 @@ impl HttpClient for PlainClient {
         Box::pin(async move {
             let Limits { deadline, .. } = limits;
             match timeout(deadline, exchange(request, limits.max_body)).await {
-                Ok(answer) => answer,
+                Ok(response) => response,
                 Err(_) => Err(HttpClientError::Timeout { deadline }),
             }
         })
@@ -41,10 +41,10 @@ async fn exchange(
     let stream = connect(request.uri())
         .await
         .map_err(|error| HttpClientError::Connect(Arc::new(error)))?;
-    let broken = |error: hyper::Error| HttpClientError::Transport(Arc::new(error));
+    let transport = |error: hyper::Error| HttpClientError::Transport(Arc::new(error));
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(broken)?;
+        .map_err(transport)?;
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
     if let Some(Ok(host)) = authority.map(HeaderValue::from_str) {
         request.headers_mut().insert(HOST, host);
@@ -52,28 +52,28 @@ async fn exchange(
     let target = request.uri().path_and_query().cloned();
     *request.uri_mut() = target.map_or_else(Uri::default, Uri::from);
 
-    let answer = async {
+    let response = async {
         let (head, body) = sender
             .send_request(request.map(Full::new))
             .await
-            .map_err(broken)?
+            .map_err(transport)?
             .into_parts();
         let body = Limited::new(body, limit)
             .collect()
             .await
             .map_err(|error| match error.downcast::<hyper::Error>() {
-                Ok(error) => broken(*error),
+                Ok(error) => transport(*error),
                 Err(_) => HttpClientError::BodyTooLong { limit },
             })?;
         Ok(Response::from_parts(head, body.to_bytes()))
     };
-    // The connection moves only while it is awaited, and ends when the answer is there.
+    // The connection makes progress only while it is polled. It is dropped once the response is complete.
     let connection = async {
         let _ = connection.await;
         std::future::pending().await
     };
-    match futures_util::future::select(Box::pin(answer), Box::pin(connection)).await {
-        futures_util::future::Either::Left((answer, _)) => answer,
+    match futures_util::future::select(Box::pin(response), Box::pin(connection)).await {
+        futures_util::future::Either::Left((response, _)) => response,
         futures_util::future::Either::Right((never, _)) => never,
     }
 }

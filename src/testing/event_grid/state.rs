@@ -1,68 +1,74 @@
-//! One request after another, without a network.
+//! The state of the fake, and how it processes requests.
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method, Response, Uri};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::accepted::AcceptedEvent;
-use super::deliverer::Deliverer;
-use super::handshake::CONFIRMATION_PATH;
-use super::proof::Proofs;
-use super::refusal::Refusal;
+use super::credentials::Credentials;
+use super::delivery::Delivery;
+use super::handshake::{CONFIRMATION_PATH, CONFIRMATION_TIME};
+use super::refusal::{malformed, not_found, refusal, too_large};
 use super::settings::{Routing, Settings};
-use super::subscriptions::Subscribed;
-use crate::testing::fake::answer::{ErrorBody, guid, header};
-use crate::testing::fake::request::RecordedRequest;
-use crate::testing::fake::{self, Clock, Traffic};
+use super::subscription::EventSubscription;
+use super::subscription_state::{HandshakeFailure, SubscriptionState};
+use crate::testing::loopback::clock::Clock;
+use crate::testing::loopback::deliveries::{CONCURRENT_ATTEMPTS, Deliveries};
+use crate::testing::loopback::refusal::Refusal;
+use crate::testing::loopback::request::RecordedRequest;
+use crate::testing::loopback::response::{ErrorBody, guid, header};
+use crate::testing::loopback::service::{self, Service, Traffic};
 
-/// What changes.
+/// The state of an [`EventGrid`](super::EventGrid).
 pub(super) struct State {
     pub(super) clock: Clock,
     pub(super) settings: Settings,
     pub(super) traffic: Traffic,
-    pub(super) proofs: Proofs,
+    pub(super) credentials: Credentials,
     pub(super) accepted: Vec<AcceptedEvent>,
     pub(super) unmatched: usize,
     pub(super) subscriptions: Vec<Subscribed>,
-    pub(super) deliverer: Deliverer,
+    pub(super) deliveries: Deliveries<Delivery>,
 }
 
 impl State {
     pub(super) fn new() -> Self {
         Self {
-            clock: Arc::new(OffsetDateTime::now_utc),
+            clock: Clock::default(),
             settings: Settings::default(),
             traffic: Traffic::default(),
-            proofs: Proofs::new(),
+            credentials: Credentials::new(),
             accepted: Vec::new(),
             unmatched: 0,
             subscriptions: Vec::new(),
-            deliverer: Deliverer::new(),
+            deliveries: Deliveries::new(CONCURRENT_ATTEMPTS),
         }
     }
 
     /// Accepts all events of a request, or none.
-    fn publish(&mut self, request: &RecordedRequest, endpoint: &str) -> Result<(), Refusal> {
+    fn publish(
+        &mut self,
+        service: &Arc<Service<Self>>,
+        request: &RecordedRequest,
+    ) -> Result<(), Refusal> {
         if request.path() != PATH || request.method() != Method::POST {
-            return Err(Refusal::not_found("The resource was not found."));
+            return Err(not_found("The resource was not found."));
         }
-        let (settings, now) = (&self.settings, (self.clock)());
+        let (settings, now) = (&self.settings, self.clock.now());
+        let endpoint = format!("{}{PATH}", service.base_url());
         let disable_local_auth = settings.disable_local_auth;
-        self.proofs
-            .check(request, endpoint, disable_local_auth, now)?;
+        self.credentials
+            .check(request, &endpoint, disable_local_auth, now)?;
         if request.path_and_query() != format!("{PATH}?api-version=2018-01-01") {
-            return Err(Refusal::malformed(
-                "The api-version is missing or not known.",
-            ));
+            return Err(malformed("The api-version is missing or not known."));
         }
         if request.body().len() > settings.max_bytes {
-            return Err(Refusal::too_large("The request is too large."));
+            return Err(too_large("The request is too large."));
         }
         let channel = settings.channel(request)?;
         let events = settings.events(request)?;
@@ -74,7 +80,7 @@ impl State {
         let matched: Vec<Value> = matched.map(Value::from).collect();
         let unmatched = events.len().saturating_sub(matched.len());
         self.unmatched = self.unmatched.saturating_add(unmatched);
-        self.forward(channel.as_deref(), &matched, now);
+        self.forward(service, channel.as_deref(), &matched, now);
         let events: Vec<Value> = events.into_iter().map(Value::from).collect();
         let accepted = events.into_iter().map(|event| AcceptedEvent {
             channel: channel.clone(),
@@ -85,41 +91,49 @@ impl State {
     }
 }
 
-impl fake::State for State {
+impl service::State for State {
     fn traffic(&mut self) -> &mut Traffic {
         &mut self.traffic
     }
 
-    fn process(&mut self, base_url: &str, request: &RecordedRequest) -> Response<Bytes> {
-        let answer = match request.path().starts_with(CONFIRMATION_PATH) {
+    fn process(
+        &mut self,
+        service: &Arc<Service<Self>>,
+        request: &RecordedRequest,
+    ) -> Response<Bytes> {
+        let response = match request.path().starts_with(CONFIRMATION_PATH) {
             true => self.confirm(request),
             false => self
-                .publish(request, &format!("{base_url}{PATH}"))
-                .map(|()| ErrorBody::Empty.answer(200)),
+                .publish(service, request)
+                .map(|()| ErrorBody::Empty.response(200)),
         };
-        let mut answer = answer.unwrap_or_else(|refusal| refusal.answer());
-        write_ids(request, answer.headers_mut());
-        answer
+        let mut response = response.unwrap_or_else(|refusal| refusal.response());
+        write_ids(request, response.headers_mut());
+        response
+    }
+
+    fn stop(&mut self) {
+        self.deliveries.abort();
     }
 }
 
 impl Settings {
-    /// The channel that the request names, if it must name one.
+    /// The channel that the request names, if the routing is by channel name.
     fn channel(&self, request: &RecordedRequest) -> Result<Option<String>, Refusal> {
         let named = request.header("aeg-channel-name");
         match (&self.routing, named) {
             (Routing::Source { .. }, None) => Ok(None),
-            (Routing::Source { .. }, Some(_)) => Err(Refusal::malformed(
-                "The namespace does not route by channel name.",
-            )),
-            (Routing::ChannelName { .. }, None) => Err(Refusal::malformed(
-                "The header aeg-channel-name is missing.",
-            )),
+            (Routing::Source { .. }, Some(_)) => {
+                Err(malformed("The namespace does not route by channel name."))
+            }
+            (Routing::ChannelName { .. }, None) => {
+                Err(malformed("The header aeg-channel-name is missing."))
+            }
             (Routing::ChannelName { channels }, Some(named)) => {
                 let mut known = channels.iter().flatten();
                 match channels.is_none() || known.any(|known| known.eq_ignore_ascii_case(named)) {
                     true => Ok(Some(named.to_owned())),
-                    false => Err(Refusal::new(
+                    false => Err(refusal(
                         self.unknown_channel.as_u16(),
                         "NotFound",
                         "ResourceNotFound",
@@ -130,7 +144,7 @@ impl Settings {
         }
     }
 
-    /// The events of a request, as its media type says.
+    /// The events of a request, by its media type.
     fn events(&self, request: &RecordedRequest) -> Result<Vec<Map<String, Value>>, Refusal> {
         let is_batch = request.is_of_type("application/cloudevents-batch+json");
         let is_single = request.is_of_type("application/cloudevents+json");
@@ -138,17 +152,17 @@ impl Settings {
             Some(Value::Array(events)) if is_batch => events,
             Some(event @ Value::Object(_)) if is_single => vec![event],
             _ => {
-                return Err(Refusal::malformed(
-                    "The content type is not that of CloudEvents, or the body is something else.",
+                return Err(malformed(
+                    "The content type is not that of CloudEvents, or the body does not match it.",
                 ));
             }
         };
         if events.len() > self.max_events {
-            return Err(Refusal::too_large("The batch has too many events."));
+            return Err(too_large("The batch has too many events."));
         }
         let events = events.into_iter().map(|event| match event {
             Value::Object(event) => Ok(event),
-            _ => Err(Refusal::malformed("An event is not an object.")),
+            _ => Err(malformed("An event is not an object.")),
         });
         events.collect()
     }
@@ -165,29 +179,25 @@ impl Settings {
     }
 }
 
-/// Whether this is an event of CloudEvents 1.0, where a member that is null is none. The service is not known to look at the
-/// names of extensions; this does.
+/// Checks an event against CloudEvents 1.0, where null means absent. The names of extensions are checked too, although the
+/// service is not known to do so.
 fn check(event: &Map<String, Value>) -> Result<(), Refusal> {
     let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
     if text("specversion") != "1.0" {
-        return Err(Refusal::malformed("The specversion is not 1.0."));
+        return Err(malformed("The specversion is not 1.0."));
     }
     for name in ["id", "source", "type"] {
         if text(name).is_empty() {
-            return Err(Refusal::malformed(format!(
-                "The attribute {name} is missing."
-            )));
+            return Err(malformed(format!("The attribute {name} is missing.")));
         }
     }
     for (name, value) in event {
         let may_be = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         if name != "data_base64" && !name.bytes().all(may_be) {
-            return Err(Refusal::malformed(format!(
-                "{name} is no name of an attribute."
-            )));
+            return Err(malformed(format!("{name} is not an attribute name.")));
         }
         if value.is_object() && name != "data" {
-            return Err(Refusal::malformed(format!("{name} is an object.")));
+            return Err(malformed(format!("{name} is an object.")));
         }
         let may_be: fn(&str) -> bool = match &**name {
             "time" => is_time,
@@ -196,12 +206,12 @@ fn check(event: &Map<String, Value>) -> Result<(), Refusal> {
             _ => continue,
         };
         if !value.is_null() && !value.as_str().is_some_and(may_be) {
-            return Err(Refusal::malformed(format!("{name} is malformed.")));
+            return Err(malformed(format!("{name} is malformed.")));
         }
     }
     let has = |name: &str| event.get(name).is_some_and(|value| !value.is_null());
     match has("data") && has("data_base64") {
-        true => Err(Refusal::malformed("There is data twice.")),
+        true => Err(malformed("data and data_base64 exclude each other.")),
         false => Ok(()),
     }
 }
@@ -232,4 +242,49 @@ fn write_ids(request: &RecordedRequest, headers: &mut HeaderMap) {
     }
 }
 
+/// An event subscription, and the state of its handshake.
+pub(super) struct Subscribed {
+    pub(super) subscription: Arc<EventSubscription>,
+    pub(super) uri: Uri,
+    pub(super) asked: OffsetDateTime,
+    /// The path and query of the confirmation URL.
+    pub(super) confirmation: String,
+    pub(super) state: SubscriptionState,
+}
+
+impl Subscribed {
+    pub(super) fn state_at(&self, now: OffsetDateTime) -> SubscriptionState {
+        match self.state {
+            SubscriptionState::AwaitingManualAction if now - self.asked > CONFIRMATION_TIME => {
+                SubscriptionState::Failed(HandshakeFailure::Expired)
+            }
+            _ => self.state.clone(),
+        }
+    }
+
+    pub(super) fn is_validated(&self, now: OffsetDateTime) -> bool {
+        matches!(self.state_at(now), SubscriptionState::Succeeded)
+    }
+}
+
+/// An accepted event.
+#[derive(Clone, Debug)]
+pub struct AcceptedEvent {
+    channel: Option<String>,
+    event: Value,
+}
+
+impl AcceptedEvent {
+    /// The channel that the request named.
+    pub fn channel(&self) -> Option<&str> {
+        self.channel.as_deref()
+    }
+
+    /// The event.
+    pub fn event(&self) -> &Value {
+        &self.event
+    }
+}
+
+/// The path of the publish endpoint.
 pub(super) const PATH: &str = "/api/events";

@@ -1,14 +1,15 @@
-//! Certificates, right and wrong.
+//! X.509 as bytes: certificates, names and the parts they share with revocation lists.
 
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::CertificateDer;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::certificate::{CertificateInner, TbsCertificateInner, Version};
 use x509_cert::der::asn1::{
     Any, BitString, GeneralizedTime, Ia5String, Null, ObjectIdentifier, OctetString, SetOfVec,
     UtcTime,
 };
+use x509_cert::der::flagset::FlagSet;
 use x509_cert::der::{Encode as _, Tag};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
@@ -22,196 +23,10 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::{Time, Validity};
 
-use super::issuer::Issuer;
 use super::key::{IssuerError, Key};
-use super::signer::Signer;
 use crate::crypto::SignatureAlgorithm;
 
-/// A signing certificate to be: good unless told otherwise.
-///
-/// Made by [`Issuer::signing_certificate`]; every method takes it one step away from what a verifier should accept.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct SigningCertificate<'i> {
-    issuer: &'i Issuer,
-    key: Key,
-    recipe: Recipe,
-}
-
-impl<'i> SigningCertificate<'i> {
-    pub(super) fn new(issuer: &'i Issuer, key: Key) -> Self {
-        let day = 24 * 60 * 60;
-        let now = issuer.now().as_secs();
-        Self {
-            issuer,
-            key,
-            recipe: Recipe {
-                subject: Name::microsoft(DNS_NAME),
-                not_before: now.saturating_sub(day),
-                not_after: now.saturating_add(99 * day),
-                dns_names: vec![DNS_NAME.into()],
-                is_ca: false,
-                key_usage: Some(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment),
-                purposes: Some(vec![SERVER_AUTH]),
-                unknown_critical: false,
-                issuer_urls: issuer.issuer_urls(),
-                revocation_list_urls: issuer.revocation_list_urls(0),
-            },
-        }
-    }
-
-    /// Valid from `not_before` to `not_after`, both included. Default: from a day ago, for 100 days.
-    pub fn valid(mut self, not_before: UnixTime, not_after: UnixTime) -> Self {
-        self.recipe.not_before = not_before.as_secs();
-        self.recipe.not_after = not_after.as_secs();
-        self
-    }
-
-    /// Ended a second ago.
-    pub fn expired(mut self) -> Self {
-        self.recipe.not_after = self.issuer.now().as_secs().saturating_sub(1);
-        self
-    }
-
-    /// Begins in a second.
-    pub fn not_yet_valid(mut self) -> Self {
-        self.recipe.not_before = self.issuer.now().as_secs().saturating_add(1);
-        self
-    }
-
-    /// For another subject. Default: `C=US, ST=WA, L=Redmond, O=Microsoft Corporation, CN=…`, as Microsoft's are.
-    pub fn subject(mut self, subject: Name) -> Self {
-        self.recipe.subject = subject;
-        self
-    }
-
-    /// For other DNS names. Default: `pcnotifications-dispatch.microsoft.com`.
-    pub fn dns_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.recipe.dns_names = names.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// A CA's certificate.
-    pub fn certificate_authority(mut self) -> Self {
-        self.recipe.is_ca = true;
-        self
-    }
-
-    /// With a key usage that does not allow signatures over data.
-    pub fn without_digital_signature(mut self) -> Self {
-        self.recipe.key_usage = Some(KeyUsages::KeyEncipherment.into());
-        self
-    }
-
-    /// Without any key usage, which is allowed.
-    pub fn without_key_usage(mut self) -> Self {
-        self.recipe.key_usage = None;
-        self
-    }
-
-    /// For other purposes, as object identifiers (`1.3.6.1.5.5.7.3.3` is code signing), or without an extended key usage.
-    /// Default: TLS servers.
-    ///
-    /// # Errors
-    ///
-    /// [`IssuerError`] if one is no object identifier.
-    pub fn purposes(mut self, purposes: Option<&[&str]>) -> Result<Self, IssuerError> {
-        let oids = |oids: &[&str]| oids.iter().map(|oid| ObjectIdentifier::new(oid)).collect();
-        self.recipe.purposes = purposes
-            .map(oids)
-            .transpose()
-            .map_err(x509_cert::der::Error::from)?;
-        Ok(self)
-    }
-
-    /// In another part of the revocation list. Default: part 0. Nothing unless the issuer is
-    /// [published](Issuer::published_at).
-    pub fn partition(mut self, number: u32) -> Self {
-        self.recipe.revocation_list_urls = self.issuer.revocation_list_urls(number);
-        self
-    }
-
-    /// Names these URLs of its issuer's certificate (authority information access).
-    pub fn issuer_urls<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
-        self.recipe.issuer_urls = urls.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Names these URLs of the revocation list that covers it (CRL distribution points).
-    pub fn revocation_list_urls<U: Into<String>>(
-        mut self,
-        urls: impl IntoIterator<Item = U>,
-    ) -> Self {
-        self.recipe.revocation_list_urls = urls.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// With a critical extension that nobody knows.
-    pub fn unknown_critical_extension(mut self) -> Self {
-        self.recipe.unknown_critical = true;
-        self
-    }
-
-    /// With a key of 1024 bits, which is published in this crate's source. Signs with SHA-256 only.
-    pub fn small_key(mut self) -> Self {
-        self.key = Key::Small;
-        self
-    }
-
-    /// With a key on P-256. Signs nothing but zeros.
-    pub fn elliptic_key(mut self) -> Self {
-        self.key = Key::elliptic();
-        self
-    }
-
-    /// With another exponent in its RSA key than 65537. Signs nothing but zeros.
-    ///
-    /// # Errors
-    ///
-    /// [`IssuerError`] if the key cannot be encoded.
-    pub fn exponent(mut self, exponent: u32) -> Result<Self, IssuerError> {
-        self.key = self.key.with_exponent(exponent)?;
-        Ok(self)
-    }
-
-    /// With a key of its own, as after a rotation. By default every certificate of an issuer has the same key.
-    ///
-    /// # Errors
-    ///
-    /// [`IssuerError`] if none could be made.
-    pub fn new_key(mut self) -> Result<Self, IssuerError> {
-        self.key = Key::generate()?;
-        Ok(self)
-    }
-
-    /// Issues it.
-    ///
-    /// # Errors
-    ///
-    /// [`IssuerError`] if a value does not fit into a certificate.
-    pub fn issue(self) -> Result<Signer, IssuerError> {
-        let certificate = self.recipe.issue(
-            &self.key,
-            self.issuer.intermediate_name(),
-            self.issuer.intermediate_key(),
-        )?;
-        Ok(Signer::new(certificate, self.key))
-    }
-
-    /// Issues it to itself.
-    ///
-    /// # Errors
-    ///
-    /// [`IssuerError`] if a value does not fit into a certificate.
-    pub fn self_signed(self) -> Result<Signer, IssuerError> {
-        let certificate = self
-            .recipe
-            .issue(&self.key, &self.recipe.subject, &self.key)?;
-        Ok(Signer::new(certificate, self.key))
-    }
-}
-
-/// What goes into a certificate.
+/// The content of a certificate.
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
     pub(super) subject: Name,
@@ -219,7 +34,7 @@ pub(super) struct Recipe {
     pub(super) not_after: u64,
     pub(super) dns_names: Vec<String>,
     pub(super) is_ca: bool,
-    pub(super) key_usage: Option<x509_cert::der::flagset::FlagSet<KeyUsages>>,
+    pub(super) key_usage: Option<FlagSet<KeyUsages>>,
     pub(super) purposes: Option<Vec<ObjectIdentifier>>,
     pub(super) unknown_critical: bool,
     pub(super) issuer_urls: Vec<String>,
@@ -235,7 +50,7 @@ impl Recipe {
     ) -> Result<CertificateDer<'static>, IssuerError> {
         let algorithm = sha256_with_rsa();
         let subject_public_key_info = key.public_key()?;
-        // Certificates of one subject differ in their dates, which is serial enough here.
+        // Certificates of one subject differ in their dates, so the dates make a unique serial number.
         let serial = [self.not_before.to_be_bytes(), self.not_after.to_be_bytes()].concat();
         let tbs_certificate = TbsCertificateInner {
             version: Version::V3,
@@ -254,12 +69,11 @@ impl Recipe {
         };
         let signature =
             issuer_key.sign(SignatureAlgorithm::RsaSha256, &tbs_certificate.to_der()?)?;
-        let certificate = CertificateInner {
+        let certificate: CertificateInner = CertificateInner {
             tbs_certificate,
             signature_algorithm: algorithm,
             signature: BitString::from_bytes(&signature)?,
         };
-        let certificate: CertificateInner = certificate;
         Ok(CertificateDer::from(certificate.to_der()?))
     }
 
@@ -324,13 +138,13 @@ impl Recipe {
 pub struct Name(Vec<Vec<(ObjectIdentifier, StringType, Vec<u8>)>>);
 
 impl Name {
-    /// A name without attributes.
+    /// An empty name.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// `C=US, ST=WA, L=Redmond, O=Microsoft Corporation` and a common name, all of them PrintableStrings, as in
-    /// Microsoft's certificates.
+    /// `C=US, ST=WA, L=Redmond, O=Microsoft Corporation` and a common name, all PrintableStrings, as in Microsoft's
+    /// certificates.
     pub fn microsoft(common_name: &str) -> Self {
         Self::new()
             .country("US")
@@ -350,7 +164,7 @@ impl Name {
         self.attribute(ORGANIZATION, StringType::Printable, value)
     }
 
-    /// Adds an organization of a string type of one's choice.
+    /// Adds an organization with a given string type.
     pub fn organization_as(self, string_type: StringType, value: impl Into<Vec<u8>>) -> Self {
         self.attribute(ORGANIZATION, string_type, value)
     }
@@ -365,7 +179,7 @@ impl Name {
         self.attribute(COMMON_NAME, StringType::Printable, value)
     }
 
-    /// Moves the last attribute into the relative distinguished name of the one before.
+    /// Moves the last attribute into the relative distinguished name before it.
     pub fn joined(mut self) -> Self {
         if let Some(last) = self.0.pop() {
             match self.0.last_mut() {
@@ -409,7 +223,7 @@ impl Default for Name {
     }
 }
 
-/// The ASN.1 type of a name's value.
+/// The ASN.1 type of an attribute value in a name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StringType {
@@ -468,9 +282,6 @@ pub(super) fn time(seconds: u64) -> Result<Time, IssuerError> {
         Err(_) => Time::GeneralTime(GeneralizedTime::from_unix_duration(since_epoch)?),
     })
 }
-
-/// The name in the file name of Microsoft's signing certificate.
-const DNS_NAME: &str = "pcnotifications-dispatch.microsoft.com";
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");

@@ -1,4 +1,4 @@
-//! What was asked.
+//! Recorded requests.
 
 use std::fmt;
 
@@ -7,9 +7,11 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName, Method, Uri};
 use serde_json::Value;
 
-/// A request as it came.
+use crate::excerpt::Excerpt;
+
+/// A request as received.
 ///
-/// `Debug` shows neither the values of `Authorization`, `aeg-sas-key` and `aeg-sas-token` nor what is secret in a token
+/// `Debug` hides the values of `Authorization`, `Cookie`, `aeg-sas-key` and `aeg-sas-token`, and the secrets of a token
 /// request.
 #[derive(Clone)]
 pub struct RecordedRequest {
@@ -20,12 +22,7 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    pub(in crate::testing) fn new(
-        method: Method,
-        uri: Uri,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> Self {
+    pub(crate) fn new(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Self {
         Self {
             method,
             uri,
@@ -44,7 +41,7 @@ impl RecordedRequest {
         self.uri.path()
     }
 
-    /// Path and query, as sent.
+    /// The path and query, as sent.
     pub fn path_and_query(&self) -> &str {
         self.uri.path_and_query().map_or("/", |both| both.as_str())
     }
@@ -64,17 +61,17 @@ impl RecordedRequest {
         &self.body
     }
 
-    /// The body as JSON, or none if it is none.
+    /// The body as JSON; `None` if it is not JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The body as the fields of a form.
+    /// The body as form fields.
     pub fn form(&self) -> Vec<(String, String)> {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
-    pub(in crate::testing) fn is_of_type(&self, essence: &str) -> bool {
+    pub(crate) fn is_of_type(&self, essence: &str) -> bool {
         let sent = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
         let sent = sent.split(';').next().unwrap_or_default();
         sent.trim().eq_ignore_ascii_case(essence)
@@ -82,7 +79,7 @@ impl RecordedRequest {
 
     fn shown_body(&self) -> String {
         if !self.is_of_type(FORM) {
-            return crate::Excerpt::of(&self.body).to_string();
+            return Excerpt::of(&self.body).to_string();
         }
         let shown = self.form().into_iter().map(|(name, value)| {
             let value = match OPEN_FIELDS.contains(&name.as_str()) {
@@ -112,8 +109,8 @@ impl fmt::Debug for RecordedRequest {
     }
 }
 
-pub(in crate::testing) const FORM: &str = "application/x-www-form-urlencoded";
-/// The fields of a token request that are no secrets. Whatever else there is may be one.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+/// The fields of a token request that are not secret. Any other may be.
 const OPEN_FIELDS: &[&str] = &["client_id", "grant_type", "resource", "scope"];
 static HIDDEN_HEADERS: [HeaderName; 4] = [
     AUTHORIZATION,
@@ -130,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_hides_what_is_secret() {
+    fn debug_hides_secrets() {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer secret-1"));
         headers.insert("aeg-sas-key", HeaderValue::from_static("secret-4"));

@@ -1,4 +1,4 @@
-//! Keys, signatures and tokens, judged without the code that makes them.
+//! Checks of keys, signatures and tokens, independent of the code that creates them.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -8,18 +8,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::{Date, Month, OffsetDateTime, Time};
 
-use super::refusal::Refusal;
+use super::refusal::unauthorized;
 use crate::date::date;
-use crate::testing::fake::answer::guid;
-use crate::testing::fake::request::RecordedRequest;
+use crate::testing::loopback::refusal::Refusal;
+use crate::testing::loopback::request::RecordedRequest;
+use crate::testing::loopback::response::guid;
 
-/// What a request may show.
-pub(super) struct Proofs {
+/// The credentials that may publish.
+pub(super) struct Credentials {
     pub(super) keys: [String; 2],
     pub(super) tokens: HashSet<String>,
 }
 
-impl Proofs {
+impl Credentials {
     pub(super) fn new() -> Self {
         Self {
             keys: [new_key(), new_key()],
@@ -31,7 +32,7 @@ impl Proofs {
         self.keys = [new_key(), new_key()];
     }
 
-    pub(super) fn give_token(&mut self) -> String {
+    pub(super) fn issue_token(&mut self) -> String {
         let token = format!("eyJ0eXAiOiJKV1Qi.{}", guid().simple());
         self.tokens.insert(token.clone());
         token
@@ -54,19 +55,17 @@ impl Proofs {
         let token = has_scheme("Bearer");
         match (key, signature, token) {
             (Some(_), ..) | (_, Some(_), _) if disable_local_auth => {
-                Err(Refusal::unauthorized("Local authentication is disabled."))
+                Err(unauthorized("Local authentication is disabled."))
             }
             (Some(key), None, None) if self.keys.iter().any(|known| known == key) => Ok(()),
-            (Some(_), None, None) => Err(Refusal::unauthorized("The key is not valid.")),
+            (Some(_), None, None) => Err(unauthorized("The key is not valid.")),
             (None, Some(signature), None) => self.check_signature(signature, endpoint, now),
             (None, None, Some(token)) if self.tokens.contains(token) => Ok(()),
-            (None, None, Some(_)) => Err(Refusal::unauthorized("The token is not valid.")),
-            (None, None, None) => Err(Refusal::unauthorized(
+            (None, None, Some(_)) => Err(unauthorized("The token is not valid.")),
+            (None, None, None) => Err(unauthorized(
                 "Request must contain one of the following authorization signature: aeg-sas-token, aeg-sas-key.",
             )),
-            _ => Err(Refusal::unauthorized(
-                "The request shows more than one proof.",
-            )),
+            _ => Err(unauthorized("The request has more than one credential.")),
         }
     }
 
@@ -76,36 +75,36 @@ impl Proofs {
         endpoint: &str,
         now: OffsetDateTime,
     ) -> Result<(), Refusal> {
-        let unauthorized = |what: &str| Refusal::unauthorized(format!("The signature {what}."));
+        let invalid = |what: &str| unauthorized(format!("The signature {what}."));
         let parts: HashMap<_, _> = form_urlencoded::parse(token.as_bytes()).collect();
-        let part = |name| parts.get(name).ok_or_else(|| unauthorized("lacks a part"));
+        let part = |name| parts.get(name).ok_or_else(|| invalid("lacks a part"));
         let (resource, expiry, signature) = (part("r")?, part("e")?, part("s")?);
         let (unsigned, _) = token.rsplit_once("&s=").unwrap_or_default();
         let signature = STANDARD
             .decode(&**signature)
-            .map_err(|_| unauthorized("is not base64"))?;
+            .map_err(|_| invalid("is not base64"))?;
         let is_signed = self.keys.iter().any(|key| {
             let key = STANDARD.decode(key).unwrap_or_default();
             let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
             hmac::verify(&key, unsigned.as_bytes(), &signature).is_ok()
         });
         if !is_signed {
-            return Err(unauthorized("does not match"));
+            return Err(invalid("does not match"));
         }
-        let end = instant(expiry).ok_or_else(|| unauthorized("has an end that is no time"))?;
-        if end <= now {
-            return Err(unauthorized("has expired"));
+        let expiry = instant(expiry).ok_or_else(|| invalid("has an invalid expiry time"))?;
+        if expiry <= now {
+            return Err(invalid("has expired"));
         }
         match is_for(resource, endpoint) {
             true => Ok(()),
-            false => Err(unauthorized("is for another resource")),
+            false => Err(invalid("is for another resource")),
         }
     }
 }
 
-impl fmt::Debug for Proofs {
+impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proofs").finish_non_exhaustive()
+        f.debug_struct("Credentials").finish_non_exhaustive()
     }
 }
 
@@ -114,8 +113,8 @@ fn new_key() -> String {
     STANDARD.encode([*one.as_bytes(), *other.as_bytes()].concat())
 }
 
-/// Whether `resource` is `endpoint` or what it begins with, up to a slash. The query, which each client writes as it likes,
-/// does not count.
+/// Whether `resource` is `endpoint` or a prefix of it that ends before a slash. The query is ignored, because clients differ
+/// in it.
 fn is_for(resource: &str, endpoint: &str) -> bool {
     let resource = resource.split('?').next().unwrap_or_default();
     let resource = resource.trim_end_matches('/').to_ascii_lowercase();
@@ -123,7 +122,7 @@ fn is_for(resource: &str, endpoint: &str) -> bool {
     resource.contains("://") && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A time as .NET writes it for en-US, as Python writes it, or as RFC 3339 has it.
+/// Parses a time as written by .NET for en-US, by Python, or in RFC 3339.
 fn instant(text: &str) -> Option<OffsetDateTime> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let [day, clock, half] = words.as_slice() else {
@@ -156,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_all_clients() {
+    fn expiry_times_of_all_clients() {
         for (text, unix) in [
             ("1/1/2020 12:00:00 AM", Some(1_577_836_800)),
             ("12/31/2020 11:59:59 PM", Some(1_609_459_199)),
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_is_the_endpoint_or_begins_it() {
+    fn a_resource_is_the_endpoint_or_a_prefix_of_it() {
         let endpoint = "http://127.0.0.1:80/api/events";
         for (resource, is_fit) in [
             ("http://127.0.0.1:80/api/events", true),

@@ -1,4 +1,4 @@
-//! What the fake says: JSON, and every shape that Microsoft's errors come in.
+//! Response bodies: JSON, and every shape of Microsoft's errors.
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
-/// The body of an error, in one of the shapes that a client of Microsoft's services has to read.
+/// An error body, in one of the shapes that clients of Microsoft's services must read.
 ///
 /// # Source
 ///
 /// "Error codes" and "API throttling guidance" of Partner Center; the error documents of Entra, OData and ASP.NET; a
-/// recorded answer of Event Grid.
+/// recorded response of Event Grid.
 ///
 /// # Example
 ///
@@ -30,54 +30,61 @@ use uuid::{Builder, Uuid};
 pub enum ErrorBody {
     /// `{"error":{"code":…,"message":…,"details":[{"code":…,"message":…}]}}`, as from Event Grid.
     Azure {
-        /// As in `NotFound`.
+        /// For example `NotFound`.
         code: String,
-        /// A sentence.
+        /// The text.
         message: String,
-        /// The code of the one detail, as in `ResourceNotFound`.
+        /// The code of the only detail, for example `ResourceNotFound`.
         detail: String,
     },
-    /// Nothing, as from front ends.
+    /// An empty body, as from front ends.
     Empty,
     /// `{"error":"invalid_grant","error_description":"AADSTS…",…}`, as from Entra's token endpoint.
     Entra {
-        /// The OAuth error, as in `invalid_client`.
+        /// The OAuth error, for example `invalid_client`.
         error: &'static str,
         /// The number after `AADSTS`.
         code: u32,
-        /// The sentence after it.
+        /// The text after it.
         description: String,
     },
-    /// A page, as from front ends.
+    /// An HTML page, as from front ends.
     Html,
     /// `{"error":{"code":…,"message":…}}`, as from `api.partner.microsoft.com` and Graph.
     OData {
-        /// As in `InvalidAuthenticationToken`.
+        /// For example `InvalidAuthenticationToken`.
         code: String,
-        /// A sentence.
+        /// The text.
         message: String,
     },
     /// `{"code":…,"description":…,"data":[],"source":…}`, Partner Center's own.
     Standard {
-        /// Numeric text, as in `800002`.
+        /// Numeric text, for example `800002`.
         code: String,
-        /// A sentence.
+        /// The text.
         description: String,
+    },
+    /// `{"error":{"code":…,"message":…}}`, as from Azure Resource Manager.
+    ResourceManager {
+        /// For example `ResourceNotFound`.
+        code: String,
+        /// The text.
+        message: String,
     },
     /// `{"statusCode":429,"message":"Rate limit is exceeded. Try again in 57 seconds."}`, as from the API's gateway.
     Throttled {
-        /// How long to wait.
+        /// The wait, in seconds.
         seconds: u64,
     },
     /// `{"Message":…}`, as from ASP.NET.
     WebApi {
-        /// A sentence.
+        /// The text.
         message: String,
     },
 }
 
 impl ErrorBody {
-    /// Partner Center's own shape.
+    /// A body in Partner Center's own shape.
     pub fn standard(code: impl Into<String>, description: impl Into<String>) -> Self {
         Self::Standard {
             code: code.into(),
@@ -85,7 +92,7 @@ impl ErrorBody {
         }
     }
 
-    /// ASP.NET's shape.
+    /// A body in ASP.NET's shape.
     pub fn web_api(message: impl Into<String>) -> Self {
         Self::WebApi {
             message: message.into(),
@@ -115,6 +122,9 @@ impl ErrorBody {
             Self::OData { code, message } => {
                 json!({"error": {"code": code, "message": message, "target": null, "innerError": null}}).to_string()
             }
+            Self::ResourceManager { code, message } => {
+                json!({"error": {"code": code, "message": message}}).to_string()
+            }
             Self::Standard { code, description } => json!({
                 "code": code,
                 "description": description,
@@ -131,19 +141,19 @@ impl ErrorBody {
         }
     }
 
-    /// An answer of this `status` with this body. What is no status becomes 500.
-    pub fn answer(&self, status: u16) -> Response<Bytes> {
-        let mut answer = Response::new(Bytes::from(self.text()));
-        *answer.status_mut() =
+    /// A response with this `status` and body. An invalid status becomes 500.
+    pub fn response(&self, status: u16) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(self.text()));
+        *response.status_mut() =
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let content_type = match self {
-            Self::Empty => return answer,
+            Self::Empty => return response,
             Self::Html => "text/html",
             _ => JSON,
         };
         let content_type = HeaderValue::from_static(content_type);
-        answer.headers_mut().insert(CONTENT_TYPE, content_type);
-        answer
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        response
     }
 }
 
@@ -164,29 +174,29 @@ fn entra(error: &str, code: u32, description: &str) -> Value {
     })
 }
 
-/// An answer of 200 with this body.
-pub(in crate::testing) fn ok(body: &Value) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_string()));
+/// A 200 response with this body.
+pub(crate) fn ok(body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
     let content_type = HeaderValue::from_static(JSON);
-    answer.headers_mut().insert(CONTENT_TYPE, content_type);
-    answer
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
 }
 
-/// Text, if it can be a header's value at all.
-pub(in crate::testing) fn header(text: &str) -> HeaderValue {
+/// `text` as a header value, or an empty value if it cannot be one.
+pub(crate) fn header(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// A new GUID.
-pub(in crate::testing) fn guid() -> Uuid {
+pub(crate) fn guid() -> Uuid {
     let mut bytes = [0; 16];
-    // Without randomness nothing here has keys either; two equal ids are then the least of all troubles.
+    // Without randomness no key can be generated either, so equal ids do not matter.
     let _ = rand::fill(&mut bytes);
     Builder::from_random_bytes(bytes).into_uuid()
 }
 
-/// ISO 8601 without an offset, with so many digits of a second: as the API writes times that are UTC by name only.
-pub(in crate::testing) fn date_time(at: OffsetDateTime, digits: usize) -> String {
+/// ISO 8601 without an offset, with `digits` fractional digits: how the API writes times that only their names mark as UTC.
+pub(crate) fn date_time(at: OffsetDateTime, digits: usize) -> String {
     let mut text = format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
         at.year(),

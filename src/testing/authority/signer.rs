@@ -1,4 +1,4 @@
-//! Callbacks.
+//! Signed callbacks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::cloud::DOCUMENTED_CERTIFICATE_LOCATION;
 use crate::crypto::SignatureAlgorithm;
 use crate::envelope::{ALGORITHM_HEADER, CERTIFICATE_URL_HEADER, SIGNATURE_HEADER};
 
-/// A signing certificate and its key.
+/// A signing certificate and its private key.
 #[derive(Clone, Debug)]
 pub struct Signer {
     certificate: CertificateDer<'static>,
@@ -32,7 +32,7 @@ impl Signer {
         }
     }
 
-    /// Names another URL for its certificate in every callback. Default: the documented one.
+    /// Sets the certificate URL that callbacks name. Default: the documented one.
     #[must_use]
     pub fn with_certificate_url(mut self, url: impl Into<String>) -> Self {
         self.certificate_url = url.into();
@@ -49,11 +49,11 @@ impl Signer {
         certificate_to_pem(&self.certificate)
     }
 
-    /// The private key as PEM (PKCS#8), for an application that has this certificate in place of a secret.
+    /// The private key as PEM (PKCS#8), for an application that authenticates with this certificate.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if it is not an RSA key of 2048 bits.
+    /// [`IssuerError`] unless it is an RSA key of 2048 bits.
     pub fn private_key_pem(&self) -> Result<String, IssuerError> {
         let text = STANDARD.encode(self.key.private_key()?.as_ref());
         let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
@@ -69,7 +69,7 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the signature could not be made.
+    /// [`IssuerError`] if the signature could not be created.
     pub fn callback(&self, body: impl Into<Bytes>) -> Result<SignedRequest, IssuerError> {
         self.callback_with(SignatureAlgorithm::RsaSha256, body)
     }
@@ -78,7 +78,7 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the signature could not be made, or the certificate URL is no header value.
+    /// [`IssuerError`] if the signature could not be created, or the certificate URL is not a header value.
     pub fn callback_with(
         &self,
         algorithm: SignatureAlgorithm,
@@ -101,11 +101,11 @@ impl Signer {
     }
 }
 
-/// A complete callback: what to POST, or to hand to a [`Receiver`](crate::Receiver).
+/// A complete callback, ready to POST or to pass to a [`Receiver`](crate::Receiver).
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "tests take it apart and put it together"
+    reason = "tests take it apart and rebuild it"
 )]
 pub struct SignedRequest {
     /// Content type, signature, certificate URL and algorithm.
@@ -115,18 +115,18 @@ pub struct SignedRequest {
 }
 
 impl SignedRequest {
-    /// The same with another body under the old signature.
+    /// Replaces the body and keeps the signature.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The same with a header set, in place of any value that it had.
+    /// Sets a header, replacing any value.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if name or value are none.
+    /// [`IssuerError`] if the name or value is invalid in HTTP.
     pub fn with_header(mut self, name: &str, value: &[u8]) -> Result<Self, IssuerError> {
         let name = http::HeaderName::from_bytes(name.as_bytes())
             .map_err(|error| IssuerError::new("a header name")(error.into()))?;
@@ -136,14 +136,14 @@ impl SignedRequest {
         Ok(self)
     }
 
-    /// The same without a header.
+    /// Removes a header.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.headers.remove(name);
         self
     }
 
-    /// The same with the signature in `x-ms-signature`, as for a registration that asked for that.
+    /// Moves the signature to `x-ms-signature`, as a registration can ask for.
     #[must_use]
     pub fn in_signature_header(mut self) -> Self {
         if let Some(signature) = self.headers.remove(AUTHORIZATION) {

@@ -1,4 +1,4 @@
-//! Keys that sign.
+//! RSA keys.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -16,15 +16,15 @@ use x509_cert::der::{self, Decode as _, Encode as _};
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_parser::num_bigint::BigUint;
 
-use crate::Excerpt;
 use crate::crypto::SignatureAlgorithm;
+use crate::excerpt::Excerpt;
 
-/// A certificate or a signature that could not be made.
+/// A certificate, key or signature that could not be created.
 #[derive(Debug, Error)]
-#[error("{what} could not be made: {problem}")]
+#[error("cannot create {what}: {problem}")]
 #[non_exhaustive]
 pub struct IssuerError {
-    /// What.
+    /// What could not be created.
     pub what: &'static str,
     /// Why.
     pub problem: Excerpt,
@@ -48,11 +48,11 @@ impl From<der::Error> for IssuerError {
 /// An RSA key pair.
 #[derive(Clone)]
 pub(super) enum Key {
-    /// Made for the occasion.
+    /// Generated, 2048 bits.
     Strong(Arc<KeyPair>),
-    /// The one of 1024 bits that is written down here.
+    /// The 1024-bit key in this file.
     Small,
-    /// A SubjectPublicKeyInfo whose private half does not matter: signs nothing but zeros.
+    /// A SubjectPublicKeyInfo without a private half: signatures are all zeros.
     PublicOnly(Arc<[u8]>),
 }
 
@@ -63,12 +63,12 @@ impl Key {
             .map_err(|error| IssuerError::new("an RSA key")(error.into()))
     }
 
-    /// Some point on P-256.
+    /// A point on P-256.
     pub(super) fn elliptic() -> Self {
         Self::PublicOnly(P256_PUBLIC_KEY.into())
     }
 
-    /// This key's modulus with another exponent.
+    /// The same modulus with another exponent.
     pub(super) fn with_exponent(&self, exponent: u32) -> Result<Self, IssuerError> {
         let Self::Strong(pair) = self else {
             return Ok(self.clone());
@@ -99,13 +99,13 @@ impl Key {
         Ok(SubjectPublicKeyInfoOwned::from_der(&der)?)
     }
 
-    /// PKCS#8.
+    /// The private key as PKCS#8.
     pub(super) fn private_key(&self) -> Result<Pkcs8V1Der<'static>, IssuerError> {
         let problem = IssuerError::new("a private key");
         match self {
             Self::Strong(pair) => pair.as_der().map_err(|error| problem(error.into())),
             Self::Small | Self::PublicOnly(_) => {
-                Err(problem("only its public half is kept".into()))
+                Err(problem("only the public half is known".into()))
             }
         }
     }
@@ -151,7 +151,7 @@ const P256_PUBLIC_KEY: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x0
     \x6b\x17\xd1\xf2\xe1\x2c\x42\x47\xf8\xbc\xe6\xe5\x63\xa4\x40\xf2\x77\x03\x7d\x81\x2d\xeb\x33\xa0\xf4\xa1\x39\x45\xd8\x98\xc2\x96\
     \x4f\xe3\x42\xe2\xfe\x1a\x7f\x9b\x8e\xe7\xeb\x4a\x7c\x0f\x9e\x16\x2b\xce\x33\x57\x6b\x31\x5e\xce\xcb\xb6\x40\x68\x37\xbf\x51\xf5";
 
-/// A key of 1024 bits, both halves of it, which aws-lc-rs does not make: good for nothing but being refused.
+/// A complete key of 1024 bits, which aws-lc-rs cannot generate. Verifiers must refuse it.
 mod small {
     use aws_lc_rs::digest::{SHA256, digest};
 

@@ -1,22 +1,22 @@
-//! One request after another, without a network.
+//! The state of the fake, and how it processes requests.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::HeaderName;
 use http::{Method, Response};
-use serde_json::{Value, json};
-use time::OffsetDateTime;
+use serde_json::Value;
 
-use super::Settings;
-use super::operations::Operations;
-use super::resources::Resources;
+use super::resources::{Operations, Resources};
 use super::route::Route;
-use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
-use crate::testing::fake::request::RecordedRequest;
-use crate::testing::fake::{self, Clock, Traffic};
+use super::settings::Settings;
+use crate::testing::loopback::clock::Clock;
+use crate::testing::loopback::refusal::Refusal;
+use crate::testing::loopback::request::RecordedRequest;
+use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
+use crate::testing::loopback::service::{self, Service, Traffic};
 
-/// What changes.
+/// The state of a [`ResourceManager`](super::ResourceManager).
 pub(super) struct State {
     pub(super) clock: Clock,
     pub(super) settings: Settings,
@@ -26,30 +26,34 @@ pub(super) struct State {
     pub(super) operations: Operations,
 }
 
-/// What a request is answered, or why it is refused.
+/// The response to a request, or why it is refused.
 pub(super) type Outcome = Result<Response<Bytes>, Refusal>;
 
-impl fake::State for State {
+impl service::State for State {
     fn traffic(&mut self) -> &mut Traffic {
         &mut self.traffic
     }
 
-    fn process(&mut self, base_url: &str, request: &RecordedRequest) -> Response<Bytes> {
-        let outcome = self.answer(base_url, request);
-        let mut answer = outcome.unwrap_or_else(|refusal| refusal.answer());
+    fn process(
+        &mut self,
+        service: &Arc<Service<Self>>,
+        request: &RecordedRequest,
+    ) -> Response<Bytes> {
+        let outcome = self.respond(service.base_url(), request);
+        let mut response = outcome.unwrap_or_else(|refusal| refusal.response());
         let correlation = request.header(CORRELATION_ID.as_str());
         let correlation = correlation.map_or_else(|| guid().to_string(), str::to_owned);
-        let headers = answer.headers_mut();
+        let headers = response.headers_mut();
         headers.insert(REQUEST_ID, header(&guid().to_string()));
         headers.insert(CORRELATION_ID, header(&correlation));
-        answer
+        response
     }
 }
 
 impl State {
     pub(super) fn new() -> Self {
         Self {
-            clock: Arc::new(OffsetDateTime::now_utc),
+            clock: Clock::default(),
             settings: Settings::default(),
             traffic: Traffic::default(),
             token: format!("eyJ0eXAiOiJKV1Qi.{}", guid().simple()),
@@ -58,7 +62,7 @@ impl State {
         }
     }
 
-    fn answer(&mut self, base_url: &str, request: &RecordedRequest) -> Outcome {
+    fn respond(&mut self, base_url: &str, request: &RecordedRequest) -> Outcome {
         let sent = request.header("authorization").unwrap_or_default();
         if sent != format!("Bearer {}", self.token) {
             let message = "Authentication failed. The 'Authorization' header is missing or its access token is not valid.";
@@ -103,7 +107,7 @@ impl State {
 
     fn get(&mut self, route: &Route) -> Outcome {
         if self.settings.no_operation {
-            self.finish_untold(&route.id());
+            self.finish_unnamed(&route.id());
         }
         let stored = self.resources.get(&route.id());
         stored.map_or_else(|| Err(not_found(route)), |stored| Ok(ok(&stored.value)))
@@ -127,27 +131,12 @@ pub(super) fn not_found(route: &Route) -> Refusal {
     refusal(404, "ResourceNotFound", message)
 }
 
-pub(super) fn refusal(status: u16, code: &'static str, message: impl Into<String>) -> Refusal {
-    Refusal {
-        status,
-        code,
+pub(super) fn refusal(status: u16, code: &str, message: impl Into<String>) -> Refusal {
+    let body = ErrorBody::ResourceManager {
+        code: code.to_owned(),
         message: message.into(),
-    }
-}
-
-/// In the words of Azure Resource Manager.
-pub(super) struct Refusal {
-    status: u16,
-    code: &'static str,
-    message: String,
-}
-
-impl Refusal {
-    fn answer(&self) -> Response<Bytes> {
-        let mut answer = ok(&json!({"error": {"code": self.code, "message": self.message}}));
-        *answer.status_mut() = ErrorBody::Empty.answer(self.status).status();
-        answer
-    }
+    };
+    Refusal::new(status, body)
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
