@@ -30,7 +30,7 @@
 //! ```
 
 mod authority;
-mod duplicates;
+mod conformance;
 pub mod event_grid;
 mod loopback;
 pub mod partner_center;
@@ -39,7 +39,7 @@ pub mod resource_manager;
 pub use authority::{
     Issuer, IssuerError, Name, SignedRequest, Signer, SigningCertificate, StringType,
 };
-pub use duplicates::{Nonconformance, TestClock, duplicate_guard_conformance};
+pub use conformance::{Nonconformance, TestClock, duplicate_guard_conformance};
 pub use event_grid::EventGrid;
 pub use partner_center::PartnerCenter;
 pub use resource_manager::ResourceManager;
