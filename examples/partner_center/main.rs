@@ -1,11 +1,11 @@
-//! A Partner Center on your desk: registration API, tokens, certificates, and signed callbacks to your service.
+//! A local Partner Center: registration API, tokens, certificates, and signed callbacks to your service.
 //!
 //! ```text
 //! $ partner_center --write-anchors anchors.pem
 //! listening on http://127.0.0.1:40999
 //! …
 //! register http://127.0.0.1:8080/webhooks/callback
-//! 33 events go to http://127.0.0.1:8080/webhooks/callback
+//! 33 events are registered for http://127.0.0.1:8080/webhooks/callback
 //! emit subscription-updated
 //! delivery 1
 //! delivery 1 subscription-updated attempt 1: 200 in 3 ms, delivered
@@ -13,8 +13,8 @@
 
 #[path = "../support/arguments.rs"]
 mod arguments;
+mod line;
 mod options;
-mod order;
 
 use std::error::Error;
 use std::fs;
@@ -23,21 +23,21 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
+use line::Line;
 use options::Options;
-use order::Order;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::PartnerCenter;
 use partner_center_webhooks::testing::partner_center::{Command, Origin, Outcome};
 use tokio::sync::mpsc;
 
-// On one thread nothing is delivered before the line that announces it is written.
+// On a single thread, the output of a command precedes that of its delivery.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            let help = [Options::HELP, Command::HELP, Order::HELP].concat();
-            return exit_code(say(help.trim_end()).map(|()| true).map_err(Into::into));
+            let help = [Options::HELP, Command::HELP, Line::HELP].concat();
+            return exit_code(print(help.trim_end()).map(|()| true).map_err(Into::into));
         }
         Err(error) => return arguments::refuse("partner_center", &error),
     };
@@ -48,19 +48,19 @@ async fn main() -> ExitCode {
     exit_code(served)
 }
 
-fn exit_code(all_went_well: Result<bool, Box<dyn Error>>) -> ExitCode {
-    match all_went_well {
+fn exit_code(outcome: Result<bool, Box<dyn Error>>) -> ExitCode {
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            complain(&*error);
+            report(&*error);
             ExitCode::FAILURE
         }
     }
 }
 
 async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
-    // A service on the same desk is not behind the proxy that the rest of the world is behind.
+    // A service on the same machine is not behind the proxy.
     let client = ReqwestClient::customized(|builder| builder.no_proxy())?;
     let mut builder = PartnerCenter::builder().listen(options.listen);
     if let Some(base_url) = &options.base_url {
@@ -76,8 +76,8 @@ async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
         quirks.first_pause = options.first_pause;
     });
     partner_center.on_attempt(|delivery| {
-        // Who does not read what is delivered may have it delivered nevertheless.
-        let _ = say(&delivery.to_string());
+        // Deliveries go on even if standard output is closed.
+        let _ = print(&delivery.to_string());
     });
     if let Some(path) = &options.write_anchors {
         write(path, &partner_center.anchors_pem()?)?;
@@ -89,27 +89,27 @@ async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
     if let Some(path) = &options.write_environment {
         write(path, &environment)?;
     }
-    say(&format!("listening on {}", partner_center.base_url()))?;
-    say(environment.trim_end())?;
+    print(&format!("listening on {}", partner_center.base_url()))?;
+    print(environment.trim_end())?;
 
-    let went_well = match options.orders.is_empty() {
-        true => converse(&partner_center).await?,
+    let succeeded = match options.lines.is_empty() {
+        true => run_input(&partner_center).await?,
         false => {
-            let mut went_well = true;
-            for order in options.orders {
-                went_well &= obey(&partner_center, order).await?;
+            let mut succeeded = true;
+            for line in options.lines {
+                succeeded &= run(&partner_center, line).await?;
             }
             partner_center.settled().await;
-            went_well && is_as_it_should_be(&partner_center)
+            succeeded && all_as_expected(&partner_center)
         }
     };
-    if options.stays {
+    if options.keeps_running {
         std::future::pending::<()>().await;
     }
-    Ok(went_well)
+    Ok(succeeded)
 }
 
-/// What a service has to be told, as environment variables: those of the example `registration`, and a few more.
+/// The configuration of a service as environment variables: those of the example `registration`, and a few more.
 fn environment(partner_center: &PartnerCenter) -> String {
     let cloud = partner_center.cloud();
     let (base_url, tenant_id) = (partner_center.base_url(), partner_center.tenant_id());
@@ -142,8 +142,8 @@ fn environment(partner_center: &PartnerCenter) -> String {
     variables.map(line).concat()
 }
 
-/// Does what standard input says, line by line, to its end.
-async fn converse(partner_center: &PartnerCenter) -> Result<bool, Box<dyn Error>> {
+/// Runs the commands on standard input.
+async fn run_input(partner_center: &PartnerCenter) -> Result<bool, Box<dyn Error>> {
     let (sender, mut lines) = mpsc::unbounded_channel();
     thread::spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
@@ -154,36 +154,36 @@ async fn converse(partner_center: &PartnerCenter) -> Result<bool, Box<dyn Error>
     });
     while let Some(line) = lines.recv().await {
         match line.parse() {
-            Ok(Order::Quit) => break,
-            Ok(order) => {
-                obey(partner_center, order).await?;
+            Ok(Line::Quit) => break,
+            Ok(line) => {
+                run(partner_center, line).await?;
             }
-            Err(error) => complain(&error),
+            Err(error) => report(&error),
         }
     }
     partner_center.settled().await;
     Ok(true)
 }
 
-/// Does it, and tells whether it could be done.
-async fn obey(partner_center: &PartnerCenter, order: Order) -> io::Result<bool> {
-    match order {
-        Order::Emulator(command) => match partner_center.run(&command) {
-            Ok(done) => say(&done)?,
+/// Runs a line. Returns whether it succeeded.
+async fn run(partner_center: &PartnerCenter, line: Line) -> io::Result<bool> {
+    match line {
+        Line::Emulator(command) => match partner_center.run(&command) {
+            Ok(effect) => print(&effect)?,
             Err(error) => {
-                complain(&error);
+                report(&error);
                 return Ok(false);
             }
         },
-        Order::Help => say([Command::HELP, Order::HELP].concat().trim_end())?,
-        Order::Nothing | Order::Quit => {}
-        Order::Wait => partner_center.settled().await,
+        Line::Help => print([Command::HELP, Line::HELP].concat().trim_end())?,
+        Line::Nothing | Line::Quit => {}
+        Line::Wait => partner_center.settled().await,
     }
     Ok(true)
 }
 
-/// Whether all events arrived, and no forged callback was taken for genuine.
-fn is_as_it_should_be(partner_center: &PartnerCenter) -> bool {
+/// Whether all events were delivered, and all forged callbacks refused.
+fn all_as_expected(partner_center: &PartnerCenter) -> bool {
     let deliveries = partner_center.deliveries();
     deliveries
         .iter()
@@ -197,14 +197,14 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Writes a line to standard output, at once.
-fn say(line: &str) -> io::Result<()> {
+/// Writes a line to standard output and flushes it.
+fn print(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
 }
 
-#[expect(clippy::print_stderr, reason = "the place for it")]
-fn complain(error: &dyn Error) {
+#[expect(clippy::print_stderr, reason = "errors of the command line go there")]
+fn report(error: &dyn Error) {
     eprintln!("partner_center: {error}");
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use lexopt::Arg::{Long, Short};
 
 use crate::arguments::parsed;
-use crate::order::Order;
+use crate::line::Line;
 
-/// What the command line asks for.
+/// The parsed command line.
 pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) base_url: Option<String>,
@@ -18,39 +18,38 @@ pub(crate) struct Options {
     pub(crate) write_intermediates: Option<PathBuf>,
     pub(crate) attempts: u32,
     pub(crate) first_pause: Duration,
-    pub(crate) orders: Vec<Order>,
-    pub(crate) stays: bool,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) keeps_running: bool,
 }
 
 impl Options {
     pub(crate) const HELP: &str = "\
-A Partner Center on your desk: registration API, tokens, certificates, and signed callbacks to your service.
+A local Partner Center: registration API, tokens, certificates, and signed callbacks to your service.
 
 Usage: partner_center [OPTIONS]
 
-  --listen ADDR               where to listen. Default: a free port of 127.0.0.1
-  --base-url URL              how services reach it, if not at that address, as in http://host.docker.internal:4000
-  --write-anchors FILE        write the root to trust, as PEM
-  --write-intermediates FILE  write the CA certificate below it, as PEM, for services that fetch none
-  --write-environment FILE    write what a service has to be told, as PARTNER_CENTER_…=… a line
-  --attempts N                how often an event is tried before it is given up. Default: 10, as documented
-  --first-pause MILLISECONDS  the pause after the first failed attempt; it doubles after each. Default: 1000. How long
-                              Partner Center really waits is not documented
-  --command LINE              do this instead of reading standard input; repeatable, in order
-  --stay                      go on after the last command, until a signal
-  --help                      print this
+  --listen ADDR               the address to listen on. Default: a free port of 127.0.0.1
+  --base-url URL              the base URL for services, such as http://host.docker.internal:4000. Default: that address
+  --write-anchors FILE        write the trust anchor as PEM
+  --write-intermediates FILE  write the CA certificate below it as PEM, for services that do not fetch it
+  --write-environment FILE    write the configuration of a service, as lines PARTNER_CENTER_…=…
+  --attempts N                the number of attempts before a delivery is given up. Default: 10, as documented
+  --first-pause MILLISECONDS  the pause after the first failed attempt; it doubles after each. Default: 1000. The real
+                              pauses are not documented
+  --command LINE              run this command instead of reading standard input; repeatable
+  --stay                      keep running after the last command, until a signal
+  --help                      print this help
 
-Standard output: where it listens, and what a service has to be told; then a line for each attempt to deliver, and for
-each command.
+Standard output: the address and the configuration of a service; then a line for each attempt and each command.
 
-Everything is throw-away: tenant, secrets and keys are new each time. A receiver asks for a rotated certificate at most
-once in five seconds, and refuses until then what was signed with it; Partner Center tries again, and so does this.
+Tenant, secrets and keys are new for each run. A receiver fetches a rotated certificate at most once in five seconds, and refuses
+callbacks signed with it until then; Partner Center retries, and so does this program.
 
-Commands, one a line on standard input:
+Commands, one per line of standard input:
 
 ";
 
-    /// Reads the command line; nothing if it asks for help.
+    /// Parses the command line; `None` if it asks for help.
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut options = Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -60,8 +59,8 @@ Commands, one a line on standard input:
             write_intermediates: None,
             attempts: 10,
             first_pause: Duration::from_secs(1),
-            orders: Vec::new(),
-            stays: false,
+            lines: Vec::new(),
+            keeps_running: false,
         };
         while let Some(argument) = parser.next()? {
             match argument {
@@ -79,8 +78,8 @@ Commands, one a line on standard input:
                     let milliseconds = parsed("--first-pause", &mut parser)?;
                     options.first_pause = Duration::from_millis(milliseconds);
                 }
-                Long("command") => options.orders.push(parsed("--command", &mut parser)?),
-                Long("stay") => options.stays = true,
+                Long("command") => options.lines.push(parsed("--command", &mut parser)?),
+                Long("stay") => options.keeps_running = true,
                 Short('h') | Long("help") => return Ok(None),
                 other => return Err(other.unexpected()),
             }

@@ -7,18 +7,19 @@ use base64::engine::general_purpose::STANDARD;
 use partner_center_webhooks::envelope::{
     ALGORITHM_HEADER, AUTHORIZATION_HEADER, CERTIFICATE_URL_HEADER, SIGNATURE_HEADER,
 };
+use partner_center_webhooks::testing::partner_center::sample_event;
 use partner_center_webhooks::testing::{Issuer, IssuerError, Name, SignedRequest, Signer};
 use partner_center_webhooks::{ErrorKind, EventName};
 
 use crate::certificate_host::CertificateHost;
-use crate::{BODY_LIMIT, Case, Outcome, Section, Verdict, events};
+use crate::{BODY_LIMIT, Case, Outcome, Section, Verdict};
 
 pub(crate) fn sections(
     issuer: &Issuer,
     signer: &Signer,
     host: &mut CertificateHost,
 ) -> Result<[Section; 5], Box<dyn Error>> {
-    let genuine = signer.callback(events::body(&EventName::SubscriptionUpdated)?)?;
+    let genuine = signer.callback(sample_event(&EventName::SubscriptionUpdated))?;
     Ok([
         ("Forged: the body", bodies(&genuine)?),
         ("Forged: the signature headers", headers(&genuine)?),

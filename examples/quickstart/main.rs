@@ -10,7 +10,6 @@
 #![expect(clippy::print_stdout, reason = "what is printed is the point")]
 
 mod certificate_host;
-mod events;
 mod forgeries;
 mod genuine;
 mod report;

@@ -1,15 +1,15 @@
-//! A test kit: callbacks signed as Partner Center signs them, and wrong in every way that matters.
+//! A test kit: callbacks signed as Partner Center signs them, and forgeries of every relevant kind.
 //!
-//! [`Issuer`] is a throw-away certificate authority shaped like Microsoft's: a root, an intermediate with
-//! `O=Microsoft Corporation`, and signing certificates for `pcnotifications-dispatch.microsoft.com`. Nobody trusts it
-//! but a receiver that was told to.
-//!
-//! [`PartnerCenter`] is the service on loopback: registration API with its quirks, certificate host, and deliveries;
-//! [`EventGrid`] a fake of the publish endpoint of Event Grid's partner namespaces and of its deliveries to web hooks, and
-//! [`ResourceManager`] one of Azure Resource Manager, with the resources of Event Grid.
+//! | type | what it is |
+//! |---|---|
+//! | [`Issuer`] | a throw-away CA shaped like Microsoft's: a root, an intermediate with `O=Microsoft Corporation`, and signing certificates for `pcnotifications-dispatch.microsoft.com`; only receivers configured for it trust it |
+//! | [`PartnerCenter`] | a fake of Partner Center: registration API with its quirks, certificate host, deliveries |
+//! | [`EventGrid`] | a fake of Event Grid: publish endpoint of a partner namespace, deliveries to web hooks |
+//! | [`ResourceManager`] | a fake of Azure Resource Manager with the resources of Event Grid |
+//! | [`duplicate_guard_conformance`] | checks an implementation of [`DuplicateGuard`](crate::duplicates::DuplicateGuard) |
 //!
 //! ```
-//! # #[cfg(feature = "aws-lc-rs")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! use partner_center_webhooks::ErrorKind;
 //! use partner_center_webhooks::crypto::DefaultBackend;
@@ -27,26 +27,19 @@
 //! let error = receiver.receive(&callback.headers, &callback.body).await.unwrap_err();
 //! assert_eq!(error.kind(), ErrorKind::Chain);
 //! # Ok(()) }) }
-//! # #[cfg(not(feature = "aws-lc-rs"))] fn main() {}
 //! ```
 
-mod certificate;
-mod duplicates;
+mod authority;
+mod conformance;
 pub mod event_grid;
-mod fake;
-mod issuer;
-mod key;
+mod loopback;
 pub mod partner_center;
 pub mod resource_manager;
-mod revocation_list;
-mod signer;
 
+pub use authority::{
+    Issuer, IssuerError, Name, SignedRequest, Signer, SigningCertificate, StringType,
+};
+pub use conformance::{Nonconformance, TestClock, duplicate_guard_conformance};
 pub use event_grid::EventGrid;
-
-pub use certificate::{Name, SigningCertificate, StringType};
-pub use duplicates::{Nonconformance, TestClock, duplicate_guard_conformance};
-pub use issuer::Issuer;
-pub use key::IssuerError;
 pub use partner_center::PartnerCenter;
 pub use resource_manager::ResourceManager;
-pub use signer::{SignedRequest, Signer};

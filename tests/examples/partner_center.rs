@@ -93,7 +93,7 @@ fn a_service_is_developed_against_it() {
     emulator.say(&format!("register {url}"));
     assert_eq!(
         emulator.line(),
-        format!("33 events go to {url}"),
+        format!("33 events are registered for {url}"),
         "and the first failed"
     );
     emulator.say("emit invoice-ready");
@@ -227,17 +227,13 @@ fn commands_of_the_command_line_tell_by_the_exit_code_how_it_went() {
         failed.stderr,
         "partner_center: no webhook URL is registered\n"
     );
-    assert!(
-        failed
-            .stdout
-            .contains("another signing certificate is in place")
-    );
+    assert!(failed.stdout.contains("the signing certificate is rotated"));
 
     let given_up = command(&["register http://127.0.0.1:1/", "emit invoice-ready"]);
     assert_eq!((given_up.code, given_up.stderr.as_str()), (Some(1), ""));
     let attempts: Vec<_> = given_up.stdout.lines().rev().take(2).collect();
     assert!(
-        attempts[1].starts_with("delivery 1 invoice-ready attempt 1: no answer: "),
+        attempts[1].starts_with("delivery 1 invoice-ready attempt 1: no response: "),
         "{attempts:?}"
     );
     assert!(
@@ -265,9 +261,12 @@ fn faults_of_the_command_line_are_told() {
         ),
         (
             ["--command", "forge"],
-            "--command forge: `forge` lacks a kind of forgery",
+            "--command forge: `forge` needs a kind of forgery",
         ),
-        (["--command", "fly"], "--command fly: `fly` is no command"),
+        (
+            ["--command", "fly"],
+            "--command fly: `fly` is not a command",
+        ),
     ] {
         let ended = run("partner_center", &arguments);
         assert_eq!(ended.code, Some(2));

@@ -374,7 +374,7 @@ async fn conformance_of(fault: Fault) -> Result<(), String> {
     outcome.map_err(|error| error.to_string())
 }
 
-const RACED: &str = "of many claims on as many threads, one is first: the guard says First";
+const RACED: &str = "of many claims on as many threads, one is first: the guard returned First";
 
 #[tokio::test]
 async fn every_broken_guard_is_found_out_by_its_rule() {
@@ -382,21 +382,21 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
         assert_eq!(conformance_of(sound).await, Ok(()), "{sound:?}");
     }
     let mut otherwise = Vec::new();
-    let alone = "one claim at a time, and none once it is completed";
-    let released = "a released claim is open to the next, and settled for the last";
-    let late = "who comes too late does not disturb the attempt that took over";
-    let cut_off = "a call that is dropped half-way blocks nobody for longer than a lease";
-    let crash = "an attempt that crashed ends with its lease, and no earlier";
-    let left = "what is said to be left of a lease is not longer than it, and after it the next claim is first";
+    let alone = "one claim at a time, and none after completion";
+    let released = "a released claim is open to the next claim, and its own lease is stale";
+    let late = "a stale lease cannot affect the current attempt";
+    let cut_off = "a call that is dropped halfway blocks no claim for longer than a lease";
+    let crash = "a crashed attempt ends with its lease, and no earlier";
+    let left = "the reported remaining lease is not too long, and a claim after it is first";
     for (fault, rule, says) in [
         (
             Fault::AbandonCompletes,
-            "an abandoned claim is open again when its lease ends at the latest",
+            "an abandoned claim is open again once its lease has expired",
             "Done (expected First)",
         ),
         (
             Fault::ChecksThenWrites,
-            "of many claims at once, one is first",
+            "of many concurrent claims, one is first",
             "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 2 }) (expected InProgress)",
         ),
         (
@@ -421,38 +421,38 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
         ),
         (
             Fault::EndsLeasesWhenSetBack,
-            "a clock that is set back ends no lease, forgets nothing, and blocks nobody for good",
+            "a clock that is set back expires no lease, forgets nothing, and blocks no claim permanently",
             "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 2 }) (expected InProgress)",
         ),
         (
             Fault::ForgetsWhatIsDone,
-            "what is done stays done for the time to live",
+            "a completed callback is remembered for the time to live",
             "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 2 }) (expected Done)",
         ),
         (
             Fault::KeysOnHalfTheDigest,
-            "digests are told apart by every byte",
+            "digests are compared in every byte",
             "InProgress { lease_left: Some(10s) } (expected First)",
         ),
         (
             Fault::LateSuccessIsLost,
-            "a late success counts if nobody took over",
+            "a late completion counts if there is no successor",
             "Stale (expected Current)",
         ),
         (
             Fault::MistrustsJumps,
-            "a clock that is set forward is time that passes, and tokens stay apart",
+            "a clock that is set forward lets time pass, and tokens stay distinct",
             "InProgress { lease_left: Some(0ns) } (expected First)",
         ),
         (
             Fault::LeaseLeftIsTheWhole,
             left,
-            "10s of 5s (expected at most what is left)",
+            "10s of 5s (expected at most the remaining lease)",
         ),
         (
             Fault::LeaseLeftIsTooLong,
             left,
-            "11s of 10s (expected at most what is left)",
+            "11s of 10s (expected at most the remaining lease)",
         ),
         (
             Fault::LeaseLeftIsTooShort,
@@ -481,7 +481,7 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
         ),
         (
             Fault::SuccessorsInheritTheToken,
-            "who comes too late does not disturb the attempt that took over",
+            "a stale lease cannot affect the current attempt",
             "Current (expected Stale)",
         ),
         (
@@ -501,7 +501,7 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
         ),
         (
             Fault::CompletesWithoutComparing,
-            "a late success and the attempt that takes over exclude each other",
+            "a late completion and a successor exclude each other",
             "Current (expected Stale)",
         ),
         (
@@ -522,36 +522,36 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
         (
             Fault::PanicsOnOtherThreads,
             "of many claims on as many threads, one is first",
-            "nothing, for it panicked (expected an answer)",
+            "nothing because it panicked (expected a claim)",
         ),
         (
             Fault::RacesBetweenNodes,
-            "of many claims at once, one is first",
+            "of many concurrent claims, one is first",
             "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 2 }) (expected InProgress)",
         ),
         (
             Fault::ReleasesWithoutComparing,
-            "a late release does not open the attempt that takes over",
+            "a late release does not open the successor",
             "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 3 }) (expected InProgress)",
         ),
         (
             Fault::RemembersTheLastOnly,
-            "what is done stays done when others are",
+            "a completed callback is remembered when others complete",
             "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 17 }) (expected Done)",
         ),
         (
             Fault::SettlesByTokenAlone,
-            "to settle one callback settles no other",
+            "settling one callback affects no other",
             "Done (expected InProgress)",
         ),
         (
             Fault::TakesOverWithoutComparing,
-            "of many claims at once after a crash, one is first",
+            "of many concurrent claims after a crash, one is first",
             "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 3 }) (expected InProgress)",
         ),
         (Fault::TokensRepeat, released, "Current (expected Stale)"),
     ] {
-        let expected = Err(format!("{rule}: the guard says {says}"));
+        let expected = Err(format!("{rule}: the guard returned {says}"));
         let found = conformance_of(fault).await;
         // Its claims wait between two steps, which threads may find out first.
         let is_raced = matches!(fault, Fault::CutOffClaimsStay)

@@ -1,19 +1,19 @@
-//! What became of events.
+//! The record of a delivery.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::retry::outcome;
 use super::subscription::{DeliverySchema, EventSubscription};
-use super::wire::written;
 use crate::http_client::HttpClientError;
+use crate::testing::loopback::response::date_time;
 
-/// Events that are delivered with one request, and all attempts so far. They succeed or fail together.
+/// Events delivered in one request, and all attempts so far.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub(super) number: usize,
@@ -22,13 +22,14 @@ pub struct Delivery {
     pub(super) body: Bytes,
     pub(super) published: OffsetDateTime,
     pub(super) attempts: Vec<Attempt>,
-    /// How old the events are at the next attempt.
+    /// The age of the events at the next attempt.
     pub(super) next_age: Duration,
     pub(super) outcome: Outcome,
+    pub(super) course: Course,
 }
 
 impl Delivery {
-    /// Its number, from 1.
+    /// The number, counted from 1.
     pub fn number(&self) -> usize {
         self.number
     }
@@ -38,27 +39,27 @@ impl Delivery {
         &self.subscription.name
     }
 
-    /// The events: one, unless the subscription has batches.
+    /// The events: one, unless the subscription batches.
     pub fn events(&self) -> &[Value] {
         &self.events
     }
 
-    /// The body's bytes.
+    /// The body.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// The attempts, in order. The header `aeg-delivery-count` of each is its index.
+    /// The attempts, in order. The `aeg-delivery-count` header of each is its index.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// How it stands.
+    /// The current outcome.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// Each event with what is added to dead letters, if it became one.
+    /// The dead letters: each event with the members that Event Grid adds. Empty unless the delivery was dead-lettered.
     pub(super) fn dead_letters(&self) -> Vec<Value> {
         let (Outcome::DeadLettered(why), Some(last)) = (self.outcome, self.attempts.last()) else {
             return Vec::new();
@@ -73,10 +74,10 @@ impl Delivery {
             ("deadLetterReason", json!(reason)),
             ("deliveryAttempts", json!(self.attempts.len())),
             ("lastDeliveryOutcome", json!(last.outcome())),
-            ("publishTime", json!(written(self.published))),
+            ("publishTime", json!(event_time(self.published))),
             (
                 "lastDeliveryAttemptTime",
-                json!(written(self.published.saturating_add(attempted))),
+                json!(event_time(self.published.saturating_add(attempted))),
             ),
         ];
         let mut letters = self.events.to_vec();
@@ -93,17 +94,17 @@ impl Delivery {
     }
 }
 
-/// How a delivery stands.
+/// The outcome of a delivery.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was given up, and its events are dead letters.
+    /// Given up; the events are dead letters.
     DeadLettered(GivenUp),
-    /// Answered 200, 201, 202, 203 or 204.
+    /// The response was 200, 201, 202, 203 or 204.
     Delivered,
-    /// It was given up, and its events are lost.
+    /// Given up; the events are lost.
     Dropped(GivenUp),
-    /// Attempts go on.
+    /// More attempts follow.
     Pending,
 }
 
@@ -111,18 +112,18 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum GivenUp {
-    /// There were as many attempts as the event subscription allows.
+    /// The event subscription allows no more attempts.
     MaxDeliveryAttemptsExceeded,
-    /// The last attempt was answered 400, 401, 403 or 413, after which there is no other.
+    /// The response was 400, 401, 403 or 413, which is not retried.
     Refused,
     /// The event subscription was deleted.
     SubscriptionDeleted,
-    /// At the time of the next attempt the events would have lived too long.
+    /// The next attempt would come after the time to live.
     TimeToLiveExceeded,
 }
 
 impl GivenUp {
-    /// In one word. `MaxDeliveryAttemptsExceeded` is documented; the others are named after it.
+    /// The name. `MaxDeliveryAttemptsExceeded` is documented; the others are named after it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MaxDeliveryAttemptsExceeded => "MaxDeliveryAttemptsExceeded",
@@ -137,28 +138,66 @@ impl GivenUp {
 #[derive(Clone, Debug)]
 pub struct Attempt {
     pub(super) age: Duration,
-    pub(super) answer: Result<StatusCode, HttpClientError>,
+    pub(super) response: Result<StatusCode, HttpClientError>,
 }
 
 impl Attempt {
-    /// How old the events were: the sum of the documented pauses before it, however fast they went by.
+    /// The age of the events: the sum of the documented pauses before it, regardless of the speed.
     pub fn age(&self) -> Duration {
         self.age
     }
 
-    /// The answer's status, if there was an answer.
+    /// The status of the response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
-        self.answer.as_ref().ok().copied()
+        self.response.as_ref().ok().copied()
     }
 
-    /// Why there was no answer.
+    /// Why there was no response.
     pub fn error(&self) -> Option<&HttpClientError> {
-        self.answer.as_ref().err()
+        self.response.as_ref().err()
     }
 
-    /// How it ended, in a word as of dead letters: `Delivered`, `BadRequest`, `Unauthorized`, `Busy`, `TimedOut`,
-    /// `SocketError` and so on.
+    /// The result in the terms of dead letters: `Delivered`, `BadRequest`, `Unauthorized`, `Busy`, `TimedOut`, `SocketError`
+    /// and so on.
     pub fn outcome(&self) -> &'static str {
-        outcome(&self.answer)
+        outcome(&self.response)
+    }
+}
+
+/// The settings of a delivery, fixed when it begins.
+#[derive(Clone)]
+pub(super) struct Course {
+    pub(super) uri: Uri,
+    pub(super) origin: String,
+    pub(super) response_timeout: Duration,
+    pub(super) speed: u32,
+}
+
+impl fmt::Debug for Course {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The query of the URI may be a secret.
+        f.debug_struct("Course").finish_non_exhaustive()
+    }
+}
+
+/// A time as Event Grid writes it: UTC, with seven fractional digits.
+pub(super) fn event_time(at: OffsetDateTime) -> String {
+    format!("{}Z", date_time(at, 7))
+}
+
+/// The name of a result in Event Grid's terms. `Delivered` and the reasons for probation are documented, `BadRequest` was
+/// reported, and the others are named after them.
+fn outcome(response: &Result<StatusCode, HttpClientError>) -> &'static str {
+    match response.as_ref().map(StatusCode::as_u16) {
+        Ok(200..=204) => "Delivered",
+        Ok(400) => "BadRequest",
+        Ok(401) => "Unauthorized",
+        Ok(403) => "Forbidden",
+        Ok(404) => "NotFound",
+        Ok(408) | Err(HttpClientError::Timeout { .. }) => "TimedOut",
+        Ok(413) => "PayloadTooLarge",
+        Ok(429 | 503) => "Busy",
+        Err(HttpClientError::Connect(_) | HttpClientError::Transport(_)) => "SocketError",
+        _ => "GenericError",
     }
 }

@@ -1,88 +1,27 @@
-//! Both handshakes, by which an endpoint consents to be sent events.
+//! The handshakes of both schemas, by which an endpoint consents to deliveries.
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use serde_json::{Value, json};
-use thiserror::Error;
 use time::OffsetDateTime;
 
+use super::delivery::event_time;
 use super::settings::Settings;
 use super::subscription::{DeliverySchema, EventSubscription};
-use super::wire::{post, prove, system_event, written};
+use super::subscription_state::{HandshakeFailure, SubscriptionState};
+use super::wire::{add_credentials, post, system_event};
 use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
-use crate::testing::fake::answer::{guid, header};
+use crate::testing::loopback::response::{guid, header};
 
-/// How an event subscription stands after its handshake: the `provisioningState` in Azure Resource Manager, in whose words
-/// `Display` tells it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum SubscriptionState {
-    /// The endpoint was polite and consented to nothing: whoever calls the URL of confirmation within ten minutes does.
-    AwaitingManualAction,
-    /// The endpoint refused, or nobody called the URL of confirmation in time.
-    Failed(HandshakeFailure),
-    /// The endpoint consented.
-    Succeeded,
-}
-
-impl fmt::Display for SubscriptionState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AwaitingManualAction => f.write_str("AwaitingManualAction"),
-            Self::Failed(failure) => write!(f, "Failed: {failure}"),
-            Self::Succeeded => f.write_str("Succeeded"),
-        }
-    }
-}
-
-/// Why a handshake failed.
-#[derive(Clone, Debug, Error)]
-#[non_exhaustive]
-pub enum HandshakeFailure {
-    /// The validation was answered with another code.
-    #[error("`validationResponse` is `{found}` (expected the `validationCode` that was sent)")]
-    Code {
-        /// What was answered.
-        found: Excerpt,
-    },
-    /// Ten minutes passed.
-    #[error("nobody called the URL of confirmation within 10 minutes")]
-    Expired,
-    /// There was no answer, or none in time.
-    #[error("the handshake was not answered: {0}")]
-    NoAnswer(#[source] HttpClientError),
-    /// Another origin was allowed.
-    #[error("`WebHook-Allowed-Origin` is `{found}` (expected `{expected}` or `*`)")]
-    Origin {
-        /// What was answered.
-        found: Excerpt,
-        /// Who asked.
-        expected: Excerpt,
-    },
-    /// A rate was asked for, and not granted.
-    #[error("`WebHook-Allowed-Rate` is `{found}` (expected a number above 0, or `*`)")]
-    Rate {
-        /// What was answered.
-        found: Excerpt,
-    },
-    /// 200 is success, and nothing else.
-    #[error("the handshake was answered {found} (expected 200)")]
-    Status {
-        /// The status.
-        found: u16,
-    },
-}
-
-/// A handshake under way.
+/// A handshake in progress.
 pub(super) struct Handshake {
     pub(super) request: Request<Bytes>,
-    /// Path and query of the URL of confirmation.
+    /// The path and query of the confirmation URL.
     pub(super) confirmation: String,
-    /// What the answer has to say.
+    /// The consent that the response must contain.
     expected: Expected,
 }
 
@@ -92,7 +31,7 @@ enum Expected {
 }
 
 impl Handshake {
-    /// That of the schema of `subscription`, whose endpoint is `uri`, with a fake at `base_url`.
+    /// The handshake for `subscription`, whose endpoint is `uri`, with the fake at `base_url`.
     pub(super) fn new(
         subscription: &EventSubscription,
         uri: Uri,
@@ -100,7 +39,7 @@ impl Handshake {
         settings: &Settings,
         now: OffsetDateTime,
     ) -> Self {
-        let (id, time, token) = (guid(), written(now), guid().simple());
+        let (id, time, token) = (guid(), event_time(now), guid().simple());
         let confirmation = format!(
             "{CONFIRMATION_PATH}{}/validate?id={id}&t={time}&apiVersion=2018-05-01-preview&token={token}",
             subscription.name
@@ -137,8 +76,8 @@ impl Handshake {
                 (request, Expected::Code(code))
             }
         };
-        if subscription.handshakes_bring_proof {
-            prove(subscription, request.headers_mut());
+        if subscription.credentials_in_handshakes {
+            add_credentials(subscription, request.headers_mut());
         }
         Self {
             request,
@@ -148,23 +87,23 @@ impl Handshake {
     }
 }
 
-/// What an answer makes of a subscription.
-pub(super) fn judge(
+/// The state of a subscription after the response to its handshake.
+pub(super) fn state_after(
     handshake: &Handshake,
-    answer: Result<Response<Bytes>, HttpClientError>,
+    response: Result<Response<Bytes>, HttpClientError>,
 ) -> SubscriptionState {
     use SubscriptionState::{AwaitingManualAction, Failed, Succeeded};
-    let answer = match answer {
-        Ok(answer) if answer.status() == 200 => answer,
-        Ok(answer) => {
-            let found = answer.status().as_u16();
+    let response = match response {
+        Ok(response) if response.status() == 200 => response,
+        Ok(response) => {
+            let found = response.status().as_u16();
             return Failed(HandshakeFailure::Status { found });
         }
-        Err(error) => return Failed(HandshakeFailure::NoAnswer(error)),
+        Err(error) => return Failed(HandshakeFailure::NoResponse(error)),
     };
     let consent = match &handshake.expected {
-        Expected::Code(code) => has_code(answer.body(), code),
-        Expected::Origin { origin, has_rate } => allows(answer.headers(), origin, *has_rate),
+        Expected::Code(code) => has_code(response.body(), code),
+        Expected::Origin { origin, has_rate } => allows(response.headers(), origin, *has_rate),
     };
     match consent {
         Ok(true) => Succeeded,
@@ -173,7 +112,7 @@ pub(super) fn judge(
     }
 }
 
-/// Whether a body echoes the code; false: it does not say.
+/// Whether a body echoes the code; false if it contains none.
 fn has_code(body: &[u8], code: &str) -> Result<bool, HandshakeFailure> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     match body.get("validationResponse") {
@@ -185,7 +124,7 @@ fn has_code(body: &[u8], code: &str) -> Result<bool, HandshakeFailure> {
     }
 }
 
-/// Whether headers allow `origin` to send; false: they do not say.
+/// Whether headers allow `origin` to send; false if they do not name an origin.
 fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, HandshakeFailure> {
     let text = |name| {
         headers
@@ -212,8 +151,8 @@ fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, Han
     }
 }
 
-/// For so long an endpoint can be confirmed by hand: documented as about ten minutes.
+/// How long an endpoint can be confirmed manually: documented as about ten minutes.
 pub(super) const CONFIRMATION_TIME: Duration = Duration::from_secs(600);
 
-/// Before the name of the event subscription.
+/// The path before the name of the event subscription.
 pub(super) const CONFIRMATION_PATH: &str = "/eventsubscriptions/";

@@ -1,56 +1,35 @@
-//! Answers that are no success.
+//! Event Grid's errors. Codes other than those of 404 are made up, because they are not documented.
 
-use bytes::Bytes;
-use http::Response;
+use crate::testing::loopback::refusal::Refusal;
+use crate::testing::loopback::response::ErrorBody;
 
-use crate::testing::fake::answer::ErrorBody;
-
-/// Status, code, code of the detail, sentence. Codes other than those of 404 are made up: they are not documented.
-pub(super) struct Refusal {
+pub(super) fn refusal(
     status: u16,
-    code: &'static str,
-    detail: &'static str,
-    message: String,
+    code: &str,
+    detail: &str,
+    message: impl Into<String>,
+) -> Refusal {
+    let body = ErrorBody::Azure {
+        code: code.to_owned(),
+        message: message.into(),
+        detail: detail.to_owned(),
+    };
+    Refusal::new(status, body)
 }
 
-impl Refusal {
-    pub(super) fn malformed(message: impl Into<String>) -> Self {
-        Self::new(400, "BadRequest", "InvalidRequest", message)
-    }
+pub(super) fn malformed(message: impl Into<String>) -> Refusal {
+    refusal(400, "BadRequest", "InvalidRequest", message)
+}
 
-    pub(super) fn unauthorized(message: impl Into<String>) -> Self {
-        Self::new(401, "Unauthorized", "InvalidCredential", message)
-    }
+pub(super) fn unauthorized(message: impl Into<String>) -> Refusal {
+    refusal(401, "Unauthorized", "InvalidCredential", message)
+}
 
-    /// As recorded.
-    pub(super) fn not_found(message: impl Into<String>) -> Self {
-        Self::new(404, "NotFound", "ResourceNotFound", message)
-    }
+/// As recorded.
+pub(super) fn not_found(message: impl Into<String>) -> Refusal {
+    refusal(404, "NotFound", "ResourceNotFound", message)
+}
 
-    pub(super) fn too_large(message: impl Into<String>) -> Self {
-        Self::new(413, "PayloadTooLarge", "RequestTooLarge", message)
-    }
-
-    pub(super) fn new(
-        status: u16,
-        code: &'static str,
-        detail: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            status,
-            code,
-            detail,
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn answer(&self) -> Response<Bytes> {
-        let body = ErrorBody::Azure {
-            code: self.code.to_owned(),
-            message: self.message.clone(),
-            detail: self.detail.to_owned(),
-        };
-        body.answer(self.status)
-    }
+pub(super) fn too_large(message: impl Into<String>) -> Refusal {
+    refusal(413, "PayloadTooLarge", "RequestTooLarge", message)
 }

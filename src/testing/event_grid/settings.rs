@@ -1,34 +1,34 @@
-//! How the namespace is set up.
+//! The settings of the namespace.
 
 use std::time::Duration;
 
 use http::StatusCode;
 
-/// The properties of the namespace, the limits of the service, and how it delivers.
+/// The properties of the namespace, the limits of the service, and the delivery settings.
 ///
 /// Change them with [`EventGrid::configure`](super::EventGrid::configure).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// What the URLs of confirmation begin with, as in `https://rp-westeurope.eventgrid.azure.net:553`. Default: where the fake
-    /// is, which answers their paths. A `WebhookReceiver` takes only Event Grid's own.
+    /// The base of confirmation URLs, for example `https://rp-westeurope.eventgrid.azure.net:553`. Default: the fake's own base
+    /// URL, where they work. A `WebhookReceiver` accepts only Event Grid's.
     pub confirmation_base_url: Option<String>,
-    /// Whether keys and signatures are refused: `disableLocalAuth`. Default: they are not.
+    /// Whether keys and signatures are refused: `disableLocalAuth`. Default: false.
     pub disable_local_auth: bool,
-    /// How many bytes a request may have, and an event. Default: 1 MiB, as documented.
+    /// The maximum size of a request and of an event, in bytes. Default: 1 MiB, as documented.
     pub max_bytes: usize,
-    /// How many events a request may have. Default: 5000, as documented.
+    /// The maximum number of events in a request. Default: 5000, as documented.
     pub max_events: usize,
-    /// Who says to send, in handshakes and deliveries of CloudEvents. Default: `eventgrid.azure.net`, as was seen.
+    /// The origin in handshakes and deliveries of CloudEvents. Default: `eventgrid.azure.net`, as observed.
     pub origin: String,
-    /// For how long handshakes and attempts to deliver wait for an answer. Default: 30 seconds, as documented.
+    /// The time limit for the response to a handshake or a delivery. Default: 30 seconds, as documented.
     pub response_timeout: Duration,
-    /// Default: by channel name, to any channel.
+    /// How events find their channel. Default: by channel name, to any channel.
     pub routing: Routing,
-    /// How many times faster than documented the pauses between attempts to deliver go by; 0: there are none. The ages of events
-    /// count as documented all the same. Holds for deliveries that begin later. Default: 1.
+    /// The factor by which pauses between attempts are shortened; 0 removes them. The ages of events count as documented
+    /// nevertheless. Applies to deliveries that begin later. Default: 1.
     pub speed: u32,
-    /// The status for a channel that does not exist, which is not documented. Default: 404.
+    /// The status for an unknown channel, which is not documented. Default: 404.
     pub unknown_channel: StatusCode,
 }
 
@@ -38,12 +38,13 @@ pub struct Settings {
 pub enum Routing {
     /// `ChannelNameHeader`: by the header `aeg-channel-name`.
     ChannelName {
-        /// The channels there are; none: any.
+        /// The existing channels; `None` accepts any.
         channels: Option<Vec<String>>,
     },
-    /// `SourceEventAttribute`: by each event's source. One that no channel has is accepted, and counted as unmatched.
+    /// `SourceEventAttribute`: by each event's source. An event whose source no channel has is accepted and counted as
+    /// unmatched.
     Source {
-        /// The sources of the channels there are; none: any.
+        /// The sources of the existing channels; `None` accepts any.
         sources: Option<Vec<String>>,
     },
 }

@@ -1,4 +1,4 @@
-//! Event subscriptions: who gets which events, how, and until when.
+//! Event subscriptions: which events go to which web hook, and how.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,12 +11,12 @@ use http::{HeaderMap, HeaderName, Uri};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::SubscriptionState;
+use super::subscription_state::SubscriptionState;
 use crate::excerpt::Excerpt;
 
 /// An event subscription with a web hook, for [`EventGrid::subscribe`](super::EventGrid::subscribe).
 ///
-/// `Debug` shows no secrets.
+/// `Debug` hides secrets.
 ///
 /// # Source
 ///
@@ -24,46 +24,46 @@ use crate::excerpt::Excerpt;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EventSubscription {
-    /// Its name: 3 to 64 letters, digits and hyphens. Deliveries name it in capitals, as was seen.
+    /// The name: 3 to 64 letters, digits and hyphens. Deliveries contain it in upper case, as observed.
     pub name: String,
-    /// The web hook's URL, plain http; with its query, which may hold a secret.
+    /// The web hook's URL: plain http. The query may contain a secret.
     pub endpoint: String,
-    /// Default: that of CloudEvents.
+    /// The delivery schema. Default: CloudEvents.
     pub schema: DeliverySchema,
-    /// The channel whose events it gets. Default: those of any channel, and those without one.
+    /// Delivers events of this channel only. Default: all events, including those without a channel.
     pub channel: Option<String>,
-    /// The source whose events it gets, of those that are published: how topics differ where the namespace routes by source.
-    /// Default: any.
+    /// Delivers published events of this source only, which distinguishes topics if the namespace routes by source. Default:
+    /// any source.
     pub source: Option<String>,
-    /// The id of the topic in Azure Resource Manager, which validations and notices name.
+    /// The topic's id in Azure Resource Manager, contained in validations and notices.
     pub topic: String,
-    /// Headers of each delivery, as for a shared secret: ten at most, with 4096 bytes each. Default: none.
+    /// Additional headers of each delivery, for example a shared secret: ten at most, of 4096 bytes each. Default: none.
     pub headers: HeaderMap,
-    /// Makes the token from Microsoft Entra that each delivery brings. Default: none.
+    /// The source of the Microsoft Entra token in each delivery. Default: none.
     pub token: Option<TokenSource>,
-    /// Whether handshakes bring headers and token too, which is not documented. Default: they do not.
-    pub handshakes_bring_proof: bool,
-    /// The rate that the handshake of CloudEvents asks for, in requests a minute. Default: it asks for none.
+    /// Whether handshakes contain the headers and the token too, which is not documented. Default: false.
+    pub credentials_in_handshakes: bool,
+    /// The rate that the CloudEvents handshake asks for, in requests per minute. Default: none.
     pub requested_rate: Option<NonZeroU32>,
-    /// 1 to 30. Default: 30.
+    /// The maximum number of attempts: 1 to 30. Default: 30.
     pub max_delivery_attempts: u32,
-    /// 1 to 1440 whole minutes. Default: 1440.
+    /// The time to live of events: 1 to 1440 whole minutes. Default: 1440.
     pub event_time_to_live: Duration,
-    /// 1 to 5000. Default: 1, which is no batching.
+    /// The maximum number of events in a request: 1 to 5000. Default: 1, which disables batching.
     pub max_events_per_batch: usize,
-    /// 1 to 1024. An event that is larger is delivered alone. Default: 64.
+    /// The preferred size of a batch, in KiB: 1 to 1024. A larger event is delivered alone. Default: 64.
     pub preferred_batch_kilobytes: usize,
-    /// Whether what is given up becomes a [dead letter](super::EventGrid::dead_letters). Default: it is dropped.
+    /// Whether events that are given up become [dead letters](super::EventGrid::dead_letters). Default: false, they are dropped.
     pub dead_letters: bool,
-    /// What the notice of its deletion is called. Default: as documented.
+    /// The form of the deletion notice. Default: as documented.
     pub deletion_notice: DeletionNotice,
 }
 
-/// Gives a token each time it is asked.
+/// Returns a token for each request.
 pub type TokenSource = Arc<dyn Fn() -> String + Send + Sync>;
 
 impl EventSubscription {
-    /// One with all defaults.
+    /// Creates an event subscription with all defaults.
     pub fn new(name: impl Into<String>, endpoint: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -74,7 +74,7 @@ impl EventSubscription {
             topic: TOPIC.to_owned(),
             headers: HeaderMap::new(),
             token: None,
-            handshakes_bring_proof: false,
+            credentials_in_handshakes: false,
             requested_rate: None,
             max_delivery_attempts: 30,
             event_time_to_live: MINUTE.saturating_mul(1440),
@@ -85,13 +85,13 @@ impl EventSubscription {
         }
     }
 
-    /// Its id in Azure Resource Manager.
+    /// The id in Azure Resource Manager.
     pub fn id(&self) -> String {
         let Self { topic, name, .. } = self;
         format!("{topic}/providers/Microsoft.EventGrid/eventSubscriptions/{name}")
     }
 
-    /// Where to send, if it can be sent there at all and every setting is within its limits.
+    /// Checks every setting against its limits. Returns the endpoint.
     pub(super) fn check(&self) -> Result<Uri, SubscriptionError> {
         let name_may_have = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(3..=64).contains(&self.name.len()) || !self.name.bytes().all(name_may_have) {
@@ -133,8 +133,8 @@ impl EventSubscription {
             }
         }
         for (name, value) in &self.headers {
-            let is_tokens_place = *name == AUTHORIZATION && self.token.is_some();
-            if is_tokens_place || name.as_str().starts_with("aeg-") || value.len() > 4096 {
+            let is_for_token = *name == AUTHORIZATION && self.token.is_some();
+            if is_for_token || name.as_str().starts_with("aeg-") || value.len() > 4096 {
                 return Err(SubscriptionError::Header { name: name.clone() });
             }
         }
@@ -145,8 +145,7 @@ impl EventSubscription {
         })
     }
 
-    /// Whether it gets `event`, published to `channel`. Event Grid turns its own schema into CloudEvents, and never the other
-    /// way.
+    /// Whether `event`, published to `channel`, is delivered. Event Grid converts its own schema to CloudEvents, but not back.
     pub(super) fn wants(&self, channel: Option<&str>, event: &Value) -> bool {
         let is_its = |wanted: &str| channel.is_some_and(|it| it.eq_ignore_ascii_case(wanted));
         let source = event.get("source").and_then(Value::as_str);
@@ -167,14 +166,14 @@ impl fmt::Debug for EventSubscription {
     }
 }
 
-/// The form of deliveries. What `CustomInputSchema` delivers is not verified, and is not here.
+/// The schema of deliveries. `CustomInputSchema` is not supported.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DeliverySchema {
     /// `CloudEventSchemaV1_0`.
     CloudEvents,
-    /// `EventGridSchema`, for [events handed in](super::EventGrid::deliver): published are CloudEvents, which Event Grid does
-    /// not turn into this.
+    /// `EventGridSchema`, for [`deliver`](super::EventGrid::deliver) only: published events are CloudEvents, which Event Grid
+    /// does not convert to this schema.
     EventGrid,
 }
 
@@ -182,63 +181,63 @@ pub enum DeliverySchema {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DeletionNotice {
-    /// `SubscriptionDeletion`, as documented, with an event that names the subscription.
+    /// `SubscriptionDeletion`, as documented, with an event that contains the subscription's id.
     SubscriptionDeletion,
-    /// `Unsubscribe`, as Microsoft's own receiver takes it, without a body.
+    /// `Unsubscribe` without a body, as Microsoft's own receiver expects.
     Unsubscribe,
 }
 
-/// Why something cannot be done with an event subscription.
+/// An invalid or missing event subscription.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum SubscriptionError {
-    /// The deliverer speaks plain http, to a service on the same desk.
-    #[error("the endpoint `{found}` is no URL of plain http")]
+    /// The endpoint is not plain http; the fake delivers to the same machine only.
+    #[error("the endpoint `{found}` is not an http URL")]
     Endpoint {
         /// The URL, without its query.
         found: Excerpt,
     },
-    /// Event Grid would not send it.
+    /// Event Grid does not send this header.
     #[error(
-        "the header `{name}` cannot be sent (expected no name with `aeg-`, no `authorization` beside a token, and 4096 bytes at most)"
+        "the header `{name}` cannot be sent (names must not begin with `aeg-`, `authorization` excludes a token, and values have at most 4096 bytes)"
     )]
     Header {
-        /// Its name.
+        /// The name of the header.
         name: HeaderName,
     },
-    /// It could not be part of a URL.
+    /// The name is invalid.
     #[error(
-        "`{found}` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)"
+        "`{found}` is not a valid event subscription name (expected 3 to 64 letters, digits and hyphens)"
     )]
     Name {
         /// The name.
         found: Excerpt,
     },
-    /// There is none of this name.
+    /// No event subscription has this name.
     #[error("there is no event subscription `{name}`")]
     NoSubscription {
         /// The name.
         name: Excerpt,
     },
-    /// Its endpoint did not pass the handshake, so it gets no events.
-    #[error("the event subscription `{name}` is {state}, and gets no events")]
+    /// The handshake has not succeeded, so no events are delivered.
+    #[error("the event subscription `{name}` is {state}, so no events are delivered to it")]
     NotValidated {
         /// The name.
         name: Excerpt,
-        /// How it stands.
+        /// The state.
         state: SubscriptionState,
     },
-    /// A number is out of its limits.
+    /// A number is out of range.
     #[error("{setting}: {found} (expected 1 to {most})")]
     Setting {
-        /// What.
+        /// The setting.
         setting: &'static str,
         /// The number.
         found: u64,
-        /// The largest.
+        /// The maximum.
         most: u64,
     },
-    /// It is told in minutes.
+    /// The time to live is not in whole minutes.
     #[error("event_time_to_live: {found:?} (expected whole minutes)")]
     TimeToLive {
         /// The time.

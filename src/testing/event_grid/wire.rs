@@ -1,4 +1,4 @@
-//! The requests of deliveries and notices, and how events are put into them.
+//! The requests of deliveries and notices.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
@@ -6,10 +6,11 @@ use http::{HeaderMap, Method, Request, Uri};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::delivery::{Delivery, event_time};
 use super::subscription::{DeletionNotice, DeliverySchema, EventSubscription};
-use crate::testing::fake::answer::{date_time, guid, header};
+use crate::testing::loopback::response::{guid, header};
 
-/// `events` in the order in which they came, in as many requests as the batching of `subscription` makes of them.
+/// Splits `events` into batches by the settings of `subscription`, in order.
 pub(super) fn batches(subscription: &EventSubscription, events: Vec<Value>) -> Vec<Vec<Value>> {
     let preferred = subscription.preferred_batch_kilobytes.saturating_mul(1024);
     let (mut batches, mut batch, mut size) = (Vec::new(), Vec::new(), 0_usize);
@@ -30,7 +31,7 @@ pub(super) fn batches(subscription: &EventSubscription, events: Vec<Value>) -> V
     batches
 }
 
-/// The body that delivers `events`: without batching, a CloudEvent is the one that is no array.
+/// The body that delivers `events`: an array, except for a CloudEvent without batching.
 pub(super) fn body(subscription: &EventSubscription, events: &[Value]) -> Bytes {
     match (subscription.schema, is_batched(subscription), events) {
         (DeliverySchema::CloudEvents, false, [event]) => event.to_string().into(),
@@ -38,31 +39,26 @@ pub(super) fn body(subscription: &EventSubscription, events: &[Value]) -> Bytes 
     }
 }
 
-/// A delivery of `events` after so many attempts.
-pub(super) fn notification(
-    subscription: &EventSubscription,
-    uri: Uri,
-    origin: &str,
-    events: &[Value],
-    body: Bytes,
-    attempts: usize,
-) -> Request<Bytes> {
-    let mut request = post(subscription, uri, "Notification", body);
+/// The request of the next attempt of `delivery`.
+pub(super) fn notification(delivery: &Delivery) -> Request<Bytes> {
+    let (subscription, course) = (&*delivery.subscription, &delivery.course);
+    let body = delivery.body.clone();
+    let mut request = post(subscription, course.uri.clone(), "Notification", body);
     let headers = request.headers_mut();
-    headers.insert(DELIVERY_COUNT, header(&attempts.to_string()));
+    headers.insert(DELIVERY_COUNT, header(&delivery.attempts.len().to_string()));
     let is_cloud_events = subscription.schema == DeliverySchema::CloudEvents;
     if is_cloud_events {
-        headers.insert(ORIGIN, header(origin));
+        headers.insert(ORIGIN, header(&course.origin));
     }
-    // Which event of a batch they would be of is not documented.
-    if let ([event], false) = (events, is_batched(subscription)) {
+    // For batches it is not documented which event these headers describe.
+    if let ([event], false) = (&*delivery.events, is_batched(subscription)) {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
         headers.insert("aeg-output-event-id", header(text("id")));
         if !is_cloud_events {
             headers.insert("aeg-data-version", header(text("dataVersion")));
         }
     }
-    prove(subscription, headers);
+    add_credentials(subscription, headers);
     request
 }
 
@@ -81,18 +77,18 @@ pub(super) fn deletion(
             post(subscription, uri, "SubscriptionDeletion", body)
         }
     };
-    prove(subscription, request.headers_mut());
+    add_credentials(subscription, request.headers_mut());
     request
 }
 
-/// An event of Event Grid's own, in the schema of `subscription`.
+/// A system event of Event Grid, in the schema of `subscription`.
 pub(super) fn system_event(
     subscription: &EventSubscription,
     name: &str,
     data: Value,
     now: OffsetDateTime,
 ) -> Value {
-    let (id, time) = (guid().to_string(), written(now));
+    let (id, time) = (guid().to_string(), event_time(now));
     let name = format!("Microsoft.EventGrid.{name}");
     match subscription.schema {
         DeliverySchema::CloudEvents => json!({
@@ -105,7 +101,7 @@ pub(super) fn system_event(
     }
 }
 
-/// A `POST` with what all of them have.
+/// A `POST` with the headers that all requests share.
 pub(super) fn post(
     subscription: &EventSubscription,
     uri: Uri,
@@ -135,17 +131,12 @@ pub(super) fn post(
     request
 }
 
-/// Adds what shows the endpoint who sends.
-pub(super) fn prove(subscription: &EventSubscription, headers: &mut HeaderMap) {
+/// Adds the credentials of `subscription`, by which its endpoint authenticates the sender.
+pub(super) fn add_credentials(subscription: &EventSubscription, headers: &mut HeaderMap) {
     headers.extend(subscription.headers.clone());
     if let Some(token) = &subscription.token {
         headers.insert(AUTHORIZATION, header(&format!("Bearer {}", token())));
     }
-}
-
-/// A time as Event Grid writes it: UTC, with seven digits of a second.
-pub(super) fn written(at: OffsetDateTime) -> String {
-    format!("{}Z", date_time(at, 7))
 }
 
 fn is_batched(subscription: &EventSubscription) -> bool {

@@ -1,4 +1,4 @@
-//! What a Partner Center can be told before it starts.
+//! The builder of [`PartnerCenter`].
 
 use std::fmt;
 use std::io;
@@ -9,12 +9,29 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-use super::PartnerCenter;
-use super::dispatch::Dispatch;
-use super::service::{Clock, Service};
+use super::fake::PartnerCenter;
+use super::state::State;
 use crate::http_client::HttpClient;
-use crate::testing::Issuer;
-use crate::testing::fake::server;
+use crate::testing::authority::Issuer;
+use crate::testing::loopback::clock::Clock;
+use crate::testing::loopback::deliveries::{self, Deliveries};
+use crate::testing::loopback::server::Server;
+
+impl PartnerCenter {
+    /// Starts a fake on a free port. Must be called within a tokio runtime with I/O and time enabled.
+    ///
+    /// # Errors
+    ///
+    /// If the port cannot be bound.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Returns a builder.
+    pub fn builder() -> PartnerCenterBuilder {
+        PartnerCenterBuilder::new()
+    }
+}
 
 /// Builds a [`PartnerCenter`]. Every setting has a default.
 #[must_use]
@@ -23,78 +40,78 @@ pub struct PartnerCenterBuilder {
     base_url: Option<String>,
     issuer: Option<Issuer>,
     client: Option<Arc<dyn HttpClient>>,
-    concurrent_attempts: NonZeroUsize,
+    concurrent_attempts: usize,
     clock: Clock,
 }
 
 impl PartnerCenterBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             base_url: None,
             issuer: None,
             client: None,
-            concurrent_attempts: CONCURRENT_ATTEMPTS,
-            clock: Arc::new(OffsetDateTime::now_utc),
+            concurrent_attempts: deliveries::CONCURRENT_ATTEMPTS,
+            clock: Clock::default(),
         }
     }
 
-    /// Where to listen. Default: a free port of 127.0.0.1. Whoever reaches it can have all of its secrets and drive it.
+    /// Sets the address to listen on. Default: a free port of 127.0.0.1. Every client that can connect can read all secrets
+    /// and control the fake.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// How others reach it, as in `http://partner-center:4000`, without a slash at the end: in all URLs that it gives out.
-    /// Default: the address that it listens at. A [`Receiver`](crate::Receiver) takes plain http on loopback addresses only.
+    /// Sets the base URL in all URLs that the fake returns, for example `http://partner-center:4000`, without a trailing
+    /// slash. Default: the address it listens on. A [`Receiver`](crate::Receiver) accepts plain http on loopback only.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = Some(base_url.into());
         self
     }
 
-    /// Who issues signing certificates. Default: an issuer of its own, made when it is needed first, in the time of the clock.
+    /// Sets the issuer of signing certificates. Default: a new one, created at the clock's time when first needed.
     pub fn issuer(mut self, issuer: Issuer) -> Self {
         self.issuer = Some(issuer);
         self
     }
 
-    /// Delivers callbacks to https URLs through `client`. Default: none, so that there are no such deliveries. Those to http
-    /// URLs are made without it, and have the headers that are documented, and no others.
+    /// Sets the client for deliveries to https URLs. Default: none; such deliveries fail. Deliveries to http URLs do not use
+    /// it, and have exactly the documented headers.
     pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
         self.client = Some(Arc::new(client));
         self
     }
 
-    /// How many attempts to deliver go on at once, which is not documented. Default: 100.
+    /// Sets the maximum number of concurrent attempts, which is not documented. Default: 100.
     pub fn concurrent_attempts(mut self, number: NonZeroUsize) -> Self {
-        self.concurrent_attempts = number;
+        self.concurrent_attempts = number.get();
         self
     }
 
-    /// Reads the time from `clock`. See [`PartnerCenter::set_clock`].
+    /// Sets the clock. See [`PartnerCenter::set_clock`].
     pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Clock::new(clock);
         self
     }
 
-    /// Starts it. Needs a tokio runtime with I/O and time around it.
+    /// Starts the fake. Must be called within a tokio runtime with I/O and time enabled.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from listening.
+    /// If the address cannot be bound.
     pub async fn start(self) -> io::Result<PartnerCenter> {
         let listener = TcpListener::bind(self.address).await?;
         let mut address = listener.local_addr()?;
         if address.ip().is_unspecified() {
-            // An address to listen at, and none to call.
+            // Clients cannot connect to the unspecified address.
             address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
         let base_url = self.base_url.unwrap_or_else(|| format!("http://{address}"));
-        let dispatch = Dispatch::new(self.client, self.concurrent_attempts);
-        let service = Service::new(base_url, self.issuer, dispatch, self.clock);
-        let service = Arc::new(service);
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&service)));
-        Ok(PartnerCenter { service, server })
+        let deliveries = Deliveries::new(self.concurrent_attempts);
+        let state = State::new(self.clock, self.issuer, deliveries, self.client);
+        let server = Server::on(listener, base_url, state);
+        Ok(PartnerCenter { server })
     }
 }
 
@@ -105,6 +122,3 @@ impl fmt::Debug for PartnerCenterBuilder {
             .finish_non_exhaustive()
     }
 }
-
-/// Many listeners keep no more than 128 connections waiting; one beyond is made a second later.
-const CONCURRENT_ATTEMPTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99);

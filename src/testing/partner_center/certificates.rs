@@ -1,26 +1,23 @@
-//! The certificate host: signing certificates under `/cert/`, and what their issuer publishes under `/pki/`.
+//! The certificate host: signing certificates under `/cert/`, issuer certificates and revocation lists under `/pki/`.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::UnixTime;
 
-use super::forgery::Forgery;
-use crate::testing::{Issuer, IssuerError, Signer};
+use crate::testing::authority::{Issuer, IssuerError, Signer};
 
-/// Whose certificates callbacks are signed with.
+/// The signer of callbacks, its issuer, and the signers of forgeries.
 #[derive(Debug)]
 pub(super) struct Certificates {
     issuer: Issuer,
     signer: Signer,
     location: String,
-    /// How many other certificates were asked for, and which of them is in place.
+    /// How many rotations began, and the number of the one in effect.
     rotations: u64,
-    rotated: u64,
-    /// What lies beside the signing certificate, by file name.
-    others: HashMap<String, CertificateDer<'static>>,
-    /// Making a signer costs an RSA key for some of them.
-    forgers: HashMap<Forgery, Signer>,
+    current_rotation: u64,
+    /// Signers of forgeries by file name. They are kept because some need a new RSA key.
+    forgers: HashMap<String, Signer>,
 }
 
 impl Certificates {
@@ -34,8 +31,7 @@ impl Certificates {
             issuer,
             location,
             rotations: 0,
-            rotated: 0,
-            others: HashMap::new(),
+            current_rotation: 0,
             forgers: HashMap::new(),
         })
     }
@@ -48,50 +44,49 @@ impl Certificates {
         &self.signer
     }
 
-    /// What another signing certificate is to be made of. Making it takes a while, for it has another key.
-    pub(super) fn next(&mut self) -> Next {
-        // Certificates of an issuer are told by their dates, and so are revoked ones.
+    /// Begins a rotation. Issuing its certificate is slow, because it generates a key.
+    pub(super) fn next(&mut self) -> Rotation {
+        // Certificates of an issuer, including revoked ones, are distinguished by their dates.
         self.rotations = self.rotations.saturating_add(1);
         let (now, day) = (self.issuer.now().as_secs(), 24 * 60 * 60);
         let not_before = now.saturating_sub(day).saturating_add(self.rotations);
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        Next {
+        Rotation {
             issuer: self.issuer.clone(),
             valid: [at(not_before), at(now.saturating_add(99 * day))],
             number: self.rotations,
         }
     }
 
-    /// Puts another certificate in the signing certificate's place, unless one that is newer was there first.
+    /// Completes a rotation, unless a later one is in effect.
     pub(super) fn rotate(&mut self, number: u64, next: Signer) {
-        if number > self.rotated {
-            self.rotated = number;
+        if number > self.current_rotation {
+            self.current_rotation = number;
             self.signer = next.with_certificate_url(format!("{}{FILE}", self.location));
         }
     }
 
-    /// Puts the signing certificate on its issuer's list.
+    /// Adds the signing certificate to its issuer's revocation list.
     pub(super) fn revoke(&mut self) {
         self.issuer = self.issuer.with_revoked(self.signer.certificate());
     }
 
-    /// Whoever forges in this way, with his certificate lying where genuine ones do.
+    /// The signer of a forgery, whose certificate is served at `name` beside the genuine one.
     pub(super) fn forger(
         &mut self,
-        forgery: Forgery,
-        make: impl FnOnce(&Issuer) -> Result<Signer, IssuerError>,
+        name: String,
+        create: impl FnOnce(&Issuer) -> Result<Signer, IssuerError>,
     ) -> Result<Signer, IssuerError> {
-        if let Some(forger) = self.forgers.get(&forgery) {
+        if let Some(forger) = self.forgers.get(&name) {
             return Ok(forger.clone());
         }
-        let name = format!("{forgery}.cer");
-        let forger = make(&self.issuer)?.with_certificate_url(format!("{}{name}", self.location));
-        self.others.insert(name, forger.certificate().clone());
-        self.forgers.insert(forgery, forger.clone());
+        let url = format!("{}{name}", self.location);
+        let forger = create(&self.issuer)?.with_certificate_url(url);
+        self.forgers.insert(name, forger.clone());
         Ok(forger)
     }
 
-    /// What is served at `path`.
+    /// The file served at `path`.
     pub(super) fn file(&self, path: &str) -> Result<Option<Vec<u8>>, IssuerError> {
         if let Some(path) = path.strip_prefix(PKI) {
             let published = self.issuer.publications()?;
@@ -100,22 +95,22 @@ impl Certificates {
         }
         let certificate = match path.strip_prefix(CERT) {
             Some(FILE) => Some(self.signer.certificate()),
-            Some(name) => self.others.get(name),
+            Some(name) => self.forgers.get(name).map(Signer::certificate),
             None => None,
         };
         Ok(certificate.map(|certificate| certificate.to_vec()))
     }
 }
 
-/// A signing certificate that is not made yet.
-pub(super) struct Next {
+/// A rotation whose certificate is not issued yet.
+pub(super) struct Rotation {
     issuer: Issuer,
     valid: [UnixTime; 2],
     pub(super) number: u64,
 }
 
-impl Next {
-    pub(super) fn make(&self) -> Result<Signer, IssuerError> {
+impl Rotation {
+    pub(super) fn issue(&self) -> Result<Signer, IssuerError> {
         let [not_before, not_after] = self.valid;
         let certificate = self.issuer.signing_certificate();
         let certificate = certificate.valid(not_before, not_after);
@@ -123,14 +118,14 @@ impl Next {
     }
 }
 
-/// Whether `path` is the certificate host's.
+/// Whether `path` belongs to the certificate host.
 pub(super) fn is_hosted(path: &str) -> bool {
     path.starts_with(CERT) || path.starts_with(PKI)
 }
 
-/// Where signing certificates are.
+/// The path prefix of signing certificates.
 pub(super) const CERT: &str = "/cert/";
-/// Where issuers' certificates and revocation lists are.
+/// The path prefix of issuer certificates and revocation lists.
 pub(super) const PKI: &str = "/pki/";
-/// Source: "Partner Center webhooks", "How to authenticate the callback".
+/// The file name of the signing certificate. Source: "Partner Center webhooks", "How to authenticate the callback".
 pub(super) const FILE: &str = "pcnotifications-dispatch.microsoft.com.cer";

@@ -1,4 +1,4 @@
-//! How the application proves itself, checked as Entra checks it: by a secret, a client assertion, or nothing.
+//! Client authentication as Entra checks it: by secret, by client assertion, or none for a public client.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,40 +14,37 @@ use uuid::Uuid;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use super::PartnerCenter;
-use super::tokens::{Credentials, Refusal, refusal};
+use crate::testing::loopback::refusal::Refusal;
+use crate::testing::loopback::response::ErrorBody;
 
-impl PartnerCenter {
-    /// Adds a certificate to the application: client assertions that its key signed are accepted from now on, as the
-    /// secret still is.
-    pub fn trust_certificate(&self, certificate: &CertificateDer<'_>) {
-        let certificate = certificate.clone().into_owned();
-        let mut state = self.service.state();
-        state.tokens.client.certificates.push(certificate);
-    }
+/// The configuration of a client.
+#[derive(Clone)]
+pub(super) struct Credentials {
+    pub(super) tenant_id: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: String,
+    pub(super) refresh_token: String,
+}
 
-    /// Accepts `token` of another identity provider as a client assertion from now on, and the one before no more.
-    pub fn trust_federated_token(&self, token: impl Into<String>) {
-        let mut state = self.service.state();
-        state.tokens.client.federated_token = Some(token.into());
-    }
-
-    /// Makes the application a public client: it is refused if it presents a secret or an assertion.
-    pub fn make_client_public(&self) {
-        self.service.state().tokens.client.is_public = true;
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("tenant_id", &self.tenant_id)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }
 
-/// What the application is known by, beside its secret.
+/// The credentials that the application is accepted with, beside its secret.
 #[derive(Default)]
 pub(super) struct Client {
-    certificates: Vec<CertificateDer<'static>>,
-    federated_token: Option<String>,
-    is_public: bool,
+    pub(super) certificates: Vec<CertificateDer<'static>>,
+    pub(super) federated_token: Option<String>,
+    pub(super) is_public: bool,
 }
 
 impl Client {
-    /// Whether the client is the application: by secret, by assertion, or by nothing if it is a public one.
+    /// Authenticates the client by its secret or assertion, or without either if it is public.
     pub(super) fn authenticate(
         &self,
         form: &HashMap<String, String>,
@@ -56,10 +53,10 @@ impl Client {
         now: OffsetDateTime,
     ) -> Result<(), Refusal> {
         let grant_type = form.get("grant_type").map(String::as_str);
-        let is_users = grant_type == Some("refresh_token");
+        let is_delegated = grant_type == Some("refresh_token");
         let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
         match (secret, assertion) {
-            (None, None) if self.is_public && is_users => Ok(()),
+            (None, None) if self.is_public && is_delegated => Ok(()),
             (None, None) => {
                 let reason = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
                 Err(invalid(7_000_218, reason))
@@ -128,19 +125,19 @@ impl Client {
         let now = now.unix_timestamp();
         let is_valid = second("nbf").is_some_and(|start| start <= now)
             && second("exp")
-                .is_some_and(|end| now < end && end <= now.saturating_add(LONGEST_LIFE));
+                .is_some_and(|expiry| now < expiry && expiry <= now.saturating_add(MAX_LIFETIME));
         if !is_valid {
             return Err(invalid(
                 700_024,
                 "Client assertion is not within its valid time range.",
             ));
         }
-        // It may be used again until then.
+        // An assertion may be reused until it expires.
         Uuid::parse_str(claim("jti")).map_err(|_| malformed())?;
         Ok(())
     }
 
-    /// Whether a certificate of the application signed it.
+    /// Checks that a certificate of the application signed the assertion.
     fn check_signature(
         &self,
         header: &Value,
@@ -193,11 +190,25 @@ fn object(part: &str) -> Option<Value> {
 }
 
 fn invalid(code: u32, reason: impl Into<String>) -> Refusal {
-    (401, "invalid_client", code, reason.into())
+    entra(401, "invalid_client", code, reason)
+}
+
+/// A refusal of a token request.
+pub(super) fn refusal(error: &'static str, code: u32, reason: impl Into<String>) -> Refusal {
+    entra(400, error, code, reason)
+}
+
+fn entra(status: u16, error: &'static str, code: u32, reason: impl Into<String>) -> Refusal {
+    let body = ErrorBody::Entra {
+        error,
+        code,
+        description: reason.into(),
+    };
+    Refusal::new(status, body)
 }
 
 /// RFC 7523, section 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// "5-10 minutes after nbf at most" (Entra itself does not limit it), in seconds.
-const LONGEST_LIFE: i64 = 10 * 60;
+/// In seconds: "5-10 minutes after nbf at most", although Entra does not enforce a limit.
+const MAX_LIFETIME: i64 = 10 * 60;

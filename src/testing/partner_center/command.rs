@@ -1,21 +1,19 @@
-//! One line that says what shall happen.
+//! Text commands.
 
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde_json::json;
 use thiserror::Error;
 
-use super::PartnerCenter;
-use super::emulator::PartnerCenterError;
+use super::error::PartnerCenterError;
 use super::forgery::{Forgery, UnknownForgery};
-use super::registration::{Registration, is_absolute};
-use super::service::Service;
+use super::registration::is_absolute;
+use super::state::State;
 use crate::event::EventName;
 use crate::excerpt::Excerpt;
+use crate::testing::loopback::service::Service;
 
-/// One thing that an emulated Partner Center can be told, on the command line of the example `partner_center` or with
-/// `POST /emulator/commands`.
+/// A command for the emulated Partner Center, entered in the example `partner_center` or sent to `POST /emulator/commands`.
 ///
 /// # Example
 ///
@@ -24,7 +22,7 @@ use crate::excerpt::Excerpt;
 ///
 /// assert!("emit subscription-updated".parse::<Command>().is_ok());
 /// let error = "emit".parse::<Command>().unwrap_err();
-/// assert_eq!(error.to_string(), "`emit` lacks the name of an event");
+/// assert_eq!(error.to_string(), "`emit` needs an event name");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Command(Kind);
@@ -46,73 +44,58 @@ enum Kind {
 }
 
 impl Command {
-    /// All commands, a line each.
+    /// The help text of all commands.
     pub const HELP: &'static str = "\
-register URL [EVENT...]    register a webhook URL for these events; without any, for all
+register URL [EVENT...]    register a webhook URL for these events, or for all
 signature-header NAME      send signatures in `authorization` or in `x-ms-signature`
-emit EVENT-NAME [JSON]     let an event happen; with JSON, its body is exactly that
-test                       send a validation event, two a minute at most
+emit EVENT-NAME [JSON]     emit an event; JSON replaces its body
+test                       send a validation event, at most two per minute
 forge KIND                 send a forged callback: another-body, another-service, elsewhere, expired, foreign-issuer,
                            no-signature, self-signed, weak-algorithm
-replay N                   send delivery N once more
-rotate                     put another signing certificate in place
+replay N                   send delivery N again
+rotate                     replace the signing certificate
 revoke                     revoke the signing certificate
-down, up                   take the certificate host away, and bring it back
+down, up                   stop or start the certificate host
 deliveries                 list all deliveries
 ";
 
-    pub(super) fn run(&self, service: &Arc<Service>) -> Result<String, CommandError> {
-        let base_url = service.base_url();
+    pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, CommandError> {
         let number = match &self.0 {
             Kind::Deliveries => {
                 let state = service.state();
-                let lines = state.dispatch.deliveries().map(ToString::to_string);
+                let lines = state.deliveries.iter().map(ToString::to_string);
                 return Ok(lines.collect::<Vec<_>>().join("\n"));
             }
             Kind::Down => {
-                service.state().is_down = true;
+                service.state().certificate_host_is_down = true;
                 return Ok("the certificate host is down".to_owned());
             }
             Kind::Up => {
-                service.state().is_down = false;
+                service.state().certificate_host_is_down = false;
                 return Ok("the certificate host is up".to_owned());
             }
             Kind::Revoke => {
                 let mut state = service.state();
-                let certificates = state.certificates(base_url);
+                let certificates = state.certificates(service.base_url());
                 certificates.map_err(PartnerCenterError::from)?.revoke();
                 return Ok("the signing certificate is revoked".to_owned());
             }
             Kind::Rotate => {
                 service.rotate().map_err(PartnerCenterError::from)?;
-                return Ok("another signing certificate is in place".to_owned());
+                return Ok("the signing certificate is rotated".to_owned());
             }
             Kind::Register { url, events } => {
-                if !is_absolute(url) {
-                    return Err(CommandError::NoUrl {
-                        found: Excerpt::of(url),
-                    });
-                }
-                let mut state = service.state();
-                let events = match events.is_empty() {
-                    true => &state.quirks.supported_events,
-                    false => events,
-                };
-                let now = state.now();
-                let registration = json!({"webhookUrl": url, "webhookEvents": events});
-                let text = format!("{} events go to {url}", events.len());
-                state.registration = Registration::from_value(&registration, now);
-                return Ok(text);
+                let number = service.state().register(url, events);
+                return Ok(format!("{number} events are registered for {url}"));
             }
-            Kind::SignatureHeader(flag) => {
-                let mut state = service.state();
-                let registration = state.registration.as_mut();
-                registration
-                    .ok_or(PartnerCenterError::NoRegistration)?
-                    .signature_token_to_ms_signature_header = *flag;
+            Kind::SignatureHeader(is_ms) => {
+                service.state().set_signature_header(*is_ms)?;
                 return Ok("the registration is changed".to_owned());
             }
-            Kind::Test => return Ok(format!("validation event {}", service.test()?)),
+            Kind::Test => {
+                let id = service.request_validation_event()?;
+                return Ok(format!("validation event {id}"));
+            }
             Kind::Emit(name) => service.emit(name)?,
             Kind::EmitBody(body) => service.emit_body(body.clone().into())?,
             Kind::Forge(forgery) => service.forge(*forgery)?,
@@ -127,105 +110,106 @@ impl FromStr for Command {
 
     fn from_str(line: &str) -> Result<Self, CommandError> {
         let (verb, rest) = split(line);
+        if let Some(kind) = without_arguments(verb) {
+            return finish(kind, rest);
+        }
         let (first, more) = split(rest);
-        let lacks = |what: &'static str| CommandError::Lacks {
+        let missing = |expected: &'static str| CommandError::MissingArgument {
             command: Excerpt::of(verb),
-            what,
+            expected,
         };
-        let (kind, unused) = match verb {
-            "deliveries" => (Kind::Deliveries, rest),
-            "down" => (Kind::Down, rest),
-            "emit" if first.is_empty() => return Err(lacks("the name of an event")),
-            "emit" if more.is_empty() => (Kind::Emit(EventName::from(first)), ""),
-            "emit" => (Kind::EmitBody(more.to_owned()), ""),
-            "forge" if first.is_empty() => return Err(lacks("a kind of forgery")),
-            "forge" => (Kind::Forge(first.parse()?), more),
-            "register" if first.is_empty() => return Err(lacks("a URL")),
+        match verb {
+            "emit" if first.is_empty() => Err(missing("an event name")),
+            "emit" if more.is_empty() => Ok(Self(Kind::Emit(EventName::from(first)))),
+            "emit" => Ok(Self(Kind::EmitBody(more.to_owned()))),
+            "forge" if first.is_empty() => Err(missing("a kind of forgery")),
+            "forge" => finish(Kind::Forge(first.parse()?), more),
+            "register" if first.is_empty() => Err(missing("a URL")),
+            "register" if !is_absolute(first) => Err(CommandError::InvalidUrl {
+                found: Excerpt::of(first),
+            }),
             "register" => {
                 let events = more.split_whitespace().map(str::to_owned).collect();
                 let url = first.to_owned();
-                (Kind::Register { url, events }, "")
+                Ok(Self(Kind::Register { url, events }))
             }
             "replay" => {
-                let number = first
-                    .parse()
-                    .map_err(|_| lacks("the number of a delivery"))?;
-                (Kind::Replay(number), more)
+                let number = first.parse().map_err(|_| missing("a delivery number"))?;
+                finish(Kind::Replay(number), more)
             }
-            "revoke" => (Kind::Revoke, rest),
-            "rotate" => (Kind::Rotate, rest),
             "signature-header" => match first {
-                "authorization" => (Kind::SignatureHeader(false), more),
-                "x-ms-signature" => (Kind::SignatureHeader(true), more),
-                _ => return Err(lacks("`authorization` or `x-ms-signature`")),
+                "authorization" => finish(Kind::SignatureHeader(false), more),
+                "x-ms-signature" => finish(Kind::SignatureHeader(true), more),
+                _ => Err(missing("`authorization` or `x-ms-signature`")),
             },
-            "test" => (Kind::Test, rest),
-            "up" => (Kind::Up, rest),
-            _ => {
-                return Err(CommandError::Unknown {
-                    found: Excerpt::of(verb),
-                });
-            }
-        };
-        match unused {
-            "" => Ok(Self(kind)),
-            unused => Err(CommandError::TooMuch {
-                found: Excerpt::of(unused),
+            _ => Err(CommandError::Unknown {
+                found: Excerpt::of(verb),
             }),
         }
     }
 }
 
-impl PartnerCenter {
-    /// Does what `command` says, and tells in a few words what was done.
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`].
-    pub fn run(&self, command: &Command) -> Result<String, CommandError> {
-        command.run(&self.service)
+/// The command, unless arguments are left over.
+fn finish(kind: Kind, rest: &str) -> Result<Command, CommandError> {
+    match rest {
+        "" => Ok(Command(kind)),
+        rest => Err(CommandError::UnexpectedArgument {
+            found: Excerpt::of(rest),
+        }),
     }
 }
 
-/// Why a [`Command`] was not done.
+fn without_arguments(verb: &str) -> Option<Kind> {
+    Some(match verb {
+        "deliveries" => Kind::Deliveries,
+        "down" => Kind::Down,
+        "revoke" => Kind::Revoke,
+        "rotate" => Kind::Rotate,
+        "test" => Kind::Test,
+        "up" => Kind::Up,
+        _ => return None,
+    })
+}
+
+/// Why a [`Command`] failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// It was understood, and could not be done.
+    /// The action failed.
     #[error(transparent)]
     Failed(#[from] PartnerCenterError),
-    /// The name of no forgery.
+    /// The kind of forgery is unknown.
     #[error(transparent)]
     Forgery(#[from] UnknownForgery),
-    /// Something has to follow.
-    #[error("`{command}` lacks {what}")]
-    Lacks {
-        /// The first word.
+    /// The URL is not absolute, or neither http nor https.
+    #[error("`{found}` is not an absolute http or https URL")]
+    InvalidUrl {
+        /// The argument.
+        found: Excerpt,
+    },
+    /// An argument is missing.
+    #[error("`{command}` needs {expected}")]
+    MissingArgument {
+        /// The command.
         command: Excerpt,
-        /// What has to follow.
-        what: &'static str,
+        /// The missing argument.
+        expected: &'static str,
     },
-    /// Nothing that can be called.
-    #[error("`{found}` is no absolute http or https URL")]
-    NoUrl {
-        /// What was given.
+    /// There is an argument too many.
+    #[error("unexpected argument `{found}`")]
+    UnexpectedArgument {
+        /// The argument.
         found: Excerpt,
     },
-    /// Something follows that means nothing.
-    #[error("`{found}` is one word too many")]
-    TooMuch {
-        /// What follows.
-        found: Excerpt,
-    },
-    /// The first word is no command.
-    #[error("`{found}` is no command")]
+    /// The command is unknown.
+    #[error("`{found}` is not a command")]
     Unknown {
-        /// The word.
+        /// The first word.
         found: Excerpt,
     },
 }
 
-/// The first word of a line, and what follows.
+/// The first word of a line, and the rest.
 fn split(line: &str) -> (&str, &str) {
     let line = line.trim();
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));

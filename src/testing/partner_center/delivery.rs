@@ -1,4 +1,4 @@
-//! What became of a callback.
+//! The record of a delivery.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,12 +10,13 @@ use time::OffsetDateTime;
 
 use super::forgery::Forgery;
 use crate::excerpt::Excerpt;
-use crate::testing::fake::answer::date_time;
+use crate::testing::authority::SignedRequest;
+use crate::testing::loopback::response::date_time;
 
 /// A callback, and all attempts to deliver it so far.
 ///
 /// `Display` is one line about the latest attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Delivery {
     pub(super) number: usize,
     pub(super) origin: Origin,
@@ -24,30 +25,32 @@ pub struct Delivery {
     pub(super) body: Bytes,
     pub(super) attempts: Vec<Attempt>,
     pub(super) outcome: Outcome,
+    /// The signed callback; `None` until the first attempt signs it.
+    pub(super) callback: Option<SignedRequest>,
 }
 
 impl Delivery {
-    /// Its number, from 1.
+    /// The number, counted from 1.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Why it is sent.
+    /// Why the callback is sent.
     pub fn origin(&self) -> Origin {
         self.origin
     }
 
-    /// The name of the event in the body, if there is one.
+    /// The event name in the body, if there is one.
     pub fn event_name(&self) -> Option<&str> {
         self.event_name.as_deref()
     }
 
-    /// Where it is sent: what was registered when it began.
+    /// The webhook URL registered when the delivery began.
     pub fn webhook_url(&self) -> &str {
         &self.webhook_url
     }
 
-    /// The body's bytes.
+    /// The body.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -57,7 +60,7 @@ impl Delivery {
         &self.attempts
     }
 
-    /// How it stands.
+    /// The current outcome.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
@@ -83,6 +86,20 @@ impl Delivery {
     }
 }
 
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("number", &self.number)
+            .field("origin", &self.origin)
+            .field("event_name", &self.event_name)
+            .field("webhook_url", &self.webhook_url)
+            .field("body", &self.body)
+            .field("attempts", &self.attempts)
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Display for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Excerpt::of(self.event_name().unwrap_or("(no event)"));
@@ -101,18 +118,18 @@ impl fmt::Display for Delivery {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// Something happened.
+    /// An event was emitted.
     Event,
-    /// Somebody else than Partner Center sends it.
+    /// The callback is forged.
     Forgery(Forgery),
-    /// The delivery of this number is sent again.
+    /// The delivery with this number is sent again.
     Replay(usize),
-    /// It was asked for through the registration API.
+    /// A validation event was requested through the registration API.
     ValidationEvent,
 }
 
 impl Origin {
-    /// Whether Partner Center tries again. Whoever forges or replays has one attempt.
+    /// Whether Partner Center is the sender, and retries. Forgeries and replays have one attempt.
     pub(super) fn is_partner_center(self) -> bool {
         matches!(self, Self::Event | Self::ValidationEvent)
     }
@@ -129,24 +146,24 @@ impl fmt::Display for Origin {
     }
 }
 
-/// How a delivery stands.
+/// The outcome of a delivery.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// A forgery was answered 2xx: whoever answered believes anybody.
+    /// A forgery got a 2xx response: the receiver does not verify.
     AcceptedForgery,
-    /// Answered 2xx, and no forgery. Which answers count as success is not documented.
+    /// The response was 2xx. It is not documented which statuses count as success.
     Delivered,
-    /// All attempts failed: it is in the offline queue, and no more are made.
+    /// All attempts failed: the delivery is in the offline queue and is not retried.
     Offline,
-    /// Attempts go on.
+    /// More attempts follow.
     Pending,
-    /// A forgery or a replay was not answered 2xx.
+    /// A forgery or a replay got no 2xx response.
     Refused,
 }
 
 impl Outcome {
-    /// In a few words.
+    /// A short description.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AcceptedForgery => "accepted a forgery",
@@ -163,28 +180,28 @@ impl Outcome {
 pub struct Attempt {
     pub(super) at: OffsetDateTime,
     pub(super) took: Duration,
-    pub(super) answer: Result<StatusCode, String>,
+    pub(super) response: Result<StatusCode, String>,
 }
 
 impl Attempt {
-    /// When it ended, by the fake's clock.
+    /// The time at which it ended, by the fake's clock.
     pub fn at(&self) -> OffsetDateTime {
         self.at
     }
 
-    /// How long it took.
+    /// Its duration.
     pub fn took(&self) -> Duration {
         self.took
     }
 
-    /// The answer's status, if there was an answer.
+    /// The status of the response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
-        self.answer.as_ref().ok().copied()
+        self.response.as_ref().ok().copied()
     }
 
-    /// Why there was no answer.
+    /// Why there was no response.
     pub fn error(&self) -> Option<&str> {
-        self.answer.as_ref().err().map(String::as_str)
+        self.response.as_ref().err().map(String::as_str)
     }
 
     pub(super) fn is_success(&self) -> bool {
@@ -194,9 +211,9 @@ impl Attempt {
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.answer {
+        match &self.response {
             Ok(status) => write!(f, "{}", status.as_u16())?,
-            Err(error) => write!(f, "no answer: {error}")?,
+            Err(error) => write!(f, "no response: {error}")?,
         }
         write!(f, " in {} ms", self.took.as_millis())
     }

@@ -1,4 +1,4 @@
-//! Events as Partner Center sends them, about resources that the fake then has.
+//! Sample events as Partner Center sends them, and the resources they point to.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -6,25 +6,50 @@ use time::OffsetDateTime;
 use super::resources::{GRAPH, REFERRALS};
 use super::samples;
 use crate::event::EventName;
-use crate::testing::fake::answer::{date_time, guid};
+use crate::testing::loopback::response::{date_time, guid};
 
-/// An event and what it points to.
+/// The body of an event with this name, as Partner Center sends it: compact JSON with the documented members in their
+/// documented order, about invented resources of the documentation's partner and customer, at the current time.
+///
+/// # Source
+///
+/// "Partner Center webhook events".
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::EventName;
+/// use partner_center_webhooks::testing::partner_center::sample_event;
+///
+/// let body = sample_event(&EventName::InvoiceReady);
+/// assert!(body.starts_with(r#"{"EventName":"invoice-ready","ResourceUri":"https://api.partnercenter.microsoft.com/v1/invoices/G"#));
+/// ```
+pub fn sample_event(name: &EventName) -> String {
+    let scene = Scene {
+        base_url: "https://api.partnercenter.microsoft.com",
+        partner_id: "60d5c4bb-f78a-4200-a002-953d7cc1f5f8",
+        now: OffsetDateTime::now_utc(),
+    };
+    scene.sample(name).body
+}
+
+/// An event and its resources.
 pub(super) struct Sample {
-    /// Compact JSON, with the members in the order of the documentation.
+    /// Compact JSON, with the members in their documented order.
     pub(super) body: String,
     pub(super) resources: Vec<(String, Value)>,
 }
 
-/// Where and when an event happens.
+/// The context of an event.
 pub(super) struct Scene<'a> {
-    /// Of the API, without a slash at the end.
+    /// The base URL of the API, without a trailing slash.
     pub(super) base_url: &'a str,
     pub(super) partner_id: &'a str,
     pub(super) now: OffsetDateTime,
 }
 
 impl Scene<'_> {
-    /// The validation event that is known as `correlation_id`.
+    /// The validation event with this correlation id.
     pub(super) fn validation_event(&self, correlation_id: &str) -> String {
         let path = format!("/webhooks/v1/registration/validationEvents/{correlation_id}");
         self.body(&[
@@ -35,176 +60,106 @@ impl Scene<'_> {
         ])
     }
 
-    /// An event of this name.
+    /// An event with this name.
     ///
-    /// Source: "Partner Center webhook events". The events of migrations, and three of the transfers', have no published
-    /// payload: theirs is that of their likes.
+    /// Source: "Partner Center webhook events". No payload is published for the migration events and three of the transfer
+    /// events; theirs follow similar events.
     pub(super) fn sample(&self, name: &EventName) -> Sample {
+        let subject = subject(name);
+        let resource_name = subject.resource_name();
         let id = guid().to_string();
-        let granular = format!("{}-{id}", guid());
         let mut resources = Vec::new();
-        let mut about = |(path, resource): (String, Value)| {
-            let uri = self.api(&path);
-            resources.push((path, resource));
-            uri
-        };
-        let (uri, resource_name, audit) = match name {
-            EventName::TestCreated => {
-                return Sample {
-                    body: self.validation_event(&id),
-                    resources,
-                };
-            }
-            EventName::SubscriptionActive
-            | EventName::SubscriptionPending
-            | EventName::SubscriptionRenewed
-            | EventName::SubscriptionUpdated => {
-                let uri = about(samples::subscription(CUSTOMER, &id));
-                // As documented: with a part too many.
-                let uri = uri.replacen("/v1/", "/webhooks/v1/", 1);
-                (uri, Some("subscription"), Audit::OfResource)
-            }
-            EventName::UsageRecordsThresholdExceeded => {
-                let path = "/v1/customers/usagerecords".to_owned();
-                let uri = about((path, json!({"totalCount": 0, "items": []})));
-                (uri, Some("usagerecords"), Audit::None)
-            }
-            EventName::ReferralCreated
-            | EventName::ReferralUpdated
-            | EventName::RelatedReferralCreated
-            | EventName::RelatedReferralUpdated => {
-                let path = format!("{REFERRALS}/v1.0/engagements/referrals/{id}");
-                about((
-                    path,
-                    json!({"id": id, "status": "New", "substatus": "Pending"}),
-                ));
-                let uri = self.api(&format!("/engagements/v1/referrals/{id}"));
-                (uri, Some("referral"), Audit::None)
-            }
-            EventName::InvoiceReady => {
-                let invoice = format!(
-                    "G{:09}",
-                    self.now.unix_timestamp().rem_euclid(1_000_000_000)
-                );
-                (
-                    about(samples::invoice(&invoice)),
-                    Some("invoice"),
-                    Audit::None,
-                )
-            }
-            EventName::GranularAdminRelationshipActivated
-            | EventName::GranularAdminRelationshipApproved
-            | EventName::GranularAdminRelationshipExpired
-            | EventName::GranularAdminRelationshipTerminated => {
-                let path = format!("{GRAPH}{RELATIONSHIPS}/{granular}");
-                about((
-                    path,
-                    json!({"id": granular, "displayName": "Wingtip Toys", "status": "active"}),
-                ));
-                let uri = format!("{PARTNER}/granularAdminRelationships/{granular}");
-                // Samples have none; real deliveries of this one do.
-                let audit = match name {
-                    EventName::GranularAdminRelationshipApproved => Audit::OfCustomer,
-                    _ => Audit::None,
-                };
-                (uri, Some("GranularAdminRelationship"), audit)
-            }
-            EventName::GranularAdminAccessAssignmentActivated
-            | EventName::GranularAdminAccessAssignmentCreated
-            | EventName::GranularAdminAccessAssignmentDeleted
-            | EventName::GranularAdminAccessAssignmentUpdated => {
-                let path = format!("{GRAPH}{RELATIONSHIPS}/{granular}/accessAssignments/{id}");
-                about((path, json!({"id": id, "status": "active"})));
-                let uri = format!(
-                    "{PARTNER}/granularAdminRelationships/{granular}/accessAssignments/{id}"
-                );
-                (uri, Some("GranularAdminAccessAssignment"), Audit::None)
-            }
-            EventName::IndirectResellerRelationshipAcceptedByCustomer
-            | EventName::ResellerRelationshipAcceptedByCustomer => (
-                about(samples::customer(CUSTOMER)),
-                Some("Customer"),
-                Audit::OfCustomer,
-            ),
-            EventName::DapAdminRelationshipApproved | EventName::DapAdminRelationshipTerminated => {
-                let body = self.body(&[
-                    ("EventName", Some(name.as_str())),
-                    ("ResourceName", Some("PartnerCustomerDap")),
-                    ("AuditUri", None),
-                    ("ResourceUri", None),
-                ]);
-                return Sample { body, resources };
-            }
-            EventName::DapAdminRelationshipTerminatedByMicrosoft => {
-                let body = self.body(&[
-                    ("EventName", Some(name.as_str())),
-                    ("ResourceName", Some("PartnerCustomerDap")),
-                    ("AuditUri", None),
-                ]);
-                return Sample { body, resources };
-            }
-            EventName::AzureFraudEventDetected => {
-                (about(samples::fraud_events(&id)), None, Audit::None)
-            }
-            EventName::NewCommerceMigrationCompleted
-            | EventName::NewCommerceMigrationCreated
-            | EventName::NewCommerceMigrationFailed
-            | EventName::NewCommerceMigrationScheduleFailed => {
-                let path = format!("/v1/customers/{CUSTOMER}/migrations/newcommerce/{id}");
-                (
-                    about((path, json!({"id": id, "status": "Completed"}))),
-                    None,
-                    Audit::None,
-                )
-            }
-            EventName::CompleteTransfer
-            | EventName::CreateTransfer
-            | EventName::FailTransfer
-            | EventName::UpdateTransfer => {
-                let path = format!("/v1/customers/{CUSTOMER}/transfers/{id}");
-                about((path, json!({"id": id, "status": "Complete"})));
-                // As reported: only the audit id tells which transfer.
-                let uri = self.api(&format!("/v1/customers/{CUSTOMER}"));
-                (uri, Some("Transfer"), Audit::OfResource)
-            }
-            EventName::Other(_) => {
-                let body = self.body(&[
-                    ("EventName", Some(name.as_str())),
-                    ("ResourceUri", None),
-                    ("AuditUri", None),
-                ]);
-                return Sample { body, resources };
-            }
-        };
-        let resource = match audit {
-            Audit::None => None,
-            Audit::OfCustomer => Some(String::new()),
-            Audit::OfResource => Some(format!("{id}_")),
-        };
-        let audit_uri = resource.map(|resource| {
+        let mut members = vec![("EventName", Some(name.as_str()))];
+        if let Subject::Validation = subject {
+            let body = self.validation_event(&id);
+            return Sample { body, resources };
+        }
+        if let Subject::None(names) = subject {
+            let value = |member: &str| resource_name.filter(|_| member == "ResourceName");
+            members.extend(names.iter().map(|member| (*member, value(member))));
+            let body = self.body(&members);
+            return Sample { body, resources };
+        }
+        let (uri, resource) = self.resource(&subject, &id);
+        resources.push(resource);
+        let audit_uri = subject.audited(name, &id).map(|resource| {
             let (partner, ticks) = (self.partner_id, ticks(self.now));
             let operation = operation(name);
-            about(samples::audit_record(&format!(
-                "{partner}_{CUSTOMER}_{resource}{operation}_{ticks}"
-            )))
+            let audit_id = format!("{partner}_{CUSTOMER}_{resource}{operation}_{ticks}");
+            let (path, record) = samples::audit_record(&audit_id);
+            let uri = self.api(&path);
+            resources.push((path, record));
+            uri
         });
-        let mut members = vec![
-            ("EventName", Some(name.as_str())),
-            ("ResourceUri", Some(uri.as_str())),
-        ];
+        members.push(("ResourceUri", Some(uri.as_str())));
         members.extend(resource_name.map(|name| ("ResourceName", Some(name))));
         members.push(("AuditUri", audit_uri.as_deref()));
         let body = self.body(&members);
         Sample { body, resources }
     }
 
+    /// The `ResourceUri` of an event, and the resource with its path at this fake.
+    fn resource(&self, subject: &Subject, id: &str) -> (String, (String, Value)) {
+        let relationship = format!("{}-{id}", guid());
+        let (resource, uri) = match subject {
+            Subject::Subscription => {
+                let resource = samples::subscription(CUSTOMER, id);
+                // As documented, with an extra path segment.
+                let uri = self.api(&resource.0).replacen("/v1/", "/webhooks/v1/", 1);
+                (resource, Some(uri))
+            }
+            Subject::UsageRecords => {
+                let path = "/v1/customers/usagerecords".to_owned();
+                ((path, json!({"totalCount": 0, "items": []})), None)
+            }
+            Subject::Referral => {
+                let path = format!("{REFERRALS}/v1.0/engagements/referrals/{id}");
+                let uri = self.api(&format!("/engagements/v1/referrals/{id}"));
+                let referral = json!({"id": id, "status": "New", "substatus": "Pending"});
+                ((path, referral), Some(uri))
+            }
+            Subject::Invoice => {
+                let number = self.now.unix_timestamp().rem_euclid(1_000_000_000);
+                (samples::invoice(&format!("G{number:09}")), None)
+            }
+            Subject::Relationship => {
+                let path = format!("{GRAPH}{RELATIONSHIPS}/{relationship}");
+                let name = "Wingtip Toys";
+                let resource = json!({"id": relationship, "displayName": name, "status": "active"});
+                let uri = format!("{PARTNER}/granularAdminRelationships/{relationship}");
+                ((path, resource), Some(uri))
+            }
+            Subject::AccessAssignment => {
+                let part = format!("{relationship}/accessAssignments/{id}");
+                let path = format!("{GRAPH}{RELATIONSHIPS}/{part}");
+                let uri = format!("{PARTNER}/granularAdminRelationships/{part}");
+                ((path, json!({"id": id, "status": "active"})), Some(uri))
+            }
+            Subject::FraudEvents => (samples::fraud_events(id), None),
+            Subject::Migration => {
+                let path = format!("/v1/customers/{CUSTOMER}/migrations/newcommerce/{id}");
+                ((path, json!({"id": id, "status": "Completed"})), None)
+            }
+            Subject::Transfer => {
+                let path = format!("/v1/customers/{CUSTOMER}/transfers/{id}");
+                // As reported: only the audit id names the transfer.
+                let uri = self.api(&format!("/v1/customers/{CUSTOMER}"));
+                ((path, json!({"id": id, "status": "Complete"})), Some(uri))
+            }
+            Subject::Customer | Subject::None(_) | Subject::Validation => {
+                (samples::customer(CUSTOMER), None)
+            }
+        };
+        (uri.unwrap_or_else(|| self.api(&resource.0)), resource)
+    }
+
     fn api(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
     }
 
-    /// These members and the date, in this order, which a map of serde_json would not keep.
+    /// An object with these members and the date. A serde_json map would not keep their order.
     fn body(&self, members: &[(&str, Option<&str>)]) -> String {
-        // .NET's round-trip format as its JSON writes it: up to seven digits, without zeros at the end.
+        // .NET's round-trip format in JSON: up to seven digits, without trailing zeros.
         let date = date_time(self.now, 7);
         let date = date.trim_end_matches('0').trim_end_matches('.');
         let date = format!("{date}+00:00");
@@ -218,16 +173,98 @@ impl Scene<'_> {
     }
 }
 
-/// What an event's audit id is about.
-enum Audit {
-    /// The event has none.
-    None,
-    OfCustomer,
-    /// The customer, and the resource.
-    OfResource,
+/// What an event is about.
+enum Subject {
+    AccessAssignment,
+    Customer,
+    FraudEvents,
+    Invoice,
+    Migration,
+    /// No resource; the event has these members after its name.
+    None(&'static [&'static str]),
+    Referral,
+    Relationship,
+    Subscription,
+    Transfer,
+    UsageRecords,
+    Validation,
 }
 
-/// The operation in an audit id: nearly always the event's name without hyphens.
+/// The table of events.
+fn subject(name: &EventName) -> Subject {
+    use EventName as E;
+    match name {
+        E::AzureFraudEventDetected => Subject::FraudEvents,
+        E::CompleteTransfer | E::CreateTransfer | E::FailTransfer | E::UpdateTransfer => {
+            Subject::Transfer
+        }
+        E::DapAdminRelationshipApproved | E::DapAdminRelationshipTerminated => {
+            Subject::None(&["ResourceName", "AuditUri", "ResourceUri"])
+        }
+        E::DapAdminRelationshipTerminatedByMicrosoft => {
+            Subject::None(&["ResourceName", "AuditUri"])
+        }
+        E::GranularAdminAccessAssignmentActivated
+        | E::GranularAdminAccessAssignmentCreated
+        | E::GranularAdminAccessAssignmentDeleted
+        | E::GranularAdminAccessAssignmentUpdated => Subject::AccessAssignment,
+        E::GranularAdminRelationshipActivated
+        | E::GranularAdminRelationshipApproved
+        | E::GranularAdminRelationshipExpired
+        | E::GranularAdminRelationshipTerminated => Subject::Relationship,
+        E::IndirectResellerRelationshipAcceptedByCustomer
+        | E::ResellerRelationshipAcceptedByCustomer => Subject::Customer,
+        E::InvoiceReady => Subject::Invoice,
+        E::NewCommerceMigrationCompleted
+        | E::NewCommerceMigrationCreated
+        | E::NewCommerceMigrationFailed
+        | E::NewCommerceMigrationScheduleFailed => Subject::Migration,
+        E::Other(_) => Subject::None(&["ResourceUri", "AuditUri"]),
+        E::ReferralCreated
+        | E::ReferralUpdated
+        | E::RelatedReferralCreated
+        | E::RelatedReferralUpdated => Subject::Referral,
+        E::SubscriptionActive
+        | E::SubscriptionPending
+        | E::SubscriptionRenewed
+        | E::SubscriptionUpdated => Subject::Subscription,
+        E::TestCreated => Subject::Validation,
+        E::UsageRecordsThresholdExceeded => Subject::UsageRecords,
+    }
+}
+
+impl Subject {
+    fn resource_name(&self) -> Option<&'static str> {
+        match self {
+            Self::AccessAssignment => Some("GranularAdminAccessAssignment"),
+            Self::Customer => Some("Customer"),
+            Self::FraudEvents | Self::Migration => None,
+            Self::Invoice => Some("invoice"),
+            Self::None(_) => Some("PartnerCustomerDap"),
+            Self::Referral => Some("referral"),
+            Self::Relationship => Some("GranularAdminRelationship"),
+            Self::Subscription => Some("subscription"),
+            Self::Transfer => Some("Transfer"),
+            Self::UsageRecords => Some("usagerecords"),
+            Self::Validation => Some("test"),
+        }
+    }
+
+    /// What the audit id of event `name` contains between customer and operation; `None` if it has no audit id.
+    fn audited(&self, name: &EventName, id: &str) -> Option<String> {
+        match self {
+            Self::Subscription | Self::Transfer => Some(format!("{id}_")),
+            Self::Customer => Some(String::new()),
+            // The samples have no audit id; real deliveries of this event do.
+            Self::Relationship if *name == EventName::GranularAdminRelationshipApproved => {
+                Some(String::new())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The operation in an audit id: usually the event's name without hyphens.
 fn operation(name: &EventName) -> String {
     match name {
         EventName::SubscriptionActive
@@ -238,12 +275,12 @@ fn operation(name: &EventName) -> String {
     }
 }
 
-/// 100 nanoseconds since the year 1, as at the end of audit ids.
+/// Units of 100 nanoseconds since the year 1, as at the end of audit ids.
 fn ticks(at: OffsetDateTime) -> i128 {
     at.unix_timestamp_nanos() / 100 + TICKS_OF_1970
 }
 
-/// The customer of all samples: that of the documentation's.
+/// The customer in all samples, as in the documentation.
 const CUSTOMER: &str = "4b2a6e33-8791-4386-bd2b-0d55baf25039";
 const TICKS_OF_1970: i128 = 621_355_968_000_000_000;
 const PARTNER: &str = "https://partner.microsoft.com";
@@ -263,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_byte_for_byte_the_documented_ones() {
+    fn samples_equal_the_documented_ones() {
         let sample = scene().sample(&EventName::ResellerRelationshipAcceptedByCustomer);
         assert_eq!(
             sample.body,

@@ -1,4 +1,4 @@
-//! Callbacks that are not Partner Center's.
+//! Forged callbacks.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,32 +8,32 @@ use thiserror::Error;
 use super::certificates::{Certificates, FILE};
 use crate::envelope::{ALGORITHM_HEADER, AUTHORIZATION_HEADER};
 use crate::excerpt::Excerpt;
-use crate::testing::{Issuer, IssuerError, SignedRequest};
+use crate::testing::authority::{Issuer, IssuerError, SignedRequest};
 
-/// A way to forge a callback. A receiver has to refuse each.
+/// A way to forge a callback. A receiver must refuse each of them.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Forgery {
-    /// A genuine signature, over another body.
+    /// A genuine signature over another body.
     AnotherBody,
-    /// Well signed with a certificate of the right issuer for another of its services.
+    /// Signed with a certificate of the right issuer for another service.
     AnotherService,
-    /// Well signed, with a certificate that lies at another place.
+    /// Genuinely signed, with a certificate URL outside the allowed location.
     Elsewhere,
-    /// Well signed with a certificate that has ended.
+    /// Signed with an expired certificate.
     Expired,
-    /// Well signed with a certificate of the right names from an unknown issuer.
+    /// Signed with a certificate with the right names from an unknown issuer.
     ForeignIssuer,
-    /// No signature at all.
+    /// No signature.
     NoSignature,
-    /// Well signed with a certificate of the right names that was issued by itself.
+    /// Signed with a self-signed certificate with the right names.
     SelfSigned,
-    /// A genuine signature, said to be by `rsa-sha1`.
+    /// A genuine signature labelled `rsa-sha1`.
     WeakAlgorithm,
 }
 
 impl Forgery {
-    /// All ways.
+    /// All forgeries.
     pub const ALL: &'static [Self] = &[
         Self::AnotherBody,
         Self::AnotherService,
@@ -45,7 +45,7 @@ impl Forgery {
         Self::WeakAlgorithm,
     ];
 
-    /// Its name, as in `another-body`.
+    /// The name, for example `another-body`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AnotherBody => "another-body",
@@ -59,14 +59,14 @@ impl Forgery {
         }
     }
 
-    /// `body` under a signature of this kind.
+    /// Creates a forged callback with `body`.
     pub(super) fn callback(
         self,
         certificates: &mut Certificates,
         base_url: &str,
         body: String,
     ) -> Result<SignedRequest, IssuerError> {
-        let genuine = certificates.signer().clone();
+        let (genuine, file) = (certificates.signer().clone(), format!("{self}.cer"));
         let forger = match self {
             Self::AnotherBody => {
                 let forged = body.replacen(':', ": ", 1);
@@ -81,19 +81,19 @@ impl Forgery {
                     .with_header(ALGORITHM_HEADER, b"rsa-sha1");
             }
             Self::Elsewhere => genuine.with_certificate_url(format!("{base_url}/attacker/{FILE}")),
-            Self::AnotherService => certificates.forger(self, |issuer| {
+            Self::AnotherService => certificates.forger(file, |issuer| {
                 let certificate = issuer.signing_certificate();
                 certificate.dns_names(["metadata.azure.com"]).issue()
             })?,
-            Self::Expired => certificates.forger(self, |issuer| {
+            Self::Expired => certificates.forger(file, |issuer| {
                 issuer.signing_certificate().expired().issue()
             })?,
             Self::ForeignIssuer => {
-                certificates.forger(self, |issuer| Issuer::at(issuer.now())?.signer())?
+                certificates.forger(file, |issuer| Issuer::at(issuer.now())?.signer())?
             }
-            Self::SelfSigned => certificates.forger(self, |issuer| {
+            Self::SelfSigned => certificates.forger(file, |issuer| {
                 let certificate = issuer.signing_certificate().new_key()?;
-                // Whoever issues to himself names no issuer elsewhere.
+                // A self-signed certificate names no issuer URL.
                 certificate.issuer_urls(Vec::<String>::new()).self_signed()
             })?,
         };
@@ -119,9 +119,9 @@ impl FromStr for Forgery {
     }
 }
 
-/// A name of no [`Forgery`].
+/// An unknown [`Forgery`] name.
 #[derive(Clone, Debug, Error)]
-#[error("`{found}` is no kind of forgery (expected one of: {})", names())]
+#[error("`{found}` is not a kind of forgery (expected one of: {})", names())]
 #[non_exhaustive]
 pub struct UnknownForgery {
     /// The name.

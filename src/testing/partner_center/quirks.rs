@@ -1,4 +1,4 @@
-//! In what the real service differs from its documentation, and its documentation from itself.
+//! Where the service contradicts its documentation, or the documentation itself.
 
 use std::time::Duration;
 
@@ -6,44 +6,44 @@ use http::StatusCode;
 
 use crate::event::EventName;
 
-/// How the fake behaves where the real one is undocumented, documented twice, or slow.
+/// The behaviour of the fake where the service is undocumented, documented inconsistently, or slow.
 ///
 /// Change it with [`PartnerCenter::configure`](super::PartnerCenter::configure).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Quirks {
-    /// Whether calls that need a user's token refuse an application's with 403 and code 900329: invoices, fraud events,
-    /// usage records and referrals. Default: they do.
+    /// Whether invoices, fraud events, usage records and referrals need a user's token, and refuse an application's with 403
+    /// and code 900329. Default: true.
     pub app_only_refused: bool,
-    /// Whether `x-ms-signature` holds the signature without the word `Signature` before it. Default: with it, as documented.
+    /// Whether `x-ms-signature` contains the signature without the prefix `Signature `. Default: false, as documented.
     pub bare_ms_signature: bool,
-    /// For how long an attempt to deliver waits for an answer, which is not documented. Default: 30 seconds.
+    /// The time limit for the response to an attempt, which is not documented. Default: 30 seconds.
     pub callback_timeout: Duration,
-    /// How members of answers are written. Default: [`Casing::Camel`].
+    /// The case of member names in responses. Default: [`Casing::Camel`].
     pub casing: Casing,
-    /// The status of a second `POST /registration`, for which no number is published. Default: 409.
+    /// The status of a second `POST /registration`, which is not documented. Default: 409.
     pub conflict_status: StatusCode,
-    /// How a correlation id is answered. Default: [`CorrelationIdShape::Object`].
+    /// The form of correlation ids in responses. Default: [`CorrelationIdShape::Object`].
     pub correlation_id: CorrelationIdShape,
-    /// How many attempts to deliver are made before an event goes to the offline queue. Default: 10, as documented.
+    /// The number of attempts before a delivery goes to the offline queue. Default: 10, as documented.
     pub delivery_attempts: u32,
-    /// The pause after the first failed attempt, which doubles after each; real pauses are not documented. The knob for slow
-    /// and fast time. Default: one second, so that ten attempts take eight and a half minutes.
+    /// The pause after the first failed attempt; it doubles after each further one. The real pauses are not documented.
+    /// Default: one second, so that ten attempts take eight and a half minutes.
     pub first_pause: Duration,
-    /// How `results` of a validation event look before there are any. Default: [`NoResults::Null`].
+    /// The form of `results` of a validation event before the first attempt. Default: [`NoResults::Null`].
     pub no_results: NoResults,
-    /// How `responseCode` of a validation event's result is written. Default: [`ResponseCode::Name`].
+    /// The form of `responseCode` in results of a validation event. Default: [`ResponseCode::Name`].
     pub response_code: ResponseCode,
-    /// Whether each attempt is signed anew, so that one after a rotation is signed with the new certificate. Default: an event
-    /// is signed once.
+    /// Whether each attempt is signed anew, so that attempts after a rotation use the new certificate. Default: false, a
+    /// callback is signed once.
     pub signs_each_attempt: bool,
-    /// What `GET /registration/events` lists and a registration may hold. Default: every documented name.
+    /// The events that `GET /registration/events` lists and a registration may contain. Default: every documented name.
     pub supported_events: Vec<String>,
-    /// How long an access token lives. Default: 3599 seconds, as Entra's.
+    /// The lifetime of access tokens. Default: 3599 seconds, as with Entra.
     pub token_lifetime: Duration,
-    /// What becomes of validation events. Default: [`Validation::Delivered`].
+    /// The outcome of validation events. Default: [`Validation::Delivered`].
     pub validation: Validation,
-    /// How many validation events may be asked for in a minute. Default: 2, as documented.
+    /// The maximum number of validation events per minute. Default: 2, as documented.
     pub validation_events_per_minute: u32,
 }
 
@@ -72,7 +72,7 @@ impl Default for Quirks {
     }
 }
 
-/// How members of answers are written. Those of requests are read in any case.
+/// The case of member names in responses. In requests any case is accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Casing {
@@ -81,12 +81,12 @@ pub enum Casing {
     /// As in the samples of "Partner Center webhooks": registrations in [`Pascal`](Self::Pascal), validation events in
     /// [`Camel`](Self::Camel).
     Guide,
-    /// `WebhookUrl`, with the members of the guide's samples: no subscriber id in the answer to GET, and no
-    /// `SignatureTokenToMsSignatureHeader` unless it is true.
+    /// `WebhookUrl`, with the members of the guide's samples: no subscriber id in the response to GET, and
+    /// `SignatureTokenToMsSignatureHeader` only if it is true.
     Pascal,
 }
 
-/// How a correlation id is answered.
+/// The form of correlation ids in responses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CorrelationIdShape {
@@ -96,7 +96,7 @@ pub enum CorrelationIdShape {
     Text,
 }
 
-/// How `results` look before there are any.
+/// The form of `results` before the first attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NoResults {
@@ -106,37 +106,37 @@ pub enum NoResults {
     Null,
 }
 
-/// How `responseCode` is written.
+/// The form of `responseCode`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ResponseCode {
     /// `OK`, as documented.
     Name,
-    /// `200`, as seen in a live service.
+    /// `200`, as observed in the live service.
     Number,
 }
 
-/// What becomes of validation events.
+/// The outcome of validation events.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Validation {
-    /// They are delivered like any event, and their results are those of the attempts.
+    /// They are delivered like any event, with the results of the attempts.
     Delivered,
-    /// Nothing: they stay `Submitted`.
+    /// They stay `Submitted`.
     Pending,
-    /// After some time they have this status and these results, whatever the callback URL would have answered.
+    /// They are not delivered, and get this status and these results after a delay.
     Scripted {
-        /// For how long they stay `Submitted`.
+        /// How long they stay `Submitted`.
         delay: Delay,
-        /// As in `completed`.
+        /// For example `completed`.
         status: String,
-        /// One for each attempt.
+        /// One result for each attempt.
         results: Vec<ValidationResult>,
     },
 }
 
 impl Validation {
-    /// `completed` after `delay`, with one attempt that was answered `OK`.
+    /// `completed` after `delay`, with one attempt whose response was `OK`.
     pub fn completed(delay: Delay) -> Self {
         Self::Scripted {
             delay,
@@ -145,7 +145,7 @@ impl Validation {
         }
     }
 
-    /// `failed` after `delay`, with ten attempts that were answered 500.
+    /// `failed` after `delay`, with ten attempts whose response was 500.
     pub fn failed(delay: Delay) -> Self {
         let attempt = ValidationResult::new("InternalServerError", "Internal Server Error", false);
         Self::Scripted {
@@ -156,30 +156,30 @@ impl Validation {
     }
 }
 
-/// When a validation event has results.
+/// The delay before a validation event has results.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Delay {
-    /// After so many answers without.
+    /// This number of polls without results.
     Polls(u32),
-    /// After so long, by the fake's clock.
+    /// This time, by the fake's clock.
     Time(Duration),
 }
 
-/// One attempt to deliver a validation event.
+/// The result of one attempt to deliver a validation event.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ValidationResult {
-    /// `OK` in the documentation, `200` in a live service.
+    /// `OK` in the documentation, `200` in the live service.
     pub response_code: String,
-    /// May be empty.
+    /// The message; may be empty.
     pub response_message: String,
-    /// Whether there was no response.
+    /// Whether the attempt had no response.
     pub system_error: bool,
 }
 
 impl ValidationResult {
-    /// An attempt.
+    /// Creates a result.
     pub fn new(
         response_code: impl Into<String>,
         response_message: impl Into<String>,

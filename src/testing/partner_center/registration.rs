@@ -1,4 +1,4 @@
-//! The one registration of the tenant.
+//! The tenant's registration.
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::quirks::{Casing, Quirks};
-use crate::testing::fake::answer::{ErrorBody, date_time, guid, ok};
-use crate::testing::fake::request::RecordedRequest;
+use crate::testing::loopback::refusal::Refusal;
+use crate::testing::loopback::request::RecordedRequest;
+use crate::testing::loopback::response::{ErrorBody, date_time, guid, ok};
 
-/// What is registered.
+/// A registration.
 #[derive(Clone, Debug)]
 pub(super) struct Registration {
     subscriber_id: String,
@@ -20,7 +21,7 @@ pub(super) struct Registration {
 }
 
 impl Registration {
-    /// Reads a registration leniently: what is missing has its default.
+    /// Parses a registration leniently: missing members have their defaults.
     pub(super) fn from_value(value: &Value, now: OffsetDateTime) -> Option<Self> {
         let members = value.as_object()?;
         let subscriber_id = text(members, "subscriberId").ok().flatten();
@@ -36,7 +37,7 @@ impl Registration {
         })
     }
 
-    /// Reads what a client sent, as strictly as the service is taken to.
+    /// Parses a request strictly, as the service is assumed to.
     fn from_request(
         request: &RecordedRequest,
         quirks: &Quirks,
@@ -45,9 +46,9 @@ impl Registration {
         let is_json = |essence: &&str| request.is_of_type(essence);
         if !["application/json", "text/json"].iter().any(is_json) {
             let message = "The request entity's media type is not supported for this resource.";
-            return Err((415, ErrorBody::web_api(message)));
+            return Err(Refusal::new(415, ErrorBody::web_api(message)));
         }
-        let invalid = |what: &str| (400, ErrorBody::standard("800002", what));
+        let invalid = |what: &str| Refusal::new(400, ErrorBody::standard("800002", what));
         let json = request.json();
         let members = json
             .as_ref()
@@ -110,8 +111,8 @@ impl Registration {
     }
 }
 
-/// Answers `/registration`.
-pub(super) fn answer(
+/// Responds to `/registration`.
+pub(super) fn respond(
     registered: &mut Option<Registration>,
     request: &RecordedRequest,
     quirks: &Quirks,
@@ -124,7 +125,7 @@ pub(super) fn answer(
         (&Method::POST, Some(_)) => {
             let description = "A registration exists already. Use PUT to change it.";
             let body = ErrorBody::standard("800002", description);
-            Err((quirks.conflict_status.as_u16(), body))
+            Err(Refusal::new(quirks.conflict_status.as_u16(), body))
         }
         (&Method::POST, None) => Registration::from_request(request, quirks, now),
         (&Method::PUT, Some(old)) => {
@@ -137,7 +138,7 @@ pub(super) fn answer(
     };
     match result {
         Ok(registration) => show(registered.insert(registration), method, quirks),
-        Err((status, body)) => body.answer(status),
+        Err(refusal) => refusal.response(),
     }
 }
 
@@ -149,18 +150,15 @@ fn show(registration: &Registration, method: &Method, quirks: &Quirks) -> Respon
 }
 
 pub(super) fn not_registered() -> Response<Bytes> {
-    ErrorBody::standard("1000", "No registration was found for this partner.").answer(404)
+    ErrorBody::standard("1000", "No registration was found for this partner.").response(404)
 }
 
 pub(super) fn method_not_allowed() -> Response<Bytes> {
     let message = "The requested resource does not support this http method.";
-    ErrorBody::web_api(message).answer(405)
+    ErrorBody::web_api(message).response(405)
 }
 
-/// Status and body.
-type Refusal = (u16, ErrorBody);
-
-/// A member of any case.
+/// The member with this name in any case.
 fn member<'v>(members: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     let mut found = members
         .iter()
@@ -176,7 +174,7 @@ fn text(members: &Map<String, Value>, name: &str) -> Result<Option<String>, &'st
     }
 }
 
-/// Missing and null mean no events.
+/// The registered names. Missing or null means none.
 fn names(members: &Map<String, Value>) -> Result<Vec<String>, &'static str> {
     const WRONG: &str = "WebhookEvents must be an array of strings.";
     match member(members, "webhookEvents") {
@@ -189,7 +187,7 @@ fn names(members: &Map<String, Value>) -> Result<Vec<String>, &'static str> {
     }
 }
 
-/// Missing means false: a PUT without it resets it.
+/// Missing means false: a PUT without it resets the flag.
 fn flag(members: &Map<String, Value>) -> Result<bool, &'static str> {
     match member(members, "signatureTokenToMsSignatureHeader") {
         None => Ok(false),

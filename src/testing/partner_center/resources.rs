@@ -1,4 +1,4 @@
-//! What events point to.
+//! The resources that events point to.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use http::{Method, Response};
 use serde_json::Value;
 
 use super::registration::method_not_allowed;
-use crate::testing::fake::answer::{ErrorBody, ok};
-use crate::testing::fake::request::RecordedRequest;
+use crate::testing::loopback::request::RecordedRequest;
+use crate::testing::loopback::response::{ErrorBody, ok};
 
 /// Resources by path and query.
 #[derive(Debug, Default)]
@@ -19,22 +19,22 @@ impl Resources {
         self.0.insert(path_and_query, resource);
     }
 
-    /// Answers a request that carries a token, of a user or not.
-    pub(super) fn answer(
+    /// Responds to a request with a token, of a user if `is_delegated`.
+    pub(super) fn respond(
         &self,
         request: &RecordedRequest,
-        is_users: bool,
+        is_delegated: bool,
         app_only_refused: bool,
     ) -> Response<Bytes> {
         if request.method() != Method::GET {
             return method_not_allowed();
         }
-        let needs_user = USERS_ONLY
+        let needs_user = DELEGATED_ONLY
             .iter()
             .any(|prefix| request.path().starts_with(prefix));
-        if needs_user && app_only_refused && !is_users {
+        if needs_user && app_only_refused && !is_delegated {
             let description = "App-only access is not supported for this call.";
-            return ErrorBody::standard("900329", description).answer(403);
+            return ErrorBody::standard("900329", description).response(403);
         }
         match self.0.get(request.path_and_query()) {
             Some(resource) => ok(resource),
@@ -42,23 +42,23 @@ impl Resources {
                 code: "NotFound".to_owned(),
                 message: "The resource was not found.".to_owned(),
             }
-            .answer(404),
-            None => ErrorBody::standard("1000", "The resource was not found.").answer(404),
+            .response(404),
+            None => ErrorBody::standard("1000", "The resource was not found.").response(404),
         }
     }
 }
 
-/// Whether errors of this path are of OData.
+/// Whether errors of this path have the OData shape.
 pub(super) fn is_odata(path: &str) -> bool {
     path.starts_with(GRAPH) || path.starts_with(REFERRALS)
 }
 
-/// Where the fake has Microsoft Graph.
+/// The path prefix of Microsoft Graph.
 pub(super) const GRAPH: &str = "/graph";
-/// Where the fake has the API of referrals.
+/// The path prefix of the referrals API.
 pub(super) const REFERRALS: &str = "/referrals";
-/// Calls that an application may not make without a user. Source: the pages of these calls.
-const USERS_ONLY: &[&str] = &[
+/// Calls that need a user's token. Source: the pages of these calls.
+const DELEGATED_ONLY: &[&str] = &[
     "/referrals/",
     "/v1/customers/usagerecords",
     "/v1/fraudEvents",

@@ -1,7 +1,7 @@
-//! What the real service answers for the resources that events point to, with invented values.
+//! Sample resources that events point to, in the shape of the real service, with invented values.
 //!
-//! Each function gives path and query, for [`PartnerCenter::put_resource`](super::PartnerCenter::put_resource), and the
-//! resource.
+//! Each function returns the path with query for [`PartnerCenter::put_resource`](super::PartnerCenter::put_resource), and
+//! the resource.
 
 use serde_json::{Value, json};
 
@@ -103,16 +103,24 @@ pub fn invoice(invoice_id: &str) -> (String, Value) {
     (path, resource)
 }
 
-/// The active fraud events of a subscription, of the old model and of the new. Needs a user's token.
+/// The active fraud events of a subscription, one of the old and one of the new model. Needs a user's token.
 ///
-/// The answer is a bare array; its times have no offset, and "never" is the year 9999.
+/// The response is a bare array; its times have no offset, and "never" is the year 9999.
 ///
 /// # Source
 ///
 /// "Get fraud events".
 pub fn fraud_events(subscription_id: &str) -> (String, Value) {
     let path = format!("/v1/fraudEvents?SubscriptionId={subscription_id}&EventStatus=Active");
-    let old = json!({
+    let events = json!([
+        old_fraud_event(subscription_id),
+        new_fraud_event(subscription_id)
+    ]);
+    (path, events)
+}
+
+fn old_fraud_event(subscription_id: &str) -> Value {
+    json!({
         "eventTime": "2021-12-08T00:25:45.69",
         "eventId": "2a9b7d1c-0000-4000-8000-0000000000aa",
         "partnerTenantId": "60d5c4bb-f78a-4200-a002-953d7cc1f5f8",
@@ -137,8 +145,11 @@ pub fn fraud_events(subscription_id: &str) -> (String, Value) {
         "resolvedBy": "",
         "firstObserved": "2021-12-08T00:25:45.69",
         "lastObserved": "2021-12-08T00:25:45.69",
-    });
-    let new = json!({
+    })
+}
+
+fn new_fraud_event(subscription_id: &str) -> Value {
+    json!({
         "eventTime": "2023-10-18T00:26:24.0159088",
         "eventId": "2a9b7d1c-0000-4000-8000-0000000000ab",
         "partnerTenantId": "60d5c4bb-f78a-4200-a002-953d7cc1f5f8",
@@ -169,15 +180,14 @@ pub fn fraud_events(subscription_id: &str) -> (String, Value) {
         "resolvedReason": "None",
         "resolvedOn": "9999-12-31T23:59:59.9970000",
         "resolvedBy": "",
-    });
-    (path, json!([old, new]))
+    })
 }
 
-/// The audit record of an approved GDAP relationship, whose new value is JSON in a string.
+/// The audit record of an approved GDAP relationship. Its new value is JSON in a string.
 ///
 /// # Source
 ///
-/// "Auditing resources"; the path is that of real events' `AuditUri`.
+/// "Auditing resources"; the path is from the `AuditUri` of real events.
 pub fn audit_record(audit_id: &str) -> (String, Value) {
     let path = format!("/auditactivity/v1/auditrecords/{audit_id}");
     let new_value = json!({

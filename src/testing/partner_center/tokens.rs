@@ -1,6 +1,7 @@
-//! Tokens, as Entra gives them out and Partner Center takes them.
+//! Tokens, as issued by Entra and accepted by Partner Center.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,11 +10,12 @@ use http::{Method, Response};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::client::Client;
-use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
-use crate::testing::fake::request::{FORM, RecordedRequest};
+use super::client::{Client, Credentials, refusal};
+use crate::testing::loopback::refusal::Refusal;
+use crate::testing::loopback::request::{FORM, RecordedRequest};
+use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
 
-/// One application of one tenant, and the tokens that it got.
+/// One application of one tenant, and its tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
     pub(super) credentials: Credentials,
@@ -23,40 +25,22 @@ pub(super) struct Tokens {
     pub(super) client: Client,
 }
 
-/// What a client has to know.
-#[derive(Clone)]
-pub(super) struct Credentials {
-    pub(super) tenant_id: String,
-    pub(super) client_id: String,
-    pub(super) client_secret: String,
-    pub(super) refresh_token: String,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials")
-            .field("tenant_id", &self.tenant_id)
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
-    }
-}
-
 struct Issued {
     audience: String,
-    /// Whether a user consented: by a refresh token.
-    is_users: bool,
+    /// Whether it is a user's token, obtained with a refresh token.
+    is_delegated: bool,
     expires_at: OffsetDateTime,
 }
 
-impl std::fmt::Debug for Issued {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issued")
             .field("audience", &self.audience)
             .finish_non_exhaustive()
     }
 }
 
-/// The two versions of the endpoint, which differ in what they ask for and how they write numbers.
+/// The versions of the token endpoint, which differ in parameters and in the form of numbers.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Version {
     /// `/oauth2/token`, with `resource`.
@@ -82,7 +66,7 @@ impl Tokens {
         }
     }
 
-    /// Whether this is a path of the token endpoint.
+    /// Whether `path` is the token endpoint.
     pub(super) fn is_endpoint(path: &str) -> bool {
         endpoint(path).is_some()
     }
@@ -91,8 +75,8 @@ impl Tokens {
         self.issued.clear();
     }
 
-    /// Answers a token request.
-    pub(super) fn answer(
+    /// Responds to a token request.
+    pub(super) fn respond(
         &mut self,
         request: &RecordedRequest,
         lifetime: Duration,
@@ -101,12 +85,7 @@ impl Tokens {
         self.requests = self.requests.saturating_add(1);
         match self.grant(request, lifetime, now) {
             Ok(token) => ok(&token),
-            Err((status, error, code, description)) => ErrorBody::Entra {
-                error,
-                code,
-                description,
-            }
-            .answer(status),
+            Err(refusal) => refusal.response(),
         }
     }
 
@@ -141,7 +120,7 @@ impl Tokens {
             );
             return Err(refusal("unauthorized_client", 700_016, reason));
         }
-        let is_users = match grant_type {
+        let is_delegated = match grant_type {
             "client_credentials" => false,
             "refresh_token" => true,
             other => {
@@ -149,7 +128,7 @@ impl Tokens {
                 return Err(refusal("unsupported_grant_type", 70_003, reason));
             }
         };
-        let refresh_token = match is_users {
+        let refresh_token = match is_delegated {
             true => Some(field("refresh_token")?),
             false => None,
         };
@@ -163,16 +142,16 @@ impl Tokens {
         }
         let audience = match version {
             Version::One => field("resource")?.to_owned(),
-            Version::Two => audience(field("scope")?, is_users)?,
+            Version::Two => audience(field("scope")?, is_delegated)?,
         };
-        Ok(self.issue(version, audience, is_users, lifetime, now))
+        Ok(self.issue(version, audience, is_delegated, lifetime, now))
     }
 
     fn issue(
         &mut self,
         version: Version,
         audience: String,
-        is_users: bool,
+        is_delegated: bool,
         lifetime: Duration,
         now: OffsetDateTime,
     ) -> Value {
@@ -180,7 +159,7 @@ impl Tokens {
         let expires_at = now.checked_add(lifetime.try_into().unwrap_or_default());
         let expires_at = expires_at.unwrap_or(now);
         let seconds = lifetime.as_secs();
-        let mut answer = match version {
+        let mut response = match version {
             Version::One => json!({
                 "token_type": "Bearer",
                 "expires_in": seconds.to_string(),
@@ -197,38 +176,38 @@ impl Tokens {
                 "access_token": token,
             }),
         };
-        if let (true, Some(members)) = (is_users, answer.as_object_mut()) {
+        if let (true, Some(members)) = (is_delegated, response.as_object_mut()) {
             let rotated = format!("0.refresh.{}", guid().simple());
             members.insert("refresh_token".to_owned(), rotated.clone().into());
             members.insert(
                 "scope".to_owned(),
                 format!("{audience}/user_impersonation").into(),
             );
-            // Old refresh tokens keep working, as Entra's do.
+            // As with Entra, old refresh tokens stay valid.
             self.refresh_tokens.push(rotated);
         }
         let issued = Issued {
             audience,
-            is_users,
+            is_delegated,
             expires_at,
         };
         self.issued.insert(token, issued);
-        answer
+        response
     }
 
-    /// A token of the application that nobody asked for.
-    pub(super) fn give(
+    /// Issues a token of the application without a request.
+    pub(super) fn issue_directly(
         &mut self,
         audience: &str,
         lifetime: Duration,
         now: OffsetDateTime,
     ) -> String {
-        let answer = self.issue(Version::Two, audience.to_owned(), false, lifetime, now);
-        let token = answer.get("access_token").and_then(Value::as_str);
+        let response = self.issue(Version::Two, audience.to_owned(), false, lifetime, now);
+        let token = response.get("access_token").and_then(Value::as_str);
         token.unwrap_or_default().to_owned()
     }
 
-    /// Whether the token that `request` has to carry for `audience` is a user's.
+    /// Checks the token of `request` for `audience`. Returns whether it is a user's.
     pub(super) fn check(
         &self,
         request: &RecordedRequest,
@@ -254,7 +233,7 @@ impl Tokens {
                 "900420",
                 "The token's audience is not valid for this API.",
             )),
-            Some(issued) => Ok(issued.is_users),
+            Some(issued) => Ok(issued.is_delegated),
             None => Err(ErrorBody::standard(
                 "800001",
                 "The partner token is invalid.",
@@ -263,14 +242,7 @@ impl Tokens {
     }
 }
 
-/// Status, OAuth error, number, sentence.
-pub(super) type Refusal = (u16, &'static str, u32, String);
-
-pub(super) fn refusal(error: &'static str, code: u32, reason: impl Into<String>) -> Refusal {
-    (400, error, code, reason.into())
-}
-
-/// The tenant and the version that a path names.
+/// The tenant and version in the path of a token endpoint.
 fn endpoint(path: &str) -> Option<(&str, Version)> {
     let (tenant, rest) = path.strip_prefix('/')?.split_once('/')?;
     match rest {
@@ -280,8 +252,8 @@ fn endpoint(path: &str) -> Option<(&str, Version)> {
     }
 }
 
-/// The one resource that `scope` names.
-fn audience(scope: &str, is_users: bool) -> Result<String, Refusal> {
+/// The single resource in `scope`.
+fn audience(scope: &str, is_delegated: bool) -> Result<String, Refusal> {
     let mut resources = scope
         .split_whitespace()
         .filter(|scope| !OPENID_SCOPES.contains(scope))
@@ -289,7 +261,7 @@ fn audience(scope: &str, is_users: bool) -> Result<String, Refusal> {
             scope.strip_suffix("/.default").or_else(|| {
                 scope
                     .strip_suffix("/user_impersonation")
-                    .filter(|_| is_users)
+                    .filter(|_| is_delegated)
             })
         });
     match (resources.next(), resources.next()) {
@@ -301,14 +273,14 @@ fn audience(scope: &str, is_users: bool) -> Result<String, Refusal> {
     }
 }
 
-/// The answer to a request without the right token.
+/// The response to a request without a valid token.
 pub(super) fn unauthorized(refusal: &ErrorBody) -> Response<Bytes> {
-    let mut answer = refusal.answer(401);
-    answer
+    let mut response = refusal.response(401);
+    response
         .headers_mut()
         .insert(WWW_AUTHENTICATE, header("Bearer"));
-    answer
+    response
 }
 
-/// Scopes that stand beside a resource.
+/// Scopes that are allowed beside a resource.
 const OPENID_SCOPES: &[&str] = &["email", "offline_access", "openid", "profile"];

@@ -1,4 +1,4 @@
-//! Validation events: asked for, limited, and watched.
+//! Validation events: creation, rate limit, and polling.
 
 use std::collections::HashMap;
 
@@ -8,20 +8,20 @@ use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::delivery::{Delivery, Outcome};
-use super::dispatch::Dispatch;
 use super::quirks::{
     Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
     ValidationResult,
 };
 use super::registration::{Registration, not_registered};
-use crate::testing::fake::answer::{ErrorBody, date_time, ok};
-use crate::testing::fake::fault::throttled;
+use crate::testing::loopback::deliveries::Deliveries;
+use crate::testing::loopback::fault::throttled;
+use crate::testing::loopback::response::{ErrorBody, date_time, ok};
 
 /// The validation events of the tenant.
 #[derive(Debug, Default)]
 pub(super) struct Validations {
     events: HashMap<String, ValidationEvent>,
-    /// When the current minute of the limit began, and how many were asked for in it.
+    /// The start of the current rate-limit window, and the requests in it.
     window: Option<(OffsetDateTime, u32)>,
 }
 
@@ -30,12 +30,12 @@ struct ValidationEvent {
     callback_url: String,
     created: OffsetDateTime,
     polls: u32,
-    /// Its number, if it is really delivered.
+    /// The number of its delivery, if it is delivered.
     delivery: Option<usize>,
 }
 
 impl Validations {
-    /// Answers `POST /registration/validationEvents`, whose event shall be known as `correlation_id`.
+    /// Responds to `POST /registration/validationEvents`, with `correlation_id` for the new event.
     pub(super) fn create(
         &mut self,
         registration: Option<&Registration>,
@@ -43,7 +43,7 @@ impl Validations {
         quirks: &Quirks,
         now: OffsetDateTime,
     ) -> Response<Bytes> {
-        if let Some(seconds) = self.overdrawn(quirks.validation_events_per_minute, now) {
+        if let Some(seconds) = self.retry_after(quirks.validation_events_per_minute, now) {
             return throttled(Some(&seconds.to_string()));
         }
         let Some(registration) = registration else {
@@ -51,7 +51,7 @@ impl Validations {
         };
         if !registration.has_event(TEST_CREATED) {
             let description = "The registration does not contain the event 'test-created'.";
-            return ErrorBody::standard("800002", description).answer(400);
+            return ErrorBody::standard("800002", description).response(400);
         }
         let event = ValidationEvent {
             callback_url: registration.webhook_url.clone(),
@@ -66,22 +66,22 @@ impl Validations {
         })
     }
 
-    /// Counts a request; if it is one too many, for how many seconds there will be no other.
-    fn overdrawn(&mut self, limit: u32, now: OffsetDateTime) -> Option<u64> {
+    /// Counts a request. If it exceeds the limit, returns the seconds until the window ends.
+    fn retry_after(&mut self, limit: u32, now: OffsetDateTime) -> Option<u64> {
         let (began, count) = match self.window {
             Some((began, count)) if now < began.saturating_add(MINUTE) => (began, count),
             _ => (now, 0),
         };
-        // Requests that are refused count too.
+        // Refused requests count too.
         self.window = Some((began, count.saturating_add(1)));
         let left = began.saturating_add(MINUTE) - now;
-        // Rounded up, so that who waits so long is not refused again.
+        // Rounded up, so that a retry after this time is not refused.
         let seconds = u64::try_from(left.whole_seconds()).unwrap_or_default();
         (count >= limit).then(|| seconds.saturating_add(1))
     }
 
-    /// Knows an event that nobody asked for through the API, and that the limit says nothing of.
-    pub(super) fn learn(
+    /// Adds an event that was not requested through the API and does not count against the limit.
+    pub(super) fn add(
         &mut self,
         correlation_id: &str,
         callback_url: String,
@@ -97,28 +97,29 @@ impl Validations {
         self.events.insert(correlation_id.to_owned(), event);
     }
 
-    /// Ties an event to its delivery.
+    /// Links an event to its delivery.
     pub(super) fn delivered_as(&mut self, correlation_id: &str, delivery: usize) {
         if let Some(event) = self.events.get_mut(correlation_id) {
             event.delivery = Some(delivery);
         }
     }
 
-    /// Answers `GET /registration/validationEvents/{correlationId}`.
+    /// Responds to `GET /registration/validationEvents/{correlationId}`.
     pub(super) fn show(
         &mut self,
         correlation_id: &str,
         partner_id: &str,
         quirks: &Quirks,
-        dispatch: &Dispatch,
+        deliveries: &Deliveries<Delivery>,
         now: OffsetDateTime,
     ) -> Response<Bytes> {
         let kept = self.events.get_mut(correlation_id);
         let Some(event) = kept.filter(|event| now < event.created.saturating_add(RETENTION)) else {
-            return ErrorBody::standard("1000", "The validation event was not found.").answer(404);
+            return ErrorBody::standard("1000", "The validation event was not found.")
+                .response(404);
         };
         event.polls = event.polls.saturating_add(1);
-        let (status, results) = event.outcome(quirks, dispatch, now);
+        let (status, results) = event.outcome(quirks, deliveries, now);
         let status = json!({
             "correlationId": correlation_id,
             "partnerId": partner_id,
@@ -134,18 +135,18 @@ impl Validations {
 }
 
 impl ValidationEvent {
-    /// Its status and results.
+    /// The status and results.
     fn outcome(
         &self,
         quirks: &Quirks,
-        dispatch: &Dispatch,
+        deliveries: &Deliveries<Delivery>,
         now: OffsetDateTime,
     ) -> (String, Value) {
         let pending = ("Submitted".to_owned(), none(quirks));
         match &quirks.validation {
             Validation::Delivered => {
-                let delivery = self.delivery.and_then(|number| dispatch.delivery(number));
-                delivery.map_or(pending, |delivery| real(delivery, quirks))
+                let delivery = self.delivery.and_then(|number| deliveries.get(number));
+                delivery.map_or(pending, |delivery| results_of(delivery, quirks))
             }
             Validation::Pending => pending,
             Validation::Scripted {
@@ -174,9 +175,9 @@ fn none(quirks: &Quirks) -> Value {
     }
 }
 
-/// Status and results of a real delivery. "Completed" and "failed" are known words; what becomes of a delivery that goes
-/// to the offline queue is not documented, and is "failed" here.
-fn real(delivery: &Delivery, quirks: &Quirks) -> (String, Value) {
+/// The status and results of a delivery. "Completed" and "failed" are known statuses. The status of a delivery in the
+/// offline queue is not documented; here it is "failed".
+fn results_of(delivery: &Delivery, quirks: &Quirks) -> (String, Value) {
     let status = match delivery.outcome() {
         Outcome::AcceptedForgery | Outcome::Delivered => "completed",
         Outcome::Offline | Outcome::Refused => "failed",
@@ -206,7 +207,7 @@ fn real(delivery: &Delivery, quirks: &Quirks) -> (String, Value) {
     (status.to_owned(), results.collect())
 }
 
-/// The name of a status as .NET has it, which for nearly all is the reason phrase without spaces.
+/// The name of a status in .NET, which is nearly always the reason phrase without spaces.
 fn name(status: StatusCode) -> String {
     match status.canonical_reason() {
         Some(reason) => reason.split([' ', '-']).collect(),
@@ -225,7 +226,7 @@ impl ValidationResult {
     }
 }
 
-/// The same value with the first letters of all members in upper case.
+/// Changes all member names to Pascal case.
 fn pascal(value: Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -242,8 +243,8 @@ fn pascal(value: Value) -> Value {
     }
 }
 
-/// The event that a registration needs for any of this.
+/// The event that must be registered for validation events.
 pub(super) const TEST_CREATED: &str = "test-created";
 const MINUTE: Duration = Duration::MINUTE;
-/// After this, validation events are gone. Source: "Partner Center webhooks".
+/// How long validation events can be polled. Source: "Partner Center webhooks".
 const RETENTION: Duration = Duration::days(7);

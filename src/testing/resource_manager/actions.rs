@@ -1,19 +1,20 @@
-//! What can be done with a resource beside writing it.
+//! Actions on resources.
 
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::resources::{Stored, new_key};
 use super::route::Route;
-use super::service::{Outcome, Refusal, State, not_found, refusal};
-use super::writes::time_of;
-use crate::testing::fake::answer::ok;
-use crate::testing::fake::request::RecordedRequest;
+use super::state::{Outcome, State, not_found, refusal};
+use super::writes::utc;
+use crate::testing::loopback::refusal::Refusal;
+use crate::testing::loopback::request::RecordedRequest;
+use crate::testing::loopback::response::ok;
 
 impl State {
     pub(super) fn act(&mut self, route: Route, request: &RecordedRequest) -> Outcome {
         let (route, action) = route.split_action();
-        let (id, now) = (route.id(), (self.clock)());
+        let (id, now) = (route.id(), self.clock.now());
         let body = request.json().unwrap_or_default();
         let stored = self.resources.get_mut(&id);
         let stored = stored.ok_or_else(|| not_found(&route))?;
@@ -30,11 +31,11 @@ impl State {
             }
             ("partnertopics" | "partnerdestinations", "activate") => {
                 activate(stored, "activationState");
-                let answer = ok(&stored.value);
+                let response = ok(&stored.value);
                 if let Some(channel) = self.resources.channel_of(&id) {
                     activate(channel, "readinessState");
                 }
-                Ok(answer)
+                Ok(response)
             }
             ("partnertopics", "deactivate") => {
                 stored.set("activationState", "Deactivated");
@@ -68,7 +69,7 @@ fn keys(stored: &Stored) -> Value {
     json!({"key1": key1, "key2": key2})
 }
 
-/// As recorded: what is activated no longer has a message, nor an end of the time to activate it.
+/// As recorded: an activated resource has neither the message nor the expiration time.
 fn activate(stored: &mut Stored, state: &str) {
     stored.set(state, "Activated");
     if let Some(properties) = stored.properties() {
@@ -89,13 +90,13 @@ fn partners(stored: &mut Stored) -> Option<&mut Vec<Value>> {
     list.or_insert_with(|| json!([])).as_array_mut()
 }
 
-/// As recorded: again, it renews the time.
+/// As recorded: a repeated call renews the expiration.
 fn authorize(stored: &mut Stored, mut partner: Value, now: OffsetDateTime) -> Result<(), Refusal> {
     let days = authorization(stored)
         .and_then(|authorization| authorization.get("defaultMaximumExpirationTimeInDays"))
         .and_then(Value::as_i64);
-    let end = now.checked_add(Duration::days(days.unwrap_or(7)));
-    let end = time_of(end.unwrap_or(now));
+    let expires = now.checked_add(Duration::days(days.unwrap_or(7)));
+    let expires = utc(expires.unwrap_or(now));
     let Some(members) = partner.as_object_mut() else {
         return Err(invalid("There is no partner in the request."));
     };
@@ -104,7 +105,7 @@ fn authorize(stored: &mut Stored, mut partner: Value, now: OffsetDateTime) -> Re
     }
     members
         .entry("authorizationExpirationTimeInUtc")
-        .or_insert_with(|| end.into());
+        .or_insert_with(|| expires.into());
     if let Some(partners) = partners(stored) {
         partners.retain(|other| !is_same(other, &partner));
         partners.push(partner);

@@ -1,11 +1,11 @@
-//! Lists, in pages.
+//! Paged lists.
 
 use http::header::HeaderName;
 use serde_json::{Value, json};
 
 use super::route::Route;
-use super::service::{Outcome, State, refusal};
-use crate::testing::fake::answer::{guid, header, ok};
+use super::state::{Outcome, State, refusal};
+use crate::testing::loopback::response::{guid, header, ok};
 
 impl State {
     pub(super) fn list(&self, route: &Route) -> Outcome {
@@ -26,7 +26,7 @@ impl State {
             None => route.scope.clone(),
         };
         let mut found = self.resources.under(&place, &route.kind());
-        // Merged from several regions: in no order that means anything.
+        // Merged from several regions, so the order is arbitrary.
         let is_merged = !route.scope.contains("resourceGroups");
         if is_merged {
             found.reverse();
@@ -51,17 +51,17 @@ impl State {
             let next = format!("{}{}?{query}", route.base_url, route.id());
             members.insert("nextLink".to_owned(), next.into());
         }
-        let mut answer = ok(&page);
+        let mut response = ok(&page);
         if is_merged {
             let ids = format!("{},{}", guid(), guid());
-            answer.headers_mut().insert(REGIONS, header(&ids));
+            response.headers_mut().insert(REGIONS, header(&ids));
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
 impl Route {
-    /// The resource whose parts are listed.
+    /// The resource whose children are listed.
     fn parent_of_list(&self) -> Option<String> {
         let id = self.id();
         let (parent, _) = id.rsplit_once('/')?;
@@ -69,7 +69,7 @@ impl Route {
     }
 }
 
-/// What of OData the fake knows: one comparison.
+/// The supported part of OData: one comparison.
 enum Filter {
     All,
     Contains(String),
@@ -106,5 +106,5 @@ impl Filter {
     }
 }
 
-/// Names the requests that a list was put together from.
+/// The ids of the regional requests that a list is merged from.
 const REGIONS: HeaderName = HeaderName::from_static("x-ms-original-request-ids");

@@ -1,40 +1,25 @@
-//! Operations that take their time.
-
-use std::collections::HashMap;
+//! Long-running operations.
 
 use bytes::Bytes;
 use http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use http::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::resources::Operation;
 use super::route::Route;
-use super::service::{Outcome, State, refusal};
-use crate::testing::fake::answer::{ErrorBody, guid, header, ok};
-
-/// Operations by their ids, in upper case.
-#[derive(Debug, Default)]
-pub(super) struct Operations(HashMap<String, Operation>);
-
-#[derive(Debug)]
-struct Operation {
-    /// The resource.
-    id: String,
-    is_deletion: bool,
-    /// How often it is still in progress.
-    left: usize,
-    failure: Option<Value>,
-}
+use super::state::{Outcome, State, refusal};
+use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
 
 impl State {
-    /// Answers with `answer` that it is being worked on.
+    /// Begins an operation, and adds its headers to `response`.
     ///
-    /// As recorded: the URL has a port even where it is the scheme's own, a write has the first header alone, and nobody
-    /// says when to ask again.
+    /// As recorded: the URL has a port even if it is the scheme's default, a write has only the first header, and there is no
+    /// `Retry-After`.
     pub(super) fn begin(
         &mut self,
         route: &Route,
         is_deletion: bool,
-        mut answer: Response<Bytes>,
+        mut response: Response<Bytes>,
     ) -> Response<Bytes> {
         let operation = Operation {
             id: route.id(),
@@ -51,23 +36,23 @@ impl State {
             );
             header(&url)
         };
-        let headers = answer.headers_mut();
+        let headers = response.headers_mut();
         if !(is_deletion && self.settings.location_only || self.settings.no_operation) {
             headers.insert(ASYNC_OPERATION, url("sStatus"));
         }
         if is_deletion && !self.settings.no_operation {
             headers.insert(LOCATION, url("Results"));
         }
-        self.say_when(&mut answer);
-        self.operations.0.insert(id, operation);
-        answer
+        self.add_retry_after(&mut response);
+        self.operations.insert(id, operation);
+        response
     }
 
-    /// Shows `operationsStatus` or `operationResults`.
+    /// Responds to `operationsStatus` or `operationResults`.
     pub(super) fn show_operation(&mut self, what: &str, route: &Route) -> Outcome {
         let id = route.name().to_ascii_uppercase();
         let unknown = || refusal(404, "OperationNotFound", "The operation was not found.");
-        let operation = self.operations.0.get_mut(&id).ok_or_else(unknown)?;
+        let operation = self.operations.get_mut(&id).ok_or_else(unknown)?;
         let is_pending = operation.left > 0;
         operation.left = operation.left.saturating_sub(1);
         let failure = operation.failure.clone().filter(|_| !is_pending);
@@ -75,21 +60,21 @@ impl State {
             let (resource, is_deletion) = (operation.id.clone(), operation.is_deletion);
             self.finish(&resource, is_deletion, failure.is_some());
         }
-        let mut answer = match (what, &failure) {
+        let mut response = match (what, &failure) {
             ("results", Some(error)) => {
-                let mut answer = ok(&json!({"error": error}));
-                *answer.status_mut() = StatusCode::CONFLICT;
-                answer
+                let mut response = ok(&json!({"error": error}));
+                *response.status_mut() = StatusCode::CONFLICT;
+                response
             }
-            ("results", None) if is_pending => ErrorBody::Empty.answer(202),
-            ("results", None) => ErrorBody::Empty.answer(200),
+            ("results", None) if is_pending => ErrorBody::Empty.response(202),
+            ("results", None) => ErrorBody::Empty.response(200),
             _ => {
                 let status = match (is_pending, &failure) {
                     (true, _) => "InProgress",
                     (false, None) => "Succeeded",
                     (false, Some(_)) => "Failed",
                 };
-                // The id is in lower case here.
+                // In the body the id is in lower case.
                 let name = id.to_ascii_lowercase();
                 let mut body = json!({"id": route.id(), "name": name, "status": status});
                 if let (Some(error), Some(members)) = (failure, body.as_object_mut()) {
@@ -99,22 +84,22 @@ impl State {
             }
         };
         if is_pending {
-            self.say_when(&mut answer);
+            self.add_retry_after(&mut response);
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    /// Lets all operations end that nobody is told of.
-    pub(super) fn finish_untold(&mut self, id: &str) {
+    /// Makes progress with operations that no response names.
+    pub(super) fn finish_unnamed(&mut self, id: &str) {
         let same = |other: &Operation| other.id.eq_ignore_ascii_case(id);
-        let Some(operation) = self.operations.0.values_mut().find(|other| same(other)) else {
+        let Some(operation) = self.operations.values_mut().find(|other| same(other)) else {
             return;
         };
         let (is_over, is_deletion) = (operation.left == 0, operation.is_deletion);
         operation.left = operation.left.saturating_sub(1);
         if is_over {
             let failed = operation.failure.is_some();
-            self.operations.0.retain(|_, other| !same(other));
+            self.operations.retain(|_, other| !same(other));
             self.finish(id, is_deletion, failed);
         }
     }
@@ -139,9 +124,9 @@ impl State {
         }
     }
 
-    fn say_when(&self, answer: &mut Response<Bytes>) {
+    fn add_retry_after(&self, response: &mut Response<Bytes>) {
         if let Some(seconds) = &self.settings.retry_after {
-            answer.headers_mut().insert(RETRY_AFTER, header(seconds));
+            response.headers_mut().insert(RETRY_AFTER, header(seconds));
         }
     }
 }

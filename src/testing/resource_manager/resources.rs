@@ -1,27 +1,28 @@
-//! What there is.
+//! The stored resources and operations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-/// Resources by their ids, in any case; and which of them mirror each other.
+/// Resources by id, in any case, and which of them mirror each other.
 #[derive(Debug, Default)]
 pub(super) struct Resources {
     all: BTreeMap<String, Stored>,
-    /// Channels by what they made.
+    /// Channels by the ids of their mirrors.
     channels: BTreeMap<String, String>,
 }
 
-/// A resource, and what of it is not shown.
+/// A resource, including what responses omit.
 #[derive(Clone)]
 pub(super) struct Stored {
     pub(super) value: Value,
     pub(super) keys: [String; 2],
     pub(super) full_url: Option<Value>,
-    /// The headers that come along with events, with their secrets.
+    /// The delivery attributes, including secrets.
     pub(super) attributes: Vec<Value>,
 }
 
@@ -51,8 +52,8 @@ impl Stored {
     }
 }
 
-impl std::fmt::Debug for Stored {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stored")
             .field("value", &self.value)
             .finish_non_exhaustive()
@@ -72,36 +73,36 @@ impl Resources {
         self.all.insert(id.to_ascii_lowercase(), stored);
     }
 
-    /// Notes that `mirror` shows what `channel` is.
+    /// Records that `mirror` mirrors `channel`.
     pub(super) fn mirror(&mut self, mirror: &str, channel: &str) {
         let (mirror, channel) = (mirror.to_ascii_lowercase(), channel.to_ascii_lowercase());
         self.channels.insert(mirror, channel);
     }
 
-    /// The channel that made a topic or a destination.
+    /// The channel that created a topic or a destination.
     pub(super) fn channel_of(&mut self, mirror: &str) -> Option<&mut Stored> {
         let channel = self.channels.get(&mirror.to_ascii_lowercase())?;
         self.all.get_mut(channel)
     }
 
-    /// Takes a resource away, its parts, and what mirrors it.
+    /// Removes a resource, its children and its mirrors.
     pub(super) fn remove(&mut self, id: &str) {
         let id = id.to_ascii_lowercase();
-        let parts = format!("{id}/");
-        let is_going = |other: &str| other == id || other.starts_with(&parts);
-        self.all.retain(|other, _| !is_going(other));
-        let (gone, kept) = std::mem::take(&mut self.channels)
+        let children = format!("{id}/");
+        let is_removed = |other: &str| other == id || other.starts_with(&children);
+        self.all.retain(|other, _| !is_removed(other));
+        let (removed, kept) = std::mem::take(&mut self.channels)
             .into_iter()
-            .partition(|(mirror, channel)| is_going(mirror) || is_going(channel));
+            .partition(|(mirror, channel)| is_removed(mirror) || is_removed(channel));
         self.channels = kept;
-        let gone: BTreeMap<String, String> = gone;
-        for (mirror, channel) in gone {
+        let removed: BTreeMap<String, String> = removed;
+        for (mirror, channel) in removed {
             self.all.remove(&mirror);
             self.all.remove(&channel);
         }
     }
 
-    /// The resources of this kind under this scope, in the order of their ids.
+    /// The resources of this type under this scope, ordered by id.
     pub(super) fn under(&self, scope: &str, kind: &str) -> Vec<&Value> {
         let scope = format!("{}/", scope.to_ascii_lowercase());
         let is_of_kind = |id: &str| {
@@ -117,10 +118,24 @@ impl Resources {
     }
 }
 
-/// As long as those of the service: 32 bytes in base64.
+/// A new key: 32 bytes in base64, as long as the service's.
 pub(super) fn new_key() -> String {
     let mut bytes = [0; 32];
     // See `guid`.
     let _ = rand::fill(&mut bytes);
     STANDARD.encode(bytes)
+}
+
+/// Operations by id, in upper case.
+pub(super) type Operations = HashMap<String, Operation>;
+
+/// A long-running operation.
+#[derive(Debug)]
+pub(super) struct Operation {
+    /// The id of the resource.
+    pub(super) id: String,
+    pub(super) is_deletion: bool,
+    /// How many more polls it is in progress for.
+    pub(super) left: usize,
+    pub(super) failure: Option<Value>,
 }

@@ -1,18 +1,18 @@
-//! What a path names.
+//! Resource ids in request paths.
 
 use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
 
-use crate::testing::fake::request::RecordedRequest;
+use crate::testing::loopback::request::RecordedRequest;
 
-/// A path and query of the provider, taken apart.
+/// A parsed path and query of the provider.
 pub(super) struct Route {
-    /// The fake's URL.
+    /// The fake's base URL.
     pub(super) base_url: String,
-    /// What stands before `/providers/Microsoft.EventGrid`.
+    /// The path before `/providers/Microsoft.EventGrid`.
     pub(super) scope: String,
-    /// Types and names, one after the other; the last type may have no name.
+    /// Types and names, alternating; the last type may have no name.
     parts: Vec<String>,
     pub(super) query: HashMap<String, String>,
 }
@@ -51,7 +51,7 @@ impl Route {
         self.parts.iter().step_by(2).map(String::as_str).collect()
     }
 
-    /// The own name of a resource.
+    /// The last segment: the name of the resource.
     pub(super) fn name(&self) -> &str {
         self.parts.last().map_or("", String::as_str)
     }
@@ -61,7 +61,7 @@ impl Route {
         self.parts.len() % 2 == 1
     }
 
-    /// The resource of an action and the action.
+    /// Splits the path of an action into resource and action.
     pub(super) fn split_action(mut self) -> (Self, String) {
         let action = self.parts.pop().unwrap_or_default();
         (self, action)
@@ -75,7 +75,7 @@ impl Route {
         )
     }
 
-    /// The id of the resource that this one is part of, if it is part of one of the provider.
+    /// The id of the parent resource, if it has one within the provider.
     pub(super) fn parent(&self) -> Option<String> {
         let id = self.id();
         let (rest, _) = id.rsplit_once('/')?;
@@ -83,7 +83,7 @@ impl Route {
         (self.parts.len() > 2).then(|| parent.to_owned())
     }
 
-    /// The subscription, where there is one.
+    /// The Azure subscription; empty if there is none.
     pub(super) fn subscription(&self) -> &str {
         self.scope.split('/').nth(2).unwrap_or_default()
     }

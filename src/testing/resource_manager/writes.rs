@@ -1,4 +1,4 @@
-//! What is created, changed and deleted, and what the service adds to it.
+//! Creating, changing and deleting resources, and the properties that the service adds.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -7,8 +7,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::resources::Stored;
 use super::route::Route;
-use super::service::{Outcome, Refusal, State, not_found, refusal};
-use crate::testing::fake::answer::{ErrorBody, date_time, guid, ok};
+use super::state::{Outcome, State, not_found, refusal};
+use crate::testing::loopback::refusal::Refusal;
+use crate::testing::loopback::response::{ErrorBody, date_time, guid, ok};
 
 impl State {
     pub(super) fn put(&mut self, route: &Route, body: &Value) -> Outcome {
@@ -40,7 +41,7 @@ impl State {
                         "publicNetworkAccess": "Enabled",
                         "inboundIpRules": null,
                         "disableLocalAuth": false,
-                        // What the API does if it is not told.
+                        // The API's default.
                         "partnerTopicRoutingMode": "SourceEventAttribute",
                     }),
                 );
@@ -53,29 +54,29 @@ impl State {
         match is_slow(&kind) {
             true => Ok(self.put_slowly(route, stored, existing.is_some())),
             false => {
-                let answer = ok(&stored.value);
+                let response = ok(&stored.value);
                 self.resources.put(&id, stored);
-                Ok(answer)
+                Ok(response)
             }
         }
     }
 
-    /// As recorded: 201, the state it is in, and where to look.
-    fn put_slowly(&mut self, route: &Route, mut stored: Stored, is_there: bool) -> Response<Bytes> {
-        let state = if is_there { "Updating" } else { "Creating" };
+    /// As recorded: 201, the state, and the URL of the operation.
+    fn put_slowly(&mut self, route: &Route, mut stored: Stored, exists: bool) -> Response<Bytes> {
+        let state = if exists { "Updating" } else { "Creating" };
         stored.set("provisioningState", state);
         let mut shown = stored.value.clone();
         if route.kind() == "partnertopics/eventsubscriptions"
             && let Some(members) = shown.as_object_mut()
         {
-            // As recorded: later it has its own type.
+            // As recorded: only later responses have its own type.
             let type_ = "Microsoft.EventGrid/systemTopics/eventSubscriptions";
             members.insert("type".to_owned(), type_.into());
         }
         self.resources.put(&route.id(), stored);
-        let mut answer = ok(&shown);
-        *answer.status_mut() = StatusCode::CREATED;
-        self.begin(route, false, answer)
+        let mut response = ok(&shown);
+        *response.status_mut() = StatusCode::CREATED;
+        self.begin(route, false, response)
     }
 
     fn channel(
@@ -99,22 +100,22 @@ impl State {
             stored.set("readinessState", "Activated");
             return Ok(());
         }
-        let now = (self.clock)();
-        let end = now.checked_add(Duration::days(7)).unwrap_or(now);
+        let now = self.clock.now();
+        let expires = now.checked_add(Duration::days(7)).unwrap_or(now);
         complete(
             stored,
             &json!({
-                "expirationTimeIfNotActivatedUtc": time_of(end),
+                "expirationTimeIfNotActivatedUtc": utc(expires),
                 "messageForActivation": DEFAULT_MESSAGE.repeat(3),
             }),
         );
         stored.set("readinessState", "NeverActivated");
-        self.make_mirror(route, stored, &namespace);
+        self.create_mirror(route, stored, &namespace);
         Ok(())
     }
 
-    /// Makes the customer's topic or destination.
-    fn make_mirror(&mut self, route: &Route, channel: &Stored, namespace: &Stored) {
+    /// Creates the customer's topic or destination.
+    fn create_mirror(&mut self, route: &Route, channel: &Stored, namespace: &Stored) {
         let registration = namespace.text("/properties/partnerRegistrationFullyQualifiedId");
         let registration = self.resources.get(registration);
         let registration =
@@ -142,7 +143,7 @@ impl State {
             "activationState": "NeverActivated",
             "provisioningState": "Succeeded",
         });
-        let own = match is_topic {
+        let specific = match is_topic {
             true => json!({
                 "source": info.get("source"),
                 "eventTypeInfo": info.get("eventTypeInfo"),
@@ -153,7 +154,7 @@ impl State {
                 "endpointBaseUrl": endpoint.map(without_query),
             }),
         };
-        merge(&mut properties, &own);
+        merge(&mut properties, &specific);
         let mut stored = Stored::of(json!({
             "id": id,
             "name": part("name"),
@@ -174,7 +175,7 @@ impl State {
         let stored = stored.ok_or_else(|| not_found(route))?;
         let kind = route.kind();
         if kind.ends_with("eventsubscriptions") {
-            // As recorded: flat.
+            // As recorded: the update is flat.
             if body.get("properties").is_some() {
                 return Err(refusal(
                     400,
@@ -204,25 +205,25 @@ impl State {
         Ok(ok(&stored.value))
     }
 
-    /// As recorded; that of a channel whose topic is still there has no record, and is taken to be like the others.
+    /// As recorded. There is no recording for a channel whose topic still exists; it is assumed to behave like the others.
     pub(super) fn delete(&mut self, route: &Route) -> Outcome {
         let id = route.id();
         let Some(stored) = self.resources.get_mut(&id) else {
-            return Ok(ErrorBody::Empty.answer(204));
+            return Ok(ErrorBody::Empty.response(204));
         };
         if matches!(
             route.kind().as_str(),
             "partnerregistrations" | "partnerconfigurations"
         ) {
             self.resources.remove(&id);
-            return Ok(ErrorBody::Empty.answer(200));
+            return Ok(ErrorBody::Empty.response(200));
         }
         stored.set("provisioningState", "Deleting");
-        Ok(self.begin(route, true, ErrorBody::Empty.answer(202)))
+        Ok(self.begin(route, true, ErrorBody::Empty.response(202)))
     }
 }
 
-/// Whether writing it takes its time.
+/// Whether writes of this type are long-running operations.
 fn is_slow(kind: &str) -> bool {
     kind == "partnernamespaces" || kind.ends_with("eventsubscriptions")
 }
@@ -231,7 +232,7 @@ fn envelope(route: &Route, body: &Value) -> Result<Stored, Refusal> {
     let kind = route.kind();
     let has_location = !kind.contains('/') && !kind.ends_with("eventsubscriptions");
     let location = body.get("location");
-    // The configuration's is `global`, which need not be said.
+    // The configuration's location is `global` and may be omitted.
     if has_location && location.is_none() && kind != "partnerconfigurations" {
         let message = "The location property is required for this definition.";
         return Err(refusal(400, "LocationRequired", message));
@@ -253,7 +254,7 @@ fn envelope(route: &Route, body: &Value) -> Result<Stored, Refusal> {
     Ok(Stored::of(value))
 }
 
-/// What an event subscription is shown with.
+/// Adds the defaults of an event subscription.
 fn subscription(route: &Route, stored: &mut Stored) {
     let schema = match route.kind().as_str() {
         "partnertopics/eventsubscriptions" => "CloudEventSchemaV1_0",
@@ -292,7 +293,7 @@ fn subscription(route: &Route, stored: &mut Stored) {
     }
 }
 
-/// What is shown in place of a secret is not documented.
+/// Hides a secret. The placeholder is not documented.
 fn hide(attribute: &mut Value) {
     let properties = attribute.get_mut("properties");
     if let Some(properties) = properties.and_then(Value::as_object_mut)
@@ -307,7 +308,7 @@ fn property(stored: &Stored, name: &str) -> Option<Value> {
     Some(value.clone()).filter(|value| !value.is_null())
 }
 
-/// Adds the properties that are missing.
+/// Adds missing properties.
 fn complete(stored: &mut Stored, defaults: &Value) {
     let mut completed = defaults.clone();
     let given = stored.value.get("properties").cloned().unwrap_or_default();
@@ -317,7 +318,7 @@ fn complete(stored: &mut Stored, defaults: &Value) {
     }
 }
 
-/// As RFC 7396 has it, but that null is a value: the service shows it.
+/// RFC 7396, except that null is a value, because the service returns it.
 fn merge(target: &mut Value, patch: &Value) {
     match (target, patch) {
         (Value::Object(members), Value::Object(changes)) => merge_members(members, changes),
@@ -335,11 +336,11 @@ fn without_query(url: &str) -> &str {
     url.split_once('?').map_or(url, |(base, _)| base)
 }
 
-/// As the service writes times, with seven digits.
-pub(super) fn time_of(at: OffsetDateTime) -> String {
+/// A time in UTC with seven fractional digits, as the service writes it.
+pub(super) fn utc(at: OffsetDateTime) -> String {
     date_time(at, 7) + "Z"
 }
 
-/// A third of what the service writes into a channel that has no message; together they are longer than it takes back. The
-/// words are ours.
+/// One third of the message that the service writes into a channel without one; the whole is longer than it accepts. The
+/// wording is ours.
 const DEFAULT_MESSAGE: &str = "This channel was created by a partner, who left no message. Please get in touch with the partner before you activate it. ";

@@ -1,4 +1,4 @@
-//! The certificate host, and its bad days.
+//! The certificate host: rotation, revocation and outages.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{Credulous, MINUTE, Verifying, ended, pair, register, registered, sta
 use crate::support::{ISSUER, NOW};
 
 #[tokio::test]
-async fn a_rotation_disturbs_nobody() {
+async fn a_rotation_loses_no_callback() {
     let (partner_center, service) = pair().await;
     let event = EventName::SubscriptionUpdated;
     let before = partner_center.emit(&event).unwrap();
@@ -32,7 +32,7 @@ async fn a_rotation_disturbs_nobody() {
     assert_eq!(
         statuses(&ended(&partner_center, again).await),
         [Some(200)],
-        "under way since before the rotation"
+        "signed before the rotation"
     );
     let body = |number| partner_center.delivery(number).unwrap().body().clone();
     assert_eq!(body(before), body(again));
@@ -60,7 +60,7 @@ async fn each_attempt_can_be_signed_anew() {
 }
 
 #[tokio::test]
-async fn what_is_revoked_is_refused_and_its_successor_accepted() {
+async fn a_revoked_signer_is_refused_and_its_successor_accepted() {
     let (partner_center, _) = pair().await;
     let strict = async || {
         let receiver = partner_center.receiver_builder(AwsLcRs::new()).unwrap();
@@ -80,7 +80,7 @@ async fn what_is_revoked_is_refused_and_its_successor_accepted() {
     assert_eq!(
         emit().await,
         [Some(401)],
-        "by a receiver without older lists"
+        "by a receiver without older revocation lists"
     );
     partner_center.rotate().unwrap();
     strict().await;
@@ -93,14 +93,14 @@ async fn an_outage_of_the_certificate_host_loses_nothing() {
     let receiver = partner_center.receiver_builder(AwsLcRs::new()).unwrap();
     let (cold, url) = Verifying::start(receiver.build().unwrap()).await;
     register(&partner_center, &url, &json!({}));
-    partner_center.go_down();
+    partner_center.stop_certificate_host();
     partner_center.configure(|quirks| quirks.first_pause = Duration::from_millis(50));
     let number = partner_center.emit(&EventName::InvoiceReady).unwrap();
     while partner_center.delivery(number).unwrap().attempts().len() < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    partner_center.come_up();
-    // What could not be had is not asked for again for ten seconds.
+    partner_center.start_certificate_host();
+    // A failed fetch is not repeated for ten seconds.
     partner_center.advance(MINUTE);
     let delivery = ended(&partner_center, number).await;
     assert_eq!(
@@ -113,7 +113,7 @@ async fn an_outage_of_the_certificate_host_loses_nothing() {
 }
 
 #[tokio::test]
-async fn it_can_live_in_another_time_with_another_issuer() {
+async fn clock_and_issuer_can_be_set() {
     let now = OffsetDateTime::from_unix_timestamp(NOW.as_secs().try_into().unwrap()).unwrap();
     let builder = PartnerCenter::builder().issuer(ISSUER.clone());
     let partner_center = builder.clock(move || now).start().await.unwrap();

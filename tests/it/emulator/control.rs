@@ -1,4 +1,4 @@
-//! How programs in other languages drive it.
+//! The control endpoints, for programs in any language.
 
 use partner_center_webhooks::testing::PartnerCenter;
 use serde_json::Value;
@@ -6,20 +6,20 @@ use serde_json::Value;
 use super::{MINUTE, pair};
 
 #[tokio::test]
-async fn services_in_any_language_can_drive_it() {
+async fn services_in_any_language_can_control_it() {
     let (partner_center, service) = pair().await;
     let url = service_url(&partner_center);
     partner_center.set_registration(&Value::Null);
     let client = reqwest::Client::new();
     let get = async |path: &str| {
         let request = client.get(format!("{}/emulator{path}", partner_center.base_url()));
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
     };
     let command = async |line: &str| {
         let url = format!("{}/emulator/commands", partner_center.base_url());
-        let answer = client.post(url).body(line.to_owned()).send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
+        let response = client.post(url).body(line.to_owned()).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
     };
     let (_, configuration) = get("").await;
     let configuration: Value = serde_json::from_str(&configuration).unwrap();
@@ -41,7 +41,7 @@ async fn services_in_any_language_can_drive_it() {
         .header("origin", "https://page.example")
         .body("rotate");
     assert_eq!(page.send().await.unwrap().status(), 403);
-    // A page whose name is resolved to this machine sends no `origin` when it asks for its own.
+    // A page whose host resolves to this machine sends no `origin` in same-origin requests.
     for (host, status) in [
         ("page.example", 403),
         ("page.example:80", 403),
@@ -54,15 +54,15 @@ async fn services_in_any_language_can_drive_it() {
         ("[::1]:80", 200),
     ] {
         let request = client.get(format!("{}/emulator", partner_center.base_url()));
-        let answer = request.header("host", host).send().await.unwrap();
-        assert_eq!(answer.status(), status, "{host}");
+        let response = request.header("host", host).send().await.unwrap();
+        assert_eq!(response.status(), status, "{host}");
     }
 
     let none = r#"{"Message":"no webhook URL is registered"}"#.to_owned();
     assert_eq!(command("emit invoice-ready").await, (400, none));
     assert_eq!(
         command(&format!("register {url}")).await,
-        (200, format!("33 events go to {url}"))
+        (200, format!("33 events are registered for {url}"))
     );
     assert_eq!(command("signature-header x-ms-signature").await.0, 200);
     assert_eq!(
@@ -85,23 +85,23 @@ async fn services_in_any_language_can_drive_it() {
     );
     assert!(command("test").await.1.starts_with("validation event "));
     for (line, reason) in [
-        ("forge nonsense", "`nonsense` is no kind of forgery"),
+        ("forge nonsense", "`nonsense` is not a kind of forgery"),
         ("replay 99", "there is no delivery 99"),
-        ("replay x", "`replay` lacks the number of a delivery"),
+        ("replay x", "`replay` needs a delivery number"),
         (
             "register /callback",
-            "`/callback` is no absolute http or https URL",
+            "`/callback` is not an absolute http or https URL",
         ),
         (
             "register ftp://127.0.0.1/",
-            "`ftp://127.0.0.1/` is no absolute http or https URL",
+            "`ftp://127.0.0.1/` is not an absolute http or https URL",
         ),
         (
             "register 127.0.0.1:80",
-            "`127.0.0.1:80` is no absolute http or https URL",
+            "`127.0.0.1:80` is not an absolute http or https URL",
         ),
-        ("rotate twice", "`twice` is one word too many"),
-        ("", "`` is no command"),
+        ("rotate twice", "unexpected argument `twice`"),
+        ("", "`` is not a command"),
     ] {
         let (status, text) = command(line).await;
         assert!(status == 400 && text.contains(reason), "{line}: {text}");

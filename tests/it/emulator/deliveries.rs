@@ -1,4 +1,4 @@
-//! How callbacks are sent, and how often.
+//! Deliveries: requests, attempts and pauses.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
@@ -16,14 +16,14 @@ use tokio::net::TcpListener;
 use super::{Credulous, ended, register, registered, serve, statuses};
 
 #[tokio::test]
-async fn a_callback_is_as_in_the_documented_sample() {
-    // Another client, for https, changes nothing about plain http.
+async fn a_callback_equals_the_documented_sample() {
+    // A client for https does not change plain http requests.
     for client in [None, Some(ReqwestClient::new().unwrap())] {
-        is_as_in_the_documented_sample(client).await;
+        equals_the_documented_sample(client).await;
     }
 }
 
-async fn is_as_in_the_documented_sample(client: Option<ReqwestClient>) {
+async fn equals_the_documented_sample(client: Option<ReqwestClient>) {
     let (service, url) = Credulous::start([]).await;
     let partner_center = match client {
         None => registered(&url).await,
@@ -54,7 +54,7 @@ async fn is_as_in_the_documented_sample(client: Option<ReqwestClient>) {
     let signature = header("authorization").strip_prefix("Signature ").unwrap();
     assert_eq!(signature.len(), 344);
     assert!(!headers.contains_key("x-ms-signature"));
-    assert_eq!(headers.len(), 7, "and the host: {headers:?}");
+    assert_eq!(headers.len(), 7, "including the host: {headers:?}");
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn the_registration_chooses_the_header_of_the_signature() {
 }
 
 #[tokio::test]
-async fn only_what_is_registered_is_delivered() {
+async fn only_registered_events_are_delivered() {
     let (service, url) = Credulous::start([]).await;
     let partner_center = PartnerCenter::start().await.unwrap();
     let none = partner_center.emit(&EventName::InvoiceReady).unwrap_err();
@@ -147,7 +147,7 @@ async fn ten_attempts_with_growing_pauses_and_then_none() {
 }
 
 #[tokio::test]
-async fn attempts_end_with_success_and_nothing_but_2xx_is_one() {
+async fn attempts_end_with_success_which_is_2xx_only() {
     let (service, url) = Credulous::start([503, 302, 404, 204]).await;
     let partner_center = registered(&url).await;
     let number = partner_center.emit(&EventName::InvoiceReady).unwrap();
@@ -164,7 +164,7 @@ async fn attempts_end_with_success_and_nothing_but_2xx_is_one() {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_is_told_from_who_cannot_be_reached() {
+async fn a_timeout_differs_from_a_refused_connection() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
     tokio::spawn(async move {
@@ -197,7 +197,7 @@ async fn who_does_not_answer_is_told_from_who_cannot_be_reached() {
 }
 
 #[tokio::test]
-async fn no_more_attempts_at_once_than_allowed() {
+async fn concurrent_attempts_are_limited() {
     let counts: Arc<Mutex<(usize, usize)>> = Arc::default();
     let inside = Arc::clone(&counts);
     let slow = async move || {
@@ -221,7 +221,7 @@ async fn no_more_attempts_at_once_than_allowed() {
 }
 
 #[tokio::test]
-async fn validation_events_tell_what_really_happened() {
+async fn validation_events_report_the_attempts() {
     let api = async |partner_center: &PartnerCenter, method, path: &str| {
         let url = format!(
             "{}/webhooks/v1/registration/validationEvents{path}",

@@ -1,4 +1,4 @@
-//! What is said when something happens, and what can be read about it then.
+//! Sample events and their resources.
 
 use partner_center_webhooks::EventName;
 use partner_center_webhooks::event::Event;
@@ -42,7 +42,7 @@ async fn events_have_the_members_of_their_samples() {
     }
 }
 
-/// Names in their order, and the value of `ResourceName`.
+/// The member names in order, and the value of `ResourceName`.
 fn shape(body: &[u8]) -> (Vec<String>, Value) {
     let text = std::str::from_utf8(body).unwrap();
     let json: Value = serde_json::from_str(text).unwrap();
@@ -52,7 +52,7 @@ fn shape(body: &[u8]) -> (Vec<String>, Value) {
 }
 
 #[tokio::test]
-async fn what_an_event_is_about_can_be_read() {
+async fn the_resource_of_an_event_can_be_fetched() {
     let (_, url) = Credulous::start([]).await;
     let partner_center = registered(&url).await;
     partner_center.configure(|quirks| quirks.app_only_refused = false);
@@ -73,7 +73,7 @@ async fn what_an_event_is_about_can_be_read() {
             EventName::DapAdminRelationshipApproved
             | EventName::DapAdminRelationshipTerminated
             | EventName::DapAdminRelationshipTerminatedByMicrosoft => {
-                assert!(fetched.is_err(), "{name} is about nothing that can be read");
+                assert!(fetched.is_err(), "{name} has no resource");
             }
             _ => drop(fetched.unwrap_or_else(|error| panic!("{name}: {error}"))),
         }

@@ -1,4 +1,4 @@
-//! What is not Partner Center's, alone and in a storm.
+//! Forged callbacks, one at a time and among genuine ones.
 
 use partner_center_webhooks::EventName;
 use partner_center_webhooks::testing::partner_center::{Forgery, Origin, Outcome};
@@ -15,7 +15,7 @@ async fn forgeries_are_sent_once_and_refused() {
         let expected = match forgery {
             Forgery::WeakAlgorithm => 400,
             Forgery::AnotherBody | Forgery::Elsewhere | Forgery::NoSignature => 401,
-            // Their certificates lie where Microsoft's own would: a fault of configuration would look the same.
+            // Their certificates lie at an allowed location, so a configuration error would look the same.
             _ => 503,
         };
         assert_eq!(statuses(&delivery), [Some(expected)], "{delivery}");
@@ -34,7 +34,7 @@ async fn forgeries_are_sent_once_and_refused() {
     assert_eq!(
         delivery.outcome(),
         Outcome::AcceptedForgery,
-        "a service that believes everything is found out"
+        "a service that does not verify is detected"
     );
     let line = delivery.to_string();
     assert!(line.ends_with(" ms, accepted a forgery"), "{line}");
@@ -51,7 +51,7 @@ async fn forgeries_are_sent_once_and_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_of_genuine_and_forged_callbacks_with_a_rotation_inside() {
+async fn genuine_and_forged_callbacks_around_a_rotation() {
     let (partner_center, service) = pair().await;
     let mut genuine = Vec::new();
     for index in 0..300 {
@@ -71,7 +71,7 @@ async fn a_storm_of_genuine_and_forged_callbacks_with_a_rotation_inside() {
             ),
         }
         if index == 0 {
-            // Whoever knows the old certificate before it is gone can accept what it signed.
+            // A receiver that fetched the old certificate before the rotation accepts its signatures.
             partner_center.emit(&EventName::InvoiceReady).unwrap();
             partner_center.settled().await;
         }

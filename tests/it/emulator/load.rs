@@ -1,5 +1,5 @@
-//! Two hundred connections at once from the emulated Partner Center: of the callbacks 30 % are forged and 10 % delivered
-//! again, some handlers fail or panic at first, and half way the certificate is replaced.
+//! Two hundred concurrent connections from the emulated Partner Center: 30 % of the callbacks are forged and 10 % replayed,
+//! some handlers fail or panic at first, and the certificate is rotated halfway.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -18,7 +18,7 @@ use crate::fronts::{Calls, FAIL, Front, Handler, PANIC};
 
 const CALLBACKS: usize = 1000;
 
-/// The body of a genuine event. A few are such that the handler fails at first.
+/// The body of a genuine event. For a few of them the handler fails at first.
 fn body(number: usize) -> String {
     let name = match number % 100 {
         16 => FAIL,
@@ -52,7 +52,7 @@ async fn nothing_is_lost_refused_or_handled_twice() {
         let partner_center = emulator().await;
         let receiver = partner_center.receiver_builder(AwsLcRs::new()).unwrap();
         let receiver = receiver.build().unwrap();
-        // Whoever knows the first certificate before it is gone can accept what it signed.
+        // A receiver that fetched the first certificate before the rotation accepts its signatures.
         assert!(receiver.warm_up().await.is_empty());
         let handler = Handler::new();
         let guard = Arc::new(InMemory::new());
@@ -68,7 +68,7 @@ async fn nothing_is_lost_refused_or_handled_twice() {
                 partner_center.rotate().unwrap();
                 partner_center.advance(MINUTE);
             }
-            // So that about as many are under way as are allowed to be.
+            // Keeps the number of deliveries in progress near the limit.
             if number % 250 == 249 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -77,7 +77,7 @@ async fn nothing_is_lost_refused_or_handled_twice() {
                     let kind = Forgery::ALL[number % Forgery::ALL.len()];
                     partner_center.forge(kind).unwrap();
                 }
-                // While the first delivery of it is on its way.
+                // While its first delivery is in progress.
                 5 => drop(partner_center.replay(genuine[genuine.len() - 1]).unwrap()),
                 _ => {
                     genuine.push(partner_center.emit_body(body(number)).unwrap());
@@ -107,7 +107,7 @@ async fn nothing_is_lost_refused_or_handled_twice() {
             match delivery.origin() {
                 Origin::Forgery(_) => {
                     assert_eq!(delivery.outcome(), Outcome::Refused, "{front:?} {delivery}");
-                    // Certificates that are no good are 503, because a fault of configuration would look the same.
+                    // Refused certificates are 503, because a configuration error would look the same.
                     let is_refused = |status: &Option<u16>| refused(status) || *status == Some(503);
                     assert!(statuses.iter().all(is_refused), "{front:?} {delivery}");
                     counts[0] += 1;
@@ -121,7 +121,7 @@ async fn nothing_is_lost_refused_or_handled_twice() {
                     assert!(!statuses.iter().any(refused), "{front:?} {delivery}");
                     counts[1] += 1;
                 }
-                // Handled already, or at this moment by another connection.
+                // Already handled, or being handled on another connection.
                 _ => {
                     assert!(
                         matches!(statuses[..], [Some(200 | 503)]),

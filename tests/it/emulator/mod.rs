@@ -1,5 +1,5 @@
 //! The emulated Partner Center delivers as documented, over real HTTP, to services that verify with this crate and to
-//! services that misbehave.
+//! services that do not.
 
 mod certificates;
 mod control;
@@ -33,7 +33,7 @@ async fn serve(router: Router) -> SocketAddr {
     address
 }
 
-/// A partner's service that verifies, and keeps what it accepted.
+/// A partner's service that verifies, and records the accepted events.
 #[derive(Clone)]
 struct Verifying {
     receiver: Receiver,
@@ -68,26 +68,26 @@ impl Verifying {
     }
 }
 
-/// A service that believes everything, and answers what it was told to.
+/// A service that does not verify, and responds with the given statuses.
 #[derive(Clone, Default)]
 struct Credulous {
     seen: Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>,
-    answers: Arc<Mutex<VecDeque<u16>>>,
+    statuses: Arc<Mutex<VecDeque<u16>>>,
 }
 
 impl Credulous {
-    async fn start(answers: impl IntoIterator<Item = u16>) -> (Self, String) {
+    async fn start(statuses: impl IntoIterator<Item = u16>) -> (Self, String) {
         let service = Self::default();
-        service.answers.lock().unwrap().extend(answers);
-        let answer =
+        service.statuses.lock().unwrap().extend(statuses);
+        let respond =
             async |State(service): State<Self>, uri: http::Uri, headers: HeaderMap, body: Bytes| {
                 let mut seen = service.seen.lock().unwrap();
                 seen.push((uri.to_string(), headers, body));
-                let next = service.answers.lock().unwrap().pop_front();
+                let next = service.statuses.lock().unwrap().pop_front();
                 StatusCode::from_u16(next.unwrap_or(200)).unwrap()
             };
         let router = Router::new()
-            .route("/callback", post(answer))
+            .route("/callback", post(respond))
             .with_state(service.clone());
         let address = serve(router).await;
         (service, format!("http://{address}/callback?tenant=a"))
@@ -98,7 +98,7 @@ impl Credulous {
     }
 }
 
-/// An emulator in a hurry, with a registration for everything.
+/// An emulator with short pauses and a registration for all events.
 async fn registered(url: &str) -> PartnerCenter {
     let partner_center = PartnerCenter::start().await.unwrap();
     partner_center.configure(|quirks| quirks.first_pause = Duration::from_millis(1));
@@ -115,7 +115,7 @@ fn register(partner_center: &PartnerCenter, url: &str, more: &Value) {
     partner_center.set_registration(&registration);
 }
 
-/// A verifying service, and an emulator that calls it.
+/// An emulator, and a verifying service that is registered with it.
 async fn pair() -> (PartnerCenter, Verifying) {
     let partner_center = registered("http://127.0.0.1:1/").await;
     let receiver = partner_center.receiver_builder(AwsLcRs::new()).unwrap();
@@ -136,5 +136,5 @@ async fn ended(partner_center: &PartnerCenter, number: usize) -> Delivery {
     partner_center.delivery(number).unwrap()
 }
 
-/// A receiver asks for a certificate again once a minute.
+/// A receiver fetches a rotated certificate at most once a minute.
 const MINUTE: Duration = Duration::from_secs(60);

@@ -31,7 +31,7 @@ async fn the_handshakes_are_the_documented_ones() {
 
     let subscription = with(orders(&url, DeliverySchema::CloudEvents), |it| {
         it.requested_rate = 120.try_into().ok();
-        it.handshakes_bring_proof = true;
+        it.credentials_in_handshakes = true;
         it.headers
             .insert("x-secret", HeaderValue::from_static(SECRET));
     });
@@ -144,7 +144,7 @@ async fn handshakes_that_fail() {
         (
             cloud_events,
             said(204, ""),
-            "Failed: the handshake was answered 204 (expected 200)".to_owned(),
+            "Failed: the handshake response has status 204 (expected 200)".to_owned(),
         ),
         (event_grid, said(200, "{}"), "AwaitingManualAction".to_owned()),
         (event_grid, said(200, "thanks"), "AwaitingManualAction".to_owned()),
@@ -156,7 +156,7 @@ async fn handshakes_that_fail() {
         (
             event_grid,
             said(202, r#"{"validationResponse":"guess"}"#),
-            "Failed: the handshake was answered 202 (expected 200)".to_owned(),
+            "Failed: the handshake response has status 202 (expected 200)".to_owned(),
         ),
     ] {
         let fake = fake().await;
@@ -165,7 +165,7 @@ async fn handshakes_that_fail() {
         assert_eq!(fake.subscribe(subscription).await.unwrap().to_string(), state);
         let refused = fake.deliver("orders", [event(schema, 1)]).err();
         let expected = (state != "Succeeded")
-            .then(|| format!("the event subscription `orders` is {state}, and gets no events"));
+            .then(|| format!("the event subscription `orders` is {state}, so no events are delivered to it"));
         assert_eq!(refused.map(|error| error.to_string()), expected);
     }
 }
@@ -173,7 +173,8 @@ async fn handshakes_that_fail() {
 /// The refusals of our own receiver, beside the accepted handshakes above.
 #[tokio::test]
 async fn our_receiver_refuses_handshakes() {
-    let status = |status| format!("Failed: the handshake was answered {status} (expected 200)");
+    let status =
+        |status| format!("Failed: the handshake response has status {status} (expected 200)");
     for schema in SCHEMAS {
         let fake = fake().await;
         let (_, url) = Hook::answering(&[]).await;
@@ -195,7 +196,7 @@ async fn our_receiver_refuses_handshakes() {
     let fake = fake().await;
     let nowhere = orders("http://127.0.0.1:1/events", DeliverySchema::EventGrid);
     let state = fake.subscribe(nowhere).await.unwrap().to_string();
-    let begin = "Failed: the handshake was not answered: no connection could be made: ";
+    let begin = "Failed: the handshake had no response: no connection could be made: ";
     assert!(state.starts_with(begin), "{state}");
 }
 
@@ -279,7 +280,7 @@ async fn manual_consent() {
             (
                 601,
                 400,
-                "Failed: nobody called the URL of confirmation within 10 minutes",
+                "Failed: the confirmation URL was not called within 10 minutes",
             ),
         ] {
             let at = |seconds| OffsetDateTime::from_unix_timestamp(NOW + seconds).unwrap();
@@ -297,27 +298,26 @@ async fn manual_consent() {
 #[tokio::test]
 async fn invalid_subscriptions() {
     type Change = fn(&mut EventSubscription);
-    let in_header =
-        "(expected no name with `aeg-`, no `authorization` beside a token, and 4096 bytes at most)";
+    let in_header = "(names must not begin with `aeg-`, `authorization` excludes a token, and values have at most 4096 bytes)";
     let table: [(Change, String); 13] = [
         (
             |it| it.endpoint = "https://contoso.example/events?code=secret".into(),
-            "the endpoint `https://contoso.example/events` is no URL of plain http".into(),
+            "the endpoint `https://contoso.example/events` is not an http URL".into(),
         ),
         (
             |it| it.name = "a/b".into(),
-            "`a/b` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)"
+            "`a/b` is not a valid event subscription name (expected 3 to 64 letters, digits and hyphens)"
                 .into(),
         ),
         (
             |it| it.name = "ab".into(),
-            "`ab` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)"
+            "`ab` is not a valid event subscription name (expected 3 to 64 letters, digits and hyphens)"
                 .into(),
         ),
         (
             |it| it.name = "a".repeat(65),
             format!(
-                "`{}` is no name of an event subscription (expected 3 to 64 letters, digits and hyphens)",
+                "`{}` is not a valid event subscription name (expected 3 to 64 letters, digits and hyphens)",
                 "a".repeat(65)
             ),
         ),

@@ -252,7 +252,7 @@ async fn an_event_is_kept_until_the_role_is_assigned() {
         let (hook, url) = hook(&cloud, |it| it).await;
         let asked = AtomicUsize::new(0);
         let subscription = with(orders(&url, schema), |it| {
-            it.handshakes_bring_proof = true;
+            it.credentials_in_handshakes = true;
             it.token = Some(Arc::new(move || {
                 let roles = match asked.fetch_add(1, Ordering::SeqCst) {
                     0..=2 => json!([]),

@@ -1,5 +1,4 @@
-//! The fake Partner Center does as the service is documented or reported to, over real HTTP; beside each answer, its
-//! refusals.
+//! The fake Partner Center behaves over real HTTP as documented or reported; each success has its refusals beside it.
 
 mod faults;
 mod registration;
@@ -21,13 +20,13 @@ const REGISTRATION: &str = "/webhooks/v1/registration";
 const EVENTS: &str = "/webhooks/v1/registration/events";
 const VALIDATION: &str = "/webhooks/v1/registration/validationEvents";
 
-/// A fake, and a client that knows its secrets.
-struct Desk {
+/// A fake, and a client with its credentials.
+struct Fixture {
     fake: PartnerCenter,
     client: Client,
 }
 
-impl Desk {
+impl Fixture {
     async fn new() -> Self {
         Self {
             fake: PartnerCenter::start().await.unwrap(),
@@ -35,19 +34,20 @@ impl Desk {
         }
     }
 
-    /// One with a registration of `test-created`.
+    /// A fixture with a registration of `test-created`.
     async fn registered() -> Self {
-        let desk = Self::new().await;
-        desk.fake.set_registration(&json!({
+        let fixture = Self::new().await;
+        fixture.fake.set_registration(&json!({
             "webhookUrl": "https://partner.example/callback",
             "webhookEvents": ["test-created"],
         }));
-        desk.fake
+        fixture
+            .fake
             .configure(|quirks| quirks.validation = Validation::Pending);
-        desk
+        fixture
     }
 
-    /// 2026-11-21T00:00:00Z, until it is advanced.
+    /// Stops the clock at 2026-11-21T00:00:00Z.
     fn stop_the_clock(&self) {
         let now = OffsetDateTime::from_unix_timestamp(1_795_219_200).unwrap();
         self.fake.set_clock(move || now);
@@ -78,12 +78,12 @@ impl Desk {
     }
 
     fn validate(&self) -> RequestBuilder {
-        // reqwest leaves it out for a body of nothing.
+        // reqwest omits the header for an empty body.
         self.call(Method::POST, VALIDATION)
             .header("content-length", "0")
     }
 
-    /// Asks for a token at either endpoint, with some fields in place of the right ones.
+    /// Requests a token at either endpoint, with some fields changed.
     async fn token(&self, version: &str, changes: &[(&str, &str)]) -> (u16, Value) {
         let fake = &self.fake;
         let (tenant, id, secret) = (fake.tenant_id(), fake.client_id(), fake.client_secret());
@@ -112,11 +112,11 @@ impl Desk {
             .request(Method::POST, &format!("/{tenant}/oauth2/{version}token"))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
-        answer(request).await
+        fetch(request).await
     }
 }
 
-async fn answer(request: RequestBuilder) -> (u16, Value) {
+async fn fetch(request: RequestBuilder) -> (u16, Value) {
     read(request.send().await.unwrap()).await
 }
 

@@ -1,20 +1,20 @@
-//! Tokens, as Entra gives them out.
+//! Tokens, as issued by Entra.
 
 use http::Method;
 use serde_json::json;
 
-use super::{Desk, EVENTS, answer};
+use super::{EVENTS, Fixture, fetch};
 
 #[tokio::test]
-async fn tokens_of_both_versions_open_the_api() {
-    let desk = Desk::new().await;
+async fn tokens_of_both_versions_are_accepted() {
+    let fixture = Fixture::new().await;
     for (version, grant) in [
         ("", "client_credentials"),
         ("v2.0/", "client_credentials"),
         ("", "refresh_token"),
         ("v2.0/", "refresh_token"),
     ] {
-        let (status, token) = desk.token(version, &[("grant_type", grant)]).await;
+        let (status, token) = fixture.token(version, &[("grant_type", grant)]).await;
         assert_eq!(status, 200, "{token}");
         assert_eq!(token["token_type"], "Bearer");
         match version {
@@ -24,22 +24,22 @@ async fn tokens_of_both_versions_open_the_api() {
         assert_eq!(token["expires_on"].is_string(), version.is_empty());
         assert_eq!(token["refresh_token"].is_string(), grant == "refresh_token");
         let bearer = token["access_token"].as_str().unwrap();
-        let request = desk.request(Method::GET, EVENTS).bearer_auth(bearer);
-        assert_eq!(answer(request).await.0, 200);
+        let request = fixture.request(Method::GET, EVENTS).bearer_auth(bearer);
+        assert_eq!(fetch(request).await.0, 200);
     }
-    assert_eq!(desk.fake.token_requests(), 4);
+    assert_eq!(fixture.fake.token_requests(), 4);
 }
 
 #[tokio::test]
-async fn refresh_tokens_rotate_and_the_old_ones_keep_working() {
-    let desk = Desk::new().await;
+async fn refresh_tokens_rotate_and_the_old_ones_stay_valid() {
+    let fixture = Fixture::new().await;
     let refresh = async |token: &str| {
         let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
-        let (status, answer) = desk.token("v2.0/", &form).await;
-        assert_eq!(status, 200, "{answer}");
-        answer["refresh_token"].as_str().unwrap().to_owned()
+        let (status, body) = fixture.token("v2.0/", &form).await;
+        assert_eq!(status, 200, "{body}");
+        body["refresh_token"].as_str().unwrap().to_owned()
     };
-    let first = desk.fake.refresh_token();
+    let first = fixture.fake.refresh_token();
     let second = refresh(&first).await;
     let third = refresh(&second).await;
     assert!(first != second && second != third && first != third);
@@ -47,8 +47,8 @@ async fn refresh_tokens_rotate_and_the_old_ones_keep_working() {
 }
 
 #[tokio::test]
-async fn wrong_token_requests_are_refused_as_by_entra() {
-    let desk = Desk::new().await;
+async fn invalid_token_requests_are_refused_as_by_entra() {
+    let fixture = Fixture::new().await;
     let graph = "https://graph.microsoft.com/User.Read";
     for (changes, status, error, code) in [
         (
@@ -95,7 +95,7 @@ async fn wrong_token_requests_are_refused_as_by_entra() {
             70_000,
         ),
     ] {
-        let (found, body) = desk.token("v2.0/", &changes).await;
+        let (found, body) = fixture.token("v2.0/", &changes).await;
         assert_eq!(
             (found, body["error"].as_str()),
             (status, Some(error)),
@@ -114,34 +114,34 @@ async fn wrong_token_requests_are_refused_as_by_entra() {
 }
 
 #[tokio::test]
-async fn tokens_end_are_revoked_and_are_for_one_audience() {
-    let desk = Desk::new().await;
-    desk.stop_the_clock();
-    let ask = async |bearer: &str| {
-        let request = desk.request(Method::GET, EVENTS).bearer_auth(bearer);
-        let (status, body) = answer(request).await;
+async fn tokens_expire_are_revoked_and_have_one_audience() {
+    let fixture = Fixture::new().await;
+    fixture.stop_the_clock();
+    let status_of = async |bearer: &str| {
+        let request = fixture.request(Method::GET, EVENTS).bearer_auth(bearer);
+        let (status, body) = fetch(request).await;
         (status, body["code"].as_str().unwrap_or_default().to_owned())
     };
-    let missing = answer(desk.request(Method::GET, EVENTS)).await;
+    let missing = fetch(fixture.request(Method::GET, EVENTS)).await;
     assert_eq!((missing.0, &missing.1["code"]), (401, &json!("800001")));
-    assert_eq!(ask("made up").await, (401, "800001".to_owned()));
+    assert_eq!(status_of("made up").await, (401, "800001".to_owned()));
 
-    let token = desk.fake.access_token();
-    assert_eq!(ask(&token).await.0, 200);
-    desk.advance(3598);
-    assert_eq!(ask(&token).await.0, 200);
-    desk.advance(1);
-    assert_eq!(ask(&token).await.0, 401);
+    let token = fixture.fake.access_token();
+    assert_eq!(status_of(&token).await.0, 200);
+    fixture.advance(3598);
+    assert_eq!(status_of(&token).await.0, 200);
+    fixture.advance(1);
+    assert_eq!(status_of(&token).await.0, 401);
 
-    let token = desk.fake.access_token();
-    desk.fake.revoke_tokens();
-    assert_eq!(ask(&token).await.0, 401);
-    assert_eq!(ask(&desk.fake.access_token()).await.0, 200);
+    let token = fixture.fake.access_token();
+    fixture.fake.revoke_tokens();
+    assert_eq!(status_of(&token).await.0, 401);
+    assert_eq!(status_of(&fixture.fake.access_token()).await.0, 200);
 
-    let scope = format!("{}/graph/.default", desk.fake.base_url());
-    let (_, token) = desk.token("v2.0/", &[("scope", &scope)]).await;
+    let scope = format!("{}/graph/.default", fixture.fake.base_url());
+    let (_, token) = fixture.token("v2.0/", &[("scope", &scope)]).await;
     let token = token["access_token"].as_str().unwrap();
-    assert_eq!(ask(token).await, (401, "900420".to_owned()));
+    assert_eq!(status_of(token).await, (401, "900420".to_owned()));
 }
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -1,0 +1,358 @@
+//! The throw-away CA.
+
+use rustls_pki_types::{CertificateDer, UnixTime};
+use x509_cert::ext::pkix::KeyUsages;
+
+use super::key::{IssuerError, Key};
+use super::revocation_list::RevocationListRecipe;
+use super::signer::Signer;
+use super::x509::{Name, Recipe, SERVER_AUTH};
+use crate::chain::{Anchors, CertificatesError, ChainVerifier, certificate_to_pem};
+use crate::crypto::Backend;
+use crate::receiver::ReceiverBuilder;
+use crate::source::{CertificateBundle, Pinned};
+
+/// A throw-away root and intermediate CA with fresh keys.
+///
+/// Creating one takes some tenths of a second, because it generates three RSA keys; issuing a certificate takes a millisecond.
+///
+/// An issuer is a value: methods that change it return a new issuer, and issued certificates stay as they are.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    now: UnixTime,
+    root_name: Name,
+    root: CertificateDer<'static>,
+    root_key: Key,
+    /// The content of the intermediate certificate.
+    intermediate_recipe: Recipe,
+    intermediate: CertificateDer<'static>,
+    intermediate_key: Key,
+    signing_key: Key,
+    /// Where certificates and revocation lists are published; empty if they are not.
+    base_url: String,
+    revoked: Vec<CertificateDer<'static>>,
+}
+
+impl Issuer {
+    /// Creates an issuer whose certificates are valid now.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if a key could not be generated.
+    pub fn new() -> Result<Self, IssuerError> {
+        Self::at(UnixTime::now())
+    }
+
+    /// Creates an issuer whose certificates are valid around `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if a key could not be generated.
+    pub fn at(now: UnixTime) -> Result<Self, IssuerError> {
+        let root_key = Key::generate()?;
+        let root_name = name(ROOT_NAME);
+        let intermediate_key = Key::generate()?;
+        let intermediate_recipe = authority(INTERMEDIATE_NAME, now);
+        Ok(Self {
+            now,
+            root: authority(ROOT_NAME, now).issue(&root_key, &root_name, &root_key)?,
+            intermediate: intermediate_recipe.issue(&intermediate_key, &root_name, &root_key)?,
+            root_name,
+            root_key,
+            intermediate_recipe,
+            intermediate_key,
+            signing_key: Key::generate()?,
+            base_url: String::new(),
+            revoked: Vec::new(),
+        })
+    }
+
+    /// Returns the issuer with another name on its intermediate; root and keys stay the same.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the name cannot be encoded.
+    pub fn with_intermediate_name(&self, name: Name) -> Result<Self, IssuerError> {
+        self.with_intermediate(Recipe {
+            subject: name,
+            ..self.intermediate_recipe.clone()
+        })
+    }
+
+    /// Returns the issuer with its intermediate certificate reissued: same name and key, another serial number. Microsoft
+    /// did this with five CAs in 2025.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the certificate could not be issued.
+    pub fn reissued(&self) -> Result<Self, IssuerError> {
+        self.with_intermediate(Recipe {
+            not_before: self.intermediate_recipe.not_before.saturating_add(1),
+            ..self.intermediate_recipe.clone()
+        })
+    }
+
+    /// Returns the issuer with an intermediate that expired a second ago.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the certificate could not be issued.
+    pub fn with_expired_intermediate(&self) -> Result<Self, IssuerError> {
+        self.with_intermediate(Recipe {
+            not_after: self.now.as_secs().saturating_sub(1),
+            ..self.intermediate_recipe.clone()
+        })
+    }
+
+    /// Returns the issuer publishing under `base_url`, which ends in `/`: its certificates name the URLs of issuer
+    /// certificates and revocation lists. See [`publications`](Self::publications).
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the URL cannot be encoded.
+    pub fn published_at(&self, base_url: impl Into<String>) -> Result<Self, IssuerError> {
+        let base_url = base_url.into();
+        let recipe = Recipe {
+            issuer_urls: vec![format!("{base_url}{ROOT_FILE}")],
+            revocation_list_urls: vec![format!("{base_url}{ROOT_LIST}")],
+            ..self.intermediate_recipe.clone()
+        };
+        Self {
+            base_url,
+            ..self.clone()
+        }
+        .with_intermediate(recipe)
+    }
+
+    /// Returns the issuer at another time: its certificates and revocation lists are valid around `now`.
+    ///
+    /// Keys and CA certificates stay the same. CA certificates are valid for five years before and after the time the
+    /// issuer was created for.
+    ///
+    /// # Example: next month's revocation lists
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use partner_center_webhooks::chain::{RevocationList, UnixTime};
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let issuer = Issuer::new()?;
+    /// let month = Duration::from_secs(30 * 24 * 60 * 60);
+    /// let later = UnixTime::since_unix_epoch(Duration::from_secs(issuer.now().as_secs()) + month);
+    /// for (path, bytes) in issuer.at_time(later).publications()? {
+    ///     if path.ends_with(".crl") {
+    ///         assert!(RevocationList::from_der(&bytes)?.is_current(later));
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn at_time(&self, now: UnixTime) -> Self {
+        Self {
+            now,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the issuer with `certificate`, of a signer or of its intermediate, revoked.
+    #[must_use]
+    pub fn with_revoked(&self, certificate: &CertificateDer<'_>) -> Self {
+        let mut issuer = self.clone();
+        issuer.revoked.push(certificate.clone().into_owned());
+        issuer
+    }
+
+    /// Issues this issuer's root as an intermediate of `other`'s root: a cross-certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the certificate could not be issued.
+    pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, IssuerError> {
+        let recipe = Recipe {
+            subject: self.root_name.clone(),
+            ..authority(ROOT_NAME, self.now)
+        };
+        recipe.issue(&self.root_key, &other.root_name, &other.root_key)
+    }
+
+    /// Returns the issuer with another name on its root.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if the name cannot be encoded.
+    pub fn with_root_name(&self, name: Name) -> Result<Self, IssuerError> {
+        let recipe = Recipe {
+            subject: name.clone(),
+            ..authority(ROOT_NAME, self.now)
+        };
+        Self {
+            root: recipe.issue(&self.root_key, &name, &self.root_key)?,
+            root_name: name,
+            ..self.clone()
+        }
+        .with_intermediate(self.intermediate_recipe.clone())
+    }
+
+    fn with_intermediate(&self, recipe: Recipe) -> Result<Self, IssuerError> {
+        Ok(Self {
+            intermediate: recipe.issue(&self.intermediate_key, &self.root_name, &self.root_key)?,
+            intermediate_recipe: recipe,
+            ..self.clone()
+        })
+    }
+
+    /// Returns the files to serve, as paths under the base URL and their bytes: the root and intermediate certificates in DER,
+    /// the root's revocation list and the partitions of the intermediate's. Each list is valid from a day ago for a week.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError`] if a list could not be issued.
+    pub fn publications(&self) -> Result<Vec<(String, Vec<u8>)>, IssuerError> {
+        let day = 24 * 60 * 60;
+        let now = self.now.as_secs();
+        let list = |issuer: &Name, key: &Key, path: &str, partitioned: bool| {
+            let list = RevocationListRecipe {
+                issuer,
+                this_update: now.saturating_sub(day),
+                next_update: now.saturating_add(6 * day),
+                revoked: &self.revoked,
+                partition: partitioned.then(|| format!("{}{path}", self.base_url)),
+            };
+            Ok::<_, IssuerError>((path.to_owned(), list.issue(key)?))
+        };
+        let mut published = vec![
+            (ROOT_FILE.to_owned(), self.root.to_vec()),
+            (INTERMEDIATE_FILE.to_owned(), self.intermediate.to_vec()),
+            list(&self.root_name, &self.root_key, ROOT_LIST, false)?,
+        ];
+        for number in 0..PARTITIONS {
+            let (name, key) = (self.intermediate_name(), &self.intermediate_key);
+            published.push(list(name, key, &partition_path(number), true)?);
+        }
+        Ok(published)
+    }
+
+    pub(super) fn issuer_urls(&self) -> Vec<String> {
+        match self.base_url.is_empty() {
+            true => Vec::new(),
+            false => vec![format!("{}{INTERMEDIATE_FILE}", self.base_url)],
+        }
+    }
+
+    pub(super) fn revocation_list_urls(&self, number: u32) -> Vec<String> {
+        match self.base_url.is_empty() {
+            true => Vec::new(),
+            false => vec![format!("{}{}", self.base_url, partition_path(number))],
+        }
+    }
+
+    /// The time around which certificates are valid.
+    pub fn now(&self) -> UnixTime {
+        self.now
+    }
+
+    /// The root certificate.
+    pub fn root(&self) -> &CertificateDer<'static> {
+        &self.root
+    }
+
+    /// The root certificate as PEM.
+    pub fn root_pem(&self) -> String {
+        certificate_to_pem(&self.root)
+    }
+
+    /// The intermediate certificate.
+    pub fn intermediate(&self) -> &CertificateDer<'static> {
+        &self.intermediate
+    }
+
+    /// The intermediate certificate as PEM.
+    pub fn intermediate_pem(&self) -> String {
+        certificate_to_pem(&self.intermediate)
+    }
+
+    /// The certificates between the root and signing certificates.
+    pub fn intermediates(&self) -> [CertificateDer<'static>; 1] {
+        [self.intermediate.clone()]
+    }
+
+    /// The root as a trust anchor.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: an issuer's root is a valid anchor.
+    pub fn anchors(&self) -> Result<Anchors, CertificatesError> {
+        Anchors::from_certificates(std::slice::from_ref(&self.root))
+    }
+
+    /// Builds a receiver that trusts this issuer, uses its clock, and has `signer`'s certificate pinned.
+    ///
+    /// `backend` is the crypto backend, such as `DefaultBackend::new()`.
+    ///
+    /// # Errors
+    ///
+    /// As [`anchors`](Self::anchors).
+    pub fn receiver(
+        &self,
+        backend: impl Backend + 'static,
+        signer: &Signer,
+    ) -> Result<ReceiverBuilder, CertificatesError> {
+        let chain =
+            ChainVerifier::new(backend, self.anchors()?).with_intermediates(self.intermediates());
+        let source = Pinned::new(CertificateBundle::new(
+            signer.certificate().clone(),
+            Vec::new(),
+        ));
+        let now = self.now;
+        Ok(ReceiverBuilder::new(chain, source).clock(move || now))
+    }
+
+    pub(super) fn intermediate_name(&self) -> &Name {
+        &self.intermediate_recipe.subject
+    }
+
+    pub(super) fn intermediate_key(&self) -> &Key {
+        &self.intermediate_key
+    }
+
+    pub(super) fn signing_key(&self) -> &Key {
+        &self.signing_key
+    }
+}
+
+/// A CA certificate, valid for ten years around `now`.
+fn authority(common_name: &str, now: UnixTime) -> Recipe {
+    let five_years = 5 * 365 * 24 * 60 * 60;
+    Recipe {
+        subject: name(common_name),
+        not_before: now.as_secs().saturating_sub(five_years),
+        not_after: now.as_secs().saturating_add(five_years),
+        dns_names: Vec::new(),
+        is_ca: true,
+        key_usage: Some(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
+        purposes: Some(vec![SERVER_AUTH]),
+        unknown_critical: false,
+        issuer_urls: Vec::new(),
+        revocation_list_urls: Vec::new(),
+    }
+}
+
+/// A name in the form of Microsoft's CAs.
+fn name(common_name: &str) -> Name {
+    Name::new()
+        .country("US")
+        .organization("Microsoft Corporation")
+        .common_name(common_name)
+}
+
+fn partition_path(number: u32) -> String {
+    format!("crl/partition/Throw-away_Partition{number:05}.crl")
+}
+
+const ROOT_FILE: &str = "certs/Throw-away%20TLS%20RSA%20Root%20G2.crt";
+const INTERMEDIATE_FILE: &str = "certs/Throw-away%20TLS%20G2%20RSA%20CA%20OCSP%2002.crt";
+const ROOT_LIST: &str = "crl/Throw-away_Root.crl";
+/// Microsoft's lists have about a hundred partitions.
+const PARTITIONS: u32 = 3;
+const ROOT_NAME: &str = "Throw-away TLS RSA Root G2";
+const INTERMEDIATE_NAME: &str = "Throw-away TLS G2 RSA CA OCSP 02";

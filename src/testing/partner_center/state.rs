@@ -1,0 +1,122 @@
+//! The state of the fake.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use super::certificates::Certificates;
+use super::delivery::Delivery;
+use super::quirks::Quirks;
+use super::registration::Registration;
+use super::resources::Resources;
+use super::tokens::Tokens;
+use super::validation::Validations;
+use crate::envelope::SIGNATURE_HEADER;
+use crate::http_client::HttpClient;
+use crate::testing::authority::{Issuer, IssuerError, SignedRequest};
+use crate::testing::loopback::clock::Clock;
+use crate::testing::loopback::deliveries::Deliveries;
+use crate::testing::loopback::service::{Service, Traffic};
+
+/// The state of a [`PartnerCenter`](super::PartnerCenter).
+pub(super) struct State {
+    pub(super) clock: Clock,
+    pub(super) quirks: Quirks,
+    pub(super) traffic: Traffic,
+    pub(super) tokens: Tokens,
+    pub(super) registration: Option<Registration>,
+    pub(super) validations: Validations,
+    pub(super) resources: Resources,
+    /// The certificate host, created when it is first needed.
+    certificates: Option<Certificates>,
+    issuer: Option<Issuer>,
+    pub(super) certificate_host_is_down: bool,
+    pub(super) deliveries: Deliveries<Delivery>,
+    /// The client for deliveries to https URLs.
+    pub(super) client: Option<Arc<dyn HttpClient>>,
+}
+
+impl State {
+    pub(super) fn new(
+        clock: Clock,
+        issuer: Option<Issuer>,
+        deliveries: Deliveries<Delivery>,
+        client: Option<Arc<dyn HttpClient>>,
+    ) -> Self {
+        Self {
+            clock,
+            quirks: Quirks::default(),
+            traffic: Traffic::default(),
+            tokens: Tokens::new(),
+            registration: None,
+            validations: Validations::default(),
+            resources: Resources::default(),
+            certificates: None,
+            issuer,
+            certificate_host_is_down: false,
+            deliveries,
+            client,
+        }
+    }
+
+    /// The certificate host, created with a new issuer if necessary.
+    pub(super) fn certificates(
+        &mut self,
+        base_url: &str,
+    ) -> Result<&mut Certificates, IssuerError> {
+        let certificates = match (self.certificates.take(), self.issuer.take()) {
+            (Some(certificates), _) => certificates,
+            (None, Some(issuer)) => Certificates::new(&issuer, base_url)?,
+            (None, None) => Certificates::new(&Issuer::at(self.clock.unix_time())?, base_url)?,
+        };
+        Ok(self.certificates.insert(certificates))
+    }
+
+    /// Signs `body` as the registration asks for.
+    pub(super) fn sign(
+        &mut self,
+        base_url: &str,
+        body: Bytes,
+    ) -> Result<SignedRequest, IssuerError> {
+        let callback = self.certificates(base_url)?.signer().callback(body)?;
+        self.place_signature(callback)
+    }
+
+    /// Moves the signature to the header that the registration asks for.
+    pub(super) fn place_signature(
+        &self,
+        callback: SignedRequest,
+    ) -> Result<SignedRequest, IssuerError> {
+        let registration = self.registration.as_ref();
+        if !registration.is_some_and(|it| it.signature_token_to_ms_signature_header) {
+            return Ok(callback);
+        }
+        let callback = callback.in_signature_header();
+        let bare = match callback.headers.get(SIGNATURE_HEADER) {
+            Some(value) if self.quirks.bare_ms_signature => {
+                let value = value.as_bytes();
+                value.strip_prefix(b"Signature ").unwrap_or(value).to_vec()
+            }
+            _ => return Ok(callback),
+        };
+        callback.with_header(SIGNATURE_HEADER, &bare)
+    }
+}
+
+impl Service<State> {
+    /// Creates the issuer, if there is none, without holding the lock.
+    pub(super) async fn prepare_issuer(&self) {
+        let now = {
+            let state = self.state();
+            if state.certificates.is_some() || state.issuer.is_some() {
+                return;
+            }
+            state.clock.unix_time()
+        };
+        if let Ok(Ok(issuer)) = spawn_blocking(move || Issuer::at(now)).await {
+            // Of several created concurrently, only the first may be used.
+            self.state().issuer.get_or_insert(issuer);
+        }
+    }
+}
