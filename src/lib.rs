@@ -164,6 +164,9 @@ mod json;
 #[cfg(feature = "token")]
 mod json_response;
 
+#[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
+mod log;
+
 mod mask;
 
 #[cfg(feature = "http-client")]
@@ -189,12 +192,6 @@ pub mod spawn;
 
 #[cfg(feature = "token")]
 pub mod token;
-
-#[cfg(all(feature = "receiver", feature = "tracing"))]
-mod trace;
-#[cfg(all(feature = "receiver", not(feature = "tracing")))]
-#[path = "trace_off.rs"]
-mod trace;
 
 // Who calls it.
 #[cfg(feature = "actix-web")]

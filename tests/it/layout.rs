@@ -7,7 +7,7 @@ use std::path::Path;
 /// What each module of the crate may name. Whoever adds a module adds its line.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The pipeline, in order.
-    ("envelope", &["crypto"]),
+    ("envelope", &["crypto", "excerpt"]),
     (
         "source",
         &["cloud", "http_client", "mask", "retry_after", "words"],
@@ -21,12 +21,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "excerpt",
             "single_flight",
             "spawn",
-            "trace",
+            "log",
         ],
     ),
     ("signature", &["crypto", "envelope", "chain"]),
     ("event", &["byte_order_mark", "date", "json"]),
-    ("duplicates", &["http_client", "signature", "trace"]),
+    (
+        "duplicates",
+        &["excerpt", "http_client", "log", "signature"],
+    ),
     (
         "error",
         &[
@@ -54,8 +57,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "signature",
             "signers",
             "source",
+            "excerpt",
+            "log",
             "spawn",
-            "trace",
         ],
     ),
     // What it stands on.
@@ -105,13 +109,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("single_flight", &["spawn"]),
     ("spawn", &["http_client"]),
-    ("trace", &[]),
+    ("log", &[]),
     ("transience", &[]),
     ("words", &["byte_order_mark"]),
     // Who calls it.
     (
         "actix_web",
-        &["body", "duplicates", "error", "receiver", "trace"],
+        &["body", "duplicates", "error", "log", "receiver"],
     ),
     ("axum", &["body", "duplicates", "error", "receiver"]),
     (
@@ -139,6 +143,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "http_client",
             "json",
             "json_response",
+            "log",
             "mask",
             "model",
             "retry_after",

@@ -34,11 +34,6 @@ mod incoming;
 mod secret;
 mod stream;
 mod token;
-#[cfg(feature = "tracing")]
-mod trace;
-#[cfg(not(feature = "tracing"))]
-#[path = "trace_off.rs"]
-mod trace;
 mod unrecognized;
 
 use std::fmt;
@@ -49,6 +44,7 @@ use http::{HeaderMap, Method};
 
 use crate::Excerpt;
 use crate::body::{BodyError, BodyLimit};
+use crate::log;
 
 pub use builder::{WebhookReceiverBuilder, WebhookReceiverError};
 pub use confirmation::{ConfirmationUrl, ConfirmationUrlError};
@@ -266,7 +262,7 @@ impl WebhookReceiver {
         match judged {
             // Without its token it would pass, and Event Grid does not repeat a handshake that fails.
             Err(refusal) if may_lack && (refusal.is_transient() || refusal.needs_repair()) => {
-                trace::token_not_needed(&refusal);
+                log::event_grid::token_not_needed(&refusal);
                 Ok(())
             }
             judged => judged,
@@ -330,18 +326,20 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
 fn tell(incoming: &Incoming) {
     let name = |name: Option<&str>| Excerpt::of(name.unwrap_or_default());
     match incoming {
-        Incoming::Deletion(deletion) => trace::notice("deletion", &name(deletion.subscription())),
-        Incoming::Handshake(handshake) => trace::notice("handshake", &handshake.origin()),
+        Incoming::Deletion(deletion) => {
+            log::event_grid::notice("deletion", &name(deletion.subscription()))
+        }
+        Incoming::Handshake(handshake) => log::event_grid::notice("handshake", &handshake.origin()),
         Incoming::Notification(notification) => {
             let subscription = name(notification.subscription());
             let unrecognized = notification.unrecognized_count();
-            trace::accepted(notification.events().len(), unrecognized, &subscription);
+            log::event_grid::accepted(notification.events().len(), unrecognized, &subscription);
             if let Some(first) = notification.unrecognized().next() {
-                trace::unrecognized(unrecognized, &first.reason(), &subscription);
+                log::event_grid::unrecognized(unrecognized, &first.reason(), &subscription);
             }
         }
         Incoming::Validation(validation) => {
-            trace::notice("validation", &name(validation.subscription()));
+            log::event_grid::notice("validation", &name(validation.subscription()));
         }
     }
 }
@@ -350,8 +348,8 @@ fn tell(incoming: &Incoming) {
 fn told(error: ReceiveError) -> ReceiveError {
     let status = error.status().as_u16();
     match error.needs_repair() {
-        true => trace::refused_until_repair(status, &error),
-        false => trace::refused(status, &error),
+        true => log::event_grid::refused_until_repair(status, &error),
+        false => log::event_grid::refused(status, &error),
     }
     error
 }

@@ -11,9 +11,9 @@ use super::jwks::KeySet;
 use super::kept::{Kept, KeptKeys, SEEK_INTERVAL};
 use super::{KeysError, PublicKey, TokenRefusal};
 use crate::crypto::Backend;
-use crate::event_grid::receive::trace;
 use crate::excerpt::Excerpt;
 use crate::http_client::HttpClient;
+use crate::log;
 use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
 use crate::spawn::Spawn;
 
@@ -167,7 +167,7 @@ impl Inner {
             async move {
                 let outcome = fetch.await;
                 if let Err(error) = &outcome {
-                    trace::keys_not_renewed(error);
+                    log::event_grid::keys_not_renewed(error);
                 }
                 outcome
             }
