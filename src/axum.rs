@@ -1,19 +1,17 @@
 //! Extractors for axum.
 //!
-//! [`Callback`] gives the event; [`Verified`] a type of your own, made from the verified bytes;
-//! [`Claimed`] either of them once, however often it is delivered. `VerifyLayer` of feature `tower` fits axum too.
+//! [`Callback`] extracts the event; [`Verified`] a type of your own, made from the verified bytes; [`Claimed`] either of them once,
+//! however often it is delivered. `VerifyLayer` of feature `tower` works with axum, too.
 //!
-//! The application's state must be a [`Receiver`], or give one ([`FromRef`]), and for [`Claimed`] an
-//! `Arc<dyn DuplicateGuard>`. The headers are judged before the body is read, and of the body no more is read than the
-//! receiver's limit. What is refused is answered, and the handler is not called.
+//! The application's state must be a [`Receiver`] or contain one ([`FromRef`]), and for [`Claimed`] an
+//! `Arc<dyn DuplicateGuard>`. The headers are checked before the body is read, and the body is read no further than the
+//! receiver's limit. A refused request gets a response without a call of the handler.
 //!
-//! How long a sender may take over its body is the server's to limit: put a timeout around the route, as the example
-//! `receive_axum` does.
+//! There is no deadline for the body: put a timeout around the route, as the example `receive_axum` does.
 //!
 //! # Example
 //!
 //! ```no_run
-//! # #[cfg(feature = "reqwest")] mod example {
 //! use axum::{Router, routing::post};
 //! use partner_center_webhooks::Receiver;
 //! use partner_center_webhooks::axum::Callback;
@@ -31,7 +29,6 @@
 //!         .route("/webhooks/callback", post(callback))
 //!         .with_state(receiver)
 //! }
-//! # }
 //! ```
 
 use std::sync::Arc;
@@ -70,7 +67,7 @@ where
         request: Request,
         state: &S,
     ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
-        // Taken apart before the future is made, which is moved about for each request and better small.
+        // Split before the future is created, to keep it small: it is moved for each request.
         let (Parts { headers, .. }, body) = request.into_parts();
         let receiver = Receiver::from_ref(state);
         async move { receive(&receiver, &headers, body).await.map(Self) }
@@ -86,9 +83,9 @@ impl AsRef<Received<Bytes>> for Callback {
 /// Extracts a genuine callback, and its body in a type of your own: `Verified<Json<T>>`, `Verified<Bytes>`, `Verified<String>`,
 /// or any type that implements [`FromVerifiedBody`].
 ///
-/// The value is made from the signed bytes alone. What is not signed is not looked at: neither the query nor the method, and
-/// `Json` ignores the `Content-Type`. A genuine body that does not fit the type is answered with 503, and logged as an error,
-/// because a corrected type can read the next delivery: [`Error::Format`].
+/// The value is made from the signed bytes alone. Unsigned parts are ignored: the query, the method, and for `Json` the
+/// `Content-Type`. If a genuine body does not fit the type, the response is 503 and an error is logged, because a corrected type can
+/// read the next delivery: [`Error::Format`].
 ///
 /// # Example
 ///
@@ -110,7 +107,7 @@ impl AsRef<Received<Bytes>> for Callback {
 /// # extracts::<Verified<Json<Changed>>>();
 /// ```
 ///
-/// Extractors of what is not signed do not compile: neither forms, which axum takes from the query of a `GET`,
+/// Extractors of unsigned parts do not compile: neither forms, which axum reads from the query of a `GET`,
 ///
 /// ```compile_fail,E0277
 /// # fn extracts<E: axum::extract::FromRequest<partner_center_webhooks::Receiver>>() {}
@@ -178,9 +175,8 @@ impl<E> AsRef<Received<Bytes>> for Verified<E> {
 /// `Claimed<Verified<Json<T>>>`.
 ///
 /// The handler completes the [`Attempt`] when it has handled the callback. If it returns without that, fails, panics or is
-/// cancelled, the attempt is abandoned, and the next delivery comes to the handler again. What it has spawned goes on: give
-/// that the attempt, or a clone of it. Behind a layer with a guard, the attempt is the layer's. See
-/// [`duplicates`](crate::duplicates).
+/// cancelled, the attempt is abandoned, and the handler gets the next delivery. Tasks that it spawned go on: pass them the
+/// attempt or a clone of it. Behind a layer with a guard, the attempt is that of the layer. See [`duplicates`](crate::duplicates).
 ///
 /// # Example
 ///
@@ -202,7 +198,7 @@ impl<E> AsRef<Received<Bytes>> for Verified<E> {
 ///
 /// async fn callback(Claimed(Callback(received), attempt): Claimed<Callback>) -> StatusCode {
 ///     // … store it; on failure return early: the attempt is abandoned …
-///     let _ = attempt.complete().await; // a failure is logged: what is stored is stored
+///     let _ = attempt.complete().await; // a failure is logged; the event is stored
 ///     StatusCode::OK
 /// }
 ///
@@ -228,7 +224,7 @@ where
     type Rejection = E::Rejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        // A layer around may have claimed it.
+        // An outer layer may have claimed it.
         let claimed = request.extensions().get::<Attempt>().cloned();
         let extracted = E::from_request(request, state).await?;
         if let Some(attempt) = claimed {
@@ -252,13 +248,12 @@ async fn receive(
     received.map_err(Rejection)
 }
 
-/// A callback that was refused. As an answer it is the error's status, and `Retry-After` where there is one: the reason
-/// is for the log, not for the sender.
+/// A refused callback. As a response it has the error's status and `Retry-After`. The reason is for the log, not for the sender.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "applications that answer otherwise take it apart"
+    reason = "applications with responses of their own take it apart"
 )]
 pub struct Rejection(pub Error);
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a callback, and the one place that decides the HTTP answer.
+//! Errors of callbacks, and the one place that decides the HTTP response.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,43 +17,42 @@ use crate::signature::SignatureError;
 use crate::signers::{SignerError, Unavailable, fetching};
 use crate::source::LocationError;
 
-/// Why a callback was refused, by stage; each variant holds the stage's own error and prints as it does.
+/// The reason why a callback was refused, by stage. Each variant holds the stage's own error.
 ///
-/// The text is complete: what caused an error is part of its text, and [`source`](std::error::Error::source) does not
-/// repeat it.
+/// The message is complete: it includes the causes, so [`source`](std::error::Error::source) does not repeat them.
 ///
-/// Answer the request with [`status`](Self::status) and, if there is one, [`retry_after`](Self::retry_after). The text
-/// is for logs: tell the sender nothing but the status.
+/// Respond with [`status`](Self::status) and, if present, [`retry_after`](Self::retry_after). The message is for logs: send nothing
+/// but the status.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The body has no acceptable length, or did not arrive whole.
+    /// The length of the body is not acceptable, or the body did not arrive whole.
     #[error(transparent)]
     Body(#[from] BodyError),
     /// The signing certificate is not trusted.
     #[error("{error}{}", fetching(.problems))]
     #[non_exhaustive]
     Chain {
-        /// Why.
+        /// The verdict of the chain verifier.
         error: ChainError,
-        /// What went wrong when issuers' certificates and revocation lists were fetched.
+        /// The failures to fetch issuers' certificates and revocation lists.
         problems: Vec<String>,
         /// When a retry may succeed.
         retry_after: Duration,
     },
-    /// The callback is genuine, and not to be handled now: by adapters that were given a duplicate guard.
+    /// The callback is genuine, but not to be handled now. Returned by adapters with a duplicate guard.
     #[error(transparent)]
     Duplicate(#[from] DuplicateError),
-    /// The signature headers are not in order.
+    /// The signature headers are missing or malformed.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// The body is genuine, and no event.
-    #[error("the callback is genuine but its body is no event: {0}")]
+    /// The body is genuine, but not an event.
+    #[error("the callback is genuine but its body is not an event: {0}")]
     Event(EventError),
-    /// The body is genuine, and does not fit the type that the handler takes: by extractors of adapters.
+    /// The body is genuine, but does not fit the handler's type. Returned by extractors of adapters.
     #[error("the callback is genuine but its body does not fit the handler's type: {0}")]
     Format(#[from] BodyFormatError),
-    /// The certificate URL may not be fetched.
+    /// The certificate URL is not allowed.
     #[error(transparent)]
     Location(#[from] LocationError),
     /// The signature does not match.
@@ -62,15 +61,15 @@ pub enum Error {
     /// The signing certificate could not be fetched.
     #[error(transparent)]
     Source(Unavailable),
-    /// The signature does not match under the certificate that is kept, and it is not known whether that was replaced.
+    /// The signature does not match under the kept certificate, and it is unknown whether that was replaced.
     #[error(
         "{mismatch}; but the certificate may have been replaced since it was fetched, and could not be fetched again: {unavailable}"
     )]
     #[non_exhaustive]
     Stale {
-        /// What does not match.
+        /// The mismatch.
         mismatch: SignatureError,
-        /// Why the certificate could not be fetched again.
+        /// The reason why the certificate could not be fetched again.
         unavailable: Unavailable,
     },
 }
@@ -92,13 +91,13 @@ impl Error {
         }
     }
 
-    /// The status to answer with: 4xx if it is [forged](Verdict::Forged), 503 if it is [undecided](Verdict::Undecided), and 200
+    /// The status of the response: 4xx if the callback is [forged](Verdict::Forged), 503 if [undecided](Verdict::Undecided), and 200
     /// if it was [handled](Verdict::Handled).
     ///
-    /// Partner Center delivers an event ten times and then drops it. Whether a 4xx is final is not documented. So a 4xx is
-    /// only for what neither a retry nor a repair on this side can turn into a success.
+    /// Partner Center delivers an event ten times and then drops it. Whether a 4xx is final is not documented. So 4xx is reserved
+    /// for callbacks that neither a retry nor a repair on this side can turn into a success.
     ///
-    /// | what | verdict | status | `Retry-After` |
+    /// | error | verdict | status | `Retry-After` |
     /// |---|---|---|---|
     /// | body too long | forged | 413 | |
     /// | body empty, and no signature | forged | 400 | |
@@ -106,26 +105,26 @@ impl Error {
     /// | envelope: the signature is missing or of another scheme | forged | 401 | |
     /// | envelope: all else | forged | 400 | |
     /// | location | forged | 401 | |
-    /// | source: the certificate could not be fetched, or its fetch is late | undecided | 503 | until the next attempt, or as long as the outage is |
-    /// | chain: the signing certificate is revoked, as a fetch showed that is at most 5 s old | forged | 401 | |
+    /// | source: the certificate could not be fetched, or its fetch is late | undecided | 503 | until the next attempt, or the age of the outage |
+    /// | chain: the signing certificate is revoked, according to a fetch at most 5 s ago | forged | 401 | |
     /// | chain: all else, because the certificate came from Microsoft's own store | undecided | 503 | as above |
-    /// | signature, under a certificate fetched after the callback came or at most 5 s before | forged | 401 | |
-    /// | a signer of the URL that is kept cannot be verified at this time, and no other signed it | undecided | 503 | 300 s |
+    /// | signature, under a certificate fetched after the callback arrived or at most 5 s before | forged | 401 | |
+    /// | a kept signer of the URL cannot be verified at this time, and the signature matches no other | undecided | 503 | 300 s |
     /// | stale: the signature does not match, and the certificate could not be fetched again | undecided | 503 | as above |
-    /// | event, format: genuine, and not what can be read here | undecided | 503 | 300 s, because it takes a repair |
+    /// | event, format: genuine, but not readable by this program | undecided | 503 | 300 s, because it needs a repair |
     /// | duplicate: handled before | handled | 200 | |
     /// | duplicate: in progress | undecided | 503 | the lease's remaining time |
-    /// | duplicate: not known | undecided | 503 | 30 s |
+    /// | duplicate: unknown | undecided | 503 | 30 s |
     pub fn status(&self) -> StatusCode {
         self.decide().1
     }
 
-    /// What is known of the callback. See the table at [`status`](Self::status).
+    /// The verdict on the callback. See the table at [`status`](Self::status).
     pub fn verdict(&self) -> Verdict {
         self.decide().0
     }
 
-    /// The one place that decides.
+    /// The single source of verdicts and statuses.
     fn decide(&self) -> (Verdict, StatusCode) {
         const UNDECIDED: (Verdict, StatusCode) =
             (Verdict::Undecided, StatusCode::SERVICE_UNAVAILABLE);
@@ -154,13 +153,13 @@ impl Error {
         }
     }
 
-    /// Whether every retry will be refused until somebody repairs a configuration or a program on this side.
+    /// Whether every retry will be refused until a configuration or a program on this side is repaired.
     pub(crate) fn needs_repair(&self) -> bool {
         let is_ours = matches!(self, Self::Chain { .. } | Self::Event(_) | Self::Format(_));
         is_ours && self.verdict() == Verdict::Undecided
     }
 
-    /// A signature that does not match under what is kept, where the certificate could not be fetched again.
+    /// The error for a mismatch under kept signers if the certificate could not be fetched again.
     pub(crate) fn of_mismatch(mismatch: SignatureError, unavailable: Unavailable) -> Self {
         match unavailable.is_revoked_now() {
             true => unavailable.into(),
@@ -171,11 +170,14 @@ impl Error {
         }
     }
 
-    /// The status to answer with where an application made its own answer with `own`: that, unless it calls a success what is
-    /// none, or the contrary. A 2xx would end the deliveries of a callback that nobody has handled.
+    /// The status of an application's own response with status `own`: `own`, unless it would turn a failure into a success or the
+    /// reverse. A 2xx would end the deliveries of a callback that was not handled.
     #[cfg_attr(
         not(any(feature = "actix-web", feature = "tower")),
-        expect(dead_code, reason = "for the adapters that let applications answer")
+        expect(
+            dead_code,
+            reason = "for the adapters with responses of the application"
+        )
     )]
     pub(crate) fn status_instead_of(&self, own: StatusCode) -> StatusCode {
         match own.is_success() == self.status().is_success() {
@@ -184,11 +186,10 @@ impl Error {
         }
     }
 
-    /// How long a sender is told to wait for a repair: 300 s, so that its ten tries last for 45 minutes.
+    /// The `Retry-After` if a repair is needed: 300 s, so that ten tries last for 45 minutes.
     pub const REPAIR_RETRY: Duration = Duration::from_secs(300);
 
-    /// What to put into the `Retry-After` header of the answer, if anything: whole seconds, see the table at
-    /// [`status`](Self::status).
+    /// The `Retry-After` of the response in whole seconds. See the table at [`status`](Self::status).
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Chain {
@@ -208,7 +209,7 @@ impl Error {
         }
     }
 
-    /// The answer: [`status`](Self::status), [`retry_after`](Self::retry_after), and an empty body.
+    /// The response: [`status`](Self::status), [`retry_after`](Self::retry_after), and an empty body.
     pub fn to_response<B: Default>(&self) -> Response<B> {
         let mut response = Response::new(B::default());
         *response.status_mut() = self.status();
@@ -227,7 +228,7 @@ impl From<EventError> for Error {
 }
 
 impl From<ChainError> for Error {
-    /// A refusal without any fetch.
+    /// A refusal without a fetch.
     fn from(error: ChainError) -> Self {
         Self::Chain {
             error,
@@ -239,7 +240,7 @@ impl From<ChainError> for Error {
 
 impl From<Unavailable> for Error {
     fn from(unavailable: Unavailable) -> Self {
-        // One that was revoked some seconds ago may have been replaced since: that is not final.
+        // A certificate that was revoked some seconds ago may have been replaced since, so that is not final.
         if unavailable.error.is_revoked() && !unavailable.is_revoked_now() {
             return Self::Source(unavailable);
         }
@@ -254,22 +255,22 @@ impl From<Unavailable> for Error {
     }
 }
 
-/// What is known of a callback that is not handled now. Decides the status: see [`Error::status`].
+/// The verdict on a callback that is not handled now. It decides the status, see [`Error::status`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It is not genuine, or nobody can tell, and no retry changes that. Count these; they are the everyday noise of a public
+    /// It is not genuine or cannot be verified, and no retry changes that. Count these; they are the everyday noise of a public
     /// endpoint.
     Forged,
     /// It was handled before.
     Handled,
-    /// It may be genuine, or is, and is not handled yet: a retry or a repair on this side can turn it into a success. If it stays
-    /// like that, the event is lost after ten tries, so page somebody.
+    /// It is or may be genuine and is not handled yet: a retry or a repair on this side can turn it into a success. If that does not
+    /// happen, the event is lost after ten tries, so alert an operator.
     Undecided,
 }
 
 impl Verdict {
-    /// Its name in lower case, as in `forged`.
+    /// The name in lower case, such as `forged`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Forged => "forged",
@@ -285,7 +286,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The stages, for counting and for logs.
+/// The stage of an error, for metrics and logs.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -312,7 +313,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Its name in lower case, as in `signature`.
+    /// The name in lower case, such as `signature`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Body => "body",

@@ -151,6 +151,9 @@ mod excerpt;
 
 mod json;
 
+#[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
+mod log;
+
 mod mask;
 
 #[cfg(feature = "http-client")]
@@ -164,12 +167,6 @@ pub mod spawn;
 
 #[cfg(feature = "token")]
 pub mod token;
-
-#[cfg(all(feature = "receiver", feature = "tracing"))]
-mod trace;
-#[cfg(all(feature = "receiver", not(feature = "tracing")))]
-#[path = "trace_off.rs"]
-mod trace;
 
 // Who calls it.
 #[cfg(feature = "actix-web")]

@@ -9,9 +9,9 @@ use thiserror::Error;
 use crate::chain::{Fingerprint, VerifiedSigner, write_hex};
 use crate::envelope::{SignatureAlgorithm, SignatureEnvelope};
 
-/// The body of a callback whose signature holds: what Partner Center sent, byte for byte. Holding one is the proof.
+/// The body of a callback whose signature was verified: the bytes that Partner Center sent. A value of this type is the proof.
 ///
-/// `B` is whatever holds the bytes: `&[u8]`, `Vec<u8>`, `bytes::Bytes`.
+/// `B` is the container of the bytes: `&[u8]`, `Vec<u8>`, `bytes::Bytes`.
 #[derive(Clone)]
 #[must_use]
 pub struct VerifiedBody<B> {
@@ -25,7 +25,7 @@ impl<B: AsRef<[u8]>> VerifiedBody<B> {
     ///
     /// # Errors
     ///
-    /// [`SignatureError`]: the signature does not match, or the proof that `signer` is has ended.
+    /// [`SignatureError`]: the signature does not match, or the verification of `signer` has expired.
     pub fn verify(
         body: B,
         envelope: &SignatureEnvelope<'_>,
@@ -35,7 +35,7 @@ impl<B: AsRef<[u8]>> VerifiedBody<B> {
         Self::verify_under_any(body, envelope, [signer], now).map_err(|(_, error)| error)
     }
 
-    /// The same with whichever of `signers` fits. On failure the body comes back, with the first signer's error.
+    /// [`verify`](Self::verify) under the first of `signers` that matches. On failure, returns the body and the first signer's error.
     pub(crate) fn verify_under_any<'s>(
         body: B,
         envelope: &SignatureEnvelope<'_>,
@@ -68,7 +68,7 @@ impl<B: AsRef<[u8]>> VerifiedBody<B> {
         self.body.as_ref()
     }
 
-    /// The bytes, in what held them.
+    /// The bytes, in their container.
     pub fn into_inner(self) -> B {
         self.body
     }
@@ -78,7 +78,7 @@ impl<B: AsRef<[u8]>> VerifiedBody<B> {
         self.digest
     }
 
-    /// Who signed them.
+    /// The signer of the bytes.
     pub fn signer(&self) -> &Arc<VerifiedSigner> {
         &self.signer
     }
@@ -93,15 +93,15 @@ impl<B> fmt::Debug for VerifiedBody<B> {
     }
 }
 
-/// The SHA-256 of a callback's body, written in hexadecimal: the callback's identity.
+/// The SHA-256 of a callback's body, displayed in hexadecimal: the callback's identity.
 ///
-/// Partner Center sends no delivery id, delivers at least once and up to ten times, and signs nothing but the body. So
-/// the digest of the signed bytes is the only thing that tells a repeated delivery and that nobody can forge.
+/// Partner Center sends no delivery ID, delivers at least once and up to ten times, and signs nothing but the body. So only the
+/// digest of the signed bytes identifies repeated deliveries and cannot be forged.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct BodyDigest([u8; 32]);
 
 impl BodyDigest {
-    /// A digest that was kept in a database, say. It proves nothing.
+    /// A digest from storage. It proves nothing.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -111,7 +111,7 @@ impl BodyDigest {
         &self.0
     }
 
-    /// Verifies as [`VerifiedBody::verify`] does, with the digest that was computed before.
+    /// [`VerifiedBody::verify`] with this digest of the body.
     fn verify(
         &self,
         body: &[u8],
@@ -120,7 +120,7 @@ impl BodyDigest {
         now: UnixTime,
     ) -> Result<(), SignatureError> {
         if !signer.is_valid_at(now) {
-            return Err(SignatureError::SignerEnded {
+            return Err(SignatureError::SignerNotValid {
                 signer: signer.fingerprint(),
             });
         }
@@ -148,19 +148,19 @@ impl fmt::Debug for BodyDigest {
     }
 }
 
-/// Why a body is not proven.
+/// The reason why a body was not verified.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SignatureError {
     /// The signature was not made with the signer's key over these bytes.
     #[error(
         "the {algorithm} signature does not match the body ({bytes} bytes, SHA-256 {digest}) under signing certificate \
-         {signer}: the body was altered on its way (parsed and written again?), or it is not Partner Center's"
+         {signer}: the body was altered in transit (parsed and serialized again?), or it is not Partner Center's"
     )]
     Mismatch {
         /// The algorithm.
         algorithm: SignatureAlgorithm,
-        /// Length of the body.
+        /// The length of the body.
         bytes: usize,
         /// SHA-256 of the body.
         digest: BodyDigest,
@@ -170,11 +170,11 @@ pub enum SignatureError {
     /// There is no signer to verify with.
     #[error("there is no signer to verify the signature with")]
     NoSigner,
-    /// The signer was verified for a time that is over, or has not begun.
+    /// The verification of the signer does not cover this time.
     #[error(
-        "the proof of signing certificate {signer} does not hold at this time: verify its chain again"
+        "the verification of signing certificate {signer} does not cover this time: verify its chain again"
     )]
-    SignerEnded {
+    SignerNotValid {
         /// SHA-256 of the certificate.
         signer: Fingerprint,
     },

@@ -1,24 +1,21 @@
 //! A layer for any tower service over `http` 1 types, under axum, hyper, or your own server.
 //!
-//! [`VerifyLayer`] verifies each request that comes through it. The service behind it gets those that are genuine, with
-//! [`Received<Bytes>`](Received) among their extensions and a body of exactly the bytes that were signed. All others are
-//! answered with a status and nothing else, see [`Error::status`]; [`with_refusal`](VerifyLayer::with_refusal) replaces that
-//! answer.
+//! [`VerifyLayer`] verifies each request. The inner service gets the genuine ones, with [`Received<Bytes>`](Received) in their
+//! extensions and a body of exactly the signed bytes. All others get a response with a status and nothing else, see
+//! [`Error::status`]; [`with_refusal`](VerifyLayer::with_refusal) replaces it.
 //!
-//! With [`with_duplicates`](VerifyLayer::with_duplicates) each callback is handled once: the service's own answer decides.
+//! With [`with_duplicates`](VerifyLayer::with_duplicates) each callback is handled once: the service's own response decides.
 //!
-//! The service takes requests with a body of `Full<Bytes>`. It is asked whether it is ready only once a callback is known to
-//! be genuine: what limits it, such as tower's `ConcurrencyLimit`, is kept for those. A callback is claimed only once the service
-//! is ready, so that a lease begins when the handler does and not in a queue; a callback that was claimed before gives its place
-//! back. Methods are not looked at.
+//! The service takes requests with a body of `Full<Bytes>`. It is polled for readiness only after a callback was verified, so that
+//! a limit such as tower's `ConcurrencyLimit` serves genuine callbacks alone. A callback is claimed only when the service is ready,
+//! so that a lease does not run in a queue; a callback that was claimed before gives its place back. Methods are ignored.
 //!
-//! How long a sender may take over its body is not limited here: put a timeout around the layer. It ends the request, and not
-//! what a handler has spawned: see [`Attempt`], which handlers find among the extensions too.
+//! There is no deadline for the body: put a timeout around the layer. It ends the request, but not tasks that a handler has
+//! spawned: see [`Attempt`], which is also in the extensions.
 //!
 //! # Example
 //!
 //! ```
-//! # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! use std::convert::Infallible;
@@ -42,7 +39,7 @@
 //! let service = VerifyLayer::new(receiver)
 //!     .with_duplicates(Arc::new(InMemory::new()))
 //!     .layer(service_fn(async |request: Request<Full<Bytes>>| {
-//!         let received: &Received<Bytes> = request.extensions().get().expect("the layer put it there");
+//!         let received: &Received<Bytes> = request.extensions().get().expect("inserted by the layer");
 //!         let name = received.event().name().to_string();
 //!         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(name))))
 //!     }));
@@ -54,11 +51,10 @@
 //! };
 //!
 //! assert_eq!(deliver(callback.body.clone()).await?, (StatusCode::OK, Bytes::from("invoice-ready")));
-//! // Delivered again, it is answered, and not handled.
+//! // A repeated delivery succeeds without being handled.
 //! assert_eq!(deliver(callback.body.clone()).await?, (StatusCode::OK, Bytes::new()));
 //! assert_eq!(deliver(Bytes::from("{}")).await?, (StatusCode::UNAUTHORIZED, Bytes::new()));
 //! # Ok(()) }) }
-//! # #[cfg(not(all(feature = "testing", feature = "aws-lc-rs")))] fn main() {}
 //! ```
 
 use std::future::poll_fn;
@@ -78,7 +74,7 @@ use crate::http_client::BoxFuture;
 use crate::receiver::{Received, Receiver};
 use crate::signature::BodyDigest;
 
-/// Puts [`Verify`] around services. See the [module](self) for an example.
+/// Wraps services in [`Verify`]. See the [module](self) for an example.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifyLayer<R = StatusOnly> {
@@ -88,7 +84,7 @@ pub struct VerifyLayer<R = StatusOnly> {
 }
 
 impl VerifyLayer {
-    /// Lets through what `receiver` accepts.
+    /// Passes callbacks that `receiver` accepts.
     pub fn new(receiver: Receiver) -> Self {
         Self {
             receiver,
@@ -99,22 +95,22 @@ impl VerifyLayer {
 }
 
 impl<R> VerifyLayer<R> {
-    /// Handles each callback once, as far as `guard` remembers. Default: as often as it is delivered.
+    /// Handles each callback once, as far as `guard` remembers. Default: at each delivery.
     ///
-    /// An answer of 2xx completes the attempt, any other one releases it, and so does an error of the service; a panic or a
-    /// client that goes away abandons it. The head of the answer decides: a body that breaks off later changes nothing. Work
-    /// that outlives the request takes a clone of the [`Attempt`] along, which is among the request's extensions: then an answer
-    /// that is not 2xx, such as that of a timeout inside this layer, leaves the attempt to that work. See
-    /// [`duplicates`](crate::duplicates).
+    /// A 2xx response completes the attempt, any other one or an error of the service releases it, and a panic or a disconnect
+    /// abandons it. The head of the response decides; a body that fails later changes nothing. Work that outlives the request keeps
+    /// a clone of the [`Attempt`] from the request's extensions: then a response that is not 2xx, such as that of a timeout inside
+    /// this layer, leaves the attempt to that work. See [`duplicates`](crate::duplicates).
     pub fn with_duplicates(mut self, guard: Arc<dyn DuplicateGuard>) -> Self {
         self.guard = Some(guard);
         self
     }
 
-    /// Answers what is not handled with `refusal`, a closure from `&`[`Error`] to a response. Default: [`StatusOnly`].
+    /// Replaces the response to callbacks that are not handled by `refusal`, a closure from `&`[`Error`] to a response. Default:
+    /// [`StatusOnly`].
     ///
-    /// The error's text is for logs. Whatever is told to the sender is told to forgers too. A status of 2xx for what was not
-    /// handled is replaced by the error's own, and so is any other for what was.
+    /// The error's message is for logs, because forgers read the response, too. A 2xx status for a failure is replaced by the error's
+    /// own, and so is any other status for a callback that was handled.
     ///
     /// # Example: problem details
     ///
@@ -152,7 +148,7 @@ impl<S, R: Clone> Layer<S> for VerifyLayer<R> {
     }
 }
 
-/// Lets a service see genuine callbacks only. See the [module](self) for an example.
+/// Passes genuine callbacks only to a service. See the [module](self) for an example.
 #[derive(Clone, Debug)]
 pub struct Verify<S, R = StatusOnly> {
     inner: S,
@@ -173,7 +169,7 @@ where
     type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // A stranger with half a body must not hold a place of the service behind.
+        // An unverified request with half a body must not hold a place of the inner service.
         Poll::Ready(Ok(()))
     }
 
@@ -184,7 +180,7 @@ where
                 Ok(verified) => verified,
                 Err(error) => return Ok(layer.refuse(&error)),
             };
-            // Before the claim: a lease must not run out in a queue.
+            // Before the claim, so that a lease does not expire in a queue.
             poll_fn(|context| inner.poll_ready(context)).await?;
             let attempt = match layer.claim(digest).await {
                 Ok(attempt) => attempt,
@@ -196,20 +192,20 @@ where
             if let Some(attempt) = &attempt {
                 request.extensions_mut().insert(attempt.clone());
             }
-            let answer = inner.call(request).await;
+            let result = inner.call(request).await;
             if let Some(attempt) = attempt {
-                // An error of the service becomes a response further out, which is not 2xx.
+                // An outer layer turns an error of the service into a response that is not 2xx.
                 let failed = StatusCode::INTERNAL_SERVER_ERROR;
-                let status = answer.as_ref().map_or(failed, Response::status);
+                let status = result.as_ref().map_or(failed, Response::status);
                 attempt.settle(status.as_u16()).await;
             }
-            answer
+            result
         })
     }
 }
 
 impl<R> VerifyLayer<R> {
-    /// The request that the service gets.
+    /// The request for the inner service.
     async fn verify<B: Body>(
         &self,
         request: Request<B>,
@@ -243,9 +239,9 @@ impl<R> VerifyLayer<R> {
     }
 }
 
-/// Makes the answer to a request that is not handled. Closures from `&`[`Error`] to a response do.
+/// Makes the response to a request that is not handled. Implemented by closures from `&`[`Error`] to a response.
 pub trait Refusal<B> {
-    /// The answer.
+    /// The response.
     fn respond(&self, error: &Error) -> Response<B>;
 }
 
@@ -255,7 +251,7 @@ impl<B, F: Fn(&Error) -> Response<B>> Refusal<B> for F {
     }
 }
 
-/// Answers with [`Error::status`], [`Error::retry_after`] and no body.
+/// Responds with [`Error::status`], [`Error::retry_after`] and no body.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct StatusOnly;

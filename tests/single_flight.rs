@@ -1,10 +1,10 @@
-//! The single flight by loom, under every order of steps with up to three preemptions: its own files over loom's locks.
+//! The single flight under loom, in every order of steps with up to three preemptions: its own files over loom's locks.
 
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
     dead_code,
-    reason = "what is included is used in part, and tests may panic"
+    reason = "the included files are used in part, and tests may panic"
 )]
 
 use std::fmt;
@@ -21,7 +21,8 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use partner_center_webhooks::spawn::CallerDriven;
 
-use board::{Interrupted, SingleFlight, Start, Times};
+use board::{Interrupted, SingleFlight, Start};
+use failure::Times;
 use flight::Waiter;
 use spawn::{Spawn, Task};
 
@@ -35,6 +36,9 @@ mod primitives {
 
 #[path = "../src/single_flight/board.rs"]
 mod board;
+
+#[path = "../src/single_flight/failure.rs"]
+mod failure;
 
 #[path = "../src/single_flight/flight.rs"]
 mod flight;
@@ -59,7 +63,7 @@ fn flights(spawn: impl Spawn + 'static) -> Arc<Flights> {
     Arc::new(SingleFlight::new(Arc::new(spawn), TIMES, |_, cause| cause))
 }
 
-/// Runs the work in a thread of its own. Nobody's patience ends.
+/// Runs the work in a thread of its own. The waiters' patience never ends.
 #[derive(Default)]
 struct Threads(std::sync::atomic::AtomicBool);
 
@@ -81,7 +85,7 @@ impl fmt::Debug for Threads {
     }
 }
 
-/// Drops each task at once, as a runtime does that has been shut down.
+/// Drops each task at once, like a runtime that has been shut down.
 #[derive(Debug)]
 struct Drops;
 
@@ -108,7 +112,7 @@ fn join(
     }
 }
 
-/// Work that waits for somebody to open a gate.
+/// Work that waits until a gate is opened.
 #[derive(Clone)]
 struct Gate(Arc<Mutex<(bool, Option<Waker>)>>);
 
@@ -142,21 +146,21 @@ impl Gate {
     }
 }
 
-/// Polls once with a waker that does nothing, and goes away.
+/// Polls once with a waker that does nothing, and drops the waiter.
 fn look_once(waiter: Waiter<Outcome>) {
     let mut waiter = pin!(waiter);
     let _: Poll<_> = Pin::new(&mut waiter).poll(&mut Context::from_waker(Waker::noop()));
 }
 
 #[test]
-fn two_who_ask_at_once_start_it_once_and_both_hear_of_it() {
+fn two_concurrent_callers_start_work_once_and_both_get_its_outcome() {
     model(|| {
         let flights = flights(Threads::default());
         let runs = Arc::new(AtomicUsize::new(0));
         let ask = {
             let (flights, runs) = (Arc::clone(&flights), Arc::clone(&runs));
             move || {
-                // What has ended left its mark: here, the count.
+                // Finished work left its mark: the count.
                 let may_start = || match runs.load(Ordering::SeqCst) {
                     0 => Ok(()),
                     done => Err(done),
@@ -180,7 +184,7 @@ fn two_who_ask_at_once_start_it_once_and_both_hear_of_it() {
 }
 
 #[test]
-fn a_task_that_is_dropped_tells_all_who_wait_and_cools_down() {
+fn a_dropped_task_notifies_its_waiters() {
     model(|| {
         let flights = flights(Drops);
         let waiter = join(&flights, std::future::pending());
@@ -193,7 +197,7 @@ fn a_task_that_is_dropped_tells_all_who_wait_and_cools_down() {
 }
 
 #[test]
-fn no_wake_up_is_lost_when_a_waiter_that_drives_goes_away() {
+fn no_wake_up_is_lost_when_a_driving_waiter_is_dropped() {
     model(|| {
         let flights = flights(CallerDriven::new());
         let gate = Gate::new();
@@ -201,7 +205,7 @@ fn no_wake_up_is_lost_when_a_waiter_that_drives_goes_away() {
         let leaves = join(&flights, std::future::pending());
         let leaving = thread::spawn(move || look_once(leaves));
         let opening = thread::spawn(move || gate.open());
-        // A wake-up that is lost is a deadlock here.
+        // A lost wake-up is a deadlock here.
         assert_eq!(block_on(stays), Ok(Ok(7)));
         leaving.join().unwrap();
         opening.join().unwrap();
@@ -209,7 +213,7 @@ fn no_wake_up_is_lost_when_a_waiter_that_drives_goes_away() {
 }
 
 #[test]
-fn two_waiters_that_drive_hear_of_one_outcome() {
+fn two_driving_waiters_get_one_outcome() {
     model(|| {
         let flights = flights(CallerDriven::new());
         let gate = Gate::new();
@@ -223,11 +227,11 @@ fn two_waiters_that_drive_hear_of_one_outcome() {
 }
 
 #[test]
-fn a_panic_is_an_error_of_that_flight_and_the_next_one_may_start_after_the_cool_down() {
+fn a_panic_is_an_error_of_its_flight_and_the_next_one_starts_after_the_cool_down() {
     model(|| {
         std::panic::set_hook(Box::new(|_| {}));
         let flights = flights(CallerDriven::new());
-        let panics = async { panic!("in somebody's client") };
+        let panics = async { panic!("in a foreign client") };
         let waiter = join(&flights, panics);
         assert_eq!(block_on(waiter), Ok(Err(Interrupted::Panicked)));
         let start = |now| {

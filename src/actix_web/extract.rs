@@ -1,4 +1,4 @@
-//! What handlers take as arguments.
+//! Extractors: arguments of handlers.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use super::{receive, response};
 use crate::body::typed::{BodyFormatError, FromVerifiedBody, json};
 use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::error::Error;
+use crate::log;
 use crate::receiver::{Received, Receiver};
-use crate::trace;
 
 /// Extracts a genuine callback from a request.
 #[derive(Clone, Debug)]
@@ -48,9 +48,9 @@ impl AsRef<Received<Bytes>> for Callback {
 /// Extracts a genuine callback, and its body in a type of your own: `Verified<web::Json<T>>`, `Verified<Bytes>`,
 /// `Verified<String>`, or any type that implements [`FromVerifiedBody`].
 ///
-/// The value is made from the signed bytes alone. What is not signed is not looked at: neither the query nor the method, and
-/// `web::Json` ignores the `Content-Type`, the `Content-Encoding` and `web::JsonConfig`. A genuine body that does not fit the
-/// type is answered with 503, and logged as an error, because a corrected type can read the next delivery: [`Error::Format`].
+/// The value is made from the signed bytes alone. Unsigned parts are ignored: the query, the method, and for `web::Json` the
+/// `Content-Type`, the `Content-Encoding` and `web::JsonConfig`. If a genuine body does not fit the type, the response is 503 and an
+/// error is logged, because a corrected type can read the next delivery: [`Error::Format`].
 ///
 /// # Example
 ///
@@ -73,7 +73,7 @@ impl AsRef<Received<Bytes>> for Callback {
 /// # extracts::<Verified<web::Json<Changed>>>();
 /// ```
 ///
-/// Extractors of what is not signed do not compile: neither queries
+/// Extractors of unsigned parts do not compile: neither queries
 ///
 /// ```compile_fail,E0277
 /// # fn extracts<E: actix_web::FromRequest>() {}
@@ -135,8 +135,8 @@ impl<E> AsRef<Received<Bytes>> for Verified<E> {
 /// `Claimed<Verified<web::Json<T>>>`.
 ///
 /// The handler completes the [`Attempt`] when it has handled the callback. If it returns without that, fails or panics, the
-/// attempt is abandoned, and the next delivery comes to the handler again. See [`duplicates`](crate::duplicates). A handler
-/// whose client has gone is not cancelled by actix-web, and may complete.
+/// attempt is abandoned, and the handler gets the next delivery. See [`duplicates`](crate::duplicates). actix-web does not cancel a
+/// handler whose client has disconnected, so that it can complete.
 ///
 /// # Example
 ///
@@ -150,7 +150,7 @@ impl<E> AsRef<Received<Bytes>> for Verified<E> {
 ///
 /// async fn callback(Claimed(Callback(received), attempt): Claimed<Callback>) -> HttpResponse {
 ///     // … store it; on failure return early: the attempt is abandoned …
-///     let _ = attempt.complete().await; // a failure is logged: what is stored is stored
+///     let _ = attempt.complete().await; // a failure is logged; the event is stored
 ///     HttpResponse::Ok().finish()
 /// }
 ///
@@ -177,12 +177,12 @@ impl<E: FromRequest + AsRef<Received<Bytes>>> FromRequest for Claimed<E> {
         Box::pin(async move {
             let extracted = E::from_request(&request, &mut payload).await;
             let extracted = extracted.map_err(Into::into)?;
-            // A middleware around may have claimed it.
+            // An outer middleware may have claimed it.
             let claimed = request.extensions().get::<Attempt>().cloned();
             if let Some(attempt) = claimed {
                 return Ok(Self(extracted, attempt));
             }
-            // Both are natural ways to give it.
+            // Applications use either form.
             let guard: Arc<dyn DuplicateGuard> =
                 match request.app_data::<Data<Arc<dyn DuplicateGuard>>>() {
                     Some(guard) => Arc::clone(guard.get_ref()),
@@ -195,13 +195,12 @@ impl<E: FromRequest + AsRef<Received<Bytes>>> FromRequest for Claimed<E> {
     }
 }
 
-/// A callback that was refused. As an answer it is the error's status, and `Retry-After` where there is one: the reason
-/// is for the log, not for the sender.
+/// A refused callback. As a response it has the error's status and `Retry-After`. The reason is for the log, not for the sender.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "applications that answer otherwise take it apart"
+    reason = "applications with responses of their own take it apart"
 )]
 pub struct Rejection(pub Error);
 
@@ -215,18 +214,17 @@ impl ResponseError for Rejection {
     }
 }
 
-/// What [`FromRequest`] gives: actix-web's futures stay on their thread.
+/// The future of [`FromRequest`]: actix-web's futures stay on their thread.
 pub(crate) type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, actix_web::Error>>>>;
 
-/// What the application was given. Without it nothing is verified and nothing handled: a fault to find at the first request,
-/// which is answered with 500.
+/// The application's data of type `T`. Without it the response is 500: a configuration error that the first request reveals.
 pub(crate) fn data<T: ?Sized + 'static>(
     request: &HttpRequest,
 ) -> Result<Data<T>, actix_web::Error> {
     let found = request.app_data::<Data<T>>().cloned();
     found.ok_or_else(|| {
         let name = std::any::type_name::<T>();
-        trace::misconfigured(&format_args!("the application has no `web::Data<{name}>`"));
+        log::receiver::misconfigured(&format_args!("the application has no `web::Data<{name}>`"));
         InternalError::from_response("", HttpResponse::InternalServerError().finish()).into()
     })
 }

@@ -1,4 +1,4 @@
-//! What stands around handlers.
+//! A middleware around handlers.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -18,8 +18,8 @@ use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::error::Error;
 use crate::receiver::Receiver;
 
-/// A middleware that lets genuine callbacks through, with [`Received<Bytes>`](crate::Received) among their extensions and a
-/// payload of exactly the bytes that were signed.
+/// A middleware that passes genuine callbacks only, with [`Received<Bytes>`](crate::Received) in their extensions and a payload of
+/// exactly the signed bytes.
 ///
 /// # Example
 ///
@@ -48,7 +48,7 @@ pub struct VerifyCallbacks {
 }
 
 impl VerifyCallbacks {
-    /// Lets through what `receiver` accepts.
+    /// Passes callbacks that `receiver` accepts.
     pub fn new(receiver: Receiver) -> Self {
         Self {
             receiver,
@@ -57,24 +57,25 @@ impl VerifyCallbacks {
         }
     }
 
-    /// Handles each callback once, as far as `guard` remembers. Default: as often as it is delivered.
+    /// Handles each callback once, as far as `guard` remembers. Default: at each delivery.
     ///
-    /// An answer of 2xx completes the attempt, any other one releases it; a panic abandons it. A handler whose client has
-    /// gone is not cancelled by actix-web, and its answer counts. The head of the answer decides: a body that breaks off later
-    /// changes nothing. Work that outlives the request takes a clone of the [`Attempt`] along, which is among the request's
-    /// extensions: then an answer that is not 2xx, such as that of a timeout inside this middleware, leaves the attempt to that
-    /// work. See [`duplicates`](crate::duplicates).
+    /// A 2xx response completes the attempt, any other one releases it, and a panic abandons it. actix-web does not cancel a
+    /// handler whose client has disconnected, and its response counts. The head of the response decides; a body that fails later
+    /// changes nothing. Work that outlives the request keeps a clone of the [`Attempt`] from the request's extensions: then a
+    /// response that is not 2xx, such as that of a timeout inside this middleware, leaves the attempt to that work. See
+    /// [`duplicates`](crate::duplicates).
     ///
-    /// Make the guard before `HttpServer::new`: its closure runs once for each worker, and each would have a guard of its own.
+    /// Create the guard outside the closure of `HttpServer::new`, which runs once for each worker: otherwise each worker has a
+    /// guard of its own.
     pub fn with_duplicates(mut self, guard: Arc<dyn DuplicateGuard>) -> Self {
         self.guard = Some(guard);
         self
     }
 
-    /// Answers what is not handled with `refusal`. Default: [`Error::status`], [`Error::retry_after`] and no body.
+    /// Replaces the response to callbacks that are not handled. Default: [`Error::status`], [`Error::retry_after`] and no body.
     ///
-    /// The error's text is for logs. Whatever is told to the sender is told to forgers too. A status of 2xx for what was not
-    /// handled is replaced by the error's own, and so is any other for what was.
+    /// The error's message is for logs, because forgers read the response, too. A 2xx status for a failure is replaced by the error's
+    /// own, and so is any other status for a callback that was handled.
     pub fn with_refusal(
         mut self,
         refusal: impl Fn(&Error) -> HttpResponse + Send + Sync + 'static,
@@ -83,8 +84,8 @@ impl VerifyCallbacks {
         self
     }
 
-    /// Gives the request what handlers need, and its claim if there is a guard.
-    async fn judge(&self, request: &mut ServiceRequest) -> Result<Option<Attempt>, Error> {
+    /// Verifies the request, adds the extensions for handlers, and claims the callback if there is a guard.
+    async fn verify(&self, request: &mut ServiceRequest) -> Result<Option<Attempt>, Error> {
         let payload = request.take_payload();
         let received = receive(&self.receiver, request.headers(), payload).await?;
         let attempt = match &self.guard {
@@ -92,7 +93,7 @@ impl VerifyCallbacks {
             None => None,
         };
         request.set_payload(Payload::from(received.body().clone().into_inner()));
-        // It is not signed, and would have actix-web's extractors unpack what was.
+        // It is not signed, and would make actix-web's extractors decompress the signed bytes.
         request.headers_mut().remove(CONTENT_ENCODING);
         let mut extensions = request.extensions_mut();
         extensions.insert(received);
@@ -132,7 +133,7 @@ where
     }
 }
 
-/// What [`VerifyCallbacks`] makes of a service.
+/// The service of [`VerifyCallbacks`].
 #[derive(Debug)]
 pub struct Verify<S> {
     inner: Rc<S>,
@@ -155,7 +156,7 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (inner, layer) = (Rc::clone(&self.inner), self.layer.clone());
         Box::pin(async move {
-            let attempt = match layer.judge(&mut request).await {
+            let attempt = match layer.verify(&mut request).await {
                 Ok(attempt) => attempt,
                 Err(error) => {
                     let mut response: HttpResponse<BoxBody> = (layer.refusal)(&error);
@@ -165,11 +166,11 @@ where
                     return Ok(request.into_response(response.map_into_right_body()));
                 }
             };
-            let answer = inner.call(request).await;
+            let result = inner.call(request).await;
             if let Some(attempt) = attempt {
-                let status = match &answer {
+                let status = match &result {
                     Ok(response) => {
-                        // Its request has a clone among its extensions, which no work holds.
+                        // Its request holds a clone in its extensions that no work uses.
                         drop(response.request().extensions_mut().remove::<Attempt>());
                         response.status()
                     }
@@ -177,7 +178,7 @@ where
                 };
                 attempt.settle(status.as_u16()).await;
             }
-            Ok(answer?.map_into_left_body())
+            Ok(result?.map_into_left_body())
         })
     }
 }

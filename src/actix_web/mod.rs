@@ -1,21 +1,19 @@
 //! Extractors and middleware for actix-web 4.
 //!
-//! [`Callback`] gives the event; [`Verified`] a type of your own, made from the verified bytes;
-//! [`Claimed`] either of them once, however often it is delivered. They find the receiver, and the duplicate guard, in the
-//! application's data: `web::Data<Receiver>` and `web::Data<dyn DuplicateGuard>`; without them the answer is 500.
+//! [`Callback`] extracts the event; [`Verified`] a type of your own, made from the verified bytes; [`Claimed`] either of them once,
+//! however often it is delivered. They find the receiver and the duplicate guard in the application's data:
+//! `web::Data<Receiver>` and `web::Data<dyn DuplicateGuard>`. Without them the response is 500.
 //!
 //! [`VerifyCallbacks`] is a middleware that does the same for whole scopes.
 //!
-//! The headers are judged before the body is read, and of the body no more is read than the receiver's limit. What is
-//! refused is answered with a status and nothing else, see [`Error::status`], and the handler is not called.
+//! The headers are checked before the body is read, and the body is read no further than the receiver's limit. A refused
+//! request gets a response with a status and nothing else, see [`Error::status`], without a call of the handler.
 //!
-//! How long a sender may take over its body is not limited here: put a timeout around the route, as the example
-//! `receive_actix` does.
+//! There is no deadline for the body: put a timeout around the route, as the example `receive_actix` does.
 //!
 //! # Example
 //!
 //! ```no_run
-//! # #[cfg(feature = "reqwest")] mod example {
 //! use actix_web::{App, HttpResponse, HttpServer, web};
 //! use partner_center_webhooks::actix_web::Callback;
 //! use partner_center_webhooks::{EventName, Receiver};
@@ -38,7 +36,6 @@
 //!     .run()
 //!     .await
 //! }
-//! # }
 //! ```
 
 pub(crate) mod extract;
@@ -61,13 +58,10 @@ async fn receive(
     headers: &HeaderMap,
     body: Payload,
 ) -> Result<Received<Bytes>, Error> {
-    let pairs = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()));
-    receiver.receive_stream_of_pairs(pairs, body).await
+    receiver.receive_stream(headers, body).await
 }
 
-/// The answer to what is refused: its status, `Retry-After`, and no body.
+/// The response to a refused request: status, `Retry-After`, and no body.
 fn response(error: &Error) -> HttpResponse {
     let mut response = HttpResponse::build(of_actix(error.status()));
     if let Some(wait) = error.retry_after() {
@@ -76,7 +70,7 @@ fn response(error: &Error) -> HttpResponse {
     response.finish()
 }
 
-/// Both are numbers of the same standard.
+/// Converts between the two `http` versions.
 pub(crate) fn of_actix(status: http::StatusCode) -> StatusCode {
     StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }

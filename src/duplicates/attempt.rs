@@ -1,19 +1,19 @@
-//! A claim in use: settled once, and never forgotten.
+//! A claim in use. It is settled exactly once.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Claim, DuplicateError, DuplicateGuard, GuardError, Lease, Settled};
+use super::error::DuplicateError;
+use super::guard::{Claim, DuplicateGuard, GuardError, Lease, Settled};
+use crate::log;
 use crate::signature::BodyDigest;
-use crate::trace;
 
-/// The attempt to handle one callback. Complete it when the callback is handled.
+/// An attempt to handle one callback. Complete it when the callback is handled.
 ///
-/// It can be cloned, and is abandoned when the last of its clones is dropped: work that goes on by itself, on a thread or in a
-/// task, takes a clone along, so that no delivery begins it again beside it when a timeout or a client that goes away has ended
-/// the request. The first clone that completes or releases the attempt does so for all; a response that is not 2xx
-/// ([`settle`](Self::settle)) says nothing about work that goes on, and drops its own clone only.
+/// An attempt is abandoned when its last clone is dropped. Work that goes on in a thread or a task keeps a clone, so that no other
+/// delivery starts the work again after a timeout or a disconnect ended the request. The first clone that completes or releases
+/// the attempt does so for all. A response that is not 2xx ([`settle`](Self::settle)) drops only its own clone.
 ///
 /// # Example: a timeout that does not end the work
 ///
@@ -38,7 +38,7 @@ use crate::trace;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What became of it is logged, see the table on the crate's front page.
+/// The outcome is logged, see the table on the crate's front page.
 #[derive(Clone)]
 #[must_use = "an attempt that is dropped is abandoned at once"]
 pub struct Attempt(Arc<Inner>);
@@ -54,14 +54,14 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// [`DuplicateError`] if it is not to be handled now: as an [`Error`](crate::Error) it knows what to answer.
+    /// [`DuplicateError`] if the callback is not to be handled now. As an [`Error`](crate::Error) it has the HTTP status.
     pub async fn claim(
         guard: &Arc<dyn DuplicateGuard>,
         digest: BodyDigest,
     ) -> Result<Self, DuplicateError> {
         match guard.claim(digest).await {
             Ok(Claim::Done) => {
-                trace::attempt("duplicate", &digest);
+                log::receiver::attempt("duplicate", &digest);
                 Err(DuplicateError::Done { digest })
             }
             Ok(Claim::First(lease)) => Ok(Self(Arc::new(Inner {
@@ -70,23 +70,23 @@ impl Attempt {
                 is_open: AtomicBool::new(true),
             }))),
             Ok(Claim::InProgress { lease_left }) => {
-                trace::attempt("in_progress", &digest);
+                log::receiver::attempt("in_progress", &digest);
                 Err(DuplicateError::in_progress(digest, lease_left))
             }
             Err(error) => {
-                trace::guard_failed("claim", &digest, &error);
+                log::receiver::guard_failed("claim", &digest, &error);
                 Err(DuplicateError::Unknown { digest, error })
             }
         }
     }
 
-    /// The callback was handled. [`Settled::Stale`] if a clone has settled it before.
+    /// Records that the callback was handled. [`Settled::Stale`] if a clone settled the attempt before.
     ///
-    /// Dropped before it is ready, this leaves the lease to end by itself: whether the guard has noted it is not known.
+    /// If the future is dropped before it is ready, the lease expires: it is unknown whether the guard recorded it.
     ///
     /// # Errors
     ///
-    /// [`GuardError`] if the guard could not note it: a later delivery may be handled again. It is logged.
+    /// [`GuardError`] if the guard could not record it: a later delivery may be handled again. It is logged.
     pub async fn complete(self) -> Result<Settled, GuardError> {
         let Inner {
             guard,
@@ -100,28 +100,28 @@ impl Attempt {
         self.0.log("complete", "completed", settled)
     }
 
-    /// The callback was not handled, and the next delivery may be, whatever clones there are. [`Settled::Stale`] if a clone has
-    /// settled it before.
+    /// Records, for all clones, that the callback was not handled and the next delivery can be. [`Settled::Stale`] if a clone
+    /// settled the attempt before.
     ///
     /// # Errors
     ///
-    /// [`GuardError`] if the guard could not note it: deliveries are refused until the lease ends. It is logged.
+    /// [`GuardError`] if the guard could not record it: deliveries are refused until the lease expires. It is logged.
     pub async fn release(self) -> Result<Settled, GuardError> {
         self.0.release().await
     }
 
-    /// Completes the attempt for all its clones if the callback was answered with 2xx. Otherwise releases it if this is its last
-    /// clone, and drops this clone if work goes on that holds another one. The answer stands whatever becomes of it.
+    /// Completes the attempt for all clones if `status`, that of the response, is 2xx. Otherwise releases it if this is the last
+    /// clone, and drops this clone if another one exists. A failure of the guard does not change the response.
     pub async fn settle(self, status: u16) {
         if (200..300).contains(&status) {
             let _: Result<Settled, GuardError> = self.complete().await;
         } else if let Some(last) = Arc::into_inner(self.0) {
-            // Of clones that come here at once, exactly one is the last.
+            // Of concurrent clones, exactly one is the last.
             let _: Result<Settled, GuardError> = last.release().await;
         }
     }
 
-    /// Which callback it is about.
+    /// The digest of the callback.
     pub fn digest(&self) -> BodyDigest {
         self.0.lease.digest()
     }
@@ -132,7 +132,7 @@ impl Inner {
         if !self.is_open.load(Ordering::SeqCst) {
             return Ok(Settled::Stale);
         }
-        // Open until it is done: dropped in between, it is abandoned.
+        // It stays open until it is released: if this future is dropped, it is abandoned.
         let settled = self.guard.release(&self.lease).await;
         self.is_open.store(false, Ordering::SeqCst);
         self.log("release", "released", settled)
@@ -146,9 +146,9 @@ impl Inner {
     ) -> Result<Settled, GuardError> {
         let digest = self.lease.digest();
         match &settled {
-            Ok(Settled::Current) => trace::attempt(outcome, &digest),
-            Ok(Settled::Stale) => trace::attempt_stale(step, &digest),
-            Err(error) => trace::guard_failed(step, &digest, error),
+            Ok(Settled::Current) => log::receiver::attempt(outcome, &digest),
+            Ok(Settled::Stale) => log::receiver::attempt_stale(step, &digest),
+            Err(error) => log::receiver::guard_failed(step, &digest, error),
         }
         settled
     }
@@ -158,7 +158,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         if *self.is_open.get_mut() {
             self.guard.abandon(&self.lease);
-            trace::attempt("abandoned", &self.lease.digest());
+            log::receiver::attempt("abandoned", &self.lease.digest());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The guard of one process.
+//! A guard for one process.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Claim, DuplicateGuard, GuardError, Lease, Settled};
+use super::guard::{Claim, DuplicateGuard, GuardError, Lease, Settled};
 use crate::http_client::BoxFuture;
 use crate::signature::BodyDigest;
 
-/// Remembers callbacks in memory: for one process, and until it ends.
+/// Remembers callbacks in memory, for the life of one process.
 ///
 /// | setting | default |
 /// |---|---|
@@ -19,8 +19,8 @@ use crate::signature::BodyDigest;
 /// | [capacity](Self::with_capacity) | 100,000 callbacks, 20 MB |
 /// | [clock](Self::with_clock) | monotonic |
 ///
-/// Beyond its capacity it forgets the attempt whose lease ended longest ago, and if none did, what was done longest ago;
-/// never what is in progress. A lease that ended is forgotten after another time to live in any case.
+/// When it is full, it forgets the attempt whose lease expired longest ago or, if no lease expired, the callback that was
+/// completed longest ago; never one in progress. An expired lease is forgotten after another time to live in any case.
 pub struct InMemory {
     memory: Mutex<Memory>,
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
@@ -30,21 +30,21 @@ pub struct InMemory {
 }
 
 impl InMemory {
-    /// How long is remembered what was done: seven days. Over how long Partner Center makes its ten attempts is not
-    /// documented; the longest delay that it speaks of is 48 hours, for subscriptions.
+    /// How long completed callbacks are remembered: seven days. The time that Partner Center's ten attempts take is not
+    /// documented; the longest delay that its documentation mentions is 48 hours, for subscriptions.
     pub const TIME_TO_LIVE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-    /// How long an attempt may take before another may begin: two minutes, longer than the 100 seconds that .NET's
-    /// `HttpClient` waits for an answer by default.
+    /// How long an attempt may take before another one may start: two minutes, longer than the 100 s that .NET's `HttpClient`
+    /// waits for a response by default.
     ///
-    /// After a crash of a handler's machine, deliveries of what it was handling are answered 503 until the lease ends, with what
-    /// is left of it as `Retry-After`. (This guard's leases end with its process; those of a shared store do not.) How long
-    /// Partner Center's ten attempts take is not documented, nor whether it waits as it is told: a lease longer than that loses
-    /// the event, so it should not be longer than handlers need, and never longer than 45 minutes.
+    /// After a crash, deliveries of the callback that was being handled get 503 until the lease expires, with the remaining time
+    /// as `Retry-After`. (Leases of this guard end with its process; those of a shared store do not.) The time that Partner
+    /// Center's ten attempts take is not documented, nor whether it obeys `Retry-After`. A lease longer than all attempts loses the
+    /// event, so it should be no longer than handlers need, and never longer than 45 minutes.
     pub const LEASE: Duration = Duration::from_secs(120);
-    /// How many callbacks are remembered: 100,000, in 20 MB on a 64-bit machine. Nothing is set aside in advance.
+    /// How many callbacks are remembered: 100,000, in 20 MB on a 64-bit machine. Memory is allocated as needed.
     pub const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99_999);
 
-    /// Remembers nothing yet.
+    /// An empty guard.
     pub fn new() -> Self {
         let start = Instant::now();
         Self {
@@ -56,36 +56,36 @@ impl InMemory {
         }
     }
 
-    /// Replaces how long is remembered what was done.
+    /// Replaces how long completed callbacks are remembered.
     #[must_use]
     pub fn with_time_to_live(mut self, time_to_live: Duration) -> Self {
         self.time_to_live = time_to_live;
         self
     }
 
-    /// Replaces how long an attempt may take before another may begin. Longer than any handler runs.
+    /// Replaces how long an attempt may take before another one may start. It must exceed the run time of any handler.
     #[must_use]
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Replaces how many callbacks are remembered, each of which takes about 200 bytes.
+    /// Replaces how many callbacks are remembered. Each takes about 200 bytes.
     #[must_use]
     pub fn with_capacity(mut self, capacity: NonZeroUsize) -> Self {
         self.capacity = capacity;
         self
     }
 
-    /// Reads the time, since whatever point, from `clock`. A clock that steps back stands still for that moment; one that
-    /// steps forward ends leases and memories early.
+    /// Reads the time from `clock`, counted from any fixed point. A step back counts as no time; a step forward expires leases and
+    /// completed callbacks early.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// The memory at the present time. Nobody panics while holding it, and if so, each change to it is whole.
+    /// The memory at the present time. Every change under the lock is complete, so a poisoned lock is safe to use.
     fn now(&self) -> (MutexGuard<'_, Memory>, Duration) {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let now = memory.advance((self.clock)());
@@ -104,7 +104,7 @@ impl InMemory {
                     Stage::Done => Claim::Done,
                 });
             }
-            Some(_) => {} // A lease that has ended: its place is taken over.
+            Some(_) => {} // An expired lease is replaced.
             None => memory.make_room(self.capacity, now)?,
         }
         let token = memory.put(digest, Stage::Open, now.saturating_add(self.lease));
@@ -167,22 +167,22 @@ impl fmt::Debug for InMemory {
 
 #[derive(Default)]
 struct Memory {
-    /// No hash map: with entries that come and go it grows, now and then, to twice what it needs.
+    /// Not a hash map, because with changing entries that sometimes grows to twice the size it needs.
     entries: BTreeMap<BodyDigest, Entry>,
-    /// By their numbers, which is the order in which their leases end.
+    /// By number, which is the order in which their leases expire.
     open: BTreeMap<u64, BodyDigest>,
-    /// By their numbers, which is the order in which they are to be forgotten.
+    /// By number, which is the order in which they are to be forgotten.
     done: BTreeMap<u64, BodyDigest>,
     last_number: u64,
-    /// How far the clock went forward, and what it said last.
+    /// The sum of the clock's steps forward, and its last reading.
     time: Duration,
     read: Duration,
 }
 
 struct Entry {
-    /// When the lease ends, or what is done is forgotten.
+    /// When the lease expires, or the completed callback is forgotten.
     until: Duration,
-    /// The token, while it is open.
+    /// The token, while the callback is in progress.
     number: u64,
     stage: Stage,
 }
@@ -206,7 +206,7 @@ impl Memory {
         })
     }
 
-    /// In the place of what is there, under a number of its own.
+    /// Replaces the entry of `digest`, under a new number.
     fn put(&mut self, digest: BodyDigest, stage: Stage, until: Duration) -> u64 {
         self.forget(&digest);
         let number = self.last_number.saturating_add(1);
@@ -234,22 +234,22 @@ impl Memory {
         }
     }
 
-    /// Forgets the first in the queue, if it ended by then.
+    /// Forgets the first in the queue if it expired at the time `by` or before.
     fn forget_first(&mut self, stage: Stage, by: Duration) -> bool {
         let first = self.queue(stage).first_key_value();
         let Some(digest) = first.map(|(_, digest)| *digest) else {
             return false;
         };
-        let has_ended = (self.entries.get(&digest)).is_some_and(|entry| entry.until <= by);
-        if has_ended {
+        let has_expired = (self.entries.get(&digest)).is_some_and(|entry| entry.until <= by);
+        if has_expired {
             self.forget(&digest);
         }
-        has_ended
+        has_expired
     }
 
     fn forget_old(&mut self, now: Duration, time_to_live: Duration) {
         while self.forget_first(Stage::Done, now) {}
-        // Attempts that crashed can still be completed, but not for ever.
+        // Expired attempts can still be completed, but not forever.
         if let Some(by) = now.checked_sub(time_to_live) {
             while self.forget_first(Stage::Open, by) {}
         }

@@ -1,25 +1,24 @@
-//! Headers that were judged, bound to the receiver that judged them.
+//! Admitted headers, bound to the receiver that admitted them.
 
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 
-use super::{Received, Receiver, log_accepted, log_refusal, log_unreadable};
+use super::received::{Received, log_accepted, log_refusal};
+use super::stages::{Headers, Stages};
 use crate::body::{BodyError, stream};
-use crate::envelope::SignatureEnvelope;
+use crate::envelope::{EnvelopeError, SignatureEnvelope};
 use crate::error::Error;
-use crate::event::Event;
 use crate::signature::{SignatureError, VerifiedBody};
 use crate::source::CertificateUrl;
 
-/// Headers that name an acceptable algorithm and an allowed certificate URL, and hold a well-formed signature.
+/// Headers with an accepted algorithm, an allowed certificate URL and a well-formed signature.
 ///
-/// Made by [`Receiver::admit`] before the body is read. It is bound to that receiver: no other one, which may have other
-/// settings, can be asked about these headers.
+/// Made by [`Receiver::admit`](super::Receiver::admit) before the body is read, and bound to that receiver: another one may have
+/// other settings.
 ///
 /// # Example
 ///
 /// ```
-/// # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))]
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use partner_center_webhooks::crypto::DefaultBackend;
@@ -30,24 +29,50 @@ use crate::source::CertificateUrl;
 /// let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
 /// let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
 ///
-/// let admitted = receiver.admit(&callback.headers)?; // no body yet
+/// let admitted = receiver.admit(&callback.headers)?; // before the body is read
 /// let received = admitted.receive(&callback.body).await?;
 /// assert_eq!(received.body().as_bytes(), callback.body);
 /// assert_eq!(admitted.verify("{}").await.unwrap_err().status().as_u16(), 401);
 /// # Ok(()) }) }
-/// # #[cfg(not(all(feature = "testing", feature = "aws-lc-rs")))] fn main() {}
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Admitted<'h> {
-    pub(super) receiver: &'h Receiver,
-    pub(super) envelope: SignatureEnvelope<'h>,
-    pub(super) url: CertificateUrl<'h>,
-    pub(super) announced: Option<usize>,
+    stages: &'h Stages,
+    envelope: SignatureEnvelope<'h>,
+    url: CertificateUrl<'h>,
+    announced: Option<usize>,
 }
 
 impl<'h> Admitted<'h> {
-    /// What the headers say.
+    /// Admits `headers`. `length` is that of the body, if it is known or announced: a body that is too long is refused first, and
+    /// an empty one without a signature is refused as empty.
+    pub(super) fn new(
+        stages: &'h Stages,
+        headers: Headers<'h>,
+        length: Option<usize>,
+    ) -> Result<Self, Error> {
+        let limit = stages.settings.body_limit;
+        let length = length.map_or(Ok(()), |length| limit.check(length));
+        let envelope = match (length, headers.envelope) {
+            (Err(error @ BodyError::TooLong { .. }), _)
+            | (Err(error), Err(EnvelopeError::MissingSignature { .. })) => Err(error.into()),
+            (_, envelope) => envelope.map_err(Error::from),
+        };
+        let envelope = envelope.map_err(log_refusal)?;
+        let location = &stages.settings.location;
+        let url = location
+            .check(envelope.certificate_url())
+            .map_err(|error| log_refusal(error.into()))?;
+        Ok(Self {
+            stages,
+            envelope,
+            url,
+            announced: headers.announced,
+        })
+    }
+
+    /// The content of the signature headers.
     pub fn envelope(&self) -> &SignatureEnvelope<'h> {
         &self.envelope
     }
@@ -57,38 +82,35 @@ impl<'h> Admitted<'h> {
         &self.url
     }
 
-    /// The length of the body in bytes as `Content-Length` announces it, if it does with a number. It is not signed.
+    /// The `Content-Length` in bytes, if it is present and a number. It is not signed.
     pub fn announced_length(&self) -> Option<usize> {
         self.announced
     }
 
-    /// Verifies the body and reads its event. See [`Receiver::receive`].
+    /// Verifies the body and reads its event. See [`Receiver::receive`](super::Receiver::receive).
     ///
     /// # Errors
     ///
     /// [`Error`].
     pub async fn receive<B: AsRef<[u8]>>(&self, body: B) -> Result<Received<B>, Error> {
-        let body = self.prove(body).await?;
-        let event = Event::from_slice(body.as_bytes())
-            .map_err(|error| log_unreadable(error.into(), body.digest()))?;
-        log_accepted(&body, Some(&event));
-        Ok(Received { event, body })
+        Received::read(self.verify_quietly(body).await?)
     }
 
-    /// Verifies the body and leaves it to the caller's own model. See [`Receiver::verify`].
+    /// Verifies the body without reading its event. See [`Receiver::verify`](super::Receiver::verify).
     ///
     /// # Errors
     ///
     /// [`Error`], never of kind [`Event`](crate::ErrorKind::Event).
     pub async fn verify<B: AsRef<[u8]>>(&self, body: B) -> Result<VerifiedBody<B>, Error> {
-        let body = self.prove(body).await?;
+        let body = self.verify_quietly(body).await?;
         log_accepted(&body, None);
         Ok(body)
     }
 
-    /// [`receive`](Self::receive), reading the body piece by piece. See [`Receiver::receive_stream`].
+    /// [`receive`](Self::receive), reading the body in chunks. See
+    /// [`Receiver::receive_stream`](super::Receiver::receive_stream).
     ///
-    /// A body that is announced as too long is not read at all.
+    /// If the announced length exceeds the limit, the body is not read at all.
     ///
     /// # Errors
     ///
@@ -97,7 +119,7 @@ impl<'h> Admitted<'h> {
         &self,
         body: impl Stream<Item = Result<D, E>>,
     ) -> Result<Received<Bytes>, Error> {
-        let limit = self.receiver.body_limit();
+        let limit = self.stages.settings.body_limit;
         if self.announced.is_some_and(|length| length > limit.bytes()) {
             let limit = limit.bytes();
             return Err(log_refusal(BodyError::TooLong { limit }.into()));
@@ -107,16 +129,17 @@ impl<'h> Admitted<'h> {
         self.receive(body).await
     }
 
-    async fn prove<B: AsRef<[u8]>>(&self, body: B) -> Result<VerifiedBody<B>, Error> {
+    /// Verifies the body. Logs a refusal, but not a success.
+    async fn verify_quietly<B: AsRef<[u8]>>(&self, body: B) -> Result<VerifiedBody<B>, Error> {
         let received = body.as_ref().len();
-        let checked = self.receiver.body_limit().check(received);
-        checked.map_err(|error| log_refusal(signed_but(error).into()))?;
-        let proven = self.receiver.prove(self, body).await;
-        proven.map_err(|error| log_refusal(self.explain(error, received)))
+        let checked = self.stages.settings.body_limit.check(received);
+        checked.map_err(|error| log_refusal(lost_if_empty(error).into()))?;
+        let verified = self.stages.verify(&self.envelope, &self.url, body).await;
+        verified.map_err(|error| log_refusal(self.explain(error, received)))
     }
 
-    /// A body that verifies is accepted whatever its headers announced. One that does not, and is shorter than announced, was
-    /// cut short: delivered again, it may verify.
+    /// A genuine body is accepted whatever length was announced. A mismatch of a body that is shorter than announced means that it
+    /// was cut short: the next delivery may verify.
     fn explain(&self, error: Error, received: usize) -> Error {
         match (&error, BodyError::cut_short(self.announced, received)) {
             (Error::Signature(SignatureError::Mismatch { .. }), Err(cut)) => cut.into(),
@@ -125,8 +148,8 @@ impl<'h> Admitted<'h> {
     }
 }
 
-/// Nobody signs an empty body: with a signature beside it, it was lost on its way.
-fn signed_but(error: BodyError) -> BodyError {
+/// An empty body is never signed: beside a signature, it was lost in transit.
+fn lost_if_empty(error: BodyError) -> BodyError {
     match error {
         BodyError::Empty => BodyError::Lost,
         error => error,

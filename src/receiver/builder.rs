@@ -1,4 +1,4 @@
-//! What a receiver can be told.
+//! Settings of a receiver.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use thiserror::Error;
 
-use super::{Receiver, Settings};
+use super::Receiver;
+use super::stages::{Settings, Stages};
 use crate::body::BodyLimit;
 use crate::chain::{Anchors, CertificatePolicy, ChainVerifier, Revocation, SignerName};
 use crate::cloud::Cloud;
@@ -18,7 +19,7 @@ use crate::signers::{self, KeptSignersError, Signers};
 use crate::source::{Authorities, CertificateLocation, CertificateSource, Download, PrefixError};
 use crate::spawn::Spawn;
 
-/// Builds a [`Receiver`]. Every setting has a safe default; what weakens a check has `danger` in its name.
+/// Builds a [`Receiver`]. Every setting has a safe default; settings that weaken a check have `danger` in their name.
 #[must_use]
 pub struct ReceiverBuilder {
     source: Result<Arc<dyn CertificateSource>, HttpClientError>,
@@ -37,7 +38,7 @@ impl ReceiverBuilder {
         Self::start(chain, Ok(Arc::new(source)), None)
     }
 
-    /// Starts from a source that may not have come about, which matters only if it is not replaced.
+    /// Starts from a source that may be an error, which is returned by [`build`](Self::build) unless it was replaced.
     pub(super) fn start(
         chain: ChainVerifier,
         source: Result<Arc<dyn CertificateSource>, HttpClientError>,
@@ -77,14 +78,14 @@ impl ReceiverBuilder {
         Ok(self.certificate_location(location))
     }
 
-    /// Replaces where certificates may be fetched from.
+    /// Replaces the locations from which certificates may be fetched.
     pub fn certificate_location(mut self, location: CertificateLocation) -> Self {
         self.settings.location = location;
         self
     }
 
-    /// Downloads certificates through `client`, within [`Download::LIMITS`], and what certificate authorities publish, within
-    /// the limits of [`Authorities`] and from the locations that were [set](Self::authorities) before.
+    /// Downloads through `client`: certificates within [`Download::LIMITS`], issuers and revocation lists within the limits of
+    /// [`Authorities`], from the locations that were [set](Self::authorities) before.
     pub fn http_client(self, client: impl HttpClient + 'static) -> Self {
         let client: Arc<dyn HttpClient> = Arc::new(client);
         let authorities = match self.authorities.clone() {
@@ -95,42 +96,41 @@ impl ReceiverBuilder {
             .authorities(authorities)
     }
 
-    /// Takes issuers' certificates and revocation lists from `authorities`. Default: Microsoft's and DigiCert's, through the
-    /// HTTP client; none with a source that was given without a client.
+    /// Fetches issuers' certificates and revocation lists from `authorities`. Default: Microsoft's and DigiCert's, through the
+    /// HTTP client; none if a certificate source was set without a client.
     pub fn authorities(mut self, authorities: Authorities) -> Self {
         self.authorities = Some(authorities);
         self
     }
 
-    /// Fetches nothing from certificate authorities: every issuer has to be configured, and revocation stays unknown.
+    /// Fetches nothing from certificate authorities: every issuer must be configured, and revocation stays unknown.
     ///
-    /// Dangerous unless revocation is [required](Revocation::Required), when it refuses everything: revoked certificates are
-    /// accepted.
+    /// Dangerous: revoked certificates are accepted. With [`Revocation::Required`], everything is refused instead.
     pub fn danger_without_authorities(mut self) -> Self {
         self.authorities = None;
         self
     }
 
-    /// Replaces how much is asked of revocation. Default: [`Revocation::BestEffort`]. To ask nothing, see
+    /// Replaces how revocation is checked. Default: [`Revocation::BestEffort`]. To check nothing, see
     /// [`danger_revocation_off`](Self::danger_revocation_off).
     pub fn revocation(self, revocation: Revocation) -> Self {
         self.chain(|chain| chain.with_revocation(revocation))
     }
 
-    /// Asks nothing of revocation, and fetches no list.
+    /// Checks no revocation, and fetches no list.
     ///
-    /// Dangerous: whoever holds a stolen key that was revoked signs callbacks until its certificate expires.
+    /// Dangerous: a stolen key whose certificate was revoked signs callbacks until the certificate expires.
     pub fn danger_revocation_off(self) -> Self {
         self.revocation(Revocation::DangerOff)
     }
 
-    /// Takes certificates from `source`.
+    /// Fetches certificates from `source`.
     pub fn certificate_source(mut self, source: impl CertificateSource + 'static) -> Self {
         self.source = Ok(Arc::new(source));
         self
     }
 
-    /// Changes the chain verifier in ways that have no method here.
+    /// Changes the chain verifier, for settings without a method here.
     pub fn chain(mut self, change: impl FnOnce(ChainVerifier) -> ChainVerifier) -> Self {
         self.chain = change(self.chain);
         self
@@ -141,8 +141,7 @@ impl ReceiverBuilder {
         self.chain(|chain| chain.with_anchors(anchors))
     }
 
-    /// Knows these CA certificates too, so that they need not be fetched. Partner Center serves the signing certificate
-    /// alone.
+    /// Adds CA certificates, so that they need not be fetched. Partner Center serves the signing certificate alone.
     pub fn intermediates(
         self,
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
@@ -155,7 +154,7 @@ impl ReceiverBuilder {
         self.chain(|chain| chain.with_signer_name(name))
     }
 
-    /// Asks `policy` too.
+    /// Adds a policy that a signing certificate must satisfy.
     pub fn require(self, policy: impl CertificatePolicy + 'static) -> Self {
         self.chain(|chain| chain.require(policy))
     }
@@ -172,15 +171,15 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Replaces the quota of downloads, in a minute, for URLs that never verified. Default: 60.
+    /// Replaces the quota of downloads a minute for URLs that never verified. Default: 60.
     pub fn new_certificate_downloads_per_minute(mut self, quota: NonZeroU32) -> Self {
         self.signers.new_downloads_per_minute = quota;
         self
     }
 
-    /// Replaces how long a callback waits for a certificate that is not kept. Default: 5 seconds, less than any sender waits.
+    /// Replaces how long a callback waits for a certificate that is not kept. Default: 5 s, less than any sender waits.
     ///
-    /// Then it is answered with 503, and the fetch goes on.
+    /// After that the response is 503, and the fetch goes on.
     pub fn certificate_wait(mut self, wait: Duration) -> Self {
         self.signers.patience = wait;
         self
@@ -192,15 +191,14 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Keeps the signers that an earlier receiver kept: what its [`Receiver::kept_signers_pem`] returned. May be called again.
+    /// Imports the signers of an earlier receiver: the text from its [`Receiver::kept_signers_pem`]. May be called again.
     ///
-    /// They are verified like any other. Give the issuers that were learned too
-    /// ([`Receiver::learned_issuers_pem`]), so that this needs no fetch. A URL that is not allowed any more is left out.
+    /// They are verified like any other signer. Configure the learned issuers too ([`Receiver::learned_issuers_pem`]), so that this
+    /// needs no fetch. URLs that are not allowed any more are skipped.
     ///
     /// # Example
     ///
     /// ```
-    /// # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))]
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// use partner_center_webhooks::crypto::DefaultBackend;
@@ -213,24 +211,23 @@ impl ReceiverBuilder {
     /// let _ = before.receive(&callback.headers, &callback.body).await?;
     /// let kept = before.kept_signers_pem(); // written to a file
     ///
-    /// let successor = issuer.signing_certificate().new_key()?.issue()?; // replaced while nobody looked
+    /// let successor = issuer.signing_certificate().new_key()?.issue()?; // replaced during the restart
     /// let after = issuer.receiver(DefaultBackend::new(), &successor)?.kept_signers_pem(kept).build()?;
     /// assert!(after.receive(&callback.headers, &callback.body).await.is_ok()); // a repeated delivery
     /// # Ok(()) }) }
-    /// # #[cfg(not(all(feature = "testing", feature = "aws-lc-rs")))] fn main() {}
     /// ```
     pub fn kept_signers_pem(mut self, pem: impl Into<String>) -> Self {
         self.kept_signers.push(pem.into());
         self
     }
 
-    /// Fetches `url` at [`Receiver::warm_up`], and never counts it as a stranger's. May be called again.
+    /// Fetches `url` at [`Receiver::warm_up`], and exempts it from the quota of downloads. May be called again.
     pub fn warm_up_url(mut self, url: impl Into<String>) -> Self {
         self.settings.warm_up_urls.push(url.into().into());
         self
     }
 
-    /// Reads the time from `clock`. Default: the system's.
+    /// Reads the time from `clock`. Default: the system clock.
     pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
         self.settings.clock = Box::new(move || Duration::from_secs(clock().as_secs()));
         self
@@ -238,7 +235,7 @@ impl ReceiverBuilder {
 
     /// Builds the receiver. No I/O.
     ///
-    /// Make the builder where the async runtime is that keeps running: fetches run there (see [`spawn`](crate::spawn)).
+    /// Create the builder inside the async runtime of the server: fetches run there (see [`spawn`](crate::spawn)).
     ///
     /// # Errors
     ///
@@ -251,11 +248,11 @@ impl ReceiverBuilder {
         let signers = Signers::with_settings(self.source?, self.authorities, self.chain, signers);
         for pem in &self.kept_signers {
             let kept = signers::parse_kept_signers(pem, &settings.location)?;
-            signers.import(kept, (settings.clock)());
+            signers.import(&kept, (settings.clock)());
         }
+        let settings = Arc::new(settings);
         Ok(Receiver {
-            settings: Arc::new(settings),
-            signers,
+            stages: Stages { settings, signers },
         })
     }
 }
@@ -264,7 +261,7 @@ impl ReceiverBuilder {
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The default HTTP client cannot be set up.
+    /// The default HTTP client could not be created.
     #[error(transparent)]
     HttpClient(#[from] HttpClientError),
     /// The text given to [`ReceiverBuilder::kept_signers_pem`] is malformed.
@@ -272,7 +269,7 @@ pub enum BuildError {
     KeptSigners(#[from] KeptSignersError),
 }
 
-/// The system's time since 1970.
+/// The system clock's time since 1970.
 fn system_time() -> Duration {
     let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     elapsed.unwrap_or_default()

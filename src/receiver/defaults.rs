@@ -1,8 +1,9 @@
-//! The receiver that needs nothing: reqwest, and the default backend.
+//! The default receiver: reqwest, and the default backend.
 
 use std::sync::Arc;
 
-use super::{Receiver, ReceiverBuilder};
+use super::Receiver;
+use super::builder::ReceiverBuilder;
 use crate::chain::ChainVerifier;
 use crate::crypto::DefaultBackend;
 use crate::http_client::{HttpClient, ReqwestClient};

@@ -1,4 +1,4 @@
-//! Why there is no signer for a URL, and when there may be one.
+//! Errors when a URL has no usable signer, and when a retry may succeed.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -9,24 +9,24 @@ use thiserror::Error;
 use super::times;
 use crate::chain::{ChainError, RevocationListError};
 use crate::excerpt::Excerpt;
-use crate::single_flight::Failure;
-use crate::source::SourceError;
+use crate::single_flight::{Failure, Interrupted};
+use crate::source::{CertificateUrl, SourceError};
 
-/// What went wrong when the signer of a URL was needed.
+/// The reason why a URL has no usable signer.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum SignerError {
-    /// What was fetched is not trusted.
+    /// The certificate is not trusted.
     #[error("{error}{}", fetching(.problems))]
     Chain {
-        /// Why not.
+        /// The verdict of the chain verifier.
         error: ChainError,
-        /// What went wrong when issuers' certificates and revocation lists were fetched, in order.
+        /// The failures to fetch issuers' certificates and revocation lists, in order.
         problems: Vec<String>,
     },
     /// The fetch was stopped: its deadline passed, it panicked, or its runtime was shut down.
     #[error(
-        "fetching `{url}` {}: the certificate source does not keep to its deadline of {limit:?}, or its runtime is blocked",
+        "fetching `{url}` {}: the certificate source exceeded its deadline of {limit:?}, or its runtime is blocked",
         match .panicked { true => "panicked", false => "was stopped" }
     )]
     Interrupted {
@@ -39,15 +39,15 @@ pub enum SignerError {
     },
     /// The fetch takes longer than a callback waits. It goes on in the background.
     #[error(
-        "`{url}` is still being fetched after {patience:?}, which is as long as a callback waits; the fetch goes on"
+        "`{url}` is still being fetched after {patience:?}, the longest that a callback waits; the fetch goes on"
     )]
     Late {
         /// The URL.
         url: Excerpt,
-        /// How long callbacks wait.
+        /// The longest that a callback waits.
         patience: Duration,
     },
-    /// Too many URLs that never verified were asked for. A later attempt may succeed.
+    /// The quota of downloads for URLs that never verified is used up. A later attempt may succeed.
     #[error(
         "`{url}` was not fetched: it has never verified, and the quota of {per_minute} downloads a minute for such URLs \
          is used up; if the URL is yours, configure it with `warm_up_url`"
@@ -58,14 +58,14 @@ pub enum SignerError {
         /// The quota.
         per_minute: NonZeroU32,
     },
-    /// Nothing could be fetched. A later attempt may succeed.
+    /// The certificate could not be fetched. A later attempt may succeed.
     #[error(transparent)]
     Source(SourceError),
-    /// A signer that is kept cannot be verified at this time, so it is not known whether the callback is its own.
+    /// A kept signer cannot be verified at this time, so it is unknown whether it signed the callback.
     #[error(
         "a former signer of `{url}` cannot be verified at this time, because an issuer's certificate or a revocation list is \
-         missing: check that certificate authorities can be reached over port 80; if the signer was given with \
-         `kept_signers_pem`, give `learned_issuers_pem`, too"
+         missing: check that certificate authorities are reachable over port 80; if the signer comes from \
+         `kept_signers_pem`, also configure the certificates from `learned_issuers_pem`"
     )]
     Unverified {
         /// The URL.
@@ -74,7 +74,20 @@ pub enum SignerError {
 }
 
 impl SignerError {
-    /// Whether the signing certificate is known to be revoked: the one error that nothing but another certificate mends.
+    /// The error of a fetch of `url` that ended without an outcome.
+    pub(super) fn interrupted(
+        url: &CertificateUrl<'_>,
+        limit: Duration,
+        cause: Interrupted,
+    ) -> Self {
+        Self::Interrupted {
+            url: Excerpt::of_url(url.as_str()),
+            limit,
+            panicked: cause == Interrupted::Panicked,
+        }
+    }
+
+    /// Whether the signing certificate is revoked. Only another certificate resolves this error.
     pub fn is_revoked(&self) -> bool {
         matches!(
             self,
@@ -86,6 +99,7 @@ impl SignerError {
     }
 }
 
+/// The suffix of a message that names at most four failures to fetch evidence.
 pub(crate) fn fetching(problems: &[String]) -> String {
     let problems: Vec<_> = problems.iter().take(4).map(String::as_str).collect();
     match problems.is_empty() {
@@ -94,22 +108,20 @@ pub(crate) fn fetching(problems: &[String]) -> String {
     }
 }
 
-/// Why an issuer's certificate or a revocation list is missing.
+/// The reason why an issuer's certificate or a revocation list is missing.
 #[derive(Clone, Debug, Error)]
 pub(super) enum EvidenceError {
     #[error(transparent)]
     Source(#[from] SourceError),
-    #[error("{error} (`{url}` is asked again in {} s)", retry_after.as_secs())]
+    #[error("{error} (the next attempt to fetch `{url}` is possible in {} s)", retry_after.as_secs())]
     FailedBefore {
         url: Excerpt,
         error: Box<Self>,
         retry_after: Duration,
     },
-    #[error("the list at `{url}` was not signed by the issuer that it should be of")]
+    #[error("the list at `{url}` is not signed by the expected issuer")]
     ForeignList { url: Excerpt },
-    #[error(
-        "fetching `{url}` was stopped after {limit:?}: the HTTP client does not keep to its deadline"
-    )]
+    #[error("fetching `{url}` was stopped after {limit:?}: the HTTP client exceeded its deadline")]
     Interrupted { url: Excerpt, limit: Duration },
     #[error("the list at `{url}` is not in force")]
     ListNotInForce { url: Excerpt },
@@ -120,15 +132,15 @@ pub(super) enum EvidenceError {
     },
 }
 
-/// There is no signer now: why, since when, and when to ask again.
+/// There is no usable signer now: the reason, and when to retry.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Unavailable {
-    /// Why.
+    /// The reason.
     pub error: Box<SignerError>,
-    /// How long ago the attempt was made that failed, if it was not made for this callback.
+    /// The age of the failed attempt, if it was not made for this callback.
     pub failed_ago: Option<Duration>,
-    /// When to ask again: from 1 to 300 seconds.
+    /// When to retry: from 1 to 300 seconds.
     pub retry_after: Duration,
 }
 
@@ -140,7 +152,7 @@ impl fmt::Display for Unavailable {
         match self.failed_ago {
             Some(ago) => write!(
                 f,
-                " (the attempt was made {} s ago; the next one may be made in {} s)",
+                " (the attempt was made {} s ago; the next one is possible in {} s)",
                 ago.as_secs(),
                 self.retry_after.as_secs()
             ),
@@ -150,19 +162,19 @@ impl fmt::Display for Unavailable {
 }
 
 impl Unavailable {
-    /// Whether the URL serves a revoked certificate: as seen by an attempt that was made for this callback, or at most five
-    /// seconds before. What was seen earlier may have been replaced since.
+    /// Whether the URL serves a revoked certificate, according to an attempt for this callback or at most five seconds before. An
+    /// older certificate may have been replaced since.
     pub(crate) fn is_revoked_now(&self) -> bool {
         let is_fresh = self.failed_ago.is_none_or(|ago| ago < times::FRESH);
         is_fresh && self.error.is_revoked()
     }
 
-    /// The longest wait that a sender is asked for.
+    /// The longest `Retry-After`.
     pub const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
-    /// For `error`, with a wait that is rounded up to seconds, and held between 1 and 300.
+    /// An error with a retry time that is rounded up to seconds and limited to 1 to 300.
     pub fn new(error: SignerError, retry_after: Duration) -> Self {
-        // Rounded up: a sender that comes back a moment early comes in vain.
+        // A sender that returns a moment early would fail again.
         let seconds = retry_after
             .as_secs()
             .saturating_add(u64::from(retry_after.subsec_nanos() > 0));
@@ -173,30 +185,31 @@ impl Unavailable {
         }
     }
 
-    /// After an attempt that failed.
+    /// The error after a failed attempt.
     ///
-    /// The wait is the rest of the cool-down, what the certificate's host says and, in an outage, as long as the outage already
-    /// is: so ten tries of a sender that obeys last for longer than one outage of some minutes.
+    /// The retry time is the longest of: the rest of the cool-down, the `Retry-After` of the certificate host, the time until the
+    /// certificate is valid, and the age of the outage. So ten tries of an obedient sender outlast an outage of some minutes.
     pub(super) fn after(failure: &Failure<SignerError>, now: Duration) -> Self {
         let outage = failure.since.age(now);
-        let begins = match failure.error {
+        let valid_from = match failure.error {
             SignerError::Chain { ref error, .. } => error.retry_at(),
             _ => None,
         };
-        let told = match failure.error {
+        let host = match failure.error {
             SignerError::Source(ref error) => error.retry_after(),
             _ => None,
         };
-        let told = told.unwrap_or_default();
-        let begins = begins.map_or(Duration::ZERO, |at| {
+        let host = host.unwrap_or_default();
+        let until_valid = valid_from.map_or(Duration::ZERO, |at| {
             Duration::from_secs(at.as_secs()).saturating_sub(now)
         });
         Self::new(
             failure.error.clone(),
-            failure.wait(now).max(outage).max(begins).max(told),
+            failure.wait(now).max(outage).max(until_valid).max(host),
         )
     }
 
+    /// [`after`](Self::after), for a callback that came later than the attempt: with its age.
     pub(super) fn remembered(failure: &Failure<SignerError>, now: Duration) -> Self {
         Self {
             failed_ago: Some(failure.at.age(now)),

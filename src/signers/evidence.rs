@@ -1,4 +1,13 @@
-//! What helps to verify signers: issuers' certificates, revocation lists, and what was seen revoked. Learned, kept, fetched once.
+//! The evidence store: issuers' certificates, revocation lists and revoked certificates, learned, kept and fetched once.
+//!
+//! | evidence | kept | limit | dropped first |
+//! |---|---|---|---|
+//! | issuers' certificates | if they are on a verified path | 64 | the oldest |
+//! | revocation lists | if the expected issuer signed them and they are in force | 32, by URL and key | the one that expires first |
+//! | revoked certificates | until this process ends, also across restarts by export | 256 | the one that expires first |
+//!
+//! The *generation* counts changes of lists and revoked certificates, so that kept signers are verified again exactly when there
+//! is new evidence.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,12 +23,12 @@ use crate::chain::{
     UnixTime,
 };
 use crate::excerpt::Excerpt;
+use crate::log;
 use crate::single_flight::{Failure, Interrupted, SingleFlight, Start};
 use crate::source::{Authorities, SourceError};
 use crate::spawn::Spawn;
-use crate::trace;
 
-/// Issuers' certificates and revocation lists, and where they are fetched.
+/// Issuers' certificates and revocation lists, and the source that they are fetched from.
 #[derive(Debug)]
 pub(super) struct EvidenceStore {
     authorities: ArcSwapOption<Authorities>,
@@ -35,9 +44,9 @@ struct Kept {
     issuers: Vec<CertificateDer<'static>>,
     /// By URL and the key that signed it.
     lists: HashMap<(Box<str>, Box<[u8]>), KeptList>,
-    /// Certificates that a list named, whatever became of the list.
+    /// Certificates that a list named, even if the list is gone.
     revoked: Vec<RevokedCertificate>,
-    /// Changes with the lists and the revoked certificates. Read without the lock.
+    /// Incremented when the lists or the revoked certificates change. Read without the lock.
     generation: Arc<AtomicU64>,
 }
 
@@ -59,6 +68,7 @@ impl EvidenceStore {
         }
     }
 
+    /// Replaces the source of evidence, and forgets failures of the previous one.
     pub(super) fn replace_authorities(&self, authorities: Option<Authorities>) {
         self.authorities.store(authorities.map(Arc::new));
         self.issuers.forget_failures();
@@ -70,34 +80,34 @@ impl EvidenceStore {
         self.kept().issuers.clone()
     }
 
-    /// Keeps issuers that are on a path that holds, and no other: what is merely fetched may be anybody's.
+    /// Keeps issuers on a verified path. Others are not kept, because a fetched certificate alone proves nothing.
     pub(super) fn learn(&self, issuers: &[CertificateDer<'static>]) {
         self.kept().learn(issuers);
     }
 
-    /// Keeps what was seen revoked: it stays refused when the list ends, or cannot be fetched any more.
+    /// Remembers revoked certificates. They stay refused after the list expires or becomes unreachable.
     pub(super) fn remember_revoked(&self, revoked: &[RevokedCertificate]) {
         if self.kept().remember_revoked(revoked) {
             self.generation.fetch_add(1, Ordering::Release);
         }
     }
 
-    /// Changes whenever a list is kept that is not the one before, and a certificate is seen revoked.
+    /// A number that changes with each new list and each newly revoked certificate.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The certificates that were seen revoked.
+    /// The remembered revoked certificates.
     pub(super) fn revoked(&self) -> Vec<RevokedCertificate> {
         self.kept().revoked.clone()
     }
 
-    /// What is known without asking anybody.
+    /// The evidence that needs no fetch.
     pub(super) fn at_hand(&self, served: &[CertificateDer<'static>]) -> Evidence {
         self.kept().evidence(served, |_| true)
     }
 
-    /// The same without the lists that are old enough to be fetched anew.
+    /// [`at_hand`](Self::at_hand) without the lists that are due to be fetched again.
     pub(super) fn fresh(&self, served: &[CertificateDer<'static>], now: Duration) -> Evidence {
         self.kept().evidence(served, |kept| kept.is_fresh(now))
     }
@@ -120,7 +130,7 @@ impl EvidenceStore {
         outcome(url, now, start).await
     }
 
-    /// Fetches the list at `url` that `missing` asks for, and keeps it: also when it comes after nobody waits any more.
+    /// Fetches the list at `url` for `missing` and keeps it, even if it arrives after all callers have left.
     pub(super) async fn fetch_list(
         &self,
         chain: &Arc<ChainVerifier>,
@@ -149,7 +159,7 @@ impl EvidenceStore {
                 url: Excerpt::of_url(url),
             });
         }
-        // For another key than that of the flight, perhaps.
+        // A joined fetch may have kept it for another key.
         self.kept().keep(missing, url, list, now);
         Ok(())
     }
@@ -176,7 +186,7 @@ async fn download_list(
     }
 }
 
-/// Waits for what was joined or started.
+/// Waits for work that was joined or started.
 async fn outcome<T: Clone + Send>(
     url: &str,
     now: Duration,
@@ -189,7 +199,7 @@ async fn outcome<T: Clone + Send>(
         Start::Started(waiter) => {
             let outcome = waiter.await.unwrap_or_else(|_| Err(late(url)));
             if let Err(error) = &outcome {
-                trace::authority_failed(error);
+                log::receiver::authority_failed(error);
             }
             outcome
         }
@@ -247,7 +257,7 @@ impl Kept {
         self.issuers.drain(..excess);
     }
 
-    /// Whether any of them is new.
+    /// Returns whether any of them is new.
     fn remember_revoked(&mut self, revoked: &[RevokedCertificate]) -> bool {
         let mut has_new = false;
         for each in revoked {
@@ -260,15 +270,14 @@ impl Kept {
                 has_new = true;
             }
         }
-        // What ends first needs it for the shortest time.
+        // The certificate that expires first is dropped first.
         self.revoked.sort_by_key(|each| each.not_after.as_secs());
         let excess = self.revoked.len().saturating_sub(MAX_REVOKED);
         self.revoked.drain(..excess);
         has_new
     }
 
-    /// Keeps `list`, unless a newer one under the same key is kept that is still in force: an old list must not hide what
-    /// a newer one told.
+    /// Keeps `list`, unless a newer one of the same key is in force: an old list must not hide a revocation in a newer one.
     fn keep(&mut self, missing: &MissingEvidence, url: &str, list: RevocationList, now: Duration) {
         let MissingEvidence::RevocationList { issuer_key, .. } = missing else {
             return;
@@ -289,7 +298,7 @@ impl Kept {
             fetched_at: now,
         };
         self.lists.insert(key, kept);
-        // After it is in its place: who sees the number sees the list.
+        // Incremented after the insertion, so that a reader of the number finds the list.
         self.generation
             .fetch_add(u64::from(is_other), Ordering::Release);
         while self.lists.len() > MAX_LISTS {
@@ -304,7 +313,7 @@ impl Kept {
 }
 
 impl KeptList {
-    /// Whether it is young and has a quarter of its time left.
+    /// Whether it is young and a quarter of its lifetime remains.
     fn is_fresh(&self, now: Duration) -> bool {
         let end = Duration::from_secs(self.list.next_update().as_secs());
         let life = end.saturating_sub(self.fetched_at);
@@ -314,9 +323,9 @@ impl KeptList {
     }
 }
 
-/// How many learned certificates are kept. Microsoft has some 40 current TLS CAs.
+/// The most learned certificates that are kept. Microsoft has some 40 current TLS CAs.
 const MAX_LEARNED: usize = 64;
-/// How many lists are kept: four for a path, and those of the signers before and beside it.
+/// The most lists that are kept: four for each path of current and former signers.
 const MAX_LISTS: usize = 32;
-/// How many revoked certificates are remembered.
+/// The most revoked certificates that are remembered.
 const MAX_REVOKED: usize = 256;

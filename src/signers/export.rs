@@ -1,86 +1,59 @@
-//! Signers across a restart: written as PEM, and read again.
+//! Kept signers as text, PEM with explanatory lines: written at a shutdown, read at the next start.
+//!
+//! ```text
+//! revoked: SHA-256 NOT-AFTER                 for each revoked certificate; times in Unix seconds
+//! url: https://…/pcnotifications.cer         for each signer
+//! until: current | TIME                      when its signatures stop being accepted
+//! exported: TIME                             when it was written; of an old text, when that was written
+//! -----BEGIN CERTIFICATE----- …
+//! complete: COUNT                            of revoked certificates and signers, to detect a text that was cut off
+//! ```
 
 use std::fmt::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 use thiserror::Error;
 
-use super::fetch::is_about_time;
-use super::gather::Target;
-use super::table::{Judged, Kept, SignerSet};
-use super::{Inner, times};
+use super::imports::{Import, MAX_IMPORTS};
+use super::set::SignerSet;
+use super::times;
 use crate::chain::{
-    CertificateDer, CertificatesError, ChainError, ChainVerifier, Fingerprint, PathError,
-    RevokedCertificate, VerifiedSigner, certificate_to_pem, certificates_from_pem,
+    CertificateDer, CertificatesError, Fingerprint, RevokedCertificate, certificate_to_pem,
+    certificates_from_pem,
 };
 use crate::excerpt::Excerpt;
 use crate::source::{CertificateLocation, CertificateUrl};
 
-/// Signers that were kept before the start, or under other rules, and do not verify yet. They are tried again whenever their
-/// URL was fetched.
-#[derive(Debug, Default)]
-pub(super) struct Imports(Mutex<Vec<Import>>);
-
-/// What an earlier receiver kept.
+/// The content of a text of kept signers.
 #[derive(Debug, Default)]
 pub(crate) struct Exported {
-    signers: Vec<Import>,
-    revoked: Vec<RevokedCertificate>,
+    pub(super) signers: Vec<Import>,
+    pub(super) revoked: Vec<RevokedCertificate>,
 }
 
-/// A signer that was kept before the start.
-#[derive(Clone, Debug)]
-pub(super) struct Import {
-    url: CertificateUrl<'static>,
-    /// Until when its signatures are accepted: without end for one that was current.
-    until: Duration,
-    /// When it was exported.
-    exported: Duration,
-    certificate: CertificateDer<'static>,
-    /// Whether its certificate was not valid when it was last tried. The clock may be wrong.
-    is_out_of_time: bool,
-}
-
-impl Import {
-    /// Whether it is too long ago that it was current: then it may have been replaced before a former's time began.
-    fn is_old(&self, now: Duration) -> bool {
-        now > self.exported.saturating_add(times::FORMER_AGE)
-    }
-
-    /// Until when its signatures are accepted. That of a former is never longer than a former's at the time of the export.
-    fn end(&self) -> Duration {
-        match self.until {
-            Duration::MAX => Duration::MAX,
-            until => until.min(self.exported.saturating_add(times::FORMER_AGE)),
-        }
-    }
-}
-
-/// Why a text does not hold signers that were kept.
+/// A fault of a text of kept signers.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum KeptSignersError {
-    /// The text is cut off, or was changed.
+    /// The text was cut off or changed.
     #[error(
-        "the text of kept signers was cut off or changed: it holds {found} signers and revoked certificates, and its last line{}; \
-         leave it out, and the receiver fetches its signers anew, or give the text that `kept_signers_pem` returned, unchanged",
-        told.map_or_else(|| format!(" is not `{COUNT} …`"), |told| format!(" says {told}"))
+        "the text of kept signers was cut off or changed: it has {found} signers and revoked certificates, and its last line{}; \
+         use the text that `kept_signers_pem` returned, unchanged, or omit it, and the receiver fetches its signers again",
+        stated.map_or_else(|| format!(" is not `{COUNT} …`"), |stated| format!(" says {stated}"))
     )]
     Incomplete {
-        /// How many there are.
+        /// The number in the text.
         found: usize,
-        /// How many the last line tells.
-        told: Option<usize>,
+        /// The number in the last line.
+        stated: Option<usize>,
     },
-    /// A line that says what a certificate is for is missing or malformed.
+    /// A line that describes a certificate is missing or malformed.
     #[error(
         "certificate {number} of the kept signers has no usable line `{name}: …` before it: use the text that `kept_signers_pem` returned, unchanged"
     )]
     Line {
-        /// Which certificate, counted from 1.
+        /// The certificate, counted from 1.
         number: usize,
         /// `url`, `until` or `exported`.
         name: &'static str,
@@ -96,33 +69,33 @@ pub enum KeptSignersError {
     /// A certificate is malformed.
     #[error("certificate {number} of the kept signers: {error}")]
     Pem {
-        /// Which certificate, counted from 1.
+        /// The certificate, counted from 1.
         number: usize,
-        /// What is wrong with it.
+        /// The fault.
         error: CertificatesError,
     },
-    /// It holds more signers than a receiver keeps.
+    /// The text has more signers than a receiver keeps.
     #[error(
-        "there are {found} kept signers, and at most {limit} are read: use the text of one receiver, and give that of another one to another"
+        "the text has {found} kept signers, and at most {limit} are allowed: use the text of one receiver for one receiver"
     )]
     TooMany {
-        /// How many there are.
+        /// The number in the text.
         found: usize,
-        /// How many there may be.
+        /// The limit.
         limit: usize,
     },
 }
 
-/// Reads what [`Inner::export`] wrote. A URL that is not allowed any more is left out.
+/// Reads a text of kept signers. URLs that are not allowed any more are skipped.
 pub(crate) fn parse(
     pem: &str,
     location: &CertificateLocation,
 ) -> Result<Exported, KeptSignersError> {
     let last = pem.lines().rfind(|line| !line.trim().is_empty());
-    let told = last.and_then(|line| line.strip_prefix(COUNT)?.trim().parse().ok());
+    let stated = last.and_then(|line| line.strip_prefix(COUNT)?.trim().parse().ok());
     let found = count(pem);
-    if last.is_some() && told != Some(found) {
-        return Err(KeptSignersError::Incomplete { found, told });
+    if last.is_some() && stated != Some(found) {
+        return Err(KeptSignersError::Incomplete { found, stated });
     }
     let blocks: Vec<_> = pem
         .split_inclusive(END)
@@ -154,7 +127,7 @@ pub(crate) fn parse(
     })
 }
 
-/// How many signers and revoked certificates a text holds.
+/// Counts the signers and the revoked certificates of a text.
 fn count(pem: &str) -> usize {
     let revoked = pem.lines().filter(|line| line.starts_with(REVOKED));
     pem.matches(END).count().saturating_add(revoked.count())
@@ -213,206 +186,38 @@ fn import(
     }))
 }
 
-impl Inner {
-    /// The signers that are kept, as PEM with a line for the URL and one for the end of each.
-    pub(super) fn export(&self, now: Duration) -> String {
-        let mut text = String::new();
-        for RevokedCertificate {
-            fingerprint,
-            not_after,
-        } in self.store.revoked()
-        {
-            let _ = writeln!(text, "{REVOKED} {fingerprint} {}", not_after.as_secs());
-        }
-        for (url, set) in self.table.rows().iter() {
-            for kept in set.kept() {
-                let exported = kept.exported.unwrap_or(now);
-                let certificate = kept.signer.certificate();
-                write_signer(&mut text, url, kept.until, exported, certificate);
-            }
-        }
-        // Those that did not verify yet may do so with what the next receiver learns.
-        let waiting = self.imports.lock().clone();
-        // Not those whose time is over, unless the clock is far off.
-        let is_of_use = |import: &&Import| now < import.end().saturating_add(times::FORMER_AGE);
-        for import in waiting.iter().filter(is_of_use).take(3 * times::MAX_URLS) {
-            let Import {
-                url,
-                until,
-                exported,
-                certificate,
-                ..
-            } = import;
-            write_signer(&mut text, url, *until, *exported, certificate);
-        }
-        let _ = writeln!(text, "{COUNT} {}", count(&text));
-        text
+/// Writes `rows`, then the imports that do not verify yet: the next receiver may find the missing evidence.
+pub(super) fn write(
+    revoked: &[RevokedCertificate],
+    rows: &[(CertificateUrl<'static>, SignerSet)],
+    imports: &[Import],
+    now: Duration,
+) -> String {
+    let mut text = String::new();
+    for each in revoked {
+        let (fingerprint, not_after) = (each.fingerprint, each.not_after.as_secs());
+        let _ = writeln!(text, "{REVOKED} {fingerprint} {not_after}");
     }
-
-    /// Keeps signers that were kept before the start, as far as they verify with what is at hand; the others wait.
-    pub(super) fn import(&self, exported: Exported, now: Duration) {
-        self.store.remember_revoked(&exported.revoked);
-        self.imports.lock().extend(exported.signers.iter().cloned());
-        for import in exported.signers {
-            self.adopt(&import.url, now, None);
+    for (url, set) in rows {
+        for kept in set.kept() {
+            let exported = kept.exported.unwrap_or(now);
+            let certificate = kept.signer.certificate();
+            write_signer(&mut text, url, kept.until, exported, certificate);
         }
     }
-
-    /// Tries the imports for `url` again, with `twins` of issuers that were seen revoked once they were looked for.
-    pub(super) fn adopt(
-        &self,
-        url: &CertificateUrl<'_>,
-        now: Duration,
-        twins: Option<&[CertificateDer<'static>]>,
-    ) {
-        let waiting: Vec<_> = {
-            let imports = self.imports.lock();
-            let is_meant = |import: &&Import| import.url.as_str() == url.as_str();
-            imports.iter().filter(is_meant).cloned().collect()
-        };
-        for import in waiting {
-            let chain = self.chain.load_full();
-            let evidence = self.store.at_hand(twins.unwrap_or_default());
-            let time = UnixTime::since_unix_epoch(now);
-            // Policies are other people's code.
-            let assess = || chain.assess(&import.certificate, &evidence, time);
-            let Ok(assessment) = catch_unwind(AssertUnwindSafe(assess)) else {
-                continue;
-            };
-            self.store.remember_revoked(&assessment.revoked);
-            match assessment.verdict {
-                Ok(signer) => {
-                    if self.adopted(&import, signer, &chain, now) {
-                        self.imports.forget(&import);
-                    }
-                }
-                Err(error) if may_be_kept(&error, twins.is_some()) => {
-                    self.imports
-                        .note(&import, |it| it.is_out_of_time = is_about_time(&error));
-                }
-                Err(_) => self.imports.forget(&import),
-            }
-        }
+    // Without those that expired, unless the clock is far off.
+    let is_of_use = |import: &&Import| now < import.end().saturating_add(times::FORMER_AGE);
+    for import in imports.iter().filter(is_of_use).take(3 * times::MAX_URLS) {
+        write_signer(
+            &mut text,
+            &import.url,
+            import.until,
+            import.exported,
+            &import.certificate,
+        );
     }
-
-    /// Keeps an import that was verified; not if the rules were replaced meanwhile.
-    fn adopted(
-        &self,
-        import: &Import,
-        signer: VerifiedSigner,
-        chain: &Arc<ChainVerifier>,
-        now: Duration,
-    ) -> bool {
-        let former = Kept {
-            signer: Arc::new(signer),
-            until: import.end(),
-            exported: import.is_old(now).then_some(import.exported),
-        };
-        let signer = Arc::clone(&former.signer);
-        let mut is_current = true;
-        self.table.update(&import.url, |set| {
-            is_current = Arc::ptr_eq(&self.chain.load(), chain);
-            match is_current {
-                true => Some(SignerSet::with_former(set, former, now)),
-                false => set.cloned(),
-            }
-        });
-        if is_current {
-            self.known.remember(&import.url);
-            self.learn(&signer, chain);
-        }
-        is_current
-    }
-
-    /// Keeps aside signers that were dropped and that other evidence, or a twin of a revoked issuer, may verify: they are tried
-    /// again as if they had been kept before the start.
-    pub(super) fn set_aside(
-        &self,
-        url: &CertificateUrl<'static>,
-        set: &SignerSet,
-        judged: &[Judged],
-        now: Duration,
-    ) {
-        let may_return = |kept: &&Kept| {
-            let verdict = judged.iter().find(|judged| judged.is_about(&kept.signer));
-            let error = verdict.and_then(|judged| judged.error.as_ref());
-            error.is_some_and(|error| error.is_transient() || is_of_issuer(error))
-        };
-        let aside = set.kept().filter(may_return).map(|kept| Import {
-            url: url.clone(),
-            until: kept.until,
-            exported: kept.exported.unwrap_or(now),
-            certificate: kept.signer.certificate().clone(),
-            is_out_of_time: false,
-        });
-        let mut imports = self.imports.lock();
-        for import in aside.take(MAX_IMPORTS.saturating_sub(imports.len())) {
-            imports.push(import);
-        }
-    }
-
-    /// Notes that the host serves `current`: what else was current before the start is a former from now on.
-    pub(super) fn note_current(
-        &self,
-        url: &CertificateUrl<'_>,
-        current: &VerifiedSigner,
-        now: Duration,
-    ) {
-        let mut imports = self.imports.lock();
-        let is_meant = |import: &&mut Import| {
-            import.url.as_str() == url.as_str() && import.certificate != *current.certificate()
-        };
-        for import in imports.iter_mut().filter(is_meant) {
-            let since = match import.is_old(now) {
-                true => import.exported,
-                false => now,
-            };
-            import.until = import.until.min(since.saturating_add(times::FORMER_AGE));
-            import.exported = import.exported.max(since);
-        }
-    }
-
-    /// Whether a signer for `url` that was kept before the start may still be verified.
-    pub(super) fn is_waiting(&self, url: &CertificateUrl<'_>, now: Duration) -> bool {
-        let imports = self.imports.lock();
-        let mut of_url = (imports.iter()).filter(|import| import.url.as_str() == url.as_str());
-        of_url.any(|import| !import.is_out_of_time && now < import.end())
-    }
-
-    /// The signers for `url`, apart from the one that it serves, that could not be verified at this time.
-    pub(super) fn unverified(&self, url: &CertificateUrl<'_>, now: Duration) -> Vec<Target> {
-        let kept = self.table.row(url);
-        let unproven = kept.iter().flat_map(|set| set.unproven(now));
-        let unproven = unproven
-            .map(|signer| Target::of(signer))
-            .collect::<Vec<_>>();
-        let imports = self.imports.lock();
-        let waiting = imports
-            .iter()
-            .filter(|import| import.url.as_str() == url.as_str());
-        let target = |import: &Import| Target {
-            certificate: import.certificate.clone(),
-            issuers: Vec::new(),
-        };
-        unproven.into_iter().chain(waiting.map(target)).collect()
-    }
-}
-
-/// Whether an import that was refused is tried again. A revoked issuer may have a twin, until that was looked for.
-fn may_be_kept(error: &ChainError, is_looked_for: bool) -> bool {
-    // A clock that is wrong at the start is set right later.
-    let is_transient = error.depends_on_evidence() || error.is_transient() || is_about_time(error);
-    is_transient && !(is_looked_for && is_of_issuer(error))
-}
-
-fn is_of_issuer(error: &ChainError) -> bool {
-    matches!(
-        error,
-        ChainError::Path {
-            error: PathError::Revoked,
-            ..
-        }
-    )
+    let _ = writeln!(text, "{COUNT} {}", count(&text));
+    text
 }
 
 fn write_signer(
@@ -435,30 +240,10 @@ fn write_signer(
     );
 }
 
-impl Imports {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Import>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, import: &Import, change: impl Fn(&mut Import)) {
-        let mut imports = self.lock();
-        let is_meant =
-            |each: &&mut Import| each.url == import.url && each.certificate == import.certificate;
-        imports.iter_mut().filter(is_meant).for_each(change);
-    }
-
-    fn forget(&self, import: &Import) {
-        self.lock()
-            .retain(|each| each.url != import.url || each.certificate != import.certificate);
-    }
-}
-
 const CURRENT: &str = "current";
 const REVOKED: &str = "revoked:";
 /// The last line.
 const COUNT: &str = "complete:";
-/// As many as are ever remembered.
+/// The most that are ever remembered.
 const MAX_REVOKED: usize = 256;
 const END: &str = "-----END CERTIFICATE-----";
-/// As many as are ever exported: three for each URL, and those that could not be verified.
-const MAX_IMPORTS: usize = 6 * times::MAX_URLS;

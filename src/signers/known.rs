@@ -1,4 +1,4 @@
-//! Which URLs wait on the quota, and which do not.
+//! URLs that are exempt from the quota.
 
 use std::collections::{HashSet, VecDeque};
 use std::num::NonZeroU32;
@@ -11,8 +11,8 @@ use super::times;
 use crate::excerpt::Excerpt;
 use crate::source::CertificateUrl;
 
-/// The URLs that are configured, and those that verified once, apart from their signers: one failed fetch must not turn the
-/// partner's own URL into a stranger's.
+/// The configured URLs, and those that verified once. They are remembered apart from their signers, so that one failed fetch does
+/// not subject the partner's own URL to the quota.
 #[derive(Debug)]
 pub(super) struct KnownUrls {
     configured: HashSet<Box<str>>,
@@ -21,7 +21,7 @@ pub(super) struct KnownUrls {
 
 #[derive(Debug)]
 struct State {
-    /// In the order in which they verified first.
+    /// In the order of their first verification.
     verified: VecDeque<Box<str>>,
     quota: Quota,
 }
@@ -54,6 +54,7 @@ impl KnownUrls {
         })
     }
 
+    /// Whether a signer of `url` was ever verified, as far as that is remembered.
     pub(super) fn has_verified(&self, url: &CertificateUrl<'_>) -> bool {
         self.state()
             .verified
@@ -61,6 +62,7 @@ impl KnownUrls {
             .any(|known| **known == *url.as_str())
     }
 
+    /// Remembers that a signer of `url` was verified. Forgets the URL that verified first if there are too many.
     pub(super) fn remember(&self, url: &CertificateUrl<'_>) {
         if self.has_verified(url) {
             return;

@@ -1,11 +1,11 @@
-//! How many downloads URLs that never verified may cause.
+//! The quota of downloads for URLs that never verified.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// A token bucket that counts in whole seconds.
 ///
-/// It holds at most [`Quota::BURST`] tokens, or a minute's if those are fewer, and starts full.
+/// It holds at most [`Quota::BURST`] tokens, or those of a minute if they are fewer, and starts full.
 #[derive(Debug)]
 pub(super) struct Quota {
     per_minute: NonZeroU32,
@@ -32,10 +32,10 @@ impl Quota {
         self.per_minute
     }
 
-    /// Takes one token, or says when there will be one.
+    /// Takes one token, or returns the time until the next one.
     pub(super) fn take(&mut self, now: u64) -> Result<(), Duration> {
         let rate = u64::from(self.per_minute.get());
-        // A clock that was set back adds nothing, and counting goes on from there.
+        // A clock that was set back adds nothing, and counting continues from its reading.
         let grown = now.saturating_sub(self.counted_at).saturating_mul(rate);
         self.sixtieths = self.sixtieths.saturating_add(grown).min(self.capacity());
         self.counted_at = now;

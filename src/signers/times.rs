@@ -1,20 +1,23 @@
-//! How long, and how many. See [`Signers`](super::Signers) for what each means.
+//! Durations and limits. See [`Signers`](super::Signers) for their meaning.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::single_flight::Times;
 
 pub(super) const MAX_URLS: usize = 16;
 pub(super) const MAX_FORMERS: usize = 2;
-/// How many URLs that verified once are remembered, apart from their signers.
+/// The most URLs that are remembered because they verified once, apart from their signers.
 pub(super) const MAX_VERIFIED_URLS: usize = 256;
+
+pub(super) const NEW_DOWNLOADS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 pub(super) const FRESH: Duration = Duration::from_secs(5);
 pub(super) const FORMER_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub(super) const REFRESH_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) const REFRESH_BEFORE_END: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// A list is used for as long without asking for the next one, and a signer is checked as often: so what is known is never
-/// older than twice that, a day.
+/// A list is used for this long before the next one is fetched, and signers are checked as often: so evidence is never older
+/// than twice that, a day.
 pub(super) const LIST_AGE: Duration = Duration::from_secs(12 * 60 * 60);
 pub(super) const REFRESH_RETRY: Duration = Duration::from_secs(10 * 60);
 pub(super) const REVOCATION_RETRY: Duration = Duration::from_secs(60 * 60);
@@ -23,9 +26,9 @@ pub(super) const REVOCATION_RETRY: Duration = Duration::from_secs(60 * 60);
 pub(super) const CERTIFICATE: Duration = Duration::from_secs(5);
 /// For the certificates of all its issuers.
 pub(super) const ISSUERS: Duration = Duration::from_secs(5);
-/// For all revocation lists, where a callback waits for them.
+/// For all revocation lists, while a callback waits.
 pub(super) const LISTS: Duration = Duration::from_secs(3);
-/// For the same, where nobody waits: as long as any one of them may take.
+/// For all revocation lists in the background: as long as any one of them may take.
 pub(super) const LISTS_OF_CHECK: Duration = Duration::from_secs(11);
 /// How long a callback without a signer waits.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,10 +36,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 const COOL_DOWN: Duration = Duration::from_secs(5);
 const LONGEST_COOL_DOWN: Duration = Duration::from_secs(15);
 
-/// Of the fetch of a signing certificate, with everything that its path needs.
+/// For the fetch of a signing certificate, including all that its path needs.
 pub(super) const fn fetch(patience: Duration) -> Times {
     Times {
-        // The sum of its parts, of which the last two may come twice, and a moment for the work between them.
+        // Certificate, then twice issuers and lists, and 2 s for the work between them.
         limit: Duration::from_secs(5 + 2 * (5 + 3) + 2),
         patience,
         cool_down: COOL_DOWN,
@@ -45,9 +48,9 @@ pub(super) const fn fetch(patience: Duration) -> Times {
     }
 }
 
-/// Of the check of a URL's signers against revocation lists.
+/// For the check of a URL's signers against revocation lists.
 pub(super) const CHECK: Times = Times {
-    // Lists, issuers in the place of revoked ones, and their lists.
+    // Lists, twins of revoked issuers, their lists, and 3 s for the work between them.
     limit: Duration::from_secs(11 + 5 + 11 + 3),
     patience: Duration::from_secs(30),
     cool_down: COOL_DOWN,
@@ -55,12 +58,12 @@ pub(super) const CHECK: Times = Times {
     kept: Duration::ZERO,
 };
 
-/// Of one issuer's certificate, or one list. A list may come after the callback's time for it is over: it is kept.
+/// For one issuer's certificate, or one list. A list that arrives after a callback stopped waiting is kept.
 pub(super) const EVIDENCE: Times = Times {
     limit: Duration::from_secs(10),
     patience: Duration::from_secs(10),
     cool_down: COOL_DOWN,
     longest_cool_down: LONGEST_COOL_DOWN,
-    // However many signers ask for it. An attempt counts from the start of the fetch that it is part of, some seconds before.
+    // However many signers need it. An attempt counts from the start of the fetch that it is part of, seconds earlier.
     kept: Duration::from_secs(20),
 };

@@ -1,4 +1,4 @@
-//! One piece of work that many wait for.
+//! One piece of work with many waiters.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -10,12 +10,12 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::primitives::{Mutex, MutexGuard};
 
-/// What runs a flight: it ends when the flight has landed.
+/// Runs a flight: it ends when the flight is finished.
 pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Work that is under way, and those who wait for its outcome.
+/// Work that is under way, and the waiters for its outcome.
 ///
-/// No lock is held while somebody's future, waker or destructor runs.
+/// No lock is held while a foreign future, waker or destructor runs.
 pub(super) struct Flight<T> {
     cell: Mutex<Cell<T>>,
 }
@@ -25,19 +25,19 @@ struct Cell<T> {
     /// By the numbers of the waiters.
     wakers: BTreeMap<u64, Waker>,
     next_waiter: u64,
-    /// The work, if no runtime took it: the waiters drive it.
+    /// The work, if no runtime accepted it: the waiters drive it.
     task: Option<Task>,
     is_caller_driven: bool,
 }
 
 enum State<T> {
     UnderWay,
-    /// Under way for longer than anybody should wait.
+    /// Under way for longer than the waiters' patience.
     Late,
-    Landed(T),
+    Finished(T),
 }
 
-/// The flight takes longer than anybody should wait. It goes on.
+/// The flight takes longer than the waiters' patience. It goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Late;
 
@@ -54,7 +54,7 @@ impl<T> Flight<T> {
         }
     }
 
-    /// Has the waiters drive `task`.
+    /// Lets the waiters drive `task`.
     pub(super) fn drive_by_callers(&self, task: Task) {
         let mut cell = self.lock();
         cell.is_caller_driven = true;
@@ -65,21 +65,21 @@ impl<T> Flight<T> {
         self.lock().is_caller_driven
     }
 
-    /// Ends the flight with `outcome`, unless it has ended.
-    pub(super) fn land(&self, outcome: T) {
+    /// Finishes the flight with `outcome`, unless it is finished.
+    pub(super) fn finish(&self, outcome: T) {
         let (wakers, task) = {
             let mut cell = self.lock();
-            if matches!(cell.state, State::Landed(_)) {
+            if matches!(cell.state, State::Finished(_)) {
                 return;
             }
-            cell.state = State::Landed(outcome);
+            cell.state = State::Finished(outcome);
             (mem::take(&mut cell.wakers), cell.task.take())
         };
         wake(wakers);
         drop(task);
     }
 
-    /// Sends those away who wait, and those who will.
+    /// Dismisses present and future waiters.
     pub(super) fn be_late(&self) {
         let wakers = {
             let mut cell = self.lock();
@@ -97,14 +97,14 @@ impl<T> Flight<T> {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// No holder of the lock can leave the cell half-changed, so a panic elsewhere does not matter.
+    /// Every change under the lock is complete, so a poisoned lock is safe to use.
     fn lock(&self) -> MutexGuard<'_, Cell<T>> {
         self.cell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T: Send + 'static> Flight<T> {
-    /// Polls the task, if the waiters drive it and no other one does at this moment.
+    /// Polls the task, if the waiters drive it and no other waiter is polling it.
     fn drive(self: &Arc<Self>) {
         let Some(mut task) = self.lock().task.take() else {
             return;
@@ -116,14 +116,14 @@ impl<T: Send + 'static> Flight<T> {
             .is_pending()
         {
             let mut cell = self.lock();
-            // A flight that was given up meanwhile has no use for it.
-            let keep = !matches!(cell.state, State::Landed(_));
+            // The flight may have been finished as overdue meanwhile.
+            let keep = !matches!(cell.state, State::Finished(_));
             cell.task = keep.then_some(task);
         }
     }
 }
 
-/// Wakes every waiter when a task that they drive can go on: any of them may be gone.
+/// Wakes every waiter when a caller-driven task can go on, because any single one may be gone.
 struct Progress<T>(Weak<Flight<T>>);
 
 impl<T: Send + 'static> Wake for Progress<T> {
@@ -134,7 +134,7 @@ impl<T: Send + 'static> Wake for Progress<T> {
     }
 }
 
-/// Waits for a flight to land.
+/// Waits for a flight to finish.
 pub(crate) struct Waiter<T: Send + 'static> {
     flight: Arc<Flight<T>>,
     number: u64,
@@ -154,14 +154,14 @@ impl<T: Send + 'static> Waiter<T> {
         }
     }
 
-    /// Waits for as long as it takes.
+    /// A waiter without a limit to its patience.
     pub(super) fn patient(flight: &Arc<Flight<T>>) -> Self {
         let mut waiter = Self::new(flight);
         waiter.is_patient = true;
         waiter
     }
 
-    /// Whether nothing but its waiters carries the flight.
+    /// Whether only waiters drive the flight.
     pub(crate) fn is_caller_driven(&self) -> bool {
         self.flight.is_caller_driven()
     }
@@ -171,11 +171,11 @@ impl<T: Clone + Send + 'static> Waiter<T> {
     fn look(&self, waker: Option<&Waker>) -> Poll<Result<T, Late>> {
         let mut cell = self.flight.lock();
         match &cell.state {
-            State::Landed(outcome) => return Poll::Ready(Ok(outcome.clone())),
+            State::Finished(outcome) => return Poll::Ready(Ok(outcome.clone())),
             State::Late if !self.is_patient => return Poll::Ready(Err(Late)),
             State::Late | State::UnderWay => {}
         }
-        // The waker of before may run somebody's code when it is dropped.
+        // Dropping the previous waker may run foreign code.
         let before = waker.and_then(|waker| cell.wakers.insert(self.number, waker.clone()));
         drop(cell);
         drop(before);
@@ -187,7 +187,7 @@ impl<T: Clone + Send + 'static> Future for Waiter<T> {
     type Output = Result<T, Late>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Registered first: whatever happens from here on wakes this waiter.
+        // The waker is registered first, so that no later change is missed.
         if let Poll::Ready(outcome) = self.look(Some(context.waker())) {
             return Poll::Ready(outcome);
         }
@@ -204,7 +204,7 @@ impl<T: Send + 'static> Drop for Waiter<T> {
             (waker, cell.task.is_some())
         };
         drop(waker);
-        // A wake-up that came for this waiter is passed on: it may be the only one that the task will give.
+        // A wake-up for this waiter is passed on, because the task may not send another one.
         if must_wake {
             self.flight.wake_all();
         }

@@ -1,4 +1,4 @@
-//! Work that is done once however many ask for it: joined, started, remembered when it fails, and spaced.
+//! Work that runs once for all callers: joined or started, remembered when it fails, and spaced by cool-downs.
 //!
 //! ```text
 //!            join_or_start                     the work ends
@@ -8,28 +8,30 @@
 //!    │   cool-down is over      │ patience     │
 //!    └──────────────────────────┼──────────────┘
 //!                               ▼
-//!                             late: those who wait leave, the work goes on
+//!                             late: the waiters leave, the work goes on
 //! ```
 //!
-//! - An attempt is recorded when it starts. It runs in a task of its own ([`Spawn`]) under a deadline; who hangs up, times out
-//!   or panics changes nothing.
-//! - A failure is remembered for a cool-down that grows with each failure in a row. Meanwhile it is the answer. The spawner
-//!   measures it, too: a clock that is set back does not make it longer.
-//! - Those who wait leave after a time (*patience*); the work does not.
-//! - No lock is held while somebody's code runs: work, clones of outcomes apart, wakers, destructors.
+//! - An attempt is recorded when it starts. It runs in a task of its own (`Spawn`) under a deadline. A caller that disconnects,
+//!   times out or panics does not affect it.
+//! - A failure is remembered for a cool-down that grows with each failure in a row. Meanwhile callers get that failure. The
+//!   spawner's clock measures the cool-down, too, so that a clock that is set back does not prolong it.
+//! - Waiters leave after a time (*patience*); the work goes on.
+//! - No lock is held while foreign code runs: work, wakers, destructors. Clones of outcomes are the exception.
 //!
 //! `tests/single_flight.rs` checks this with loom, under every order of steps with up to three preemptions.
 
 mod board;
+mod failure;
 mod flight;
 mod moment;
 mod primitives;
 #[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
 mod within;
 
+pub(crate) use board::{Interrupted, SingleFlight, Start};
 #[cfg(feature = "receiver")]
-pub(crate) use board::Failure;
-pub(crate) use board::{Interrupted, SingleFlight, Start, Times};
+pub(crate) use failure::Failure;
+pub(crate) use failure::Times;
 #[cfg(feature = "receiver")]
 pub(crate) use flight::Waiter;
 #[cfg(feature = "receiver")]

@@ -1,4 +1,4 @@
-//! When something began, so that its age is known although the caller's clock can be set back.
+//! A point in time whose age is known even if the caller's clock is set back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// This moment, at which the caller's clock says `time`.
+    /// The present moment, at which the caller's clock reads `time`.
     pub(crate) fn now(time: Duration, spawn: &Arc<dyn Spawn>) -> Self {
         Self {
             time,
@@ -25,9 +25,9 @@ impl Moment {
         }
     }
 
-    /// How long ago this is when the caller's clock says `now`: by whichever clock it is longer ago.
+    /// The age when the caller's clock reads `now`: the greater of both clocks' values.
     ///
-    /// A clock that is set back makes nothing young, nor does the spawner's, which may stand still while a machine sleeps.
+    /// So neither a caller's clock that is set back nor a spawner's clock that stops while the machine sleeps understates it.
     #[cfg_attr(
         not(feature = "receiver"),
         expect(dead_code, reason = "for fetches and failures of signers")

@@ -1,3 +1,3 @@
-//! What the model checker replaces with its own (see `tests/single_flight.rs`).
+//! Locks, which the model checker replaces by its own (see `tests/single_flight.rs`).
 
 pub(super) use std::sync::{Mutex, MutexGuard};

@@ -1,4 +1,4 @@
-//! A part of a piece of work, under a deadline of its own.
+//! Part of a piece of work, under a deadline of its own.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -15,9 +15,9 @@ pub(crate) async fn within<T: Clone + Send + 'static>(
 ) -> Result<T, Interrupted> {
     let flight = Arc::new(Flight::new());
     let waiter = Waiter::patient(&flight);
-    let landing = Landing(Arc::downgrade(&flight));
+    let finisher = Finisher(Arc::downgrade(&flight));
     let task: Task = Box::pin(async move {
-        landing.land(caught(work).await.ok_or(Interrupted::Panicked));
+        finisher.finish(caught(work).await.ok_or(Interrupted::Panicked));
     });
     if let Err(task) = spawn.spawn(task, limit) {
         flight.drive_by_callers(task);
@@ -25,19 +25,19 @@ pub(crate) async fn within<T: Clone + Send + 'static>(
     waiter.await.unwrap_or(Err(Interrupted::Stopped))
 }
 
-/// Ends the flight, also by being dropped. Weak, because the flight holds the task where its waiter drives it.
-struct Landing<T>(Weak<Flight<Result<T, Interrupted>>>);
+/// Finishes the flight, also by being dropped. Weak, because a caller-driven flight holds the task, which holds this.
+struct Finisher<T>(Weak<Flight<Result<T, Interrupted>>>);
 
-impl<T> Landing<T> {
-    fn land(&self, outcome: Result<T, Interrupted>) {
+impl<T> Finisher<T> {
+    fn finish(&self, outcome: Result<T, Interrupted>) {
         if let Some(flight) = self.0.upgrade() {
-            flight.land(outcome);
+            flight.finish(outcome);
         }
     }
 }
 
-impl<T> Drop for Landing<T> {
+impl<T> Drop for Finisher<T> {
     fn drop(&mut self) {
-        self.land(Err(Interrupted::Stopped));
+        self.finish(Err(Interrupted::Stopped));
     }
 }

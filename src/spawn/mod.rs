@@ -1,22 +1,22 @@
-//! Background tasks: fetches run in tasks of their own, so that nobody's request carries them.
+//! Background tasks: fetches run in tasks of their own, so that no request owns them.
 //!
-//! A request that hangs up, times out or panics must not stop a fetch that others wait for. [`Spawn`] is the one thing that
-//! this crate asks of an async runtime. With feature `reqwest` the default is `TokioSpawn`; for another runtime, implement
+//! A request that disconnects, times out or panics must not stop a fetch that other requests wait for. [`Spawn`] is all that
+//! this crate requires of an async runtime. With feature `reqwest` the default is `TokioSpawn`; for another runtime, implement
 //! [`Spawn`] in a few lines.
 //!
-//! Without a runtime, [`CallerDriven`] lets the callers that wait drive the fetch between them. It works everywhere and
-//! promises less:
+//! Without a runtime, the waiting callers of [`CallerDriven`] drive the fetch together. It works everywhere and guarantees less:
 //!
-//! | promise | with a runtime | [`CallerDriven`] |
+//! | guarantee | with a runtime | [`CallerDriven`] |
 //! |---|---|---|
-//! | a fetch that everybody has left goes on | yes | no: the next caller resumes it, or it counts as failed once its time is over |
-//! | a fetch has a deadline whatever the HTTP client does | yes | only by the caller's clock: when the next caller comes |
+//! | a fetch goes on after all its callers have left | yes | no: the next caller resumes it, or it fails at its deadline |
+//! | a fetch has a deadline whatever the HTTP client does | yes | only by the caller's clock, when the next caller arrives |
 //! | a callback with a good signer never waits for the network | yes | one callback for each refresh, and one for each check of the revocation lists, drives it and waits for it |
 //! | a callback without a signer waits five seconds at most | yes | no: put a timeout around it |
 //!
-//! Certificates and revocation lists of signers, the keys of Microsoft Entra and access tokens are all fetched like this: what
-//! the table says of a callback holds for a delivery from Event Grid, and for a caller who needs a token.
+//! Certificates and revocation lists of signers, the keys of Microsoft Entra and access tokens are all fetched like this. The
+//! table holds for deliveries from Event Grid and for calls that need a token, too.
 
+mod caller_driven;
 #[cfg(feature = "reqwest")]
 mod tokio;
 
@@ -25,17 +25,17 @@ use std::time::{Duration, Instant};
 
 use crate::http_client::BoxFuture;
 
+pub use caller_driven::CallerDriven;
+/// The default spawner: `TokioSpawn` with feature `reqwest`, otherwise [`CallerDriven`].
+#[cfg(not(feature = "reqwest"))]
+pub use caller_driven::CallerDriven as DefaultSpawn;
 #[cfg(feature = "reqwest")]
 pub use tokio::TokioSpawn;
-
-/// The spawner that is used unless another one is given: `TokioSpawn` with feature `reqwest`, else [`CallerDriven`].
+/// The default spawner: `TokioSpawn` with feature `reqwest`, otherwise [`CallerDriven`].
 #[cfg(feature = "reqwest")]
-pub type DefaultSpawn = TokioSpawn;
-/// The spawner that is used unless another one is given: `TokioSpawn` with feature `reqwest`, else [`CallerDriven`].
-#[cfg(not(feature = "reqwest"))]
-pub type DefaultSpawn = CallerDriven;
+pub use tokio::TokioSpawn as DefaultSpawn;
 
-/// Work without a result. Dropping it before it is complete is safe: whoever waits for it is told.
+/// Work without a result. It may be dropped before it is complete: its waiters are notified.
 pub type Task = BoxFuture<'static, ()>;
 
 /// Runs tasks in the background.
@@ -64,35 +64,17 @@ pub type Task = BoxFuture<'static, ()>;
 /// assert_eq!(runtime.block_on(was_done), Ok("done"));
 /// ```
 pub trait Spawn: fmt::Debug + Send + Sync {
-    /// Runs `task` until it is complete, and drops it after `limit` if it is not. Returns at once.
+    /// Runs `task` to completion, or drops it after `limit`. Returns at once.
     ///
     /// # Errors
     ///
-    /// Gives the task back if it cannot run in the background. The callers that wait for it drive it then.
+    /// Returns the task if it cannot run in the background. Then the callers that wait for it drive it.
     fn spawn(&self, task: Task, limit: Duration) -> Result<(), Task>;
 
-    /// This moment, by a clock that is never set: it tells how old a fetch is after the receiver's clock was set back.
+    /// The present instant of a monotonic clock. It tells the age of a fetch after the receiver's clock was set back.
     ///
-    /// By default that of the system. A runtime whose time can be paused for tests gives its own.
+    /// Default: the system's. A runtime whose time can be paused in tests returns its own.
     fn instant(&self) -> Instant {
         Instant::now()
-    }
-}
-
-/// Runs nothing in the background: the callers that wait drive the fetch. See the [module](self) for what that cannot promise.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct CallerDriven;
-
-impl CallerDriven {
-    /// A spawner that gives every task back.
-    pub const fn new() -> Self {
-        Self
-    }
-}
-
-impl Spawn for CallerDriven {
-    fn spawn(&self, task: Task, _: Duration) -> Result<(), Task> {
-        Err(task)
     }
 }

@@ -9,16 +9,16 @@ use tokio::time::{sleep, timeout};
 
 use super::{Spawn, Task};
 
-/// Runs tasks on a tokio runtime: the one in which it was made or, outside of any, on a thread of its own.
+/// Runs tasks on the tokio runtime in which it was created or, if there was none, on a thread of its own.
 ///
-/// The thread is started when the first task needs it, and ends with the spawner. A runtime that has been shut down is
+/// The thread starts with the first task that needs it, and ends with the spawner. A runtime that has been shut down is
 /// replaced by the current one, or by that thread.
 ///
-/// Two things are asked of a runtime:
+/// Requirements of a runtime:
 ///
-/// - Its timers are enabled, as [`enable_all`](Builder::enable_all) does. Without them, tasks have no deadline.
-/// - It keeps running. Tasks wait while a handler blocks its only thread, and on a runtime that is alive but that nobody
-///   runs. Make a receiver in the runtime of the server, not in one that is used for the start alone.
+/// - Its timers are enabled, as by [`enable_all`](Builder::enable_all). Without them, tasks have no deadline.
+/// - It keeps running. Tasks stall while a handler blocks its only thread, and while no thread drives the runtime. Create a
+///   receiver in the runtime of the server, not in one that is used only for startup.
 #[derive(Debug, Default)]
 pub struct TokioSpawn {
     runtime: Option<Handle>,
@@ -27,7 +27,7 @@ pub struct TokioSpawn {
 }
 
 impl TokioSpawn {
-    /// Uses the current runtime, if there is one.
+    /// Uses the current runtime, or a thread of its own.
     pub fn new() -> Self {
         Self {
             runtime: Handle::try_current().ok(),
@@ -76,20 +76,20 @@ impl Spawn for TokioSpawn {
     }
 }
 
-/// A runtime of one thread. It is shut down in the background: a spawner may be dropped within another runtime, where
-/// waiting is not allowed.
+/// A runtime of one thread. It is shut down in the background, because a spawner may be dropped inside another runtime, where
+/// blocking is not allowed.
 #[derive(Debug)]
 struct OwnRuntime(Option<Runtime>);
 
 impl OwnRuntime {
-    /// `None` if the system has no thread or no file descriptor left: the next task tries again.
+    /// `None` if the system is out of threads or file descriptors. The next task tries again.
     fn start() -> Option<Self> {
         let mut builder = Builder::new_multi_thread();
         builder
             .worker_threads(1)
             .thread_name("partner-center-fetch")
             .enable_all();
-        // tokio reports that there is no thread by a panic.
+        // tokio panics if there is no thread.
         let built = catch_unwind(AssertUnwindSafe(|| builder.build()));
         Some(Self(Some(built.ok()?.ok()?)))
     }
@@ -103,7 +103,7 @@ impl Drop for OwnRuntime {
     }
 }
 
-/// Spawns `task`, or gives it back if `runtime` has been shut down: then tokio drops it at once, without running it.
+/// Spawns `task`, or returns it if `runtime` has been shut down: then tokio drops it at once, without running it.
 fn hand_over(
     runtime: &Handle,
     task: Task,
@@ -118,7 +118,7 @@ fn hand_over(
     runtime.spawn(async move {
         if let Some(task) = handover.task.take() {
             match has_timers.get_or_init(timers_are_enabled) {
-                // Whoever waits for it is told by the task itself.
+                // The task itself notifies its waiters when it is dropped.
                 true => drop(timeout(limit, task).await),
                 false => task.await,
             }
@@ -134,12 +134,12 @@ fn hand_over(
     }
 }
 
-/// Whether the current runtime has timers. tokio says that by a panic only, which names the remedy.
+/// Whether the current runtime has timers. Without them tokio panics, and its message names the remedy.
 fn timers_are_enabled() -> bool {
     catch_unwind(|| drop(sleep(Duration::ZERO))).is_ok()
 }
 
-/// Puts a task that was dropped before it ran where the spawner finds it.
+/// Hands a task that was dropped before it ran back to the spawner.
 struct Handover {
     task: Option<Task>,
     dropped: Arc<Mutex<Option<Task>>>,
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_runs_on_the_runtime_in_which_it_was_made() {
+    async fn runs_on_the_runtime_in_which_it_was_created() {
         let (task, reported) = reporting();
         assert!(
             TokioSpawn::new()
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_of_a_runtime_it_has_a_thread_of_its_own() {
+    fn starts_a_thread_outside_a_runtime() {
         let spawn = TokioSpawn::new();
         let (task, reported) = reporting();
         assert!(spawn.spawn(task, Duration::from_secs(1)).is_ok());
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_that_was_shut_down_is_replaced() {
+    fn replaces_a_runtime_that_was_shut_down() {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let spawn = TokioSpawn::on(runtime.handle().clone());
         drop(runtime);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_without_timers_runs_tasks_without_a_limit() {
+    fn runs_tasks_without_a_limit_on_a_runtime_without_timers() {
         let runtime = Builder::new_current_thread().build().unwrap();
         let spawn = TokioSpawn::on(runtime.handle().clone());
         for _ in 0..2 {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_is_dropped_after_its_limit() {
+    async fn drops_a_task_after_its_limit() {
         let (end, ended) = oneshot::channel::<()>();
         let task: Task = Box::pin(async move {
             let _end = end;

@@ -231,7 +231,7 @@ fn a_genuine_body_that_is_no_event_is_genuine() {
         "status": 503,
         "reason": null,
         "event": null,
-        "event_error": "the callback is genuine but its body is no event: \
+        "event_error": "the callback is genuine but its body is not an event: \
                         member `EventName` is missing (expected a non-empty string)",
         "digest": sha256(r#"{"a":1}"#),
         "signer": signer(),
@@ -256,9 +256,9 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
         ),
         "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present; the request has a certificate \
          URL, so if this happens to all callbacks, a gateway or the hosting platform has removed `authorization`: set \
-         `signatureTokenToMsSignatureHeader` in the registration to have the signature in `x-ms-signature` \
+         `signatureTokenToMsSignatureHeader` in the registration to receive the signature in `x-ms-signature` \
          (`Registration::with_signature_token_to_ms_signature_header(true)` with `RegistrationClient::ensure`, which \
-         keeps what else is registered, or `cargo run --example registration -- ensure --url URL --ms-signature`)"
+         keeps the other settings, or `cargo run --example registration -- ensure --url URL --ms-signature`)"
     );
     // The URL is judged although nothing is fetched.
     let elsewhere = with(
@@ -279,7 +279,7 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
         ),
         format!(
             "the rsa-sha256 signature does not match the body ({} bytes, SHA-256 {}) under signing certificate {}: the \
-             body was altered on its way (parsed and written again?), or it is not Partner Center's",
+             body was altered in transit (parsed and serialized again?), or it is not Partner Center's",
             altered.len(),
             sha256(&altered),
             sha256(SIGNER.certificate()),
@@ -588,7 +588,7 @@ fn what_microsoft_signed_for_another_service_is_genuine_for_its_name_only() {
         assert_eq!(
             report["event_error"],
             json!(
-                "the callback is genuine but its body is no event: member `EventName` is missing (expected a non-empty string)"
+                "the callback is genuine but its body is not an event: member `EventName` is missing (expected a non-empty string)"
             )
         );
         count += 1;

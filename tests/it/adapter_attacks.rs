@@ -1,4 +1,4 @@
-//! Attacks on adapters and guards: each test says what has to hold.
+//! Attacks on adapters and guards: each test states its invariant.
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
@@ -21,10 +21,10 @@ use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use crate::support::{event, receiver, request};
 
-// ---- answers -----------------------------------------------------------------------------------------------------------
+// ---- responses -----------------------------------------------------------------------------------------------------------
 
-/// What should hold: `InProgress` and an unknown state are never answered 2xx, because the running attempt may still fail. A
-/// refusal closure that only means to replace the body (or to hide the status from forgers) must not be able to lose events.
+/// Invariant: `InProgress` and an unknown state never get 2xx, because the running attempt may still fail. A refusal closure that
+/// only replaces the body (or hides the status from forgers) must not be able to lose events.
 #[tokio::test]
 async fn a_replaced_refusal_never_turns_in_progress_into_success() {
     let gate = Arc::new(Semaphore::new(0));
@@ -49,14 +49,14 @@ async fn a_replaced_refusal_never_turns_in_progress_into_success() {
     assert_eq!(first.await.unwrap().unwrap().status(), 500);
     assert!(
         !second.status().is_success(),
-        "the only delivery that was answered 2xx was not handled: the event is lost"
+        "the only delivery with a 2xx response was not handled: the event is lost"
     );
 }
 
-/// What should hold: no event is handled twice to completion while its claim was never left. Here the sender goes away (or a
-/// timeout around the layer strikes) while the handler's blocking work goes on, which takes the attempt along.
+/// Invariant: no event is handled twice to completion while its claim is held. Here the sender disconnects (or a timeout around the
+/// layer fires) while the handler's blocking work goes on and keeps the attempt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_that_outlives_a_cancelled_request_is_not_begun_again_beside_it() {
+async fn work_that_outlives_a_cancelled_request_is_not_started_again() {
     let completed = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&completed);
     let service = VerifyLayer::new(receiver())
@@ -137,10 +137,10 @@ impl Service<Request<Full<Bytes>>> for OnePlace {
     }
 }
 
-/// What should hold: strangers cost nothing. A forger who sends headers in order and half a body must not hold a place of the
-/// service behind the layer: places are for genuine callbacks, and are to be asked for when a callback is known to be one.
+/// Invariant: unverified requests cost nothing. A forger that sends valid headers and half a body must not hold a place of the inner
+/// service: a place is reserved only for a verified callback.
 #[tokio::test]
-async fn a_stranger_with_half_a_body_holds_no_place_of_the_inner_service() {
+async fn an_unverified_half_body_holds_no_place_of_the_inner_service() {
     let inner = OnePlace {
         places: Arc::new(Semaphore::new(1)),
         waiting: None,
@@ -158,14 +158,14 @@ async fn a_stranger_with_half_a_body_holds_no_place_of_the_inner_service() {
     stranger.abort();
     assert!(
         genuine.is_ok(),
-        "a genuine callback waits for a stranger's body"
+        "a genuine callback waits for an unverified body"
     );
 }
 
-/// What should hold: the sender is told a status and nothing else, whatever the reason. The 500 of a missing `web::Data` names
+/// Invariant: the sender receives a status and nothing else, whatever the reason. The 500 for a missing `web::Data` must not name
 /// this crate's types.
 #[test]
-fn actix_tells_the_sender_nothing_of_its_configuration() {
+fn actix_does_not_reveal_its_configuration() {
     use actix_web::test::{TestRequest, call_and_read_body, init_service};
     use actix_web::{App, HttpResponse, web};
     use partner_center_webhooks::actix_web::Callback;
@@ -174,14 +174,14 @@ fn actix_tells_the_sender_nothing_of_its_configuration() {
         let service = init_service(App::new().route("/", web::post().to(handler))).await;
         let request = TestRequest::post().uri("/").to_request();
         let body = call_and_read_body(&service, request).await;
-        assert_eq!(body, "", "told to a stranger");
+        assert_eq!(body, "", "revealed to the sender");
     });
 }
 
 // ---- together ----------------------------------------------------------------------------------------------------------
 
-/// What should hold: a service with the layer's guard around it and `Claimed` inside (the README shows the one, the rustdoc of
-/// axum the other) says at once that this cannot be. It answers 503 to every delivery of every event instead, until all are lost.
+/// Invariant: a service with the layer's guard around it and `Claimed` inside (the README shows the one, the rustdoc of axum the
+/// other) works. A second claim would respond 503 to every delivery of every event, until all are lost.
 #[tokio::test]
 async fn a_guard_given_twice_does_not_lose_every_event() {
     use axum::Router;
@@ -211,11 +211,11 @@ async fn a_guard_given_twice_does_not_lose_every_event() {
     for _ in 0..10 {
         let mut request = request(&good);
         *request.method_mut() = http::Method::POST;
-        let answer = router
+        let response = router
             .clone()
             .oneshot(request.map(axum::body::Body::new))
             .await;
-        statuses.insert(answer.unwrap().status().as_u16());
+        statuses.insert(response.unwrap().status().as_u16());
     }
     assert_ne!(
         statuses,
@@ -226,23 +226,27 @@ async fn a_guard_given_twice_does_not_lose_every_event() {
 
 // ---- framing -----------------------------------------------------------------------------------------------------------
 
-/// All that a server says to these bytes, until it closes or says no more.
+/// The whole response of a server to these bytes, until it closes or goes silent.
 async fn talk(address: std::net::SocketAddr, request: &[u8]) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
-    let mut answer = Vec::new();
-    let _ = timeout(Duration::from_millis(700), stream.read_to_end(&mut answer)).await;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let lines = answer.lines().filter(|line| line.starts_with("HTTP/"));
+    let mut response = Vec::new();
+    let _ = timeout(
+        Duration::from_millis(700),
+        stream.read_to_end(&mut response),
+    )
+    .await;
+    let response = String::from_utf8_lossy(&response).into_owned();
+    let lines = response.lines().filter(|line| line.starts_with("HTTP/"));
     let statuses = lines.filter_map(|line| line.split(' ').nth(1));
     statuses.collect::<Vec<_>>().join(" ")
 }
 
-/// All adapters answer alike, for every framing of a request that reaches them. Four are the business of the HTTP servers in
-/// front of them: actix-web refuses ambiguous framing that hyper reads, and says 100 before it asks.
+/// All adapters respond alike to every framing of a request that reaches them. In four cases the HTTP servers differ: actix-web
+/// refuses ambiguous framing that hyper accepts, and sends 100 before the handler runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_adapters_answer_odd_framing_alike() {
+async fn all_adapters_respond_to_odd_framing_alike() {
     use crate::fronts::{Front, Handler, head};
     let mut differing = Vec::new();
     let mut all = BTreeMap::<&str, BTreeMap<String, Vec<Front>>>::new();
@@ -268,7 +272,7 @@ async fn all_adapters_answer_odd_framing_alike() {
         let length = body.len();
         let cases = [
             (
-                "expect, in order",
+                "expect, valid",
                 with(format!(
                     "expect: 100-continue\r\ncontent-length: {length}\r\n\r\n{text}"
                 )),
@@ -290,7 +294,7 @@ async fn all_adapters_answer_odd_framing_alike() {
                 )),
             ),
             (
-                "no number",
+                "not a number",
                 with(format!("content-length: x\r\n\r\n{text}")),
             ),
             (
@@ -327,9 +331,9 @@ async fn all_adapters_answer_odd_framing_alike() {
                 .push(front);
         }
     }
-    for (what, answers) in all {
-        if answers.len() > 1 {
-            differing.push(format!("{what}: {answers:?}"));
+    for (what, responses) in all {
+        if responses.len() > 1 {
+            differing.push(format!("{what}: {responses:?}"));
         }
     }
     assert_eq!(
@@ -343,10 +347,10 @@ async fn all_adapters_answer_odd_framing_alike() {
     );
 }
 
-/// A handler of actix-web that fails with an error, rather than with an answer, has not handled the callback. What is not signed
-/// does not reach it as if it were: neither a `Content-Encoding`, nor a `Received` that was among the extensions before.
+/// A handler of actix-web that returns an error instead of a response has not handled the callback. Unsigned parts do not reach it as
+/// if they were signed: neither a `Content-Encoding` nor a `Received` that was in the extensions before.
 #[test]
-fn actix_handlers_that_fail_and_what_they_see() {
+fn actix_handlers_that_fail() {
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, web};
     use partner_center_webhooks::Received;
@@ -355,7 +359,7 @@ fn actix_handlers_that_fail_and_what_they_see() {
     actix_web::rt::System::new().block_on(async {
         let good = event("invoice-ready");
         let spoof = receiver().receive(&good.headers, Bytes::from("{}")).await;
-        assert!(spoof.is_err(), "nobody has a wrong one to put there");
+        assert!(spoof.is_err(), "a wrong one cannot be made");
         let other = event("referral-created");
         let received = receiver().receive(&other.headers, other.body.clone()).await;
         let received = received.unwrap();
@@ -393,7 +397,7 @@ fn actix_handlers_that_fail_and_what_they_see() {
         assert_eq!(
             begun.load(Ordering::SeqCst),
             2,
-            "the third was told that it is done"
+            "the third got the response of a handled callback"
         );
     });
 }

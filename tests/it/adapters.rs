@@ -1,4 +1,4 @@
-//! One table for every adapter: what is refused, and how; and what becomes of claims. All answer alike.
+//! One table for every adapter: refusals, and the life of claims. All adapters respond alike.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,7 +30,7 @@ use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, bundle, chain, event, out
 
 const LOCATION: &str = "https://3psostorageacct.blob.core.windows.net/cert/";
 
-/// Certificates by the names of their files; all others are out of reach.
+/// Certificates by file name; all others are unreachable.
 #[derive(Debug)]
 struct Files(HashMap<String, CertificateBundle>);
 
@@ -63,12 +63,12 @@ fn named(signer: Signer, name: &str) -> SignedRequest {
     signer.callback(EVENT).unwrap()
 }
 
-/// Requests, and the answers to them.
+/// Requests and their responses.
 struct Table(Vec<(String, Vec<u8>, Answer)>);
 
 impl Table {
-    fn add(&mut self, what: impl fmt::Display, request: Vec<u8>, answer: Answer) {
-        self.0.push((what.to_string(), request, answer));
+    fn add(&mut self, what: impl fmt::Display, request: Vec<u8>, response: Answer) {
+        self.0.push((what.to_string(), request, response));
     }
 
     fn refused(&mut self, what: impl fmt::Display, callback: &SignedRequest, status: u16) {
@@ -77,7 +77,7 @@ impl Table {
 
     fn accepted(&mut self, what: impl fmt::Display, callback: &SignedRequest, request: Vec<u8>) {
         let event: serde_json::Value = serde_json::from_slice(&callback.body).unwrap();
-        let answer = Answer {
+        let response = Answer {
             body: format!(
                 "{} {}",
                 event["EventName"].as_str().unwrap(),
@@ -85,7 +85,7 @@ impl Table {
             ),
             ..Answer::status(200)
         };
-        self.add(what, request, answer);
+        self.add(what, request, response);
     }
 }
 
@@ -120,7 +120,7 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
         .callback(format!(r#"{{"EventName": "longest"{}}}"#, &spaces[1..]))
         .unwrap();
     table.accepted(
-        "as long as can be, in chunks",
+        "as long as the limit, in chunks",
         &long,
         chunked(&long, 10_000),
     );
@@ -136,7 +136,7 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
     table.add("a signed body that is empty", request(&empty), lost());
     table.add("the same, in chunks", chunked(&empty, 1), lost());
     let unsigned = empty.without_header("authorization");
-    table.refused("an empty body that nobody signed", &unsigned, 400);
+    table.refused("an empty and unsigned body", &unsigned, 400);
     let announced = [head(&good), b"content-length: 262145\r\n\r\n".to_vec()].concat();
     table.add(
         "announced as too long, nothing sent",
@@ -162,7 +162,7 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
     ]
     .concat();
     table.add(
-        "refused headers: nobody waits for the body",
+        "refused headers: the body is not awaited",
         absent,
         Answer::status(400),
     );
@@ -216,7 +216,7 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
     let absent = named(signer(), "absent");
     let passing = Answer::status(503).retry_after(5);
     table.add(
-        "no certificate to be had",
+        "certificate not reachable",
         request(&absent),
         passing.clone(),
     );
@@ -243,7 +243,7 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_adapters_answer_alike() {
+async fn all_adapters_respond_alike() {
     let foreign = partner_center_webhooks::testing::Issuer::at(NOW).unwrap();
     let foreign = foreign.signer().unwrap();
     let expired = ISSUER.signing_certificate().expired().issue().unwrap();
@@ -258,8 +258,8 @@ async fn all_adapters_answer_alike() {
             .await;
         for (what, request, expected) in &table.0 {
             let before = handler.begun();
-            let answer = send(address, request).await;
-            assert_eq!(answer.as_ref(), Some(expected), "{front:?}: {what}");
+            let response = send(address, request).await;
+            assert_eq!(response.as_ref(), Some(expected), "{front:?}: {what}");
             let is_handled = handler.begun() - before;
             assert_eq!(
                 is_handled,
@@ -271,7 +271,7 @@ async fn all_adapters_answer_alike() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn passing_trouble_is_told_with_the_time_to_wait() {
+async fn transient_failures_have_a_retry_after() {
     let required = || {
         ReceiverBuilder::new(
             chain().with_revocation(Revocation::Required),
@@ -297,8 +297,8 @@ async fn passing_trouble_is_told_with_the_time_to_wait() {
                 deliver(address, &named(signer(), "first")).await;
             }
             let expected = Answer::status(503).retry_after(seconds);
-            let answer = deliver(address, &named(signer(), name)).await;
-            assert_eq!(answer, expected, "{front:?}");
+            let response = deliver(address, &named(signer(), name)).await;
+            assert_eq!(response, expected, "{front:?}");
             assert_eq!(handler.begun(), 0);
         }
     }
@@ -330,27 +330,27 @@ fn digest(callback: &SignedRequest) -> String {
 }
 
 const SEEN: fn() -> Answer = || Answer::status(200);
-/// In progress, under the default lease; some of it may have passed.
-fn is_busy(answer: &Answer) -> bool {
-    let seconds = answer.retry_after.as_deref().and_then(|s| s.parse().ok());
+/// In progress, under the default lease, part of which may have passed.
+fn is_busy(response: &Answer) -> bool {
+    let seconds = response.retry_after.as_deref().and_then(|s| s.parse().ok());
     let is_left = seconds.is_some_and(|seconds: u64| (90..=120).contains(&seconds));
-    (answer.status, answer.body.as_str(), is_left) == (503, "", true)
+    (response.status, response.body.as_str(), is_left) == (503, "", true)
 }
 
 /// The guard failed.
 const UNKNOWN: fn() -> Answer = || Answer::status(503).retry_after(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_that_does_not_end_is_cut_off_and_one_that_breaks_off_is_not_handled() {
+async fn an_endless_body_is_cut_off_and_a_broken_one_is_not_handled() {
     for front in Front::ALL {
         let service = Service::open(front, Arc::new(InMemory::new())).await;
         let good = event("good");
 
-        // 64 MiB in chunks. What is not read stays in the buffers of the sockets, and stops the sender.
+        // 64 MiB in chunks. Unread bytes fill the socket buffers and stop the sender.
         let endless = good.clone().with_body(vec![b' '; 64 << 20]);
         let endless = chunked(&endless, 64 << 10);
-        let (answer, sent) = send_and_count(service.address, &endless).await;
-        assert_eq!(answer, Some(Answer::status(413)), "{front:?}");
+        let (response, sent) = send_and_count(service.address, &endless).await;
+        assert_eq!(response, Some(Answer::status(413)), "{front:?}");
         assert!(sent < 16 << 20, "{front:?}: {sent}");
 
         for request in [request(&good), chunked(&good, 5)] {
@@ -368,7 +368,7 @@ async fn a_body_that_does_not_end_is_cut_off_and_one_that_breaks_off_is_not_hand
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_callback_is_handled_once_and_answered_always() {
+async fn a_callback_is_handled_once_and_every_delivery_gets_a_response() {
     for front in Front::CLAIMING {
         let service = Service::open(front, Arc::new(InMemory::new())).await;
         let good = event("good");
@@ -376,7 +376,7 @@ async fn a_callback_is_handled_once_and_answered_always() {
         for _ in 0..3 {
             assert_eq!(service.deliver(&good).await, SEEN(), "{front:?}");
         }
-        // Nothing that is not signed makes it another one, and a forged twin makes nothing seen.
+        // Unsigned parts do not make it another callback, and a forged twin does not mark it as seen.
         let other_headers = good
             .clone()
             .in_signature_header()
@@ -396,7 +396,7 @@ async fn a_callback_is_handled_once_and_answered_always() {
         assert_eq!(service.deliver(&other).await.body, "other 21", "{front:?}");
         assert_eq!(service.handler.begun(), 2, "{front:?}");
     }
-    // The twin: without a guard everything is handled as often as it comes.
+    // The twin: without a guard, every delivery is handled.
     for front in [Front::ActixCallback, Front::AxumCallback] {
         let service = Service::open(front, Arc::new(InMemory::new())).await;
         for _ in 0..3 {
@@ -417,9 +417,9 @@ async fn a_handler_that_fails_or_panics_releases_its_claim() {
             "{front:?}"
         );
         let panicking = event(PANIC);
-        let answer = send(service.address, &request(&panicking)).await;
+        let response = send(service.address, &request(&panicking)).await;
         assert!(
-            answer.is_none_or(|answer| answer.status >= 500),
+            response.is_none_or(|response| response.status >= 500),
             "{front:?}"
         );
         for callback in [&failing, &panicking] {
@@ -439,7 +439,7 @@ async fn a_handler_that_fails_or_panics_releases_its_claim() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_being_handled_is_never_answered_with_success() {
+async fn a_callback_in_progress_never_gets_a_success() {
     for front in Front::CLAIMING {
         let service = Service::open(front, Arc::new(InMemory::new())).await;
         let held = event(HOLD);
@@ -447,8 +447,8 @@ async fn what_is_being_handled_is_never_answered_with_success() {
         let first = tokio::spawn(async move { deliver(address, &first).await });
         eventually("it is being handled", || service.handler.begun() == 1).await;
         for _ in 0..3 {
-            let answer = service.deliver(&held).await;
-            assert!(is_busy(&answer), "{front:?}: {answer:?}");
+            let response = service.deliver(&held).await;
+            assert!(is_busy(&response), "{front:?}: {response:?}");
         }
         service.handler.open();
         assert_eq!(first.await.unwrap().body, "hold 20", "{front:?}");
@@ -458,7 +458,7 @@ async fn what_is_being_handled_is_never_answered_with_success() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_goes_away_while_its_callback_is_handled_leaves_no_claim() {
+async fn a_client_that_disconnects_during_handling_leaves_no_claim() {
     for front in Front::CLAIMING {
         let service = Service::open(front, Arc::new(InMemory::new())).await;
         let held = event(HOLD);
@@ -466,21 +466,21 @@ async fn a_client_that_goes_away_while_its_callback_is_handled_leaves_no_claim()
         stream.write_all(&request(&held)).await.unwrap();
         eventually("it is being handled", || service.handler.begun() == 1).await;
         drop(stream);
-        // actix-web does not cancel handlers: this one goes on to its end, and that counts.
+        // actix-web does not cancel handlers: this one completes, and its result counts.
         let goes_on = front.is_actix();
         if goes_on {
             service.handler.open();
         }
-        let mut answer = service.deliver(&held).await;
-        while is_busy(&answer) {
-            answer = service.deliver(&held).await;
+        let mut response = service.deliver(&held).await;
+        while is_busy(&response) {
+            response = service.deliver(&held).await;
         }
         let handled_again = Answer {
             body: "hold 20".to_owned(),
             ..SEEN()
         };
         let expected = if goes_on { SEEN() } else { handled_again };
-        assert_eq!(answer, expected, "{front:?}");
+        assert_eq!(response, expected, "{front:?}");
         let begun = if goes_on { 1 } else { 2 };
         let calls = service.handler.calls_of(&digest(&held));
         assert_eq!(
@@ -504,10 +504,10 @@ struct Down {
 }
 
 impl Down {
-    fn or<T>(is_down: bool, answer: T) -> Result<T, GuardError> {
+    fn or<T>(is_down: bool, response: T) -> Result<T, GuardError> {
         match is_down {
             true => Err(GuardError::new("no route to\nhost")),
-            false => Ok(answer),
+            false => Ok(response),
         }
     }
 }
@@ -534,7 +534,7 @@ impl DuplicateGuard for Down {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_guard_that_is_down_loses_nothing_and_lets_nothing_through() {
+async fn a_guard_outage_loses_nothing_and_passes_nothing() {
     for front in Front::CLAIMING {
         let down = Down {
             claim: true,
@@ -548,7 +548,7 @@ async fn a_guard_that_is_down_loses_nothing_and_lets_nothing_through() {
         );
         assert_eq!(service.handler.begun(), 0, "{front:?}");
 
-        // Down after the handler has run: its answer stands, and until the lease ends nobody handles it again.
+        // Down after the handler has run: its response is kept, and the callback is not handled again until the lease expires.
         let down = Arc::new(Down {
             rest: true,
             ..Down::default()
@@ -557,28 +557,28 @@ async fn a_guard_that_is_down_loses_nothing_and_lets_nothing_through() {
         let service = Service::open(front, guard).await;
         let (good, failing) = (event("good"), event(FAIL));
         assert_eq!(service.deliver(&good).await.body, "good 20", "{front:?}");
-        let answer = service.deliver(&good).await;
-        assert!(is_busy(&answer), "{front:?}: {answer:?}");
+        let response = service.deliver(&good).await;
+        assert!(is_busy(&response), "{front:?}: {response:?}");
         assert_eq!(
             service.deliver(&failing).await,
             Answer::status(500),
             "{front:?}"
         );
-        let answer = service.deliver(&failing).await;
-        assert!(is_busy(&answer), "{front:?}: {answer:?}");
+        let response = service.deliver(&failing).await;
+        assert!(is_busy(&response), "{front:?}: {response:?}");
         assert_eq!(service.handler.begun(), 2, "{front:?}");
-        // What was completed, in vain or not, is not abandoned as well.
+        // An attempt that was completed, even in vain, is not abandoned.
         assert!(down.abandoned.load(Ordering::SeqCst) <= 1, "{front:?}");
     }
 }
 
-/// What the closure is told, and the sender from it.
+/// The closure's error, and the sender's response.
 fn detail(error: &partner_center_webhooks::Error) -> String {
     format!("{} {}", error.kind(), error.status())
 }
 
 #[tokio::test]
-async fn the_answer_to_what_is_refused_can_be_replaced() {
+async fn the_response_to_refusals_can_be_replaced() {
     use bytes::Bytes;
     use http::{Request, Response};
     use http_body_util::{BodyExt as _, Full};
@@ -598,25 +598,28 @@ async fn the_answer_to_what_is_refused_can_be_replaced() {
                 false => Ok(Response::new(Full::<Bytes>::from("handled"))),
             }
         }));
-    let answer = async |callback: &SignedRequest| {
+    let response = async |callback: &SignedRequest| {
         let mut request = Request::new(Full::new(callback.body.clone()));
         request.headers_mut().clone_from(&callback.headers);
-        let answer = service.clone().oneshot(request).await?;
-        Ok::<_, &str>(answer.into_body().collect().await.unwrap().to_bytes())
+        let response = service.clone().oneshot(request).await?;
+        Ok::<_, &str>(response.into_body().collect().await.unwrap().to_bytes())
     };
     let good = event("good");
-    assert_eq!(answer(&good).await.unwrap(), "handled");
-    assert_eq!(answer(&good).await.unwrap(), "duplicate 200 OK");
+    assert_eq!(response(&good).await.unwrap(), "handled");
+    assert_eq!(response(&good).await.unwrap(), "duplicate 200 OK");
     let forged = good.with_body("{}");
-    assert_eq!(answer(&forged).await.unwrap(), "signature 401 Unauthorized");
-    // An error of the service is no answer, and no success.
+    assert_eq!(
+        response(&forged).await.unwrap(),
+        "signature 401 Unauthorized"
+    );
+    // An error of the service is neither a response nor a success.
     for _ in 0..2 {
-        assert_eq!(answer(&event(FAIL)).await, Err("the service is broken"));
+        assert_eq!(response(&event(FAIL)).await, Err("the service is broken"));
     }
 }
 
 #[test]
-fn actix_answers_otherwise_too_and_says_what_it_was_not_given() {
+fn actix_refusals_can_be_replaced_and_missing_data_is_logged() {
     use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service};
     use actix_web::{App, HttpResponse, web};
     use partner_center_webhooks::actix_web::{Callback, VerifyCallbacks};
@@ -661,7 +664,7 @@ fn actix_answers_otherwise_too_and_says_what_it_was_not_given() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_type_is_read_from_the_signed_bytes_whatever_the_headers_say_of_them() {
+async fn a_type_is_read_from_the_signed_bytes_whatever_the_headers_claim() {
     for front in [Front::ActixClaimedVerified, Front::AxumClaimedVerified] {
         let service = Service::open(front, Arc::new(InMemory::new())).await;
         for (name, content_type) in [("html", Some("text/html")), ("untyped", None)] {
@@ -673,14 +676,14 @@ async fn a_type_is_read_from_the_signed_bytes_whatever_the_headers_say_of_them()
             let callback = callback
                 .and_then(|callback| callback.with_header("content-encoding", b"gzip"))
                 .unwrap();
-            let answer = service.deliver(&callback).await;
+            let response = service.deliver(&callback).await;
             let body = format!("{name} {}", callback.body.len());
-            assert_eq!((answer.status, answer.body), (200, body), "{front:?}");
+            assert_eq!((response.status, response.body), (200, body), "{front:?}");
         }
     }
 }
 
-/// The JSON of a body that does not fit the handler's type is neither handled nor claimed, and may be by a repaired handler.
+/// JSON that does not fit the handler's type is neither handled nor claimed, so that a repaired handler can handle it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_genuine_body_that_does_not_fit_the_type_is_neither_handled_nor_claimed() {
     for front in [Front::ActixTyped, Front::AxumTyped] {
@@ -698,7 +701,7 @@ async fn a_genuine_body_that_does_not_fit_the_type_is_neither_handled_nor_claime
         assert_eq!(service.deliver(&fit).await.body, "typed 32", "{front:?}");
         assert_eq!(service.deliver(&fit).await, SEEN(), "{front:?}");
         assert_eq!(service.handler.begun(), 1, "{front:?}");
-        // A forged one is no matter of types.
+        // A forged body is refused before its type matters.
         let forged = fit.with_body(unfit.body.clone());
         assert_eq!(
             service.deliver(&forged).await,

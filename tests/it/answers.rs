@@ -1,4 +1,4 @@
-//! The table of answers: what a receiver comes to, and the status, verdict and wait that go with it.
+//! The table of responses: each error of a receiver with its status, verdict and wait.
 
 use std::convert::Infallible;
 use std::io;
@@ -68,7 +68,7 @@ async fn refused(receiver: &Receiver, callback: &SignedRequest) -> Error {
     outcome.expect_err("a refusal")
 }
 
-/// What the headers alone decide, and the bodies that are there.
+/// Refusals by headers and bodies.
 #[tokio::test]
 async fn requests() {
     let receiver = serving(&ISSUER.signer().unwrap());
@@ -137,7 +137,7 @@ async fn requests() {
     let unreadable = receiver.receive_stream(&good.headers, stream::iter(breaks));
     let expected = (Body, 503, Undecided, Some(10));
     is("unreadable", unreadable.await.unwrap_err(), expected);
-    // The twins: whole, at the limit, and in pieces.
+    // The twins: whole, at the limit, and in chunks.
     assert!(receiver.receive(&good.headers, &good.body).await.is_ok());
     let pieces = [Ok::<_, Infallible>(good.body.clone())];
     let streamed = receiver.receive_stream(&good.headers, stream::iter(pieces));
@@ -148,7 +148,7 @@ async fn requests() {
     assert!(exact.receive(&good.headers, &good.body).await.is_ok());
 }
 
-/// What cannot be fetched, and what is fetched and not trusted.
+/// Certificates that cannot be fetched, or are not trusted.
 #[tokio::test(start_paused = true)]
 async fn certificates() {
     let not_a_certificate = SourceError::NotACertificate {
@@ -185,12 +185,12 @@ async fn certificates() {
         ),
         ("expired", issue(|it| it.expired()), untrusted),
         (
-            "begins in a minute",
+            "valid in a minute",
             begins(ISSUER.signing_certificate(), 60),
             (Chain, 503, Undecided, Some(60)),
         ),
         (
-            "begins in a day",
+            "valid in a day",
             begins(ISSUER.signing_certificate(), 86_400),
             (Chain, 503, Undecided, Some(300)),
         ),
@@ -203,7 +203,7 @@ async fn certificates() {
     let receiver = builder(&late).certificate_wait(Duration::from_secs(1));
     let receiver = receiver.build().unwrap();
     is("late", refused(&receiver, &good()).await, unavailable);
-    // The twin: the fetch that was late goes on, and brings it.
+    // The twin: the late fetch goes on and succeeds.
     late.open();
     background().await;
     let good = good();
@@ -235,7 +235,7 @@ async fn a_revoked_signer() {
             .unwrap();
         if mode == Revocation::DangerOff {
             let received = receiver.receive(&callback.headers, &callback.body).await;
-            assert!(received.is_ok(), "the twin: nobody was asked");
+            assert!(received.is_ok(), "the twin: no list was fetched");
         } else {
             let error = refused(&receiver, &callback).await;
             is("revoked", error, (Chain, 401, Forged, None));
@@ -243,7 +243,7 @@ async fn a_revoked_signer() {
     }
 }
 
-/// A signature that does not match while its certificate cannot be renewed, and once it can.
+/// A signature that does not match, while its certificate cannot be renewed and after that.
 #[tokio::test]
 async fn a_mismatch_under_an_old_certificate() {
     let clock = Arc::new(std::sync::atomic::AtomicU64::new(0));
@@ -267,9 +267,9 @@ async fn a_mismatch_under_an_old_certificate() {
     is("renewed", refused(&receiver, &forged).await, final_);
 }
 
-/// Genuine, and no event: the next release may read it, and `verify` takes it as it is.
+/// Genuine, but not an event: the next release may read it, and `verify` accepts it.
 #[tokio::test]
-async fn a_genuine_body_that_is_no_event() {
+async fn a_genuine_body_that_is_not_an_event() {
     let signer = ISSUER.signer().unwrap();
     let receiver = serving(&signer);
     for body in ["[]", "{}", "hello", r#"{"EventName":7}"#] {
@@ -301,13 +301,13 @@ impl DuplicateGuard for Down {
     fn abandon(&self, _: &Lease) {}
 }
 
-/// Duplicates, over HTTP: done, in progress, and not known.
+/// Duplicates, over HTTP: done, in progress, and unknown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn duplicates() {
     assert_eq!(Handled.as_str(), "handled");
     for front in Front::CLAIMING {
         let handler = Handler::new();
-        // A clock that stands still, so that all of the lease remains.
+        // A stopped clock, so that the whole lease remains.
         let guard = InMemory::new()
             .with_lease(Duration::from_secs(90))
             .with_clock(|| Duration::ZERO);

@@ -1,4 +1,4 @@
-//! Over real HTTP on loopback: the axum adapter in front, a certificate host behind, and every way for it to misbehave.
+//! Over HTTP on loopback: the axum adapter, and a certificate host that misbehaves in every way.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -22,8 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{EVENT, ISSUER, NOW, chain_of};
 
-/// A host that answers each connection with the same raw bytes, and then sends `endless` again and again, at most every
-/// `pause`.
+/// A host that sends the same raw bytes to each connection, and then `endless` repeatedly, at most every `pause`.
 struct CertificateHost {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -84,7 +83,7 @@ impl CertificateHost {
             .unwrap()
     }
 
-    async fn judge(&self, limits: Limits) -> Result<(), (ErrorKind, u16, String)> {
+    async fn fetch(&self, limits: Limits) -> Result<(), (ErrorKind, u16, String)> {
         let callback = ISSUER
             .signer()
             .unwrap()
@@ -102,7 +101,7 @@ impl CertificateHost {
     }
 }
 
-fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+fn response(head: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
@@ -124,14 +123,14 @@ async fn forms_of_a_certificate() {
         leaf.certificate_pem().into_bytes(),
         format!("{}{ca}", leaf.certificate_pem()).into_bytes(),
     ] {
-        let host = CertificateHost::answering(answer("200 OK", &body)).await;
-        assert_eq!(host.judge(LIMITS).await, Ok(()));
+        let host = CertificateHost::answering(response("200 OK", &body)).await;
+        assert_eq!(host.fetch(LIMITS).await, Ok(()));
         assert_eq!(host.connections(), 1);
     }
-    // The intermediate first: then it is taken for the signing certificate, which it is not.
+    // The intermediate first: it is mistaken for the signing certificate.
     let body = format!("{ca}{}", leaf.certificate_pem());
-    let host = CertificateHost::answering(answer("200 OK", body.as_bytes())).await;
-    let (kind, status, reason) = host.judge(LIMITS).await.unwrap_err();
+    let host = CertificateHost::answering(response("200 OK", body.as_bytes())).await;
+    let (kind, status, reason) = host.fetch(LIMITS).await.unwrap_err();
     assert_eq!((kind, status), (ErrorKind::Chain, 503));
     assert!(
         reason.contains("it is a CA certificate (expected an end-entity certificate)"),
@@ -140,35 +139,35 @@ async fn forms_of_a_certificate() {
 }
 
 #[tokio::test]
-async fn answers_that_are_no_certificate() {
+async fn responses_that_are_not_certificates() {
     let der = leaf().certificate().to_vec();
     let short = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", der.len());
     let cases: [(Vec<u8>, &str); 11] = [
         (
-            answer("404 Not Found", b"<html>"),
+            response("404 Not Found", b"<html>"),
             "answered 404 (expected 200; the host itself may not have answered",
         ),
-        (answer("500 Oops", b""), "answered 500"),
-        (answer("204 No Content", b""), "answered 204"),
+        (response("500 Oops", b""), "answered 500"),
+        (response("204 No Content", b""), "answered 204"),
         (
-            answer("301 Moved\r\nlocation: http://169.254.169.254/", b""),
+            response("301 Moved\r\nlocation: http://169.254.169.254/", b""),
             "answered 301",
         ),
         (
-            answer("200 OK", b"<!DOCTYPE html>"),
+            response("200 OK", b"<!DOCTYPE html>"),
             "it is neither DER, PEM nor base64; it begins with `<!DOCTYPE html>`",
         ),
-        (answer("200 OK", b""), "it is empty"),
+        (response("200 OK", b""), "it is empty"),
         (
-            answer("200 OK", &der[..der.len() - 1]),
+            response("200 OK", &der[..der.len() - 1]),
             "it is not exactly one DER certificate",
         ),
         (
-            answer("200 OK", &vec![b'A'; 64 * 1024 + 1]),
+            response("200 OK", &vec![b'A'; 64 * 1024 + 1]),
             "the response is longer than 65536 bytes",
         ),
         (
-            answer("200 OK\r\ncontent-encoding: gzip", &der),
+            response("200 OK\r\ncontent-encoding: gzip", &der),
             "answered with content encoding `gzip`",
         ),
         (
@@ -179,7 +178,7 @@ async fn answers_that_are_no_certificate() {
     ];
     for (raw, expected) in cases {
         let host = CertificateHost::answering(raw).await;
-        let (kind, status, reason) = host.judge(LIMITS).await.unwrap_err();
+        let (kind, status, reason) = host.fetch(LIMITS).await.unwrap_err();
         assert_eq!((kind, status), (ErrorKind::Source, 503), "{reason}");
         assert!(reason.contains(expected), "{expected}: {reason}");
         assert!(reason.contains(&host.url()), "{reason}");
@@ -189,11 +188,11 @@ async fn answers_that_are_no_certificate() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let target = CertificateHost::answering(answer("200 OK", leaf().certificate())).await;
+    let target = CertificateHost::answering(response("200 OK", leaf().certificate())).await;
     for status in [301, 302, 303, 307, 308] {
         let head = format!("{status} Elsewhere\r\nlocation: {}", target.url());
-        let host = CertificateHost::answering(answer(&head, b"")).await;
-        let (kind, _, reason) = host.judge(LIMITS).await.unwrap_err();
+        let host = CertificateHost::answering(response(&head, b"")).await;
+        let (kind, _, reason) = host.fetch(LIMITS).await.unwrap_err();
         assert_eq!(kind, ErrorKind::Source);
         assert!(reason.contains(&format!("answered {status}")), "{reason}");
     }
@@ -201,7 +200,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn slow_and_endless_answers_end() {
+async fn slow_and_endless_responses_are_cut_off() {
     let head = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     let drip = Duration::from_millis(50);
     let timeout = "no complete response within 700ms";
@@ -213,14 +212,14 @@ async fn slow_and_endless_answers_end() {
     ] {
         let host = CertificateHost::start(raw, Some((more, pause))).await;
         let started = Instant::now();
-        let (kind, status, reason) = host.judge(LIMITS).await.unwrap_err();
+        let (kind, status, reason) = host.fetch(LIMITS).await.unwrap_err();
         assert_eq!((kind, status), (ErrorKind::Source, 503));
         assert!(reason.contains(expected), "{expected}: {reason}");
         assert!(started.elapsed() < Duration::from_secs(5));
     }
 }
 
-/// An HTTP client that minds no limits, and remembers what it was asked.
+/// An HTTP client that ignores limits and records its requests.
 #[derive(Clone, Debug)]
 struct Careless(Bytes, Arc<std::sync::Mutex<Vec<http::HeaderMap>>>);
 
@@ -239,7 +238,7 @@ impl partner_center_webhooks::http_client::HttpClient for Careless {
 }
 
 #[tokio::test]
-async fn a_client_that_minds_no_limits_is_minded() {
+async fn limits_hold_for_a_client_that_ignores_them() {
     use partner_center_webhooks::source::CertificateSource as _;
     let location = CertificateLocation::default();
     let url = location.check(crate::support::DISPATCH_URL).unwrap();
@@ -271,7 +270,7 @@ async fn a_host_that_is_down() {
         connections: Arc::default(),
     };
     drop(listener);
-    let (kind, status, reason) = host.judge(LIMITS).await.unwrap_err();
+    let (kind, status, reason) = host.fetch(LIMITS).await.unwrap_err();
     assert_eq!((kind, status), (ErrorKind::Source, 503));
     assert!(
         reason.ends_with("no connection could be made: Connection refused (os error 111)"),
@@ -279,7 +278,7 @@ async fn a_host_that_is_down() {
     );
 }
 
-/// An axum service with the extractor, which answers with the digest of the body that it was handed.
+/// An axum service with the extractor that responds with the digest of the body.
 async fn serve(receiver: Receiver) -> SocketAddr {
     async fn handler(Callback(received): Callback) -> String {
         format!(
@@ -297,7 +296,7 @@ async fn serve(receiver: Receiver) -> SocketAddr {
     address
 }
 
-/// POSTs, and returns status, headers and body of the answer.
+/// POSTs, and returns status, headers and body of the response.
 async fn post_to(
     address: SocketAddr,
     callback: &SignedRequest,
@@ -308,18 +307,18 @@ async fn post_to(
         .unwrap();
     *request.headers_mut() = callback.headers.clone();
     let limits = Limits::new(Duration::from_secs(20), 1 << 20);
-    let answer = ReqwestClient::new()
+    let response = ReqwestClient::new()
         .unwrap()
         .send(request, limits)
         .await
         .unwrap();
-    let (parts, body) = answer.into_parts();
+    let (parts, body) = response.into_parts();
     (parts.status, parts.headers, body)
 }
 
 #[tokio::test]
-async fn the_extractor_hands_on_what_is_genuine_and_tells_nobody_why_it_refuses() {
-    let host = CertificateHost::answering(answer("200 OK", leaf().certificate())).await;
+async fn the_extractor_passes_genuine_callbacks_and_does_not_reveal_reasons() {
+    let host = CertificateHost::answering(response("200 OK", leaf().certificate())).await;
     let address = serve(host.receiver(Download::LIMITS)).await;
     let signer = leaf().with_certificate_url(host.url());
     let good = signer.callback(EVENT).unwrap();
@@ -375,8 +374,8 @@ async fn the_extractor_hands_on_what_is_genuine_and_tells_nobody_why_it_refuses(
 }
 
 #[tokio::test]
-async fn passing_trouble_is_answered_with_retry_after() {
-    let host = CertificateHost::answering(answer("500 Oops", b"")).await;
+async fn transient_failures_get_retry_after() {
+    let host = CertificateHost::answering(response("500 Oops", b"")).await;
     let address = serve(host.receiver(Download::LIMITS)).await;
     let callback = leaf()
         .with_certificate_url(host.url())
@@ -393,14 +392,14 @@ async fn passing_trouble_is_answered_with_retry_after() {
     assert_eq!(host.connections(), 1);
 }
 
-/// Sends raw bytes, and reads the answer's first line.
+/// Sends raw bytes, and reads the first line of the response.
 async fn raw(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
-    let mut answer = vec![0; 256];
-    let length = stream.read(&mut answer).await.unwrap();
-    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
-    answer.lines().next().unwrap_or_default().to_owned()
+    let mut response = vec![0; 256];
+    let length = stream.read(&mut response).await.unwrap();
+    let response = String::from_utf8_lossy(&response[..length]).into_owned();
+    response.lines().next().unwrap_or_default().to_owned()
 }
 
 fn head_of(callback: &SignedRequest) -> Vec<u8> {
@@ -414,21 +413,21 @@ fn head_of(callback: &SignedRequest) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn bodies_are_not_read_beyond_need() {
-    let host = CertificateHost::answering(answer("200 OK", leaf().certificate())).await;
+async fn bodies_are_read_no_further_than_needed() {
+    let host = CertificateHost::answering(response("200 OK", leaf().certificate())).await;
     let address = serve(host.receiver(Download::LIMITS)).await;
     let good = leaf()
         .with_certificate_url(host.url())
         .callback(EVENT)
         .unwrap();
 
-    // Announced as too long: refused with nothing of the body sent.
+    // Announced as too long: refused before the body is sent.
     let request = [head_of(&good), b"content-length: 10000000\r\n\r\n".to_vec()].concat();
     assert_eq!(
         raw(address, &request).await,
         "HTTP/1.1 413 Payload Too Large"
     );
-    // Headers refused: nobody waits for the body.
+    // Headers refused: the body is not awaited.
     let bad = good
         .clone()
         .with_header("x-ms-signature-algorithm", b"rsa-md5")

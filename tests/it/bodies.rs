@@ -75,9 +75,7 @@ async fn refused(callback: &SignedRequest) -> Option<BodyError> {
     let whole = receiver.receive(headers, body).await.map(drop);
     let verified = receiver.verify(headers, body).await.map(drop);
     let streamed = receiver.receive_stream(headers, pieces(body)).await;
-    let paired = receiver
-        .receive_stream_of_pairs(pairs(), pieces(body))
-        .await;
+    let paired = receiver.receive_stream(pairs(), pieces(body)).await;
     let mut reasons = Vec::new();
     for outcome in [whole, verified, streamed.map(drop), paired.map(drop)] {
         reasons.push(reason(outcome.unwrap_err()));

@@ -1,4 +1,4 @@
-//! Claims around handlers: when they begin, what ends them, and what the sender is told meanwhile.
+//! Claims around handlers: when they start, what ends them, and what the sender receives meanwhile.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ async fn digest_of(callback: &SignedRequest) -> BodyDigest {
     received.unwrap().digest()
 }
 
-/// Under tokio's clock.
+/// With tokio's clock.
 fn in_memory() -> InMemory {
     let start = Instant::now();
     InMemory::new().with_clock(move || start.elapsed())
@@ -110,7 +110,7 @@ impl Service<Request<Full<Bytes>>> for Limited {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_begins_with_the_handler_and_not_in_the_queue() {
+async fn a_lease_starts_with_the_handler_and_not_in_the_queue() {
     let inner = Limited::to(1);
     let guard = Arc::new(in_memory().with_lease(TEN * 2));
     let layer = VerifyLayer::new(receiver()).with_duplicates(guard);
@@ -122,8 +122,8 @@ async fn a_lease_begins_with_the_handler_and_not_in_the_queue() {
     let second = tokio::spawn(service.clone().oneshot(request(&good)));
     sleep(TEN).await;
     drop(busy);
-    let answers = [first.await.unwrap(), second.await.unwrap()];
-    let statuses = answers.map(|answer| answer.unwrap().status());
+    let responses = [first.await.unwrap(), second.await.unwrap()];
+    let statuses = responses.map(|response| response.unwrap().status());
     assert_eq!(statuses, [StatusCode::OK; 2]);
     assert_eq!(inner.handled.load(Ordering::SeqCst), 1);
 }
@@ -139,12 +139,12 @@ async fn nothing_is_claimed_in_the_queue() {
     let busy = Arc::clone(&inner.places).acquire_owned().await.unwrap();
     let queued = timeout(TEN, service.clone().oneshot(request(&good))).await;
     assert!(queued.is_err(), "the client hangs up");
-    // Neither then nor by a service that is broken.
+    // Neither then nor by a broken service.
     inner.is_broken.store(true, Ordering::SeqCst);
-    let answer = service.clone().oneshot(request(&good)).await;
-    assert_eq!(answer.unwrap_err(), "broken");
+    let response = service.clone().oneshot(request(&good)).await;
+    assert_eq!(response.unwrap_err(), "broken");
     assert_eq!(claims(), 0);
-    // The twin: as soon as there is a place, it is.
+    // The twin: with a free place, it is claimed.
     inner.is_broken.store(false, Ordering::SeqCst);
     drop(busy);
     let handling = timeout(TEN / 2, service.oneshot(request(&good))).await;
@@ -153,7 +153,7 @@ async fn nothing_is_claimed_in_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_handled_gives_its_place_back() {
+async fn a_duplicate_gives_its_place_back() {
     let inner = Limited::to(1);
     let guard: Arc<dyn DuplicateGuard> = Arc::new(in_memory());
     let layer = VerifyLayer::new(receiver()).with_duplicates(Arc::clone(&guard));
@@ -167,8 +167,8 @@ async fn what_is_not_handled_gives_its_place_back() {
             elsewhere.clone().complete().await.unwrap();
         }
         for _ in 0..3 {
-            let answer = service.clone().oneshot(request(&good)).await.unwrap();
-            assert_eq!(answer.status(), expected);
+            let response = service.clone().oneshot(request(&good)).await.unwrap();
+            assert_eq!(response.status(), expected);
             assert_eq!(inner.places.available_permits(), 1);
         }
     }
@@ -180,7 +180,7 @@ async fn what_is_not_handled_gives_its_place_back() {
 
 // ---- work that goes on -------------------------------------------------------------------------------------------------
 
-/// What a handler leaves behind when it answers at once.
+/// Work that a handler leaves behind when it responds at once.
 #[derive(Clone)]
 struct Work {
     /// Whether work goes on, with a clone of the attempt.
@@ -217,31 +217,31 @@ impl Work {
         self.begun.load(Ordering::SeqCst)
     }
 
-    /// Ends all that goes on.
+    /// Ends all ongoing work.
     async fn end(&self) {
-        settle_down().await; // Until all of it waits for the end.
+        settle_down().await; // until all of it waits for the end
         self.end.notify_waiters();
         settle_down().await;
     }
 }
 
-/// Lets what was spawned go as far as it can.
+/// Lets spawned tasks run as far as they can.
 async fn settle_down() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
 }
 
-/// (Work that goes on, it succeeds; what the second delivery is told, how often work has begun by then, the same after the end.)
+/// (Whether work goes on, whether it succeeds; the second delivery's response, the number of starts by then, the same after the end.)
 const COURSES: [(bool, bool, u16, usize, u16, usize); 3] = [
     (true, true, 503, 1, 200, 1),
     (true, false, 503, 1, 504, 2),
     (false, false, 504, 2, 504, 3),
 ];
 
-/// A timeout inside the layer answers 504 while the work that it gave up goes on: the work keeps its claim.
+/// A timeout inside the layer responds 504 while the abandoned work goes on: the work keeps its claim.
 #[tokio::test]
-async fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_tower() {
+async fn a_failed_response_leaves_the_claim_to_ongoing_work_in_tower() {
     for is_error in [false, true] {
         for (goes_on, succeeds, meanwhile, begun, afterwards, begun_at_last) in COURSES {
             let work = Work::new(goes_on, succeeds);
@@ -260,7 +260,7 @@ async fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_tower() 
             }));
             let good = event("invoice-ready");
             let deliver = async || match service.clone().oneshot(request(&good)).await {
-                Ok(answer) => answer.status().as_u16(),
+                Ok(response) => response.status().as_u16(),
                 Err(_) => 504,
             };
             assert_eq!((deliver().await, work.begun()), (504, 1));
@@ -274,7 +274,7 @@ async fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_tower() 
 }
 
 #[test]
-fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_actix() {
+fn a_failed_response_leaves_the_claim_to_ongoing_work_in_actix() {
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::{App, HttpResponse, web};
     use partner_center_webhooks::actix_web::VerifyCallbacks;
@@ -303,8 +303,8 @@ fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_actix() {
                     for (name, value) in &good.headers {
                         request = request.insert_header((name.as_str(), value.as_bytes()));
                     }
-                    let answer = call_service(&service, request.to_request()).await;
-                    answer.status().as_u16()
+                    let response = call_service(&service, request.to_request()).await;
+                    response.status().as_u16()
                 };
                 assert_eq!((deliver().await, work.begun()), (504, 1));
                 let second = (deliver().await, work.begun());
@@ -317,9 +317,9 @@ fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_actix() {
     });
 }
 
-/// With the layer around a handler of axum, and with the extractor alone.
+/// With the layer around an axum handler, and with the extractor alone.
 #[tokio::test]
-async fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_axum() {
+async fn a_failed_response_leaves_the_claim_to_ongoing_work_in_axum() {
     use axum::extract::{FromRef, State};
     use axum::routing::post;
     use axum::{Extension, Router};
@@ -360,8 +360,8 @@ async fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_axum() {
             let deliver = async || {
                 let mut request = request(&good).map(axum::body::Body::new);
                 *request.method_mut() = http::Method::POST;
-                let answer = router.clone().oneshot(request).await.unwrap();
-                answer.status().as_u16()
+                let response = router.clone().oneshot(request).await.unwrap();
+                response.status().as_u16()
             };
             assert_eq!((deliver().await, work.begun()), (504, 1));
             let second = (deliver().await, work.begun());
@@ -377,9 +377,9 @@ async fn an_answer_that_failed_leaves_the_claim_to_work_that_goes_on_in_axum() {
     }
 }
 
-/// Without work that goes on, the claim is released before the answer is sent: it is not left to a drop that cannot wait.
+/// Without ongoing work, the claim is released before the response is sent, not in a destructor, which cannot wait.
 #[test]
-fn a_failure_releases_before_it_is_answered() {
+fn a_failure_releases_before_the_response() {
     use actix_web::test::{TestRequest, init_service};
     use actix_web::{App, HttpResponse, web};
     use partner_center_webhooks::actix_web::VerifyCallbacks;
@@ -400,9 +400,9 @@ fn a_failure_releases_before_it_is_answered() {
         for (name, value) in &good.headers {
             request = request.insert_header((name.as_str(), value.as_bytes()));
         }
-        let answer = actix_web::test::call_service(&service, request.to_request()).await;
-        assert_eq!((answer.status().as_u16(), counts(&guard)), (504, (1, 0)));
-        drop(answer);
+        let response = actix_web::test::call_service(&service, request.to_request()).await;
+        assert_eq!((response.status().as_u16(), counts(&guard)), (504, (1, 0)));
+        drop(response);
         assert_eq!(counts(&guard), (1, 0));
 
         let guard = Arc::new(Counting::default());
@@ -412,14 +412,14 @@ fn a_failure_releases_before_it_is_answered() {
             let failed = Response::builder().status(504);
             Ok::<_, Infallible>(failed.body(Full::<Bytes>::default()).unwrap())
         }));
-        let answer = service.oneshot(self::request(&good)).await.unwrap();
-        assert_eq!((answer.status().as_u16(), counts(&guard)), (504, (1, 0)));
+        let response = service.oneshot(self::request(&good)).await.unwrap();
+        assert_eq!((response.status().as_u16(), counts(&guard)), (504, (1, 0)));
     });
 }
 
 /// A success is a success for all clones.
 #[tokio::test]
-async fn an_answer_that_succeeded_completes_for_work_that_goes_on() {
+async fn a_successful_response_completes_for_ongoing_work() {
     let work = Work::new(true, false);
     let inside = work.clone();
     let layer = VerifyLayer::new(receiver()).with_duplicates(Arc::new(InMemory::new()));
@@ -430,13 +430,13 @@ async fn an_answer_that_succeeded_completes_for_work_that_goes_on() {
     }));
     let good = event("invoice-ready");
     for _ in 0..2 {
-        let answer = service.clone().oneshot(request(&good)).await.unwrap();
-        assert_eq!((answer.status(), work.begun()), (StatusCode::OK, 1));
+        let response = service.clone().oneshot(request(&good)).await.unwrap();
+        assert_eq!((response.status(), work.begun()), (StatusCode::OK, 1));
         work.end().await;
     }
 }
 
-/// Counts, and says nothing of what is left of a lease; or fails.
+/// Counts calls, and returns no remaining time of a lease, or fails.
 #[derive(Debug, Default)]
 struct Counting {
     guard: InMemory,
@@ -474,7 +474,7 @@ impl DuplicateGuard for Counting {
 }
 
 #[tokio::test]
-async fn a_failed_answer_drops_its_own_clone_and_the_last_one_releases() {
+async fn a_failed_response_drops_its_own_clone_and_the_last_one_releases() {
     let counting = Arc::new(Counting::default());
     let guard: Arc<dyn DuplicateGuard> = Arc::<Counting>::clone(&counting);
     let counts = || {
@@ -487,7 +487,7 @@ async fn a_failed_answer_drops_its_own_clone_and_the_last_one_releases() {
     assert_eq!(counts(), (0, 0));
     let busy = Attempt::claim(&guard, DIGEST).await.unwrap_err();
     assert_eq!(busy, DuplicateError::in_progress(DIGEST, None));
-    // The last one releases and waits for it, or is abandoned where it cannot wait.
+    // The last one releases and waits for it, or is abandoned if it cannot wait.
     work.settle(500).await;
     assert_eq!(counts(), (1, 0));
     let attempt = Attempt::claim(&guard, DIGEST).await.unwrap();
@@ -495,14 +495,14 @@ async fn a_failed_answer_drops_its_own_clone_and_the_last_one_releases() {
     attempt.settle(500).await;
     drop(work);
     assert_eq!(counts(), (0, 1));
-    // The handler's own word counts at once, whatever goes on.
+    // An explicit release by the handler takes effect at once, whatever work goes on.
     let attempt = Attempt::claim(&guard, DIGEST).await.unwrap();
     let work = attempt.clone();
     assert_eq!(attempt.release().await, Ok(Settled::Current));
     assert_eq!(counts(), (1, 0));
     let attempt = Attempt::claim(&guard, DIGEST).await.unwrap();
     assert_eq!(work.complete().await, Ok(Settled::Stale));
-    // And so does a success, after which nothing is taken back.
+    // So does a success, and nothing undoes it.
     let work = attempt.clone();
     let failed = attempt.clone();
     attempt.settle(204).await;
@@ -514,7 +514,7 @@ async fn a_failed_answer_drops_its_own_clone_and_the_last_one_releases() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_clones_that_fail_at_once_one_releases() {
+async fn one_of_concurrently_failing_clones_releases() {
     let counting = Arc::new(Counting::default());
     let guard: Arc<dyn DuplicateGuard> = Arc::<Counting>::clone(&counting);
     for round in 1..=200 {
@@ -529,12 +529,12 @@ async fn of_clones_that_fail_at_once_one_releases() {
     }
 }
 
-// ---- what the sender is told -------------------------------------------------------------------------------------------
+// ---- what the sender receives -------------------------------------------------------------------------------------------
 
-/// Delivers nine more times, waiting as it is told, and returns the waits up to the first success.
+/// Delivers nine more times, obeying `Retry-After`, and returns the waits up to the first success.
 async fn obey(guard: &Arc<dyn DuplicateGuard>, clock: &TestClock) -> Option<Vec<u64>> {
     let mut waits = Vec::new();
-    let mut wait = TEN; // Of the first delivery, whose machine crashed, it heard nothing.
+    let mut wait = TEN; // The first delivery got no response, because its machine crashed.
     for _ in 2..=10 {
         clock.advance(wait);
         let error = match Attempt::claim(guard, DIGEST).await {
@@ -563,23 +563,26 @@ async fn after_a_crash(lease: Duration) -> Option<Vec<u64>> {
 }
 
 #[tokio::test]
-async fn a_sender_that_waits_as_it_is_told_gets_its_event_handled() {
-    let told = |waits: &[u64]| Some(waits.to_vec());
-    assert_eq!(after_a_crash(InMemory::LEASE).await, told(&[110]));
-    assert_eq!(after_a_crash(TEN).await, told(&[]));
+async fn a_sender_that_obeys_retry_after_gets_its_event_handled() {
+    let handled_after = |waits: &[u64]| Some(waits.to_vec());
+    assert_eq!(after_a_crash(InMemory::LEASE).await, handled_after(&[110]));
+    assert_eq!(after_a_crash(TEN).await, handled_after(&[]));
     assert_eq!(
         after_a_crash(TEN + Duration::from_millis(1)).await,
-        told(&[1])
+        handled_after(&[1])
     );
-    assert_eq!(after_a_crash(TEN * 100).await, told(&[300, 300, 300, 90]));
+    assert_eq!(
+        after_a_crash(TEN * 100).await,
+        handled_after(&[300, 300, 300, 90])
+    );
     let longest = Duration::from_secs(8 * 300 + 10);
-    assert_eq!(after_a_crash(longest).await, told(&[300; 8]));
-    // The twin: a lease that no sender outlasts, of which the documentation warns.
+    assert_eq!(after_a_crash(longest).await, handled_after(&[300; 8]));
+    // The twin: a lease that no sender outlasts. The documentation warns of it.
     assert_eq!(after_a_crash(longest + TEN * 60).await, None);
 }
 
 #[tokio::test]
-async fn a_guard_that_knows_no_more_is_outlasted_too() {
+async fn a_lease_of_unknown_duration_is_outlasted_too() {
     let clock = TestClock::default();
     let time = clock.clone();
     let counting = Arc::new(Counting {

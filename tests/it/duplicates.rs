@@ -1,4 +1,4 @@
-//! Guards: the one in memory keeps the contract, and every way to break it is found out.
+//! Guards: the one in memory keeps the contract, and every way to break the contract is detected.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -26,7 +26,7 @@ fn in_memory(clock: &TestClock) -> InMemory {
 }
 
 #[tokio::test]
-async fn the_one_in_memory_conforms() {
+async fn the_in_memory_guard_conforms() {
     let open = |clock: &TestClock| {
         let node: Arc<dyn DuplicateGuard> = Arc::new(in_memory(clock));
         [Arc::clone(&node), node]
@@ -35,7 +35,7 @@ async fn the_one_in_memory_conforms() {
     assert_eq!(outcome, Ok(()));
 }
 
-/// How a guard over a shared store goes wrong.
+/// Faults of a guard over a shared store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fault {
     None,
@@ -58,7 +58,7 @@ enum Fault {
     ForgetsWhatIsDone,
     KeysOnHalfTheDigest,
     LateSuccessIsLost,
-    /// As if the lease began anew with each claim.
+    /// The lease starts again with each claim.
     LeaseLeftIsTheWhole,
     LeaseLeftIsTooLong,
     LeaseLeftIsTooShort,
@@ -66,21 +66,21 @@ enum Fault {
     MistrustsJumps,
     NeverEndsLeases,
     PanicsOnOtherThreads,
-    /// A lock of the process around `select` and `insert`.
+    /// A process-wide lock around `select` and `insert`.
     RacesBetweenNodes,
-    /// `select`, then `insert`, with nothing between them that a single thread would notice.
+    /// `select`, then `insert`, without a step between them that a single thread could notice.
     RacesBetweenThreads,
     RefusesWhatIsDone,
     ReleaseDoesNothing,
     ReleasesWhateverTheToken,
     /// `select token`, then `delete`.
     ReleasesWithoutComparing,
-    /// One row for what is done.
+    /// One row for all completed callbacks.
     RemembersTheLastOnly,
     /// `update … where token = ?`, with tokens that are counted for each digest.
     SettlesByTokenAlone,
     SuccessorsInheritTheToken,
-    /// `insert … on conflict` for new rows, but `select` then `update` for those whose lease has ended.
+    /// `insert … on conflict` for new rows, but `select` then `update` for expired leases.
     TakesOverWithoutComparing,
     TokensRepeat,
 }
@@ -96,12 +96,12 @@ struct Rows {
 struct Row {
     token: u128,
     is_done: bool,
-    /// Some call is half-way through it.
+    /// A call is in the middle of it.
     is_held: bool,
     since: Duration,
 }
 
-/// A guard as over a database: every access takes a turn of the runtime.
+/// Like a guard over a database: every access takes a turn of the runtime.
 #[derive(Debug)]
 struct Shared {
     fault: Fault,
@@ -120,7 +120,7 @@ impl Shared {
         }
     }
 
-    /// What stands against a claim.
+    /// The entry that prevents a claim.
     fn obstacle(&self, rows: &Rows, digest: BodyDigest) -> Option<Claim> {
         let row = rows.table.get(&self.key(digest))?;
         if row.is_held {
@@ -225,7 +225,7 @@ impl Shared {
 }
 
 impl Shared {
-    /// With the token that is there when it comes to writing, whichever was there before.
+    /// With the token at the time of the write, whatever the token was before.
     fn settle_unseen(&self, lease: &Lease, completes: bool) -> Settled {
         let rows = self.rows.lock().unwrap();
         let row = rows.table.get(&self.key(lease.digest()));
@@ -241,7 +241,7 @@ impl Shared {
         row.is_some_and(|row| !row.is_done && row.token == lease.token())
     }
 
-    /// Keeps everybody from the row for a turn.
+    /// Locks the row for a turn.
     async fn hold(&self, digest: BodyDigest) {
         let hold = |is_held| {
             if let Some(row) = self.rows.lock().unwrap().table.get_mut(&self.key(digest)) {
@@ -377,7 +377,7 @@ async fn conformance_of(fault: Fault) -> Result<(), String> {
 const RACED: &str = "of many claims on as many threads, one is first: the guard returned First";
 
 #[tokio::test]
-async fn every_broken_guard_is_found_out_by_its_rule() {
+async fn every_broken_guard_fails_its_rule() {
     for sound in [Fault::None, Fault::LeaseLeftIsUnknown] {
         assert_eq!(conformance_of(sound).await, Ok(()), "{sound:?}");
     }
@@ -553,7 +553,7 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
     ] {
         let expected = Err(format!("{rule}: the guard returned {says}"));
         let found = conformance_of(fault).await;
-        // Its claims wait between two steps, which threads may find out first.
+        // Its claims wait between two steps, which threads may detect first.
         let is_raced = matches!(fault, Fault::CutOffClaimsStay)
             && found.as_ref().is_err_and(|said| said.starts_with(RACED));
         if found != expected && !is_raced {
@@ -561,7 +561,7 @@ async fn every_broken_guard_is_found_out_by_its_rule() {
         }
     }
     assert_eq!(otherwise, []);
-    // Who is first differs from run to run.
+    // The first claim differs from run to run.
     let raced = conformance_of(Fault::RacesBetweenThreads).await;
     let raced = raced.unwrap_err();
     assert!(raced.starts_with(RACED), "{raced}");
@@ -598,7 +598,7 @@ async fn claim(guard: &dyn DuplicateGuard, number: u8) -> String {
 }
 
 #[tokio::test]
-async fn memory_ends_exactly_with_its_time_to_live() {
+async fn a_completed_callback_is_forgotten_exactly_at_its_time_to_live() {
     let clock = TestClock::default();
     let guard = in_memory(&clock);
     done(&guard, 1).await;
@@ -607,7 +607,7 @@ async fn memory_ends_exactly_with_its_time_to_live() {
     clock.advance(SECOND);
     assert_eq!(claim(&guard, 1).await, "first");
 
-    // A lease ends exactly too, and in time that goes forward: setting the clock back makes nobody wait longer.
+    // A lease expires exactly, too, and in forward time: setting the clock back prolongs no wait.
     clock.advance(LEASE - SECOND);
     assert_eq!(claim(&guard, 1).await, "InProgress");
     clock.set_back(SECOND * 3600);
@@ -617,31 +617,31 @@ async fn memory_ends_exactly_with_its_time_to_live() {
 }
 
 #[tokio::test]
-async fn a_full_memory_forgets_the_oldest_and_never_what_is_in_progress() {
+async fn a_full_memory_forgets_the_oldest_and_never_attempts_in_progress() {
     let clock = TestClock::default();
     let guard = in_memory(&clock).with_capacity(NonZeroUsize::new(3).unwrap());
     let held = first(&guard, 1).await;
     done(&guard, 2).await;
     done(&guard, 3).await;
-    let other = first(&guard, 4).await; // in the place of 2
+    let other = first(&guard, 4).await; // replaces 2
     assert_eq!(claim(&guard, 1).await, "InProgress");
     assert_eq!(claim(&guard, 3).await, "Done");
-    let third = first(&guard, 2).await; // in the place of 3
+    let third = first(&guard, 2).await; // replaces 3
     let full =
         "the duplicate guard failed: it has room for 3 callbacks, and all of them are in progress";
     assert_eq!(claim(&guard, 3).await, full);
     assert_eq!(claim(&guard, 1).await, "InProgress");
 
-    // Room comes with whatever ends: a completed attempt, a released one, a crashed one.
+    // Each ended attempt makes room: a completed one, a released one, a crashed one.
     assert_eq!(guard.complete(&held).await, Ok(Settled::Current));
-    let fourth = first(&guard, 3).await; // in the place of 1
+    let fourth = first(&guard, 3).await; // replaces 1
     assert_eq!(claim(&guard, 1).await, full);
     guard.abandon(&fourth);
     done(&guard, 1).await;
     assert_eq!(guard.release(&other).await, Ok(Settled::Current));
     done(&guard, 5).await;
     clock.advance(LEASE);
-    done(&guard, 6).await; // in the place of 2, which has crashed: what is done stays
+    done(&guard, 6).await; // replaces 2, which has crashed; completed callbacks stay
     assert_eq!(guard.complete(&third).await, Ok(Settled::Stale));
     let claims = [
         claim(&guard, 1).await,
@@ -675,9 +675,9 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(format!("{:?}", InMemory::new()), shown);
 }
 
-/// A lease that has ended is worth less than what is known to be done.
+/// An expired lease is worth less than a completed callback.
 #[tokio::test]
-async fn ended_leases_make_room_before_what_is_done() {
+async fn expired_leases_make_room_before_completed_callbacks() {
     let clock = TestClock::default();
     let guard = in_memory(&clock).with_capacity(NonZeroUsize::new(3).unwrap());
     first(&guard, 1).await;
@@ -691,33 +691,33 @@ async fn ended_leases_make_room_before_what_is_done() {
     }
 }
 
-/// What is forgotten for its age makes room first, then ended leases, then what is done.
+/// Entries past their age make room first, then expired leases, then completed callbacks.
 #[tokio::test]
-async fn a_lease_that_ended_keeps_its_place_beside_what_is_forgotten() {
+async fn an_expired_lease_keeps_its_place_when_others_are_forgotten() {
     let clock = TestClock::default();
     let guard = in_memory(&clock).with_capacity(NonZeroUsize::new(2).unwrap());
     done(&guard, 1).await;
     clock.advance(TIME_TO_LIVE - LEASE);
     let late = first(&guard, 2).await;
     clock.advance(LEASE);
-    first(&guard, 3).await; // in the place of 1
+    first(&guard, 3).await; // replaces 1
     assert_eq!(guard.complete(&late).await, Ok(Settled::Current));
 }
 
-/// A digest that is claimed again after it was forgotten has a new place in the order, and has left its old one.
+/// A digest that is claimed again after it was forgotten has a new place in the order and has left the old one.
 #[tokio::test]
-async fn what_is_claimed_again_is_not_forgotten_for_what_it_was() {
+async fn a_callback_claimed_again_is_not_forgotten_as_its_old_entry() {
     let clock = TestClock::default();
     let guard = in_memory(&clock).with_capacity(NonZeroUsize::new(2).unwrap());
     done(&guard, 1).await;
     clock.advance(TIME_TO_LIVE);
     first(&guard, 1).await;
     done(&guard, 2).await;
-    first(&guard, 3).await; // in the place of 2
+    first(&guard, 3).await; // replaces 2
     assert_eq!(claim(&guard, 1).await, "InProgress");
     clock.advance(LEASE);
     done(&guard, 1).await;
-    first(&guard, 4).await; // in the place of 3
+    first(&guard, 4).await; // replaces 3
     assert_eq!(claim(&guard, 1).await, "Done");
 }
 
@@ -734,7 +734,7 @@ async fn a_crashed_attempt_is_forgotten_a_time_to_live_after_its_lease() {
     assert_eq!(guard.complete(&later).await, Ok(Settled::Stale));
 }
 
-/// Neither a memory full of leases nor one full of what is done is searched for each claim.
+/// Neither a memory full of leases nor one full of completed callbacks is searched for each claim.
 #[tokio::test]
 async fn a_full_memory_is_not_searched() {
     let clock = TestClock::default();
@@ -763,7 +763,7 @@ async fn a_full_memory_is_not_searched() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_threads_one_is_first() {
+async fn one_of_many_threads_is_first() {
     let guard: Arc<dyn DuplicateGuard> = Arc::new(InMemory::new());
     for number in 0..50 {
         let claims = (0..16).map(|_| {
@@ -801,7 +801,7 @@ async fn an_attempt_is_settled_once() {
 }
 
 #[tokio::test]
-async fn an_answer_settles_an_attempt() {
+async fn a_response_settles_an_attempt() {
     let guard: Arc<dyn DuplicateGuard> = Arc::new(InMemory::new());
     for (number, (status, afterwards)) in (1..).zip([
         (200, "Done"),
@@ -818,7 +818,7 @@ async fn an_answer_settles_an_attempt() {
     }
 }
 
-/// A guard that never gets round to noting anything.
+/// A guard that never completes a write.
 #[derive(Debug, Default)]
 struct Slow(InMemory);
 
@@ -841,7 +841,7 @@ impl DuplicateGuard for Slow {
 }
 
 #[tokio::test]
-async fn a_success_that_is_being_noted_is_not_taken_back_and_a_failure_is() {
+async fn a_success_being_recorded_is_not_undone_and_a_failure_is() {
     use futures_util::FutureExt as _;
     let guard: Arc<dyn DuplicateGuard> = Arc::new(Slow::default());
     let attempt = Attempt::claim(&guard, digest(1)).await.unwrap();

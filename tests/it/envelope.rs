@@ -1,4 +1,4 @@
-//! Stage 1. The cases are those of "Partner Center webhooks" and of Microsoft's sample, and their twins.
+//! Stage 1. The cases are from "Partner Center webhooks" and Microsoft's sample, with their twins.
 
 use http::{HeaderMap, HeaderValue};
 use partner_center_webhooks::Excerpt;
@@ -34,14 +34,13 @@ fn read(signatures: &[(&'static str, &str)]) -> Result<Vec<u8>, EnvelopeError> {
             envelope.certificate_url().to_owned(),
         )
     });
-    let by_pairs = SignatureEnvelope::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_bytes())))
-        .map(|envelope| {
-            (
-                envelope.signature().to_vec(),
-                envelope.certificate_url().to_owned(),
-            )
-        });
-    assert_eq!(by_map, by_pairs, "the two ways in agree");
+    let by_pairs = SignatureEnvelope::from_headers(pairs.iter().copied()).map(|envelope| {
+        (
+            envelope.signature().to_vec(),
+            envelope.certificate_url().to_owned(),
+        )
+    });
+    assert_eq!(by_map, by_pairs, "a map and pairs agree");
     by_map.map(|(signature, url)| {
         assert_eq!(url, DISPATCH_URL);
         signature
@@ -56,19 +55,19 @@ fn foreign_scheme(header: &'static str) -> EnvelopeError {
     }
 }
 
-/// The end of an error's text if the request has a certificate URL. `done`: `removed` or `replaced`.
+/// The end of an error's message if the request has a certificate URL. `done`: `removed` or `replaced`.
 pub(crate) fn remedy(done: &str) -> String {
     format!(
         "; the request has a certificate URL, so if this happens to all callbacks, a gateway or the hosting platform has \
-         {done} `authorization`: set `signatureTokenToMsSignatureHeader` in the registration to have the signature in \
+         {done} `authorization`: set `signatureTokenToMsSignatureHeader` in the registration to receive the signature in \
          `x-ms-signature` (`Registration::with_signature_token_to_ms_signature_header(true)` with \
-         `RegistrationClient::ensure`, which keeps what else is registered, or \
+         `RegistrationClient::ensure`, which keeps the other settings, or \
          `cargo run --example registration -- ensure --url URL --ms-signature`)"
     )
 }
 
 #[test]
-fn the_forms_a_signature_comes_in() {
+fn forms_of_a_signature() {
     let expected = Ok([0xfb; 256].to_vec());
     let base64 = signature();
     for scheme in ["Signature", "signature", "SIGNATURE", "sIgNaTuRe"] {
@@ -89,7 +88,7 @@ fn the_forms_a_signature_comes_in() {
 }
 
 #[test]
-fn an_authorization_of_another_scheme_is_ignored_beside_x_ms_signature_only() {
+fn an_authorization_of_another_scheme_is_ignored_only_beside_x_ms_signature() {
     let base64 = signature();
     for other in [
         "Bearer abc",
@@ -161,11 +160,13 @@ fn every_header_once() {
             SignatureEnvelope::from_headers(&headers(&pairs)).unwrap_err(),
             EnvelopeError::Duplicate { header: twice.0 }
         );
-        let pairs = pairs
+        let pairs: Vec<_> = pairs
             .iter()
-            .map(|(name, value)| (name.to_uppercase(), value.as_bytes()));
+            .map(|(name, value)| (name.to_uppercase(), value.as_bytes()))
+            .collect();
+        let pairs = pairs.iter().map(|(name, value)| (name, *value));
         assert_eq!(
-            SignatureEnvelope::from_pairs(pairs).unwrap_err(),
+            SignatureEnvelope::from_headers(pairs).unwrap_err(),
             EnvelopeError::Duplicate { header: twice.0 }
         );
     }
@@ -233,7 +234,7 @@ fn base64_has_one_form() {
         read(&[("x-ms-signature", &format!("\t{good}"))]),
         character(0, b'\t')
     );
-    // Blanks make two words of it, the first of which is no scheme.
+    // Blanks split it into two words, of which the first is not a scheme.
     assert_eq!(
         read(&[(
             "x-ms-signature",
@@ -286,7 +287,7 @@ fn signatures_of_256_to_1024_bytes() {
 }
 
 #[test]
-fn algorithms_by_name_and_nothing_near() {
+fn algorithms_by_exact_name() {
     let read = |name: &str, reader: &EnvelopeReader| {
         let base64 = signature();
         let headers = headers(&[
@@ -346,7 +347,7 @@ fn algorithms_by_name_and_nothing_near() {
 }
 
 #[test]
-fn a_url_that_is_not_text() {
+fn a_url_that_is_not_utf8() {
     let base64 = signature();
     let mut headers = headers(&[
         ("x-ms-signature", &base64),

@@ -1,4 +1,4 @@
-//! What an operator reads: every message, word for word, and the answer that goes with it.
+//! Every message that an operator reads, word for word, with its response.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -260,7 +260,7 @@ fn sources() {
 fn events() {
     let error = Event::from_slice(b"[]").unwrap_err();
     let words = error.to_string();
-    let message = format!("the callback is genuine but its body is no event: {words}");
+    let message = format!("the callback is genuine but its body is not an event: {words}");
     says(error, ErrorKind::Event, 503, Some(300), &message);
 }
 
@@ -274,7 +274,7 @@ fn formats() {
         Some(300),
         "the callback is genuine but its body does not fit the handler's type: invalid utf-8 sequence of 1 bytes from index 1",
     );
-    // Of what a reader quotes, no more than an excerpt.
+    // Quotations from readers are cut to an excerpt.
     let error = BodyFormatError::new(format_args!("line\n{}", "x".repeat(500)));
     let quoted = "x".repeat(115);
     says(
@@ -305,7 +305,7 @@ fn duplicates() {
         kind,
         503,
         Some(42),
-        &format!("callback {hex} is being handled at this moment (deliver it again in 42s)"),
+        &format!("callback {hex} is being handled by another attempt (deliver it again in 42s)"),
     );
     let error = GuardError::new("no route\nto host");
     says(
@@ -314,7 +314,7 @@ fn duplicates() {
         503,
         Some(30),
         &format!(
-            "it is not known whether callback {hex} was handled before: the duplicate guard failed: no route\\nto host"
+            "it is unknown whether callback {hex} was handled before: the duplicate guard failed: no route\\nto host"
         ),
     );
 }
@@ -368,7 +368,7 @@ fn causes_are_kept() {
     );
     assert!(
         error.source().is_none(),
-        "reports that print sources do not say it twice"
+        "reports that print sources do not repeat the cause"
     );
     let Error::Source(Unavailable { error, .. }) = error else {
         panic!("{error:?}");

@@ -1,4 +1,4 @@
-//! Each adapter as a service on loopback, with one and the same handler behind it; and a client that has every byte in hand.
+//! Each adapter as a service on loopback with the same handler, and a client that controls every byte.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -26,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::{Layer as _, service_fn};
 
-/// The ways to put a receiver in front of a handler.
+/// Ways to put a receiver in front of a handler.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Front {
     ActixCallback,
@@ -157,7 +157,7 @@ impl Front {
 
 const PATH: &str = "/webhooks/callback";
 
-/// Plain hyper, and nothing of a framework.
+/// Plain hyper, without a framework.
 fn serve_hyper(listener: StdListener, state: State) {
     let listener = TcpListener::from_std(listener).unwrap();
     let handler = state.handler;
@@ -191,25 +191,25 @@ struct State {
     handler: Handler,
 }
 
-type AxumAnswer = (StatusCode, String);
+type AxumResponse = (StatusCode, String);
 
-fn axum_answer((status, body): (u16, String)) -> AxumAnswer {
+fn axum_response((status, body): (u16, String)) -> AxumResponse {
     (StatusCode::from_u16(status).unwrap(), body)
 }
 
 async fn axum_callback(
     axum::extract::State(handler): axum::extract::State<Handler>,
     ours_axum::Callback(received): ours_axum::Callback,
-) -> AxumAnswer {
+) -> AxumResponse {
     let bytes = received.body().as_bytes();
-    axum_answer(handler.handle(&received, bytes).await)
+    axum_response(handler.handle(&received, bytes).await)
 }
 
 async fn axum_verified(
     axum::extract::State(handler): axum::extract::State<Handler>,
     ours_axum::Verified(body, received): ours_axum::Verified<Bytes>,
-) -> AxumAnswer {
-    axum_answer(handler.handle(&received, &body).await)
+) -> AxumResponse {
+    axum_response(handler.handle(&received, &body).await)
 }
 
 async fn axum_claimed(
@@ -217,9 +217,9 @@ async fn axum_claimed(
     ours_axum::Claimed(ours_axum::Callback(received), attempt): ours_axum::Claimed<
         ours_axum::Callback,
     >,
-) -> AxumAnswer {
+) -> AxumResponse {
     let bytes = received.body().as_bytes();
-    axum_answer(handler.handle_once(&received, bytes, attempt).await)
+    axum_response(handler.handle_once(&received, bytes, attempt).await)
 }
 
 async fn axum_claimed_verified(
@@ -227,21 +227,21 @@ async fn axum_claimed_verified(
     ours_axum::Claimed(ours_axum::Verified(axum::Json(json), received), attempt): ours_axum::Claimed<
         ours_axum::Verified<axum::Json<Value>>,
     >,
-) -> AxumAnswer {
+) -> AxumResponse {
     assert_eq!(json["EventName"], received.event().name().as_str());
     let bytes = received.body().as_bytes();
-    axum_answer(handler.handle_once(&received, bytes, attempt).await)
+    axum_response(handler.handle_once(&received, bytes, attempt).await)
 }
 
 async fn axum_behind_layer(
     axum::extract::State(handler): axum::extract::State<Handler>,
     axum::Extension(received): axum::Extension<Received<Bytes>>,
     body: Bytes,
-) -> AxumAnswer {
-    axum_answer(handler.handle(&received, &body).await)
+) -> AxumResponse {
+    axum_response(handler.handle(&received, &body).await)
 }
 
-fn actix_answer((status, body): (u16, String)) -> HttpResponse {
+fn actix_response((status, body): (u16, String)) -> HttpResponse {
     HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap()).body(body)
 }
 
@@ -250,14 +250,14 @@ async fn actix_callback(
     ours_actix::Callback(received): ours_actix::Callback,
 ) -> HttpResponse {
     let bytes = received.body().as_bytes();
-    actix_answer(handler.handle(&received, bytes).await)
+    actix_response(handler.handle(&received, bytes).await)
 }
 
 async fn actix_verified(
     handler: web::Data<Handler>,
     ours_actix::Verified(body, received): ours_actix::Verified<Bytes>,
 ) -> HttpResponse {
-    actix_answer(handler.handle(&received, &body).await)
+    actix_response(handler.handle(&received, &body).await)
 }
 
 async fn actix_claimed(
@@ -267,7 +267,7 @@ async fn actix_claimed(
     >,
 ) -> HttpResponse {
     let bytes = received.body().as_bytes();
-    actix_answer(handler.handle_once(&received, bytes, attempt).await)
+    actix_response(handler.handle_once(&received, bytes, attempt).await)
 }
 
 async fn actix_claimed_verified(
@@ -278,7 +278,7 @@ async fn actix_claimed_verified(
 ) -> HttpResponse {
     assert_eq!(json["EventName"], received.event().name().as_str());
     let bytes = received.body().as_bytes();
-    actix_answer(handler.handle_once(&received, bytes, attempt).await)
+    actix_response(handler.handle_once(&received, bytes, attempt).await)
 }
 
 async fn actix_behind_middleware(
@@ -286,7 +286,7 @@ async fn actix_behind_middleware(
     received: web::ReqData<Received<Bytes>>,
     body: Bytes,
 ) -> HttpResponse {
-    actix_answer(handler.handle(&received, &body).await)
+    actix_response(handler.handle(&received, &body).await)
 }
 
 /// A type that some genuine bodies do not fit.
@@ -301,10 +301,10 @@ async fn axum_typed(
     ours_axum::Claimed(ours_axum::Verified(axum::Json(typed), received), attempt): ours_axum::Claimed<
         ours_axum::Verified<axum::Json<Typed>>,
     >,
-) -> AxumAnswer {
+) -> AxumResponse {
     assert_eq!(typed.number, 7);
     let bytes = received.body().as_bytes();
-    axum_answer(handler.handle_once(&received, bytes, attempt).await)
+    axum_response(handler.handle_once(&received, bytes, attempt).await)
 }
 
 async fn actix_typed(
@@ -315,15 +315,15 @@ async fn actix_typed(
 ) -> HttpResponse {
     assert_eq!(typed.number, 7);
     let bytes = received.body().as_bytes();
-    actix_answer(handler.handle_once(&received, bytes, attempt).await)
+    actix_response(handler.handle_once(&received, bytes, attempt).await)
 }
 
-/// What a callback's handler does at its first call, by the event's name; all later calls succeed.
+/// What a handler does at its first call, by the event's name; all later calls succeed.
 pub(crate) const FAIL: &str = "fail";
 pub(crate) const HOLD: &str = "hold";
 pub(crate) const PANIC: &str = "panic";
 
-/// Counts its calls by the body's digest, and answers with the event's name and the length of the body.
+/// Counts its calls by digest, and responds with the event's name and the length of the body.
 #[derive(Clone)]
 pub(crate) struct Handler {
     calls: Arc<Mutex<HashMap<String, Calls>>>,
@@ -344,7 +344,7 @@ impl Handler {
         }
     }
 
-    /// Lets one call that is held go on.
+    /// Releases one call that is held.
     pub(crate) fn open(&self) {
         self.gate.add_permits(1);
     }
@@ -378,7 +378,7 @@ impl Handler {
         match name {
             FAIL if is_first => return (500, String::new()),
             HOLD if is_first => self.gate.acquire().await.unwrap().forget(),
-            PANIC if is_first => panic!("as it was told"),
+            PANIC if is_first => panic!("as requested"),
             _ => {}
         }
         self.count(received, |calls| calls.succeeded += 1);
@@ -400,7 +400,7 @@ impl Handler {
     }
 }
 
-/// What the sender sees.
+/// The response as the sender sees it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -409,7 +409,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// A status, and nothing else.
+    /// A status and nothing else.
     pub(crate) fn status(status: u16) -> Self {
         Self {
             status,
@@ -423,10 +423,10 @@ impl Answer {
         self
     }
 
-    /// Reads an answer, if all of it is there.
-    fn parse(answer: &[u8]) -> Option<Self> {
-        let answer = String::from_utf8_lossy(answer);
-        let (head, body) = answer.split_once("\r\n\r\n")?;
+    /// Parses a response, if it is complete.
+    fn parse(response: &[u8]) -> Option<Self> {
+        let response = String::from_utf8_lossy(response);
+        let (head, body) = response.split_once("\r\n\r\n")?;
         let field = |name: &str| {
             let mut fields = head.lines().filter_map(|line| line.split_once(": "));
             let (_, value) = fields.find(|(found, _)| found.eq_ignore_ascii_case(name))?;
@@ -441,7 +441,7 @@ impl Answer {
     }
 }
 
-/// The head of a request, without what says how long its body is.
+/// The head of a request, without the length of its body.
 pub(crate) fn head(callback: &SignedRequest) -> Vec<u8> {
     let mut head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n").into_bytes();
     for (name, value) in &callback.headers {
@@ -452,7 +452,7 @@ pub(crate) fn head(callback: &SignedRequest) -> Vec<u8> {
     head
 }
 
-/// The whole request, its length announced.
+/// The whole request with its length.
 pub(crate) fn request(callback: &SignedRequest) -> Vec<u8> {
     let length = format!("content-length: {}\r\n\r\n", callback.body.len());
     [head(callback), length.into_bytes(), callback.body.to_vec()].concat()
@@ -471,33 +471,33 @@ pub(crate) fn chunked(callback: &SignedRequest, size: usize) -> Vec<u8> {
     request
 }
 
-/// Sends bytes and reads the answer; nothing if the connection ends without one.
+/// Sends bytes and reads the response; `None` if the connection ends without one.
 pub(crate) async fn send(address: SocketAddr, request: &[u8]) -> Option<Answer> {
     send_and_count(address, request).await.0
 }
 
-/// The same, and how much could be sent until then.
+/// [`send`] with the number of bytes that were sent until then.
 pub(crate) async fn send_and_count(address: SocketAddr, request: &[u8]) -> (Option<Answer>, usize) {
     let mut sent = 0;
     let talk = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let (mut reader, mut writer) = stream.split();
         let read = async {
-            let mut answer = Vec::new();
+            let mut response = Vec::new();
             loop {
-                let has_ended = reader.read_buf(&mut answer).await.unwrap_or(0) == 0;
-                let parsed = Answer::parse(&answer);
+                let has_ended = reader.read_buf(&mut response).await.unwrap_or(0) == 0;
+                let parsed = Answer::parse(&response);
                 if has_ended || parsed.is_some() {
                     break parsed;
                 }
             }
         };
-        // Who refuses early need not read all: then writing fails, or goes on until the answer has come.
+        // A server that refuses early need not read everything: then writing fails, or goes on until the response arrives.
         let write = async {
             while let Ok(length @ 1..) = writer.write(&request[sent..]).await {
                 let before = sent;
                 sent += length;
-                // The answer is given time to come: a server may discard what is on its way as fast as it is sent.
+                // The response needs time: a server may discard the body as fast as it is sent.
                 if sent >> 20 != before >> 20 {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -505,19 +505,19 @@ pub(crate) async fn send_and_count(address: SocketAddr, request: &[u8]) -> (Opti
             std::future::pending().await
         };
         tokio::select! {
-            answer = read => answer,
-            answer = write => answer,
+            response = read => response,
+            response = write => response,
         }
     };
-    let answer = tokio::time::timeout(PATIENCE, talk).await.expect("an end");
-    (answer, sent)
+    let response = tokio::time::timeout(PATIENCE, talk).await.expect("an end");
+    (response, sent)
 }
 
 pub(crate) async fn deliver(address: SocketAddr, callback: &SignedRequest) -> Answer {
     send(address, &request(callback)).await.expect("an answer")
 }
 
-/// Waits for what takes milliseconds.
+/// Waits for a condition that takes milliseconds.
 pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let wait = async {
         while !is_so() {

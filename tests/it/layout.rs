@@ -18,14 +18,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "excerpt",
             "single_flight",
             "spawn",
-            "trace",
+            "log",
         ],
     ),
     ("signature", &["crypto", "envelope", "chain"]),
     ("event", &["excerpt", "json", "mask"]),
     (
         "duplicates",
-        &["excerpt", "http_client", "mask", "signature", "trace"],
+        &["excerpt", "http_client", "log", "mask", "signature"],
     ),
     (
         "error",
@@ -55,8 +55,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "signature",
             "signers",
             "source",
+            "excerpt",
+            "log",
             "spawn",
-            "trace",
         ],
     ),
     // What it stands on.
@@ -83,11 +84,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("single_flight", &["spawn"]),
     ("spawn", &["http_client"]),
-    ("trace", &[]),
+    ("log", &[]),
     // Who calls it.
     (
         "actix_web",
-        &["body", "duplicates", "error", "receiver", "trace"],
+        &["body", "duplicates", "error", "log", "receiver"],
     ),
     ("axum", &["body", "duplicates", "error", "receiver"]),
     (
@@ -111,6 +112,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "excerpt",
             "http_client",
             "json",
+            "log",
             "mask",
             "single_flight",
             "spawn",

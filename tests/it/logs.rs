@@ -1,4 +1,4 @@
-//! What the log says: one line a callback, and a warning of what ends soon.
+//! Log lines: one for each callback, and warnings of certificates and lists that expire soon.
 
 use std::io::{self, Write};
 use std::num::NonZeroU32;
@@ -29,8 +29,8 @@ impl Write for Log {
 
 /// The log lines of `run`.
 pub(crate) async fn lines_of(run: impl Future) -> Vec<String> {
-    // While there is but one subscriber, `tracing` asks that of the thread which comes first to an event, and keeps the
-    // answer: the thread of another test would have none.
+    // While there is only one subscriber, `tracing` caches the interest of the thread that first reaches an event. The thread of
+    // another test would have no subscriber.
     static EVERYWHERE: Once = Once::new();
     EVERYWHERE.call_once(|| tracing_subscriber::fmt().with_writer(io::sink).init());
     let log = Log::default();
@@ -101,10 +101,9 @@ async fn one_line_a_callback() {
     assert_eq!(lines.len(), 3);
 }
 
-/// An error for what only a repair on this side can turn into a success, with the digest of what is genuine; a warning for the
-/// rest.
+/// An error if only a repair on this side helps, with the digest of a genuine body; otherwise a warning.
 #[tokio::test]
-async fn what_needs_a_repair_is_an_error() {
+async fn errors_that_need_a_repair_are_logged_as_errors() {
     let signer = ISSUER.signer().unwrap();
     let receiver = |chain, source| {
         let builder = ReceiverBuilder::new(chain, source).clock(|| NOW);
@@ -126,7 +125,7 @@ async fn what_needs_a_repair_is_an_error() {
         lines,
         [
             format!(
-                "ERROR {refused} kind=\"event\" status=503 verdict=\"undecided\" digest={digest} reason=the callback is genuine but its body is no event: body is an array (expected a JSON object)"
+                "ERROR {refused} kind=\"event\" status=503 verdict=\"undecided\" digest={digest} reason=the callback is genuine but its body is not an event: body is an array (expected a JSON object)"
             ),
             format!(
                 "WARN {refused} kind=\"body\" status=503 verdict=\"undecided\" reason=the body is empty although the headers have a signature (expected the signed body): it was lost in transit; deliver it again, and check the proxies and middleware in between"
@@ -166,7 +165,7 @@ async fn a_body_that_does_not_fit_the_type_is_an_error_with_no_more_of_it_than_a
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Typed {
-        #[expect(dead_code, reason = "no body of this test gets so far")]
+        #[expect(dead_code, reason = "no body of this test gets that far")]
         secret: u8,
     }
     let signer = ISSUER.signer().unwrap();
@@ -198,7 +197,7 @@ async fn a_body_that_does_not_fit_the_type_is_an_error_with_no_more_of_it_than_a
 }
 
 #[tokio::test]
-async fn attempts_are_told_with_the_digest() {
+async fn attempts_are_logged_with_the_digest() {
     use partner_center_webhooks::duplicates::{Attempt, DuplicateGuard, InMemory};
     use partner_center_webhooks::signature::BodyDigest;
     use partner_center_webhooks::testing::TestClock;
@@ -227,24 +226,24 @@ async fn attempts_are_told_with_the_digest() {
         let _ = Attempt::claim(&guard, digest).await.unwrap_err();
     })
     .await;
-    let told = |outcome: &str| {
+    let logged = |outcome: &str| {
         format!(
             "INFO partner_center_webhooks: attempt {outcome} outcome=\"{outcome}\" digest={digest}"
         )
     };
     let expected = [
-        told("in_progress"),
+        logged("in_progress"),
         format!(
             "WARN partner_center_webhooks: duplicate guard failed outcome=\"unknown\" step=\"claim\" digest={} reason=the duplicate guard failed: it has room for 1 callbacks, and all of them are in progress",
             "02".repeat(32)
         ),
-        told("released"),
-        told("abandoned"),
+        logged("released"),
+        logged("abandoned"),
         format!(
             "WARN partner_center_webhooks: attempt settled too late outcome=\"stale\" step=\"complete\" digest={digest}"
         ),
-        told("completed"),
-        told("duplicate"),
+        logged("completed"),
+        logged("duplicate"),
     ];
     assert_eq!(lines, expected);
 }
@@ -279,7 +278,7 @@ async fn names_cannot_forge_lines() {
 }
 
 #[tokio::test]
-async fn a_warning_of_what_ends_within_a_week() {
+async fn certificates_and_lists_that_expire_within_a_week_are_warned_of() {
     let base = "http://pki.example/";
     let issuer = ISSUER.published_at(base).unwrap();
     let location = DistributionLocation::none().also_allow(base).unwrap();
@@ -320,7 +319,7 @@ async fn a_warning_of_what_ends_within_a_week() {
 }
 
 #[tokio::test]
-async fn the_warning_comes_during_an_outage_too() {
+async fn the_warning_is_logged_during_an_outage_too() {
     let signer = ISSUER
         .signing_certificate()
         .valid(NOW, later(9 * 86_400))

@@ -118,10 +118,10 @@ fn verifies<'b>(
     let chain =
         chain(backend, certs, vector).with_signer_name("metadata.azure.com".parse().unwrap());
     let signer = Arc::new(chain.verify(&vector.leaf, &[], vector.at).unwrap());
-    let envelope = SignatureEnvelope::from_pairs([
-        ("x-ms-signature", signature.as_bytes()),
-        ("x-ms-certificate-url", DISPATCH_URL.as_bytes()),
-        ("x-ms-signature-algorithm", b"rsa-sha256"),
+    let envelope = SignatureEnvelope::from_headers([
+        ("x-ms-signature", signature),
+        ("x-ms-certificate-url", DISPATCH_URL),
+        ("x-ms-signature-algorithm", "rsa-sha256"),
     ])
     .unwrap();
     VerifiedBody::verify(body, &envelope, &signer, vector.at)

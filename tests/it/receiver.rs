@@ -1,4 +1,4 @@
-//! All stages together, with both backends: one table of callbacks and the answers they get.
+//! All stages together, with both backends: one table of callbacks and their responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,7 @@ fn good() -> SignedRequest {
     ISSUER.signer().unwrap().callback(EVENT).unwrap()
 }
 
-/// Kind and status of the answer, by both backends; and how often the certificate was fetched.
+/// Kind and status of the response, by both backends, and the number of fetches of the certificate.
 async fn verdict(callback: &SignedRequest) -> (Option<ErrorKind>, u16, usize) {
     let mut verdicts = Vec::new();
     for rustcrypto in [false, true] {
@@ -151,7 +151,7 @@ async fn refused_before_anything_is_fetched() {
             Body,
             400,
         ),
-        // What headers are refused for otherwise is not changed by an empty body.
+        // An empty body does not change why headers are refused.
         (
             header("authorization", "Bearer abc").with_body(""),
             Envelope,
@@ -223,7 +223,7 @@ async fn refused_by_the_signature() {
             "{claimed}"
         );
     }
-    // Somebody else's signature of the right length, and one longer than the key.
+    // A foreign signature of the right length, and one longer than the key.
     let foreign = Issuer::at(NOW)
         .unwrap()
         .signer()
@@ -254,7 +254,7 @@ async fn a_flipped_bit_anywhere_is_refused() {
 }
 
 #[tokio::test]
-async fn genuine_bodies_that_are_no_event() {
+async fn genuine_bodies_that_are_not_events() {
     let signer = ISSUER.signer().unwrap();
     let deep = format!(
         r#"{{"EventName":"a","b":{}{}}}"#,
@@ -279,7 +279,7 @@ async fn genuine_bodies_that_are_no_event() {
             "{:?}",
             callback.body
         );
-        // Genuine it is all the same, for who has a model of their own.
+        // It is genuine nevertheless, for applications with a model of their own.
         let receiver = receiver_of(AwsLcRs::new(), &Scripted::serving(&signer));
         let verified = receiver
             .verify(&callback.headers, &callback.body)
@@ -290,7 +290,7 @@ async fn genuine_bodies_that_are_no_event() {
 }
 
 #[tokio::test]
-async fn trouble_with_the_certificate() {
+async fn failures_of_the_certificate() {
     let callback = good();
     let receiver = receiver_of(AwsLcRs::new(), &Scripted::new([outage()]));
     let error = receiver
@@ -329,7 +329,7 @@ fn with_clock(source: &Scripted) -> (Receiver, Arc<AtomicU64>) {
 }
 
 #[tokio::test]
-async fn a_rotated_certificate_is_picked_up_and_the_former_stays_good() {
+async fn a_rotated_certificate_is_found_and_the_former_one_stays_good() {
     let (first, second) = (
         ISSUER
             .signing_certificate()
@@ -367,7 +367,7 @@ async fn a_rotated_certificate_is_picked_up_and_the_former_stays_good() {
     );
     assert_eq!(source.fetches(), 2);
 
-    // At most one fetch a minute, whatever forgers do.
+    // At most one fetch, whatever forgers send.
     let forged = good().with_body("{}");
     for _ in 0..100 {
         assert!(!accepts(&forged).await);
@@ -400,7 +400,7 @@ async fn an_outage_after_a_first_success() {
                 .await
                 .is_ok()
         );
-        // Whether the certificate was replaced nobody knows now: undecided, and not accepted.
+        // It is unknown whether the certificate was replaced: undecided, and not accepted.
         let error = receiver
             .receive(&forged.headers, &forged.body)
             .await
@@ -410,7 +410,7 @@ async fn an_outage_after_a_first_success() {
 }
 
 #[tokio::test]
-async fn warming_up_tells_what_fails() {
+async fn warming_up_reports_failures() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     assert!(
         receiver_of(AwsLcRs::new(), &source)
@@ -478,7 +478,7 @@ async fn settings() {
 }
 
 #[tokio::test]
-async fn the_cloud_says_where_certificates_are() {
+async fn the_cloud_sets_the_certificate_locations() {
     let mut profile = CloudProfile::new("https://api.example", "https://login.example");
     profile.certificate_locations = vec!["https://certificates.example/a/".into()];
     let url = "https://certificates.example/a/b.cer";
@@ -516,7 +516,7 @@ async fn the_cloud_says_where_certificates_are() {
                 .is_ok()
         );
     }
-    // Plain http is for loopback addresses, and for those that ask for it.
+    // Plain http needs a loopback address and the explicit setting.
     profile.certificate_locations = vec!["http://127.0.0.1:8080/".into()];
     assert!(build().cloud(&Cloud::Custom(profile.clone())).is_err());
     profile.danger_plain_http_on_loopback = true;
@@ -534,17 +534,17 @@ async fn headers_of_another_framework() {
         .headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let admitted = receiver.admit_pairs(pairs).unwrap();
+    let admitted = receiver.admit(pairs).unwrap();
     assert_eq!(admitted.certificate_url().as_str(), DISPATCH_URL);
     assert!(admitted.receive(&callback.body).await.is_ok());
     assert!(receiver.admit(&HeaderMap::new()).is_err());
-    // The limit holds on this way in too.
+    // The limit applies here, too.
     let error = admitted.receive(vec![0; 300_000]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Body);
 }
 
 #[test]
-fn what_is_shared_between_threads() {
+fn receivers_are_shared_between_threads() {
     fn shared<T: Send + Sync + Clone + 'static>() {}
     fn sent<T: Send>(_: T) {}
     shared::<Receiver>();

@@ -1,4 +1,4 @@
-//! The cache of signers: how often the source is asked, and what becomes of callbacks meanwhile.
+//! The cache of signers: how often it fetches, and what callbacks get meanwhile.
 
 use std::future::poll_fn;
 use std::num::NonZeroU32;
@@ -74,7 +74,7 @@ async fn ten_thousand_at_once_cause_one_fetch() {
 }
 
 #[tokio::test]
-async fn whoever_started_the_fetch_may_go_away() {
+async fn the_starter_of_a_fetch_may_leave() {
     let source = Scripted::serving(&ISSUER.signer().unwrap()).held_back();
     let signers = Signers::new(source.clone(), chain());
     let find = || {
@@ -95,7 +95,7 @@ async fn whoever_started_the_fetch_may_go_away() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_everybody_left_goes_on() {
+async fn a_fetch_goes_on_after_all_callers_left() {
     let source = Scripted::serving(&ISSUER.signer().unwrap()).held_back();
     let signers = Signers::new(source.clone(), chain());
     let leave = async |now| {
@@ -116,7 +116,7 @@ async fn a_fetch_that_everybody_left_goes_on() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_somebody_drives_is_joined_however_long_it_takes() {
+async fn a_fetch_that_a_caller_drives_is_joined_for_as_long_as_it_takes() {
     let source = Scripted::serving(&ISSUER.signer().unwrap()).held_back();
     let signers = Signers::new(source.clone(), chain());
     let waiting: Vec<_> = (0..20)
@@ -134,7 +134,7 @@ async fn a_fetch_that_somebody_drives_is_joined_however_long_it_takes() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_is_left_goes_on() {
+async fn a_refresh_goes_on_after_its_caller_left() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     let signers = Signers::new(source.clone(), chain());
     signers.find(&dispatch(), NOW).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_refresh_that_is_left_goes_on() {
 }
 
 #[tokio::test]
-async fn failed_refreshes_and_refetches_are_spaced_out() {
+async fn failed_refreshes_and_refetches_are_spaced() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     let signers = Signers::new(source.clone(), chain());
     signers.find(&dispatch(), NOW).await.unwrap();
@@ -174,12 +174,12 @@ async fn failed_refreshes_and_refetches_are_spaced_out() {
         let error = *error.unwrap_err().error;
         assert!(matches!(error, SignerError::Source(_)), "second {second}");
     }
-    // The six before it were failures, too.
+    // The six fetches before it failed, too.
     assert_eq!(source.fetches(), 1 + 6 + 3_600 / 15);
 }
 
 #[tokio::test]
-async fn a_mismatch_while_the_host_is_down_or_wrong_says_so() {
+async fn a_mismatch_during_an_outage_reports_it() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     let signers = Signers::new(source.clone(), chain());
     let tried = signers.find(&dispatch(), NOW).await.unwrap();
@@ -213,7 +213,7 @@ async fn a_mismatch_while_the_host_is_down_or_wrong_says_so() {
 }
 
 #[tokio::test]
-async fn a_failing_host_is_asked_again_after_a_cool_down_that_grows() {
+async fn a_failing_host_is_retried_after_a_growing_cool_down() {
     let source = Scripted::new([outage()]);
     let signers = Signers::new(source.clone(), chain());
     let mut fetched_at = Vec::new();
@@ -226,7 +226,7 @@ async fn a_failing_host_is_asked_again_after_a_cool_down_that_grows() {
         ));
         let was_fetched = source.fetches() > before;
         assert_eq!(unavailable.failed_ago.is_none(), was_fetched);
-        // As long as the outage is, and never before the next attempt may be made.
+        // The age of the outage, and at least the time until the next attempt.
         let retry_after = unavailable.retry_after.as_secs();
         assert!(
             retry_after >= second.max(1),
@@ -242,7 +242,7 @@ async fn a_failing_host_is_asked_again_after_a_cool_down_that_grows() {
 }
 
 #[tokio::test]
-async fn a_remembered_failure_says_its_age_and_the_next_attempt() {
+async fn a_remembered_failure_reports_its_age_and_the_next_attempt() {
     let signers = Signers::new(Scripted::new([outage()]), chain());
     signers.find(&dispatch(), NOW).await.unwrap_err();
     let unavailable = signers.find(&dispatch(), later(2)).await.unwrap_err();
@@ -250,13 +250,13 @@ async fn a_remembered_failure_says_its_age_and_the_next_attempt() {
     assert_eq!(unavailable.retry_after, Duration::from_secs(3));
     let text = unavailable.to_string();
     assert!(
-        text.ends_with(" (the attempt was made 2 s ago; the next one may be made in 3 s)"),
+        text.ends_with(" (the attempt was made 2 s ago; the next one is possible in 3 s)"),
         "{text}"
     );
 }
 
 #[tokio::test]
-async fn a_refused_certificate_is_remembered_as_long() {
+async fn a_refused_certificate_is_remembered_as_long_as_a_failure() {
     let expired = ISSUER.signing_certificate().expired().issue().unwrap();
     let source = Scripted::serving(&expired);
     let signers = Signers::new(source.clone(), chain());
@@ -268,7 +268,7 @@ async fn a_refused_certificate_is_remembered_as_long() {
 }
 
 #[tokio::test]
-async fn made_up_names_cost_the_quota_and_leave_known_ones_alone() {
+async fn invented_names_use_the_quota_and_known_urls_do_not() {
     let genuine = ISSUER.signer().unwrap();
     let source = Scripted::serving(&genuine);
     let signers = Signers::new(source.clone(), chain());
@@ -291,16 +291,16 @@ async fn made_up_names_cost_the_quota_and_leave_known_ones_alone() {
             other => panic!("{other}"),
         }
     }
-    // One of the burst of 16 was spent on the first.
+    // The first fetch used one of the burst of 16.
     assert_eq!((source.fetches(), quota), (1 + 15, 5_000 - 15));
 
-    // Good all the same: what verified before, without a fetch, and what is documented, with one.
+    // Still accepted: a URL that verified before, without a fetch, and a documented one, with a fetch.
     signers.find(&url("verified-before"), NOW).await.unwrap();
     source.now_answers(Ok(bundle(&genuine)));
     signers.find(&dispatch(), NOW).await.unwrap();
     assert_eq!(source.fetches(), 1 + 15 + 1);
 
-    // And so is one that verified before and has ended since, also while the quota is used up.
+    // So is a URL that verified before and whose signer has expired, although the quota is used up.
     let hundred_days = later(100 * 86_400);
     source.now_answers(outage());
     for n in 0..100 {
@@ -323,7 +323,7 @@ async fn made_up_names_cost_the_quota_and_leave_known_ones_alone() {
 }
 
 #[tokio::test]
-async fn the_quota_can_be_set() {
+async fn the_quota_is_configurable() {
     let source = Scripted::new([outage()]);
     let signers = Signers::build(
         Arc::new(source.clone()),
@@ -377,7 +377,7 @@ async fn a_valid_signer_outlives_an_outage() {
 }
 
 #[tokio::test]
-async fn it_is_refreshed_after_a_day_and_before_its_end() {
+async fn a_signer_is_refreshed_after_a_day_and_before_it_expires() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     let signers = Signers::new(source.clone(), chain());
     let mut fetched_at = Vec::new();
@@ -391,14 +391,14 @@ async fn it_is_refreshed_after_a_day_and_before_its_end() {
     }
     let day = 24 * 60;
     assert_eq!(fetched_at[..3], [0, day, 2 * day]);
-    // In the last week it is tried every ten minutes.
+    // In the last week a refresh is tried every ten minutes.
     let last_week: Vec<_> = fetched_at.iter().filter(|at| **at >= 92 * day).collect();
     assert_eq!(last_week.len(), 7 * 24 * 6);
     assert_eq!(fetched_at.len(), 92 + last_week.len());
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_refresh() {
+async fn no_callback_waits_for_a_refresh() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     let signers = Signers::new(source.clone(), chain());
     let old = signers.find(&dispatch(), NOW).await.unwrap();
@@ -445,18 +445,18 @@ async fn a_mismatch_fetches_again_once_in_five_seconds() {
     };
     let held: Vec<_> = found.iter().map(|signer| signer.fingerprint()).collect();
     assert_eq!(held[1], tried.current().fingerprint());
-    // Who tried the old one only finds the new one without a fetch.
+    // A callback that tried only the old one finds the new one without a fetch.
     assert!(matches!(newer(11).await, (Some(_), 3)));
 }
 
 #[tokio::test]
-async fn a_forger_who_hangs_up_does_not_hold_back_a_rotation() {
+async fn a_forger_that_disconnects_does_not_delay_a_rotation() {
     let (first, second) = (ISSUER.signer().unwrap(), rotated());
     let source = Scripted::new([Ok(bundle(&first)), Ok(bundle(&second))]);
     let signers = Signers::new(source.clone(), chain());
     let tried = signers.find(&dispatch(), NOW).await.unwrap();
 
-    // The forger's mismatch starts a fetch, and is gone before it ends: the fetch goes on.
+    // The forger's mismatch starts a fetch and disconnects. The fetch goes on.
     source.hold();
     poll_once(signers.find_newer(&dispatch(), &tried, later(60))).await;
     yield_often().await;
@@ -468,7 +468,7 @@ async fn a_forger_who_hangs_up_does_not_hold_back_a_rotation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_blocks_nothing() {
+async fn a_clock_set_back_blocks_nothing() {
     let source = Scripted::new([outage()]);
     let signers = Signers::new(source.clone(), chain());
     signers
@@ -476,7 +476,7 @@ async fn a_clock_that_is_set_back_blocks_nothing() {
         .await
         .unwrap_err();
     source.now_answers(Ok(bundle(&ISSUER.signer().unwrap())));
-    // Longer than the cool-down, and no longer.
+    // For the cool-down, and no longer.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let tried = signers.find(&dispatch(), later(7_000)).await.unwrap();
     assert_eq!(source.fetches(), 2);

@@ -37,11 +37,6 @@ mod request;
 mod secret;
 mod stream;
 mod token;
-#[cfg(feature = "tracing")]
-mod trace;
-#[cfg(not(feature = "tracing"))]
-#[path = "trace_off.rs"]
-mod trace;
 mod unrecognized;
 
 pub use builder::WebhookReceiverBuilder;

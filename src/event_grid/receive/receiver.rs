@@ -11,9 +11,9 @@ use super::handshake::{Handshake, HandshakeRules};
 use super::request::{DeliveryHeaders, Kind, WebhookRequest};
 use super::secret::{SecretRefusal, SharedSecret};
 use super::token::{EntraTokens, TokenRefusal};
-use super::trace;
 use crate::body::{BodyError, BodyLimit};
 use crate::excerpt::Excerpt;
+use crate::log;
 
 /// Receives the requests that Event Grid sends to a webhook. Cheap to clone; clones share the keys.
 ///
@@ -211,7 +211,7 @@ impl WebhookReceiver {
         match verdict {
             // Without its token it would be accepted, and Event Grid does not retry a handshake that fails.
             Err(refusal) if is_optional && (refusal.is_transient() || refusal.needs_repair()) => {
-                trace::token_not_needed(&refusal);
+                log::event_grid::token_not_needed(&refusal);
                 Ok(())
             }
             verdict => verdict,
@@ -276,19 +276,21 @@ fn log_received(request: &WebhookRequest) {
     let name = |name: Option<&str>| Excerpt::of(name.unwrap_or_default());
     match request {
         WebhookRequest::Deletion(deletion) => {
-            trace::notice("deletion", &name(deletion.subscription()))
+            log::event_grid::notice("deletion", &name(deletion.subscription()))
         }
-        WebhookRequest::Handshake(handshake) => trace::notice("handshake", &handshake.origin()),
+        WebhookRequest::Handshake(handshake) => {
+            log::event_grid::notice("handshake", &handshake.origin())
+        }
         WebhookRequest::Notification(notification) => {
             let subscription = name(notification.subscription());
             let unrecognized = notification.unrecognized_count();
-            trace::accepted(notification.events().len(), unrecognized, &subscription);
+            log::event_grid::accepted(notification.events().len(), unrecognized, &subscription);
             if let Some(first) = notification.unrecognized().next() {
-                trace::unrecognized(unrecognized, &first.reason(), &subscription);
+                log::event_grid::unrecognized(unrecognized, &first.reason(), &subscription);
             }
         }
         WebhookRequest::Validation(validation) => {
-            trace::notice("validation", &name(validation.subscription()));
+            log::event_grid::notice("validation", &name(validation.subscription()));
         }
     }
 }
@@ -297,8 +299,8 @@ fn log_received(request: &WebhookRequest) {
 pub(super) fn log_refusal(error: ReceiveError) -> ReceiveError {
     let status = error.status().as_u16();
     match error.needs_repair() {
-        true => trace::refused_until_repair(status, &error),
-        false => trace::refused(status, &error),
+        true => log::event_grid::refused_until_repair(status, &error),
+        false => log::event_grid::refused(status, &error),
     }
     error
 }

@@ -1,4 +1,4 @@
-//! Without a runtime the callers drive the fetches: what that still promises, as the front page of `spawn` says.
+//! Without a runtime the callers drive the fetches: the guarantees on the front page of `spawn`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use partner_center_webhooks::spawn::CallerDriven;
 use partner_center_webhooks::testing::Issuer;
 
 use super::{
-    ACCEPTED, BASE, Clock, DAY, GIVEN_UP, HOUR, MINUTE, MISMATCH, Seen, Valve, answer, authorities,
-    callback, chain_of, forged, published, successor, timed, wait, with_tokio,
+    ACCEPTED, BASE, Clock, DAY, GIVEN_UP, HOUR, MINUTE, MISMATCH, Seen, Valve, authorities,
+    callback, chain_of, forged, published, response, successor, timed, wait, with_tokio,
 };
 use crate::support::{ISSUER, Scripted, Web, bundle, chain};
 use tokio::time::timeout;
@@ -48,23 +48,23 @@ impl World {
 
 /// Ten deliveries, five minutes apart.
 async fn ten_deliveries(world: &World, callback: &super::SignedRequest) -> Vec<Seen> {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for _ in 0..10 {
-        answers.push(timed(&world.receiver, callback).await.0);
+        responses.push(timed(&world.receiver, callback).await.0);
         wait(5 * MINUTE).await;
     }
-    answers
+    responses
 }
 
-/// Of the deliveries that come while hosts hang, each refresh costs the one that drives it.
+/// While hosts hang, each refresh costs the delivery that drives it.
 #[tokio::test(start_paused = true)]
 async fn each_refresh_that_hangs_costs_one_delivery() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     let good = callback(&signer);
-    // What hangs, after how long, and which deliveries are lost.
+    // What hangs, after how long, and which deliveries fail.
     let cases: [(bool, bool, u64, &[usize]); 3] = [
-        // Lists are asked for once an hour.
+        // Lists are fetched once an hour.
         (false, true, 12 * HOUR, &[0]),
         // The certificate is fetched every ten minutes.
         (true, false, DAY, &[0, 2, 4, 6, 8]),
@@ -76,16 +76,16 @@ async fn each_refresh_that_hangs_costs_one_delivery() {
         world.source.close(source);
         world.web.close(web);
         wait(after).await;
-        let answers = ten_deliveries(&world, &good).await;
-        for (index, answer) in answers.iter().enumerate() {
+        let responses = ten_deliveries(&world, &good).await;
+        for (index, response) in responses.iter().enumerate() {
             let is_lost = expected.contains(&index);
             let expected = if is_lost { GIVEN_UP } else { ACCEPTED };
-            assert_eq!(*answer, expected, "delivery {index} of {answers:?}");
+            assert_eq!(*response, expected, "delivery {index} of {responses:?}");
         }
-        // The twin: what no fetch decides now is not refused for good.
-        let (answer, _) = timed(&world.receiver, &forged(&signer)).await;
+        // The twin: a forgery that no fetch can decide now is not refused for good.
+        let (response, _) = timed(&world.receiver, &forged(&signer)).await;
         let status = if source { 408 } else { 401 };
-        assert_eq!(answer.status, status);
+        assert_eq!(response.status, status);
     }
 }
 
@@ -104,14 +104,14 @@ async fn deliveries_when_all_hosts_hang() -> Vec<Seen> {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_refused_and_some_delivery_is_accepted_when_all_hosts_hang() {
-    let answers = deliveries_when_all_hosts_hang().await;
-    let lost = answers.iter().filter(|seen| **seen == GIVEN_UP).count();
-    let accepted = answers.iter().filter(|seen| **seen == ACCEPTED).count();
-    assert_eq!(lost + accepted, 10, "{answers:?}");
-    assert!(accepted >= 4, "{answers:?}");
+    let responses = deliveries_when_all_hosts_hang().await;
+    let lost = responses.iter().filter(|seen| **seen == GIVEN_UP).count();
+    let accepted = responses.iter().filter(|seen| **seen == ACCEPTED).count();
+    assert_eq!(lost + accepted, 10, "{responses:?}");
+    assert!(accepted >= 4, "{responses:?}");
 }
 
-/// A rotation needs no more than a host that answers.
+/// A rotation only needs a host that responds.
 #[tokio::test(start_paused = true)]
 async fn a_rotation_is_accepted_at_its_first_delivery() {
     let issuer = published();
@@ -122,17 +122,17 @@ async fn a_rotation_is_accepted_at_its_first_delivery() {
     wait(10 * MINUTE).await;
     scripted.now_answers(Ok(bundle(&second)));
     for signer in [&second, &first] {
-        let answer = timed(&world.receiver, &callback(signer)).await;
-        assert_eq!(answer, (ACCEPTED, Duration::ZERO));
+        let response = timed(&world.receiver, &callback(signer)).await;
+        assert_eq!(response, (ACCEPTED, Duration::ZERO));
     }
     wait(MINUTE).await;
     let stranger = callback(&successor(&issuer));
     assert_eq!(timed(&world.receiver, &stranger).await.0, MISMATCH);
 }
 
-/// A fetch that its caller left is resumed by the next one, or has failed once its time is over.
+/// A fetch that its caller left is resumed by the next caller, or fails at its deadline.
 #[tokio::test(start_paused = true)]
-async fn a_fetch_that_was_left_hinders_no_later_one() {
+async fn an_abandoned_fetch_blocks_no_later_one() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     let scripted = Scripted::serving(&signer);
@@ -141,16 +141,16 @@ async fn a_fetch_that_was_left_hinders_no_later_one() {
     let good = callback(&signer);
     assert_eq!(timed(&world.receiver, &good).await.0, GIVEN_UP);
     world.source.close(false);
-    // Its time is 23 seconds, of which the caller waited for ten.
+    // Its deadline is 23 s, of which the caller waited for ten.
     wait(14).await;
     assert_eq!(timed(&world.receiver, &good).await.0, ACCEPTED);
     assert_eq!(scripted.fetches(), 1);
     assert_eq!(timed(&world.receiver, &forged(&signer)).await.0, MISMATCH);
 }
 
-/// Strangers who hang up at once leave nothing behind.
+/// Callers that disconnect at once leave nothing behind.
 #[tokio::test]
-async fn fetches_that_everybody_left_are_swept() {
+async fn abandoned_fetches_are_removed() {
     #[derive(Clone, Debug, Default)]
     struct Never(Arc<()>);
     impl CertificateSource for Never {
@@ -176,8 +176,8 @@ async fn fetches_that_everybody_left_are_swept() {
         clock.set(number);
         let url = format!("https://3psostorageacct.blob.core.windows.net/cert/x{number}.cer");
         let stranger = callback(&signer.clone().with_certificate_url(url));
-        let _ = timeout(Duration::ZERO, answer(&receiver, &stranger)).await;
+        let _ = timeout(Duration::ZERO, response(&receiver, &stranger)).await;
     }
-    // The receiver's own, the one of this test, and those of the last 23 seconds.
+    // The receiver's clone, the one of this test, and those of the last 23 seconds.
     assert_eq!(Arc::strong_count(&source.0), 2 + 24);
 }

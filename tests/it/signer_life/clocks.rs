@@ -12,8 +12,8 @@ use partner_center_webhooks::spawn::{Spawn, Task, TokioSpawn};
 
 use super::restarts::AnyTime;
 use super::{
-    ACCEPTED, BASE, DAY, GIVEN_UP, HOUR, MISMATCH, Quick, REVOKED, Valve, answer, authorities,
-    callback, chain_of, later_by, published, successor, timed, wait,
+    ACCEPTED, BASE, DAY, GIVEN_UP, HOUR, MISMATCH, Quick, REVOKED, Valve, authorities, callback,
+    chain_of, later_by, published, response, successor, timed, wait,
 };
 use crate::support::{NOW, Scripted, Web, bundle, chain, later, outage};
 
@@ -30,13 +30,13 @@ async fn a_clock_that_is_set_back_makes_no_certificate_fresh() {
     for (elapsed, expected, fetches) in [(60, ACCEPTED, 2), (2, MISMATCH, 1)] {
         let (clock, source) = (AnyTime::new(), Scripted::serving(&old));
         let receiver = receiver(&source, &clock);
-        assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
+        assert_eq!(response(&receiver, &callback(&old)).await, ACCEPTED);
         source.now_answers(Ok(bundle(&new)));
         wait(elapsed).await;
         // So much later it says, whatever the time is.
         clock.set(NOW.as_secs() + 2);
         assert_eq!(
-            answer(&receiver, &callback(&new)).await,
+            response(&receiver, &callback(&new)).await,
             expected,
             "{elapsed}"
         );
@@ -53,18 +53,18 @@ async fn a_clock_that_is_set_back_makes_no_cool_down_longer() {
         let receiver = receiver(&source, &clock);
         let (sent, start) = (callback(&signer), NOW.as_secs() + 1_000);
         clock.set(start);
-        assert_eq!(answer(&receiver, &sent).await, later_by(Source, 5));
+        assert_eq!(response(&receiver, &sent).await, later_by(Source, 5));
         source.now_answers(Ok(bundle(&signer)));
         wait(4).await;
         clock.set(start + 4 - step);
         assert_eq!(
-            answer(&receiver, &sent).await,
+            response(&receiver, &sent).await,
             later_by(Source, told),
             "{step}"
         );
         wait(1).await;
         clock.set(start + 5 - step);
-        assert_eq!(answer(&receiver, &sent).await, ACCEPTED, "{step}");
+        assert_eq!(response(&receiver, &sent).await, ACCEPTED, "{step}");
         assert_eq!(source.fetches(), 2, "{step}");
     }
 }
@@ -86,20 +86,20 @@ async fn a_clock_that_is_set_back_makes_no_revocation_final_again() {
             .clock(clock.reader())
             .build()
             .unwrap();
-        assert_eq!(answer(&receiver, &callback(&stolen)).await, REVOKED);
+        assert_eq!(response(&receiver, &callback(&stolen)).await, REVOKED);
         // The second failure in a row cools down for ten seconds.
         wait(5).await;
-        assert_eq!(answer(&receiver, &callback(&stolen)).await, REVOKED);
+        assert_eq!(response(&receiver, &callback(&stolen)).await, REVOKED);
         source.now_answers(Ok(bundle(&new)));
         wait(elapsed).await;
         assert_eq!(
-            answer(&receiver, &callback(&new)).await,
+            response(&receiver, &callback(&new)).await,
             expected,
             "{elapsed}"
         );
         wait(10 - elapsed).await;
         assert_eq!(
-            answer(&receiver, &callback(&new)).await,
+            response(&receiver, &callback(&new)).await,
             ACCEPTED,
             "{elapsed}"
         );
@@ -115,11 +115,11 @@ async fn a_clock_that_is_set_forward_ends_no_fetch() {
     source.hold();
     let first = tokio::spawn({
         let (receiver, sent) = (receiver.clone(), sent.clone());
-        async move { answer(&receiver, &sent).await }
+        async move { response(&receiver, &sent).await }
     });
     wait(1).await;
     clock.set(NOW.as_secs() + 2 * HOUR);
-    let second = tokio::spawn(async move { answer(&receiver, &sent).await });
+    let second = tokio::spawn(async move { response(&receiver, &sent).await });
     wait(1).await;
     source.open();
     assert_eq!(
@@ -195,7 +195,7 @@ async fn failures_of_strangers_make_no_refusal_dearer() {
         let url = format!("https://3psostorageacct.blob.core.windows.net/cert/{number}.cer");
         let sent = callback(&signer.clone().with_certificate_url(url));
         let before = asked.load(Ordering::SeqCst);
-        assert_eq!(answer(&receiver, &sent).await, later_by(Source, 5));
+        assert_eq!(response(&receiver, &sent).await, later_by(Source, 5));
         counts.push(asked.load(Ordering::SeqCst) - before);
     }
     assert_eq!(source.fetches(), 8);

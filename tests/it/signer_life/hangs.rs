@@ -19,7 +19,7 @@ const AT_ONCE: Duration = Duration::ZERO;
 /// How long the certificate host takes.
 const A_FETCH: Duration = Duration::from_millis(50);
 
-/// Port 80 is closed, issuers are configured, and the certificate host answers.
+/// Port 80 is closed, issuers are configured, and the certificate host responds.
 fn behind_a_firewall(source: &Scripted, issuer: &Issuer, revocation: Revocation) -> Receiver {
     ReceiverBuilder::new(chain_of(issuer, revocation), Quick(source.clone()))
         .authorities(authorities(BlackHole))
@@ -40,34 +40,34 @@ async fn authorities_that_hang_delay_no_callback_of_a_good_signer() {
 
     wait(Signers::REVOCATION_RETRY_SECONDS).await;
     for delivery in 0..10 {
-        let answer = timed(&receiver, &good).await;
-        assert_eq!(answer, (ACCEPTED, AT_ONCE), "delivery {delivery}");
+        let response = timed(&receiver, &good).await;
+        assert_eq!(response, (ACCEPTED, AT_ONCE), "delivery {delivery}");
         wait(5 * MINUTE).await;
     }
     assert_eq!(source.fetches(), 1);
     // The twin: a forgery is refused for good under a certificate that is fetched for it.
-    let answer = timed(&receiver, &forged(&signer)).await;
-    assert_eq!(answer, (MISMATCH, A_FETCH));
+    let response = timed(&receiver, &forged(&signer)).await;
+    assert_eq!(response, (MISMATCH, A_FETCH));
     assert_eq!(source.fetches(), 2);
 }
 
-/// Where lists are required and none comes, nobody is accepted, and nobody is refused for good.
+/// If lists are required and none arrives, nothing is accepted, and nothing is refused for good.
 #[tokio::test(start_paused = true)]
-async fn authorities_that_hang_decide_nothing_where_lists_are_required() {
+async fn hanging_authorities_decide_nothing_if_lists_are_required() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     let source = Scripted::serving(&signer);
     let receiver = behind_a_firewall(&source, &issuer, Revocation::Required);
     let lists = Duration::from_secs(3);
-    let answer = timed(&receiver, &callback(&signer)).await;
-    assert_eq!(answer, (later_by(Chain, 5), A_FETCH + lists));
-    let (answer, waited) = timed(&receiver, &forged(&signer)).await;
-    assert_eq!((answer.status, answer.kind), (503, Some(Chain)));
+    let response = timed(&receiver, &callback(&signer)).await;
+    assert_eq!(response, (later_by(Chain, 5), A_FETCH + lists));
+    let (response, waited) = timed(&receiver, &forged(&signer)).await;
+    assert_eq!((response.status, response.kind), (503, Some(Chain)));
     assert_eq!(waited, AT_ONCE, "the failure is remembered");
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_callbacks_at_once_are_both_answered_at_once() {
+async fn two_concurrent_callbacks_both_get_immediate_responses() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     let source = Scripted::serving(&signer);
@@ -95,21 +95,21 @@ async fn a_rotation_behind_a_firewall_is_accepted_at_its_first_delivery() {
     assert!(receiver.warm_up().await.is_empty());
     wait(10 * MINUTE).await;
     source.now_answers(Ok(bundle(&second)));
-    let answer = timed(&receiver, &callback(&second)).await;
-    assert_eq!(answer, (ACCEPTED, A_FETCH));
+    let response = timed(&receiver, &callback(&second)).await;
+    assert_eq!(response, (ACCEPTED, A_FETCH));
     for delivery in 1..200 {
         wait(5 * MINUTE).await;
-        let answer = timed(&receiver, &callback(&second)).await;
-        assert_eq!(answer, (ACCEPTED, AT_ONCE), "delivery {delivery}");
+        let response = timed(&receiver, &callback(&second)).await;
+        assert_eq!(response, (ACCEPTED, AT_ONCE), "delivery {delivery}");
     }
-    let answer = timed(&receiver, &callback(&first)).await;
-    assert_eq!(answer, (ACCEPTED, AT_ONCE), "the former one");
+    let response = timed(&receiver, &callback(&first)).await;
+    assert_eq!(response, (ACCEPTED, AT_ONCE), "the former one");
     // The twin: a signature of neither.
     let stranger = callback(&successor(&issuer));
     assert_eq!(timed(&receiver, &stranger).await, (MISMATCH, A_FETCH));
 }
 
-/// Five seconds: the certificate's deadline, and as long as a callback waits.
+/// Five seconds: the deadline of the certificate, and the wait of a callback.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[tokio::test(start_paused = true)]
@@ -123,13 +123,13 @@ async fn a_certificate_host_that_hangs_delays_no_callback_of_a_good_signer() {
     source.close(true);
     wait(DAY).await;
     for minute in 0..500 {
-        let answer = timed(&receiver, &good).await;
-        assert_eq!(answer, (ACCEPTED, AT_ONCE), "minute {minute}");
+        let response = timed(&receiver, &good).await;
+        assert_eq!(response, (ACCEPTED, AT_ONCE), "minute {minute}");
         wait(MINUTE).await;
     }
-    // The twins: what only a fetch can decide waits for five seconds, and is not refused for good.
-    let (answer, waited) = timed(&receiver, &forged(&signer)).await;
-    assert_eq!((answer.status, answer.kind), (503, Some(Stale)));
+    // The twins: a callback that only a fetch can decide waits for five seconds, and is not refused for good.
+    let (response, waited) = timed(&receiver, &forged(&signer)).await;
+    assert_eq!((response.status, response.kind), (503, Some(Stale)));
     assert_eq!(waited, PATIENCE);
     source.close(false);
     wait(MINUTE).await;
@@ -141,15 +141,15 @@ async fn a_certificate_host_that_hangs_delays_no_callback_of_a_good_signer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_certificate_host_that_hangs_from_the_start_is_told_after_five_seconds() {
+async fn a_certificate_host_that_hangs_from_the_start_is_reported_after_five_seconds() {
     let signer = ISSUER.signer().unwrap();
     let source = Valve::of(Scripted::serving(&signer));
     source.close(true);
     let receiver = ReceiverBuilder::new(chain(), source.clone()).clock(with_tokio());
     let receiver = receiver.build().unwrap();
     let good = callback(&signer);
-    let answer = timed(&receiver, &good).await;
-    assert_eq!(answer, (later_by(Source, 5), PATIENCE));
+    let response = timed(&receiver, &good).await;
+    assert_eq!(response, (later_by(Source, 5), PATIENCE));
     source.close(false);
     wait(5).await;
     assert_eq!(timed(&receiver, &good).await, (ACCEPTED, AT_ONCE));
@@ -159,7 +159,7 @@ async fn a_certificate_host_that_hangs_from_the_start_is_told_after_five_seconds
     );
 }
 
-/// An HTTP client of the application's own that never answers, whatever deadline it is given, for certificates and lists.
+/// An HTTP client that never responds, whatever its deadline, for certificates and lists.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_ignores_its_deadline_delays_no_callback_of_a_good_signer() {
     let issuer = published();
@@ -181,22 +181,22 @@ async fn a_client_that_ignores_its_deadline_delays_no_callback_of_a_good_signer(
     client.close(true);
     for hour in 0..48 {
         wait(HOUR).await;
-        let answer = timed(&receiver, &good).await;
-        assert_eq!(answer, (ACCEPTED, AT_ONCE), "hour {hour}");
+        let response = timed(&receiver, &good).await;
+        assert_eq!(response, (ACCEPTED, AT_ONCE), "hour {hour}");
     }
-    let (answer, waited) = timed(&receiver, &forged(&signer)).await;
-    assert_eq!((answer.status, answer.kind), (503, Some(Stale)));
+    let (response, waited) = timed(&receiver, &forged(&signer)).await;
+    assert_eq!((response.status, response.kind), (503, Some(Stale)));
     assert_eq!(waited, PATIENCE);
-    // A receiver that starts now: late, and not for good.
+    // A receiver that starts now: late, but not refused for good.
     let cold = build();
-    let answer = timed(&cold, &good).await;
-    assert_eq!(answer, (later_by(Source, 5), PATIENCE));
+    let response = timed(&cold, &good).await;
+    assert_eq!(response, (later_by(Source, 5), PATIENCE));
 
     client.close(false);
     wait(MINUTE).await;
     assert_eq!(timed(&cold, &good).await, (ACCEPTED, AT_ONCE));
     for receiver in [&receiver, &cold] {
-        let answer = timed(receiver, &forged(&signer)).await;
-        assert_eq!(answer, (MISMATCH, AT_ONCE));
+        let response = timed(receiver, &forged(&signer)).await;
+        assert_eq!(response, (MISMATCH, AT_ONCE));
     }
 }

@@ -1,4 +1,4 @@
-//! A certificate host on loopback whose answers can be changed, a port that says nothing, and receivers that fetch from them.
+//! A certificate host on loopback with scripted responses, a silent port, and receivers that fetch from them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use super::Clock;
 use crate::support::chain;
 
-/// What the host does with a request.
+/// The host's reaction to a request.
 #[derive(Clone, Debug)]
 enum Answer {
     Certificate(Vec<u8>),
@@ -30,7 +30,7 @@ enum Answer {
 #[derive(Clone, Debug)]
 pub(super) struct Host {
     address: SocketAddr,
-    answer: watch::Sender<Answer>,
+    response: watch::Sender<Answer>,
     requests: Arc<AtomicUsize>,
 }
 
@@ -39,7 +39,7 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = Self {
             address: listener.local_addr().unwrap(),
-            answer: watch::Sender::new(Answer::Error),
+            response: watch::Sender::new(Answer::Error),
             requests: Arc::default(),
         };
         host.serve(signer);
@@ -50,21 +50,21 @@ impl Host {
     }
 
     pub(super) fn serve(&self, signer: &Signer) {
-        self.answer_with(Answer::Certificate(signer.certificate().to_vec()));
+        self.respond_with(Answer::Certificate(signer.certificate().to_vec()));
     }
 
     /// From now on 500.
     pub(super) fn fail(&self) {
-        self.answer_with(Answer::Error);
+        self.respond_with(Answer::Error);
     }
 
-    /// From now on it takes requests, and answers none until it is told what.
+    /// From now on it accepts requests, and responds to none until it is released.
     pub(super) fn hang(&self) {
-        self.answer_with(Answer::Nothing);
+        self.respond_with(Answer::Nothing);
     }
 
-    fn answer_with(&self, answer: Answer) {
-        self.answer.send_replace(answer);
+    fn respond_with(&self, response: Answer) {
+        self.response.send_replace(response);
     }
 
     pub(super) fn requests(&self) -> usize {
@@ -77,7 +77,7 @@ impl Host {
         signer.clone().with_certificate_url(url)
     }
 
-    /// A receiver that downloads from this host with reqwest, and asks no authority.
+    /// A receiver that downloads from this host with reqwest, without authorities.
     pub(super) fn receiver(&self, clock: &Clock) -> Receiver {
         self.builder(clock).build().unwrap()
     }
@@ -95,16 +95,16 @@ impl Host {
 
 async fn reply(State(host): State<Host>) -> Result<Vec<u8>, http::StatusCode> {
     host.requests.fetch_add(1, Ordering::SeqCst);
-    let mut answer = host.answer.subscribe();
-    let is_known = |answer: &Answer| !matches!(answer, Answer::Nothing);
-    let answer = answer.wait_for(is_known).await.unwrap().clone();
-    match answer {
+    let mut response = host.response.subscribe();
+    let is_known = |response: &Answer| !matches!(response, Answer::Nothing);
+    let response = response.wait_for(is_known).await.unwrap().clone();
+    match response {
         Answer::Certificate(der) => Ok(der),
         Answer::Error | Answer::Nothing => Err(http::StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 
-/// A port that takes connections, and says nothing: port 80 behind a firewall.
+/// A port that accepts connections and stays silent: port 80 behind a firewall.
 pub(super) async fn silent_port() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -37,7 +37,7 @@ const BASE: &str = "http://pki.example/";
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-/// How long the sender waits for an answer.
+/// How long the sender waits for a response.
 const SENDER: Duration = Duration::from_secs(10);
 
 /// An issuer that publishes its certificates and lists.
@@ -52,12 +52,12 @@ fn authorities(client: impl HttpClient + 'static) -> Authorities {
         .with_revocation_list_location(location)
 }
 
-/// Knows the anchor, and no intermediate.
+/// Has the anchor, but no intermediate.
 fn bare_chain(revocation: Revocation) -> ChainVerifier {
     ChainVerifier::new(AwsLcRs::new(), ISSUER.anchors().unwrap()).with_revocation(revocation)
 }
 
-/// Knows the anchor and the intermediate: what a network needs whose port 80 is closed.
+/// Has the anchor and the intermediate, as a network with port 80 closed needs.
 fn chain_of(issuer: &Issuer, revocation: Revocation) -> ChainVerifier {
     bare_chain(revocation).with_intermediates(issuer.intermediates())
 }
@@ -76,12 +76,12 @@ fn callback(signer: &Signer) -> SignedRequest {
     signer.callback(EVENT).unwrap()
 }
 
-/// A body that nobody signed, under the headers of a genuine callback.
+/// An unsigned body under the headers of a genuine callback.
 fn forged(signer: &Signer) -> SignedRequest {
     callback(signer).with_body(r#"{"EventName":"forged"}"#)
 }
 
-/// What a sender sees: status, `Retry-After` in seconds, and what the log says of it.
+/// The response to a sender: status, `Retry-After` in seconds, and the logged error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Seen {
     status: u16,
@@ -121,8 +121,8 @@ const fn later_by(kind: ErrorKind, seconds: u64) -> Seen {
     }
 }
 
-/// The answer to one delivery.
-async fn answer(receiver: &Receiver, callback: &SignedRequest) -> Seen {
+/// The response to one delivery.
+async fn response(receiver: &Receiver, callback: &SignedRequest) -> Seen {
     match receiver.receive(&callback.headers, &callback.body).await {
         Ok(_) => ACCEPTED,
         Err(error) => Seen {
@@ -133,14 +133,14 @@ async fn answer(receiver: &Receiver, callback: &SignedRequest) -> Seen {
     }
 }
 
-/// The answer within the sender's patience, and how long it took by tokio's clock.
+/// The response within the sender's patience, and the time that it took by tokio's clock.
 async fn timed(receiver: &Receiver, callback: &SignedRequest) -> (Seen, Duration) {
     let started = Instant::now();
-    let answer = timeout(SENDER, answer(receiver, callback)).await;
-    (answer.unwrap_or(GIVEN_UP), started.elapsed())
+    let response = timeout(SENDER, response(receiver, callback)).await;
+    (response.unwrap_or(GIVEN_UP), started.elapsed())
 }
 
-/// A clock that stands still until it is set, in seconds since [`NOW`].
+/// A stopped clock that can be set, in seconds since [`NOW`].
 #[derive(Clone, Debug, Default)]
 struct Clock(Arc<AtomicU64>);
 
@@ -164,7 +164,7 @@ impl Clock {
     }
 }
 
-/// A clock that goes with tokio's, from [`NOW`] on.
+/// A clock that runs with tokio's, from [`NOW`] on.
 fn with_tokio() -> impl Fn() -> UnixTime + Send + Sync + 'static {
     let start = Instant::now();
     move || later(start.elapsed().as_secs())
@@ -174,7 +174,7 @@ async fn wait(seconds: u64) {
     sleep(Duration::from_secs(seconds)).await;
 }
 
-/// A firewall that drops packets to port 80: no answer, and no refusal either. It keeps to the deadline that it is given.
+/// A firewall that drops packets to port 80: no response, and no refusal either. It obeys its deadline.
 #[derive(Clone, Debug)]
 struct BlackHole;
 
@@ -192,7 +192,7 @@ impl HttpClient for BlackHole {
     }
 }
 
-/// Stops whatever passes through it while it is closed, and never answers then.
+/// Blocks requests while it is closed, and never responds to them.
 #[derive(Clone, Debug, Default)]
 struct Valve<T> {
     inner: T,
@@ -243,7 +243,7 @@ impl<T: CertificateSource> CertificateSource for Valve<T> {
     }
 }
 
-/// A certificate host that takes 50 ms to answer.
+/// A certificate host that takes 50 ms to respond.
 #[derive(Clone, Debug)]
 struct Quick(Scripted);
 

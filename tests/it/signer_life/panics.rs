@@ -1,4 +1,4 @@
-//! A panic in somebody's code is an error of that fetch: for those who wait for it, and for nobody else.
+//! A panic in foreign code is an error of that fetch, for its waiters only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,12 +19,12 @@ use partner_center_webhooks::source::{
 };
 
 use super::{
-    ACCEPTED, BASE, Clock, DAY, HOUR, MINUTE, MISMATCH, answer, authorities, bare_chain, callback,
-    chain_of, dispatch, forged, later_by, published, successor,
+    ACCEPTED, BASE, Clock, DAY, HOUR, MINUTE, MISMATCH, authorities, bare_chain, callback,
+    chain_of, dispatch, forged, later_by, published, response, successor,
 };
 use crate::support::{ISSUER, NOW, Scripted, Web, background, bundle, chain, later};
 
-/// Panics as often as it is told, and lets everything pass otherwise.
+/// Panics a given number of times, and otherwise accepts everything.
 #[derive(Clone, Debug, Default)]
 struct Bomb<T> {
     inner: T,
@@ -49,7 +49,7 @@ impl<T> Bomb<T> {
         let was_armed = self
             .left
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count);
-        assert!(was_armed.is_err(), "as it was told");
+        assert!(was_armed.is_err(), "as requested");
     }
 }
 
@@ -59,7 +59,7 @@ impl<T: CertificateSource> CertificateSource for Bomb<T> {
         url: &'a CertificateUrl<'a>,
     ) -> BoxFuture<'a, Result<CertificateBundle, SourceError>> {
         Box::pin(async move {
-            // Those who wait have joined by then.
+            // The waiters have joined by then.
             background().await;
             self.tick();
             self.inner.fetch(url).await
@@ -99,11 +99,11 @@ async fn a_source_that_panics_at_the_first_fetch() {
     source.arm(1);
     let (receiver, clock) = receiver(chain(), source);
     let good = callback(&signer);
-    // Ten that wait for the fetch that panics, and those after it while it cools down.
+    // Ten that wait for the panicking fetch, and later ones during its cool-down.
     let waiting: Vec<_> = (0..10)
         .map(|_| {
             let (receiver, good) = (receiver.clone(), good.clone());
-            tokio::spawn(async move { answer(&receiver, &good).await })
+            tokio::spawn(async move { response(&receiver, &good).await })
         })
         .collect();
     for each in waiting {
@@ -111,17 +111,17 @@ async fn a_source_that_panics_at_the_first_fetch() {
     }
     for (second, wait) in [(1, 4), (2, 3), (3, 3), (4, 4)] {
         clock.set(second);
-        assert_eq!(answer(&receiver, &good).await, later_by(Source, wait));
+        assert_eq!(response(&receiver, &good).await, later_by(Source, wait));
     }
     assert_eq!(scripted.fetches(), 0);
     clock.set(5);
-    assert_eq!(answer(&receiver, &good).await, ACCEPTED);
-    assert_eq!(answer(&receiver, &forged(&signer)).await, MISMATCH);
+    assert_eq!(response(&receiver, &good).await, ACCEPTED);
+    assert_eq!(response(&receiver, &forged(&signer)).await, MISMATCH);
     assert_eq!(scripted.fetches(), 1);
 }
 
 #[tokio::test]
-async fn a_panic_is_told_in_the_error() {
+async fn a_panic_is_named_in_the_error() {
     let source = Bomb::around(Scripted::serving(&ISSUER.signer().unwrap()));
     source.arm(1);
     let signers = Signers::new(source, chain());
@@ -135,7 +135,7 @@ async fn a_panic_is_told_in_the_error() {
     assert!(signers.find(&dispatch(), later(5)).await.is_ok());
 }
 
-/// What is kept stays good while its source panics, and a rotation is accepted afterwards.
+/// Kept signers stay good while the source panics, and a rotation is accepted afterwards.
 #[tokio::test]
 async fn a_source_that_panics_at_a_refresh_and_at_a_rotation() {
     let (first, second) = (ISSUER.signer().unwrap(), successor(&ISSUER));
@@ -143,22 +143,22 @@ async fn a_source_that_panics_at_a_refresh_and_at_a_rotation() {
     let source = Bomb::around(scripted.clone());
     let (receiver, clock) = receiver(chain(), source.clone());
     let (old, new) = (callback(&first), callback(&second));
-    assert_eq!(answer(&receiver, &old).await, ACCEPTED);
+    assert_eq!(response(&receiver, &old).await, ACCEPTED);
     source.arm(usize::MAX);
     for hour in 24..48 {
         clock.set(hour * HOUR);
-        assert_eq!(answer(&receiver, &old).await, ACCEPTED, "hour {hour}");
+        assert_eq!(response(&receiver, &old).await, ACCEPTED, "hour {hour}");
         background().await;
     }
     scripted.now_answers(Ok(bundle(&second)));
     clock.set(50 * HOUR);
-    let seen = answer(&receiver, &new).await;
+    let seen = response(&receiver, &new).await;
     assert_eq!((seen.status, seen.kind), (503, Some(Stale)));
     source.arm(0);
     clock.advance(15);
-    assert_eq!(answer(&receiver, &new).await, ACCEPTED);
-    assert_eq!(answer(&receiver, &old).await, ACCEPTED);
-    assert_eq!(answer(&receiver, &forged(&second)).await, MISMATCH);
+    assert_eq!(response(&receiver, &new).await, ACCEPTED);
+    assert_eq!(response(&receiver, &old).await, ACCEPTED);
+    assert_eq!(response(&receiver, &forged(&second)).await, MISMATCH);
 }
 
 #[tokio::test]
@@ -169,18 +169,18 @@ async fn a_policy_that_panics_at_the_first_fetch() {
     let source = Scripted::serving(&signer);
     let (receiver, clock) = receiver(chain().require(policy.clone()), source);
     let good = callback(&signer);
-    assert_eq!(answer(&receiver, &good).await, later_by(Source, 5));
+    assert_eq!(response(&receiver, &good).await, later_by(Source, 5));
     policy.arm(0);
     clock.set(4);
-    assert_eq!(answer(&receiver, &good).await, later_by(Source, 4));
+    assert_eq!(response(&receiver, &good).await, later_by(Source, 4));
     clock.set(5);
-    assert_eq!(answer(&receiver, &good).await, ACCEPTED);
-    assert_eq!(answer(&receiver, &forged(&signer)).await, MISMATCH);
+    assert_eq!(response(&receiver, &good).await, ACCEPTED);
+    assert_eq!(response(&receiver, &forged(&signer)).await, MISMATCH);
 }
 
-/// At refreshes, checks, rotations and imports, with a signer that is good.
+/// At refreshes, checks, rotations and imports, with a good signer.
 #[tokio::test]
-async fn a_policy_that_panics_later_takes_no_signer_away() {
+async fn a_policy_that_panics_later_drops_no_signer() {
     let issuer = published();
     let (first, second) = (issuer.signer().unwrap(), successor(&issuer));
     let (policy, clock) = (Bomb::around(()), Clock::default());
@@ -192,26 +192,26 @@ async fn a_policy_that_panics_later_takes_no_signer_away() {
         .build()
         .unwrap();
     let (old, new) = (callback(&first), callback(&second));
-    assert_eq!(answer(&receiver, &old).await, ACCEPTED);
+    assert_eq!(response(&receiver, &old).await, ACCEPTED);
     background().await;
     policy.arm(usize::MAX);
     for hour in (12..72).step_by(4) {
         clock.set(hour * HOUR);
-        assert_eq!(answer(&receiver, &old).await, ACCEPTED, "hour {hour}");
+        assert_eq!(response(&receiver, &old).await, ACCEPTED, "hour {hour}");
         background().await;
     }
     source.now_answers(Ok(bundle(&second)));
-    let seen = answer(&receiver, &new).await;
+    let seen = response(&receiver, &new).await;
     assert_eq!((seen.status, seen.kind), (503, Some(Stale)));
     policy.arm(0);
     clock.advance(MINUTE);
     for good in [&new, &old] {
-        assert_eq!(answer(&receiver, good).await, ACCEPTED);
+        assert_eq!(response(&receiver, good).await, ACCEPTED);
     }
-    assert_eq!(answer(&receiver, &forged(&second)).await, MISMATCH);
+    assert_eq!(response(&receiver, &forged(&second)).await, MISMATCH);
 }
 
-/// A receiver that must ask its authorities for the issuer, for lists, or both.
+/// A receiver that must fetch the issuer, lists, or both from its authorities.
 async fn authorities_panic(
     mode: Revocation,
     knows_issuer: bool,
@@ -231,17 +231,17 @@ async fn authorities_panic(
         .clock(clock.reader())
         .build()
         .unwrap();
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for second in [0, 4, 5] {
         clock.set(second);
-        let seen = answer(&receiver, &callback(&signer)).await;
-        answers.push((seen.status, seen.kind));
+        let seen = response(&receiver, &callback(&signer)).await;
+        responses.push((seen.status, seen.kind));
         background().await;
     }
     clock.set(DAY);
-    assert_eq!(answer(&receiver, &callback(&signer)).await, ACCEPTED);
-    assert_eq!(answer(&receiver, &forged(&signer)).await, MISMATCH);
-    answers
+    assert_eq!(response(&receiver, &callback(&signer)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &forged(&signer)).await, MISMATCH);
+    responses
 }
 
 #[tokio::test]
@@ -251,7 +251,7 @@ async fn a_client_of_the_authorities_that_panics() {
     for (mode, knows_issuer, times, expected) in [
         (BestEffort, false, 1, [waits, waits, accepted]),
         (Required, false, 1, [waits, waits, accepted]),
-        // Lists alone: those of the signer and of its issuer.
+        // Lists only: those of the signer and of its issuer.
         (BestEffort, true, 2, [accepted, accepted, accepted]),
         (Required, true, 1, [waits, waits, accepted]),
         (Required, true, 2, [waits, waits, accepted]),

@@ -1,4 +1,4 @@
-//! Revocation covers every signer that is kept: current or former, under whatever URL, until its own end.
+//! Revocation covers every kept signer: current or former, under any URL, until it expires.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer};
 use tokio::time::timeout;
 
 use super::{
-    ACCEPTED, BASE, Clock, DAY, HOUR, MINUTE, MISMATCH, Quick, REVOKED, answer, authorities,
-    callback, chain_of, published, successor, wait, with_tokio,
+    ACCEPTED, BASE, Clock, DAY, HOUR, MINUTE, MISMATCH, Quick, REVOKED, authorities, callback,
+    chain_of, published, response, successor, wait, with_tokio,
 };
 use crate::support::{NOW, Scripted, Web, background, bundle, later};
 
-/// The lists of the test issuer are in force until the beginning of this day.
+/// The lists of the test issuer are in force until the start of this day.
 const LISTS_END: u64 = 6;
 const OTHER_URL: &str = "https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-b.cer";
 
@@ -30,7 +30,7 @@ fn keyed(issuer: &Issuer, part: u32, number: u64) -> Signer {
     recipe.partition(part).issue().unwrap()
 }
 
-/// A receiver, its clock, and what it fetches from.
+/// A receiver, its clock, and its sources.
 struct World {
     issuer: Issuer,
     source: Scripted,
@@ -65,16 +65,16 @@ impl World {
 
     /// Replaces the signer a minute after the start.
     async fn rotate(&self, from: &Signer, to: &Signer) {
-        assert_eq!(answer(&self.receiver, &callback(from)).await, ACCEPTED);
+        assert_eq!(response(&self.receiver, &callback(from)).await, ACCEPTED);
         self.clock.set(MINUTE);
         self.source.now_answers(Ok(bundle(to)));
         for signer in [to, from] {
-            assert_eq!(answer(&self.receiver, &callback(signer)).await, ACCEPTED);
+            assert_eq!(response(&self.receiver, &callback(signer)).await, ACCEPTED);
         }
     }
 }
 
-/// A callback that only whoever holds the key can make.
+/// A callback that only the holder of the key can make.
 fn of_day(signer: &Signer, day: u64) -> SignedRequest {
     let body = format!(r#"{{"EventName":"test-created","Day":{day}}}"#);
     signer.callback(body).unwrap()
@@ -96,7 +96,10 @@ async fn a_warm_up_waits_for_the_lists() {
         let world = World::new(mode, &signer);
         // The twin: its list is there, and it is not on it.
         assert!(world.receiver.warm_up().await.is_empty(), "{mode:?}");
-        assert_eq!(answer(&world.receiver, &callback(&signer)).await, ACCEPTED);
+        assert_eq!(
+            response(&world.receiver, &callback(&signer)).await,
+            ACCEPTED
+        );
 
         let world = World::new(mode, &signer);
         world.revoke(&signer);
@@ -107,7 +110,7 @@ async fn a_warm_up_waits_for_the_lists() {
             text.contains("the signing certificate is revoked"),
             "{text}"
         );
-        assert_eq!(answer(&world.receiver, &callback(&signer)).await, REVOKED);
+        assert_eq!(response(&world.receiver, &callback(&signer)).await, REVOKED);
     }
 }
 
@@ -120,9 +123,9 @@ async fn a_revoked_former_is_refused_from_that_day_on() {
     }
 }
 
-/// The same when port 80 is shut from the second day on.
+/// The same with port 80 closed from the second day on.
 #[tokio::test]
-async fn a_revoked_former_stays_refused_when_nobody_can_be_asked() {
+async fn a_revoked_former_stays_refused_when_no_authority_is_reachable() {
     for (mode, part) in CASES {
         revoked_former(mode, part, true).await;
     }
@@ -138,20 +141,20 @@ async fn revoked_former(mode: Revocation, part: u32, port_80_is_shut: bool) {
         world.clock.set(day * DAY);
         world.web.go_down(port_80_is_shut && day > 1);
         let case = format!("{mode:?}, {part}, shut: {port_80_is_shut}, day {day}");
-        let genuine = answer(&world.receiver, &callback(&new)).await;
-        // Where lists are required, nobody is accepted for longer than a day after they end.
+        let genuine = response(&world.receiver, &callback(&new)).await;
+        // If lists are required, nothing is accepted for longer than a day after they expire.
         let is_decided = mode == Revocation::BestEffort || day <= LISTS_END + 1;
         let expected = if is_decided { 200 } else { 503 };
         assert_eq!(genuine.status, expected, "{case}");
-        let theirs = answer(&world.receiver, &of_day(&stolen, day)).await;
-        // A mismatch is decided by a certificate that is fetched, and so verified, anew.
+        let theirs = response(&world.receiver, &of_day(&stolen, day)).await;
+        // A mismatch is decided by a certificate that is fetched and verified again.
         let is_decided = mode == Revocation::BestEffort || day <= LISTS_END;
         let expected = if is_decided { 401 } else { 503 };
         assert_eq!(theirs.status, expected, "{case}");
     }
 }
 
-/// The twin: a former that is not revoked is accepted for its seven days, and a stranger's is not.
+/// The twin: a former signer that is not revoked is accepted for seven days, and a foreign one is not.
 #[tokio::test]
 async fn a_former_that_is_not_revoked_stays() {
     for (mode, part) in CASES {
@@ -160,61 +163,64 @@ async fn a_former_that_is_not_revoked_stays() {
         let world = World::new(mode, &old);
         world.rotate(&old, &new).await;
         let stranger = callback(&keyed(&issuer, 0, 4));
-        // Somebody else is revoked.
+        // Another certificate is revoked.
         world.revoke(&keyed(&issuer, part, 3));
         for day in 1..LISTS_END {
             world.clock.set(day * DAY);
             for signer in [&new, &old] {
-                let seen = answer(&world.receiver, &callback(signer)).await;
+                let seen = response(&world.receiver, &callback(signer)).await;
                 assert_eq!(seen, ACCEPTED, "{mode:?}, {part}, day {day}");
             }
-            assert_eq!(answer(&world.receiver, &stranger).await, MISMATCH);
+            assert_eq!(response(&world.receiver, &stranger).await, MISMATCH);
         }
         if mode == Revocation::BestEffort {
             world.clock.set(7 * DAY + MINUTE - 1);
-            assert_eq!(answer(&world.receiver, &callback(&old)).await, ACCEPTED);
+            assert_eq!(response(&world.receiver, &callback(&old)).await, ACCEPTED);
             world.clock.set(7 * DAY + MINUTE);
-            assert_eq!(answer(&world.receiver, &callback(&old)).await, MISMATCH);
-            assert_eq!(answer(&world.receiver, &callback(&new)).await, ACCEPTED);
+            assert_eq!(response(&world.receiver, &callback(&old)).await, MISMATCH);
+            assert_eq!(response(&world.receiver, &callback(&new)).await, ACCEPTED);
         }
     }
 }
 
-/// Revoked today, and refused until its own end: also when its list ends, and when nobody can be asked any more.
+/// Revoked today, and refused until it expires: also when its list expires, and when no authority is reachable.
 #[tokio::test]
-async fn a_revoked_current_stays_refused_whatever_becomes_of_its_list() {
+async fn a_revoked_current_signer_stays_refused_whatever_happens_to_its_list() {
     for mode in [Revocation::BestEffort, Revocation::Required] {
         for port_80_is_shut in [false, true] {
             let stolen = keyed(&published(), 0, 1);
             let world = World::new(mode, &stolen);
-            assert_eq!(answer(&world.receiver, &callback(&stolen)).await, ACCEPTED);
+            assert_eq!(
+                response(&world.receiver, &callback(&stolen)).await,
+                ACCEPTED
+            );
             world.revoke(&stolen);
             for day in 1..=98 {
                 world.clock.set(day * DAY);
                 world.web.go_down(port_80_is_shut && day > 1);
                 // The check runs behind the first callback of the day.
-                let seen = answer(&world.receiver, &of_day(&stolen, day)).await;
+                let seen = response(&world.receiver, &of_day(&stolen, day)).await;
                 let case = format!("{mode:?}, shut: {port_80_is_shut}, day {day}");
                 assert_eq!(seen, REVOKED, "{case}");
             }
-            // After its end, it is not accepted either.
+            // After it expires, it is not accepted either.
             world.clock.set(99 * DAY + 1);
-            let seen = answer(&world.receiver, &callback(&stolen)).await;
+            let seen = response(&world.receiver, &callback(&stolen)).await;
             assert_eq!((seen.status, seen.kind), (503, Some(Chain)), "expired");
         }
     }
 }
 
-/// The twin: without a revocation, the same lists that end and a port that is shut refuse nobody in the default mode.
+/// The twin: without a revocation, expired lists and a closed port refuse no signer in the default mode.
 #[tokio::test]
-async fn lists_that_end_refuse_nobody_who_is_not_revoked() {
+async fn expired_lists_refuse_no_signer_that_is_not_revoked() {
     let issuer = published();
     let good = keyed(&issuer, 0, 4);
     let world = World::new(Revocation::BestEffort, &good);
     for day in 0..=98 {
         world.clock.set(day * DAY);
         world.web.go_down(day > 1);
-        let seen = answer(&world.receiver, &of_day(&good, day)).await;
+        let seen = response(&world.receiver, &of_day(&good, day)).await;
         assert_eq!(seen, ACCEPTED, "day {day}");
     }
 }
@@ -239,7 +245,7 @@ impl CertificateSource for TwoUrls {
     }
 }
 
-/// A revocation that was seen under one URL: the same signer, current under another URL, is refused when.
+/// A revocation detected under one URL: when the same signer, current under another URL, is refused.
 async fn revoked_under_another_url(mode: Revocation, hour: u64) -> (super::Seen, super::Seen) {
     let issuer = published();
     let (stolen, new) = (keyed(&issuer, 0, 1), keyed(&issuer, 1, 2));
@@ -254,26 +260,26 @@ async fn revoked_under_another_url(mode: Revocation, hour: u64) -> (super::Seen,
         .clock(clock.reader())
         .build()
         .unwrap();
-    assert_eq!(answer(&receiver, &callback(&stolen)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&stolen)).await, ACCEPTED);
     clock.set(MINUTE);
     source.documented.now_answers(Ok(bundle(&new)));
-    assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
-    // Under the other URL it is kept since the sixth hour, and so checked again six hours later than under the first.
+    assert_eq!(response(&receiver, &callback(&new)).await, ACCEPTED);
+    // Under the other URL it was kept at the sixth hour, so it is checked six hours later than under the first.
     clock.set(6 * HOUR);
-    assert_eq!(answer(&receiver, &callback(&elsewhere)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&elsewhere)).await, ACCEPTED);
     let _ = web.publishing(&issuer.with_revoked(stolen.certificate()), BASE);
     clock.set(hour * HOUR);
-    assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&new)).await, ACCEPTED);
     background().await;
-    let former = answer(&receiver, &callback(&stolen)).await;
-    let current = answer(&receiver, &callback(&elsewhere)).await;
+    let former = response(&receiver, &callback(&stolen)).await;
+    let current = response(&receiver, &callback(&elsewhere)).await;
     (former, current)
 }
 
 #[tokio::test]
 async fn a_revoked_former_that_is_current_under_another_url_is_refused_there_when_it_is_checked() {
     for mode in [Revocation::BestEffort, Revocation::Required] {
-        // The twin: before the lists are asked for again, nobody knows.
+        // The twin: before the lists are fetched again, the revocation is unknown.
         let seen = revoked_under_another_url(mode, 11).await;
         assert_eq!(seen, (ACCEPTED, ACCEPTED), "{mode:?}");
         let (former, current) = revoked_under_another_url(mode, 24).await;
@@ -282,7 +288,7 @@ async fn a_revoked_former_that_is_current_under_another_url_is_refused_there_whe
 }
 
 #[tokio::test]
-async fn what_was_seen_revoked_under_one_url_is_refused_at_once_under_all() {
+async fn a_signer_revoked_under_one_url_is_refused_at_once_under_all() {
     for mode in [Revocation::BestEffort, Revocation::Required] {
         let (former, current) = revoked_under_another_url(mode, 13).await;
         assert_eq!(former.status, 401, "{mode:?}");
@@ -290,9 +296,9 @@ async fn what_was_seen_revoked_under_one_url_is_refused_at_once_under_all() {
     }
 }
 
-/// Whoever names the URL and hangs up does not hold back what the refresh of the day will tell.
+/// A caller that names the URL and disconnects does not delay the result of the daily refresh.
 #[tokio::test(start_paused = true)]
-async fn decoys_that_hang_up_do_not_hold_back_a_revocation() {
+async fn decoys_that_disconnect_do_not_delay_a_revocation() {
     let issuer = published();
     let stolen = keyed(&issuer, 0, 4);
     let web = Web::default().publishing(&issuer, BASE);
@@ -303,26 +309,26 @@ async fn decoys_that_hang_up_do_not_hold_back_a_revocation() {
         .clock(with_tokio())
         .build()
         .unwrap();
-    assert_eq!(answer(&receiver, &callback(&stolen)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&stolen)).await, ACCEPTED);
     let _ = web.publishing(&issuer.with_revoked(stolen.certificate()), BASE);
     for day in 1..=5 {
         wait(DAY).await;
         let decoy = of_day(&stolen, day).with_body("{}");
-        let decoy = answer(&receiver, &decoy);
+        let decoy = response(&receiver, &decoy);
         let hung_up = timeout(Duration::from_millis(10), decoy).await;
         assert!(hung_up.is_err(), "day {day}: {hung_up:?}");
-        // The lists are asked for behind this callback, while the certificate, which takes 50 ms, is still on its way.
-        let meanwhile = answer(&receiver, &of_day(&stolen, day)).await;
+        // The lists are fetched behind this callback, while the certificate, which takes 50 ms, is still in transit.
+        let meanwhile = response(&receiver, &of_day(&stolen, day)).await;
         assert_eq!(meanwhile, REVOKED, "day {day}");
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let after = answer(&receiver, &of_day(&stolen, day)).await;
+        let after = response(&receiver, &of_day(&stolen, day)).await;
         assert_eq!(after, REVOKED, "day {day}");
     }
     // The twin: the successor is accepted.
     let new = successor(&issuer);
     source.now_answers(Ok(bundle(&new)));
     wait(MINUTE).await;
-    assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
-    let theirs = answer(&receiver, &callback(&stolen)).await;
+    assert_eq!(response(&receiver, &callback(&new)).await, ACCEPTED);
+    let theirs = response(&receiver, &callback(&stolen)).await;
     assert_eq!((theirs.status, theirs.kind), (401, Some(Signature)));
 }

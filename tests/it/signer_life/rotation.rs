@@ -1,4 +1,4 @@
-//! Rotations: which answers a genuine callback gets around one, second by second.
+//! Rotations: the responses to a genuine callback around one, second by second.
 
 use partner_center_webhooks::ErrorKind::{Chain, Source, Stale};
 use partner_center_webhooks::Receiver;
@@ -7,7 +7,7 @@ use partner_center_webhooks::signers::Signers;
 use partner_center_webhooks::testing::{SignedRequest, Signer};
 
 use super::{
-    ACCEPTED, Clock, DAY, HOUR, MINUTE, MISMATCH, Seen, answer, callback, forged, later_by,
+    ACCEPTED, Clock, DAY, HOUR, MINUTE, MISMATCH, Seen, callback, forged, later_by, response,
     successor,
 };
 use crate::support::{ISSUER, Scripted, bundle, chain, later, outage};
@@ -23,73 +23,73 @@ fn receiver(source: &Scripted) -> (Receiver, Clock) {
 async fn kept(signer: &Signer) -> (Receiver, Clock, Scripted) {
     let source = Scripted::serving(signer);
     let (receiver, clock) = receiver(&source);
-    assert_eq!(answer(&receiver, &callback(signer)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(signer)).await, ACCEPTED);
     (receiver, clock, source)
 }
 
-/// The answers to a callback that is delivered at these seconds.
-async fn answers(
+/// The responses to a callback that is delivered at these seconds.
+async fn responses(
     receiver: &Receiver,
     clock: &Clock,
     seconds: impl IntoIterator<Item = u64>,
     callback: &SignedRequest,
 ) -> Vec<(u64, Seen)> {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for second in seconds {
         clock.set(second);
-        answers.push((second, answer(receiver, callback).await));
+        responses.push((second, response(receiver, callback).await));
     }
-    answers
+    responses
 }
 
-/// A certificate that was fetched a moment ago decides for five seconds, and no longer.
+/// A certificate that was just fetched decides for five seconds, and no longer.
 #[tokio::test]
 async fn a_rotation_right_after_a_refresh_is_accepted_after_five_seconds() {
     let (first, second) = (ISSUER.signer().unwrap(), successor(&ISSUER));
     let (receiver, clock, source) = kept(&first).await;
     clock.set(DAY);
-    assert_eq!(answer(&receiver, &callback(&first)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&first)).await, ACCEPTED);
     assert_eq!(source.fetches(), 2, "the refresh of the day");
     source.now_answers(Ok(bundle(&second)));
     let new = callback(&second);
-    let answers = answers(&receiver, &clock, DAY..DAY + 60, &new).await;
-    for (second, seen) in answers {
+    let responses = responses(&receiver, &clock, DAY..DAY + 60, &new).await;
+    for (second, seen) in responses {
         let expected = if second < DAY + 5 { MISMATCH } else { ACCEPTED };
         assert_eq!(seen, expected, "second {}", second - DAY);
     }
     assert_eq!(source.fetches(), 3);
-    // The former one, and the twin that neither has signed.
-    assert_eq!(answer(&receiver, &callback(&first)).await, ACCEPTED);
-    assert_eq!(answer(&receiver, &forged(&second)).await, MISMATCH);
+    // The former one, and the twin that neither signed.
+    assert_eq!(response(&receiver, &callback(&first)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &forged(&second)).await, MISMATCH);
 }
 
-/// A certificate that is older decides nothing: a moment's outage is not a refusal.
+/// An older certificate decides nothing: a short outage is not a refusal.
 #[tokio::test]
-async fn an_outage_of_a_moment_at_a_rotation_delays_it_until_the_cool_down_is_over() {
+async fn a_short_outage_at_a_rotation_delays_it_until_the_cool_down_is_over() {
     let (first, second) = (ISSUER.signer().unwrap(), successor(&ISSUER));
     let (receiver, clock, source) = kept(&first).await;
     source.now_answers(outage());
     let new = callback(&second);
-    let before = answers(&receiver, &clock, [HOUR], &new).await;
+    let before = responses(&receiver, &clock, [HOUR], &new).await;
     assert_eq!(before, [(HOUR, later_by(Stale, 5))]);
     source.now_answers(Ok(bundle(&second)));
-    // The rest of the cool-down or, if that is longer, the length of the outage.
+    // The rest of the cool-down or, if longer, the age of the outage.
     let waits = [4, 3, 3, 4];
     for (second, wait) in (1..).zip(waits) {
-        let answers = answers(&receiver, &clock, [HOUR + second], &new).await;
-        assert_eq!(answers, [(HOUR + second, later_by(Stale, wait))]);
-        assert_eq!(answer(&receiver, &callback(&first)).await, ACCEPTED);
+        let responses = responses(&receiver, &clock, [HOUR + second], &new).await;
+        assert_eq!(responses, [(HOUR + second, later_by(Stale, wait))]);
+        assert_eq!(response(&receiver, &callback(&first)).await, ACCEPTED);
     }
-    for (second, seen) in answers(&receiver, &clock, HOUR + 5..HOUR + 60, &new).await {
+    for (second, seen) in responses(&receiver, &clock, HOUR + 5..HOUR + 60, &new).await {
         assert_eq!(seen, ACCEPTED, "second {}", second - HOUR);
     }
     assert_eq!(source.fetches(), 3);
-    assert_eq!(answer(&receiver, &forged(&second)).await, MISMATCH);
+    assert_eq!(response(&receiver, &forged(&second)).await, MISMATCH);
 }
 
-/// Ten tries of a sender that waits as it is told outlast an outage of a quarter of an hour.
+/// Ten tries of a sender that obeys `Retry-After` outlast an outage of a quarter of an hour.
 #[tokio::test]
-async fn a_sender_that_waits_as_it_is_told_outlasts_an_outage() {
+async fn a_sender_that_obeys_retry_after_outlasts_an_outage() {
     let (first, second) = (ISSUER.signer().unwrap(), successor(&ISSUER));
     let (receiver, clock, source) = kept(&first).await;
     source.now_answers(outage());
@@ -98,20 +98,20 @@ async fn a_sender_that_waits_as_it_is_told_outlasts_an_outage() {
     clock.set(HOUR);
     for _ in 0..9 {
         tries.push(clock.seconds() - HOUR);
-        let seen = answer(&receiver, &new).await;
+        let seen = response(&receiver, &new).await;
         assert_eq!((seen.status, seen.kind), (503, Some(Stale)));
-        assert_eq!(answer(&receiver, &callback(&first)).await, ACCEPTED);
+        assert_eq!(response(&receiver, &callback(&first)).await, ACCEPTED);
         clock.advance(seen.retry.unwrap());
     }
     assert_eq!(tries, [0, 5, 15, 30, 60, 120, 240, 480, 780]);
     assert_eq!(clock.seconds() - HOUR, 18 * MINUTE);
     source.now_answers(Ok(bundle(&second)));
-    assert_eq!(answer(&receiver, &new).await, ACCEPTED, "the tenth try");
+    assert_eq!(response(&receiver, &new).await, ACCEPTED, "the tenth try");
 }
 
-/// What a node knows that starts after a rotation.
+/// The knowledge of a node that starts after a rotation.
 #[tokio::test]
-async fn a_new_node_accepts_a_former_signature_if_it_was_told_of_the_signer() {
+async fn a_new_node_accepts_a_former_signature_if_it_imported_the_signer() {
     let (first, second) = (ISSUER.signer().unwrap(), successor(&ISSUER));
     let (before, _, _) = kept(&first).await;
     let text = before.kept_signers_pem();
@@ -127,43 +127,43 @@ async fn a_new_node_accepts_a_former_signature_if_it_was_told_of_the_signer() {
         .unwrap()
     };
     for is_first in [true, false] {
-        let told = node(Some(&text));
+        let informed = node(Some(&text));
         if !is_first {
-            assert_eq!(answer(&told, &callback(&second)).await, ACCEPTED);
+            assert_eq!(response(&informed, &callback(&second)).await, ACCEPTED);
         }
-        assert_eq!(answer(&told, &old).await, ACCEPTED);
-        assert_eq!(answer(&told, &callback(&second)).await, ACCEPTED);
-        assert_eq!(answer(&told, &forged(&first)).await, MISMATCH);
+        assert_eq!(response(&informed, &old).await, ACCEPTED);
+        assert_eq!(response(&informed, &callback(&second)).await, ACCEPTED);
+        assert_eq!(response(&informed, &forged(&first)).await, MISMATCH);
     }
-    // The limit that is documented.
-    let untold = node(None);
-    assert_eq!(answer(&untold, &old).await, MISMATCH);
-    assert_eq!(answer(&untold, &callback(&second)).await, ACCEPTED);
+    // The documented limit.
+    let unlogged = node(None);
+    assert_eq!(response(&unlogged, &old).await, MISMATCH);
+    assert_eq!(response(&unlogged, &callback(&second)).await, ACCEPTED);
 }
 
-/// A former signer is accepted for seven days after its successor was fetched, and not for a second more.
+/// A former signer is accepted for seven days after its successor was fetched, and not a second longer.
 #[tokio::test]
 async fn a_former_signer_is_accepted_for_seven_days_and_not_after() {
     let (first, second) = (ISSUER.signer().unwrap(), successor(&ISSUER));
     let (receiver, clock, source) = kept(&first).await;
     source.now_answers(Ok(bundle(&second)));
     clock.set(MINUTE);
-    assert_eq!(answer(&receiver, &callback(&second)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&second)).await, ACCEPTED);
     let end = MINUTE + Signers::FORMER_AGE.as_secs();
     let (old, new) = (callback(&first), callback(&second));
     for second in (MINUTE..end).step_by(6 * 3_600).chain([end - 1]) {
         clock.set(second);
-        assert_eq!(answer(&receiver, &old).await, ACCEPTED, "second {second}");
-        assert_eq!(answer(&receiver, &new).await, ACCEPTED, "second {second}");
+        assert_eq!(response(&receiver, &old).await, ACCEPTED, "second {second}");
+        assert_eq!(response(&receiver, &new).await, ACCEPTED, "second {second}");
     }
     for second in [end, end + 1, end + DAY, end + 30 * DAY] {
         clock.set(second);
-        assert_eq!(answer(&receiver, &old).await, MISMATCH, "second {second}");
-        assert_eq!(answer(&receiver, &new).await, ACCEPTED, "second {second}");
+        assert_eq!(response(&receiver, &old).await, MISMATCH, "second {second}");
+        assert_eq!(response(&receiver, &new).await, ACCEPTED, "second {second}");
     }
 }
 
-/// A certificate that begins in `wait` seconds is served, second by second from second 60 on.
+/// A certificate that is valid in `wait` seconds is served, second by second from second 60 on.
 async fn begins_soon(is_cold: bool, wait: u64) {
     let first = ISSUER.signer().unwrap();
     let recipe = ISSUER.signing_certificate().new_key().unwrap();
@@ -174,7 +174,7 @@ async fn begins_soon(is_cold: bool, wait: u64) {
     let (receiver, clock) = receiver(&source);
     let (old, new) = (callback(&first), callback(&second));
     if !is_cold {
-        assert_eq!(answer(&receiver, &old).await, ACCEPTED);
+        assert_eq!(response(&receiver, &old).await, ACCEPTED);
     }
     source.now_answers(Ok(bundle(&second)));
     let (kind, case) = match is_cold {
@@ -184,20 +184,23 @@ async fn begins_soon(is_cold: bool, wait: u64) {
     let mut accepted = None;
     for second in 60..=begin + 15 {
         clock.set(second);
-        let seen = answer(&receiver, &new).await;
+        let seen = response(&receiver, &new).await;
         if seen == ACCEPTED {
             accepted.get_or_insert(second);
             assert!(second >= begin, "{case}: accepted at second {second}");
         } else {
             assert_eq!(accepted, None, "{case}: accepted before second {second}");
             assert_eq!((seen.status, seen.kind), (503, Some(kind)), "{case}");
-            // No sender that waits as it is told comes in vain.
+            // No sender that obeys `Retry-After` returns in vain.
             let back = second + seen.retry.unwrap();
-            assert!(back >= begin.min(second + 300), "{case}: told {back}");
+            assert!(
+                back >= begin.min(second + 300),
+                "{case}: retry after {back}"
+            );
         }
         if !is_cold {
-            assert_eq!(answer(&receiver, &old).await, ACCEPTED, "{case}");
-            let forged = answer(&receiver, &forged(&first)).await;
+            assert_eq!(response(&receiver, &old).await, ACCEPTED, "{case}");
+            let forged = response(&receiver, &forged(&first)).await;
             let expected = if accepted.is_some() { 401 } else { 503 };
             assert_eq!(forged.status, expected, "{case}: second {second}");
         }
@@ -206,16 +209,16 @@ async fn begins_soon(is_cold: bool, wait: u64) {
 }
 
 #[tokio::test]
-async fn a_certificate_of_the_near_future_is_waited_for() {
+async fn a_certificate_that_is_valid_soon_is_waited_for() {
     for wait in [1, 5, 6, 30, 64, 299] {
         begins_soon(false, wait).await;
         begins_soon(true, wait).await;
     }
 }
 
-/// A sender that waits as it is told is accepted at the second at which the certificate begins.
+/// A sender that obeys `Retry-After` is accepted at the second at which the certificate becomes valid.
 #[tokio::test]
-async fn retry_after_leads_to_the_beginning_of_a_certificate() {
+async fn retry_after_ends_when_the_certificate_is_valid() {
     for (wait, is_cold) in [
         (6, true),
         (64, false),
@@ -230,34 +233,34 @@ async fn retry_after_leads_to_the_beginning_of_a_certificate() {
         let source = Scripted::serving(&first);
         let (receiver, clock) = receiver(&source);
         if !is_cold {
-            assert_eq!(answer(&receiver, &callback(&first)).await, ACCEPTED);
+            assert_eq!(response(&receiver, &callback(&first)).await, ACCEPTED);
         }
         source.now_answers(Ok(bundle(&second)));
         clock.set(60);
         let kind = if is_cold { Chain } else { Stale };
         let new = callback(&second);
-        assert_eq!(answer(&receiver, &new).await, later_by(kind, wait));
+        assert_eq!(response(&receiver, &new).await, later_by(kind, wait));
         clock.set(60 + wait);
-        assert_eq!(answer(&receiver, &new).await, ACCEPTED, "in {wait} s");
-        assert_eq!(answer(&receiver, &forged(&second)).await, MISMATCH);
+        assert_eq!(response(&receiver, &new).await, ACCEPTED, "in {wait} s");
+        assert_eq!(response(&receiver, &forged(&second)).await, MISMATCH);
     }
 }
 
-/// Before the first fetch an outage is told with its true wait, too.
+/// An outage before the first fetch has its true wait, too.
 #[tokio::test]
-async fn a_start_during_an_outage_is_a_matter_of_seconds() {
+async fn a_start_during_an_outage_takes_seconds() {
     let signer = ISSUER.signer().unwrap();
     let source = Scripted::new([outage()]);
     let (receiver, clock) = receiver(&source);
     let good = callback(&signer);
-    let seen = answers(&receiver, &clock, 0..5, &good).await;
+    let seen = responses(&receiver, &clock, 0..5, &good).await;
     let waits: Vec<_> = [5, 4, 3, 3, 4].map(|wait| later_by(Source, wait)).into();
     assert_eq!(
         seen.into_iter().map(|(_, seen)| seen).collect::<Vec<_>>(),
         waits
     );
     source.now_answers(Ok(bundle(&signer)));
-    let seen = answers(&receiver, &clock, [5], &good).await;
+    let seen = responses(&receiver, &clock, [5], &good).await;
     assert_eq!(seen, [(5, ACCEPTED)]);
-    assert_eq!(answer(&receiver, &forged(&signer)).await, MISMATCH);
+    assert_eq!(response(&receiver, &forged(&signer)).await, MISMATCH);
 }

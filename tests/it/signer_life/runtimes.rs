@@ -1,4 +1,4 @@
-//! Runtimes that are blocked or shut down block nobody but themselves.
+//! Runtimes that are blocked or shut down affect only themselves.
 
 use std::sync::mpsc;
 use std::thread;
@@ -10,7 +10,7 @@ use partner_center_webhooks::spawn::TokioSpawn;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use super::{ACCEPTED, MISMATCH, Quick, answer, callback, dispatch, forged};
+use super::{ACCEPTED, MISMATCH, Quick, callback, dispatch, forged, response};
 use crate::support::{ISSUER, NOW, Scripted, chain};
 
 fn runtime() -> Runtime {
@@ -19,9 +19,9 @@ fn runtime() -> Runtime {
 
 const SOON: Duration = Duration::from_secs(5);
 
-/// A worker whose handler calls its database synchronously, in the midst of a fetch that it started.
+/// A worker whose handler calls its database synchronously, during a fetch that it started.
 #[test]
-fn a_worker_that_is_blocked_blocks_no_other() {
+fn a_blocked_worker_blocks_no_other() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     let signers = Signers::new(Quick(source.clone()), chain());
     let (started, has_started) = mpsc::channel();
@@ -45,9 +45,9 @@ fn a_worker_that_is_blocked_blocks_no_other() {
     assert_eq!(source.fetches(), 1);
 }
 
-/// The limit that is documented: a receiver of the very runtime that is blocked waits with it. Nothing is lost afterwards.
+/// The documented limit: a receiver of the blocked runtime itself waits with it. Nothing is lost afterwards.
 #[test]
-fn a_receiver_of_the_runtime_that_is_blocked_waits_for_it() {
+fn a_receiver_of_a_blocked_runtime_waits_for_it() {
     let signer = ISSUER.signer().unwrap();
     let source = Scripted::serving(&signer);
     let (hand_over, handed_over) = mpsc::channel();
@@ -65,22 +65,22 @@ fn a_receiver_of_the_runtime_that_is_blocked_waits_for_it() {
     let receiver = handed_over.recv().unwrap();
     let good = callback(&signer);
     runtime().block_on(async {
-        let blocked = timeout(Duration::from_millis(50), answer(&receiver, &good));
+        let blocked = timeout(Duration::from_millis(50), response(&receiver, &good));
         assert!(blocked.await.is_err());
         assert_eq!(source.fetches(), 0);
         release.send(()).unwrap();
-        let seen = timeout(SOON, answer(&receiver, &good)).await;
+        let seen = timeout(SOON, response(&receiver, &good)).await;
         assert_eq!(seen.unwrap(), ACCEPTED);
-        assert_eq!(answer(&receiver, &forged(&signer)).await, MISMATCH);
+        assert_eq!(response(&receiver, &forged(&signer)).await, MISMATCH);
         assert_eq!(source.fetches(), 1);
     });
     end.send(()).unwrap();
     blocked.join().unwrap();
 }
 
-/// A fetch that was under way on a runtime that is shut down has failed, and the next one runs elsewhere.
+/// A fetch on a runtime that is shut down fails, and the next one runs elsewhere.
 #[test]
-fn a_runtime_that_is_shut_down_stops_one_fetch() {
+fn a_runtime_shutdown_stops_one_fetch() {
     let signer = ISSUER.signer().unwrap();
     let source = Scripted::serving(&signer).held_back();
     let clock = super::Clock::default();
@@ -92,7 +92,7 @@ fn a_runtime_that_is_shut_down_stops_one_fetch() {
         .unwrap();
     let good = callback(&signer);
     let (second, theirs, delivered) = (runtime(), receiver.clone(), good.clone());
-    let waiting = second.spawn(async move { answer(&theirs, &delivered).await });
+    let waiting = second.spawn(async move { response(&theirs, &delivered).await });
     second.block_on(tokio::task::yield_now());
     first.block_on(async {
         while source.fetches() == 0 {
@@ -108,7 +108,7 @@ fn a_runtime_that_is_shut_down_stops_one_fetch() {
     source.open();
     clock.set(5);
     second.block_on(async {
-        assert_eq!(answer(&receiver, &good).await, ACCEPTED);
-        assert_eq!(answer(&receiver, &forged(&signer)).await, MISMATCH);
+        assert_eq!(response(&receiver, &good).await, ACCEPTED);
+        assert_eq!(response(&receiver, &forged(&signer)).await, MISMATCH);
     });
 }

@@ -1,4 +1,4 @@
-//! The same over real HTTP: reqwest to the certificate host, axum and actix-web in front. Only the time is made.
+//! The same over HTTP: reqwest to the certificate host, with axum and actix-web. Only the time is simulated.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::fronts::{Answer, Front, Handler, deliver, eventually};
 use crate::support::{ISSUER, Scripted};
 
 const FRONTS: [Front; 2] = [Front::AxumCallback, Front::ActixCallback];
-/// What an answer without a fetch takes at most, on a machine that is busy.
+/// The longest time of a response without a fetch, on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// An adapter over a receiver.
@@ -41,9 +41,9 @@ impl Service {
     }
 
     #[track_caller]
-    fn is_accepted(&self, (answer, waited): (Answer, Duration), what: &str) {
+    fn is_accepted(&self, (response, waited): (Answer, Duration), what: &str) {
         let front = self.front;
-        assert_eq!(answer.status, 200, "{front:?}: {what}");
+        assert_eq!(response.status, 200, "{front:?}: {what}");
         assert!(waited < AT_ONCE, "{front:?}: {what} waited {waited:?}");
     }
 
@@ -61,7 +61,7 @@ fn later_by(seconds: u32) -> Answer {
     Answer::status(503).retry_after(seconds)
 }
 
-/// Port 80 takes connections and says nothing, and later the certificate host hangs too.
+/// Port 80 accepts connections and stays silent, and later the certificate host hangs, too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_that_hang_delay_no_callback_of_a_good_signer() {
     for front in FRONTS {
@@ -106,7 +106,7 @@ async fn a_rotation_is_accepted_at_its_first_callback() {
         let service = Service::open(front, host.receiver(&clock)).await;
         let (first, second) = (host.of(&first), host.of(&second));
         assert_eq!(service.status(&callback(&first)).await, 200);
-        // Forged ones before the rotation, which have the certificate fetched.
+        // Forged ones before the rotation, which cause a fetch.
         clock.set(60);
         for _ in 0..3 {
             assert_eq!(service.status(&forged(&first)).await, 401, "{front:?}");
@@ -118,7 +118,7 @@ async fn a_rotation_is_accepted_at_its_first_callback() {
         assert_eq!(service.status(&callback(&first)).await, 200, "{front:?}");
         assert_eq!(host.requests(), 3);
 
-        // And right after a forged one that came after the rotation.
+        // And right after a forged one after the rotation.
         let third = host.of(&successor(&ISSUER));
         host.serve(&third);
         clock.set(70);
@@ -127,7 +127,7 @@ async fn a_rotation_is_accepted_at_its_first_callback() {
             assert_eq!(service.status(&callback(signer)).await, 200, "{front:?}");
         }
         assert_eq!(host.requests(), 4);
-        // The twin: one that the host never served.
+        // The twin: a certificate that the host never served.
         clock.set(75);
         let stranger = host.of(&successor(&ISSUER));
         assert_eq!(service.status(&callback(&stranger)).await, 401, "{front:?}");
@@ -151,12 +151,12 @@ fn forgeries(host: &Host, signer: &Signer) -> Vec<SignedRequest> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forgery_is_refused_while_the_host_answers_and_put_off_while_it_does_not() {
+async fn a_forgery_is_refused_while_the_host_responds_and_deferred_while_it_does_not() {
     for front in FRONTS {
         let signer = ISSUER.signer().unwrap();
         let (host, clock) = (Host::serving(&signer).await, Clock::default());
         let builder = host.builder(&clock);
-        // So that a host that hangs costs this test no seconds.
+        // So that a hanging host costs this test no time.
         let builder = builder.certificate_wait(Duration::from_millis(100));
         let service = Service::open(front, builder.build().unwrap()).await;
         let signer = host.of(&signer);
@@ -173,9 +173,9 @@ async fn a_forgery_is_refused_while_the_host_answers_and_put_off_while_it_does_n
             clock.advance(10 * MINUTE);
             let requests = host.requests();
             for _ in 0..2 {
-                let answer = deliver(service.address, &forgery).await;
-                assert_eq!(answer.status, 503, "{front:?}, {answer:?}");
-                assert!(answer.retry_after.is_some(), "{front:?}");
+                let response = deliver(service.address, &forgery).await;
+                assert_eq!(response.status, 503, "{front:?}, {response:?}");
+                assert!(response.retry_after.is_some(), "{front:?}");
                 assert_eq!(service.status(&good).await, 200, "{front:?}");
             }
             assert_eq!(host.requests(), requests + 1);
@@ -185,13 +185,13 @@ async fn a_forgery_is_refused_while_the_host_answers_and_put_off_while_it_does_n
         assert_eq!(deliver(service.address, &forged(&signer)).await, refused());
         host.hang();
         clock.advance(10 * MINUTE);
-        let answer = deliver(service.address, &forged(&signer)).await;
-        assert_eq!(answer, later_by(5), "{front:?}");
+        let response = deliver(service.address, &forged(&signer)).await;
+        assert_eq!(response, later_by(5), "{front:?}");
         service.is_accepted(service.timed(&good).await, "meanwhile");
     }
 }
 
-/// The statuses of so many forged callbacks that are delivered at once, fifty connections at a time.
+/// The statuses of `times` concurrent forged callbacks, fifty connections at a time.
 async fn flood(service: &Service, forged: &SignedRequest, times: usize) -> Vec<u16> {
     let deliveries = (0..times).map(|_| service.status(forged));
     let mut statuses: Vec<_> = stream::iter(deliveries)
@@ -204,7 +204,7 @@ async fn flood(service: &Service, forged: &SignedRequest, times: usize) -> Vec<u
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_thousand_forgeries_in_a_moment_cause_one_fetch_in_five_seconds() {
+async fn five_thousand_concurrent_forgeries_cause_one_fetch_in_five_seconds() {
     let signer = ISSUER.signer().unwrap();
     let (host, clock) = (Host::serving(&signer).await, Clock::default());
     let service = Service::open(Front::AxumCallback, host.receiver(&clock)).await;
@@ -222,7 +222,7 @@ async fn five_thousand_forgeries_in_a_moment_cause_one_fetch_in_five_seconds() {
         assert_eq!(host.requests(), requests, "second {second}");
         assert_eq!(service.status(&good).await, 200);
     }
-    // The twin: while the host fails, they are put off, and cause no more fetches.
+    // The twin: while the host fails, they are deferred, and cause no more fetches.
     host.fail();
     for (second, requests) in [(15, 5), (19, 5), (20, 6), (29, 6), (30, 7)] {
         clock.set(HOUR + second);
@@ -232,7 +232,7 @@ async fn five_thousand_forgeries_in_a_moment_cause_one_fetch_in_five_seconds() {
     }
 }
 
-/// Who hangs up stops no fetch: what it brings serves those who come next.
+/// A caller that disconnects stops no fetch: the next callers use its result.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fetch_outlives_the_connection_that_started_it() {
     for front in FRONTS {
@@ -249,12 +249,12 @@ async fn a_fetch_outlives_the_connection_that_started_it() {
             tokio::pin!(delivery);
             let asked = eventually("a request", || host.requests() == 2);
             tokio::select! {
-                answer = &mut delivery => panic!("{answer:?}"),
+                response = &mut delivery => panic!("{response:?}"),
                 () = asked => {}
             }
         }
         host.serve(&second);
-        // The same fetch, whether it is over by now or not.
+        // The same fetch, complete or not.
         assert_eq!(service.status(&callback(&second)).await, 200, "{front:?}");
         assert_eq!(service.status(&callback(&first)).await, 200, "{front:?}");
         assert_eq!(service.status(&forged(&second)).await, 401, "{front:?}");

@@ -1,4 +1,4 @@
-//! Everything at once: nothing hangs, and nothing is accepted that should not be.
+//! Everything at once: nothing hangs, and no forgery is accepted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use crate::support::{ISSUER, NOW, Scripted, bundle, chain, later, outage};
 const TASKS: u64 = 24;
 const CALLBACKS_EACH: u64 = 80;
 
-/// Serves these in a wild order, late, or not at all.
+/// Serves these in random order, late, or not at all.
 #[derive(Clone, Debug)]
 struct Wild(Arc<Vec<CertificateBundle>>, Arc<AtomicU64>);
 
@@ -36,16 +36,16 @@ impl CertificateSource for Wild {
             if n.is_multiple_of(3) {
                 sleep(Duration::from_millis(n % 4)).await;
             }
-            let answer = match usize::try_from(n % 8).unwrap() {
+            let response = match usize::try_from(n % 8).unwrap() {
                 6 | 7 => outage(),
                 which => Ok(self.0[which % self.0.len()].clone()),
             };
-            Scripted::new([answer]).fetch(url).await
+            Scripted::new([response]).fetch(url).await
         })
     }
 }
 
-/// How the callbacks were answered.
+/// The responses to the callbacks.
 #[derive(Debug, Default)]
 struct Tally {
     accepted: AtomicU64,
@@ -59,7 +59,7 @@ fn named(issuer: &Issuer, name: &str) -> Signer {
     recipe.issue().unwrap()
 }
 
-/// Delivers callbacks in a wild order, a quarter of which hang up early.
+/// Delivers callbacks in random order, a quarter of which disconnect early.
 async fn deliver(
     receiver: Receiver,
     callbacks: Vec<(SignedRequest, bool)>,
@@ -88,7 +88,7 @@ async fn deliver(
     }
 }
 
-/// Turns the clock on, now and then back, and replaces the chain.
+/// Moves the clock forward, sometimes back, and replaces the chain.
 async fn turn(receiver: Receiver, clock: Clock, stop: Arc<AtomicBool>) {
     let mut n = 0_u64;
     while !stop.load(Ordering::SeqCst) {
@@ -110,7 +110,7 @@ async fn turn(receiver: Receiver, clock: Clock, stop: Arc<AtomicBool>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn nothing_hangs_and_nothing_wrong_is_accepted() {
+async fn nothing_hangs_and_no_forgery_is_accepted() {
     let a = named(&ISSUER, "pcnotifications-a.microsoft.com");
     let b = named(&ISSUER, "pcnotifications-b.microsoft.com");
     let other_name = named(&ISSUER, "other.microsoft.com");
@@ -144,14 +144,17 @@ async fn nothing_hangs_and_nothing_wrong_is_accepted() {
     assert_eq!(tally.hung.load(Ordering::SeqCst), 0);
     assert!(tally.accepted.load(Ordering::SeqCst) > 0, "{tally:?}");
 
-    // Afterwards it works as ever: a genuine callback within a minute, whatever was served last.
+    // Afterwards it works as usual: a genuine callback is accepted within a minute, whatever was served last.
     let mut is_accepted = false;
     for _ in 0..60 {
         clock.advance(15);
-        let seen = super::answer(&receiver, &callbacks[0].0).await;
+        let seen = super::response(&receiver, &callbacks[0].0).await;
         assert_ne!(seen.status, 500);
         is_accepted |= seen == super::ACCEPTED;
-        assert_ne!(super::answer(&receiver, &callbacks[4].0).await.status, 200);
+        assert_ne!(
+            super::response(&receiver, &callbacks[4].0).await.status,
+            200
+        );
     }
     assert!(is_accepted);
 }

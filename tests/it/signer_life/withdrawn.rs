@@ -1,4 +1,4 @@
-//! Signers that are withdrawn: by new rules, by an issuer that is revoked, by lists that come late.
+//! Dropped signers: by new rules, by a revoked issuer, by late lists.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,14 +21,14 @@ use partner_center_webhooks::{ErrorKind, Receiver};
 use tokio::time::sleep;
 
 use super::{
-    ACCEPTED, BASE, Clock, DAY, HOUR, MINUTE, MISMATCH, REVOKED, answer, authorities, callback,
-    chain_of, forged, published, successor, wait, with_tokio,
+    ACCEPTED, BASE, Clock, DAY, HOUR, MINUTE, MISMATCH, REVOKED, authorities, callback, chain_of,
+    forged, published, response, successor, wait, with_tokio,
 };
 use crate::support::{ISSUER, NOW, Scripted, Web, background, bundle, chain, later};
 
 const OTHER: &str = "http://pki.example/two/";
 
-/// Trusts both issuers, and knows their intermediates.
+/// Trusts both issuers, and has their intermediates.
 fn chain_of_both(other: &Issuer) -> ChainVerifier {
     let pem = format!("{}{}", ISSUER.root_pem(), other.root_pem());
     let intermediates = ISSUER.intermediates().into_iter();
@@ -36,9 +36,9 @@ fn chain_of_both(other: &Issuer) -> ChainVerifier {
         .with_intermediates(intermediates.chain(other.intermediates()))
 }
 
-/// Once the signer that the URL serves is dropped, no mismatch is final under those that it replaced.
+/// After the signer that the URL serves is dropped, no mismatch is final under those that it replaced.
 #[tokio::test]
-async fn a_current_signer_that_new_rules_drop_is_not_a_mismatch_under_its_former() {
+async fn a_current_signer_dropped_by_new_rules_is_not_a_mismatch_under_its_former() {
     let other = Issuer::at(NOW).unwrap();
     let (old, new) = (ISSUER.signer().unwrap(), successor(&other));
     let (source, clock) = (Scripted::serving(&old), Clock::default());
@@ -46,19 +46,19 @@ async fn a_current_signer_that_new_rules_drop_is_not_a_mismatch_under_its_former
         .clock(clock.reader())
         .build()
         .unwrap();
-    assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&old)).await, ACCEPTED);
     clock.set(MINUTE);
     source.now_answers(Ok(bundle(&new)));
-    assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&new)).await, ACCEPTED);
     clock.set(MINUTE + 2);
     receiver.replace_chain(|chain| chain.with_anchors(ISSUER.anchors().unwrap()));
-    assert_eq!(answer(&receiver, &callback(&new)).await.status, 503);
-    assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&new)).await.status, 503);
+    assert_eq!(response(&receiver, &callback(&old)).await, ACCEPTED);
 }
 
-/// The issuer of what was just fetched is seen revoked: the same answer, whether a former signer is kept or not.
+/// The issuer of a signer that was just fetched turns out revoked: the same response, whether a former signer is kept or not.
 #[tokio::test]
-async fn a_current_signer_that_its_check_drops_is_not_a_mismatch_under_its_former() {
+async fn a_current_signer_dropped_by_its_check_is_not_a_mismatch_under_its_former() {
     let one = published();
     let two = Issuer::at(NOW).unwrap().published_at(OTHER).unwrap();
     let (old, new) = (successor(&one), successor(&two));
@@ -80,23 +80,23 @@ async fn a_current_signer_that_its_check_drops_is_not_a_mismatch_under_its_forme
             .build()
             .unwrap();
         if has_former {
-            assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
+            assert_eq!(response(&receiver, &callback(&old)).await, ACCEPTED);
         }
         source.now_answers(Ok(bundle(&new)));
         for second in 0..7 {
             clock.set(MINUTE + second);
-            let seen = answer(&receiver, &callback(&new)).await;
+            let seen = response(&receiver, &callback(&new)).await;
             background().await;
-            // The first callback is accepted before the lists have come.
+            // The first callback is accepted before the lists arrive.
             let expected = if second == 0 { 200 } else { 503 };
             assert_eq!(seen.status, expected, "former: {has_former}, {second}");
         }
     }
 }
 
-/// A policy that panics has not let anybody pass.
+/// A policy that panics has accepted nothing.
 #[tokio::test]
-async fn rules_that_panic_drop_the_signers_of_the_rules_before() {
+async fn rules_that_panic_drop_the_signers_of_the_previous_rules() {
     #[derive(Debug)]
     struct Panics;
     impl CertificatePolicy for Panics {
@@ -109,15 +109,15 @@ async fn rules_that_panic_drop_the_signers_of_the_rules_before() {
         .clock(|| later(0))
         .build()
         .unwrap();
-    assert_eq!(answer(&receiver, &callback(&signer)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&signer)).await, ACCEPTED);
     receiver.replace_chain(|chain| chain.require(Panics));
-    let seen = answer(&receiver, &callback(&signer)).await;
+    let seen = response(&receiver, &callback(&signer)).await;
     assert_eq!((seen.status, seen.kind), (503, Some(ErrorKind::Source)));
     receiver.replace_chain(|_| chain());
-    assert_eq!(answer(&receiver, &callback(&signer)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&signer)).await, ACCEPTED);
 }
 
-/// Takes some seconds before it answers.
+/// Takes some seconds to respond.
 #[derive(Clone, Debug)]
 struct Slow<T> {
     inner: T,
@@ -156,7 +156,7 @@ impl CertificateSource for Slow<Scripted> {
         url: &'a CertificateUrl<'a>,
     ) -> BoxFuture<'a, Result<CertificateBundle, SourceError>> {
         Box::pin(async move {
-            // What it serves is read when the request comes.
+            // Its content is read when the request arrives.
             let served = self.inner.fetch(url).await;
             self.dawdle().await;
             served
@@ -172,9 +172,9 @@ fn with_lists_of(web: Slow<Web>, issuer: &Issuer, source: Scripted, mode: Revoca
         .unwrap()
 }
 
-/// A list that takes longer than a callback waits for lists counts when it comes, also behind one that is in force.
+/// A list that takes longer than callbacks wait applies when it arrives, also beside an older one in force.
 #[tokio::test(start_paused = true)]
-async fn a_list_that_comes_late_counts_when_it_comes() {
+async fn a_list_that_arrives_late_applies_when_it_arrives() {
     for mode in [Revocation::BestEffort, Revocation::Required] {
         let issuer = published();
         let signer = successor(&issuer);
@@ -182,23 +182,23 @@ async fn a_list_that_comes_late_counts_when_it_comes() {
         let slow = Slow::by(web.clone(), 0);
         let source = Scripted::serving(&signer);
         let receiver = with_lists_of(slow.clone(), &issuer, source, mode);
-        assert_eq!(answer(&receiver, &callback(&signer)).await, ACCEPTED);
+        assert_eq!(response(&receiver, &callback(&signer)).await, ACCEPTED);
         let _ = web.publishing(&issuer.with_revoked(signer.certificate()), BASE);
         slow.seconds.store(4, Ordering::SeqCst);
         wait(13 * HOUR).await;
-        assert_eq!(answer(&receiver, &callback(&signer)).await, ACCEPTED);
+        assert_eq!(response(&receiver, &callback(&signer)).await, ACCEPTED);
         wait(5).await;
         assert_eq!(
-            answer(&receiver, &callback(&signer)).await,
+            response(&receiver, &callback(&signer)).await,
             REVOKED,
             "{mode:?}"
         );
     }
 }
 
-/// A callback that joins a fetch which started long before it came is not refused for good under what that fetch brought.
+/// A callback that joins a fetch which started long before is not refused for good under the result of that fetch.
 #[tokio::test(start_paused = true)]
-async fn a_fetch_that_was_joined_late_is_not_fresh() {
+async fn a_fetch_joined_late_is_not_fresh() {
     let other = Issuer::at(NOW).unwrap().published_at(BASE).unwrap();
     let (first, second, third) = (
         ISSUER.signer().unwrap(),
@@ -216,19 +216,19 @@ async fn a_fetch_that_was_joined_late_is_not_fresh() {
         .clock(with_tokio())
         .build()
         .unwrap();
-    assert_eq!(answer(&receiver, &callback(&first)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&first)).await, ACCEPTED);
     wait(60).await;
     source.now_answers(Ok(bundle(&second)));
     let (one, wrong) = (receiver.clone(), forged(&first));
-    let joined = tokio::spawn(async move { answer(&one, &wrong).await });
+    let joined = tokio::spawn(async move { response(&one, &wrong).await });
     wait(1).await;
     source.now_answers(Ok(bundle(&third)));
     wait(6).await;
-    assert_eq!(answer(&receiver, &callback(&third)).await, ACCEPTED);
-    assert_ne!(joined.await.unwrap(), ACCEPTED, "nobody signed it");
+    assert_eq!(response(&receiver, &callback(&third)).await, ACCEPTED);
+    assert_ne!(joined.await.unwrap(), ACCEPTED, "it is not signed");
 }
 
-/// The list of the signing certificates takes four seconds, and that of their issuers never comes.
+/// The list of the signing certificates takes four seconds, and that of their issuers never arrives.
 #[derive(Debug)]
 struct Uneven(Web);
 
@@ -248,12 +248,12 @@ impl HttpClient for Uneven {
     }
 }
 
-/// A list that comes late tells about the certificate that was fetched then, and not about the one that is served since.
+/// A late list concerns the certificate that was fetched then, and not the one that is served since.
 #[tokio::test(start_paused = true)]
-async fn a_revocation_that_is_seen_late_is_not_final_for_the_successor() {
+async fn a_revocation_detected_late_is_not_final_for_the_successor() {
     let issuer = published();
     let old = successor(&issuer);
-    // Serial numbers come from dates.
+    // Serial numbers are derived from dates.
     let recipe = issuer.signing_certificate().new_key().unwrap();
     let new = recipe.valid(NOW, later(91 * DAY)).issue().unwrap();
     let issuer = issuer.with_revoked(old.certificate());
@@ -264,11 +264,11 @@ async fn a_revocation_that_is_seen_late_is_not_final_for_the_successor() {
         .clock(with_tokio())
         .build()
         .unwrap();
-    assert_eq!(answer(&receiver, &callback(&old)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&old)).await, ACCEPTED);
     source.now_answers(Ok(bundle(&new)));
     sleep(Duration::from_millis(4_500)).await;
-    assert_eq!(answer(&receiver, &callback(&old)).await, REVOKED);
+    assert_eq!(response(&receiver, &callback(&old)).await, REVOKED);
     wait(4).await;
-    assert_eq!(answer(&receiver, &callback(&new)).await, ACCEPTED);
-    assert_eq!(answer(&receiver, &callback(&old)).await, MISMATCH);
+    assert_eq!(response(&receiver, &callback(&new)).await, ACCEPTED);
+    assert_eq!(response(&receiver, &callback(&old)).await, MISMATCH);
 }

@@ -1,4 +1,4 @@
-//! How much may be fetched, and how much may be under way.
+//! Limits on the number of fetches, and on fetches under way.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -7,31 +7,31 @@ use super::model::{Rule, Violation};
 
 /// Five seconds of a clock that counts in whole seconds: from 1.9 to 6.0 it counts five.
 const APART_MS: u64 = 4_000;
-/// A step of the clock, a restart or another chain allows one more fetch in so many milliseconds: a callback that came before
+/// A step of the clock, a restart or another chain allows one more fetch in this many milliseconds: a callback that arrived before
 /// it may wait for two fetches.
 const ALLOWANCE_MS: u64 = 15_000;
-/// The quota for made-up names: a token a second, and so many at once. One more, because seconds are whole.
+/// The quota for invented names: a token a second, and a burst. One more, because seconds are whole.
 const BURST: u64 = 16 + 1;
 /// No fetch of a certificate lasts for longer, whatever the host does.
 const LONGEST_MS: u64 = 6_000;
-/// The same for a list or an issuer.
+/// The same limit for a list or an issuer.
 const LONGEST_OF_EVIDENCE_MS: u64 = 11_000;
-/// So long after a departure nobody waits for it any more.
+/// After this time from its start, no callback waits for a fetch.
 const PATIENCE_MS: u64 = 5_000;
-/// For how long departures are remembered.
+/// How long starts of fetches are remembered.
 const KEPT_MS: u64 = 30_000;
 
 /// The fetches of all receivers of a year.
 #[derive(Debug, Default)]
 pub(crate) struct Bounds {
-    /// When something happened that allows one more fetch.
+    /// The times of events that allow one more fetch.
     events: VecDeque<u64>,
-    /// When each URL was fetched lately.
+    /// The recent fetches of each URL.
     fetches: BTreeMap<String, VecDeque<u64>>,
     names: Bucket,
     under_way: BTreeMap<String, usize>,
     names_under_way: usize,
-    /// For the record: the most that was ever under way.
+    /// For the record: the most fetches under way.
     pub(crate) most_under_way: usize,
     pub(crate) total: usize,
 }
@@ -74,12 +74,12 @@ impl Bounds {
         };
     }
 
-    /// A fetch of the signing certificate departs.
+    /// A fetch of the signing certificate starts.
     pub(crate) fn certificate_departs(&mut self, url: &str, at: u64) -> Result<(), Violation> {
         self.departs(url, at, 1, LONGEST_MS)
     }
 
-    /// A fetch of a list or an issuer departs. An attempt counts from the start of the fetch or check that it is part of, some
+    /// A fetch of a list or an issuer starts. An attempt counts from the start of the fetch or check that it is part of, some
     /// seconds before: so the next one may follow it closely, but not the one after that.
     pub(crate) fn evidence_departs(&mut self, url: &str, at: u64) -> Result<(), Violation> {
         self.departs(url, at, 2, LONGEST_OF_EVIDENCE_MS)
@@ -120,7 +120,7 @@ impl Bounds {
         Ok(())
     }
 
-    /// For how long, at most, those who come at a time wait for a fetch that had departed before.
+    /// The longest time that callers at a time wait for a fetch that had started before.
     pub(crate) fn joined_wait(&self, url: &str, came: u64) -> Duration {
         let departures = self.fetches.get(url).into_iter().flatten();
         let ends = departures
@@ -129,7 +129,7 @@ impl Bounds {
         Duration::from_millis(ends.max().unwrap_or(0).saturating_sub(came))
     }
 
-    /// A fetch of a made-up name departs.
+    /// A fetch of an invented name starts.
     pub(crate) fn name_departs(&mut self, at: u64) -> Result<(), Violation> {
         self.names_under_way += 1;
         self.count();
@@ -138,7 +138,7 @@ impl Bounds {
             let found = "one fetch more";
             return Err(Violation::new(Rule::Fetches, expected, found));
         }
-        // What the quota grants while one fetch hangs.
+        // The grants of the quota while one fetch hangs.
         let each = usize::try_from(BURST + LONGEST_MS / 1_000).unwrap();
         let allowed = each * (1 + since(&self.events, at, LONGEST_MS));
         if self.names_under_way > allowed {
@@ -149,7 +149,7 @@ impl Bounds {
         Ok(())
     }
 
-    /// A fetch has ended, whichever way.
+    /// A fetch has ended in any way.
     pub(crate) fn ended(&mut self, url: Option<&str>) {
         match url {
             Some(url) => *self.under_way.get_mut(url).expect("it departed") -= 1,

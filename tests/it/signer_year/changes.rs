@@ -1,4 +1,4 @@
-//! How the world changes around a receiver.
+//! Changes in the world around a receiver.
 
 use super::ground::{Host, Reach};
 use super::pki::{DAY, KEYS, PARTS, POOL};
@@ -43,7 +43,7 @@ impl Plan {
         self.world.ground.lock().authorities_are(issuers, lists);
     }
 
-    /// Keys that were not revoked, but for that of now.
+    /// Keys that were not revoked, except the current one.
     fn free_keys(&self) -> Vec<usize> {
         let ground = self.world.ground.lock();
         let truth = &ground.truth;
@@ -70,7 +70,7 @@ impl Plan {
         }
     }
 
-    /// Issues a certificate, which is the current one from now on. Some begin in a moment by the receiver's clock.
+    /// Issues a certificate, which is the current one from now on. Some become valid in a moment by the receiver's clock.
     fn issue(&mut self, key: usize) {
         let mut ground = self.world.ground.lock();
         let clock = ground.clock.moment().clock;
@@ -96,7 +96,7 @@ impl Plan {
         ground.host_is(host);
     }
 
-    /// Replaces a certificate that ends or that was revoked, early or late.
+    /// Replaces a certificate that expires or was revoked, early or late.
     pub(super) fn keep_current(&mut self) {
         let (left, revoked) = {
             let ground = self.world.ground.lock();
@@ -119,9 +119,9 @@ impl Plan {
         }
     }
 
-    /// Revokes a key with all its certificates: that of now, or a former one.
+    /// Revokes a key with all its certificates: the current one, or a former one.
     pub(super) fn revoke(&mut self) {
-        // Some are to be left for the rest of the year.
+        // Some must remain for the rest of the year.
         if self.free_keys().len() < 5 {
             return;
         }

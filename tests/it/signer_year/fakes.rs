@@ -1,4 +1,4 @@
-//! The certificate host and the authorities, as a receiver meets them.
+//! The certificate host and the authorities, as a receiver sees them.
 
 use std::time::Duration;
 
@@ -20,32 +20,32 @@ use super::truth::CertId;
 #[derive(Clone, Debug)]
 pub(crate) struct Fakes {
     ground: Shared,
-    /// Which receiver.
+    /// The number of the receiver.
     generation: usize,
 }
 
-/// What a fetch comes to, as decided when it departs.
+/// The outcome of a fetch, decided when it starts.
 struct Reply<T> {
-    /// Nothing: never.
+    /// `None`: never.
     after: Option<Duration>,
     content: T,
 }
 
-/// What is fetched.
+/// The object of a fetch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fetch {
     /// The signing certificate.
     Certificate,
     /// A revocation list, or the certificate of an issuer.
     Evidence,
-    /// What is behind a name that Microsoft does not have.
-    MadeUp,
+    /// The content of a name that Microsoft does not have.
+    Invented,
 }
 
-/// A fetch under way. However it ends, this is dropped.
+/// A fetch under way. It is dropped when the fetch ends in any way.
 struct UnderWay {
     ground: Shared,
-    /// Nothing for a made-up name.
+    /// `None` for an invented name.
     url: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Drop for UnderWay {
 }
 
 impl<T> Reply<T> {
-    /// Never comes if nothing is said about when.
+    /// Never ready if no time is given.
     async fn wait(self) -> T {
         match self.after {
             Some(after) => sleep(after).await,
@@ -77,19 +77,19 @@ impl Fakes {
     fn departs(&self, url: &str, what: Fetch) -> UnderWay {
         let mut ground = self.ground.lock();
         let at = ground.clock.moment().ms;
-        if what != Fetch::MadeUp {
+        if what != Fetch::Invented {
             let name = url.rsplit('/').next().unwrap();
             ground.log(format!("receiver {} fetches {name}", self.generation));
         }
         let outcome = match what {
             Fetch::Certificate => ground.bounds.certificate_departs(url, at),
             Fetch::Evidence => ground.bounds.evidence_departs(url, at),
-            Fetch::MadeUp => ground.bounds.name_departs(at),
+            Fetch::Invented => ground.bounds.name_departs(at),
         };
-        ground.judged(outcome);
+        ground.record(outcome);
         UnderWay {
             ground: self.ground.clone(),
-            url: (what != Fetch::MadeUp).then(|| url.to_owned()),
+            url: (what != Fetch::Invented).then(|| url.to_owned()),
         }
     }
 }
@@ -102,11 +102,11 @@ impl CertificateSource for Fakes {
         Box::pin(async move {
             let what = match self.ground.lock().url == url.as_str() {
                 true => Fetch::Certificate,
-                false => Fetch::MadeUp,
+                false => Fetch::Invented,
             };
             let _under_way = self.departs(url.as_str(), what);
             let reply = match what {
-                Fetch::MadeUp => made_up(&mut self.ground.lock(), url.as_str()),
+                Fetch::Invented => invented(&mut self.ground.lock(), url.as_str()),
                 _ => certificate(&mut self.ground.lock()),
             };
             let (served, outcome) = reply.wait().await;
@@ -154,10 +154,10 @@ fn certificate(ground: &mut Ground) -> Reply<Served> {
     }
 }
 
-/// What is behind a name that Microsoft does not have: nothing, or what somebody put there.
-fn made_up(ground: &mut Ground, url: &str) -> Reply<Served> {
+/// The content of a name that Microsoft does not have: nothing, or a planted file.
+fn invented(ground: &mut Ground, url: &str) -> Reply<Served> {
     let quick = ground.network.between(5, 60);
-    // A certificate costs far more to judge than an absence.
+    // A certificate costs far more to verify than an absence.
     let is_something = ground.network.chance(10);
     let content = match (ground.host, is_something) {
         (Host::Down, _) => status(url, 503),
@@ -181,7 +181,7 @@ fn status(url: &str, status: u16) -> Result<CertificateBundle, SourceError> {
 }
 
 impl HttpClient for Fakes {
-    /// Does not keep to the deadline: the receiver has its own.
+    /// Ignores the deadline: the receiver has its own.
     fn send(
         &self,
         request: Request<Bytes>,

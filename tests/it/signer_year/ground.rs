@@ -1,4 +1,4 @@
-//! The world that the fakes, the callers and the plan share, with its log.
+//! The world shared by the fakes, the callers and the plan, with its log.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +16,7 @@ use super::random::Random;
 use super::truth::{CertId, Moment, Truth};
 use crate::support::NOW;
 
-/// True time, and how far the receiver's clock is off.
+/// True time, and the error of the receiver's clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     start: Instant,
@@ -47,13 +47,13 @@ impl Clock {
     }
 }
 
-/// What the certificate host does.
+/// The behaviour of the certificate host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Host {
     Well,
     Down,
     Hanging,
-    /// Answers after so many milliseconds.
+    /// Responds after this many milliseconds.
     Slow(u64),
     /// Serves a certificate that was current before.
     Stale(CertId),
@@ -63,7 +63,7 @@ pub(crate) enum Host {
     Garbage,
 }
 
-/// What an authority does.
+/// The behaviour of an authority.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Reach {
     Well,
@@ -80,15 +80,15 @@ pub(crate) struct Ground {
     pub(crate) host: Host,
     pub(crate) issuers: Reach,
     pub(crate) lists: Reach,
-    /// How long what is well takes to answer.
+    /// The response time of a healthy host.
     pub(crate) network: Random,
     pub(crate) step: usize,
     /// The URL of the certificate.
     pub(crate) url: String,
     log: VecDeque<String>,
     pub(crate) failures: Vec<Failure>,
-    /// How many callers were answered.
-    pub(crate) answers: usize,
+    /// The number of callers that got a response.
+    pub(crate) responses: usize,
     published: Option<(u64, Pages)>,
 }
 
@@ -107,7 +107,7 @@ impl Ground {
             url: url.to_owned(),
             log: VecDeque::new(),
             failures: Vec::new(),
-            answers: 0,
+            responses: 0,
             published: None,
         }
     }
@@ -121,7 +121,7 @@ impl Ground {
     }
 
     /// Keeps a failure, unless there are many already.
-    pub(crate) fn judged(&mut self, outcome: Result<(), Violation>) {
+    pub(crate) fn record(&mut self, outcome: Result<(), Violation>) {
         let Err(violation) = outcome else { return };
         if self.failures.len() < FAILURES {
             let failure = Failure {
@@ -134,13 +134,13 @@ impl Ground {
         }
     }
 
-    /// Something happened that allows one more fetch of everything.
+    /// An event that allows one more fetch of everything.
     pub(crate) fn disturbed(&mut self) {
         let at = self.clock.moment().ms;
         self.bounds.disturbed(at);
     }
 
-    /// What the host's state means for the truth.
+    /// The truth that follows from the host's state.
     pub(crate) fn host_is(&mut self, host: Host) {
         let at = self.clock.moment().ms;
         self.host = host;
@@ -164,12 +164,12 @@ impl Ground {
         self.log(format!("issuers are {issuers:?}, lists {lists:?}"));
     }
 
-    /// Lists are to be published anew, because something was revoked.
+    /// Lists must be published again, because a certificate was revoked.
     pub(crate) fn publish(&mut self) {
         self.published = None;
     }
 
-    /// What the authorities publish, anew every other day; and until when its lists are in force.
+    /// What the authorities publish, renewed every other day, and until when its lists are in force.
     pub(crate) fn pages(&mut self) -> (Pages, u64) {
         let seconds = NOW.as_secs() + self.clock.moment().ms / 1_000;
         let every = 2 * DAY;
@@ -212,7 +212,7 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// A broken promise, with what came before.
+/// A broken promise, with the events before it.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     step: usize,
@@ -245,7 +245,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Milliseconds as a person reads them.
+/// Milliseconds in readable form.
 pub(crate) struct Time(pub(crate) u64);
 
 impl fmt::Display for Time {

@@ -1,4 +1,4 @@
-//! What the receiver was shown, and so has to know.
+//! The evidence that the receiver got, and must know.
 
 use std::collections::BTreeMap;
 
@@ -7,38 +7,38 @@ use partner_center_webhooks::chain::Revocation;
 use super::model::Case;
 use super::truth::{CertId, Moment, Truth};
 
-/// A revocation list that a receiver was given.
+/// A revocation list that a receiver got.
 #[derive(Clone, Debug)]
 pub(crate) struct Listing {
-    /// The part of the leaf certificates' list; nothing for the root's list.
+    /// The part of the leaf certificates' list; `None` for the root's list.
     pub(crate) part: Option<u32>,
     pub(crate) revoked: Vec<CertId>,
     /// In unix seconds.
     pub(crate) next_update: u64,
 }
 
-/// What the receiver of now was shown. What an earlier one was shown counts if its state was exported.
+/// What the current receiver got. What an earlier one got counts if its state was exported.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) generation: usize,
     started: u64,
-    /// By key: the certificate under which a callback was accepted last, and when. Of this receiver.
+    /// By key: the certificate under which this receiver last accepted a callback, and when.
     accepted: BTreeMap<usize, (CertId, u64)>,
-    /// The same, of those before it too whose state was exported.
+    /// The same, including earlier receivers whose state was exported.
     verified: BTreeMap<usize, (CertId, u64)>,
-    /// When the host gave it a certificate first.
+    /// When the host first served it a certificate.
     delivered: BTreeMap<CertId, u64>,
-    /// What the host gave it, in order, also before a restart whose state was exported. Repetitions are left out.
+    /// What the host served it, in order, also before a restart with an exported state. Without repetitions.
     given: Vec<Given>,
-    /// When a callback was accepted last under a certificate.
+    /// When a callback was last accepted under a certificate.
     taken: BTreeMap<CertId, u64>,
-    /// When the last receiver exported a certificate that the host gave it.
+    /// When the last receiver exported a certificate that the host served it.
     exported: BTreeMap<CertId, u64>,
-    /// Until when the lists that it was given are in force, by part.
+    /// Until when the lists that it got are in force, by part.
     lists: BTreeMap<Option<u32>, u64>,
-    /// When it was given a list that revokes a certificate that it had.
+    /// When it got a list that revokes a certificate that it had.
     seen_revoked: BTreeMap<CertId, u64>,
-    /// Since when callbacks come every hour, and the last one.
+    /// Since when callbacks arrive every hour, and the last one.
     hourly_since: u64,
     last_callback: u64,
 }
@@ -48,11 +48,11 @@ struct Given {
     at: u64,
     key: usize,
     certificate: CertId,
-    /// Whether a callback was accepted under it before the host gave another.
+    /// Whether a callback was accepted under it before the host served another.
     is_current: bool,
 }
 
-/// What is promised when a callback comes.
+/// The promises when a callback arrives.
 #[derive(Clone, Debug)]
 pub(crate) struct Promise {
     pub(crate) key: usize,
@@ -62,15 +62,15 @@ pub(crate) struct Promise {
     verified: Option<(CertId, u64)>,
 }
 
-/// A flight that brought a list has ended after so long.
+/// A fetch that got a list has ended after this time.
 const LANDED_MS: u64 = 10_000;
-/// How many that were replaced are kept, and for how long.
+/// How many replaced signers are kept, and how long.
 const FORMERS: usize = 2;
 const FORMER_MS: u64 = 7 * 24 * HOUR_MS;
-/// How far the receiver's clock may be off, at the one time and at the other.
+/// The possible error of the receiver's clock between the two times.
 const STEPS_MS: u64 = 11 * 60_000;
 const HOUR_MS: u64 = 3_600_000;
-/// When a revocation has to be known: a day between two looks at the lists, an hour between callbacks, and 20 seconds.
+/// When a revocation must be known: a day between two fetches of the lists, an hour between callbacks, and 20 seconds.
 pub(crate) const OVERDUE_MS: u64 = 25 * HOUR_MS + 20_000;
 
 impl Memory {
@@ -110,15 +110,15 @@ impl Memory {
     pub(crate) fn list_delivered(&mut self, truth: &Truth, list: &Listing, at: u64) {
         self.lists.insert(list.part, list.next_update);
         for revoked in &list.revoked {
-            let told = list.part == Some(truth.certificates[*revoked].part);
-            if told && self.delivered.contains_key(revoked) {
+            let names_it = list.part == Some(truth.certificates[*revoked].part);
+            if names_it && self.delivered.contains_key(revoked) {
                 self.seen_revoked.entry(*revoked).or_insert(at);
             }
         }
     }
 
-    /// A callback of a known key was answered.
-    pub(crate) fn answered(&mut self, promise: &Promise, accepted: Option<CertId>, at: u64) {
+    /// A callback of a known key got a response.
+    pub(crate) fn responded(&mut self, promise: &Promise, accepted: Option<CertId>, at: u64) {
         if promise.generation != self.generation {
             return;
         }
@@ -157,7 +157,7 @@ impl Memory {
         let is_taken = |index: &usize| {
             let given = &self.given[*index];
             let accepted = self.taken.get(&given.certificate);
-            // Given again, it may have been accepted as the former that it was, although it could not be verified anew.
+            // Served again, it may have been accepted as the former signer that it was, although it could not be verified again.
             let is_again = self.given[..*index]
                 .iter()
                 .any(|before| before.certificate == given.certificate);
@@ -173,7 +173,7 @@ impl Memory {
         let mut others: Vec<_> = later.clone().map(|given| given.key).collect();
         others.sort_unstable();
         others.dedup();
-        // What was exported seven days ago may have been replaced then: only the host can tell.
+        // A signer that was exported seven days ago may have been replaced then: only the host knows.
         let certificate = self.given[last].certificate;
         let known_at = match self.delivered.contains_key(&certificate) {
             true => now,
@@ -191,14 +191,14 @@ impl Memory {
         Some(last.at)
     }
 
-    /// Whether the evidence about a certificate is in force, if that is asked for.
+    /// Whether the evidence about a certificate is in force, if that is required.
     fn has_lists(&self, truth: &Truth, certificate: CertId, now: Moment) -> bool {
         let part = truth.certificates[certificate].part;
         let in_force = |part| self.lists.get(&part).is_some_and(|end| now.clock < *end);
         truth.mode != Revocation::Required || (in_force(None) && in_force(Some(part)))
     }
 
-    /// What is promised about the answer that has come.
+    /// The promises about the response.
     pub(crate) fn case(
         &self,
         truth: &Truth,
@@ -239,7 +239,7 @@ impl Memory {
         case
     }
 
-    /// Why nothing may be accepted under a certificate.
+    /// The reason why nothing may be accepted under a certificate.
     fn objection(
         &self,
         truth: &Truth,

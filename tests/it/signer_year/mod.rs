@@ -5,10 +5,10 @@
 //! |---|---|---|
 //! | `SIGNER_YEAR_SECONDS` | how long years are simulated, in seconds of real time; the last year is completed | 20 |
 //! | `SIGNER_YEAR_SEED` | the seed of the first year | 11; a random one if `SIGNER_YEAR_SECONDS` is set |
-//! | `SIGNER_YEAR_SURVEY` | if set, a broken promise does not end the test: it goes on and counts them | not set |
+//! | `SIGNER_YEAR_SURVEY` | if set, a broken promise does not end the test, which counts them instead | not set |
 //!
 //! A failure prints the seed of its year, which makes that year the first. For an hour, build with `--release`: most of the
-//! time goes into parsing certificates.
+//! time is spent on parsing certificates.
 
 mod bounds;
 mod changes;
@@ -39,16 +39,16 @@ use plan::Plan;
 use random::Random;
 use world::World;
 
-/// A year that is over.
+/// A completed year.
 #[derive(Default)]
 struct Year {
     steps: usize,
-    answers: usize,
+    responses: usize,
     fetches: usize,
     failures: Vec<Failure>,
 }
 
-/// How often a promise was broken, and the first time.
+/// The number of times that a promise was broken, and the first one.
 struct Broken {
     times: usize,
     years: usize,
@@ -67,7 +67,7 @@ fn a_year_holds() {
         let year = simulate(seed, !surveys);
         years += 1;
         all.steps += year.steps;
-        all.answers += year.answers;
+        all.responses += year.responses;
         all.fetches += year.fetches;
         count(&mut broken, seed, &year.failures);
         if start.elapsed() > budget() || (!surveys && !broken.is_empty()) {
@@ -75,9 +75,9 @@ fn a_year_holds() {
         }
     }
     println!(
-        "{years} years of {} steps, {} answers and {} fetches in {:?}",
+        "{years} years of {} steps, {} responses and {} fetches in {:?}",
         all.steps,
-        all.answers,
+        all.responses,
         all.fetches,
         start.elapsed()
     );
@@ -150,7 +150,7 @@ fn simulate(seed: u64, stops: bool) -> Year {
                 break;
             }
         }
-        // The last retries end, and after them whatever is under way.
+        // The last retries end, and then everything under way.
         sleep(Duration::from_secs(7_200)).await;
         let mut ground = world.ground.lock();
         let tasks = Handle::current().metrics().num_alive_tasks();
@@ -159,10 +159,10 @@ fn simulate(seed: u64, stops: bool) -> Year {
             "the year is over: {tasks} tasks are left, and at most {most} fetches were under way"
         ));
         let settled = ground.bounds.settled(tasks, baseline);
-        ground.judged(settled);
+        ground.record(settled);
         Year {
             steps,
-            answers: ground.answers,
+            responses: ground.responses,
             fetches: ground.bounds.total,
             failures: std::mem::take(&mut ground.failures),
         }

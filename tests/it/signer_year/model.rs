@@ -1,4 +1,4 @@
-//! What an answer is held against. It knows what is true in the world and nothing of the code.
+//! The checks of a response. They know the truth about the world and nothing about the code.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,17 +12,17 @@ pub(crate) enum Rule {
     Refused,
     /// (c) A callback with a kept signer does not wait.
     Waited,
-    /// (d) What is well again works again, and nobody waits for longer than five seconds.
+    /// (d) A recovered host works again, and no caller waits longer than five seconds.
     Recovery,
     /// (e) Fetches stay within bounds.
     Fetches,
     /// (f) Nothing grows.
     Growth,
-    /// Every 503 says when to come again.
+    /// Every 503 has a `Retry-After`.
     RetryAfter,
 }
 
-/// An answer that breaks a promise.
+/// A response that breaks a promise.
 #[derive(Clone, Debug)]
 pub(crate) struct Violation {
     pub(crate) rule: Rule,
@@ -51,74 +51,74 @@ impl fmt::Display for Violation {
     }
 }
 
-/// One callback and what is promised about its answer.
+/// One callback and the promises about its response.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Case {
     pub(crate) what: String,
-    /// Why it may not be accepted.
+    /// The reason why it must not be accepted.
     pub(crate) forged: Option<String>,
-    /// Why it may not be refused for good.
+    /// The reason why it must not be refused for good.
     pub(crate) protected: Option<&'static str>,
-    /// Why no time may pass between call and answer.
+    /// The reason why the response must be immediate.
     pub(crate) kept: Option<String>,
-    /// Why it has to be accepted.
+    /// The reason why it must be accepted.
     pub(crate) well: Option<&'static str>,
-    /// For how long it may wait for a fetch that had departed before it came, and after that for another one.
+    /// How long it may wait for a fetch that started before it arrived, and then for another one.
     pub(crate) joined: Duration,
 }
 
-/// What came of it.
+/// The outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// 200 if it was accepted; nothing if there was no answer within [`PATIENCE`].
+    /// 200 if it was accepted; `None` if there was no response within [`PATIENCE`].
     pub(crate) status: Option<u16>,
     pub(crate) retry_after: Option<Duration>,
     /// By the paused clock.
     pub(crate) waited: Duration,
-    /// The text of the error.
+    /// The error message.
     pub(crate) text: String,
 }
 
-/// Who gets no answer for so long gives up.
+/// How long a caller waits for a response.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// The default wait of a cold callback, and a little.
+/// The default wait of a cold callback, and a little more.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_millis(5_200);
 
-/// Holds an answer against what is promised.
-pub(crate) fn judge(case: &Case, answer: &Answer) -> Result<(), Violation> {
-    let wrong = |rule, expected: String| Err(Violation::new(rule, expected, answer.to_string()));
+/// Checks a response against the promises.
+pub(crate) fn check(case: &Case, response: &Answer) -> Result<(), Violation> {
+    let wrong = |rule, expected: String| Err(Violation::new(rule, expected, response.to_string()));
     let what = &case.what;
-    let accepted = answer.status == Some(200);
+    let accepted = response.status == Some(200);
     if let (true, Some(why)) = (accepted, &case.forged) {
         return wrong(Rule::Forged, format!("{what} is not accepted: {why}"));
     }
-    let refused = matches!(answer.status, Some(status) if status != 200 && status != 503);
+    let refused = matches!(response.status, Some(status) if status != 200 && status != 503);
     if let (true, Some(why)) = (refused, case.protected) {
-        return wrong(
-            Rule::Refused,
-            format!("{what} is answered 200 or 503: {why}"),
-        );
+        return wrong(Rule::Refused, format!("{what} gets 200 or 503: {why}"));
     }
     if let Some(why) = &case.kept
-        && !answer.waited.is_zero()
+        && !response.waited.is_zero()
     {
-        return wrong(Rule::Waited, format!("{what} is answered at once: {why}"));
+        return wrong(
+            Rule::Waited,
+            format!("{what} gets an immediate response: {why}"),
+        );
     }
     let longest = case.joined + LONGEST_WAIT;
-    if answer.status.is_none() || answer.waited > longest {
-        let expected = format!("{what} is answered within {longest:?}");
+    if response.status.is_none() || response.waited > longest {
+        let expected = format!("{what} gets a response within {longest:?}");
         return wrong(Rule::Recovery, expected);
     }
     if let (false, Some(why)) = (accepted, case.well) {
         return wrong(Rule::Recovery, format!("{what} is accepted: {why}"));
     }
     let sensible = Duration::from_secs(1)..=Duration::from_secs(300);
-    if answer.status == Some(503)
-        && !answer
+    if response.status == Some(503)
+        && !response
             .retry_after
             .is_some_and(|wait| sensible.contains(&wait))
     {
-        let expected = format!("{what} is told to come again in 1 to 300 seconds");
+        let expected = format!("{what} gets a `Retry-After` of 1 to 300 seconds");
         return wrong(Rule::RetryAfter, expected);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Keys, certificates, signed bodies and revocation lists. What is slow to make is made once for all years.
+//! Keys, certificates, signed bodies and revocation lists. Slow ones are made once for all years.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -15,7 +15,7 @@ use partner_center_webhooks::testing::{Issuer, SignedRequest, SigningCertificate
 use crate::support::{ISSUER, NOW};
 
 pub(crate) const BASE: &str = "http://pki.example/";
-/// How many keys Microsoft has in a year of ours. A key is used again, unless it was revoked.
+/// The number of Microsoft's keys in a simulated year. A key is used again, unless it was revoked.
 pub(crate) const KEYS: usize = 12;
 /// The parts of the revocation list that the test kit publishes.
 pub(crate) const PARTS: u32 = 3;
@@ -25,12 +25,12 @@ pub(crate) static AUTHORITY: LazyLock<Issuer> =
     LazyLock::new(|| ISSUER.published_at(BASE).unwrap());
 pub(crate) static POOL: LazyLock<Pool> = LazyLock::new(Pool::new);
 
-/// The small bodies that are signed.
+/// Small signed bodies.
 const BODIES: [&str; 2] = [
     r#"{"EventName":"test-created"}"#,
     r#"{"EventName":"invoice-ready"}"#,
 ];
-/// A body that nobody signed.
+/// An unsigned body.
 const ALTERED: &str = r#"{"EventName":"subscription-updated"}"#;
 
 pub(crate) struct Pool {
@@ -94,7 +94,7 @@ impl Pool {
         at_url(&self.messages[key][0], url).with_body(ALTERED)
     }
 
-    /// A callback under a key that nobody certified.
+    /// A callback under an uncertified key.
     pub(crate) fn strangers(&self, which: usize, url: &str) -> SignedRequest {
         at_url(&self.strangers[which % BODIES.len()], url)
     }
@@ -120,10 +120,10 @@ fn at_url(callback: &SignedRequest, url: &str) -> SignedRequest {
         .unwrap()
 }
 
-/// What an authority serves, by URL.
+/// The content of an authority, by URL.
 pub(crate) type Pages = Arc<BTreeMap<String, Bytes>>;
 
-/// What the authority publishes at a time, in unix seconds. The lists are in force for six days from then on.
+/// The content of the authority at a time, in Unix seconds. The lists are in force for six days from then on.
 pub(crate) fn pages(at: u64, revoked: &[CertificateDer<'static>]) -> Pages {
     static KEPT: LazyLock<Mutex<HashMap<u64, Pages>>> = LazyLock::new(Mutex::default);
     let make = || {
@@ -144,12 +144,12 @@ pub(crate) fn pages(at: u64, revoked: &[CertificateDer<'static>]) -> Pages {
     }
 }
 
-/// Which part of the leaf certificates' list a URL serves.
+/// The part of the leaf certificates' list that a URL serves.
 pub(crate) fn part_of(url: &str) -> Option<u32> {
     (0..PARTS).find(|part| url.ends_with(&format!("Partition{part:05}.crl")))
 }
 
-/// What the fakes publish is what the model says about it.
+/// The fakes publish what the model states.
 #[test]
 fn lists_are_of_their_time() {
     let at = NOW.as_secs() + 100 * DAY;

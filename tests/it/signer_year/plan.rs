@@ -1,4 +1,4 @@
-//! What happens in a year, drawn at random.
+//! The events of a year, drawn at random.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::world::World;
 pub(crate) struct Plan {
     pub(crate) random: Random,
     pub(super) world: World,
-    /// Numbers made-up names.
+    /// The number of the next invented name.
     names: u64,
 }
 
@@ -42,7 +42,7 @@ impl Plan {
         sleep(Duration::from_millis(ms)).await;
     }
 
-    /// One step: something changes or somebody calls, and time passes.
+    /// One step: a change or a call, and time passes.
     pub(crate) async fn step(&mut self) {
         self.keep_current();
         match self.random.below(100) {
@@ -78,7 +78,7 @@ impl Plan {
         }
     }
 
-    /// A key whose signature a caller may carry: mostly that of now, otherwise one of the last seven days.
+    /// A key whose signature a caller may carry: mostly the current one, otherwise one of the last seven days.
     pub(super) fn key(&mut self) -> usize {
         let (current, recent) = {
             let ground = self.world.ground.lock();
@@ -100,7 +100,7 @@ impl Plan {
         }
     }
 
-    /// Several at once, genuine and forged.
+    /// Several concurrent callbacks, genuine and forged.
     async fn crowd(&mut self) {
         let size = self.random.between(2, 8);
         let messages: Vec<_> = (0..size)
@@ -122,14 +122,14 @@ impl Plan {
         match self.random.below(4) {
             0 => Message::Altered { key },
             1 => Message::Strange,
-            _ => Message::MadeUp {
+            _ => Message::Invented {
                 key,
                 number: self.names,
             },
         }
     }
 
-    /// Forgeries, one after the other or all at once, and a genuine callback among them.
+    /// Forgeries, sequential or concurrent, with a genuine callback among them.
     async fn flood(&mut self) {
         let size = self.random.between(5, 24);
         let gap = match self.random.chance(50) {
@@ -183,7 +183,7 @@ impl Plan {
         }
     }
 
-    /// All is well again, and after twenty seconds a callback comes.
+    /// Everything recovers, and after twenty seconds a callback arrives.
     async fn recover(&mut self) {
         {
             let mut ground = self.world.ground.lock();
@@ -199,7 +199,7 @@ impl Plan {
         self.world.send(Message::Signed { key, body: 0 }).await;
     }
 
-    /// A day and more with well authorities and callbacks every hour, after which every revocation is known.
+    /// More than a day with healthy authorities and callbacks every hour, after which every revocation is known.
     async fn drill(&mut self) {
         {
             let mut ground = self.world.ground.lock();
@@ -215,7 +215,7 @@ impl Plan {
         self.revoked_key().await;
     }
 
-    /// Somebody has a key that was revoked.
+    /// A forger has a revoked key.
     async fn revoked_key(&mut self) {
         let revoked: Vec<_> = {
             let ground = self.world.ground.lock();

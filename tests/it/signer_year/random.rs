@@ -1,6 +1,6 @@
 //! Pseudo-random numbers: the same seed makes the same year.
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): one word of state, and every seed is a good one.
+/// SplitMix64 (Steele, Lea and Flood, 2014): one word of state, and every seed is good.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 

@@ -1,4 +1,4 @@
-//! Callers: those who deliver, those who hang up, and those who forge.
+//! Callers that deliver, disconnect and forge.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use partner_center_webhooks::testing::SignedRequest;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::memory::Promise;
-use super::model::{Answer, Case, PATIENCE, Rule, Violation, judge};
+use super::model::{Answer, Case, PATIENCE, Rule, Violation, check};
 use super::pki::POOL;
 use super::truth::{CertId, Moment};
 use super::world::World;
 
-/// What somebody sends.
+/// A message from a caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Message {
     /// Signed with a key that Microsoft has, or had.
@@ -19,8 +19,8 @@ pub(crate) enum Message {
     /// The signature of a key over another body.
     Altered { key: usize },
     /// A name that Microsoft does not have, and the signature of a key.
-    MadeUp { key: usize, number: u64 },
-    /// The signature of a key that nobody certified.
+    Invented { key: usize, number: u64 },
+    /// The signature of an uncertified key.
     Strange,
 }
 
@@ -29,7 +29,7 @@ impl Message {
         match self {
             Self::Signed { key, body } => POOL.genuine(key, body, url),
             Self::Altered { key } => POOL.altered(key, url),
-            Self::MadeUp { key, number } => {
+            Self::Invented { key, number } => {
                 let (folder, _) = url.rsplit_once('/').unwrap();
                 POOL.genuine(key, 0, &format!("{folder}/x{number}.cer"))
             }
@@ -37,7 +37,7 @@ impl Message {
         }
     }
 
-    /// The key, if nothing is wrong with the message itself.
+    /// The key, if the message itself is genuine.
     fn key(self) -> Option<usize> {
         match self {
             Self::Signed { key, .. } => Some(key),
@@ -46,7 +46,7 @@ impl Message {
     }
 }
 
-/// A call whose answer has not come.
+/// A call without a response yet.
 struct Call {
     message: Message,
     came: Moment,
@@ -56,12 +56,12 @@ struct Call {
 }
 
 impl World {
-    /// Sends a message and judges the answer.
+    /// Sends a message and checks the response.
     pub(crate) async fn send(&self, message: Message) -> Answer {
         self.send_for(message, PATIENCE).await
     }
 
-    /// The same with a caller who hangs up after a while: then there is nothing to judge.
+    /// The same with a caller that disconnects after a while: then there is nothing to check.
     pub(crate) async fn send_for(&self, message: Message, patience: Duration) -> Answer {
         let (call, url) = self.call(message);
         let callback = message.callback(&url);
@@ -69,7 +69,7 @@ impl World {
         let received = receiver.receive(&callback.headers, &callback.body);
         let received = timeout(patience, received).await;
         let waited = call.started.elapsed();
-        let mut answer = Answer {
+        let mut response = Answer {
             status: None,
             retry_after: None,
             waited,
@@ -78,24 +78,24 @@ impl World {
         let mut accepted = None;
         match received {
             Ok(Ok(received)) => {
-                answer.status = Some(200);
+                response.status = Some(200);
                 accepted = Some(received.signer().certificate().clone());
             }
             Ok(Err(error)) => {
-                answer.status = Some(error.status().as_u16());
-                answer.retry_after = error.retry_after();
-                answer.text = error.to_string().chars().take(160).collect();
+                response.status = Some(error.status().as_u16());
+                response.retry_after = error.retry_after();
+                response.text = error.to_string().chars().take(160).collect();
             }
             Err(_) if patience < PATIENCE => {
                 let mut ground = self.ground.lock();
                 ground.log(format!("{message:?}: hung up after {waited:?}"));
-                return answer;
+                return response;
             }
             Err(_) => {}
         }
         let accepted = accepted.map(|der| self.ground.lock().truth.find(&der));
-        self.judge(&call, &answer, accepted);
-        answer
+        self.check(&call, &response, accepted);
+        response
     }
 
     fn call(&self, message: Message) -> (Call, String) {
@@ -112,8 +112,8 @@ impl World {
         (call, ground.url.clone())
     }
 
-    /// `accepted`: nothing if it was not; a certificate, or none that Microsoft has.
-    fn judge(&self, call: &Call, answer: &Answer, accepted: Option<Option<CertId>>) {
+    /// `accepted`: `None` if it was not; otherwise a certificate, or one that Microsoft does not have.
+    fn check(&self, call: &Call, response: &Answer, accepted: Option<Option<CertId>>) {
         let mut guard = self.ground.lock();
         let ground = &mut *guard;
         let Call {
@@ -123,49 +123,49 @@ impl World {
             ..
         } = call;
         let now = ground.clock.moment();
-        let status = answer.status.unwrap_or(0);
+        let status = response.status.unwrap_or(0);
         ground.log(format!(
             "{message:?} of {} to receiver {generation}: {status} after {:?}{}",
             came.ms,
-            answer.waited,
+            response.waited,
             accepted.map_or(String::new(), |id| format!(", certificate {id:?}"))
         ));
         let mut case = match (&call.promise, accepted) {
-            (Some(_), Some(None)) => forged(*message, "nobody issued its certificate"),
+            (Some(_), Some(None)) => forged(*message, "its certificate was never issued"),
             (Some(promise), accepted) => {
                 let accepted = accepted.flatten();
                 let case = ground.memory.case(&ground.truth, promise, accepted, now);
-                ground.memory.answered(promise, accepted, now.ms);
+                ground.memory.responded(promise, accepted, now.ms);
                 case
             }
             (None, _) => forged(*message, "it is forged"),
         };
         case.joined = ground.bounds.joined_wait(&ground.url, came.ms);
-        ground.answers += 1;
-        ground.judged(judge(&case, answer));
+        ground.responses += 1;
+        ground.record(check(&case, response));
     }
 
-    /// Delivers an event as Partner Center does: up to ten times, each when it was told to.
+    /// Delivers an event as Partner Center does: up to ten times, obeying `Retry-After`.
     pub(crate) async fn deliver(self, key: usize) {
         for attempt in 0..10 {
             let message = Message::Signed { key, body: attempt };
-            let answer = self.send(message).await;
-            if answer.status != Some(503) {
+            let response = self.send(message).await;
+            if response.status != Some(503) {
                 break;
             }
-            let wait = answer.retry_after.unwrap_or(Duration::from_secs(60));
+            let wait = response.retry_after.unwrap_or(Duration::from_secs(60));
             sleep(wait.min(Duration::from_secs(600))).await;
         }
     }
 
-    /// Warms the receiver up, as a service does that has just started.
+    /// Warms the receiver up, as a service does at its start.
     pub(crate) async fn warm_up(&self) {
         let receiver = self.receiver();
         let failed = timeout(PATIENCE, receiver.warm_up()).await;
         let mut ground = self.ground.lock();
         match failed {
             Ok(failed) => ground.log(format!("warmed up, {} failed", failed.len())),
-            Err(_) => ground.judged(Err(Violation::new(
+            Err(_) => ground.record(Err(Violation::new(
                 Rule::Recovery,
                 "a warm-up ends",
                 format!("it did not within {PATIENCE:?}"),

@@ -1,4 +1,4 @@
-//! What is true in the world: certificates, what the host serves and served, and since when all is well.
+//! The truth about the world: certificates, what the host serves and served, and since when everything is healthy.
 
 use partner_center_webhooks::chain::{CertificateDer, Revocation};
 
@@ -7,7 +7,7 @@ use partner_center_webhooks::chain::{CertificateDer, Revocation};
 pub(crate) struct Moment {
     /// True time since the year began, in milliseconds.
     pub(crate) ms: u64,
-    /// What the receiver's clock says, in unix seconds.
+    /// The reading of the receiver's clock, in Unix seconds.
     pub(crate) clock: u64,
 }
 
@@ -31,7 +31,7 @@ impl Certificate {
     }
 }
 
-/// Since when the host serves something; nothing means that no fetch gets a certificate that can be trusted.
+/// Since when the host serves a certificate; `None` means that no fetch gets a trusted certificate.
 #[derive(Clone, Copy, Debug)]
 struct Served {
     certificate: Option<CertId>,
@@ -52,14 +52,14 @@ pub(crate) struct Truth {
     clock_stepped_at: u64,
 }
 
-/// For so long what was replaced is accepted, but for a quarter of an hour: the receiver's clock may be stepped meanwhile.
+/// How long a replaced signer is accepted, except a quarter of an hour: the receiver's clock may be stepped meanwhile.
 pub(crate) const KEPT_MS: u64 = 7 * 86_400_000 - 900_000;
 /// How many former keys are kept.
 const FORMERS: usize = 2;
-/// A certificate that is served for so long is found: five seconds, and one because the receiver's clock has no parts of
+/// A certificate that is served for this time is found: five seconds, and one because the receiver's clock has no parts of
 /// them.
 const FOUND_MS: u64 = 6_000;
-/// After so long what is well again works again.
+/// After this time a recovered host works again.
 pub(crate) const RECOVERY_MS: u64 = 20_000;
 
 impl Truth {
@@ -93,7 +93,7 @@ impl Truth {
             certificate,
             from: at,
         });
-        // What ended before anything that is still kept does not matter any more.
+        // Entries that ended before anything that is still kept do not matter any more.
         let over = self
             .times()
             .take_while(|(.., end)| end.saturating_add(2 * KEPT_MS) < at);
@@ -125,7 +125,7 @@ impl Truth {
         self.authorities_well_since
     }
 
-    /// What a fetch gets.
+    /// The certificate that a fetch gets.
     pub(crate) fn serving(&self) -> Option<CertId> {
         self.served.last().and_then(|last| last.certificate)
     }
@@ -167,15 +167,15 @@ impl Truth {
         keys
     }
 
-    /// Whether a fetch could have got a certificate of another key since [`FOUND_MS`] before a callback came.
-    pub(crate) fn may_have_shown_another(&self, key: usize, came: u64, answered: u64) -> bool {
+    /// Whether a fetch could have got a certificate of another key since [`FOUND_MS`] before a callback arrived.
+    pub(crate) fn may_have_shown_another(&self, key: usize, came: u64, responded: u64) -> bool {
         self.times().any(|(certificate, from, end)| {
             let other = certificate.is_some_and(|certificate| self.key_of(certificate) != key);
-            other && from <= answered && end.saturating_add(FOUND_MS) >= came
+            other && from <= responded && end.saturating_add(FOUND_MS) >= came
         })
     }
 
-    /// Whether a receiver that verified `certificate` has to have one of its key still, and it is in force.
+    /// Whether a receiver that verified `certificate` must still have one of its key in force.
     pub(crate) fn is_good(&self, certificate: CertId, verified_at: u64, now: Moment) -> bool {
         let key = self.key_of(certificate);
         let of_key = |each: &CertId| self.key_of(*each) == key;
@@ -186,7 +186,7 @@ impl Truth {
         else {
             return false;
         };
-        // Reissued under the same key since: any of them may be the one that is kept.
+        // Reissued under the same key since: any of them may be kept.
         let in_force = self
             .times()
             .filter(|(.., end)| *end >= verified_at)
@@ -206,7 +206,7 @@ impl Truth {
             && others.len() <= FORMERS
     }
 
-    /// Whether all was well for so long, when a callback came, that it has to be accepted.
+    /// Whether everything was healthy for so long, when a callback arrived, that it must be accepted.
     pub(crate) fn is_well(&self, key: usize, came: Moment) -> bool {
         let long = |since: Option<u64>| since.is_some_and(|at| at + RECOVERY_MS <= came.ms);
         let Some(served) = self.served.last() else {

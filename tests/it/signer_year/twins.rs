@@ -1,4 +1,4 @@
-//! The checker can fail: for each promise an answer that keeps it, and a twin that breaks it.
+//! The checker can fail: for each promise a response that keeps it, and a twin that breaks it.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use partner_center_webhooks::chain::{CertificateDer, Revocation};
 
 use super::bounds::Bounds;
 use super::memory::{Listing, Memory, OVERDUE_MS};
-use super::model::{Answer, Case, Rule, judge};
+use super::model::{Answer, Case, Rule, check};
 use super::pki::DAY;
 use super::truth::{CertId, Certificate, KEPT_MS, Moment, RECOVERY_MS, Truth};
 use crate::support::NOW;
 
 const HOUR: u64 = 3_600_000;
 
-/// A world with certificate 0 of key 0, and what its receiver was shown.
+/// A world with certificate 0 of key 0, and the evidence of its receiver.
 struct Scene {
     truth: Truth,
     memory: Memory,
@@ -35,7 +35,7 @@ fn moment(ms: u64) -> Moment {
     Moment { ms, clock }
 }
 
-fn answer(status: u16) -> Answer {
+fn response(status: u16) -> Answer {
     Answer {
         status: Some(status),
         retry_after: (status == 503).then_some(Duration::from_secs(10)),
@@ -44,9 +44,9 @@ fn answer(status: u16) -> Answer {
     }
 }
 
-fn after(ms: u64, answer: Answer) -> Answer {
+fn after(ms: u64, response: Answer) -> Answer {
     let waited = Duration::from_millis(ms);
-    Answer { waited, ..answer }
+    Answer { waited, ..response }
 }
 
 impl Scene {
@@ -61,7 +61,7 @@ impl Scene {
     fn accepted(&mut self, id: CertId, at: u64) {
         let key = self.truth.key_of(id);
         let promise = self.memory.promise(&self.truth, key, moment(at));
-        self.memory.answered(&promise, Some(id), at);
+        self.memory.responded(&promise, Some(id), at);
     }
 
     fn rotates_to(&mut self, key: usize, at: u64) -> CertId {
@@ -77,14 +77,14 @@ impl Scene {
             .case(&self.truth, &promise, accepted, moment(at))
     }
 
-    /// Which promise an answer at a time breaks.
-    fn broken(&self, key: usize, at: u64, answer: &Answer) -> Option<Rule> {
-        let accepted = (answer.status == Some(200)).then(|| {
+    /// The promise that a response at a time breaks.
+    fn broken(&self, key: usize, at: u64, response: &Answer) -> Option<Rule> {
+        let accepted = (response.status == Some(200)).then(|| {
             let mut certificates = self.truth.certificates.iter();
             certificates.position(|each| each.key == key).unwrap()
         });
         let case = self.case(key, at, accepted);
-        judge(&case, answer).err().map(|violation| violation.rule)
+        check(&case, response).err().map(|violation| violation.rule)
     }
 }
 
@@ -94,10 +94,10 @@ fn a_forgery_that_is_accepted_is_objected_to() {
         forged: Some("it is forged".to_owned()),
         ..Case::default()
     };
-    assert!(judge(&case, &answer(401)).is_ok());
-    let violation = judge(&case, &answer(200)).unwrap_err();
+    assert!(check(&case, &response(401)).is_ok());
+    let violation = check(&case, &response(200)).unwrap_err();
     assert_eq!(violation.rule, Rule::Forged);
-    // Of another key, and out of force by the receiver's clock.
+    // Of another key, and not in force by the receiver's clock.
     let scene = Scene::new(Revocation::DangerOff);
     assert!(scene.case(0, 0, Some(0)).forged.is_none());
     assert!(scene.case(1, 0, Some(0)).forged.is_some());
@@ -105,7 +105,7 @@ fn a_forgery_that_is_accepted_is_objected_to() {
 }
 
 #[test]
-fn a_revoked_key_is_judged_once_the_list_was_shown() {
+fn a_revoked_key_is_refused_once_the_list_was_served() {
     let list = |part| Listing {
         part,
         revoked: vec![0],
@@ -115,29 +115,29 @@ fn a_revoked_key_is_judged_once_the_list_was_shown() {
         (Revocation::BestEffort, Some(0), Some(Rule::Forged)),
         (Revocation::Required, Some(0), Some(Rule::Forged)),
         (Revocation::DangerOff, Some(0), None),
-        // The list of another part tells nothing about it.
+        // The list of another part does not concern it.
         (Revocation::BestEffort, Some(1), None),
         (Revocation::BestEffort, None, None),
     ] {
         let mut scene = Scene::new(mode);
         scene.memory.certificate_delivered(0, 0, 0);
         scene.truth.revoke(0, 1_000);
-        assert_eq!(scene.broken(0, 20_000, &answer(200)), None);
+        assert_eq!(scene.broken(0, 20_000, &response(200)), None);
         scene
             .memory
             .list_delivered(&scene.truth, &list(part), 20_000);
-        assert_eq!(scene.broken(0, 29_999, &answer(200)), None);
-        assert_eq!(scene.broken(0, 30_000, &answer(200)), rule, "{mode:?}");
-        assert_eq!(scene.broken(0, 30_000, &answer(401)), None);
+        assert_eq!(scene.broken(0, 29_999, &response(200)), None);
+        assert_eq!(scene.broken(0, 30_000, &response(200)), rule, "{mode:?}");
+        assert_eq!(scene.broken(0, 30_000, &response(401)), None);
         scene.memory.restarted(true, 40_000);
-        assert_eq!(scene.broken(0, 50_000, &answer(200)), rule, "{mode:?}");
+        assert_eq!(scene.broken(0, 50_000, &response(200)), rule, "{mode:?}");
         scene.memory.restarted(false, 60_000);
-        assert_eq!(scene.broken(0, 70_000, &answer(200)), None);
+        assert_eq!(scene.broken(0, 70_000, &response(200)), None);
     }
 }
 
 #[test]
-fn a_revoked_key_is_judged_after_a_day_of_callbacks() {
+fn a_revoked_key_is_refused_after_a_day_of_callbacks() {
     for (gap, outage, is_back, rule) in [
         (HOUR, false, false, Some(Rule::Forged)),
         (HOUR + 1, false, false, None),
@@ -162,9 +162,9 @@ fn a_revoked_key_is_judged_after_a_day_of_callbacks() {
             scene.memory.certificate_delivered(1, 1, HOUR);
             scene.memory.certificate_delivered(0, 0, 9 * HOUR);
         }
-        assert_eq!(scene.broken(0, OVERDUE_MS + 999, &answer(200)), None);
+        assert_eq!(scene.broken(0, OVERDUE_MS + 999, &response(200)), None);
         let due = OVERDUE_MS + 1_000;
-        let broken = scene.broken(0, due, &answer(200));
+        let broken = scene.broken(0, due, &response(200));
         assert_eq!(broken, rule, "{gap} {outage} {is_back}");
     }
 }
@@ -173,18 +173,18 @@ fn a_revoked_key_is_judged_after_a_day_of_callbacks() {
 fn a_genuine_callback_that_is_refused_for_good_is_objected_to() {
     let mut scene = Scene::new(Revocation::BestEffort);
     scene.truth.host_is(false, 0);
-    assert_eq!(scene.broken(0, 1_000, &answer(401)), Some(Rule::Refused));
-    assert_eq!(scene.broken(0, 1_000, &answer(400)), Some(Rule::Refused));
-    assert_eq!(scene.broken(0, 1_000, &answer(503)), None);
+    assert_eq!(scene.broken(0, 1_000, &response(401)), Some(Rule::Refused));
+    assert_eq!(scene.broken(0, 1_000, &response(400)), Some(Rule::Refused));
+    assert_eq!(scene.broken(0, 1_000, &response(503)), None);
     scene.rotates_to(1, HOUR);
-    // What a fetch got a moment ago may have been the one before.
-    assert_eq!(scene.broken(1, HOUR + 6_000, &answer(401)), None);
-    let refused = scene.broken(1, HOUR + 6_001, &answer(401));
+    // A fetch a moment ago may have got the previous one.
+    assert_eq!(scene.broken(1, HOUR + 6_000, &response(401)), None);
+    let refused = scene.broken(1, HOUR + 6_001, &response(401));
     assert_eq!(refused, Some(Rule::Refused));
-    // Nobody has verified the former one.
-    assert_eq!(scene.broken(0, HOUR + 6_001, &answer(401)), None);
+    // The former one was never verified.
+    assert_eq!(scene.broken(0, HOUR + 6_001, &response(401)), None);
     scene.truth.revoke(1, 2 * HOUR);
-    assert_eq!(scene.broken(1, 3 * HOUR, &answer(401)), None);
+    assert_eq!(scene.broken(1, 3 * HOUR, &response(401)), None);
 }
 
 #[test]
@@ -194,19 +194,22 @@ fn a_former_signer_that_was_verified_is_protected_for_seven_days() {
     scene.truth.host_is(false, 0);
     scene.rotates_to(1, HOUR);
     let end = HOUR + KEPT_MS;
-    assert_eq!(scene.broken(0, end - 1, &answer(401)), Some(Rule::Refused));
-    assert_eq!(scene.broken(0, end, &answer(401)), None);
+    assert_eq!(
+        scene.broken(0, end - 1, &response(401)),
+        Some(Rule::Refused)
+    );
+    assert_eq!(scene.broken(0, end, &response(401)), None);
     scene.memory.restarted(true, 2 * HOUR);
-    let refused = scene.broken(0, 3 * HOUR, &answer(401));
+    let refused = scene.broken(0, 3 * HOUR, &response(401));
     assert_eq!(refused, Some(Rule::Refused));
     // Two formers are kept, and no third.
     scene.rotates_to(2, 4 * HOUR);
-    let refused = scene.broken(0, 5 * HOUR, &answer(401));
+    let refused = scene.broken(0, 5 * HOUR, &response(401));
     assert_eq!(refused, Some(Rule::Refused));
     scene.rotates_to(3, 6 * HOUR);
-    assert_eq!(scene.broken(0, 7 * HOUR, &answer(401)), None);
+    assert_eq!(scene.broken(0, 7 * HOUR, &response(401)), None);
     scene.memory.restarted(false, 8 * HOUR);
-    assert_eq!(scene.broken(1, 9 * HOUR, &answer(401)), None);
+    assert_eq!(scene.broken(1, 9 * HOUR, &response(401)), None);
 }
 
 #[test]
@@ -238,11 +241,11 @@ fn a_former_signer_is_protected_as_far_as_the_receiver_can_know() {
         // Exported within seven days, and before.
         (None, Some(6 * DAY), 12 * DAY, refused),
         (None, Some(4 * DAY), 12 * DAY, None),
-        // It was accepted as a former when it was given again: that does not prolong its time.
+        // It was accepted as a former signer when it was served again: that does not prolong its time.
         (Some(10 * DAY), None, 14 * DAY, refused),
         (Some(10 * DAY), None, 16 * DAY + HOUR, None),
     ] {
-        let broken = scene(again_at, restarted_at).broken(0, at, &answer(401));
+        let broken = scene(again_at, restarted_at).broken(0, at, &response(401));
         assert_eq!(broken, rule, "{again_at:?} {restarted_at:?} {at}");
     }
 }
@@ -250,17 +253,17 @@ fn a_former_signer_is_protected_as_far_as_the_receiver_can_know() {
 #[test]
 fn a_kept_signer_that_waits_is_objected_to() {
     let mut scene = Scene::new(Revocation::BestEffort);
-    assert_eq!(scene.broken(0, 1_000, &after(40, answer(200))), None);
+    assert_eq!(scene.broken(0, 1_000, &after(40, response(200))), None);
     scene.accepted(0, 1_000);
-    assert_eq!(scene.broken(0, 2_000, &answer(200)), None);
-    let waited = after(1, answer(200));
+    assert_eq!(scene.broken(0, 2_000, &response(200)), None);
+    let waited = after(1, response(200));
     assert_eq!(scene.broken(0, 2_000, &waited), Some(Rule::Waited));
     // At once, and not accepted.
-    assert_eq!(scene.broken(0, 2_000, &answer(503)), Some(Rule::Recovery));
+    assert_eq!(scene.broken(0, 2_000, &response(503)), Some(Rule::Recovery));
     // Another receiver has not accepted anything yet.
     scene.memory.restarted(true, 3_000);
     assert_eq!(scene.broken(0, 4_000, &waited), None);
-    // Required: only while the lists that it was given are in force.
+    // Required: only while the lists that it got are in force.
     let mut scene = Scene::new(Revocation::Required);
     scene.accepted(0, 1_000);
     assert_eq!(scene.broken(0, 2_000, &waited), None);
@@ -285,18 +288,18 @@ fn what_does_not_recover_is_objected_to() {
     scene.truth.authorities_are(false, HOUR);
     scene.truth.authorities_are(true, 2 * HOUR);
     let due = 2 * HOUR + RECOVERY_MS;
-    assert_eq!(scene.broken(0, due - 1, &answer(503)), None);
-    assert_eq!(scene.broken(0, due, &answer(503)), Some(Rule::Recovery));
-    assert_eq!(scene.broken(0, due, &after(4_000, answer(200))), None);
-    let late = after(5_300, answer(200));
+    assert_eq!(scene.broken(0, due - 1, &response(503)), None);
+    assert_eq!(scene.broken(0, due, &response(503)), Some(Rule::Recovery));
+    assert_eq!(scene.broken(0, due, &after(4_000, response(200))), None);
+    let late = after(5_300, response(200));
     assert_eq!(scene.broken(0, due, &late), Some(Rule::Recovery));
-    // Who joined a fetch may wait for the one after it.
+    // A callback that joined a fetch may wait for the next one.
     let joined = Case {
         joined: Duration::from_millis(4_000),
         ..scene.case(0, due, Some(0))
     };
-    assert!(judge(&joined, &after(9_200, answer(200))).is_ok());
-    let late = judge(&joined, &after(9_201, answer(200)));
+    assert!(check(&joined, &after(9_200, response(200))).is_ok());
+    let late = check(&joined, &after(9_201, response(200)));
     assert_eq!(late.unwrap_err().rule, Rule::Recovery);
     let mut bounds = Bounds::default();
     bounds.certificate_departs("a", 1_000).unwrap();
@@ -306,13 +309,13 @@ fn what_does_not_recover_is_objected_to() {
     }
     let never = Answer {
         status: None,
-        ..after(60_000, answer(503))
+        ..after(60_000, response(503))
     };
     assert_eq!(scene.broken(0, 0, &never), Some(Rule::Recovery));
     // A step of the clock is one more disturbance.
     scene.truth.clock_stepped(3 * HOUR);
     let stepped = 3 * HOUR + RECOVERY_MS - 1;
-    assert_eq!(scene.broken(0, stepped, &answer(503)), None);
+    assert_eq!(scene.broken(0, stepped, &response(503)), None);
 }
 
 #[test]
@@ -320,17 +323,17 @@ fn a_503_that_does_not_say_when_is_objected_to() {
     let case = Case::default();
     for (seconds, is_fine) in [(0, false), (1, true), (300, true), (301, false)] {
         let retry_after = Some(Duration::from_secs(seconds));
-        let answer = Answer {
+        let response = Answer {
             retry_after,
-            ..answer(503)
+            ..response(503)
         };
-        assert_eq!(judge(&case, &answer).is_ok(), is_fine, "{seconds}");
+        assert_eq!(check(&case, &response).is_ok(), is_fine, "{seconds}");
     }
     let silent = Answer {
         retry_after: None,
-        ..answer(503)
+        ..response(503)
     };
-    let violation = judge(&case, &silent).unwrap_err();
+    let violation = check(&case, &silent).unwrap_err();
     assert_eq!(violation.rule, Rule::RetryAfter);
 }
 
@@ -352,7 +355,7 @@ fn a_fetch_too_many_is_objected_to() {
     assert_eq!(fetch(20_001, false), None);
     assert_eq!(fetch(20_002, false), Some(Rule::Fetches));
 
-    // A list may be asked for late in a fetch, and early in the next one.
+    // A list may be fetched late in one fetch and early in the next one.
     let mut bounds = Bounds::default();
     let mut fetch = |at| {
         let outcome = bounds.evidence_departs("a", at);
@@ -391,7 +394,7 @@ fn what_grows_is_objected_to() {
     assert_eq!(second.rule, Rule::Growth);
     bounds.ended(Some("a"));
     bounds.ended(Some("a"));
-    // A list of the receiver before the restart may be under way for ten seconds.
+    // A list fetch of the receiver before the restart may be under way for ten seconds.
     bounds.evidence_departs("b", 20_000).unwrap();
     bounds.disturbed(20_500);
     bounds.evidence_departs("b", 31_000).unwrap();
@@ -401,7 +404,7 @@ fn what_grows_is_objected_to() {
     bounds.ended(Some("b"));
     bounds.ended(Some("b"));
     assert!(bounds.settled(0, 0).is_ok());
-    // Made-up names that hang, a second apart.
+    // Invented names that hang, a second apart.
     let grown = (0..60).find_map(|second| bounds.name_departs(second * 1_000).err());
     assert_eq!(grown.unwrap().rule, Rule::Growth);
 }

@@ -18,7 +18,7 @@ use crate::support::{DISPATCH_URL, NOW};
 const CONFIGURED_URL: &str =
     "https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-2027.cer";
 
-/// What a receiver hands to the next one.
+/// The state that a receiver hands to the next one.
 pub(crate) struct Exported {
     issuers_pem: String,
     signers_pem: String,
@@ -52,7 +52,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// What kind of year it is depends on the seed alone. Its lowest bits say how much is asked of revocation, so that
+    /// The kind of year depends on the seed alone. Its lowest bits set the revocation mode, so that
     /// years with successive ones take turns.
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
@@ -118,7 +118,7 @@ impl World {
     }
 }
 
-/// Builds the receiver of now.
+/// Builds the current receiver.
 fn build(
     ground: &Shared,
     mode: Revocation,

@@ -11,9 +11,9 @@ use super::fetch::{self, Source};
 use super::jwks::{KeySet, PublicKey};
 use super::key_cache::{CachedKeys, FETCH_INTERVAL, KeyCache};
 use crate::crypto::Backend;
-use crate::event_grid::receive::trace;
 use crate::excerpt::Excerpt;
 use crate::http_client::HttpClient;
+use crate::log;
 use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
 use crate::spawn::Spawn;
 
@@ -170,7 +170,7 @@ impl Inner {
             async move {
                 let outcome = fetch.await;
                 if let Err(error) = &outcome {
-                    trace::keys_not_renewed(error);
+                    log::event_grid::keys_not_renewed(error);
                 }
                 outcome
             }

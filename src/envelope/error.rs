@@ -1,0 +1,129 @@
+//! Errors of the signature headers.
+
+use thiserror::Error;
+
+use super::header::{AUTHORIZATION_HEADER, BASE64_LENGTHS};
+use crate::crypto::SignatureAlgorithm;
+use crate::excerpt::Excerpt;
+
+/// A fault of the signature headers.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// `Authorization: Signature` and `x-ms-signature` hold different signatures.
+    #[error("headers `authorization` and `x-ms-signature` hold different signatures")]
+    ConflictingSignatures,
+    /// A header is present more than once.
+    #[error("header `{header}` is present more than once")]
+    Duplicate {
+        /// The header's name.
+        header: &'static str,
+    },
+    /// The signature is not standard base64.
+    #[error("the signature in header `{header}` is not standard base64: {problem}")]
+    MalformedSignature {
+        /// The header's name.
+        header: &'static str,
+        /// The fault.
+        problem: Base64Problem,
+    },
+    /// A header is missing.
+    #[error("header `{header}` is missing")]
+    Missing {
+        /// The header's name.
+        header: &'static str,
+    },
+    /// Neither header of the signature is present.
+    #[error(
+        "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present{}",
+        remedy(*.certificate_url_present, "removed")
+    )]
+    MissingSignature {
+        /// Whether the header of the certificate URL is present. Then the request may be a callback whose `Authorization` was
+        /// removed in transit, and the message says how to receive the signature in `x-ms-signature`.
+        certificate_url_present: bool,
+    },
+    /// A header is not UTF-8.
+    #[error("header `{header}` is not UTF-8: `{found}`")]
+    NotText {
+        /// The header's name.
+        header: &'static str,
+        /// The header's value.
+        found: Excerpt,
+    },
+    /// The signature is not of an RSA key of 2048 to 8192 bits: too short or too long.
+    #[error(
+        "the signature in header `{header}` has {found} characters of base64 (expected {} to {})",
+        BASE64_LENGTHS.start(),
+        BASE64_LENGTHS.end()
+    )]
+    SignatureLength {
+        /// The header's name.
+        header: &'static str,
+        /// The number of characters.
+        found: usize,
+    },
+    /// The algorithm is not accepted.
+    #[error("signature algorithm `{found}` is not accepted (accepted: {})", list(.accepted))]
+    UnsupportedAlgorithm {
+        /// The header's value.
+        found: Excerpt,
+        /// The accepted algorithms.
+        accepted: Vec<SignatureAlgorithm>,
+    },
+    /// The header is of another authentication scheme. Its value may be a secret and is not kept.
+    #[error(
+        "header `{header}` is not of scheme `Signature`{}",
+        remedy(*.certificate_url_present && *.header == AUTHORIZATION_HEADER, "replaced")
+    )]
+    UnsupportedScheme {
+        /// The header's name.
+        header: &'static str,
+        /// Whether the header of the certificate URL is present. Then the request may be a callback whose `Authorization` was
+        /// replaced in transit, and the message says how to receive the signature in `x-ms-signature`, unless that is `header`.
+        certificate_url_present: bool,
+    },
+}
+
+/// Why a text is not canonical base64 of the standard alphabet (RFC 4648, section 4).
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum Base64Problem {
+    /// A character outside the alphabet, or at a place where it is not allowed.
+    #[error("`{}` at offset {offset}", .found.escape_ascii())]
+    Character {
+        /// Its offset in bytes.
+        offset: usize,
+        /// The byte.
+        found: u8,
+    },
+    /// Characters are missing at the end.
+    #[error("it is cut short")]
+    Length,
+    /// The padding is missing or wrong.
+    #[error("its padding is wrong")]
+    Padding,
+    /// The last character has bits that belong to no byte.
+    #[error("its last character has spare bits that are not zero")]
+    SpareBits,
+}
+
+/// The remedy for a signature that was lost in transit. Empty for a request that does not look like a callback, so that scanners
+/// do not fill the log with advice.
+fn remedy(is_callback: bool, done: &str) -> String {
+    match is_callback {
+        true => format!(
+            "; the request has a certificate URL, so if this happens to all callbacks, a gateway or the hosting platform has \
+             {done} `authorization`: set `signatureTokenToMsSignatureHeader` in the registration to receive the signature in \
+             `x-ms-signature` (`Registration::with_signature_token_to_ms_signature_header(true)` with \
+             `RegistrationClient::ensure`, which keeps the other settings, or \
+             `cargo run --example registration -- ensure --url URL --ms-signature`)"
+        ),
+        false => String::new(),
+    }
+}
+
+fn list(algorithms: &[SignatureAlgorithm]) -> String {
+    let names: Vec<_> = algorithms.iter().map(|each| each.as_str()).collect();
+    names.join(", ")
+}

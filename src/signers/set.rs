@@ -1,0 +1,303 @@
+//! The signers of one URL, and when they are due to be refreshed and checked.
+//!
+//! A set has one *current* signer, whose certificate the URL served last, and at most two *former* ones with other keys, which are
+//! accepted for seven days after they were replaced. Sets are immutable: each change makes a new set, so that a callback keeps a
+//! consistent one.
+//!
+//! | due | when |
+//! |---|---|
+//! | refresh | a day after the fetch or a week before the certificate expires, but at least ten minutes after the last attempt |
+//! | check | twelve hours after the last one or a day before the lists expire; an hour after it if a list is missing |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_pki_types::UnixTime;
+
+use super::times;
+use super::verdict::Verdict;
+use crate::chain::VerifiedSigner;
+use crate::single_flight::Moment;
+
+/// The signers of one URL: the current one, and up to two that it replaced. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SignerSet(Arc<Set>);
+
+#[derive(Clone, Debug)]
+struct Set {
+    /// The current signer or, if there is none, the one replaced last.
+    first: Kept,
+    /// Replaced signers, the latest first.
+    others: Vec<Kept>,
+    fetched: Option<Fetched>,
+    refresh: Schedule,
+    check: Schedule,
+}
+
+/// A signer, and until when its signatures are accepted.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) signer: Arc<VerifiedSigner>,
+    /// [`Duration::MAX`] for the current one.
+    pub(super) until: Duration,
+    /// When an earlier receiver exported it, if that was long ago and it was not fetched since.
+    pub(super) exported: Option<Duration>,
+}
+
+impl Kept {
+    /// This signer, once another one replaced it at the time `now`. An old export must not revive a signer that was replaced long
+    /// ago.
+    pub(super) fn replaced(self, now: Duration) -> Self {
+        let since = self.exported.map_or(now, |exported| exported.min(now));
+        Self {
+            until: self.until.min(since.saturating_add(times::FORMER_AGE)),
+            ..self
+        }
+    }
+}
+
+/// The last successful fetch of the certificate.
+#[derive(Clone, Debug)]
+pub(super) struct Fetched {
+    /// The number of the fetch.
+    pub(super) number: u64,
+    /// When it started: the host served the certificate then or later.
+    pub(super) at: Moment,
+}
+
+/// When an action is next due. An attempt counts from its start.
+#[derive(Clone, Copy, Debug, Default)]
+struct Schedule {
+    attempted: Duration,
+    next: Duration,
+}
+
+impl Schedule {
+    /// A clock that was set back makes everything due.
+    fn is_due(&self, now: Duration) -> bool {
+        now < self.attempted || self.next <= now
+    }
+}
+
+impl SignerSet {
+    fn of(first: Kept, others: Vec<Kept>) -> Self {
+        Self(Arc::new(Set {
+            first,
+            others,
+            fetched: None,
+            refresh: Schedule::default(),
+            check: Schedule::default(),
+        }))
+    }
+
+    /// The signer whose certificate the URL served last or, before the first fetch after a start, the latest import.
+    pub fn current(&self) -> &Arc<VerifiedSigner> {
+        &self.0.first.signer
+    }
+
+    /// The signers to try at the time `now`, the current one first.
+    pub(crate) fn usable(&self, now: UnixTime) -> impl Iterator<Item = &Arc<VerifiedSigner>> {
+        let seconds = Duration::from_secs(now.as_secs());
+        self.kept()
+            .filter(move |kept| seconds < kept.until && kept.signer.is_valid_at(now))
+            .map(|kept| &kept.signer)
+    }
+
+    /// Whether any signer is usable at the time `now`.
+    pub(super) fn is_usable(&self, now: Duration) -> bool {
+        self.usable(UnixTime::since_unix_epoch(now))
+            .next()
+            .is_some()
+    }
+
+    /// Signers that newer revocation lists would make usable at the time `now`.
+    pub(super) fn unproven(&self, now: Duration) -> impl Iterator<Item = &Arc<VerifiedSigner>> {
+        let time = UnixTime::since_unix_epoch(now);
+        self.kept()
+            .filter(move |kept| now < kept.until && kept.signer.misses_evidence_at(time))
+            .map(|kept| &kept.signer)
+    }
+
+    /// Every signer, the current one first, valid at this time or not.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<VerifiedSigner>> {
+        self.kept().map(|kept| &kept.signer)
+    }
+
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Kept> {
+        std::iter::once(&self.0.first).chain(&self.0.others)
+    }
+
+    /// Whether a signer that is usable at the time `now` is not among `tried`.
+    pub(super) fn has_other_than(&self, tried: &Self, now: UnixTime) -> bool {
+        self.usable(now).any(|signer| {
+            let is_tried =
+                |tried: &Arc<VerifiedSigner>| tried.fingerprint() == signer.fingerprint();
+            !tried.usable(now).any(is_tried)
+        })
+    }
+
+    /// Whether the certificate was fetched after `arrival`, or less than [`times::FRESH`] ago: then a signature that does not match
+    /// is refused for good.
+    pub(super) fn is_fresh(&self, arrival: u64, now: Duration) -> bool {
+        self.0.fetched.as_ref().is_some_and(|fetched| {
+            let is_recent = fetched.at.time <= now && fetched.at.age(now) < times::FRESH;
+            fetched.number > arrival || is_recent
+        })
+    }
+
+    pub(super) fn refresh_is_due(&self, now: Duration) -> bool {
+        self.0.refresh.is_due(now)
+    }
+
+    /// When the fetch of the current signer started, if it was fetched.
+    pub(super) fn fetched_at(&self) -> Option<&Moment> {
+        self.0.fetched.as_ref().map(|fetched| &fetched.at)
+    }
+
+    pub(super) fn check_is_due(&self, now: Duration) -> bool {
+        self.0.check.is_due(now)
+    }
+
+    /// The set after a fetch of the certificate has started.
+    pub(super) fn with_refresh_attempt(&self, now: Duration) -> Self {
+        let mut set = Set::clone(&self.0);
+        set.refresh = Schedule {
+            attempted: now,
+            next: now.saturating_add(times::REFRESH_RETRY),
+        };
+        Self(Arc::new(set))
+    }
+
+    /// The set after a check of its revocation lists has started.
+    pub(super) fn with_check_attempt(&self, now: Duration) -> Self {
+        let mut set = Set::clone(&self.0);
+        set.check = Schedule {
+            attempted: now,
+            next: now.saturating_add(times::REVOCATION_RETRY),
+        };
+        Self(Arc::new(set))
+    }
+
+    /// The set with the signers in `verdicts` renewed or dropped; `None` if none is left.
+    pub(super) fn after(&self, verdicts: &[Verdict]) -> Option<Self> {
+        let renew = |kept: &Kept| {
+            let verdict = verdicts
+                .iter()
+                .find(|verdict| verdict.is_about(&kept.signer));
+            let signer = match verdict {
+                Some(verdict) => verdict.renewed.clone()?,
+                None => Arc::clone(&kept.signer),
+            };
+            Some(Kept {
+                signer,
+                ..kept.clone()
+            })
+        };
+        let mut passed = self.kept().filter_map(renew);
+        let mut set = Set::clone(&self.0);
+        set.first = passed.next()?;
+        set.others = passed.collect();
+        if set.first.signer.fingerprint() != self.current().fingerprint() {
+            // The signer that the URL serves is gone, so no mismatch is final under the others.
+            set.fetched = None;
+            set.refresh = Schedule::default();
+        }
+        Some(Self(Arc::new(set)))
+    }
+
+    /// The set after a check of the signers in `checked` that started at the time `now`. A signer that was added meanwhile still
+    /// needs a check of its own.
+    pub(super) fn checked(&self, checked: &Self, now: Duration) -> Self {
+        let was_checked = |signer: &Arc<VerifiedSigner>| {
+            (checked.iter()).any(|checked| checked.fingerprint() == signer.fingerprint())
+        };
+        if !self.iter().all(was_checked) {
+            return self.clone();
+        }
+        let mut set = Set::clone(&self.0);
+        let lists_end = self
+            .iter()
+            .filter_map(|signer| signer.revocation_lists_end())
+            .min();
+        let day_before = lists_end.map_or(Duration::MAX, |end| {
+            Duration::from_secs(end.as_secs()).saturating_sub(times::REFRESH_AGE)
+        });
+        let age = match self.iter().any(|signer| signer.misses_lists()) {
+            true => times::REVOCATION_RETRY,
+            false => times::LIST_AGE,
+        };
+        set.check = Schedule {
+            attempted: now,
+            next: (now.saturating_add(age).min(day_before))
+                .max(now.saturating_add(times::REFRESH_RETRY)),
+        };
+        Self(Arc::new(set))
+    }
+
+    /// The set with `signer` as the current one.
+    pub(super) fn with_current(
+        before: Option<&Self>,
+        signer: Arc<VerifiedSigner>,
+        fetched: Fetched,
+    ) -> Self {
+        let now = fetched.at.time;
+        let week_before_end = Duration::from_secs(signer.valid_until().as_secs())
+            .saturating_sub(times::REFRESH_BEFORE_END);
+        let next = (now.saturating_add(times::REFRESH_AGE).min(week_before_end))
+            .max(now.saturating_add(times::REFRESH_RETRY));
+        let is_known = before
+            .is_some_and(|set| (set.iter()).any(|kept| kept.fingerprint() == signer.fingerprint()));
+        let check = before.map(|set| set.0.check).filter(|_| is_known);
+        let others = before.map_or_else(Vec::new, |set| set.formers_behind(&signer, now));
+        let first = Kept {
+            signer,
+            until: Duration::MAX,
+            exported: None,
+        };
+        Self(Arc::new(Set {
+            first,
+            others,
+            fetched: Some(fetched),
+            refresh: Schedule {
+                attempted: now,
+                next,
+            },
+            check: check.unwrap_or_default(),
+        }))
+    }
+
+    /// The set with an imported signer. It is the current one until the URL has been fetched.
+    pub(super) fn with_former(before: Option<&Self>, former: Kept, now: Duration) -> Self {
+        let Some(before) = before else {
+            return Self::of(former, Vec::new());
+        };
+        let former = former.replaced(now);
+        let mut set = Set::clone(&before.0);
+        let is_held = before.iter().any(|kept| kept.has_key_of(&former.signer));
+        if !is_held && now < former.until && set.others.len() < times::MAX_FORMERS {
+            set.others.push(former);
+            set.check = Schedule::default();
+        }
+        Self(Arc::new(set))
+    }
+
+    /// The former signers once `current` is the current one: at most two, of other keys.
+    fn formers_behind(&self, current: &VerifiedSigner, now: Duration) -> Vec<Kept> {
+        let mut others: Vec<Kept> = Vec::new();
+        for kept in self.kept() {
+            let key_is_held = kept.signer.has_key_of(current)
+                || others
+                    .iter()
+                    .any(|held| held.signer.has_key_of(&kept.signer));
+            if !key_is_held && others.len() < times::MAX_FORMERS {
+                others.push(kept.clone().replaced(now));
+            }
+        }
+        others
+    }
+
+    pub(super) fn valid_until(&self) -> u64 {
+        let ends = self.iter().map(|signer| signer.valid_until().as_secs());
+        ends.max().unwrap_or_default()
+    }
+}

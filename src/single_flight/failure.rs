@@ -1,0 +1,71 @@
+//! Failures, and how long they prevent the next attempt.
+
+use std::time::Duration;
+
+use super::moment::Moment;
+
+/// Deadlines and cool-downs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// The deadline of the work.
+    pub(crate) limit: Duration,
+    /// How long waiters wait, counted from the start of the work.
+    pub(crate) patience: Duration,
+    /// The least time from the start of failed work to the next start. Each failure in a row adds as much.
+    pub(crate) cool_down: Duration,
+    /// The limit of that growth.
+    pub(crate) longest_cool_down: Duration,
+    /// How long after its start successful work is joined like work that is under way.
+    pub(crate) kept: Duration,
+}
+
+/// A remembered failure.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure<E> {
+    pub(crate) error: E,
+    /// When the first failed attempt in a row started.
+    pub(crate) since: Moment,
+    /// When the last one started.
+    pub(crate) at: Moment,
+    /// How long after that the next attempt may start.
+    cool_down: Duration,
+    in_a_row: u32,
+}
+
+impl<E> Failure<E> {
+    /// The failure of an attempt that started at the time `at`, in a row with `before`.
+    pub(super) fn after(before: Option<&Self>, error: E, at: &Moment, times: Times) -> Self {
+        let in_a_row = before.map_or(0, |before| before.in_a_row).saturating_add(1);
+        let cool_down = times.cool_down.saturating_mul(in_a_row);
+        let cool_down = cool_down.min(times.longest_cool_down);
+        Self {
+            error,
+            since: before.map_or(at, |before| &before.since).clone(),
+            at: at.clone(),
+            cool_down,
+            in_a_row,
+        }
+    }
+
+    /// How long until the next attempt may start, by the caller's clock.
+    #[cfg_attr(
+        not(any(feature = "event-grid-receive", feature = "receiver")),
+        expect(dead_code, reason = "tokens are not spaced")
+    )]
+    pub(crate) fn wait(&self, now: Duration) -> Duration {
+        let end = self.at.time.saturating_add(self.cool_down);
+        end.saturating_sub(now).min(self.cool_down)
+    }
+
+    pub(super) fn is_cooling(&self, now: &Moment) -> bool {
+        self.at.age_at(now) < self.cool_down
+    }
+
+    /// Whether it is neither cooling down nor needed to recognize failures in a row.
+    pub(super) fn is_old(&self, now: &Moment) -> bool {
+        self.at.age_at(now) >= self.cool_down.saturating_add(REMEMBERED)
+    }
+}
+
+/// How long a failure is remembered after its cool-down, so that the next one in a row cools down for longer.
+const REMEMBERED: Duration = Duration::from_secs(10 * 60);
