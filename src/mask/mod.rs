@@ -1,8 +1,7 @@
-//! Secrets in text that people read: one rule for all messages, plans and logs.
+//! Masks secrets in messages, plans and logs, by one rule.
 //!
-//! A value that is known to be secret is masked wherever it stands, if it has eight characters or more: a shorter one guards
-//! nothing, and its mask would tear words apart. The values of a URL's query and its user are masked whether they are known
-//! or not: a callback URL with a key in it is common.
+//! A known secret of eight characters or more is masked everywhere. A shorter one protects nothing, and its mask would break
+//! words. The user and the query values of a URL are always masked, because callback URLs often contain a key.
 
 #[cfg(any(feature = "token", feature = "verify"))]
 pub(crate) mod text;

@@ -161,7 +161,7 @@ async fn answers_that_are_no_certificate() {
         (answer("200 OK", b""), "it is empty"),
         (
             answer("200 OK", &der[..der.len() - 1]),
-            "it is not one DER certificate",
+            "it is not exactly one DER certificate",
         ),
         (
             answer("200 OK", &vec![b'A'; 64 * 1024 + 1]),

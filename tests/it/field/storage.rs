@@ -76,7 +76,7 @@ async fn a_proxy_is_suspected_only_if_storage_does_not_speak() {
         ),
         (
             response("502 Bad Gateway", "", "upstream error"),
-            " answered 502: upstream error (expected 200; it may not",
+            " answered 502: upstream error (expected 200; the host itself may not",
         ),
         (
             response("302 Found", "location: https://login.example/\r\n", ""),

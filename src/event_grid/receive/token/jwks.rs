@@ -105,8 +105,11 @@ fn integer(big_endian: &[u8]) -> Option<Vec<u8>> {
         0x80.. => &[0],
         _ => &[],
     };
-    der::encode(der::INTEGER, &[sign, magnitude].concat())
+    der::encode(INTEGER, &[sign, magnitude].concat())
 }
+
+/// The DER tag of an integer.
+const INTEGER: u8 = 0x02;
 
 #[cfg(test)]
 mod tests {
