@@ -25,7 +25,7 @@ pub(crate) struct Assessment {
     pub(crate) verdict: Result<VerifiedSigner, ChainError>,
     /// Evidence that may change the verdict. Empty if no evidence can.
     pub(crate) missing: Vec<MissingEvidence>,
-    /// The certificates, signing or issuing, that a list of their issuer names as revoked, as far as this search met them.
+    /// The certificates, signing or issuing, that this search found on a list of their issuer.
     #[cfg_attr(
         not(feature = "receiver"),
         expect(dead_code, reason = "used by feature `receiver`")
@@ -53,7 +53,7 @@ impl ChainVerifier {
     ///
     /// # Errors
     ///
-    /// [`ChainError`]. Checked are the policies, then the validity, then the path.
+    /// [`ChainError`]. The order of the checks is policies, validity, path, revocation.
     pub fn verify(
         &self,
         certificate: &CertificateDer<'_>,

@@ -16,6 +16,22 @@ use super::public_key::PublicKey;
 use crate::crypto::Backend;
 
 /// A parsed certificate. Its signature is not verified.
+///
+/// Policies see this type. It borrows names from the DER.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::chain::{Certificate, PublicKey};
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let signer = Issuer::new()?.signer()?;
+/// let certificate = Certificate::parse(signer.certificate())?;
+/// assert_eq!(certificate.dns_names(), ["pcnotifications-dispatch.microsoft.com"]);
+/// assert!(!certificate.is_ca());
+/// assert!(matches!(certificate.public_key(), PublicKey::Rsa { bits: 2048, .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Certificate<'a> {
     subject: DistinguishedName<'a>,
@@ -204,17 +220,23 @@ pub(super) fn is_signed_with(
     key: &SubjectPublicKeyInfoDer<'_>,
     backend: &dyn Backend,
 ) -> bool {
-    let (Ok((_, child)), Ok(key)) = (
-        X509Certificate::from_der(child),
-        RawPublicKeyEntity::try_from(key),
-    ) else {
-        return false;
-    };
-    let (signed, signature) = (child.tbs_certificate.as_ref(), &child.signature_value.data);
-    backend
-        .certificate_algorithms()
-        .iter()
-        .any(|algorithm| key.verify_signature(*algorithm, signed, signature).is_ok())
+    X509Certificate::from_der(child).is_ok_and(|(_, child)| {
+        let signed = child.tbs_certificate.as_ref();
+        is_signature(key, signed, &child.signature_value.data, backend)
+    })
+}
+
+/// Whether `signature` was made over `signed` with `key`, by an accepted algorithm.
+pub(super) fn is_signature(
+    key: &SubjectPublicKeyInfoDer<'_>,
+    signed: &[u8],
+    signature: &[u8],
+    backend: &dyn Backend,
+) -> bool {
+    RawPublicKeyEntity::try_from(key).is_ok_and(|key| {
+        let mut algorithms = backend.certificate_algorithms().iter();
+        algorithms.any(|algorithm| key.verify_signature(*algorithm, signed, signature).is_ok())
+    })
 }
 
 /// The URIs of a distribution point.

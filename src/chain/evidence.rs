@@ -1,4 +1,4 @@
-//! Evidence about a signing certificate: what is known, what is missing, and whether a download is what was missing.
+//! Evidence about a signing certificate: known evidence, missing evidence, and checks on downloads.
 
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;

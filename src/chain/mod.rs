@@ -6,6 +6,20 @@
 //! that the chain is valid and that the issuer is Microsoft Corporation. *Every* certificate of a Microsoft TLS CA passes
 //! that check, including the one of `metadata.azure.com`, which signs JSON for any virtual machine. So the certificate's
 //! own name is checked too, see [`SignerName`].
+//!
+//! [`ChainVerifier::verify`] checks in this order, and reports the first fault:
+//!
+//! | check | error | may change by itself |
+//! |---|---|---|
+//! | the certificate is X.509 | [`ChainError::Malformed`] | no |
+//! | each policy, the signer name last | [`ChainError::Policy`] | no |
+//! | validity at the given time | [`ChainError::Expired`], [`ChainError::NotYetValid`] | if valid within five minutes |
+//! | the certificate is not known to be revoked | [`ChainError::Revoked`] | no |
+//! | a path to an anchor, without revoked issuers | [`ChainError::UnknownIssuer`], [`ChainError::Path`] | with more evidence |
+//! | a list for each certificate, if [required](Revocation::Required) | [`ChainError::RevocationUnknown`] | with more evidence |
+//! | the backend accepts the key | [`ChainError::Key`] | no |
+//!
+//! [`ChainVerifier::missing_evidence`] names the issuers' certificates and [revocation lists](RevocationList) to fetch.
 
 mod anchors;
 mod assess;

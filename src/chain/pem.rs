@@ -13,6 +13,21 @@ use crate::excerpt::Excerpt;
 /// # Errors
 ///
 /// [`CertificatesError::NoPem`] or [`CertificatesError::Malformed`].
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::chain::{certificate_to_pem, certificates_from_pem};
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let pem = certificate_to_pem(issuer.root());
+/// assert_eq!(certificates_from_pem(pem.as_bytes())?, [issuer.root().clone()]);
+///
+/// let error = certificates_from_pem(b"not PEM").unwrap_err();
+/// assert_eq!(error.to_string(), "the PEM text holds no `CERTIFICATE` block");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn certificates_from_pem(
     pem: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, CertificatesError> {

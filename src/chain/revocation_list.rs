@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use thiserror::Error;
-use webpki::{Cert, RawPublicKeyEntity};
+use webpki::Cert;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, is_signature};
 use super::list_reader::{ParsedList, Part, read_list};
 use crate::crypto::Backend;
 use crate::excerpt::Excerpt;
@@ -194,17 +194,8 @@ impl RevocationList {
         key: &SubjectPublicKeyInfoDer<'_>,
         backend: &dyn Backend,
     ) -> bool {
-        let (Ok(key), Some(signed), Some(signature)) = (
-            RawPublicKeyEntity::try_from(key),
-            self.der.get(self.signed.clone()),
-            self.der.get(self.signature.clone()),
-        ) else {
-            return false;
-        };
-        backend
-            .certificate_algorithms()
-            .iter()
-            .any(|algorithm| key.verify_signature(*algorithm, signed, signature).is_ok())
+        let bytes = |range: &Range<usize>| self.der.get(range.clone()).unwrap_or_default();
+        is_signature(key, bytes(&self.signed), bytes(&self.signature), backend)
     }
 }
 

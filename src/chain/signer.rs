@@ -151,6 +151,16 @@ impl fmt::Debug for VerifiedSigner {
 }
 
 /// The SHA-256 of a certificate. `Display` writes hexadecimal digits.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::chain::Fingerprint;
+///
+/// let digits = "c741f70f4b2a8d88bf2e71c14122ef53ef10eba0cfa5e64cfa20f418853073e0";
+/// assert_eq!(Fingerprint::from_hex(digits).unwrap().to_string(), digits);
+/// assert_eq!(Fingerprint::from_hex("c741"), None);
+/// ```
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Fingerprint([u8; 32]);
 
@@ -169,7 +179,7 @@ impl Fingerprint {
         &self.0
     }
 
-    /// Reads 64 hexadecimal digits.
+    /// Reads 64 hexadecimal digits, in any case; `None` for other text.
     pub fn from_hex(digits: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         if digits.len() != 64 || !digits.is_ascii() {

@@ -8,6 +8,16 @@ use thiserror::Error;
 /// A cryptographic library.
 ///
 /// Object-safe. All methods are pure.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::crypto::{Backend as _, DefaultBackend};
+///
+/// let backend = DefaultBackend::new();
+/// assert_eq!(backend.sha256(b"")[..4], [0xe3, 0xb0, 0xc4, 0x42]);
+/// assert!(backend.rsa_key(b"not DER").is_err());
+/// ```
 pub trait Backend: fmt::Debug + Send + Sync {
     /// The accepted signature algorithms of certificates.
     ///
@@ -71,6 +81,12 @@ pub trait RsaSigningKey: fmt::Debug + Send + Sync {
 ///
 /// Microsoft documents only "the specified hash algorithm"; every published sample is `rsa-sha256`.
 /// Source: "Partner Center webhooks", "How to authenticate the callback".
+///
+/// ```
+/// use partner_center_webhooks::crypto::SignatureAlgorithm;
+///
+/// assert_eq!(SignatureAlgorithm::RsaSha256.to_string(), "rsa-sha256");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum SignatureAlgorithm {

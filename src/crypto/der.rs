@@ -1,6 +1,5 @@
 //! Writes DER: one value of fewer than 64 KiB.
 
-pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const SEQUENCE: u8 = 0x30;
 
 /// The value with this tag and content, or `None` if `content` has 64 KiB or more.

@@ -1,7 +1,7 @@
-//! Masks secrets in text for people: one rule for all messages, plans and logs.
+//! Masks secrets in messages, plans and logs, by one rule.
 //!
-//! A known secret is masked everywhere if it has at least eight characters: a shorter one protects nothing, and masking it would
-//! tear words apart. The query values and the user of a URL are always masked, because callback URLs often hold a key.
+//! A known secret of eight characters or more is masked everywhere. A shorter one protects nothing, and its mask would break
+//! words. The user and the query values of a URL are always masked, because callback URLs often contain a key.
 
 #[cfg(any(feature = "event-grid", feature = "registration"))]
 mod query;

@@ -43,6 +43,24 @@ impl CertificateBundle {
     ///
     /// [`BundleError`]. Each certificate must be exactly one DER `SEQUENCE` with the outline of a certificate; stage 3
     /// checks everything else.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::source::CertificateBundle;
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let issuer = Issuer::new()?;
+    /// let signer = issuer.signer()?;
+    /// let pem = signer.certificate_pem() + &issuer.intermediate_pem();
+    /// let bundle = CertificateBundle::from_bytes(pem.as_bytes())?;
+    /// assert_eq!(bundle.signing(), signer.certificate());
+    /// assert_eq!(bundle.intermediates(), issuer.intermediates());
+    ///
+    /// let error = CertificateBundle::from_bytes(b"<html>").unwrap_err();
+    /// assert_eq!(error.to_string(), "it is neither DER, PEM nor base64; it begins with `<html>`");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
         if bytes.is_empty() {
             return Err(BundleError::Empty);

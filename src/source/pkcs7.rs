@@ -22,8 +22,8 @@ pub(super) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     Ok(certificates)
 }
 
-/// The certificates of an unsigned PKCS#7 (RFC 2315, section 9.1): ContentInfo { signedData, [0] SignedData {
-/// version, digestAlgorithms, contentInfo, [0] certificates, … } }.
+/// The certificates of an unsigned PKCS#7 (RFC 2315, section 9.1):
+/// `ContentInfo { signedData, [0] SignedData { version, digestAlgorithms, contentInfo, [0] certificates, … } }`.
 fn pkcs7(bytes: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let content_info = only(bytes)?;
     let (content_type, content) = first(content_info.data)?;

@@ -97,7 +97,7 @@ fn a_genuine_callback_is_one_line_and_what_is_refused_is_none() {
             "cert/missing.cer` answered 404",
             "not signed by the issuer that it names",
             "body is an array",
-            "the body is empty although the headers hold a signature",
+            "the body is empty although the headers have a signature",
         ] {
             receiver.wait_for_log(reason);
         }

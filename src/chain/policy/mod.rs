@@ -26,6 +26,42 @@ pub use usage::Usage;
 ///
 /// Object-safe and pure. It sees the certificate before the signatures are verified: a policy can refuse, but its
 /// consent alone means nothing.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::Excerpt;
+/// use partner_center_webhooks::chain::{
+///     Certificate, CertificatePolicy, ChainError, ChainVerifier, PolicyError,
+/// };
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// /// Requires a single DNS name.
+/// #[derive(Debug)]
+/// struct OneName;
+///
+/// impl CertificatePolicy for OneName {
+///     fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {
+///         match certificate.dns_names().len() {
+///             1 => Ok(()),
+///             more => Err(PolicyError::Other(Excerpt::of(format!("it has {more} DNS names (expected 1)")))),
+///         }
+///     }
+/// }
+///
+/// let issuer = Issuer::new()?;
+/// let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?)
+///     .with_intermediates(issuer.intermediates())
+///     .require(OneName);
+/// assert!(chain.verify(issuer.signer()?.certificate(), &[], issuer.now()).is_ok());
+///
+/// let names = ["pcnotifications.microsoft.com", "other.example"];
+/// let signer = issuer.signing_certificate().dns_names(names).issue()?;
+/// let error = chain.verify(signer.certificate(), &[], issuer.now()).unwrap_err();
+/// assert!(matches!(error, ChainError::Policy { error: PolicyError::Other(_), .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait CertificatePolicy: fmt::Debug + Send + Sync {
     /// Checks `certificate`.
     ///

@@ -106,7 +106,7 @@ fn integer(big_endian: &[u8]) -> Option<Vec<u8>> {
         0x80.. => &[0],
         _ => &[],
     };
-    der::encode(der::INTEGER, &[sign, magnitude].concat())
+    der::encode(INTEGER, &[sign, magnitude].concat())
 }
 
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
@@ -115,6 +115,8 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
 
 /// RSASSA-PKCS1-v1_5 with SHA-256: the algorithm that Entra uses.
 pub(super) const ALGORITHM: &str = "RS256";
+/// The DER tag of an integer.
+const INTEGER: u8 = 0x02;
 
 #[cfg(test)]
 mod tests {
