@@ -266,7 +266,7 @@ impl CloudEvent {
     ///
     /// If it is not a `T`, or nests deeper than `serde_json` accepts. The message may quote the data.
     pub fn data<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        typed(self.json())
+        serde_json::from_str(self.json().map_or("null", RawValue::get))
     }
 
     /// The data, if it is base64 (`data_base64`), decoded.
@@ -288,13 +288,6 @@ impl CloudEvent {
         self.extensions()
             .find_map(|(other, value)| (other == name).then_some(value))
     }
-}
-
-/// Deserializes data.
-pub(in crate::event_grid) fn typed<T: DeserializeOwned>(
-    json: Option<&RawValue>,
-) -> serde_json::Result<T> {
-    serde_json::from_str(json.map_or("null", RawValue::get))
 }
 
 impl fmt::Debug for CloudEvent {

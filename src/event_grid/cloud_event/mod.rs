@@ -11,6 +11,5 @@ mod write;
 
 pub use error::CloudEventError;
 pub use event::CloudEvent;
-pub(super) use event::typed;
 pub use extension::ExtensionValue;
 pub(super) use write::Unchecked;

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-use crate::event_grid::cloud_event::typed;
 use crate::excerpt::Excerpt;
+use crate::json::date::date;
 use crate::json::date::date;
 
 /// An event in Event Grid's own schema. The JSON in `data` is kept as text.
@@ -65,7 +65,7 @@ impl EventGridEvent {
     ///
     /// As [`CloudEvent::data`](crate::event_grid::CloudEvent::data).
     pub fn data<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        typed(self.json())
+        serde_json::from_str(self.json().map_or("null", RawValue::get))
     }
 
     /// The version of the data's schema, chosen by the publisher.
