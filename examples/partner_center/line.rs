@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use partner_center_webhooks::testing::partner_center::{Command, CommandError};
+use partner_center_webhooks::testing::partner_center::{Command, PartnerCenterError};
 
 /// A command of the emulator or of this program.
 pub(crate) enum Line {
@@ -28,9 +28,9 @@ Services in any language: GET /emulator returns the configuration as JSON, POST 
 }
 
 impl FromStr for Line {
-    type Err = CommandError;
+    type Err = PartnerCenterError;
 
-    fn from_str(line: &str) -> Result<Self, CommandError> {
+    fn from_str(line: &str) -> Result<Self, PartnerCenterError> {
         Ok(match line.trim() {
             "" => Self::Nothing,
             "help" => Self::Help,

@@ -1,4 +1,4 @@
-//! The Partner Center on a desk, with the receiver to deploy beside it.
+//! The emulator program, with a receiver beside it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use crate::http::send;
 use crate::process::{Directory, example, run};
 use crate::running::Running;
 
-/// A running `partner_center`; killed if the test forgets it.
+/// A running `partner_center`; killed when it is dropped.
 struct Emulator {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -41,8 +41,8 @@ impl Emulator {
         line.trim_end().to_owned()
     }
 
-    /// What follows `name` on one of the first lines.
-    fn told(&mut self, name: &str) -> String {
+    /// The value of the variable `name` on one of the first lines.
+    fn variable(&mut self, name: &str) -> String {
         loop {
             let line = self.line();
             assert_ne!(line, "", "`{name}` is not told");
@@ -61,7 +61,7 @@ impl Drop for Emulator {
 }
 
 #[test]
-fn a_service_is_developed_against_it() {
+fn a_service_receives_its_callbacks() {
     let directory = Directory::new();
     let [anchors, intermediates, environment] =
         ["anchors", "issuers", "environment"].map(|name| directory.write(name, ""));
@@ -75,9 +75,9 @@ fn a_service_is_developed_against_it() {
         "--first-pause",
         "1",
     ]);
-    let base_url = emulator.told("PARTNER_CENTER_BASE_URL=");
-    let location = emulator.told("PARTNER_CENTER_CERTIFICATE_LOCATION=");
-    emulator.told("PARTNER_CENTER_INTERMEDIATES_URL=");
+    let base_url = emulator.variable("PARTNER_CENTER_BASE_URL=");
+    let location = emulator.variable("PARTNER_CENTER_CERTIFICATE_LOCATION=");
+    emulator.variable("PARTNER_CENTER_INTERMEDIATES_URL=");
     let trust = [
         "--anchors",
         &anchors,
@@ -133,7 +133,7 @@ fn a_service_is_developed_against_it() {
     assert!(emulator.line().contains("(replay of 1) attempt 1: 200 "));
     assert!(service.line().contains(r#""event_name":"invoice-ready""#));
 
-    // Another program registers and tests, with what it was told.
+    // Another program registers and requests a validation event, with the printed configuration.
     let told = std::fs::read_to_string(environment).unwrap();
     let register = |arguments: &[&str]| {
         let output = example("registration")
@@ -176,15 +176,15 @@ fn a_service_is_developed_against_it() {
 }
 
 #[test]
-fn the_end_of_standard_input_is_the_end() {
+fn it_exits_at_the_end_of_standard_input() {
     let mut emulator = Emulator::start(&[]);
-    emulator.told("PARTNER_CENTER_INTERMEDIATES_URL=");
+    emulator.variable("PARTNER_CENTER_INTERMEDIATES_URL=");
     emulator.stdin = None;
     assert_eq!(emulator.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
-fn it_can_stay_and_be_reached_under_another_name() {
+fn it_can_keep_running_under_another_base_url() {
     let address = {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         free.local_addr().unwrap()
@@ -192,9 +192,9 @@ fn it_can_stay_and_be_reached_under_another_name() {
     let listen = address.to_string();
     let named = ["--base-url", "http://partner-center:4000/", "--stay"];
     let mut emulator = Emulator::start(&[&["--listen", &listen], &named[..]].concat());
-    let location = emulator.told("PARTNER_CENTER_CERTIFICATE_LOCATION=");
+    let location = emulator.variable("PARTNER_CENTER_CERTIFICATE_LOCATION=");
     assert_eq!(location, "http://partner-center:4000/cert/");
-    emulator.told("PARTNER_CENTER_INTERMEDIATES_URL=");
+    emulator.variable("PARTNER_CENTER_INTERMEDIATES_URL=");
     emulator.stdin = None;
     let get = |host: &str| {
         let request = format!(
@@ -210,7 +210,7 @@ fn it_can_stay_and_be_reached_under_another_name() {
 }
 
 #[test]
-fn commands_of_the_command_line_tell_by_the_exit_code_how_it_went() {
+fn the_exit_code_reports_the_outcome_of_commands() {
     let command = |lines: &[&str]| {
         let commands = lines.iter().flat_map(|line| ["--command", line]);
         let hurry = ["--first-pause", "1", "--attempts", "2"];
@@ -243,7 +243,7 @@ fn commands_of_the_command_line_tell_by_the_exit_code_how_it_went() {
 }
 
 #[test]
-fn faults_of_the_command_line_are_told() {
+fn an_invalid_command_line_is_refused() {
     let help = run("partner_center", &["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
     for word in [

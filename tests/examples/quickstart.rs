@@ -36,7 +36,7 @@ fn every_refusal_names_its_stage_and_its_reason() {
             "parsed and written again",
             401,
             "signature",
-            "does not match the body (546 bytes, SHA-256 ",
+            "does not match the body (545 bytes, SHA-256 ",
         ),
         (
             "algorithm `rsa-sha1`",

@@ -3,10 +3,8 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use thiserror::Error;
-
 use super::error::PartnerCenterError;
-use super::forgery::{Forgery, UnknownForgery};
+use super::forgery::Forgery;
 use super::registration::is_absolute;
 use super::state::State;
 use crate::event::EventName;
@@ -59,7 +57,7 @@ down, up                   stop or start the certificate host
 deliveries                 list all deliveries
 ";
 
-    pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, CommandError> {
+    pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, PartnerCenterError> {
         let number = match &self.0 {
             Kind::Deliveries => {
                 let state = service.state();
@@ -76,12 +74,11 @@ deliveries                 list all deliveries
             }
             Kind::Revoke => {
                 let mut state = service.state();
-                let certificates = state.certificates(service.base_url());
-                certificates.map_err(PartnerCenterError::from)?.revoke();
+                state.certificates(service.base_url())?.revoke();
                 return Ok("the signing certificate is revoked".to_owned());
             }
             Kind::Rotate => {
-                service.rotate().map_err(PartnerCenterError::from)?;
+                service.rotate()?;
                 return Ok("the signing certificate is rotated".to_owned());
             }
             Kind::Register { url, events } => {
@@ -106,15 +103,15 @@ deliveries                 list all deliveries
 }
 
 impl FromStr for Command {
-    type Err = CommandError;
+    type Err = PartnerCenterError;
 
-    fn from_str(line: &str) -> Result<Self, CommandError> {
+    fn from_str(line: &str) -> Result<Self, PartnerCenterError> {
         let (verb, rest) = split(line);
         if let Some(kind) = without_arguments(verb) {
             return finish(kind, rest);
         }
         let (first, more) = split(rest);
-        let missing = |expected: &'static str| CommandError::MissingArgument {
+        let missing = |expected: &'static str| PartnerCenterError::MissingArgument {
             command: Excerpt::of(verb),
             expected,
         };
@@ -125,7 +122,7 @@ impl FromStr for Command {
             "forge" if first.is_empty() => Err(missing("a kind of forgery")),
             "forge" => finish(Kind::Forge(first.parse()?), more),
             "register" if first.is_empty() => Err(missing("a URL")),
-            "register" if !is_absolute(first) => Err(CommandError::InvalidUrl {
+            "register" if !is_absolute(first) => Err(PartnerCenterError::InvalidUrl {
                 found: Excerpt::of(first),
             }),
             "register" => {
@@ -142,7 +139,7 @@ impl FromStr for Command {
                 "x-ms-signature" => finish(Kind::SignatureHeader(true), more),
                 _ => Err(missing("`authorization` or `x-ms-signature`")),
             },
-            _ => Err(CommandError::Unknown {
+            _ => Err(PartnerCenterError::UnknownCommand {
                 found: Excerpt::of(verb),
             }),
         }
@@ -150,10 +147,10 @@ impl FromStr for Command {
 }
 
 /// The command, unless arguments are left over.
-fn finish(kind: Kind, rest: &str) -> Result<Command, CommandError> {
+fn finish(kind: Kind, rest: &str) -> Result<Command, PartnerCenterError> {
     match rest {
         "" => Ok(Command(kind)),
-        rest => Err(CommandError::UnexpectedArgument {
+        rest => Err(PartnerCenterError::UnexpectedArgument {
             found: Excerpt::of(rest),
         }),
     }
@@ -169,44 +166,6 @@ fn without_arguments(verb: &str) -> Option<Kind> {
         "up" => Kind::Up,
         _ => return None,
     })
-}
-
-/// Why a [`Command`] failed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CommandError {
-    /// The action failed.
-    #[error(transparent)]
-    Failed(#[from] PartnerCenterError),
-    /// The kind of forgery is unknown.
-    #[error(transparent)]
-    Forgery(#[from] UnknownForgery),
-    /// The URL is not absolute, or neither http nor https.
-    #[error("`{found}` is not an absolute http or https URL")]
-    InvalidUrl {
-        /// The argument.
-        found: Excerpt,
-    },
-    /// An argument is missing.
-    #[error("`{command}` needs {expected}")]
-    MissingArgument {
-        /// The command.
-        command: Excerpt,
-        /// The missing argument.
-        expected: &'static str,
-    },
-    /// There is an argument too many.
-    #[error("unexpected argument `{found}`")]
-    UnexpectedArgument {
-        /// The argument.
-        found: Excerpt,
-    },
-    /// The command is unknown.
-    #[error("`{found}` is not a command")]
-    Unknown {
-        /// The first word.
-        found: Excerpt,
-    },
 }
 
 /// The first word of a line, and the rest.

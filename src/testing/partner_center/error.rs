@@ -1,4 +1,4 @@
-//! Errors of actions.
+//! The error of actions and commands.
 
 use thiserror::Error;
 
@@ -7,19 +7,33 @@ use crate::excerpt::Excerpt;
 use crate::source::PrefixError;
 use crate::testing::authority::IssuerError;
 
-/// Why an action failed.
+/// Why an action or a [`Command`](super::Command) failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PartnerCenterError {
     /// The root cannot be an anchor.
     #[error(transparent)]
     Anchors(#[from] CertificatesError),
+    /// The URL is not absolute, or neither http nor https.
+    #[error("`{found}` is not an absolute http or https URL")]
+    InvalidUrl {
+        /// The argument.
+        found: Excerpt,
+    },
     /// A certificate or a signature could not be created.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
     /// The base URL cannot be a prefix of certificate URLs.
     #[error(transparent)]
     Location(#[from] PrefixError),
+    /// An argument is missing.
+    #[error("`{command}` needs {expected}")]
+    MissingArgument {
+        /// The command.
+        command: Excerpt,
+        /// The missing argument.
+        expected: &'static str,
+    },
     /// No delivery has this number.
     #[error("there is no delivery {number}")]
     NoDelivery {
@@ -44,5 +58,25 @@ pub enum PartnerCenterError {
         status: u16,
         /// An excerpt of the response body.
         body: Excerpt,
+    },
+    /// There is an argument too many.
+    #[error("unexpected argument `{found}`")]
+    UnexpectedArgument {
+        /// The argument.
+        found: Excerpt,
+    },
+    /// The command is unknown.
+    #[error("`{found}` is not a command")]
+    UnknownCommand {
+        /// The first word.
+        found: Excerpt,
+    },
+    /// The kind of forgery is unknown.
+    #[error("`{found}` is not a kind of forgery (expected one of: {})", .expected.join(", "))]
+    UnknownForgery {
+        /// The name.
+        found: Excerpt,
+        /// The known names.
+        expected: Vec<&'static str>,
     },
 }

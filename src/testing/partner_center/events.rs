@@ -9,7 +9,8 @@ use crate::event::EventName;
 use crate::testing::loopback::response::{date_time, guid};
 
 /// The body of an event with this name, as Partner Center sends it: compact JSON with the documented members in their
-/// documented order, about invented resources of the documentation's partner and customer, at the current time.
+/// documented order, about invented resources of the documentation's partner and customer. Ids are random; the time and the
+/// length are always the same.
 ///
 /// # Source
 ///
@@ -25,10 +26,11 @@ use crate::testing::loopback::response::{date_time, guid};
 /// assert!(body.starts_with(r#"{"EventName":"invoice-ready","ResourceUri":"https://api.partnercenter.microsoft.com/v1/invoices/G"#));
 /// ```
 pub fn sample_event(name: &EventName) -> String {
+    let now = OffsetDateTime::from_unix_timestamp_nanos(SAMPLE_TIME);
     let scene = Scene {
         base_url: "https://api.partnercenter.microsoft.com",
         partner_id: "60d5c4bb-f78a-4200-a002-953d7cc1f5f8",
-        now: OffsetDateTime::now_utc(),
+        now: now.unwrap_or(OffsetDateTime::UNIX_EPOCH),
     };
     scene.sample(name).body
 }
@@ -282,6 +284,8 @@ fn ticks(at: OffsetDateTime) -> i128 {
 
 /// The customer in all samples, as in the documentation.
 const CUSTOMER: &str = "4b2a6e33-8791-4386-bd2b-0d55baf25039";
+/// 2023-10-18T00:26:24.0159088Z, as in the documentation, in nanoseconds since 1970.
+const SAMPLE_TIME: i128 = 1_697_588_784_015_908_800;
 const TICKS_OF_1970: i128 = 621_355_968_000_000_000;
 const PARTNER: &str = "https://partner.microsoft.com";
 const RELATIONSHIPS: &str = "/v1.0/tenantRelationships/delegatedAdminRelationships";
@@ -295,7 +299,7 @@ mod tests {
         Scene {
             base_url: "https://api.partnercenter.microsoft.com",
             partner_id: "60d5c4bb-f78a-4200-a002-953d7cc1f5f8",
-            now: OffsetDateTime::from_unix_timestamp_nanos(1_697_588_784_015_908_800).unwrap(),
+            now: OffsetDateTime::from_unix_timestamp_nanos(SAMPLE_TIME).unwrap(),
         }
     }
 

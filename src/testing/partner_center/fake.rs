@@ -10,7 +10,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::certificates::{CERT, FILE, PKI};
-use super::command::{Command, CommandError};
+use super::command::Command;
 use super::delivery::{Delivery, Outcome};
 use super::error::PartnerCenterError;
 use super::forgery::Forgery;
@@ -360,8 +360,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`CommandError`].
-    pub fn run(&self, command: &Command) -> Result<String, CommandError> {
+    /// [`PartnerCenterError`].
+    pub fn run(&self, command: &Command) -> Result<String, PartnerCenterError> {
         command.run(self.server.service())
     }
 }

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use thiserror::Error;
-
 use super::certificates::{Certificates, FILE};
+use super::error::PartnerCenterError;
 use crate::envelope::{ALGORITHM_HEADER, AUTHORIZATION_HEADER};
 use crate::excerpt::Excerpt;
 use crate::testing::authority::{Issuer, IssuerError, SignedRequest};
@@ -108,27 +107,15 @@ impl fmt::Display for Forgery {
 }
 
 impl FromStr for Forgery {
-    type Err = UnknownForgery;
+    type Err = PartnerCenterError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut all = Self::ALL.iter().copied();
-        all.find(|forgery| forgery.as_str() == text)
-            .ok_or_else(|| UnknownForgery {
+        all.find(|forgery| forgery.as_str() == text).ok_or_else(|| {
+            PartnerCenterError::UnknownForgery {
                 found: Excerpt::of(text),
-            })
+                expected: Self::ALL.iter().map(|forgery| forgery.as_str()).collect(),
+            }
+        })
     }
-}
-
-/// An unknown [`Forgery`] name.
-#[derive(Clone, Debug, Error)]
-#[error("`{found}` is not a kind of forgery (expected one of: {})", names())]
-#[non_exhaustive]
-pub struct UnknownForgery {
-    /// The name.
-    pub found: Excerpt,
-}
-
-fn names() -> String {
-    let names: Vec<_> = Forgery::ALL.iter().map(|kind| kind.as_str()).collect();
-    names.join(", ")
 }

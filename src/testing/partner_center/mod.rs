@@ -91,12 +91,12 @@ pub use crate::testing::loopback::fault::Fault;
 pub use crate::testing::loopback::request::RecordedRequest;
 pub use crate::testing::loopback::response::ErrorBody;
 pub use builder::PartnerCenterBuilder;
-pub use command::{Command, CommandError};
+pub use command::Command;
 pub use delivery::{Attempt, Delivery, Origin, Outcome};
 pub use error::PartnerCenterError;
 pub use events::sample_event;
 pub use fake::PartnerCenter;
-pub use forgery::{Forgery, UnknownForgery};
+pub use forgery::Forgery;
 pub use quirks::{
     Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
     ValidationResult,
