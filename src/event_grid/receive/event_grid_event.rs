@@ -9,7 +9,6 @@ use time::OffsetDateTime;
 
 use crate::excerpt::Excerpt;
 use crate::json::date::date;
-use crate::json::date::date;
 
 /// An event in Event Grid's own schema. The JSON in `data` is kept as text.
 ///
