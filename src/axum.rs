@@ -249,6 +249,24 @@ async fn receive(
 }
 
 /// A refused callback. As a response it has the error's status and `Retry-After`. The reason is for the log, not for the sender.
+///
+/// # Example: count what is refused
+///
+/// ```
+/// use axum::response::{IntoResponse as _, Response};
+/// use partner_center_webhooks::axum::{Callback, Rejection};
+///
+/// async fn callback(callback: Result<Callback, Rejection>) -> Response {
+///     match callback {
+///         Ok(Callback(received)) => format!("{:?}", received.event().name()).into_response(),
+///         Err(rejection) => {
+///             println!("{}, page: {}", rejection.0.verdict(), rejection.0.needs_repair());
+///             rejection.into_response()
+///         }
+///     }
+/// }
+/// # let _: axum::Router<partner_center_webhooks::Receiver> = axum::Router::new().route("/", axum::routing::post(callback));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 #[expect(

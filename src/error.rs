@@ -63,7 +63,8 @@ pub enum Error {
     Source(Unavailable),
     /// The signature does not match under the kept certificate, and it is unknown whether that was replaced.
     #[error(
-        "{mismatch}; but the certificate may have been replaced since it was fetched, and could not be fetched again: {unavailable}"
+        "it is unknown whether the signature is good, because the certificate could not be fetched again: {unavailable} (if that \
+         lasts, check that its host can be reached); under the kept certificate: {mismatch}"
     )]
     #[non_exhaustive]
     Stale {
@@ -153,10 +154,23 @@ impl Error {
         }
     }
 
-    /// Whether every retry will be refused until a configuration or a program on this side is repaired.
-    pub(crate) fn needs_repair(&self) -> bool {
-        let is_ours = matches!(self, Self::Chain { .. } | Self::Event(_) | Self::Format(_));
-        is_ours && self.verdict() == Verdict::Undecided
+    /// Whether callbacks stay refused until somebody acts: page an operator. Such errors are logged at level error.
+    ///
+    /// No sender can cause them: genuine bodies that this program cannot read, and certificates of Microsoft's own store that are
+    /// refused or revoked. All other [undecided](Verdict::Undecided) callbacks are counted: outages heal, and strangers can cause
+    /// them, but a rate that stays high means that events are being lost.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::Error;
+    /// use partner_center_webhooks::event::Event;
+    ///
+    /// let unreadable = Error::from(Event::from_slice(b"[]").unwrap_err());
+    /// assert!(unreadable.needs_repair());
+    /// ```
+    pub fn needs_repair(&self) -> bool {
+        matches!(self, Self::Chain { .. } | Self::Event(_) | Self::Format(_))
     }
 
     /// The error for a mismatch under kept signers if the certificate could not be fetched again.
@@ -265,7 +279,7 @@ pub enum Verdict {
     /// It was handled before.
     Handled,
     /// It is or may be genuine and is not handled yet: a retry or a repair on this side can turn it into a success. If that does not
-    /// happen, the event is lost after ten tries, so alert an operator.
+    /// happen, the event is lost after ten tries: alert on a rate that lasts, and page for [`Error::needs_repair`].
     Undecided,
 }
 

@@ -93,14 +93,15 @@
 //! |---|---|---|
 //! | a callback is genuine | info | `outcome` = `accepted`, `event` (its name, where it was read), `digest`, `signer` |
 //! | a callback is refused | warn | `outcome` = `refused`, `kind`, `status`, `verdict` = `forged` or `undecided`, `reason` |
-//! | the same, until somebody repairs something here: kinds `chain`, `event` and `format`, undecided | error | the same, and `digest` where the body is genuine |
+//! | the same, until an operator acts ([`Error::needs_repair`]): kinds `chain`, `event` and `format` | error | the same, and `digest` where the body is genuine |
 //! | it was handled before, or is being handled | info | `outcome` = `duplicate` or `in_progress`, `digest` |
 //! | its attempt is over | info | `outcome` = `completed`, `released` or `abandoned`, `digest` |
 //! | its attempt was settled after another had begun: it may have been handled twice | warn | `outcome` = `stale`, `step` = `complete` or `release`, `digest` |
 //! | the duplicate guard failed | warn | `outcome` = `unknown`, `step` = `claim`, `complete` or `release`, `digest`, `reason` |
 //! | a certificate authority was not reached, or a signing certificate not renewed | warn | `reason` |
+//! | no current revocation list covers a signer | warn | `signer` |
 //! | an adapter lacks what the application should have given to it | error | `reason` |
-//! | something that callbacks depend on ends soon | warn | `what`, `days_left` |
+//! | something that callbacks depend on expires soon | warn | `what`, `days_left` |
 //!
 //! # Backends
 //!

@@ -1,6 +1,7 @@
 //! Codes and messages in refusals, in all shapes that the services use.
 
 use http::HeaderMap;
+use http::header::WWW_AUTHENTICATE;
 use serde_json::Value;
 
 use crate::excerpt::Excerpt;
@@ -43,13 +44,17 @@ impl Refusal {
     /// Reads a response. `redact` removes secrets from the text that is kept.
     ///
     /// Source: "Partner Center REST error codes", "API throttling guidance", the error responses of OData, Azure and
-    /// Microsoft Entra and ASP.NET; "Status and error codes", Azure Storage, for the header.
+    /// Microsoft Entra and ASP.NET; "Status and error codes", Azure Storage, and RFC 6750, section 3, for the headers.
     pub(crate) fn read(headers: &HeaderMap, body: &[u8], redact: &dyn Fn(&str) -> String) -> Self {
         let mut refusal = Self::of_body(body, redact);
         if refusal.code.is_none() {
             let code = headers.get(ERROR_CODE).map(|code| code.as_bytes());
             let code = code.map(|code| redact(&String::from_utf8_lossy(code)));
             refusal.code = code.filter(|code| !code.is_empty()).map(Excerpt::of);
+        }
+        if refusal.description.is_none() {
+            let words = challenge_description(headers).map(|words| redact(&words));
+            refusal.description = words.map(Excerpt::long);
         }
         refusal
     }
@@ -98,6 +103,19 @@ impl Refusal {
             ..Self::default()
         }
     }
+}
+
+/// The `error_description` of a challenge in `WWW-Authenticate` (RFC 6750, section 3).
+fn challenge_description(headers: &HeaderMap) -> Option<String> {
+    let challenges = headers.get_all(WWW_AUTHENTICATE).iter();
+    challenges
+        .filter_map(|challenge| {
+            let challenge = String::from_utf8_lossy(challenge.as_bytes()).into_owned();
+            let (_, text) = challenge.split_once("error_description=\"")?;
+            let (text, _) = text.split_once('"')?;
+            (!text.is_empty()).then(|| text.to_owned())
+        })
+        .next()
 }
 
 /// Redacts all strings in `value`, but not the names of members.

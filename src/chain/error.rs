@@ -36,7 +36,9 @@ pub enum ChainError {
     #[error("the signing certificate cannot be read: {0}")]
     Malformed(ParseError),
     /// The certificate is not valid yet.
-    #[error("the signing certificate is not valid yet (it is {now}); it is: {certificate}")]
+    #[error(
+        "the signing certificate is not valid yet (the clock says {now}: check the clock of this machine); it is: {certificate}"
+    )]
     NotYetValid {
         /// The time of the check (RFC 3339, UTC).
         now: String,
@@ -66,7 +68,10 @@ pub enum ChainError {
         certificate: Box<CertificateSummary>,
     },
     /// The certificate is revoked: only another certificate helps. (Revoked issuers are [`PathError::Revoked`].)
-    #[error("the signing certificate is revoked; it is: {certificate}")]
+    #[error(
+        "the signing certificate is revoked, and every callback is refused until Microsoft serves another one: open a support \
+         case, and read the missed changes from the audit records; it is: {certificate}"
+    )]
     Revoked {
         /// The certificate.
         certificate: Box<CertificateSummary>,

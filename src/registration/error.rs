@@ -6,7 +6,7 @@ use http::StatusCode;
 use thiserror::Error;
 
 use super::plan::Plan;
-use super::test_event::TestEvent;
+use super::test_event::{TestEvent, TestResult};
 use super::types::CallbackUrlError;
 use crate::api::ApiError;
 use crate::event::Id;
@@ -46,11 +46,7 @@ pub enum RegistrationError {
     /// The test event did not finish in time.
     #[error(
         "test event {correlation_id} did not finish within {timeout:?}: {}",
-        last.as_ref().map_or_else(|| "the service does not know it".to_owned(), |last| format!(
-            "its status is `{}` after {} attempts",
-            last.status(),
-            last.results().len()
-        ))
+        last.as_ref().map_or_else(|| "the service does not know it".to_owned(), |last| state(last))
     )]
     TestEventNotFinished {
         /// The id of the test event.
@@ -60,6 +56,21 @@ pub enum RegistrationError {
         /// Its last known state.
         last: Option<Box<TestEvent>>,
     },
+}
+
+/// The status of a test event, and the message of its last attempt.
+fn state(event: &TestEvent) -> String {
+    let results = event.results();
+    let message = results.last().and_then(TestResult::response_message);
+    let message = message.filter(|message| !message.is_empty());
+    let message = message.map_or_else(String::new, |it| {
+        format!("; the last one says: {}", Excerpt::of_url(it))
+    });
+    format!(
+        "its status is `{}` after {} attempts{message}",
+        event.status(),
+        results.len()
+    )
 }
 
 impl RegistrationError {

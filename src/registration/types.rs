@@ -40,7 +40,7 @@ use crate::json::date::date;
 /// );
 ///
 /// let error = Registration::new("http://contoso.example/", []).unwrap_err();
-/// assert_eq!(error.to_string(), "`http://contoso.example/` is not a callback URL that can be registered (expected https)");
+/// assert_eq!(error.to_string(), "`http://contoso.example/` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)");
 /// # Ok::<(), CallbackUrlError>(())
 /// ```
 #[derive(Clone, PartialEq)]
@@ -252,7 +252,9 @@ pub enum CallbackUrlError {
         found: Excerpt,
     },
     /// It is plain http, where eavesdroppers can read the events.
-    #[error("`{found}` is not a callback URL that can be registered (expected https)")]
+    #[error(
+        "`{found}` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)"
+    )]
     NotHttps {
         /// The URL.
         found: Excerpt,

@@ -50,7 +50,7 @@ pub enum SignerError {
     /// The quota of downloads for URLs that never verified is used up. A later attempt may succeed.
     #[error(
         "`{url}` was not fetched: it has never verified, and the quota of {per_minute} downloads a minute for such URLs \
-         is used up; if the URL is yours, configure it with `warm_up_url`"
+         is used up; if genuine callbacks name it, configure it with `warm_up_url`"
     )]
     Quota {
         /// The URL.

@@ -128,7 +128,7 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
     }
     for log in [
         "the token is missing",
-        "its header is not base64url",
+        "its header is not a JSON object in base64url",
         "it is not JSON at line 1",
     ] {
         receiver.wait_for_log(log);

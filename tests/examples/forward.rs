@@ -300,7 +300,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
                 "--customers",
                 &customers,
             ],
-            "`https://...@a.example/api/events` is no endpoint",
+            "`https://...@a.example/api/events` is not an endpoint",
         ),
         (
             &["--danger-certificate-location", "a.example/cert/?s3cret"],

@@ -366,7 +366,7 @@ fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
         (&["ensure"][..], "ensure: `--url` is missing"),
         (
             &["ensure", "--url", "http://contoso.example"],
-            "`http://contoso.example` is not a callback URL that can be registered (expected https)",
+            "`http://contoso.example` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)",
         ),
         (&["show", "--wait"], "`--wait` is not for this command"),
         (

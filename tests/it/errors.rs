@@ -252,7 +252,7 @@ fn sources() {
         503,
         Some(60),
         "`https://host.example/a.cer` was not fetched: it has never verified, and the quota of 1 downloads a minute for \
-         such URLs is used up; if the URL is yours, configure it with `warm_up_url`",
+         such URLs is used up; if genuine callbacks name it, configure it with `warm_up_url`",
     );
 }
 

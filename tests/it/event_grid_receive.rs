@@ -368,14 +368,18 @@ async fn validations_without_consent() {
         (
             build().expect_topic("/subscriptions/yyyy"),
             Some(
-                "the validation is for topic `/subscriptions/xxxx` (expected /subscriptions/yyyy)",
+                "the validation is for topic `/subscriptions/xxxx` (expected /subscriptions/yyyy); if that is yours, add it with \
+                 `expect_topic`, and create the event subscription again: Event Grid does not retry a validation",
             ),
         ),
         (
             build()
                 .expect_subscription("invoices")
                 .expect_subscription("refunds"),
-            Some("the validation is for subscription `ORDERS` (expected invoices or refunds)"),
+            Some(
+                "the validation is for subscription `ORDERS` (expected invoices or refunds); if that is yours, add it with \
+                 `expect_subscription`, and create the event subscription again: Event Grid does not retry a validation",
+            ),
         ),
     ] {
         let receiver = builder.build().unwrap();

@@ -32,7 +32,7 @@ use crate::excerpt::Excerpt;
 /// let error = ConfirmationUrl::parse(elsewhere, "eventgrid.azure.net").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "`https://eventgrid.azure.net.contoso.example/validate` is not a URL of Event Grid (expected https, a host under \
+///     "`https://eventgrid.azure.net.contoso.example/validate?id=...` is not a URL of Event Grid (expected https, a host under \
 ///      `eventgrid.azure.net`, and port 443 or 553)"
 /// );
 /// # Ok::<(), partner_center_webhooks::event_grid::receive::ConfirmationUrlError>(())

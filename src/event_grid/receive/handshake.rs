@@ -228,7 +228,10 @@ pub enum HandshakeRefusal {
         expected: Excerpt,
     },
     /// The topic or the event subscription is not among the configured ones.
-    #[error("the validation is for {what} `{found}` (expected {expected})")]
+    #[error(
+        "the validation is for {what} `{found}` (expected {expected}); if that is yours, add it with `expect_{what}`, and create \
+         the event subscription again: Event Grid does not retry a validation"
+    )]
     Unexpected {
         /// `topic` or `subscription`.
         what: &'static str,

@@ -328,3 +328,41 @@ async fn grants_are_read_like_other_responses() {
         assert!(text.contains(said) && !text.contains("an-acc"), "{text}");
     }
 }
+
+/// A gateway refuses a token in the challenge alone.
+#[tokio::test]
+async fn the_words_of_a_challenge_are_shown() {
+    for (challenge, body, words) in [
+        (
+            r#"Bearer realm="", error="invalid_token", error_description="The token expired at 10:00""#,
+            "",
+            ": The token expired at 10:00 (",
+        ),
+        // The body comes first.
+        (
+            r#"Bearer error_description="The token expired""#,
+            "upstream says no",
+            ": upstream says no (",
+        ),
+        (
+            r#"Bearer error_description="""#,
+            "",
+            "answered 401 Unauthorized (",
+        ),
+        (
+            r#"Bearer error_description="cut"#,
+            "",
+            "answered 401 Unauthorized (",
+        ),
+    ] {
+        let refusal = response(
+            "401 Unauthorized",
+            &format!("www-authenticate: {challenge}\r\n"),
+            body,
+        );
+        // One for each of two tokens.
+        let peer = Peer::saying([refusal.clone(), refusal]).await;
+        let text = peer.registration().get().await.unwrap_err().to_string();
+        assert!(text.contains(words), "{text}");
+    }
+}
