@@ -50,7 +50,9 @@ fuzz_target!(|data: &[u8]| {
     }
 
     let read = SignatureEnvelope::from_headers(&headers);
-    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let pairs = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
     let error = |result: &Result<_, _>| result.as_ref().err().map(ToString::to_string);
     let read_from_pairs = SignatureEnvelope::from_headers(pairs);
     match (&read, &read_from_pairs) {
