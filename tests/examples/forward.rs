@@ -304,7 +304,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
         ),
         (
             &["--danger-certificate-location", "a.example/cert/?s3cret"],
-            "--danger-certificate-location: `a.example/cert/?...` is no location",
+            "--danger-certificate-location: `a.example/cert/?...` is not a URL prefix to allow",
         ),
         (&["--unknown"], "invalid option '--unknown'"),
     ] {

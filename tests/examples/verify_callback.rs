@@ -372,7 +372,7 @@ fn the_time_can_be_another() {
     );
     let reason = refused(at(end - 101 * DAY), "chain", 503);
     assert!(
-        reason.starts_with("the signing certificate is not valid yet (it is "),
+        reason.starts_with("the signing certificate is not valid yet (the clock says "),
         "{reason}"
     );
 

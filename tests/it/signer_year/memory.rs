@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     started: u64,
     /// By key: the certificate under which this receiver last accepted a callback, and when.
     accepted: BTreeMap<usize, (CertId, u64)>,
+    /// When this receiver first accepted a callback under a certificate. Before, it may not have verified the certificate.
+    first_accepted: BTreeMap<CertId, u64>,
     /// The same, including earlier receivers whose state was exported.
     verified: BTreeMap<usize, (CertId, u64)>,
     /// When the host first served it a certificate.
@@ -62,6 +64,12 @@ pub(crate) struct Promise {
     verified: Option<(CertId, u64)>,
 }
 
+/// Whether a callback was accepted under a certificate since a time. If none was, the certificate may have been served without
+/// its path or its lists, so that the receiver did not verify it.
+fn is_since(taken: &BTreeMap<CertId, u64>, certificate: CertId, time: u64) -> bool {
+    taken.get(&certificate).is_some_and(|taken| *taken >= time)
+}
+
 /// A fetch that got a list has ended after this time.
 const LANDED_MS: u64 = 10_000;
 /// How many replaced signers are kept, and how long.
@@ -85,8 +93,12 @@ impl Memory {
             self.given = before.given;
             self.taken = before.taken;
             self.exported = before.exported;
-            let given = before.delivered.into_keys();
-            self.exported.extend(given.map(|id| (id, at)));
+            for id in before.delivered.into_keys() {
+                let exported = self.exported.entry(id).or_insert(at);
+                if is_since(&self.taken, id, before.started) {
+                    *exported = at;
+                }
+            }
             self.seen_revoked = before.seen_revoked;
         }
     }
@@ -132,6 +144,7 @@ impl Memory {
             }
             self.taken.insert(certificate, at);
             self.accepted.insert(promise.key, (certificate, at));
+            self.first_accepted.entry(certificate).or_insert(at);
             self.verified.insert(promise.key, (certificate, at));
         }
     }
@@ -175,7 +188,9 @@ impl Memory {
         others.dedup();
         // A signer that was exported seven days ago may have been replaced then: only the host knows.
         let certificate = self.given[last].certificate;
-        let known_at = match self.delivered.contains_key(&certificate) {
+        let is_new = !self.exported.contains_key(&certificate);
+        let is_verified = is_new || is_since(&self.taken, certificate, self.started);
+        let known_at = match is_verified && self.delivered.contains_key(&certificate) {
             true => now,
             false => self.exported.get(&certificate).copied().unwrap_or(0),
         };
@@ -271,7 +286,8 @@ impl Memory {
             .max(truth.authorities_well_since()?)
             .max(self.hourly_since)
             .max(self.started)
-            .max(self.held_since(id)?);
+            .max(self.held_since(id)?)
+            .max(*self.first_accepted.get(&id)?);
         (hourly && since + OVERDUE_MS <= came.ms).then(|| {
             format!("certificate {id} is revoked, and the lists could be asked since {since} ms")
         })

@@ -144,11 +144,13 @@ fn a_revoked_key_is_refused_after_a_day_of_callbacks() {
         (HOUR, true, false, None),
         // The host has gone back to it.
         (HOUR, false, true, None),
+        // It is accepted for the first time.
+        (u64::MAX, false, false, None),
     ] {
         let mut scene = Scene::new(Revocation::BestEffort);
         scene.memory.certificate_delivered(0, 0, 0);
         scene.truth.revoke(0, 1_000);
-        let mut at = 0;
+        let mut at = if gap == u64::MAX { gap } else { 0 };
         while at < 1_000 + OVERDUE_MS {
             scene.accepted(0, at);
             at += gap;
@@ -247,6 +249,27 @@ fn a_former_signer_is_protected_as_far_as_the_receiver_can_know() {
     ] {
         let broken = scene(again_at, restarted_at).broken(0, at, &response(401));
         assert_eq!(broken, rule, "{again_at:?} {restarted_at:?} {at}");
+    }
+}
+
+/// A certificate that is served again after a restart, and cannot be verified, stays as old as its export.
+#[test]
+fn an_export_is_renewed_by_what_was_verified_since() {
+    const DAY: u64 = 24 * HOUR;
+    for (accepted_again, rule) in [(true, Some(Rule::Refused)), (false, None)] {
+        let mut scene = Scene::new(Revocation::BestEffort);
+        scene.memory.certificate_delivered(0, 0, 0);
+        scene.accepted(0, 1_000);
+        scene.memory.restarted(true, 4 * DAY);
+        scene.memory.certificate_delivered(0, 0, 5 * DAY);
+        if accepted_again {
+            scene.accepted(0, 5 * DAY + 1_000);
+        }
+        scene.memory.restarted(true, 6 * DAY);
+        let other = scene.rotates_to(1, 8 * DAY);
+        scene.memory.certificate_delivered(1, other, 8 * DAY);
+        let broken = scene.broken(0, 12 * DAY, &response(401));
+        assert_eq!(broken, rule, "{accepted_again}");
     }
 }
 
