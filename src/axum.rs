@@ -45,7 +45,7 @@ use serde::de::DeserializeOwned;
 
 use crate::body::typed::{BodyFormatError, FromVerifiedBody, json};
 use crate::duplicates::{Attempt, DuplicateGuard};
-use crate::error::Error;
+use crate::receiver::Error;
 use crate::receiver::{Received, Receiver};
 
 /// Extracts a genuine callback from a request.

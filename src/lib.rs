@@ -101,7 +101,7 @@
 //! | a certificate authority was not reached, or a signing certificate not renewed | warn | `reason` |
 //! | no current revocation list covers a signer | warn | `signer` |
 //! | an adapter lacks what the application should have given to it | error | `reason` |
-//! | something that callbacks depend on expires soon | warn | `what`, `days_left` |
+//! | a certificate or a list that callbacks depend on expires soon | warn | `what`, `days_left` |
 //!
 //! # Backends
 //!
@@ -130,9 +130,6 @@ pub mod event;
 
 #[cfg(feature = "receiver")]
 pub mod receiver;
-
-#[cfg(feature = "receiver")]
-pub mod error;
 
 #[cfg(feature = "receiver")]
 pub mod duplicates;
@@ -192,13 +189,11 @@ pub mod resources;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-#[cfg(feature = "receiver")]
-pub use error::{Error, ErrorKind, Verdict};
 #[cfg(feature = "event")]
 pub use event::{Event, EventName};
 pub use excerpt::Excerpt;
 #[cfg(feature = "receiver")]
-pub use receiver::{Received, Receiver};
+pub use receiver::{Error, ErrorKind, Received, Receiver, Verdict};
 
 /// The README's code, which runs as a test.
 #[cfg(all(

@@ -69,8 +69,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::duplicates::{Attempt, DuplicateGuard};
-use crate::error::Error;
 use crate::http_client::BoxFuture;
+use crate::receiver::Error;
 use crate::receiver::{Received, Receiver};
 use crate::signature::BodyDigest;
 

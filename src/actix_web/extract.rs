@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use super::{receive, response};
 use crate::body::typed::{BodyFormatError, FromVerifiedBody, json};
 use crate::duplicates::{Attempt, DuplicateGuard};
-use crate::error::Error;
 use crate::log;
+use crate::receiver::Error;
 use crate::receiver::{Received, Receiver};
 
 /// Extracts a genuine callback from a request.

@@ -47,7 +47,7 @@ use ::actix_web::http::StatusCode;
 use ::actix_web::http::header::{HeaderMap, RETRY_AFTER};
 use bytes::Bytes;
 
-use crate::error::Error;
+use crate::receiver::Error;
 use crate::receiver::{Received, Receiver};
 
 pub use extract::{Callback, Claimed, Rejection, Verified};

@@ -51,6 +51,24 @@
 //! assert_eq!(refused, DuplicateError::Done { digest: again.digest() });
 //! # Ok(()) }) }
 //! ```
+//!
+//! The adapters do this by themselves:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # use partner_center_webhooks::crypto::DefaultBackend;
+//! # use partner_center_webhooks::testing::Issuer;
+//! # let issuer = Issuer::new()?;
+//! # let receiver = issuer.receiver(DefaultBackend::new(), &issuer.signer()?)?.build()?;
+//! use std::sync::Arc;
+//! use partner_center_webhooks::duplicates::InMemory;
+//! use partner_center_webhooks::tower::VerifyLayer;
+//!
+//! let guard = Arc::new(InMemory::new()); // seven days, 100,000 callbacks, 20 MB at most
+//! let layer = VerifyLayer::new(receiver).with_duplicates(guard); // 2xx completes, anything else releases
+//! # let _ = layer; Ok(()) }) }
+//! ```
 
 mod attempt;
 mod error;

@@ -36,6 +36,24 @@
 //! assert_eq!(fake.accepted()[0].channel(), Some("fabrikam"));
 //! # Ok(()) }) }
 //! ```
+//!
+//! # Example: from a callback to the channel of its customer
+//!
+//! ```
+//! use axum::{extract::State, http::StatusCode};
+//! use partner_center_webhooks::axum::Callback;
+//! use partner_center_webhooks::event_grid::{ChannelName, CloudEvent, Publisher};
+//!
+//! async fn callback(State(publisher): State<Publisher>, Callback(received): Callback) -> StatusCode {
+//!     // None if it is about no customer, or if what it says of the customer does not agree.
+//!     let Some(customer) = received.event().customer_tenant() else { return StatusCode::OK };
+//!     let Ok(channel) = ChannelName::new(&format!("customer-{customer}")) else { return StatusCode::SERVICE_UNAVAILABLE };
+//!     match publisher.publish(&channel, [CloudEvent::from(&received)]).await {
+//!         Ok(_) => StatusCode::OK, // not before Event Grid has accepted it
+//!         Err(_) => StatusCode::SERVICE_UNAVAILABLE, // Partner Center delivers it again
+//!     }
+//! }
+//! ```
 
 pub mod activation;
 mod cloud_event;

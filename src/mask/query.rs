@@ -3,7 +3,7 @@
 use form_urlencoded::parse;
 use secrecy::SecretString;
 
-use super::named;
+use super::url::named;
 
 /// The values in the query of a URL, raw and decoded.
 pub(crate) fn query_secrets(url: &str) -> Vec<SecretString> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{split, url};
+use super::url::{split, url};
 
 /// The minimum length of a secret that is masked, in characters.
 #[cfg(feature = "token")]

@@ -3,11 +3,11 @@
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 
+use super::error::Error;
 use super::received::{Received, log_accepted, log_refusal};
 use super::stages::{Headers, Stages};
 use crate::body::{BodyError, stream};
 use crate::envelope::{EnvelopeError, SignatureEnvelope};
-use crate::error::Error;
 use crate::signature::{SignatureError, VerifiedBody};
 use crate::source::CertificateUrl;
 

@@ -1,4 +1,28 @@
-//! All stages in one call.
+//! All stages in one call: [`Receiver`] verifies callbacks, keeps their signers, and reads the events.
+//!
+//! An error knows its response: [`Error::status`] and [`Error::retry_after`].
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use partner_center_webhooks::crypto::DefaultBackend;
+//! use partner_center_webhooks::testing::Issuer;
+//! use partner_center_webhooks::{ErrorKind, EventName};
+//!
+//! let issuer = Issuer::new()?; // a throw-away CA: signs as Partner Center does
+//! let signer = issuer.signer()?;
+//! let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+//!
+//! let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+//! let received = receiver.receive(&callback.headers, &callback.body).await?;
+//! assert_eq!(*received.event().name(), EventName::InvoiceReady);
+//!
+//! let forged = callback.with_body(r#"{"EventName":"subscription-updated"}"#);
+//! let error = receiver.receive(&forged.headers, &forged.body).await.unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::Signature);
+//! assert_eq!(error.status(), 401);
+//! # Ok(()) }) }
+//! ```
 //!
 //! # Headers
 //!
@@ -24,6 +48,25 @@
 //! assert!(receiver.receive(pairs, &callback.body).await.is_ok());
 //! # Ok(()) }) }
 //! ```
+//!
+//! # In production
+//!
+//! - **Fetches run in the background**, in tasks of their own with deadlines of 5 s. Build the receiver in the tokio runtime that
+//!   keeps running (other runtimes: [`ReceiverBuilder::spawn`]). A URL is fetched once for all its callbacks. A callback with a
+//!   good signer never waits for the network; one without a signer waits at most 5 s, and is then answered with 503.
+//! - **Rotations**: a signature is refused for good only under a certificate that was fetched after the callback arrived or at most
+//!   five seconds before. A new certificate is found at its first signature, and two former ones stay good for seven days.
+//! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and give them to the next receiver
+//!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::learned_issuers_pem`]). Then it needs no fetch at the start, and
+//!   repeated deliveries under a former certificate are not lost. Ignore a damaged file: a receiver works without it.
+//! - **Changes at run time**: [`Receiver::replace_chain`] sets new anchors, intermediates, policies or names while callbacks go on.
+//! - **Expiry**: with feature `tracing`, a warning is logged when less than a week is left of a signing certificate, an issuer or a
+//!   revocation list.
+//! - **Cost**: one RSA verification, 14 µs on a core of a small machine, and 4 % more. No lock, and no allocation but that of the
+//!   event. `cargo bench --all-features --bench receive` prints each figure beside the raw primitive, and
+//!   `benches/throughput.sh` the requests per second of an axum server: 0.95 of those with the RSA primitive alone, if server and
+//!   load generator have a core each.
+//! - **Strangers** cause no fetches but a shared quota of 60 a minute, and no more than one in five seconds for a known URL.
 
 mod admitted;
 mod builder;
@@ -32,6 +75,7 @@ mod builder;
     any(feature = "aws-lc-rs", feature = "rustcrypto")
 ))]
 mod defaults;
+mod error;
 mod received;
 mod stages;
 
@@ -44,7 +88,6 @@ use rustls_pki_types::UnixTime;
 
 use crate::body::BodyLimit;
 use crate::chain::{ChainVerifier, certificate_to_pem};
-use crate::error::Error;
 use crate::excerpt::Excerpt;
 use crate::signature::VerifiedBody;
 use crate::source::Authorities;
@@ -52,6 +95,7 @@ use stages::Stages;
 
 pub use admitted::Admitted;
 pub use builder::{BuildError, ReceiverBuilder};
+pub use error::{Error, ErrorKind, Verdict};
 pub use received::Received;
 
 /// Verifies callbacks and reads their events. Cheap to clone; clones share their signers.

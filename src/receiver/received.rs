@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::error::Error;
 use crate::body::typed::FromVerifiedBody;
 use crate::chain::VerifiedSigner;
-use crate::error::Error;
 use crate::event::Event;
 use crate::excerpt::Excerpt;
 use crate::log;

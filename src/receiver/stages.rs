@@ -7,9 +7,9 @@ use std::time::Duration;
 use http::header::CONTENT_LENGTH;
 use rustls_pki_types::UnixTime;
 
+use super::error::Error;
 use crate::body::BodyLimit;
 use crate::envelope::{EnvelopeError, EnvelopeReader, SignatureEnvelope};
-use crate::error::Error;
 use crate::signature::{SignatureError, VerifiedBody};
 use crate::signers::{SignerSet, Signers};
 use crate::source::{CertificateLocation, CertificateUrl};

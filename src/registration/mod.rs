@@ -7,30 +7,37 @@
 //!
 //! # Example
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! use std::time::Duration;
 //!
-//! use partner_center_webhooks::cloud::Cloud;
-//! use partner_center_webhooks::event::EventName;
+//! use partner_center_webhooks::EventName;
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //! use partner_center_webhooks::registration::{Registration, RegistrationClient, WhenLimited};
+//! use partner_center_webhooks::testing::partner_center::{Delay, PartnerCenter, Validation}; // feature `testing`
 //! use partner_center_webhooks::token::{Application, ClientCredentials};
 //!
-//! let (cloud, http) = (Cloud::Global, ReqwestClient::new()?);
-//! let application = Application::new(&cloud, "contoso.onmicrosoft.com", "0f5a…", std::env::var("SECRET")?)?;
+//! let fake = PartnerCenter::start().await?; // on loopback, with the quirks of the real one; needs tokio around it
+//! fake.configure(|quirks| quirks.validation = Validation::completed(Delay::Polls(0)));
+//!
+//! let (cloud, http) = (fake.cloud(), ReqwestClient::new()?); // in production: Cloud::Global
+//! let application = Application::new(&cloud, &fake.tenant_id(), fake.client_id(), fake.client_secret())?;
 //! let client = RegistrationClient::new(&cloud, http.clone(), ClientCredentials::new(application, http))?;
 //!
-//! let events = [EventName::TestCreated, EventName::SubscriptionUpdated];
+//! let events = [EventName::TestCreated, EventName::InvoiceReady];
 //! let wanted = Registration::new("https://contoso.example/webhooks/callback", events)?;
-//! println!("{}", client.ensure(&wanted).await?);
+//! let done = client.ensure(&wanted).await?;
+//! assert_eq!(
+//!     done.to_string(),
+//!     "register `https://contoso.example/webhooks/callback` for test-created, invoice-ready"
+//! );
 //!
-//! let id = client.send_test_event(WhenLimited::Wait).await?;
-//! let outcome = client
-//!     .wait_for_test_event(&id, Duration::from_secs(120), |event| println!("{}", event.status()))
-//!     .await?;
-//! assert!(outcome.was_delivered());
-//! # Ok(()) }
+//! let id = client.send_test_event(WhenLimited::Wait).await?; // two a minute, counted here
+//! let timeout = Duration::from_secs(120);
+//! let event = client.wait_for_test_event(&id, timeout, |event| println!("{}", event.status())).await?;
+//! assert!(event.was_delivered());
+//! # Ok(()) }) }
 //! ```
 
 mod client;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use partner_center_webhooks::Verdict;
 use partner_center_webhooks::body::BodyError;
 use partner_center_webhooks::duplicates::InMemory;
-use partner_center_webhooks::error::Verdict;
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::source::CertificateLocation;
 use partner_center_webhooks::testing::SignedRequest;

@@ -28,35 +28,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["excerpt", "http_client", "log", "mask", "signature"],
     ),
     (
-        "error",
-        &[
-            "body",
-            "duplicates",
-            "envelope",
-            "source",
-            "chain",
-            "signers",
-            "signature",
-            "event",
-        ],
-    ),
-    (
         "receiver",
         &[
             "body",
             "chain",
             "cloud",
             "crypto",
+            "duplicates",
             "envelope",
-            "error",
             "event",
             "excerpt",
             "http_client",
+            "log",
             "signature",
             "signers",
             "source",
-            "excerpt",
-            "log",
             "spawn",
         ],
     ),
@@ -86,20 +72,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("spawn", &["http_client"]),
     ("log", &[]),
     // Who calls it.
-    (
-        "actix_web",
-        &["body", "duplicates", "error", "log", "receiver"],
-    ),
-    ("axum", &["body", "duplicates", "error", "receiver"]),
+    ("actix_web", &["body", "duplicates", "log", "receiver"]),
+    ("axum", &["body", "duplicates", "receiver"]),
     (
         "tower",
-        &[
-            "duplicates",
-            "error",
-            "http_client",
-            "receiver",
-            "signature",
-        ],
+        &["duplicates", "http_client", "receiver", "signature"],
     ),
     // Beside it.
     (

@@ -32,8 +32,8 @@ fn no_files_import_each_other_in_a_circle() {
             .for_each(|(from, to)| println!("    {from} -> {to}"));
     }
     let circles = graph.circles().len();
-    println!("circles between files: {circles} (at most {MAX_CIRCLES})");
-    assert!(circles <= MAX_CIRCLES);
+    println!("circles between files: {circles}");
+    assert_eq!(circles, 0);
 }
 
 #[test]
@@ -41,14 +41,8 @@ fn nothing_is_imported_through_the_front_page() {
     let sources = read_all(&src());
     let importers = sources.iter().filter(|source| source.imports_root_items());
     let files: Vec<_> = importers.map(|source| &source.file).collect();
-    println!(
-        "files that import `crate::Name`: {} (at most {MAX_ROOT_IMPORTS})",
-        files.len()
-    );
-    assert!(
-        files.len() <= MAX_ROOT_IMPORTS,
-        "import it from the file that defines it: {files:?}"
-    );
+    println!("files that import `crate::Name`: {files:?}");
+    assert_eq!(files, [""; 0], "import it from the file that defines it");
 }
 
 /// A file is measured without its unit tests.
@@ -71,7 +65,7 @@ fn files_and_functions_are_short() {
         .collect();
     println!("files over {MAX_FILE} lines: {long:?}");
     println!("functions over {MAX_FUNCTION} lines: {long_functions:?}");
-    assert!(long.len() <= MAX_LONG_FILES && long_functions.len() <= MAX_LONG_FUNCTIONS);
+    assert!(long.is_empty() && long_functions.is_empty());
 }
 
 #[test]
@@ -103,16 +97,12 @@ fn doc_share(sources: &[Source], folder: &str) -> usize {
     docs * 100 / lines
 }
 
-/// Lines of a file, and how many files are longer.
+/// Lines of a file.
 const MAX_FILE: usize = 400;
-const MAX_LONG_FILES: usize = 9;
-/// Lines of a function's body, and how many are longer.
+/// Lines of a function's body.
 const MAX_FUNCTION: usize = 60;
-const MAX_LONG_FUNCTIONS: usize = 3;
-const MAX_CIRCLES: usize = 19;
-const MAX_ROOT_IMPORTS: usize = 69;
-const MAX_ENTRIES: usize = 38;
-const MAX_TYPES: usize = 291;
-const MAX_ERRORS: usize = 74;
+const MAX_ENTRIES: usize = 28;
+const MAX_TYPES: usize = 280;
+const MAX_ERRORS: usize = 66;
 /// Folder, per cent of its lines.
-const DOC_SHARES: &[(&str, usize)] = &[("", 19), ("api", 10), ("signers", 10)];
+const DOC_SHARES: &[(&str, usize)] = &[("", 19), ("api", 18), ("signers", 13)];

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, ImplItemFn, Item, ItemFn, ItemUse, Macro, TraitItemFn, UseTree, Visibility};
@@ -145,9 +146,8 @@ impl<'a> Visit<'a> for Source {
     }
 
     fn visit_macro(&mut self, called: &'a Macro) {
-        let text = called.tokens.to_string().replace(" :: ", "::");
-        let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
-        let paths = words.filter(|word| word.contains("::"));
+        let text = names(called.tokens.clone()).replace(" :: ", "::");
+        let paths = text.split(' ').filter(|word| word.contains("::"));
         self.paths
             .extend(paths.map(|path| path.split("::").map(str::to_owned).collect::<Vec<_>>()));
         visit::visit_macro(self, called);
@@ -169,6 +169,17 @@ impl<'a> Visit<'a> for Source {
         }
         visit::visit_trait_item_fn(self, item);
     }
+}
+
+/// The names and colons among the tokens of a macro: no strings, and so no documentation.
+fn names(tokens: TokenStream) -> String {
+    let words = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) => format!(" {} ", names(group.stream())),
+        TokenTree::Ident(name) => format!(" {name} "),
+        TokenTree::Punct(mark) if mark.as_char() == ':' => ":".to_owned(),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => " , ".to_owned(),
+    });
+    words.collect()
 }
 
 /// Whether it is there for unit tests only.

@@ -1,4 +1,26 @@
 //! Publishing to a partner namespace.
+//!
+//! Requests are full (1 MiB, 5000 events), every event is serialized once, and ids are fixed before the first attempt. Events that
+//! were not accepted are returned one by one with the reason.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use partner_center_webhooks::event_grid::{AccessKey, ChannelName, CloudEvent, NotAccepted, PublishEndpoint, Publisher};
+//! use partner_center_webhooks::http_client::ReqwestClient;
+//! use partner_center_webhooks::testing::EventGrid;
+//!
+//! let fake = EventGrid::start().await?; // on loopback: judges keys, signatures, limits and events
+//! let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint())?; // in production: PublishEndpoint::new
+//! let key = AccessKey::new(fake.access_key())?;
+//! let publisher = Publisher::by_channel_name(endpoint, key, ReqwestClient::new()?);
+//!
+//! let events = (0..10_000).map(|id| CloudEvent::new("/contoso", "Contoso.Items.Created")?.with_id(&format!("item-{id}")));
+//! let events: Vec<CloudEvent> = events.collect::<Result<_, _>>()?;
+//! let accepted = publisher.publish(&ChannelName::new("fabrikam")?, &events).await.map_err(NotAccepted::into_owned)?;
+//! assert_eq!((accepted.events(), accepted.requests()), (10_000, 2));
+//! # Ok(()) }) }
+//! ```
 
 mod address;
 mod batch;

@@ -20,6 +20,39 @@
 //! error. [`ReceiveError::status`] takes that into account.
 //!
 //! Undocumented, so not verified: whether handshakes have a token or the headers of a delivery.
+//!
+//! If a handshake fails, check the gateway: rules 920300, 942430, 920230, 942130 and 931130 of application gateways block it.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use axum::{Router, http::StatusCode, routing::any};
+//! use partner_center_webhooks::cloud::Cloud;
+//! use partner_center_webhooks::crypto::DefaultBackend;
+//! use partner_center_webhooks::event_grid::receive::axum::Delivery;
+//! use partner_center_webhooks::event_grid::receive::{EntraTokens, ExpectedToken, GridEvent, WebhookReceiver};
+//! use partner_center_webhooks::http_client::ReqwestClient;
+//!
+//! async fn events(Delivery(notification): Delivery) -> StatusCode {
+//!     for event in notification.events() { // one or many; handshakes never come here
+//!         match event {
+//!             GridEvent::CloudEvent(event) => println!("{}: {:?}", event.id(), event.data::<serde_json::Value>()),
+//!             GridEvent::EventGrid(event) => println!("{}: {:?}", event.id(), event.data::<serde_json::Value>()),
+//!             // Malformed, or of a schema of your own: nothing of it is lost.
+//!             GridEvent::Unrecognized(event) => println!("{}: {}", event.reason(), event.json()),
+//!         }
+//!     }
+//!     StatusCode::NO_CONTENT // 503 would have them delivered again
+//! }
+//!
+//! fn router() -> Result<Router, Box<dyn std::error::Error>> {
+//!     let tenant = "6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11";
+//!     let expected = ExpectedToken::new(&Cloud::Global, tenant, "api://contoso.example/events")?;
+//!     let tokens = EntraTokens::new(expected, DefaultBackend::new(), ReqwestClient::new()?);
+//!     let receiver = WebhookReceiver::builder().entra(tokens).build()?; // or query_secret, header_secret
+//!     Ok(Router::new().route("/events", any(events)).with_state(receiver))
+//! }
+//! ```
 
 #[cfg(feature = "actix-web")]
 pub mod actix_web;
