@@ -139,14 +139,28 @@ impl Memory {
         }
         self.last_callback = self.last_callback.max(promise.came.ms);
         if let Some(certificate) = accepted {
+            let is_provable = self.is_provable(promise, certificate);
             if let Some(last) = self.given.last_mut() {
-                last.is_current |= last.certificate == certificate;
+                last.is_current |= last.certificate == certificate && is_provable;
             }
             self.taken.insert(certificate, at);
             self.accepted.insert(promise.key, (certificate, at));
             self.first_accepted.entry(certificate).or_insert(at);
             self.verified.insert(promise.key, (certificate, at));
         }
+    }
+
+    /// Whether a certificate that the host gave last was verified then, and not accepted as the former signer that it was.
+    fn is_provable(&self, promise: &Promise, certificate: CertId) -> bool {
+        let Some((last, before)) = self.given.split_last() else {
+            return false;
+        };
+        let is_again = before.iter().any(|given| given.certificate == certificate);
+        let is_known = self
+            .first_accepted
+            .get(&certificate)
+            .is_some_and(|first| *first <= last.at);
+        !is_again || (is_known && promise.kept == Some(certificate))
     }
 
     pub(crate) fn promise(&self, truth: &Truth, key: usize, came: Moment) -> Promise {

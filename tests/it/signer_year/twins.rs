@@ -273,6 +273,29 @@ fn an_export_is_renewed_by_what_was_verified_since() {
     }
 }
 
+/// A former signer that is served again, and accepted, may still be the former: a new receiver may be unable to verify it.
+#[test]
+fn a_former_signer_that_is_served_again_is_current_if_it_must_have_been_verified() {
+    const DAY: u64 = 24 * HOUR;
+    for (restarts, rule) in [(false, Some(Rule::Refused)), (true, None)] {
+        let mut scene = Scene::new(Revocation::BestEffort);
+        scene.memory.certificate_delivered(0, 0, 0);
+        scene.accepted(0, 1_000);
+        let other = scene.rotates_to(1, 8 * DAY);
+        scene.memory.certificate_delivered(1, other, 8 * DAY);
+        if restarts {
+            scene.memory.restarted(true, 9 * DAY);
+        }
+        scene.truth.serve(Some(0), 10 * DAY);
+        scene.memory.certificate_delivered(0, 0, 10 * DAY);
+        scene.accepted(0, 10 * DAY + HOUR);
+        scene.truth.serve(Some(other), 11 * DAY);
+        scene.memory.certificate_delivered(1, other, 11 * DAY);
+        let broken = scene.broken(0, 16 * DAY, &response(401));
+        assert_eq!(broken, rule, "{restarts}");
+    }
+}
+
 #[test]
 fn a_kept_signer_that_waits_is_objected_to() {
     let mut scene = Scene::new(Revocation::BestEffort);
