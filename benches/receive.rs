@@ -4,11 +4,7 @@
 //! and a ratio is the median over all turns, so that a machine that slows down slows both. Targets are goals and not
 //! limits: a busy machine may miss them, and the run still ends well. Without `--bench`, as under
 //! `cargo test --benches`, everything runs once or twice, for its assertions alone.
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a bench prints, and may fail"
-)]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench prints, and may fail")]
 
 use std::alloc::System;
 use std::collections::HashMap;
@@ -82,19 +78,10 @@ struct Effort {
     flood: u64,
 }
 
-const EARNEST: Effort = Effort {
-    turns: 501,
-    turn: Duration::from_millis(1),
-    crowd: 10_000,
-    flood: 100_000,
-};
+const EARNEST: Effort =
+    Effort { turns: 501, turn: Duration::from_millis(1), crowd: 10_000, flood: 100_000 };
 
-const TRIAL: Effort = Effort {
-    turns: 1,
-    turn: Duration::ZERO,
-    crowd: 50,
-    flood: 100,
-};
+const TRIAL: Effort = Effort { turns: 1, turn: Duration::ZERO, crowd: 50, flood: 100 };
 
 /// One signer, one callback, and the primitive that verifies it.
 struct Bench {
@@ -135,22 +122,12 @@ impl Bench {
         let [ours, raw] = self.measure([&mut || self.hit(&receiver), &mut || self.raw()]);
         let ratio = ours.ratio(&raw);
         let goal = goal("≤ 1.05 ×", ratio <= 1.05);
-        beside(
-            "Receiver::verify, cached signer, 300 bytes",
-            &ours,
-            &raw,
-            &goal,
-        );
+        beside("Receiver::verify, cached signer, 300 bytes", &ours, &raw, &goal);
 
         let algorithm = SignatureAlgorithm::RsaSha512;
         let callback = self.signer.callback_with(algorithm, BODY).expect("signed");
         let [ours, raw] = self.measure([&mut || verify(&receiver, &callback), &mut || self.raw()]);
-        beside(
-            "  the same with rsa-sha512, beside rsa-sha256",
-            &ours,
-            &raw,
-            "",
-        );
+        beside("  the same with rsa-sha512, beside rsa-sha256", &ours, &raw, "");
 
         let receive = || {
             let body = self.callback.body.as_ref();
@@ -192,18 +169,10 @@ impl Bench {
             }
         }
         let [raw_one, raw_two, one, two] = times;
-        let [raw_gain, gain] = [
-            raw_one.minimum() / raw_two.minimum(),
-            one.minimum() / two.minimum(),
-        ];
+        let [raw_gain, gain] =
+            [raw_one.minimum() / raw_two.minimum(), one.minimum() / two.minimum()];
         for (what, two, one, gain, target) in [
-            (
-                "two threads beside one, the raw primitive",
-                &raw_two,
-                &raw_one,
-                raw_gain,
-                "",
-            ),
+            ("two threads beside one, the raw primitive", &raw_two, &raw_one, raw_gain, ""),
             (
                 "two threads beside one, Receiver::verify",
                 &two,
@@ -213,14 +182,7 @@ impl Bench {
             ),
         ] {
             let (minimum, median) = (time(two.minimum()), time(two.median()));
-            row(
-                what,
-                &minimum,
-                &median,
-                &time(one.minimum()),
-                Some(gain),
-                target,
-            );
+            row(what, &minimum, &median, &time(one.minimum()), Some(gain), target);
         }
     }
 
@@ -231,10 +193,7 @@ impl Bench {
             let receiver = self.receiver_over(&source).build().expect("a receiver");
             let [ours] = self.measure([&mut || {
                 let verified = receiver.verify(&callback.headers, callback.body.as_ref());
-                let error = verified
-                    .now_or_never()
-                    .expect("no fetch")
-                    .expect_err("refused");
+                let error = verified.now_or_never().expect("no fetch").expect_err("refused");
                 assert_eq!(black_box(error).kind(), kind);
             }]);
             assert_eq!(source.fetches(), 0, "{what}");
@@ -249,36 +208,19 @@ impl Bench {
         };
         let with = |name, value: &str| {
             let callback = self.callback.clone();
-            callback
-                .with_header(name, value.as_bytes())
-                .expect("a header")
+            callback.with_header(name, value.as_bytes()).expect("a header")
         };
         let elsewhere = "https://evil.blob.core.windows.net/cert/a.cer";
         let no_signature = self.callback.clone().without_header("authorization");
-        refused(
-            "an algorithm",
-            ErrorKind::Envelope,
-            with("x-ms-signature-algorithm", "rsa-sha1"),
-        );
-        refused(
-            "base64",
-            ErrorKind::Envelope,
-            with("authorization", "Signature ?"),
-        );
+        refused("an algorithm", ErrorKind::Envelope, with("x-ms-signature-algorithm", "rsa-sha1"));
+        refused("base64", ErrorKind::Envelope, with("authorization", "Signature ?"));
         refused("a missing header", ErrorKind::Envelope, no_signature);
-        refused(
-            "a URL",
-            ErrorKind::Location,
-            with("x-ms-certificate-url", elsewhere),
-        );
+        refused("a URL", ErrorKind::Location, with("x-ms-certificate-url", elsewhere));
     }
 
     fn chain(&self) {
         let chain = self.chain_verifier();
-        let algorithm = *AwsLcRs::new()
-            .certificate_algorithms()
-            .first()
-            .expect("RSA");
+        let algorithm = *AwsLcRs::new().certificate_algorithms().first().expect("RSA");
         let [ours, raw] = self.measure([
             &mut || {
                 let verified = chain.verify(self.signer.certificate(), &[], self.issuer.now());
@@ -293,12 +235,7 @@ impl Bench {
                 }
             },
         ]);
-        beside(
-            "ChainVerifier::verify, 3 certificates, beside 2 signatures",
-            &ours,
-            &raw,
-            "",
-        );
+        beside("ChainVerifier::verify, 3 certificates, beside 2 signatures", &ours, &raw, "");
     }
 
     fn event(&self) {
@@ -309,12 +246,7 @@ impl Bench {
                 drop(black_box(serde_json::from_slice::<serde_json::Value>(body)));
             },
         ]);
-        beside(
-            "Event::from_slice, beside serde_json::Value",
-            &ours,
-            &raw,
-            "",
-        );
+        beside("Event::from_slice, beside serde_json::Value", &ours, &raw, "");
     }
 
     fn rustcrypto(&self) {
@@ -324,8 +256,7 @@ impl Bench {
             move || {
                 let sha256 = backend.sha256(black_box(BODY.as_bytes()));
                 let algorithm = SignatureAlgorithm::RsaSha256;
-                key.verify(algorithm, BODY.as_bytes(), &sha256, &self.signature)
-                    .expect("genuine");
+                key.verify(algorithm, BODY.as_bytes(), &sha256, &self.signature).expect("genuine");
             }
         });
         let [ours, raw] = self.measure([&mut ours, &mut raw]);
@@ -350,9 +281,7 @@ impl Bench {
             .collect();
         let root = "http://pki.example/certs/Throw-away%20TLS%20RSA%20Root%20G2.crt";
         pages.insert(root.to_owned(), Bytes::copy_from_slice(&bridge));
-        let location = DistributionLocation::none()
-            .also_allow(base)
-            .expect("a prefix");
+        let location = DistributionLocation::none().also_allow(base).expect("a prefix");
         let authorities = Authorities::new(Arc::new(Pages(pages)))
             .with_issuer_location(location.clone())
             .with_revocation_list_location(location);
@@ -371,11 +300,7 @@ impl Bench {
         };
         let receiver = start();
         let verified = finish(receiver.verify(&callback.headers, &callback.body)).expect("genuine");
-        assert_eq!(
-            verified.signer().path().len(),
-            3,
-            "two issuers and an anchor"
-        );
+        assert_eq!(verified.signer().path().len(), 3, "two issuers and an anchor");
         assert!(verified.signer().revocation_lists_end().is_some());
         let [ours, raw] = self.measure([
             &mut || {
@@ -386,12 +311,7 @@ impl Bench {
             &mut || self.raw(),
         ]);
         let goal = goal("≤ 20 ms", ours.median() <= 0.020);
-        beside(
-            "cold: 2 issuers, 2 revocation lists, then the callback",
-            &ours,
-            &raw,
-            &goal,
-        );
+        beside("cold: 2 issuers, 2 revocation lists, then the callback", &ours, &raw, &goal);
     }
 
     /// The adapter should cost what the route costs without it, and one RSA verification.
@@ -404,17 +324,10 @@ impl Bench {
         }
         let receiver = self.receiver();
         self.hit(&receiver);
-        let verified = Router::new()
-            .route("/", post(verified))
-            .with_state(receiver);
+        let verified = Router::new().route("/", post(verified)).with_state(receiver);
         let read = Router::new().route("/", post(read));
         let [ours, baseline, raw] = self.measure([
-            &mut || {
-                assert_eq!(
-                    self.post(&verified, self.callback.body.clone()),
-                    StatusCode::OK
-                )
-            },
+            &mut || assert_eq!(self.post(&verified, self.callback.body.clone()), StatusCode::OK),
             &mut || assert_eq!(self.post(&read, self.callback.body.clone()), StatusCode::OK),
             &mut || self.raw(),
         ]);
@@ -447,10 +360,7 @@ impl Bench {
         assert_eq!(source.fetches(), 1);
         let raw = rsa * f64::from(self.effort.crowd);
         row(
-            &format!(
-                "{} callbacks at once, cold: 1 fetch; total",
-                self.effort.crowd
-            ),
+            &format!("{} callbacks at once, cold: 1 fetch; total", self.effort.crowd),
             &time(taken),
             &time(taken),
             &time(raw),
@@ -470,16 +380,8 @@ impl Bench {
                 .with_header("x-ms-certificate-url", url.as_bytes())
                 .expect("a header")
         };
-        self.flood(
-            "distinct certificate URLs, absent",
-            &Served::absent(),
-            made_up,
-        );
-        self.flood(
-            "distinct certificate URLs, all good",
-            &self.served(),
-            made_up,
-        );
+        self.flood("distinct certificate URLs, absent", &Served::absent(), made_up);
+        self.flood("distinct certificate URLs, all good", &self.served(), made_up);
         self.flood("forged signatures", &self.served(), |number| {
             self.callback.clone().with_body(format!("{BODY}{number}"))
         });
@@ -528,10 +430,7 @@ impl Bench {
             call(number);
         }
         let before = live();
-        let fetches = (tenth..self.effort.flood)
-            .map(&mut call)
-            .last()
-            .unwrap_or(0);
+        let fetches = (tenth..self.effort.flood).map(&mut call).last().unwrap_or(0);
         let after = live();
         row(
             &format!("heap under {} {what}", self.effort.flood),
@@ -601,9 +500,7 @@ impl Bench {
 
     fn raw(&self) {
         let body = black_box(self.callback.body.as_ref());
-        self.raw_key
-            .verify_sig(body, &self.signature)
-            .expect("genuine");
+        self.raw_key.verify_sig(body, &self.signature).expect("genuine");
     }
 
     fn post(&self, router: &Router, body: impl Into<Body>) -> StatusCode {
@@ -623,9 +520,7 @@ impl Bench {
                 for _ in 0..calls {
                     thing();
                 }
-                times
-                    .0
-                    .push(start.elapsed().as_secs_f64() / f64::from(calls));
+                times.0.push(start.elapsed().as_secs_f64() / f64::from(calls));
             }
         }
         times
@@ -685,9 +580,7 @@ fn calls_per_second(threads: usize, turn: Duration, thing: &(dyn Fn() + Sync)) -
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        let rates = threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no panic"));
+        let rates = threads.into_iter().map(|thread| thread.join().expect("no panic"));
         rates.sum()
     })
 }
@@ -706,22 +599,11 @@ impl Times {
 
     /// One after the other.
     fn and(&self, other: &Self) -> Self {
-        Self(
-            self.0
-                .iter()
-                .zip(&other.0)
-                .map(|(one, other)| one + other)
-                .collect(),
-        )
+        Self(self.0.iter().zip(&other.0).map(|(one, other)| one + other).collect())
     }
 
     fn ratio(&self, other: &Self) -> f64 {
-        median(
-            self.0
-                .iter()
-                .zip(&other.0)
-                .map(|(ours, theirs)| ours / theirs),
-        )
+        median(self.0.iter().zip(&other.0).map(|(ours, theirs)| ours / theirs))
     }
 }
 
@@ -733,14 +615,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 fn beside(what: &str, ours: &Times, raw: &Times, target: &str) {
     let (minimum, median) = (time(ours.minimum()), time(ours.median()));
-    row(
-        what,
-        &minimum,
-        &median,
-        &time(raw.median()),
-        Some(ours.ratio(raw)),
-        target,
-    );
+    row(what, &minimum, &median, &time(raw.median()), Some(ours.ratio(raw)), target);
 }
 
 fn row(what: &str, minimum: &str, median: &str, raw: &str, ratio: Option<f64>, target: &str) {
@@ -773,17 +648,11 @@ struct Served {
 
 impl Served {
     fn certificate(certificate: rustls_pki_types::CertificateDer<'static>) -> Self {
-        Self {
-            bundle: Some(CertificateBundle::new(certificate, Vec::new())),
-            ..Self::absent()
-        }
+        Self { bundle: Some(CertificateBundle::new(certificate, Vec::new())), ..Self::absent() }
     }
 
     fn absent() -> Self {
-        Self {
-            bundle: None,
-            fetches: Arc::default(),
-        }
+        Self { bundle: None, fetches: Arc::default() }
     }
 
     fn fetches(&self) -> usize {

@@ -114,11 +114,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue; // the machine is not what it was at the beginning of the round
         }
         let formula = 1.0 / (1.0 / read + rsa / cores);
-        let round = [
-            primitive / formula,
-            verified / formula,
-            verified / primitive,
-        ];
+        let round = [primitive / formula, verified / formula, verified / primitive];
         let [first, second, third] = round;
         println!(
             "{:>7.1} µs {read:>10.0} {busy:>5.2} {primitive:>10.0} {verified:>10.0} {formula:>10.0} {first:>9.3} {second:>9.3} {third:>12.3}",
@@ -166,10 +162,7 @@ fn load(address: SocketAddr, route: &str, callback: &SignedRequest) -> Result<f6
         Err(_) => Command::new("wrk"),
     };
     command.args(["-t1", "-c", CONNECTIONS, "-d", SECONDS]);
-    command.args([
-        "-s",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/benches/throughput.lua"),
-    ]);
+    command.args(["-s", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/throughput.lua")]);
     command.env("BODY", BODY);
     for (name, value) in &callback.headers {
         command.args(["-H", &format!("{name}: {}", value.to_str()?)]);
@@ -177,9 +170,7 @@ fn load(address: SocketAddr, route: &str, callback: &SignedRequest) -> Result<f6
     let output = command.arg(format!("http://{address}/{route}")).output();
     let output = output.map_err(|error| format!("wrk: {error} (run benches/throughput.sh)"))?;
     let report = String::from_utf8(output.stdout)?;
-    let rate = report
-        .lines()
-        .find_map(|line| line.strip_prefix("Requests/sec:"));
+    let rate = report.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
     match rate {
         Some(rate) if !report.contains("Non-2xx") && !report.contains("Socket errors") => {
             Ok(rate.trim().parse()?)

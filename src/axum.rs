@@ -50,10 +50,7 @@ use crate::receiver::{Received, Receiver};
 
 /// Extracts a genuine callback from a request.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "handlers take it apart in their arguments"
-)]
+#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
 pub struct Callback(pub Received<Bytes>);
 
 impl<S> FromRequest<S> for Callback
@@ -131,10 +128,7 @@ impl AsRef<Received<Bytes>> for Callback {
 /// extracts::<Verified<axum::http::HeaderMap>>();
 /// ```
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "handlers take it apart in their arguments"
-)]
+#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
 pub struct Verified<E>(pub E, pub Received<Bytes>);
 
 impl<S, E> FromRequest<S> for Verified<E>
@@ -209,10 +203,7 @@ impl<E> AsRef<Received<Bytes>> for Verified<E> {
 /// }
 /// ```
 #[derive(Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "handlers take it apart in their arguments"
-)]
+#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
 pub struct Claimed<E>(pub E, pub Attempt);
 
 impl<S, E> FromRequest<S> for Claimed<E>

@@ -88,11 +88,9 @@ impl Cloud {
     /// The URL prefixes of signing certificates.
     pub fn certificate_locations(&self) -> Vec<&str> {
         match self {
-            Self::Custom(profile) => profile
-                .certificate_locations
-                .iter()
-                .map(String::as_str)
-                .collect(),
+            Self::Custom(profile) => {
+                profile.certificate_locations.iter().map(String::as_str).collect()
+            }
             Self::China | Self::Global | Self::UsGovernment => {
                 vec![DOCUMENTED_CERTIFICATE_LOCATION]
             }
@@ -168,10 +166,8 @@ mod tests {
 
     #[test]
     fn every_cloud_has_its_endpoints() {
-        let endpoints: Vec<_> = Cloud::ALL
-            .iter()
-            .map(|cloud| (cloud.api_base(), cloud.authority()))
-            .collect();
+        let endpoints: Vec<_> =
+            Cloud::ALL.iter().map(|cloud| (cloud.api_base(), cloud.authority())).collect();
         let global = "https://api.partnercenter.microsoft.com";
         assert_eq!(
             endpoints,
@@ -186,10 +182,7 @@ mod tests {
         );
         for cloud in Cloud::ALL {
             assert_eq!(cloud.token_audience(), cloud.api_base());
-            assert_eq!(
-                cloud.certificate_locations(),
-                [DOCUMENTED_CERTIFICATE_LOCATION]
-            );
+            assert_eq!(cloud.certificate_locations(), [DOCUMENTED_CERTIFICATE_LOCATION]);
             assert_eq!(cloud.referrals_base(), "https://api.partner.microsoft.com");
             assert!(!cloud.danger_plain_http_on_loopback());
         }

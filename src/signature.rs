@@ -49,11 +49,7 @@ impl<B: AsRef<[u8]>> VerifiedBody<B> {
                 *digest.get_or_insert_with(|| BodyDigest(signer.backend().sha256(body.as_ref())));
             match digest.verify(body.as_ref(), envelope, signer, now) {
                 Ok(()) => {
-                    return Ok(Self {
-                        body,
-                        digest,
-                        signer: Arc::clone(signer),
-                    });
+                    return Ok(Self { body, digest, signer: Arc::clone(signer) });
                 }
                 Err(error) => {
                     first_error.get_or_insert(error);
@@ -120,19 +116,16 @@ impl BodyDigest {
         now: UnixTime,
     ) -> Result<(), SignatureError> {
         if !signer.is_valid_at(now) {
-            return Err(SignatureError::SignerNotValid {
-                signer: signer.fingerprint(),
-            });
+            return Err(SignatureError::SignerNotValid { signer: signer.fingerprint() });
         }
-        signer
-            .key()
-            .verify(envelope.algorithm(), body, &self.0, envelope.signature())
-            .map_err(|_| SignatureError::Mismatch {
+        signer.key().verify(envelope.algorithm(), body, &self.0, envelope.signature()).map_err(
+            |_| SignatureError::Mismatch {
                 algorithm: envelope.algorithm(),
                 bytes: body.len(),
                 digest: *self,
                 signer: signer.fingerprint(),
-            })
+            },
+        )
     }
 }
 

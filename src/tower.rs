@@ -86,11 +86,7 @@ pub struct VerifyLayer<R = StatusOnly> {
 impl VerifyLayer {
     /// Passes callbacks that `receiver` accepts.
     pub fn new(receiver: Receiver) -> Self {
-        Self {
-            receiver,
-            guard: None,
-            refusal: StatusOnly,
-        }
+        Self { receiver, guard: None, refusal: StatusOnly }
     }
 }
 
@@ -129,11 +125,7 @@ impl<R> VerifyLayer<R> {
     where
         F: Fn(&Error) -> Response<B>,
     {
-        VerifyLayer {
-            receiver: self.receiver,
-            guard: self.guard,
-            refusal,
-        }
+        VerifyLayer { receiver: self.receiver, guard: self.guard, refusal }
     }
 }
 
@@ -141,10 +133,7 @@ impl<S, R: Clone> Layer<S> for VerifyLayer<R> {
     type Service = Verify<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Verify {
-            inner,
-            layer: self.clone(),
-        }
+        Verify { inner, layer: self.clone() }
     }
 }
 

@@ -29,11 +29,7 @@ fn every_documented_name_has_a_vector_which_reads_as_its_resource() {
         assert_given_back(&event, &body);
     }
     let files = fs::read_dir(vectors()).unwrap();
-    assert_eq!(
-        files.count(),
-        EventName::ALL.len() + 1,
-        "one vector a name, and the README"
-    );
+    assert_eq!(files.count(), EventName::ALL.len() + 1, "one vector a name, and the README");
 }
 
 /// The resource of each vector in its debug form: one line each.
@@ -79,10 +75,8 @@ fn documented_resource(name: &EventName) -> &'static str {
 #[test]
 fn the_readme_says_where_each_vector_comes_from() {
     let readme = fs::read_to_string(vectors().join("README.md")).unwrap();
-    let rows: Vec<_> = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .collect();
+    let rows: Vec<_> =
+        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let names: Vec<_> = EventName::ALL.iter().map(EventName::as_str).collect();
     assert_eq!(rows, names);
 }
@@ -93,17 +87,11 @@ fn the_sample_delivery_is_195_bytes() {
     assert_eq!(body.len(), 195);
     let event = read(body);
     assert_eq!(event.name(), &EventName::TestCreated);
-    assert_eq!(
-        event.resource_uri(),
-        Some("http://localhost:16722/v1/webhooks/registration/test")
-    );
+    assert_eq!(event.resource_uri(), Some("http://localhost:16722/v1/webhooks/registration/test"));
     assert_eq!(event.resource_name(), Some("test"));
     assert_eq!(event.audit_uri(), None);
     assert_eq!(event.audit_id(), None);
-    assert_eq!(
-        event.resource(),
-        Resource::ValidationEvent { correlation: None }
-    );
+    assert_eq!(event.resource(), Resource::ValidationEvent { correlation: None });
     assert_eq!(
         event.resource_change_utc_date().unwrap().to_string(),
         "2017-11-16 16:19:06.3520276 +00:00:00"
@@ -131,38 +119,17 @@ fn only_the_name_is_required() {
         assert_given_back(&event, body.trim());
     }
     for (body, message) in [
-        (
-            "{}",
-            "member `EventName` is missing (expected a non-empty string)",
-        ),
-        (
-            r#"{"Event":"x"}"#,
-            "member `EventName` is missing (expected a non-empty string)",
-        ),
-        (
-            r#"{"EventName":null}"#,
-            "member `EventName` is null (expected a non-empty string)",
-        ),
+        ("{}", "member `EventName` is missing (expected a non-empty string)"),
+        (r#"{"Event":"x"}"#, "member `EventName` is missing (expected a non-empty string)"),
+        (r#"{"EventName":null}"#, "member `EventName` is null (expected a non-empty string)"),
         (
             r#"{"EventName":""}"#,
             "member `EventName` is an empty string (expected a non-empty string)",
         ),
-        (
-            r#"{"eventName":3}"#,
-            "member `EventName` is a number (expected a non-empty string)",
-        ),
-        (
-            r#"{"EventName":["x"]}"#,
-            "member `EventName` is an array (expected a non-empty string)",
-        ),
-        (
-            r#"{"EventName":{}}"#,
-            "member `EventName` is an object (expected a non-empty string)",
-        ),
-        (
-            r#"{"EventName":true}"#,
-            "member `EventName` is a boolean (expected a non-empty string)",
-        ),
+        (r#"{"eventName":3}"#, "member `EventName` is a number (expected a non-empty string)"),
+        (r#"{"EventName":["x"]}"#, "member `EventName` is an array (expected a non-empty string)"),
+        (r#"{"EventName":{}}"#, "member `EventName` is an object (expected a non-empty string)"),
+        (r#"{"EventName":true}"#, "member `EventName` is a boolean (expected a non-empty string)"),
         (
             r#"{"EventName":"\udc00"}"#,
             "member `EventName` is a string with half a surrogate pair (expected a non-empty string)",
@@ -211,40 +178,21 @@ fn no_member_may_occur_twice() {
         (r#"{"EventName":"x","EventName":"x"}"#, "EventName"),
         (r#"{"EventName":"x","eventName":"y"}"#, "eventName"),
         (r#"{"EventName":"x","\u0045ventName":"y"}"#, "EventName"),
-        (
-            r#"{"EventName":"x","ResourceUri":null,"RESOURCEURI":"u"}"#,
-            "RESOURCEURI",
-        ),
-        (
-            r#"{"EventName":"x","AuditUrl":"a","AuditURL":"b"}"#,
-            "AuditURL",
-        ),
+        (r#"{"EventName":"x","ResourceUri":null,"RESOURCEURI":"u"}"#, "RESOURCEURI"),
+        (r#"{"EventName":"x","AuditUrl":"a","AuditURL":"b"}"#, "AuditURL"),
         (r#"{"EventName":"x","Other":1,"Other":1}"#, "Other"),
         (r#"{"EventName":"x","a\nb":1,"a\nb":2}"#, r"a\nb"),
         (r#"{"a":1,"a":2}"#, "a"),
     ] {
-        assert_eq!(
-            refused(body),
-            format!("member `{member}` occurs more than once"),
-            "{body}"
-        );
+        assert_eq!(refused(body), format!("member `{member}` occurs more than once"), "{body}");
     }
     let long = "m".repeat(300);
     let message = refused(&format!(r#"{{"EventName":"x","{long}":1,"{long}":2}}"#));
-    assert_eq!(
-        message,
-        format!(
-            "member `{}… (300 bytes)` occurs more than once",
-            "m".repeat(120)
-        )
-    );
+    assert_eq!(message, format!("member `{}… (300 bytes)` occurs more than once", "m".repeat(120)));
 
     // The accepted twins: unknown members differ by case, and values are not inspected.
     let event = read(r#"{"EventName":"x","other":1,"Other":2,"o":{"a":1,"a":2}}"#);
-    assert_eq!(
-        extra(&event),
-        [("other", "1"), ("Other", "2"), ("o", r#"{"a":1,"a":2}"#)]
-    );
+    assert_eq!(extra(&event), [("other", "1"), ("Other", "2"), ("o", r#"{"a":1,"a":2}"#)]);
 }
 
 #[test]
@@ -322,10 +270,8 @@ fn dates_of_every_length_are_read_in_utc() {
         let body = format!(r#"{{"EventName":"x","ResourceChangeUtcDate":"{text}"}}"#);
         let event = read(&body);
         let date = event.resource_change_utc_date();
-        let shown = date.map_or_else(
-            || "None".into(),
-            |date| format!("{} {}", date.date(), date.time()),
-        );
+        let shown =
+            date.map_or_else(|| "None".into(), |date| format!("{} {}", date.date(), date.time()));
         assert_eq!(shown, expected, "{text}");
         assert_eq!(event.resource_change_utc_date_text(), Some(text));
         assert_given_back(&event, &body);
@@ -334,17 +280,10 @@ fn dates_of_every_length_are_read_in_utc() {
 
 #[test]
 fn an_audit_id_has_the_date_of_its_event() {
-    for name in [
-        EventName::ResellerRelationshipAcceptedByCustomer,
-        EventName::CreateTransfer,
-    ] {
+    for name in [EventName::ResellerRelationshipAcceptedByCustomer, EventName::CreateTransfer] {
         let event = read(&vector(&name));
         let audit_id = event.audit_id().unwrap();
-        assert_eq!(
-            Some(audit_id.date()),
-            event.resource_change_utc_date(),
-            "{name}"
-        );
+        assert_eq!(Some(audit_id.date()), event.resource_change_utc_date(), "{name}");
         assert!(event.audit_uri().unwrap().ends_with(audit_id.as_str()));
     }
     // The twin: a placeholder is not an audit id, and stays in the URI.
@@ -371,15 +310,9 @@ fn a_transfer_is_found_in_the_audit_id_of_the_same_customer() {
         ("_4cfba01c", "_5cfba01c", without_id),
         ("v1/customers", "v1/partners", "Unknown"),
     ] {
-        assert_eq!(
-            resource(&read(&body.replacen(from, to, 1))),
-            expected,
-            "{from} -> {to}"
-        );
+        assert_eq!(resource(&read(&body.replacen(from, to, 1))), expected, "{from} -> {to}");
     }
-    let other = body
-        .replace("create-transfer", "x")
-        .replace("\"Transfer\"", "\"Customer\"");
+    let other = body.replace("create-transfer", "x").replace("\"Transfer\"", "\"Customer\"");
     let customer = r#"Customer { customer: Id("4cfba01c-47d4-4b91-9559-740129e7352b") }"#;
     assert_eq!(resource(&read(&other)), customer);
 }
@@ -396,85 +329,39 @@ fn all_ids_must_name_the_same_customer() {
     let of = |path: &str| format!("https://api.partnercenter.microsoft.com/{path}");
     let upper = one.to_uppercase();
     for (resource, audit, customer) in [
-        (
-            of(&format!("v1/customers/{one}")),
-            "null".to_owned(),
-            Some(one),
-        ),
+        (of(&format!("v1/customers/{one}")), "null".to_owned(), Some(one)),
         (
             of(&format!("webhooks/v1/customers/{upper}/subscriptions/a")),
             "null".to_owned(),
             Some(one),
         ),
-        (
-            of(&format!("v1/customers/{one}/transfers/a")),
-            audit(one),
-            Some(one),
-        ),
-        (
-            of(&format!("v1/customers/{one}/migrations/newcommerce/a")),
-            audit(&upper),
-            Some(one),
-        ),
+        (of(&format!("v1/customers/{one}/transfers/a")), audit(one), Some(one)),
+        (of(&format!("v1/customers/{one}/migrations/newcommerce/a")), audit(&upper), Some(one)),
         ("null".to_owned(), audit(one), Some(one)),
         (of("granularAdminRelationships/a"), audit(one), Some(one)),
         (of("v1/brand-new/a"), audit(one), Some(one)),
-        (
-            of(&format!("v1/customers/{upper}/unheard-of/a")),
-            audit(one),
-            Some(one),
-        ),
+        (of(&format!("v1/customers/{upper}/unheard-of/a")), audit(one), Some(one)),
         // Different customers give none, even if one of them is not a tenant.
         (of(&format!("v1/customers/{one}")), audit(other), None),
         (of("v1/customers/fabrikam"), audit(one), None),
-        (
-            of(&format!("v1/customers/{one}/unheard-of/a")),
-            audit(other),
-            None,
-        ),
-        (
-            of(&format!("v1/CUSTOMERS/%34{}", &one[1..])),
-            audit(other),
-            None,
-        ),
+        (of(&format!("v1/customers/{one}/unheard-of/a")), audit(other), None),
+        (of(&format!("v1/CUSTOMERS/%34{}", &one[1..])), audit(other), None),
         // Resources of the partner, or of all customers, have no customer.
         (of("v1/invoices/G1"), audit(one), None),
         (of("engagements/v1/referrals/a"), audit(one), None),
         (of("v1/customers/usagerecords"), audit(one), None),
         (of("v1/customers/fabrikam"), "null".to_owned(), None),
-        (
-            of(&format!("v1/customers/{one}/unheard-of/a")),
-            "null".to_owned(),
-            Some(one),
-        ),
-        (
-            of(&format!("webhooks/v1/Customers/{upper}/relationships")),
-            "null".to_owned(),
-            Some(one),
-        ),
-        (
-            of(&format!("v1/customers/{one}/usagesummary")),
-            audit(one),
-            Some(one),
-        ),
-        (
-            of(&format!("v1/customers/{one}/usagesummary")),
-            audit(other),
-            None,
-        ),
-        (
-            of("v1/customers/fabrikam/unheard-of/a"),
-            "null".to_owned(),
-            None,
-        ),
+        (of(&format!("v1/customers/{one}/unheard-of/a")), "null".to_owned(), Some(one)),
+        (of(&format!("webhooks/v1/Customers/{upper}/relationships")), "null".to_owned(), Some(one)),
+        (of(&format!("v1/customers/{one}/usagesummary")), audit(one), Some(one)),
+        (of(&format!("v1/customers/{one}/usagesummary")), audit(other), None),
+        (of("v1/customers/fabrikam/unheard-of/a"), "null".to_owned(), None),
         (of("v1/customers/usagerecords"), "null".to_owned(), None),
         (of("v1/invoices/G1"), "null".to_owned(), None),
     ] {
         let body =
             format!(r#"{{"EventName":"x","ResourceUri":"{resource}","AuditUri":"{audit}"}}"#);
-        let found = read(&body)
-            .customer_tenant()
-            .map(|tenant| tenant.to_string());
+        let found = read(&body).customer_tenant().map(|tenant| tenant.to_string());
         assert_eq!(found.as_deref(), customer, "{body}");
     }
     for (uri, url, customer) in [
@@ -485,9 +372,7 @@ fn all_ids_must_name_the_same_customer() {
         ("null".to_owned(), audit(one), Some(one)),
     ] {
         let body = format!(r#"{{"EventName":"x","AuditUrl":"{url}","AuditUri":"{uri}"}}"#);
-        let found = read(&body)
-            .customer_tenant()
-            .map(|tenant| tenant.to_string());
+        let found = read(&body).customer_tenant().map(|tenant| tenant.to_string());
         assert_eq!(found.as_deref(), customer, "{body}");
     }
 }
@@ -506,16 +391,10 @@ fn a_body_that_is_not_one_object_in_utf_8_is_refused() {
         (b"false", "is a boolean"),
     ] {
         let error = Event::from_slice(body).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("body {found} (expected a JSON object)")
-        );
+        assert_eq!(error.to_string(), format!("body {found} (expected a JSON object)"));
         assert_eq!(error.clone(), error);
     }
-    for (body, encoding) in [
-        (&b"\xff\xfe{\0}\0"[..], "UTF-16"),
-        (b"\xfe\xff\0{\0}", "UTF-16"),
-    ] {
+    for (body, encoding) in [(&b"\xff\xfe{\0}\0"[..], "UTF-16"), (b"\xfe\xff\0{\0}", "UTF-16")] {
         let expected = "(expected a JSON object in UTF-8)";
         let message = format!("body starts with a {encoding} byte order mark {expected}");
         assert_eq!(Event::from_slice(body).unwrap_err().to_string(), message);
@@ -561,22 +440,12 @@ fn nesting_is_limited_as_in_serde_json() {
         }
     }
     for levels in 120..132 {
-        let body = format!(
-            r#"{{"EventName":"x","a":{}{}}}"#,
-            "[".repeat(levels),
-            "]".repeat(levels)
-        );
+        let body =
+            format!(r#"{{"EventName":"x","a":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
         let is_read_by_serde_json = serde_json::from_str::<serde_json::Value>(&body).is_ok();
-        assert_eq!(
-            Event::from_slice(body.as_bytes()).is_ok(),
-            is_read_by_serde_json,
-            "{levels}"
-        );
+        assert_eq!(Event::from_slice(body.as_bytes()).is_ok(), is_read_by_serde_json, "{levels}");
     }
-    assert_eq!(
-        refused(&nested("EventName", 63)).get(..18),
-        Some("member `EventName`")
-    );
+    assert_eq!(refused(&nested("EventName", 63)).get(..18), Some("member `EventName`"));
     let array = "[".repeat(10_000) + &"]".repeat(10_000);
     assert_eq!(refused(&array), "body is an array (expected a JSON object)");
     let object = r#"{"a":"#.repeat(10_000) + "0" + &"}".repeat(10_000);
@@ -585,10 +454,7 @@ fn nesting_is_limited_as_in_serde_json() {
         "member `a` nests too deeply (expected at most 127 levels, the event included)"
     );
     let open = "[".repeat(10_000);
-    assert_eq!(
-        refused(&open),
-        "body is not JSON: EOF while parsing a list (line 1, column 10000)"
-    );
+    assert_eq!(refused(&open), "body is not JSON: EOF while parsing a list (line 1, column 10000)");
 }
 
 #[test]
@@ -596,20 +462,11 @@ fn an_event_can_be_part_of_other_json() {
     let body = r#"{"EventName":"x", "Price":1.50}"#;
     let events: Vec<Event> = serde_json::from_str(&format!("[{body},{body}]")).unwrap();
     assert_eq!(events, [read(body), read(body)]);
-    assert_eq!(
-        serde_json::to_string(&events).unwrap(),
-        format!("[{body},{body}]")
-    );
-    assert_eq!(
-        serde_json::from_reader::<_, Event>(body.as_bytes()).unwrap(),
-        read(body)
-    );
+    assert_eq!(serde_json::to_string(&events).unwrap(), format!("[{body},{body}]"));
+    assert_eq!(serde_json::from_reader::<_, Event>(body.as_bytes()).unwrap(), read(body));
 
     let value = serde_json::from_str::<serde_json::Value>(r#"{"EventName":"x"}"#).unwrap();
-    assert_eq!(
-        serde_json::from_value::<Event>(value).unwrap(),
-        read(r#"{"EventName":"x"}"#)
-    );
+    assert_eq!(serde_json::from_value::<Event>(value).unwrap(), read(r#"{"EventName":"x"}"#));
 
     let error = serde_json::from_str::<Vec<Event>>(r#"[{"EventName":1}]"#).unwrap_err();
     assert_eq!(
@@ -632,10 +489,7 @@ fn no_truncation_and_no_changed_byte_panics() {
     for name in EventName::ALL {
         let body = vector(name).into_bytes();
         for end in 0..body.len() {
-            assert!(
-                Event::from_slice(&body[..end]).is_err(),
-                "{name} cut to {end} bytes"
-            );
+            assert!(Event::from_slice(&body[..end]).is_err(), "{name} cut to {end} bytes");
         }
         let telling = b"\0 \"\\/{}[]:,_?0\x80\xff";
         for (at, byte) in (0..body.len()).flat_map(|at| telling.iter().map(move |byte| (at, *byte)))
@@ -653,11 +507,7 @@ fn try_changed(body: &[u8], at: usize, byte: u8) {
     let mut changed = body.to_vec();
     changed[at] = byte;
     if let Ok(event) = Event::from_slice(&changed) {
-        let _ = (
-            event.resource(),
-            event.audit_id(),
-            event.resource_change_utc_date(),
-        );
+        let _ = (event.resource(), event.audit_id(), event.resource_change_utc_date());
         assert_given_back(&event, str::from_utf8(&changed).unwrap().trim());
     }
 }
@@ -696,10 +546,7 @@ fn assert_given_back(event: &Event, body: &str) {
 }
 
 fn extra(event: &Event) -> Vec<(&str, &str)> {
-    event
-        .extra()
-        .map(|(name, value)| (name, value.get()))
-        .collect()
+    event.extra().map(|(name, value)| (name, value.get())).collect()
 }
 
 fn resource(event: &Event) -> String {

@@ -51,10 +51,7 @@ async fn python() {
     let (_, signature) = scene.sas.expose_secret().split_once("&s=").unwrap();
     let encoded: String =
         form_urlencoded::byte_serialize(said["signature"].as_str().unwrap().as_bytes()).collect();
-    assert_eq!(
-        signature, encoded,
-        "our signature, computed again by theirs"
-    );
+    assert_eq!(signature, encoded, "our signature, computed again by theirs");
 }
 
 #[tokio::test]
@@ -111,30 +108,21 @@ impl Scene {
         // Not on this runtime's only thread, on which the fake answers.
         let output = tokio::task::spawn_blocking(move || client.output().unwrap());
         let output = output.await.unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
 
         let token = AccessToken::new(self.token.clone()).unwrap();
         self.publish(self.key.clone()).await;
         self.publish(self.sas.clone()).await;
         self.publish(self.sas.clone()).await;
-        self.publish(Credential::bearer(StaticToken::new(token)))
-            .await;
+        self.publish(Credential::bearer(StaticToken::new(token))).await;
 
         let requests = self.fake.requests();
         assert_eq!(requests.len(), 8);
         for (theirs, ours) in requests[..4].iter().zip(&requests[4..]) {
             assert_eq!(essence(ours), essence(theirs));
         }
-        assert_eq!(
-            self.fake.accepted().len(),
-            16,
-            "each signature and each event was accepted"
-        );
+        assert_eq!(self.fake.accepted().len(), 16, "each signature and each event was accepted");
         assert_eq!(said["scopes"], json!([Credential::SCOPE]));
         assert_eq!(
             said["decoded"],
@@ -199,9 +187,7 @@ fn essence(request: &RecordedRequest) -> (String, String, BTreeMap<String, Strin
 }
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/interop")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name)
 }
 
 /// Python, with one of the clients: once for each version.

@@ -21,9 +21,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// Bytes that are allocated and not freed.
 fn live() -> usize {
     let stats = ALLOCATOR.stats();
-    stats
-        .bytes_allocated
-        .saturating_sub(stats.bytes_deallocated)
+    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
 }
 
 /// Accepts everything, and looks how much memory is taken while a request is under way.
@@ -98,13 +96,9 @@ async fn the_tiniest_events_take_little_memory() {
     let receive = async |count: usize| {
         let body = format!("[{}]", vec!["{}"; count].join(","));
         let (before, begun) = (live(), ALLOCATOR.stats().bytes_allocated);
-        let incoming = receiver
-            .receive(&Method::POST, None, &HeaderMap::new(), body.as_bytes())
-            .await;
-        let taken = (
-            live().saturating_sub(before),
-            ALLOCATOR.stats().bytes_allocated - begun,
-        );
+        let incoming =
+            receiver.receive(&Method::POST, None, &HeaderMap::new(), body.as_bytes()).await;
+        let taken = (live().saturating_sub(before), ALLOCATOR.stats().bytes_allocated - begun);
         (incoming.is_ok(), taken)
     };
     receive(1).await;

@@ -189,10 +189,7 @@ fn a_dropped_task_notifies_its_waiters() {
         let flights = flights(Drops);
         let waiter = join(&flights, std::future::pending());
         let outcome = block_on(waiter);
-        assert!(
-            matches!(outcome, Ok(Err(Interrupted::Stopped)) | Err(_)),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Ok(Err(Interrupted::Stopped)) | Err(_)), "{outcome:?}");
     });
 }
 

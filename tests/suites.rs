@@ -107,9 +107,7 @@ fn run(file: &str, count: usize) {
     let mut counts = BTreeMap::<String, usize>::new();
     for case in &suite.testcases {
         let found = case.check();
-        let direction = listed
-            .get(case.id.as_str())
-            .map(|(direction, _)| *direction);
+        let direction = listed.get(case.id.as_str()).map(|(direction, _)| *direction);
         let expected = case.expected_result == Expected::Success;
         let diverges = match (found.is_ok(), expected) {
             (true, false) => Some(match direction {
@@ -133,11 +131,7 @@ fn run(file: &str, count: usize) {
     }
     println!("{file}: {counts:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let known: BTreeSet<_> = suite
-        .testcases
-        .iter()
-        .map(|case| case.id.as_str())
-        .collect();
+    let known: BTreeSet<_> = suite.testcases.iter().map(|case| case.id.as_str()).collect();
     let of_this_suite = |id: &&str| id.starts_with("bettertls::") == file.contains("bettertls");
     for id in listed.into_keys().filter(of_this_suite) {
         assert!(known.contains(id), "{id} is listed and does not exist");
@@ -151,10 +145,8 @@ impl Case {
 
     fn time(&self) -> UnixTime {
         let parse = |text: &String| OffsetDateTime::parse(text, &Rfc3339).unwrap();
-        let seconds = self
-            .validation_time
-            .as_ref()
-            .map_or(NOW, |text| parse(text).unix_timestamp());
+        let seconds =
+            self.validation_time.as_ref().map_or(NOW, |text| parse(text).unix_timestamp());
         UnixTime::since_unix_epoch(Duration::from_secs(seconds.try_into().unwrap()))
     }
 
@@ -217,9 +209,7 @@ impl Case {
     fn is_refused_by_default(&self) {
         let Ok(anchors) = self.anchors() else { return };
         let verifier = ChainVerifier::new(AwsLcRs::new(), anchors);
-        let named = self
-            .signer_name()
-            .map(|name| verifier.clone().with_signer_name(name));
+        let named = self.signer_name().map(|name| verifier.clone().with_signer_name(name));
         let own = ["online::microsoft.com", "online::bing.com"].contains(&self.id.as_str());
         for (verifier, may_accept) in [(Some(verifier), false), (named, own)] {
             let Some(verifier) = verifier else { continue };
@@ -237,10 +227,8 @@ fn certificate(pem: &str) -> CertificateDer<'static> {
 fn divergences() -> BTreeMap<&'static str, (Direction, String)> {
     let mut listed = BTreeMap::new();
     for group in DIVERGENCES.split("\n\n") {
-        let (reason, entries): (Vec<_>, Vec<_>) = group
-            .lines()
-            .filter(|line| !line.is_empty())
-            .partition(|line| line.starts_with('#'));
+        let (reason, entries): (Vec<_>, Vec<_>) =
+            group.lines().filter(|line| !line.is_empty()).partition(|line| line.starts_with('#'));
         let reason = reason.concat();
         for entry in entries {
             let (direction, id) = entry.split_once(' ').expect("a direction and an id");
@@ -259,10 +247,8 @@ fn divergences() -> BTreeMap<&'static str, (Direction, String)> {
 }
 
 fn suites() -> Option<PathBuf> {
-    let shared = std::env::var_os("PARTNER_CENTER_WEBHOOKS_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("PARTNER_CENTER_WEBHOOKS_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let suites = shared.join("suites");
     if suites.is_dir() {
         return Some(suites);

@@ -1,8 +1,5 @@
 //! Both crypto backends judge every Wycheproof signature alike, and as Wycheproof says; and they take the same keys.
-#![expect(
-    clippy::expect_used,
-    reason = "the helpers of tests may fail like tests"
-)]
+#![expect(clippy::expect_used, reason = "the helpers of tests may fail like tests")]
 
 use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
 use partner_center_webhooks::envelope::SignatureAlgorithm::{
@@ -103,11 +100,7 @@ fn certificate_algorithms_are_the_same_in_both() {
         let ids = |algorithm: &&dyn SignatureVerificationAlgorithm| {
             (algorithm.public_key_alg_id(), algorithm.signature_alg_id())
         };
-        backend
-            .certificate_algorithms()
-            .iter()
-            .map(ids)
-            .collect::<Vec<_>>()
+        backend.certificate_algorithms().iter().map(ids).collect::<Vec<_>>()
     });
     assert_eq!(of_aws_lc_rs, of_rustcrypto);
     assert_eq!(of_aws_lc_rs.len(), 7);
@@ -160,39 +153,19 @@ fn a_key_is_der_and_nothing_else() {
     let padded = tlv(INTEGER, &[&[0, 0], modulus.0.as_slice()].concat());
     let negative = tlv(INTEGER, &modulus.0);
     let long_length = [&[INTEGER, 0x81, 3], [1, 0, 1].as_slice()].concat();
-    let rsa_encryption = [
-        0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0,
-    ];
+    let rsa_encryption = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
     let bits = tlv(0x03, &[&[0], sequence(&good).as_slice()].concat());
     for (about, key) in [
         ("nothing", Vec::new()),
         ("no DER", b"key".to_vec()),
         ("bytes behind", [sequence(&good), vec![0]].concat()),
-        (
-            "a third number",
-            sequence(&[good.clone(), exponent.clone()].concat()),
-        ),
+        ("a third number", sequence(&[good.clone(), exponent.clone()].concat())),
         ("no exponent", sequence(&modulus.der())),
-        (
-            "cut short",
-            sequence(&good).split_last().expect("it is long").1.to_vec(),
-        ),
-        (
-            "a padded modulus",
-            sequence(&[padded, exponent.clone()].concat()),
-        ),
-        (
-            "a negative modulus",
-            sequence(&[negative, exponent.clone()].concat()),
-        ),
-        (
-            "a length that is not minimal",
-            sequence(&[modulus.der(), long_length].concat()),
-        ),
-        (
-            "a SubjectPublicKeyInfo",
-            sequence(&[rsa_encryption.to_vec(), bits].concat()),
-        ),
+        ("cut short", sequence(&good).split_last().expect("it is long").1.to_vec()),
+        ("a padded modulus", sequence(&[padded, exponent.clone()].concat())),
+        ("a negative modulus", sequence(&[negative, exponent.clone()].concat())),
+        ("a length that is not minimal", sequence(&[modulus.der(), long_length].concat())),
+        ("a SubjectPublicKeyInfo", sequence(&[rsa_encryption.to_vec(), bits].concat())),
     ] {
         assert_taken(&key, false, about);
     }

@@ -46,10 +46,7 @@ pub(crate) fn candidates(
     }
     let mut chains = Vec::new();
     extend(&mut vec![certificate], &known, &mut chains);
-    chains
-        .into_iter()
-        .map(|ders| judge(chain, &ders, evidence, now))
-        .collect()
+    chains.into_iter().map(|ders| judge(chain, &ders, evidence, now)).collect()
 }
 
 /// Collects the chains that begin with `so_far` and cannot be longer.
@@ -108,9 +105,7 @@ fn judge(
     let end = ders.last().map(end).unwrap_or_default();
     match chain.find_path(certificate, &alone, now) {
         Ok(path) => Candidate {
-            certificates: (path.links().iter())
-                .map(|link| Known::of(link.certificate()))
-                .collect(),
+            certificates: (path.links().iter()).map(|link| Known::of(link.certificate())).collect(),
             anchor: Some(path.anchor().to_string()),
             fault: None,
             error: None,
@@ -133,10 +128,9 @@ fn fault(error: &PathError, certificate: &CertificateDer<'_>, end: &End) -> Stri
         PathError::UnknownIssuer if end.is_self_issued => {
             "it ends at a self-issued certificate that is no trust anchor".to_owned()
         }
-        PathError::UnknownIssuer => format!(
-            "the issuer of the last is neither known nor a trust anchor: {}",
-            end.issuer
-        ),
+        PathError::UnknownIssuer => {
+            format!("the issuer of the last is neither known nor a trust anchor: {}", end.issuer)
+        }
         PathError::IssuerExpired { not_after }
             if own.as_ref().is_ok_and(|own| own.not_after == *not_after) =>
         {
@@ -159,9 +153,7 @@ fn end(der: &CertificateDer<'static>) -> End {
     End {
         subject: last.subject().excerpt().to_string(),
         issuer: last.issuer().excerpt().to_string(),
-        issuer_urls: urls
-            .map(|url| Excerpt::of_url(url.as_bytes()).to_string())
-            .collect(),
+        issuer_urls: urls.map(|url| Excerpt::of_url(url.as_bytes()).to_string()).collect(),
         is_self_issued: last.subject().as_der() == last.issuer().as_der(),
     }
 }

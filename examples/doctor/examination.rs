@@ -85,10 +85,7 @@ pub(crate) async fn examine(options: &Options) -> (Examination, Vec<CertificateD
     let (outcome, failure) = match &bundle {
         Ok(bundle) => match bundle.intermediates().len() {
             0 => ("1 certificate".to_owned(), None),
-            more => (
-                format!("the signing certificate, and {more} beside it"),
-                None,
-            ),
+            more => (format!("the signing certificate, and {more} beside it"), None),
         },
         Err(Absent::Location(error)) => (error.to_string(), Some(Failure::Elsewhere)),
         Err(Absent::Source(error)) => (error.to_string(), Some(Failure::Passing)),
@@ -119,19 +116,12 @@ pub(crate) async fn examine(options: &Options) -> (Examination, Vec<CertificateD
 async fn obtain(origin: &Origin) -> (String, Result<CertificateBundle, Absent>) {
     match origin {
         Origin::File { path, bundle } => (path.clone(), Ok(bundle.clone())),
-        Origin::Url {
-            url,
-            location,
-            download,
-        } => match location.check(url) {
+        Origin::Url { url, location, download } => match location.check(url) {
             Ok(url) => {
                 let bundle = download.fetch(&url).await.map_err(Absent::Source);
                 (url.to_string(), bundle)
             }
-            Err(error) => (
-                Excerpt::of_url(url).to_string(),
-                Err(Absent::Location(error)),
-            ),
+            Err(error) => (Excerpt::of_url(url).to_string(), Err(Absent::Location(error))),
         },
     }
 }
@@ -147,10 +137,7 @@ impl Examination {
         bundle: &CertificateBundle,
     ) -> Vec<CertificateDer<'static>> {
         let (certificate, now) = (bundle.signing(), options.now);
-        let chain = options
-            .chain
-            .clone()
-            .with_intermediates(options.intermediates.iter().cloned());
+        let chain = options.chain.clone().with_intermediates(options.intermediates.iter().cloned());
         // A certificate of another name is not Partner Center's; its path is examined all the same.
         let any_name = chain.clone().danger_accept_any_signer_name();
         let authorities = options.authorities.as_ref();
@@ -182,10 +169,9 @@ impl Examination {
             Err(error) => {
                 self.reason = Some(self.reason_for(&error));
                 let behind = match &error {
-                    ChainError::Policy {
-                        error: PolicyError::SignerName { .. },
-                        ..
-                    } => any_name.verify_with(certificate, &evidence, now).err(),
+                    ChainError::Policy { error: PolicyError::SignerName { .. }, .. } => {
+                        any_name.verify_with(certificate, &evidence, now).err()
+                    }
                     _ => None,
                 };
                 let errors: Vec<_> = [error].into_iter().chain(behind).collect();

@@ -81,20 +81,14 @@ impl Known {
             |error| (error.to_string(), "?".to_owned()),
             |summary| (summary.subject.to_string(), summary.not_after),
         );
-        Self {
-            subject,
-            not_after,
-            sha256: sha256(der),
-        }
+        Self { subject, not_after, sha256: sha256(der) }
     }
 }
 
 /// Whole days from `now` to `end`; negative if it is past.
 pub(crate) fn days_left(end: UnixTime, now: UnixTime) -> i64 {
     let seconds = |time: UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    seconds(end)
-        .saturating_sub(seconds(now))
-        .div_euclid(24 * 60 * 60)
+    seconds(end).saturating_sub(seconds(now)).div_euclid(24 * 60 * 60)
 }
 
 /// A time as RFC 3339 has it, in UTC.

@@ -32,15 +32,8 @@ pub(crate) struct Options {
 
 /// Where the signing certificate comes from.
 pub(crate) enum Origin {
-    File {
-        path: String,
-        bundle: CertificateBundle,
-    },
-    Url {
-        url: String,
-        location: CertificateLocation,
-        download: Download,
-    },
+    File { path: String, bundle: CertificateBundle },
+    Url { url: String, location: CertificateLocation, download: Download },
 }
 
 impl Options {
@@ -180,9 +173,7 @@ fn allow(
     parser: &mut lexopt::Parser,
 ) -> Result<DistributionLocation, lexopt::Error> {
     let prefix = parsed::<String>(flag, parser)?;
-    Ok(location
-        .also_allow(&prefix)
-        .map_err(|error| format!("{flag}: {error}"))?)
+    Ok(location.also_allow(&prefix).map_err(|error| format!("{flag}: {error}"))?)
 }
 
 /// The value of `--revocation`.

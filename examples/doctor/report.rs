@@ -41,9 +41,8 @@ pub(crate) fn text(examination: &Examination) -> String {
     }
     for status in &examination.revocation {
         let until = status.list_ends.as_ref();
-        let until = until.map_or_else(String::new, |end| {
-            format!(", by a list in force until {end}")
-        });
+        let until =
+            until.map_or_else(String::new, |end| format!(", by a list in force until {end}"));
         wrap(&mut out, "  ", &format!("{}{until}", status.status));
         wrap(&mut out, "    ", &status.subject);
     }
@@ -93,11 +92,7 @@ fn certificate(out: &mut String, facts: &Facts) {
     wrap(out, "  issuer     ", &facts.issuer);
     let days = days(facts.days_left);
     wrap(out, "  from       ", &facts.not_before);
-    wrap(
-        out,
-        "  to         ",
-        &format!("{} ({days})", facts.not_after),
-    );
+    wrap(out, "  to         ", &format!("{} ({days})", facts.not_after));
     wrap(out, "  key        ", &facts.key);
     let role = if facts.is_ca { "CA" } else { "end entity" };
     let signs = match facts.digital_signature {
@@ -109,11 +104,7 @@ fn certificate(out: &mut String, facts: &Facts) {
         Some(purposes) => format!("for {}", purposes.join(", ")),
         None => "no extended key usage".to_owned(),
     };
-    wrap(
-        out,
-        "  usages     ",
-        &format!("{role}; {signs}; {purposes}"),
-    );
+    wrap(out, "  usages     ", &format!("{role}; {signs}; {purposes}"));
     for url in &facts.issuer_urls {
         wrap(out, "  issuer at  ", url);
     }
@@ -125,12 +116,7 @@ fn certificate(out: &mut String, facts: &Facts) {
 
 fn path(out: &mut String, examination: &Examination) {
     heading(out, "The path to a trust anchor");
-    let Examination {
-        anchors,
-        intermediates,
-        candidates,
-        ..
-    } = examination;
+    let Examination { anchors, intermediates, candidates, .. } = examination;
     let known = format!(
         "{}, {}.",
         count(*anchors, "trust anchor"),
@@ -146,18 +132,9 @@ fn path(out: &mut String, examination: &Examination) {
 }
 
 fn candidate(out: &mut String, number: u32, candidate: &Candidate) {
-    let mark = if candidate.fault.is_none() {
-        "ok"
-    } else {
-        "FAIL"
-    };
+    let mark = if candidate.fault.is_none() { "ok" } else { "FAIL" };
     wrap(out, "  ", &format!("chain {number}: {mark}"));
-    for Known {
-        subject,
-        not_after,
-        sha256,
-    } in &candidate.certificates
-    {
+    for Known { subject, not_after, sha256 } in &candidate.certificates {
         let start = sha256.get(..8).unwrap_or(sha256);
         let text = format!("{subject} (to {not_after}, SHA-256 {start}…)");
         wrap(out, "    - ", &text);
@@ -181,26 +158,13 @@ fn verdict(out: &mut String, examination: &Examination) {
         }
     }
     for ending in &examination.ends {
-        let text = format!(
-            "{}: {} ({})",
-            ending.what,
-            ending.at,
-            days(ending.days_left)
-        );
+        let text = format!("{}: {} ({})", ending.what, ending.at, days(ending.days_left));
         wrap(out, "    ends: ", &text);
     }
     match examination.saved_intermediates {
         None => {}
-        Some(0) => wrap(
-            out,
-            "  ",
-            "Nothing was saved: no path over an intermediate holds.",
-        ),
-        Some(saved) => wrap(
-            out,
-            "  ",
-            &format!("Saved: {}.", count(saved, "intermediate")),
-        ),
+        Some(0) => wrap(out, "  ", "Nothing was saved: no path over an intermediate holds."),
+        Some(saved) => wrap(out, "  ", &format!("Saved: {}.", count(saved, "intermediate"))),
     }
 }
 

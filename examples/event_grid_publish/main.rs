@@ -61,11 +61,7 @@ fn told(outcome: Result<Accepted, NotAccepted<CloudEvent>>) -> Result<bool, Fail
         Ok(accepted) => (accepted, Vec::new()),
         Err(error) => (error.accepted(), error.into_failures()),
     };
-    say(format_args!(
-        "accepted {} events in {} requests",
-        accepted.events(),
-        accepted.requests()
-    ))?;
+    say(format_args!("accepted {} events in {} requests", accepted.events(), accepted.requests()))?;
     for failure in &failures {
         let id = failure.event.id().escape_debug();
         // Published again, such an event may come twice; receivers know it by its source and id.

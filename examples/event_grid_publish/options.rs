@@ -13,13 +13,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) enum Command {
-    Publish {
-        routing: Routing,
-        events: Vec<CloudEvent>,
-    },
-    Sign {
-        lifetime: Duration,
-    },
+    Publish { routing: Routing, events: Vec<CloudEvent> },
+    Sign { lifetime: Duration },
 }
 
 pub(crate) enum Routing {

@@ -26,10 +26,7 @@ use tracing::error;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
     let served = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(Options { listen, receiver })) => {
             let router = Router::new()
@@ -55,10 +52,7 @@ async fn main() -> ExitCode {
 /// Called for authentic events only. What is refused, and the handshakes, the extractor has answered.
 async fn events(Delivery(notification): Delivery) -> StatusCode {
     let write = move || {
-        let lines = notification
-            .events()
-            .iter()
-            .map(|event| Line::of(event).to_json());
+        let lines = notification.events().iter().map(|event| Line::of(event).to_json());
         say(&lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
     };
     let written = tokio::task::spawn_blocking(write).await;

@@ -58,9 +58,7 @@ to standard error.
                     let path = parser.value()?.string()?;
                     let secret = fs::read_to_string(&path).map_err(about(&path))?;
                     let secret = secret.trim_end().to_owned();
-                    receiver = receiver
-                        .query_secret("code", secret)
-                        .map_err(about(&path))?;
+                    receiver = receiver.query_secret("code", secret).map_err(about(&path))?;
                 }
                 Long("topic") => receiver = receiver.expect_topic(parser.value()?.string()?),
                 Long("subscription") => {
@@ -82,9 +80,7 @@ to standard error.
             let mut expected = ExpectedToken::new(&cloud, &tenant, first)
                 .map_err(about("--tenant, --audience"))?;
             for audience in audiences {
-                expected = expected
-                    .or_audience(audience)
-                    .map_err(about("--audience"))?;
+                expected = expected.or_audience(audience).map_err(about("--audience"))?;
             }
             if let Some(role) = role {
                 expected = expected.with_role(role);

@@ -53,10 +53,7 @@ struct Forwarder {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
     let served = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(options)) => forward(options).await,
         Ok(None) => say(Options::HELP.trim_end()).map_err(Into::into),
@@ -80,9 +77,7 @@ async fn forward(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         receiver: options.receiver,
     };
     tokio::spawn(warm_up(forwarder.receiver.clone()));
-    let router = Router::new()
-        .route("/webhooks/callback", post(callback))
-        .with_state(forwarder);
+    let router = Router::new().route("/webhooks/callback", post(callback)).with_state(forwarder);
     on_axum::serve(options.listen, router, DEADLINE).await
 }
 

@@ -98,9 +98,7 @@ their callback as id. Logs, with the reason of every refusal, go to standard err
         };
         let path = customers.ok_or("--customers is missing")?;
         let text = String::from_utf8(pem::file("--customers", &path)?);
-        let channels = text
-            .map_err(said)
-            .and_then(|text| Channels::read(&text, others));
+        let channels = text.map_err(said).and_then(|text| Channels::read(&text, others));
         let channels = channels.map_err(about("--customers", path.display()))?;
 
         let http = ReqwestClient::new().map_err(said)?;

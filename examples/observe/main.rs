@@ -56,11 +56,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let issuer = Issuer::new()?;
     let signer = issuer.signer()?;
     let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
-    let service = VerifyLayer::new(receiver)
-        .with_duplicates(Arc::new(InMemory::new()))
-        .layer(service_fn(async |_: Request<Full<Bytes>>| {
+    let service = VerifyLayer::new(receiver).with_duplicates(Arc::new(InMemory::new())).layer(
+        service_fn(async |_: Request<Full<Bytes>>| {
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
-        }));
+        }),
+    );
     let deliver = async |callback: &SignedRequest| {
         let mut request = Request::new(Full::new(callback.body.clone()));
         request.headers_mut().clone_from(&callback.headers);
@@ -74,15 +74,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         deliver(callback).await?;
     }
 
-    let counters = export
-        .counters
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let counters = export.counters.lock().unwrap_or_else(PoisonError::into_inner);
     for (labels, count) in &*counters {
-        writeln!(
-            io::stdout(),
-            "partner_center_webhooks_total{{{labels}}} {count}"
-        )?;
+        writeln!(io::stdout(), "partner_center_webhooks_total{{{labels}}} {count}")?;
     }
     Ok(())
 }

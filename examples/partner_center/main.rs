@@ -120,23 +120,11 @@ fn environment(partner_center: &PartnerCenter) -> String {
         ("CLIENT_SECRET", partner_center.client_secret()),
         ("REFRESH_TOKEN", partner_center.refresh_token()),
         ("SCOPE", format!("{}/.default", cloud.token_audience())),
-        (
-            "TOKEN_URL",
-            format!("{}/{tenant_id}/oauth2/v2.0/token", cloud.authority()),
-        ),
-        (
-            "REGISTRATION_URL",
-            format!("{base_url}/webhooks/v1/registration"),
-        ),
-        (
-            "CERTIFICATE_LOCATION",
-            cloud.certificate_locations().concat(),
-        ),
+        ("TOKEN_URL", format!("{}/{tenant_id}/oauth2/v2.0/token", cloud.authority())),
+        ("REGISTRATION_URL", format!("{base_url}/webhooks/v1/registration")),
+        ("CERTIFICATE_LOCATION", cloud.certificate_locations().concat()),
         ("ANCHORS_URL", format!("{base_url}/emulator/anchors.pem")),
-        (
-            "INTERMEDIATES_URL",
-            format!("{base_url}/emulator/intermediates.pem"),
-        ),
+        ("INTERMEDIATES_URL", format!("{base_url}/emulator/intermediates.pem")),
     ];
     let line = |(name, value)| format!("PARTNER_CENTER_{name}={value}\n");
     variables.map(line).concat()
@@ -185,12 +173,10 @@ async fn run(partner_center: &PartnerCenter, line: Line) -> io::Result<bool> {
 /// Whether all events were delivered, and all forged callbacks refused.
 fn all_as_expected(partner_center: &PartnerCenter) -> bool {
     let deliveries = partner_center.deliveries();
-    deliveries
-        .iter()
-        .all(|delivery| match (delivery.origin(), delivery.outcome()) {
-            (Origin::Forgery(_), outcome) => outcome == Outcome::Refused,
-            (_, outcome) => outcome == Outcome::Delivered,
-        })
+    deliveries.iter().all(|delivery| match (delivery.origin(), delivery.outcome()) {
+        (Origin::Forgery(_), outcome) => outcome == Outcome::Refused,
+        (_, outcome) => outcome == Outcome::Delivered,
+    })
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -18,11 +18,7 @@ impl CertificateHost {
     pub(crate) async fn bind() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let location = format!("http://{}/cert/", listener.local_addr()?);
-        Ok(Self {
-            listener,
-            location,
-            files: Router::new(),
-        })
+        Ok(Self { listener, location, files: Router::new() })
     }
 
     /// The URL that every file is under.

@@ -24,14 +24,8 @@ pub(crate) fn sections(
         ("Forged: the body", bodies(&genuine)?),
         ("Forged: the signature headers", headers(&genuine)?),
         ("Forged: where the certificate is", locations(&genuine)?),
-        (
-            "Forged: the certificate",
-            certificates(issuer, &genuine, host)?,
-        ),
-        (
-            "Not forged, and not accepted",
-            misfits(signer, &genuine, host)?,
-        ),
+        ("Forged: the certificate", certificates(issuer, &genuine, host)?),
+        ("Not forged, and not accepted", misfits(signer, &genuine, host)?),
     ])
 }
 
@@ -42,19 +36,11 @@ fn bodies(genuine: &SignedRequest) -> Result<Vec<Case>, Box<dyn Error>> {
     let bodies = [
         ("another customer", text.replace("4b2a6e33", "4b2a6e34")),
         ("another event", text.replace("-updated", "-renewed")),
-        (
-            "parsed and written again",
-            serde_json::to_string_pretty(&json)?,
-        ),
+        ("parsed and written again", serde_json::to_string_pretty(&json)?),
         ("a line break at the end", format!("{text}\n")),
     ];
     let refused = |(what, body): (_, String)| {
-        refused(
-            what,
-            genuine.clone().with_body(body),
-            401,
-            ErrorKind::Signature,
-        )
+        refused(what, genuine.clone().with_body(body), 401, ErrorKind::Signature)
     };
     Ok(bodies.map(refused).into())
 }
@@ -70,17 +56,11 @@ fn headers(genuine: &SignedRequest) -> Result<Vec<Case>, Box<dyn Error>> {
     }
     let flipped = format!("Signature {}", STANDARD.encode(bytes));
     let mut doubled = genuine.clone();
-    doubled
-        .headers
-        .append(ALGORITHM_HEADER, "rsa-sha256".parse()?);
+    doubled.headers.append(ALGORITHM_HEADER, "rsa-sha256".parse()?);
 
     let envelope = |what, callback, status| refused(what, callback, status, ErrorKind::Envelope);
     Ok(vec![
-        envelope(
-            "no signature",
-            genuine.clone().without_header(AUTHORIZATION_HEADER),
-            401,
-        ),
+        envelope("no signature", genuine.clone().without_header(AUTHORIZATION_HEADER), 401),
         envelope(
             "a bearer token in its place",
             with(AUTHORIZATION_HEADER, format!("Bearer {base64}").as_bytes())?,
@@ -92,17 +72,10 @@ fn headers(genuine: &SignedRequest) -> Result<Vec<Case>, Box<dyn Error>> {
             401,
             ErrorKind::Signature,
         ),
-        envelope(
-            "two that differ",
-            with(SIGNATURE_HEADER, flipped.as_bytes())?,
-            400,
-        ),
+        envelope("two that differ", with(SIGNATURE_HEADER, flipped.as_bytes())?, 400),
         envelope(
             "cut short",
-            with(
-                AUTHORIZATION_HEADER,
-                signature.get(..60).unwrap_or_default().as_bytes(),
-            )?,
+            with(AUTHORIZATION_HEADER, signature.get(..60).unwrap_or_default().as_bytes())?,
             400,
         ),
         refused(
@@ -111,11 +84,7 @@ fn headers(genuine: &SignedRequest) -> Result<Vec<Case>, Box<dyn Error>> {
             401,
             ErrorKind::Signature,
         ),
-        envelope(
-            "algorithm `rsa-sha1`",
-            with(ALGORITHM_HEADER, b"rsa-sha1")?,
-            400,
-        ),
+        envelope("algorithm `rsa-sha1`", with(ALGORITHM_HEADER, b"rsa-sha1")?, 400),
         envelope("algorithm `none`", with(ALGORITHM_HEADER, b"none")?, 400),
         envelope("two algorithms", doubled, 400),
     ])
@@ -125,30 +94,16 @@ fn locations(genuine: &SignedRequest) -> Result<Vec<Case>, IssuerError> {
     let file = "/cert/pcnotifications-dispatch.microsoft.com.cer";
     let urls = [
         ("another host", format!("https://attacker.example{file}")),
-        (
-            "another storage account",
-            format!("https://attacker.blob.core.windows.net{file}"),
-        ),
-        (
-            "a longer host",
-            format!("{MICROSOFT}.attacker.example{file}"),
-        ),
-        (
-            "user info that looks like the host",
-            format!("{MICROSOFT}@attacker.example{file}"),
-        ),
-        (
-            "plain http",
-            format!("{MICROSOFT}{file}").replace("https:", "http:"),
-        ),
+        ("another storage account", format!("https://attacker.blob.core.windows.net{file}")),
+        ("a longer host", format!("{MICROSOFT}.attacker.example{file}")),
+        ("user info that looks like the host", format!("{MICROSOFT}@attacker.example{file}")),
+        ("plain http", format!("{MICROSOFT}{file}").replace("https:", "http:")),
         ("another container", format!("{MICROSOFT}/attacker{file}")),
         ("a way up", format!("{MICROSOFT}/cert/../attacker/a.cer")),
         ("a query", format!("{MICROSOFT}{file}?sv=2026-01-01")),
     ];
     let refused = |(what, url): (&str, String)| {
-        let callback = genuine
-            .clone()
-            .with_header(CERTIFICATE_URL_HEADER, url.as_bytes())?;
+        let callback = genuine.clone().with_header(CERTIFICATE_URL_HEADER, url.as_bytes())?;
         Ok(refused(what, callback, 401, ErrorKind::Location))
     };
     urls.into_iter().map(refused).collect()
@@ -161,21 +116,10 @@ fn certificates(
     host: &mut CertificateHost,
 ) -> Result<Vec<Case>, IssuerError> {
     let certificate = || issuer.signing_certificate();
-    let contoso = Name::new()
-        .country("US")
-        .organization("Contoso Ltd")
-        .common_name("Contoso CA");
+    let contoso = Name::new().country("US").organization("Contoso Ltd").common_name("Contoso CA");
     let signers = [
-        (
-            "right names, an unknown issuer",
-            "foreign",
-            Issuer::new()?.signer()?,
-        ),
-        (
-            "right names, issued by itself",
-            "self-signed",
-            certificate().self_signed()?,
-        ),
+        ("right names, an unknown issuer", "foreign", Issuer::new()?.signer()?),
+        ("right names, issued by itself", "self-signed", certificate().self_signed()?),
         (
             "issued by another organization",
             "contoso",
@@ -187,17 +131,11 @@ fn certificates(
             certificate().dns_names(["metadata.azure.com"]).issue()?,
         ),
         ("expired", "expired", certificate().expired().issue()?),
-        (
-            "a CA's",
-            "ca",
-            certificate().certificate_authority().issue()?,
-        ),
+        ("a CA's", "ca", certificate().certificate_authority().issue()?),
         (
             "for code signing",
             "code",
-            certificate()
-                .purposes(Some(&["1.3.6.1.5.5.7.3.3"]))?
-                .issue()?,
+            certificate().purposes(Some(&["1.3.6.1.5.5.7.3.3"]))?.issue()?,
         ),
     ];
     let mut cases = Vec::new();
@@ -214,45 +152,22 @@ fn misfits(
     genuine: &SignedRequest,
     host: &mut CertificateHost,
 ) -> Result<Vec<Case>, IssuerError> {
-    host.serve(
-        "error-page",
-        b"<html><title>Server busy</title></html>".to_vec(),
-    );
+    host.serve("error-page", b"<html><title>Server busy</title></html>".to_vec());
     let from = |name: &str| {
         let elsewhere = signer.clone().with_certificate_url(host.url(name));
         elsewhere.callback(genuine.body.clone())
     };
     Ok(vec![
-        refused(
-            "genuine, and no event",
-            signer.callback("[]")?,
-            503,
-            ErrorKind::Event,
-        ),
-        refused(
-            "signed, and an empty body",
-            signer.callback("")?,
-            503,
-            ErrorKind::Body,
-        ),
+        refused("genuine, and no event", signer.callback("[]")?, 503, ErrorKind::Event),
+        refused("signed, and an empty body", signer.callback("")?, 503, ErrorKind::Body),
         refused(
             "a body over the limit",
             signer.callback(" ".repeat(BODY_LIMIT + 1))?,
             413,
             ErrorKind::Body,
         ),
-        refused(
-            "a certificate that is not there",
-            from("missing")?,
-            503,
-            ErrorKind::Source,
-        ),
-        refused(
-            "an error page in its place",
-            from("error-page")?,
-            503,
-            ErrorKind::Source,
-        ),
+        refused("a certificate that is not there", from("missing")?, 503, ErrorKind::Source),
+        refused("an error page in its place", from("error-page")?, 503, ErrorKind::Source),
     ])
 }
 
@@ -260,10 +175,7 @@ fn refused(what: &str, callback: SignedRequest, status: u16, kind: ErrorKind) ->
     Case {
         what: what.to_owned(),
         callback,
-        expected: Verdict {
-            status,
-            outcome: Outcome::Refusal(kind),
-        },
+        expected: Verdict { status, outcome: Outcome::Refusal(kind) },
     }
 }
 

@@ -24,23 +24,12 @@ pub(crate) fn sections(signer: &Signer) -> Result<[Section; 2], Box<dyn Error>> 
     let tomorrow = r#"{"EventName":"event-of-tomorrow","ResourceUri":null,"Added":[1,2]}"#;
     let unusual = vec![
         accepted("the same, delivered again", again.clone(), &updated),
-        accepted(
-            "signature in `x-ms-signature`",
-            again.in_signature_header(),
-            &updated,
-        ),
+        accepted("signature in `x-ms-signature`", again.in_signature_header(), &updated),
         accepted("algorithm `rsa-sha512`", with_sha512, &updated),
-        accepted(
-            "an event that is not documented yet",
-            signer.callback(tomorrow)?,
-            &tomorrows,
-        ),
+        accepted("an event that is not documented yet", signer.callback(tomorrow)?, &tomorrows),
     ];
     Ok([
-        (
-            "Every documented event, signed as Partner Center does",
-            documented,
-        ),
+        ("Every documented event, signed as Partner Center does", documented),
         ("Genuine, and unusual", unusual),
     ])
 }
@@ -49,9 +38,6 @@ fn accepted(what: &str, callback: SignedRequest, event: &EventName) -> Case {
     Case {
         what: what.to_owned(),
         callback,
-        expected: Verdict {
-            status: 200,
-            outcome: Outcome::Event(event.clone()),
-        },
+        expected: Verdict { status: 200, outcome: Outcome::Event(event.clone()) },
     }
 }

@@ -26,24 +26,16 @@ impl Report {
     /// One line for a callback and, if it was refused, the reason below.
     pub(crate) fn case(&mut self, case: &Case, answer: &Answer) {
         let (outcome, summary) = match &answer.handled {
-            Ok(received) => (
-                Outcome::Event(received.event().name().clone()),
-                subject(received),
-            ),
+            Ok(received) => (Outcome::Event(received.event().name().clone()), subject(received)),
             Err((kind, _)) => (Outcome::Refusal(*kind), kind.to_string()),
         };
         let line = format!("  {}  {:<WHAT$}  {summary}", answer.status, case.what);
         println!("{}", cut(&line));
         if let Err((_, reason)) = &answer.handled {
-            wrap(reason)
-                .iter()
-                .for_each(|line| println!("       {line}"));
+            wrap(reason).iter().for_each(|line| println!("       {line}"));
         }
 
-        let found = Verdict {
-            status: answer.status,
-            outcome,
-        };
+        let found = Verdict { status: answer.status, outcome };
         let counter = match &found.outcome {
             _ if found != case.expected => {
                 println!("    !! expected {:?}, found {found:?}", case.expected);
@@ -60,12 +52,7 @@ impl Report {
 
     /// The last line, and the exit code.
     pub(crate) fn end(&self) -> ExitCode {
-        let Self {
-            genuine,
-            forgeries,
-            others,
-            surprises,
-        } = self;
+        let Self { genuine, forgeries, others, surprises } = self;
         let all = genuine + forgeries + others + surprises;
         println!(
             "\n{all} callbacks: {genuine} genuine accepted, {forgeries} forgeries refused, {others} others refused, \

@@ -44,18 +44,12 @@ impl WebHook {
             let _ = log.send(handled);
             response
         };
-        let router = Router::new()
-            .route(PATH, post(handler))
-            .with_state(receiver);
+        let router = Router::new().route(PATH, post(handler)).with_state(receiver);
 
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let url = format!("http://{}{PATH}", listener.local_addr()?);
         tokio::spawn(axum::serve(listener, router).into_future());
-        Ok(Self {
-            url,
-            client: reqwest::Client::builder().no_proxy().build()?,
-            handled,
-        })
+        Ok(Self { url, client: reqwest::Client::builder().no_proxy().build()?, handled })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -74,10 +68,7 @@ impl WebHook {
             .body(callback.body.clone());
         let status = request.send().await?.status().as_u16();
         let handled = self.handled.recv().await;
-        Ok(Answer {
-            status,
-            handled: handled.ok_or("the application has stopped")?,
-        })
+        Ok(Answer { status, handled: handled.ok_or("the application has stopped")? })
     }
 }
 

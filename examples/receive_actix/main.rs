@@ -33,9 +33,7 @@ async fn serve(service: Service) -> Result<(), Box<dyn Error>> {
     let path = service.path;
     let app = move || {
         let callbacks = web::resource(path).route(web::post().to(callback));
-        App::new()
-            .app_data(receiver.clone())
-            .service(callbacks.wrap(from_fn(in_time)))
+        App::new().app_data(receiver.clone()).service(callbacks.wrap(from_fn(in_time)))
     };
     let server = HttpServer::new(app)
         .disable_signals()

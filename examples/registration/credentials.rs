@@ -64,10 +64,7 @@ fn application(cloud: &Cloud, http: ReqwestClient) -> Result<Arc<dyn TokenProvid
             "PARTNER_CENTER_TENANT_ID",
             "the tenant of the partner: its id or a domain name",
         )?,
-        required(
-            "PARTNER_CENTER_CLIENT_ID",
-            "the id of an application in that tenant",
-        )?,
+        required("PARTNER_CENTER_CLIENT_ID", "the id of an application in that tenant")?,
         credential()?,
     )
     .map_err(|error| match error {
@@ -84,12 +81,7 @@ fn application(cloud: &Cloud, http: ReqwestClient) -> Result<Arc<dyn TokenProvid
         let saved = replace(&file, &token);
         async move { saved.map_err(SaveError::from) }
     };
-    Ok(Arc::new(RefreshToken::new(
-        application,
-        refresh_token.trim(),
-        http,
-        save,
-    )))
+    Ok(Arc::new(RefreshToken::new(application, refresh_token.trim(), http, save)))
 }
 
 /// The first that is set; a refresh token can do without. The federated token's variable is set by the platform, so it comes

@@ -105,10 +105,7 @@ async fn fetch(client: &ResourceClient, wanted: &Fetch) -> Result<bool, Failure>
 }
 
 fn show(registration: &Registration) -> Result<(), Failure> {
-    say(format_args!(
-        "callbacks go to {}",
-        registration.webhook_url().escape_debug()
-    ))?;
+    say(format_args!("callbacks go to {}", registration.webhook_url().escape_debug()))?;
     match registration.signature_token_to_ms_signature_header() {
         Some(true) => say("the signature comes in x-ms-signature")?,
         Some(false) => say("the signature comes in Authorization")?,
@@ -130,9 +127,7 @@ async fn test(client: &RegistrationClient, wait: Option<Duration>) -> Result<boo
         return Ok(true);
     };
     let mut line = ProgressLine::new();
-    let outcome = client
-        .wait_for_test_event(&id, timeout, |event| line.show(event))
-        .await;
+    let outcome = client.wait_for_test_event(&id, timeout, |event| line.show(event)).await;
     line.end();
     let event = outcome?;
     for result in event.results() {
@@ -161,10 +156,7 @@ struct ProgressLine {
 
 impl ProgressLine {
     fn new() -> Self {
-        Self {
-            is_terminal: io::stdout().is_terminal(),
-            shown: String::new(),
-        }
+        Self { is_terminal: io::stdout().is_terminal(), shown: String::new() }
     }
 
     fn show(&mut self, event: &TestEvent) {

@@ -105,8 +105,7 @@ Exit code: 0 if all is well, 1 if not (a test event that was refused, too), 2 if
                     let seconds = parser.optional_value().or_else(|| {
                         parser.try_raw_args().and_then(|mut arguments| {
                             arguments.next_if(|next| {
-                                next.to_str()
-                                    .is_some_and(|next| next.parse::<u64>().is_ok())
+                                next.to_str().is_some_and(|next| next.parse::<u64>().is_ok())
                             })
                         })
                     });
@@ -158,7 +157,7 @@ Exit code: 0 if all is well, 1 if not (a test event that was refused, too), 2 if
             [] => return Err("the command is missing".into()),
             [other, ..] => {
                 return Err(
-                    format!("`{other}`: no such command, or too many words after it").into(),
+                    format!("`{other}`: no such command, or too many words after it").into()
                 );
             }
         };
@@ -174,9 +173,7 @@ fn named_cloud(name: &str) -> Result<Cloud, String> {
         "china" => Ok(Cloud::China),
         "global" => Ok(Cloud::Global),
         "us-government" => Ok(Cloud::UsGovernment),
-        other => Err(format!(
-            "--cloud {other}: expected global, us-government or china"
-        )),
+        other => Err(format!("--cloud {other}: expected global, us-government or china")),
     }
 }
 

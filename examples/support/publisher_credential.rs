@@ -39,10 +39,7 @@ pub(crate) fn credential(http: ReqwestClient) -> Result<Credential, Failure> {
     let [tenant, client, secret]: [Result<String, Failure>; 3] =
         ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"].map(required);
     let application = Application::new(&Cloud::Global, &tenant?, client?, secret?)?;
-    Ok(Credential::bearer(ClientCredentials::new(
-        application,
-        http,
-    )))
+    Ok(Credential::bearer(ClientCredentials::new(application, http)))
 }
 
 const KEY: &str = "EVENT_GRID_KEY";

@@ -10,35 +10,19 @@ pub(crate) fn kind_and_ids(resource: &Resource) -> (&'static str, Vec<(&'static 
         Resource::CustomerRelationships { customer } => {
             ("customer-relationships", vec![("customer", Some(customer))])
         }
-        Resource::FraudEvents {
-            subscription,
-            status,
-        } => (
+        Resource::FraudEvents { subscription, status } => (
             "fraud-events",
-            vec![
-                ("status", status.as_ref()),
-                ("subscription", subscription.as_ref()),
-            ],
+            vec![("status", status.as_ref()), ("subscription", subscription.as_ref())],
         ),
-        Resource::GranularAdminAccessAssignment {
-            relationship,
-            assignment,
-        } => (
+        Resource::GranularAdminAccessAssignment { relationship, assignment } => (
             "granular-admin-access-assignment",
-            vec![
-                ("relationship", Some(relationship)),
-                ("assignment", Some(assignment)),
-            ],
+            vec![("relationship", Some(relationship)), ("assignment", Some(assignment))],
         ),
-        Resource::GranularAdminRelationship { relationship } => (
-            "granular-admin-relationship",
-            vec![("relationship", Some(relationship))],
-        ),
+        Resource::GranularAdminRelationship { relationship } => {
+            ("granular-admin-relationship", vec![("relationship", Some(relationship))])
+        }
         Resource::Invoice { invoice } => ("invoice", vec![("invoice", Some(invoice))]),
-        Resource::NewCommerceMigration {
-            customer,
-            migration,
-        } => (
+        Resource::NewCommerceMigration { customer, migration } => (
             "new-commerce-migration",
             vec![("customer", Some(customer)), ("migration", Some(migration))],
         ),
@@ -48,35 +32,22 @@ pub(crate) fn kind_and_ids(resource: &Resource) -> (&'static str, Vec<(&'static 
         ),
         Resource::OfCustomer { customer } => ("of-customer", vec![("customer", Some(customer))]),
         Resource::Referral { referral } => ("referral", vec![("referral", Some(referral))]),
-        Resource::Subscription {
-            customer,
-            subscription,
-        } => (
+        Resource::Subscription { customer, subscription } => (
             "subscription",
-            vec![
-                ("customer", Some(customer)),
-                ("subscription", Some(subscription)),
-            ],
+            vec![("customer", Some(customer)), ("subscription", Some(subscription))],
         ),
-        Resource::Transfer { customer, transfer } => (
-            "transfer",
-            vec![
-                ("customer", Some(customer)),
-                ("transfer", transfer.as_ref()),
-            ],
-        ),
+        Resource::Transfer { customer, transfer } => {
+            ("transfer", vec![("customer", Some(customer)), ("transfer", transfer.as_ref())])
+        }
         Resource::UsageRecords => ("usage-records", vec![]),
         Resource::UsageSummary { customer } => {
             ("usage-summary", vec![("customer", Some(customer))])
         }
-        Resource::ValidationEvent { correlation } => (
-            "validation-event",
-            vec![("correlation", correlation.as_ref())],
-        ),
+        Resource::ValidationEvent { correlation } => {
+            ("validation-event", vec![("correlation", correlation.as_ref())])
+        }
         _ => ("unknown", vec![]),
     };
-    let known = ids
-        .into_iter()
-        .filter_map(|(name, id)| Some((name, id?.as_str())));
+    let known = ids.into_iter().filter_map(|(name, id)| Some((name, id?.as_str())));
     (kind, known.collect())
 }

@@ -36,11 +36,7 @@ async fn run() -> Result<ExitCode, lexopt::Error> {
     let Some(options) = Options::parse(lexopt::Parser::from_env())? else {
         return print(Options::HELP.trim_end(), ExitCode::SUCCESS);
     };
-    let Options {
-        receiver,
-        headers,
-        body,
-    } = options;
+    let Options { receiver, headers, body } = options;
     let (report, code) = match receiver.verify(&headers, body.as_slice()).await {
         Ok(body) => (Report::genuine(&body), ExitCode::SUCCESS),
         Err(error) => {

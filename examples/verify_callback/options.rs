@@ -119,16 +119,11 @@ fn captured_headers(path: &Path) -> Result<HeaderMap, String> {
 fn is_request_line(line: &[u8]) -> bool {
     let mut words = line.split(|byte| *byte == b' ');
     words.next().is_some_and(|method| !method.contains(&b':'))
-        && words
-            .next_back()
-            .is_some_and(|version| version.starts_with(b"HTTP/"))
+        && words.next_back().is_some_and(|version| version.starts_with(b"HTTP/"))
 }
 
 fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let (name, value) = (line.get(..colon)?, line.get(colon..)?.get(1..)?);
-    Some((
-        HeaderName::from_bytes(name).ok()?,
-        HeaderValue::from_bytes(value.trim_ascii()).ok()?,
-    ))
+    Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value.trim_ascii()).ok()?))
 }

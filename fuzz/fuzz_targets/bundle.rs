@@ -22,10 +22,7 @@ fuzz_target!(|data: &[u8]| {
                 "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----",
                 STANDARD.encode(der)
             );
-            assert_eq!(
-                CertificateBundle::from_bytes(pem.as_bytes()).unwrap(),
-                alone
-            );
+            assert_eq!(CertificateBundle::from_bytes(pem.as_bytes()).unwrap(), alone);
             // Certificates of fewer than 128 bytes do not exist, and are only accepted in text.
             if der.len() >= 130 {
                 assert_eq!(CertificateBundle::from_bytes(der).unwrap(), alone);

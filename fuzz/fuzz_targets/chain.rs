@@ -25,43 +25,25 @@ fuzz_target!(|data: &[u8]| {
         _ => CertificateDer::from(edited(good, data)),
     };
     let verify = |chain: ChainVerifier| {
-        chain
-            .with_intermediates(issuer.intermediates())
-            .verify(&certificate, &[], issuer.now())
+        chain.with_intermediates(issuer.intermediates()).verify(&certificate, &[], issuer.now())
     };
 
-    let trusted = verify(ChainVerifier::new(
-        AwsLcRs::new(),
-        issuer.anchors().unwrap(),
-    ));
+    let trusted = verify(ChainVerifier::new(AwsLcRs::new(), issuer.anchors().unwrap()));
     assert_eq!(trusted.is_ok(), &certificate == good);
 
     match verify(ChainVerifier::new(Gullible, issuer.anchors().unwrap())) {
         Ok(signer) => {
             assert!(signer.is_valid_at(issuer.now()));
-            assert!(
-                signer
-                    .dns_names()
-                    .iter()
-                    .any(|name| SignerName::default().matches(name))
-            );
+            assert!(signer.dns_names().iter().any(|name| SignerName::default().matches(name)));
             let certificate = Certificate::parse(&certificate).unwrap();
             assert!(!certificate.is_ca());
             assert_ne!(certificate.digital_signature(), Some(false));
-            assert!(matches!(
-                certificate.public_key(),
-                PublicKey::Rsa {
-                    bits: 2048..=8192,
-                    ..
-                }
-            ));
+            assert!(matches!(certificate.public_key(), PublicKey::Rsa { bits: 2048..=8192, .. }));
             assert_eq!(certificate.issuer().organizations().len(), 1);
         }
-        Err(error) => assert!(
-            !error
-                .to_string()
-                .contains(|character: char| character.is_control())
-        ),
+        Err(error) => {
+            assert!(!error.to_string().contains(|character: char| character.is_control()))
+        }
     }
 });
 
@@ -75,10 +57,8 @@ fn edited(good: &[u8], edits: &[u8]) -> Vec<u8> {
 }
 
 static ISSUER: LazyLock<(Issuer, Signer)> = LazyLock::new(|| {
-    let issuer = Issuer::at(UnixTime::since_unix_epoch(Duration::from_secs(
-        1_750_000_000,
-    )))
-    .unwrap();
+    let issuer =
+        Issuer::at(UnixTime::since_unix_epoch(Duration::from_secs(1_750_000_000))).unwrap();
     let signer = issuer.signer().unwrap();
     (issuer, signer)
 });

@@ -12,12 +12,8 @@ use partner_center_webhooks::envelope::{
     SignatureEnvelope,
 };
 
-const NAMES: [&str; 4] = [
-    AUTHORIZATION_HEADER,
-    SIGNATURE_HEADER,
-    CERTIFICATE_URL_HEADER,
-    ALGORITHM_HEADER,
-];
+const NAMES: [&str; 4] =
+    [AUTHORIZATION_HEADER, SIGNATURE_HEADER, CERTIFICATE_URL_HEADER, ALGORITHM_HEADER];
 
 fuzz_target!(|data: &[u8]| {
     let mut headers = HeaderMap::new();
@@ -30,10 +26,7 @@ fuzz_target!(|data: &[u8]| {
             _ => format!("Signature {}", STANDARD.encode(value.repeat(64))).into_bytes(),
         };
         if let Ok(value) = HeaderValue::from_bytes(&value) {
-            headers.append(
-                HeaderName::from_static(NAMES[usize::from(choice & 3)]),
-                value,
-            );
+            headers.append(HeaderName::from_static(NAMES[usize::from(choice & 3)]), value);
         }
     }
 
@@ -43,16 +36,12 @@ fuzz_target!(|data: &[u8]| {
             (ALGORITHM_HEADER, "rsa-sha256"),
             (CERTIFICATE_URL_HEADER, "https://host.example/a.cer"),
         ] {
-            headers
-                .entry(name)
-                .or_insert(HeaderValue::from_static(value));
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
     }
 
     let read = SignatureEnvelope::from_headers(&headers);
-    let pairs = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let error = |result: &Result<_, _>| result.as_ref().err().map(ToString::to_string);
     let read_from_pairs = SignatureEnvelope::from_headers(pairs);
     match (&read, &read_from_pairs) {
@@ -61,9 +50,7 @@ fuzz_target!(|data: &[u8]| {
             assert!((256..=1024).contains(&envelope.signature().len()));
             let text = STANDARD.encode(envelope.signature());
             let ends = |name| {
-                headers
-                    .get(name)
-                    .is_some_and(|value| value.as_bytes().ends_with(text.as_bytes()))
+                headers.get(name).is_some_and(|value| value.as_bytes().ends_with(text.as_bytes()))
             };
             assert!(ends(AUTHORIZATION_HEADER) || ends(SIGNATURE_HEADER));
             assert_eq!(
@@ -76,9 +63,6 @@ fuzz_target!(|data: &[u8]| {
     }
     // A logged value stays on one line.
     for text in error(&read).into_iter().chain(error(&read_from_pairs)) {
-        assert!(
-            !text.contains(|character: char| character.is_control()),
-            "{text:?}"
-        );
+        assert!(!text.contains(|character: char| character.is_control()), "{text:?}");
     }
 });

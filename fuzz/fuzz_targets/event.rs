@@ -15,19 +15,13 @@ fuzz_target!(|data: &[u8]| {
                 assert_eq!(serde_json::to_vec(&event).unwrap(), body.trim_ascii());
                 assert_eq!(serde_json::from_slice::<Event>(body).unwrap(), event);
                 assert!(!event.name().as_str().is_empty());
-                let parts = (
-                    event.resource(),
-                    event.audit_id(),
-                    event.resource_change_utc_date(),
-                );
+                let parts = (event.resource(), event.audit_id(), event.resource_change_utc_date());
                 assert!(!format!("{parts:?}").is_empty());
                 assert_eq!(event.extra().count(), event.clone().extra().count());
             }
-            Err(error) => assert!(
-                !error
-                    .to_string()
-                    .contains(|character: char| character.is_control())
-            ),
+            Err(error) => {
+                assert!(!error.to_string().contains(|character: char| character.is_control()))
+            }
         }
     }
 });

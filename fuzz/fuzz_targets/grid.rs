@@ -23,15 +23,8 @@ fuzz_target!(|data: &[u8]| {
     let receiver = receiver.unwrap().build().unwrap();
     let mut headers = HeaderMap::new();
     let (kind, body) = data.split_at(data.len().min(1));
-    let kinds = [
-        "Notification",
-        "SubscriptionValidation",
-        "SubscriptionDeletion",
-        "New",
-    ];
-    let kind = kind
-        .first()
-        .map_or(0, |kind| usize::from(*kind) % kinds.len());
+    let kinds = ["Notification", "SubscriptionValidation", "SubscriptionDeletion", "New"];
+    let kind = kind.first().map_or(0, |kind| usize::from(*kind) % kinds.len());
     headers.insert("aeg-event-type", HeaderValue::from_static(kinds[kind]));
     if let Ok(callback) = HeaderValue::from_bytes(body) {
         headers.insert("webhook-request-origin", callback.clone());

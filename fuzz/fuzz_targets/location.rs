@@ -22,21 +22,14 @@ fuzz_target!(|text: &str| {
                 assert_eq!(uri.scheme_str(), Some("https"));
                 assert_eq!(uri.authority().unwrap().as_str(), HOST);
                 assert_eq!(uri.query(), None);
-                let name = uri
-                    .path()
-                    .strip_prefix("/cert/")
-                    .unwrap()
-                    .strip_suffix(".cer")
-                    .unwrap();
+                let name = uri.path().strip_prefix("/cert/").unwrap().strip_suffix(".cer").unwrap();
                 assert!(
                     !name.is_empty() && !name.contains(['/', '\\', '%']) && !name.starts_with('.')
                 );
             }
-            Err(error) => assert!(
-                !error
-                    .to_string()
-                    .contains(|character: char| character.is_control())
-            ),
+            Err(error) => {
+                assert!(!error.to_string().contains(|character: char| character.is_control()))
+            }
         }
     }
 

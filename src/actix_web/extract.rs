@@ -19,10 +19,7 @@ use crate::receiver::{Received, Receiver};
 
 /// Extracts a genuine callback from a request.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "handlers take it apart in their arguments"
-)]
+#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
 pub struct Callback(pub Received<Bytes>);
 
 impl FromRequest for Callback {
@@ -99,10 +96,7 @@ impl AsRef<Received<Bytes>> for Callback {
 /// extracts::<Verified<actix_web::HttpRequest>>();
 /// ```
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "handlers take it apart in their arguments"
-)]
+#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
 pub struct Verified<E>(pub E, pub Received<Bytes>);
 
 impl<E: FromVerifiedBody> FromRequest for Verified<E> {
@@ -162,10 +156,7 @@ impl<E> AsRef<Received<Bytes>> for Verified<E> {
 /// }
 /// ```
 #[derive(Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "handlers take it apart in their arguments"
-)]
+#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
 pub struct Claimed<E>(pub E, pub Attempt);
 
 impl<E: FromRequest + AsRef<Received<Bytes>>> FromRequest for Claimed<E> {

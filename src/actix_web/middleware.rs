@@ -50,11 +50,7 @@ pub struct VerifyCallbacks {
 impl VerifyCallbacks {
     /// Passes callbacks that `receiver` accepts.
     pub fn new(receiver: Receiver) -> Self {
-        Self {
-            receiver,
-            guard: None,
-            refusal: Arc::new(response),
-        }
+        Self { receiver, guard: None, refusal: Arc::new(response) }
     }
 
     /// Handles each callback once, as far as `guard` remembers. Default: at each delivery.
@@ -126,10 +122,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(Verify {
-            inner: Rc::new(inner),
-            layer: self.clone(),
-        }))
+        ready(Ok(Verify { inner: Rc::new(inner), layer: self.clone() }))
     }
 }
 

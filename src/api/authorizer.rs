@@ -74,22 +74,13 @@ mod tests {
     #[tokio::test]
     async fn an_echoed_token_is_redacted() {
         let token = AccessToken::new("s3cr3t-token").unwrap();
-        let bearer = Bearer {
-            tokens: Box::new(StaticToken::new(token)),
-            scope: "scope".into(),
-        };
+        let bearer = Bearer { tokens: Box::new(StaticToken::new(token)), scope: "scope".into() };
         let auth = bearer.authorize(None).await.unwrap();
         assert_eq!(auth.value, "Bearer s3cr3t-token");
         assert!(auth.value.is_sensitive() && auth.token.is_some());
         for (text, redacted) in [
-            (
-                "bad header: Bearer s3cr3t-token",
-                "bad header: Bearer [hidden]",
-            ),
-            (
-                "<title>s3cr3t-tokens3cr3t-token</title>",
-                "<title>[hidden][hidden]</title>",
-            ),
+            ("bad header: Bearer s3cr3t-token", "bad header: Bearer [hidden]"),
+            ("<title>s3cr3t-tokens3cr3t-token</title>", "<title>[hidden][hidden]</title>"),
             ("nothing", "nothing"),
         ] {
             assert_eq!(redact(&auth.secrets, text), redacted);

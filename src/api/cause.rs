@@ -36,10 +36,7 @@ pub enum ApiErrorCause {
     #[error("{0}")]
     Connection(HttpClientError),
     /// The deadline of all attempts passed. The last request may have been processed.
-    #[error(
-        "no complete response within {deadline:?} in all attempts{}",
-        Last(last)
-    )]
+    #[error("no complete response within {deadline:?} in all attempts{}", Last(last))]
     Deadline {
         /// The deadline.
         deadline: Duration,
@@ -97,17 +94,11 @@ impl ApiErrorCause {
             Self::Deadline { .. } | Self::Unreadable { .. } => false,
         };
         let is_transient = match self {
-            Self::Connection(error) => matches!(
-                error,
-                HttpClientError::Timeout { .. } | HttpClientError::Transport(_)
-            ),
+            Self::Connection(error) => {
+                matches!(error, HttpClientError::Timeout { .. } | HttpClientError::Transport(_))
+            }
             Self::Deadline { .. } => true,
-            Self::Refused {
-                status,
-                code,
-                is_from_service,
-                ..
-            } => {
+            Self::Refused { status, code, is_from_service, .. } => {
                 let code = code.as_ref().map(Excerpt::to_string).unwrap_or_default();
                 let is_foreign_404 = *status == StatusCode::NOT_FOUND && !is_from_service;
                 is_foreign_404 || is_transient(*status, &code)
@@ -162,12 +153,10 @@ struct Listed<'a>(&'a [RefusalDetail]);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|RefusalDetail { code, message, .. }| {
-                let separator = if code.is_some() { ": " } else { "" };
-                write!(f, " [{}{}]", Named("", code), Named(separator, message))
-            })
+        self.0.iter().try_for_each(|RefusalDetail { code, message, .. }| {
+            let separator = if code.is_some() { ": " } else { "" };
+            write!(f, " [{}{}]", Named("", code), Named(separator, message))
+        })
     }
 }
 

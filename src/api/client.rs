@@ -138,9 +138,9 @@ impl Api {
             let Some(delay) = delay else {
                 return Err(error);
             };
-            let wait = error.retry_after().map_or(delay, |wait| {
-                wait.saturating_add(delay.min(RetryPolicy::SPREAD))
-            });
+            let wait = error
+                .retry_after()
+                .map_or(delay, |wait| wait.saturating_add(delay.min(RetryPolicy::SPREAD)));
             if after(wait) >= until {
                 return Err(error);
             }
@@ -248,9 +248,8 @@ impl Api {
 
     /// The cause for a response with another status than success. Only a 404 from the service itself means "not found".
     fn refused(&self, response: &ApiResponse) -> ApiErrorCause {
-        let refusal = Refusal::read(&response.headers, &response.body, &|text| {
-            response.redact(text)
-        });
+        let refusal =
+            Refusal::read(&response.headers, &response.body, &|text| response.redact(text));
         let (status, has_id) = (response.status, response.has_id_of(self.service));
         let json_code = refusal.json_code.as_deref();
         let is_own_code = json_code.map(|code| (self.service.is_own_code)(code, refusal.is_nested));
@@ -261,10 +260,7 @@ impl Api {
         let is_not_found = status == StatusCode::NOT_FOUND
             && is_from_service
             && (self.service.is_not_found)(json_code.unwrap_or_default());
-        let messages = refusal
-            .details
-            .iter()
-            .filter_map(|detail| detail.message.as_ref());
+        let messages = refusal.details.iter().filter_map(|detail| detail.message.as_ref());
         let mut texts = refusal.description.iter().chain(messages);
         let in_words = texts.find_map(|text| wait_in_words(status, &text.to_string()));
         ApiErrorCause::Refused {
@@ -300,10 +296,7 @@ fn unreadable(response: &ApiResponse, error: &Unreadable) -> ApiErrorCause {
 
 /// The cause for a passed deadline, with the failure of the previous attempt.
 fn deadline_passed(deadline: Duration, last: Option<ApiError>) -> ApiErrorCause {
-    ApiErrorCause::Deadline {
-        deadline,
-        last: last.map(|last| Box::new(last.into_cause())),
-    }
+    ApiErrorCause::Deadline { deadline, last: last.map(|last| Box::new(last.into_cause())) }
 }
 
 /// The instant after `wait`, at most a year from now.

@@ -61,12 +61,7 @@ impl ApiError {
         ids: &CallIds,
         cause: ApiErrorCause,
     ) -> Self {
-        Self(Box::new(Details {
-            operation,
-            service,
-            cause,
-            ids: ids.clone(),
-        }))
+        Self(Box::new(Details { operation, service, cause, ids: ids.clone() }))
     }
 
     /// The operation, as the documentation names it.
@@ -99,13 +94,7 @@ impl ApiError {
 
     /// Whether the service itself says that the resource does not exist. A 404 from a gateway or front end does not count.
     pub fn is_not_found(&self) -> bool {
-        matches!(
-            self.cause(),
-            ApiErrorCause::Refused {
-                is_not_found: true,
-                ..
-            }
-        )
+        matches!(self.cause(), ApiErrorCause::Refused { is_not_found: true, .. })
     }
 
     /// The service's code, if any.
@@ -188,11 +177,11 @@ impl ApiError {
     /// What an operator can do, where the service's message does not say it. A known cause comes before the status.
     fn advice(&self) -> &'static str {
         match self.cause() {
-            ApiErrorCause::Refused {
-                status,
-                is_from_service: false,
-                ..
-            } if *status == StatusCode::NOT_FOUND => FOREIGN_404,
+            ApiErrorCause::Refused { status, is_from_service: false, .. }
+                if *status == StatusCode::NOT_FOUND =>
+            {
+                FOREIGN_404
+            }
             ApiErrorCause::Refused { status, .. } => match self.known_cause() {
                 Some(cause) => cause.advice,
                 // An unknown code: the service's message says more than its status.
@@ -210,9 +199,7 @@ impl ApiError {
 
     /// Whether the token was refused for a reason that another token from the same credentials may not share.
     pub(super) fn another_token_may_help(&self) -> bool {
-        let is_shared = self
-            .known_cause()
-            .is_some_and(|cause| !cause.another_token_helps);
+        let is_shared = self.known_cause().is_some_and(|cause| !cause.another_token_helps);
         self.status() == Some(StatusCode::UNAUTHORIZED) && !is_shared
     }
 

@@ -72,13 +72,8 @@ impl Refusal {
         let object = inner.unwrap_or(&value);
         let is_nested = inner.is_some();
         let json_code = member(object, &["code"]).and_then(plain);
-        let code = json_code
-            .clone()
-            .or_else(|| member(object, &["error"]).and_then(plain));
-        let description = member(
-            object,
-            &["description", "error_description", "message", "title"],
-        );
+        let code = json_code.clone().or_else(|| member(object, &["error"]).and_then(plain));
+        let description = member(object, &["description", "error_description", "message", "title"]);
         match description.and_then(plain) {
             // Names of members can hold a secret too.
             None if code.is_none() => Self {
@@ -123,9 +118,7 @@ fn redact_in(value: &mut Value, redact: &dyn Fn(&str) -> String) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(|value| redact_in(value, redact)),
         Value::Object(members) => {
-            members
-                .values_mut()
-                .for_each(|value| redact_in(value, redact));
+            members.values_mut().for_each(|value| redact_in(value, redact));
         }
         Value::String(text) => *text = redact(text),
         _ => {}
@@ -137,9 +130,7 @@ fn details(error: &Value) -> Vec<RefusalDetail> {
     let list = member(error, &["details"]).and_then(Value::as_array);
     let details = list.into_iter().flatten().map(|detail| RefusalDetail {
         code: member(detail, &["code"]).and_then(plain).map(Excerpt::of),
-        message: member(detail, &["message"])
-            .and_then(plain)
-            .map(Excerpt::long),
+        message: member(detail, &["message"]).and_then(plain).map(Excerpt::long),
     });
     details
         .filter(|detail| detail.code.is_some() || detail.message.is_some())
@@ -183,11 +174,7 @@ mod tests {
                 "900150",
                 "Role lacks rights.",
             ),
-            (
-                r#"{"code":1000,"description":"Not found."}"#,
-                "1000",
-                "Not found.",
-            ),
+            (r#"{"code":1000,"description":"Not found."}"#, "1000", "Not found."),
             (r#"{"Code":"1000","Description":null}"#, "1000", ""),
             // "API throttling guidance for partners"
             (
@@ -208,11 +195,7 @@ mod tests {
                 "AADSTS70008: expired",
             ),
             // ASP.NET
-            (
-                r#"{"Message":"An error has occurred."}"#,
-                "",
-                "An error has occurred.",
-            ),
+            (r#"{"Message":"An error has occurred."}"#, "", "An error has occurred."),
             (r#"{"message":"x","ModelState":{"a":["b"]}}"#, "", "x"),
             ("\u{feff}{\"message\":\"x\"}", "", "x"),
             // Front ends

@@ -53,10 +53,7 @@ impl ApiResponse {
 
     /// Whether it has an id that the service gives to its own responses.
     pub(super) fn has_id_of(&self, service: &Service) -> bool {
-        let ids = [
-            Some(&service.request_id_received),
-            service.correlation_id.as_ref(),
-        ];
+        let ids = [Some(&service.request_id_received), service.correlation_id.as_ref()];
         let mut ids = ids.into_iter().flatten();
         ids.any(|name| self.headers.contains_key(name))
     }

@@ -50,19 +50,11 @@ pub(crate) struct KnownCause {
 impl KnownCause {
     /// A cause that stays with any token of the same credentials.
     pub(crate) const fn new(code: &'static str, advice: &'static str) -> Self {
-        Self {
-            code,
-            advice,
-            another_token_helps: false,
-        }
+        Self { code, advice, another_token_helps: false }
     }
 
     /// A cause that another token removes.
     pub(crate) const fn of_this_token(code: &'static str, advice: &'static str) -> Self {
-        Self {
-            code,
-            advice,
-            another_token_helps: true,
-        }
+        Self { code, advice, another_token_helps: true }
     }
 }

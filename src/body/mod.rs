@@ -101,10 +101,7 @@ impl BodyError {
     /// ```
     pub fn cut_short(announced: Option<usize>, received: usize) -> Result<(), Self> {
         match announced {
-            Some(announced) if received < announced => Err(Self::CutShort {
-                announced,
-                received,
-            }),
+            Some(announced) if received < announced => Err(Self::CutShort { announced, received }),
             _ => Ok(()),
         }
     }

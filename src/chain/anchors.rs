@@ -23,14 +23,7 @@ impl Anchors {
     pub fn microsoft(backend: &impl Backend) -> Self {
         let wanted =
             |der: &&CertificateDer<'static>| MICROSOFT.contains(&backend.sha256(der).as_slice());
-        Self(
-            trust(
-                webpki_root_certs::TLS_SERVER_ROOT_CERTS
-                    .iter()
-                    .filter(wanted),
-            )
-            .collect(),
-        )
+        Self(trust(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter(wanted)).collect())
     }
 
     /// All roots of Mozilla's program, as of the version of [`webpki_root_certs`] in use: about 120.
@@ -63,16 +56,9 @@ impl Anchors {
         let anchor = |(index, der): (usize, &CertificateDer<'_>)| {
             webpki::anchor_from_trusted_cert(der)
                 .map(|anchor| anchor.to_owned())
-                .map_err(|_| CertificatesError::NotAnAnchor {
-                    number: index.saturating_add(1),
-                })
+                .map_err(|_| CertificatesError::NotAnAnchor { number: index.saturating_add(1) })
         };
-        certificates
-            .iter()
-            .enumerate()
-            .map(anchor)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        certificates.iter().enumerate().map(anchor).collect::<Result<_, _>>().map(Self)
     }
 
     /// The number of anchors.

@@ -36,11 +36,7 @@ pub(crate) struct Assessment {
 impl Assessment {
     /// A verdict that no evidence can change.
     fn of(verdict: Result<VerifiedSigner, ChainError>) -> Self {
-        Self {
-            verdict,
-            missing: Vec::new(),
-            revoked: Vec::new(),
-        }
+        Self { verdict, missing: Vec::new(), revoked: Vec::new() }
     }
 }
 
@@ -119,9 +115,8 @@ impl ChainVerifier {
             Err(error) => return Assessment::of(Err(error)),
         };
         let fingerprint = Fingerprint::of(certificate, &*self.backend);
-        let refused = || ChainError::Revoked {
-            certificate: Box::new(CertificateSummary::of(&parsed)),
-        };
+        let refused =
+            || ChainError::Revoked { certificate: Box::new(CertificateSummary::of(&parsed)) };
         if self.known_revoked(evidence).contains(&fingerprint) {
             return Assessment::of(Err(refused()));
         }
@@ -129,10 +124,7 @@ impl ChainVerifier {
         let Searched { path, revoked } = self.search(&issuers, evidence, now).run(certificate);
         // Even if another path is valid, for example over a twin of the issuer that may not sign lists.
         if revoked.iter().any(|each| each.fingerprint == fingerprint) {
-            return Assessment {
-                revoked,
-                ..Assessment::of(Err(refused()))
-            };
+            return Assessment { revoked, ..Assessment::of(Err(refused())) };
         }
         let (verdict, missing) = match path {
             Ok(path) => {
@@ -150,11 +142,7 @@ impl ChainVerifier {
             Ok(_) => true,
             Err(error) => error.depends_on_evidence(),
         };
-        Assessment {
-            verdict,
-            missing: if is_open { missing } else { Vec::new() },
-            revoked,
-        }
+        Assessment { verdict, missing: if is_open { missing } else { Vec::new() }, revoked }
     }
 
     /// Checks the certificate by itself: policies, then validity.
@@ -165,10 +153,7 @@ impl ChainVerifier {
     ) -> Result<Certificate<'c>, ChainError> {
         let parsed = Certificate::parse(certificate).map_err(ChainError::Malformed)?;
         let about = || Box::new(CertificateSummary::of(&parsed));
-        let refused = |error| ChainError::Policy {
-            error,
-            certificate: about(),
-        };
+        let refused = |error| ChainError::Policy { error, certificate: about() };
         for policy in &self.policies {
             policy.check(&parsed).map_err(refused)?;
         }
@@ -186,10 +171,7 @@ impl ChainVerifier {
             });
         }
         if now > parsed.not_after() {
-            return Err(ChainError::Expired {
-                now: rfc3339(now),
-                certificate: about(),
-            });
+            return Err(ChainError::Expired { now: rfc3339(now), certificate: about() });
         }
         Ok(parsed)
     }
@@ -197,9 +179,7 @@ impl ChainVerifier {
     /// The configured intermediates, then those of the evidence.
     fn issuers<'e>(&'e self, evidence: &'e Evidence) -> Vec<CertificateDer<'e>> {
         let known = self.intermediates.iter().chain(&evidence.issuers);
-        known
-            .map(|each| CertificateDer::from(each.as_ref()))
-            .collect()
+        known.map(|each| CertificateDer::from(each.as_ref())).collect()
     }
 
     /// `issuers` without the revoked ones.
@@ -251,11 +231,9 @@ impl ChainVerifier {
     fn no_path(&self, error: PathError, parsed: &Certificate<'_>, links: usize) -> ChainError {
         let certificate = Box::new(CertificateSummary::of(parsed));
         match error {
-            PathError::UnknownIssuer => ChainError::UnknownIssuer {
-                links,
-                anchors: self.anchors.len(),
-                certificate,
-            },
+            PathError::UnknownIssuer => {
+                ChainError::UnknownIssuer { links, anchors: self.anchors.len(), certificate }
+            }
             error => ChainError::Path { error, certificate },
         }
     }
@@ -287,14 +265,10 @@ impl ChainVerifier {
             (_, Some(_)) => RevocationStatus::Good,
             (_, None) => RevocationStatus::Unknown,
         };
-        let revocation = path
-            .links
-            .iter()
-            .map(|link| (link.subject.clone(), status(link)));
+        let revocation = path.links.iter().map(|link| (link.subject.clone(), status(link)));
         let revocation: Vec<_> = revocation.collect();
-        let mut unknown = revocation
-            .iter()
-            .filter(|(_, status)| *status == RevocationStatus::Unknown);
+        let mut unknown =
+            revocation.iter().filter(|(_, status)| *status == RevocationStatus::Unknown);
         if let (Revocation::Required, Some((subject, _))) = (self.revocation, unknown.next()) {
             return Err(ChainError::RevocationUnknown {
                 subject: subject.clone(),
@@ -322,11 +296,7 @@ impl ChainVerifier {
             expiries: path.links.iter().flat_map(Link::expiries).collect(),
             misses_lists: !self.missing_lists(&path, now).is_empty(),
             revocation_lists_end: lists_end,
-            path: issuers()
-                .map(|link| &link.subject)
-                .chain([&path.anchor])
-                .cloned()
-                .collect(),
+            path: issuers().map(|link| &link.subject).chain([&path.anchor]).cloned().collect(),
             revocation,
             backend: Arc::clone(&self.backend),
         })
@@ -336,15 +306,10 @@ impl ChainVerifier {
         let about = || Box::new(CertificateSummary::of(parsed));
         let PublicKey::Rsa { der, .. } = parsed.public_key() else {
             return Err(ChainError::Policy {
-                error: PolicyError::NotRsa {
-                    found: parsed.public_key().algorithm(),
-                },
+                error: PolicyError::NotRsa { found: parsed.public_key().algorithm() },
                 certificate: about(),
             });
         };
-        self.backend.rsa_key(der).map_err(|error| ChainError::Key {
-            error,
-            certificate: about(),
-        })
+        self.backend.rsa_key(der).map_err(|error| ChainError::Key { error, certificate: about() })
     }
 }

@@ -33,16 +33,13 @@ impl World {
 
     /// The issuer's certificate, and all lists, with `revoked` on them.
     fn evidence(&self, revoked: &[&CertificateDer<'_>]) -> Evidence {
-        let issuer = revoked.iter().fold(self.issuer.clone(), |issuer, each| {
-            issuer.with_revoked(each)
-        });
+        let issuer =
+            revoked.iter().fold(self.issuer.clone(), |issuer, each| issuer.with_revoked(each));
         let published = issuer.publications().unwrap().into_iter();
         let lists = published.filter(|(path, _)| path.ends_with(".crl"));
         Evidence::new(
             self.issuer.intermediates().to_vec(),
-            lists
-                .map(|(_, der)| RevocationList::from_der(&der).unwrap())
-                .collect(),
+            lists.map(|(_, der)| RevocationList::from_der(&der).unwrap()).collect(),
         )
     }
 }
@@ -68,11 +65,7 @@ fn missing(assessment: &Assessment) -> Vec<(&'static str, String)> {
 }
 
 fn subject(der: &CertificateDer<'_>) -> String {
-    Certificate::parse(der)
-        .unwrap()
-        .subject()
-        .excerpt()
-        .to_string()
+    Certificate::parse(der).unwrap().subject().excerpt().to_string()
 }
 
 const CHECKED: [Revocation; 2] = [Revocation::BestEffort, Revocation::Required];
@@ -84,22 +77,13 @@ fn issuers_are_missing_first_and_then_lists() {
     let ca = subject(world.issuer.intermediate());
     for mode in CHECKED {
         let nothing = world.assess(mode, &Evidence::default());
-        assert!(matches!(
-            nothing.verdict,
-            Err(ChainError::UnknownIssuer { .. })
-        ));
+        assert!(matches!(nothing.verdict, Err(ChainError::UnknownIssuer { .. })));
         assert_eq!(missing(&nothing), [("issuer", leaf.clone())]);
 
         let issuers = Evidence::new(world.issuer.intermediates().to_vec(), Vec::new());
         let without_lists = world.assess(mode, &issuers);
-        assert_eq!(
-            missing(&without_lists),
-            [("list", leaf.clone()), ("list", ca.clone())]
-        );
-        assert_eq!(
-            without_lists.verdict.is_ok(),
-            mode == Revocation::BestEffort
-        );
+        assert_eq!(missing(&without_lists), [("list", leaf.clone()), ("list", ca.clone())]);
+        assert_eq!(without_lists.verdict.is_ok(), mode == Revocation::BestEffort);
 
         let complete = world.assess(mode, &world.evidence(&[]));
         assert!(complete.verdict.is_ok());
@@ -128,13 +112,7 @@ fn the_twin_of_a_revoked_issuer_is_missing() {
     for mode in CHECKED {
         let mut evidence = world.evidence(&[ca]);
         let found = world.assess(mode, &evidence);
-        assert!(matches!(
-            found.verdict,
-            Err(ChainError::Path {
-                error: PathError::Revoked,
-                ..
-            })
-        ));
+        assert!(matches!(found.verdict, Err(ChainError::Path { error: PathError::Revoked, .. })));
         // Nothing above the revoked issuer: it would not help.
         assert_eq!(missing(&found), [("issuer", subject(leaf))]);
         assert_eq!(found.revoked, [revoked(ca)]);
@@ -169,13 +147,7 @@ fn a_known_revocation_does_not_need_its_list() {
 
         evidence.revoked = vec![fingerprint(ca)];
         let found = world.assess(mode, &evidence);
-        assert!(matches!(
-            found.verdict,
-            Err(ChainError::Path {
-                error: PathError::Revoked,
-                ..
-            })
-        ));
+        assert!(matches!(found.verdict, Err(ChainError::Path { error: PathError::Revoked, .. })));
         assert_eq!(missing(&found), [("issuer", subject(leaf))]);
         // No list of this search names it.
         assert_eq!(found.revoked, []);
@@ -185,19 +157,11 @@ fn a_known_revocation_does_not_need_its_list() {
         assert!(world.assess(mode, &evidence).verdict.is_ok());
 
         evidence.revoked = vec![fingerprint(world.issuer.root())];
-        assert!(
-            world.assess(mode, &evidence).verdict.is_ok(),
-            "not on the path"
-        );
+        assert!(world.assess(mode, &evidence).verdict.is_ok(), "not on the path");
     }
     let mut evidence = world.evidence(&[]);
     evidence.revoked = vec![fingerprint(leaf), fingerprint(ca)];
-    assert!(
-        world
-            .assess(Revocation::DangerOff, &evidence)
-            .verdict
-            .is_ok()
-    );
+    assert!(world.assess(Revocation::DangerOff, &evidence).verdict.is_ok());
 }
 
 #[test]
@@ -206,21 +170,10 @@ fn no_evidence_helps_a_refused_certificate() {
     let issuer = issuer.published_at("http://pki.example/").unwrap();
     for signer in [
         issuer.signing_certificate().expired().issue().unwrap(),
-        issuer
-            .signing_certificate()
-            .not_yet_valid()
-            .issue()
-            .unwrap(),
-        issuer
-            .signing_certificate()
-            .dns_names(["other.example"])
-            .issue()
-            .unwrap(),
+        issuer.signing_certificate().not_yet_valid().issue().unwrap(),
+        issuer.signing_certificate().dns_names(["other.example"]).issue().unwrap(),
     ] {
-        let world = World {
-            issuer: issuer.clone(),
-            signer,
-        };
+        let world = World { issuer: issuer.clone(), signer };
         let found = world.assess(Revocation::BestEffort, &Evidence::default());
         assert!(found.verdict.is_err());
         assert_eq!(missing(&found), []);

@@ -59,10 +59,7 @@ impl<'a> Certificate<'a> {
         let (rest, parsed) =
             X509Certificate::from_der(der).map_err(|error| ParseError::new("structure", error))?;
         if !rest.is_empty() {
-            return Err(ParseError::new(
-                "structure",
-                "trailing bytes after the certificate",
-            ));
+            return Err(ParseError::new("structure", "trailing bytes after the certificate"));
         }
         let mut certificate = Self {
             subject: DistinguishedName::new(&parsed.tbs_certificate.subject),
@@ -106,10 +103,7 @@ impl<'a> Certificate<'a> {
                     (usage.time_stamping, "1.3.6.1.5.5.7.3.8"),
                     (usage.ocsp_signing, "1.3.6.1.5.5.7.3.9"),
                 ];
-                let named = named
-                    .iter()
-                    .filter(|(set, _)| *set)
-                    .map(|(_, oid)| Box::from(*oid));
+                let named = named.iter().filter(|(set, _)| *set).map(|(_, oid)| Box::from(*oid));
                 let other = usage.other.iter().map(|oid| oid.to_id_string().into());
                 self.purposes = Some(named.chain(other).collect());
             }
@@ -128,9 +122,8 @@ impl<'a> Certificate<'a> {
                     GeneralName::URI(url) => Some(Box::from(*url)),
                     _ => None,
                 };
-                self.issuer_urls = ca_issuers
-                    .filter_map(|each| url(&each.access_location))
-                    .collect();
+                self.issuer_urls =
+                    ca_issuers.filter_map(|each| url(&each.access_location)).collect();
             }
             ParsedExtension::CRLDistributionPoints(points) => {
                 // Lists for some reasons only, and lists of other issuers, are incomplete.

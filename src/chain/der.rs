@@ -28,11 +28,7 @@ impl<'d> Reader<'d> {
     const MAX_LENGTH: usize = 0xffff;
 
     pub(super) fn new(der: &'d [u8]) -> Self {
-        Self {
-            whole: der,
-            at: 0,
-            end: der.len(),
-        }
+        Self { whole: der, at: 0, end: der.len() }
     }
 
     /// The unread bytes.
@@ -55,8 +51,7 @@ impl<'d> Reader<'d> {
 
     /// The contents of the next value, if it has this tag.
     pub(super) fn read(&mut self, tag: u8) -> Option<Self> {
-        self.read_long(tag)
-            .filter(|contents| contents.range().len() < Self::MAX_LENGTH)
+        self.read_long(tag).filter(|contents| contents.range().len() < Self::MAX_LENGTH)
     }
 
     /// The same for a value of any length.
@@ -81,11 +76,7 @@ impl<'d> Reader<'d> {
         let start = self.at;
         let end = start.checked_add(length).filter(|end| *end <= self.end)?;
         self.at = end;
-        let contents = Self {
-            whole: self.whole,
-            at: start,
-            end,
-        };
+        let contents = Self { whole: self.whole, at: start, end };
         Some((tag, contents))
     }
 
@@ -124,9 +115,7 @@ impl<'d> Reader<'d> {
         let time = Time::from_hms(next()?, next()?, next()?).ok()?;
         let seconds = OffsetDateTime::new_utc(date, time).unix_timestamp();
         let seconds = u64::try_from(seconds).ok()?;
-        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-            seconds,
-        )))
+        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
     }
 
     pub(super) fn byte(&mut self) -> Option<u8> {
@@ -139,9 +128,7 @@ impl<'d> Reader<'d> {
     fn length(&mut self, bytes: usize, least: usize) -> Option<usize> {
         let mut length = 0_usize;
         for _ in 0..bytes {
-            length = length
-                .checked_mul(0x100)?
-                .checked_add(usize::from(self.byte()?))?;
+            length = length.checked_mul(0x100)?.checked_add(usize::from(self.byte()?))?;
         }
         (length >= least).then_some(length)
     }

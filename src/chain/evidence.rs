@@ -28,11 +28,7 @@ impl Evidence {
         issuers: Vec<CertificateDer<'static>>,
         revocation_lists: Vec<RevocationList>,
     ) -> Self {
-        Self {
-            issuers,
-            revocation_lists,
-            revoked: Vec::new(),
-        }
+        Self { issuers, revocation_lists, revoked: Vec::new() }
     }
 }
 

@@ -41,22 +41,14 @@ type Problem = &'static str;
 /// Reads a list in DER.
 pub(super) fn read_list(der: &[u8]) -> Result<ParsedList, Problem> {
     let mut outside = Reader::new(der);
-    let mut list = outside
-        .read_long(SEQUENCE)
-        .ok_or("it is not a DER sequence")?;
+    let mut list = outside.read_long(SEQUENCE).ok_or("it is not a DER sequence")?;
     is_read(&outside, "bytes follow the list")?;
     let start = list.range().start;
-    let contents = list
-        .read_long(SEQUENCE)
-        .ok_or("its signed part is malformed")?;
+    let contents = list.read_long(SEQUENCE).ok_or("its signed part is malformed")?;
     let signed = start..list.range().start;
-    let algorithm = list
-        .read(SEQUENCE)
-        .ok_or("its signatureAlgorithm is malformed")?;
-    let signature = list
-        .read(BIT_STRING)
-        .and_then(whole_bytes)
-        .ok_or("its signature is malformed")?;
+    let algorithm = list.read(SEQUENCE).ok_or("its signatureAlgorithm is malformed")?;
+    let signature =
+        list.read(BIT_STRING).and_then(whole_bytes).ok_or("its signature is malformed")?;
     is_read(&list, "bytes follow its signature")?;
     read_contents(contents, algorithm.bytes(), signed, signature.range())
 }
@@ -80,14 +72,10 @@ fn read_contents(
         return Err("it has no issuer");
     }
     let this_update = contents.read_time().ok_or("its thisUpdate is malformed")?;
-    let next_update = contents
-        .read_time()
-        .ok_or("its nextUpdate is missing or malformed")?;
+    let next_update = contents.read_time().ok_or("its nextUpdate is missing or malformed")?;
     let mut serials = Vec::new();
     if contents.next_is(SEQUENCE) {
-        let mut entries = contents
-            .read_long(SEQUENCE)
-            .ok_or("its entries are malformed")?;
+        let mut entries = contents.read_long(SEQUENCE).ok_or("its entries are malformed")?;
         while !entries.is_empty() {
             serials.push(read_entry(&mut entries)?);
         }
@@ -180,11 +168,7 @@ fn read_part(mut value: Reader<'_>) -> Result<Part, Problem> {
     let malformed = "its issuing distribution point is malformed";
     let mut point = value.read(SEQUENCE).ok_or(malformed)?;
     is_read(&value, malformed)?;
-    let mut part = Part {
-        uris: None,
-        only_authorities: false,
-        only_end_entities: false,
-    };
+    let mut part = Part { uris: None, only_authorities: false, only_end_entities: false };
     let mut before = None;
     while !point.is_empty() {
         let (tag, contents) = point.read_any().ok_or(malformed)?;
@@ -221,9 +205,7 @@ fn read_full_name(mut point: Reader<'_>) -> Result<Vec<Box<str>>, Problem> {
         let (tag, name) = names.read_any().ok_or(malformed)?;
         match tag {
             URI => {
-                let uri = str::from_utf8(name.bytes())
-                    .ok()
-                    .filter(|uri| uri.is_ascii());
+                let uri = str::from_utf8(name.bytes()).ok().filter(|uri| uri.is_ascii());
                 uris.push(uri.ok_or(malformed)?.into());
             }
             0xa0 | 0x81..=0x82 | 0xa3..=0xa5 | 0x87..=0x88 => {}

@@ -17,9 +17,6 @@ pub struct ParseError {
 
 impl ParseError {
     pub(super) fn new(part: &'static str, problem: impl ToString) -> Self {
-        Self {
-            part,
-            problem: Excerpt::of(problem.to_string()),
-        }
+        Self { part, problem: Excerpt::of(problem.to_string()) }
     }
 }

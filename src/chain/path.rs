@@ -82,10 +82,7 @@ impl Search<'_> {
     pub(super) fn run(&self, certificate: &CertificateDer<'_>) -> Searched {
         let revoked = RefCell::new(Vec::new());
         let path = self.find(certificate, &revoked);
-        Searched {
-            path,
-            revoked: revoked.into_inner(),
-        }
+        Searched { path, revoked: revoked.into_inner() }
     }
 
     fn find(
@@ -304,12 +301,10 @@ impl ExtendedKeyUsageValidator for TlsPurposes {
         }
         match present.is_empty() {
             true => Ok(()),
-            false => Err(webpki::Error::RequiredEkuNotFoundContext(
-                RequiredEkuNotFoundContext {
-                    required: KeyUsage::server_auth(),
-                    present,
-                },
-            )),
+            false => Err(webpki::Error::RequiredEkuNotFoundContext(RequiredEkuNotFoundContext {
+                required: KeyUsage::server_auth(),
+                present,
+            })),
         }
     }
 }

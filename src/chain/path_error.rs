@@ -69,12 +69,12 @@ impl From<webpki::Error> for PathError {
             | E::MalformedExtensions
             | E::ExtensionValueInvalid
             | E::EmptyEkuExtension => Self::Extension,
-            E::CertExpired { not_after, .. } => Self::IssuerExpired {
-                not_after: rfc3339(not_after),
-            },
-            E::CertNotValidYet { not_before, .. } => Self::IssuerNotYetValid {
-                not_before: rfc3339(not_before),
-            },
+            E::CertExpired { not_after, .. } => {
+                Self::IssuerExpired { not_after: rfc3339(not_after) }
+            }
+            E::CertNotValidYet { not_before, .. } => {
+                Self::IssuerNotYetValid { not_before: rfc3339(not_before) }
+            }
             E::PathLenConstraintViolated | E::MaximumPathDepthExceeded => Self::Length,
             E::NameConstraintViolation => Self::NameConstraint,
             E::RequiredEkuNotFoundContext(_) => Self::Purpose,

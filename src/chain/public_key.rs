@@ -29,9 +29,7 @@ impl PublicKey {
     pub(super) fn new(info: &SubjectPublicKeyInfo<'_>) -> Result<Self, ParseError> {
         let algorithm = &info.algorithm.algorithm;
         if *algorithm != oid::OID_PKCS1_RSAENCRYPTION {
-            return Ok(Self::Other {
-                algorithm: algorithm_name(algorithm),
-            });
+            return Ok(Self::Other { algorithm: algorithm_name(algorithm) });
         }
         let malformed = || ParseError::new("public key", "it is not a DER RSAPublicKey");
         let parsed = info.parsed().map_err(|_| malformed())?;

@@ -78,26 +78,16 @@ impl RevocationList {
     /// [`RevocationListError`], also for lists without `nextUpdate`, for incomplete lists (deltas, indirect lists, lists for
     /// some reasons only), and for lists with an unknown critical extension.
     pub fn from_der(der: &[u8]) -> Result<Self, RevocationListError> {
-        let refused = |problem: &str| RevocationListError {
-            problem: Excerpt::of(problem),
-        };
-        let ParsedList {
-            signed,
-            signature,
-            issuer,
-            this_update,
-            next_update,
-            serials,
-            part,
-        } = read_list(der).map_err(refused)?;
+        let refused = |problem: &str| RevocationListError { problem: Excerpt::of(problem) };
+        let ParsedList { signed, signature, issuer, this_update, next_update, serials, part } =
+            read_list(der).map_err(refused)?;
         // If the two parsers ever disagree, the list is refused.
         let (_, again) = CertificateRevocationList::from_der(der)
             .map_err(|_| refused("a name or an extension is malformed"))?;
         let issuer_text = Excerpt::of(again.issuer().to_string());
         let places = serials.iter().map(Place::new);
-        let mut serials: Vec<_> = places
-            .collect::<Option<_>>()
-            .ok_or_else(|| refused("it is too long"))?;
+        let mut serials: Vec<_> =
+            places.collect::<Option<_>>().ok_or_else(|| refused("it is too long"))?;
         serials.sort_unstable_by(|one, other| one.of(der).cmp(other.of(der)));
         Ok(Self {
             der: der.into(),
@@ -128,10 +118,7 @@ impl RevocationList {
     }
 
     /// Whether the bytes of both lists are the same.
-    #[cfg_attr(
-        not(feature = "receiver"),
-        expect(dead_code, reason = "used by feature `receiver`")
-    )]
+    #[cfg_attr(not(feature = "receiver"), expect(dead_code, reason = "used by feature `receiver`"))]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.der == other.der
     }
@@ -183,9 +170,7 @@ impl RevocationList {
     /// Whether the list names `certificate`. Serial numbers are compared byte by byte.
     pub(super) fn names(&self, certificate: &Cert<'_>) -> bool {
         let serial = certificate.serial();
-        self.serials
-            .binary_search_by(|place| place.of(&self.der).cmp(serial))
-            .is_ok()
+        self.serials.binary_search_by(|place| place.of(&self.der).cmp(serial)).is_ok()
     }
 
     /// Whether the list was signed with `key`.
@@ -212,9 +197,7 @@ impl fmt::Debug for RevocationList {
 
 /// The end of the [grace period](RevocationList::GRACE) of a list that expires at `next_update`.
 pub(super) fn after_grace(next_update: UnixTime) -> UnixTime {
-    let seconds = next_update
-        .as_secs()
-        .saturating_add(RevocationList::GRACE.as_secs());
+    let seconds = next_update.as_secs().saturating_add(RevocationList::GRACE.as_secs());
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
 }
 

@@ -65,10 +65,7 @@ impl VerifiedSigner {
     }
 
     /// Whether only newer revocation lists are missing for the proof to hold at the time `now`.
-    #[cfg_attr(
-        not(feature = "receiver"),
-        expect(dead_code, reason = "used by feature `receiver`")
-    )]
+    #[cfg_attr(not(feature = "receiver"), expect(dead_code, reason = "used by feature `receiver`"))]
     pub(crate) fn misses_evidence_at(&self, now: UnixTime) -> bool {
         let lists_ended = self.evidence_ends().is_some_and(|end| end <= now);
         let is_in_force = self.expiries.first().is_some_and(|(_, end)| now <= *end);

@@ -53,16 +53,8 @@ impl fmt::Display for CertificateSummary {
         if self.more_dns_names > 0 {
             write!(f, " and {} more", self.more_dns_names)?;
         }
-        let Self {
-            issuer,
-            not_before,
-            not_after,
-            ..
-        } = self;
-        write!(
-            f,
-            ", issuer `{issuer}`, valid from {not_before} to {not_after}"
-        )?;
+        let Self { issuer, not_before, not_after, .. } = self;
+        write!(f, ", issuer `{issuer}`, valid from {not_before} to {not_after}")?;
         if !self.issuer_urls.is_empty() {
             f.write_str(", issuer's certificate at ")?;
             list(f, &self.issuer_urls)?;

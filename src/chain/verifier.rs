@@ -123,14 +123,8 @@ impl ChainVerifier {
         certificate: &Certificate<'_>,
     ) -> Vec<(String, Result<(), PolicyError>)> {
         let policies = self.policies.iter().map(|policy| &**policy);
-        let name = self
-            .signer_name
-            .iter()
-            .map(|name| -> &dyn CertificatePolicy { name });
-        policies
-            .chain(name)
-            .map(|policy| (policy.name(), policy.check(certificate)))
-            .collect()
+        let name = self.signer_name.iter().map(|name| -> &dyn CertificatePolicy { name });
+        policies.chain(name).map(|policy| (policy.name(), policy.check(certificate))).collect()
     }
 
     /// The configured intermediates.

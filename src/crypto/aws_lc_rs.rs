@@ -48,11 +48,7 @@ impl Backend for AwsLcRs {
             parse(&RSA_PKCS1_2048_8192_SHA384),
             parse(&RSA_PKCS1_2048_8192_SHA512),
         ) {
-            (Ok(sha256), Ok(sha384), Ok(sha512)) => Ok(Box::new(Key {
-                sha256,
-                sha384,
-                sha512,
-            })),
+            (Ok(sha256), Ok(sha384), Ok(sha512)) => Ok(Box::new(Key { sha256, sha384, sha512 })),
             _ => Err(KeyRejected),
         }
     }
@@ -113,12 +109,7 @@ impl RsaSigningKey for SigningKey {
     fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
         let mut signature = vec![0; self.0.public_modulus_len()];
         self.0
-            .sign(
-                &RSA_PSS_SHA256,
-                &SystemRandom::new(),
-                message,
-                &mut signature,
-            )
+            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), message, &mut signature)
             .map_err(|_| SigningFailed)?;
         Ok(signature)
     }

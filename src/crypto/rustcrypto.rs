@@ -100,9 +100,7 @@ impl Key {
             Hash::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
             Hash::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
         };
-        self.0
-            .verify(scheme, hashed, signature)
-            .map_err(|_| SignatureMismatch)
+        self.0.verify(scheme, hashed, signature).map_err(|_| SignatureMismatch)
     }
 }
 
@@ -119,9 +117,7 @@ impl RsaSigningKey for SigningKey {
 
     fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
         let (scheme, hashed) = (Pss::new_blinded::<Sha256>(), Sha256::digest(message));
-        self.private
-            .sign_with_rng(&mut OsRng, scheme, &hashed)
-            .map_err(|_| SigningFailed)
+        self.private.sign_with_rng(&mut OsRng, scheme, &hashed).map_err(|_| SigningFailed)
     }
 }
 
@@ -207,13 +203,9 @@ impl SignatureVerificationAlgorithm for CertificateAlgorithm {
                     key.verify_prehash(&hashed, &p384::ecdsa::Signature::from_der(signature)?)
                 })
                 .map_err(|_| InvalidSignature),
-            Family::Rsa => parse(public_key)
-                .map_err(|_| InvalidSignature)
-                .and_then(|key| {
-                    Key(key)
-                        .verify_hash(self.hash, &hashed, signature)
-                        .map_err(|_| InvalidSignature)
-                }),
+            Family::Rsa => parse(public_key).map_err(|_| InvalidSignature).and_then(|key| {
+                Key(key).verify_hash(self.hash, &hashed, signature).map_err(|_| InvalidSignature)
+            }),
         }
     }
 }
@@ -228,21 +220,11 @@ const fn rsa(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm
 }
 
 const fn p256(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
-    CertificateAlgorithm {
-        family: Family::P256,
-        hash,
-        public_key: alg_id::ECDSA_P256,
-        signature,
-    }
+    CertificateAlgorithm { family: Family::P256, hash, public_key: alg_id::ECDSA_P256, signature }
 }
 
 const fn p384(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
-    CertificateAlgorithm {
-        family: Family::P384,
-        hash,
-        public_key: alg_id::ECDSA_P384,
-        signature,
-    }
+    CertificateAlgorithm { family: Family::P384, hash, public_key: alg_id::ECDSA_P384, signature }
 }
 
 const CERTIFICATE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[

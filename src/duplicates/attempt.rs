@@ -88,11 +88,7 @@ impl Attempt {
     ///
     /// [`GuardError`] if the guard could not record it: a later delivery may be handled again. It is logged.
     pub async fn complete(self) -> Result<Settled, GuardError> {
-        let Inner {
-            guard,
-            lease,
-            is_open,
-        } = &*self.0;
+        let Inner { guard, lease, is_open } = &*self.0;
         if !is_open.swap(false, Ordering::SeqCst) {
             return Ok(Settled::Stale);
         }

@@ -98,9 +98,9 @@ impl InMemory {
         match memory.entries.get(&digest) {
             Some(entry) if now < entry.until => {
                 return Ok(match entry.stage {
-                    Stage::Open => Claim::InProgress {
-                        lease_left: Some(entry.until.saturating_sub(now)),
-                    },
+                    Stage::Open => {
+                        Claim::InProgress { lease_left: Some(entry.until.saturating_sub(now)) }
+                    }
                     Stage::Done => Claim::Done,
                 });
             }
@@ -212,11 +212,7 @@ impl Memory {
         let number = self.last_number.saturating_add(1);
         self.last_number = number;
         self.queue(stage).insert(number, digest);
-        let entry = Entry {
-            until,
-            number,
-            stage,
-        };
+        let entry = Entry { until, number, stage };
         self.entries.insert(digest, entry);
         number
     }

@@ -94,9 +94,7 @@ pub struct EnvelopeReader {
 impl EnvelopeReader {
     /// A reader that accepts only `algorithms`.
     pub fn accepting(algorithms: impl IntoIterator<Item = SignatureAlgorithm>) -> Self {
-        Self {
-            algorithms: algorithms.into_iter().collect(),
-        }
+        Self { algorithms: algorithms.into_iter().collect() }
     }
 
     /// Reads the envelope of a callback from its headers: `&HeaderMap` of `http` 0.2 or 1, or any pairs of a name and a value, in any
@@ -122,9 +120,7 @@ impl EnvelopeReader {
         let values = Values::read(headers)?;
         let (header, signature) = values.signature()?;
         let missing = |header| EnvelopeError::Missing { header };
-        let url = values
-            .certificate_url
-            .ok_or_else(|| missing(CERTIFICATE_URL_HEADER))?;
+        let url = values.certificate_url.ok_or_else(|| missing(CERTIFICATE_URL_HEADER))?;
         let algorithm = values.algorithm.ok_or_else(|| missing(ALGORITHM_HEADER))?;
 
         Ok(SignatureEnvelope {
@@ -169,13 +165,9 @@ impl<'h> Values<'h> {
         N: AsRef<str> + ?Sized + 'h,
         V: AsRef<[u8]> + ?Sized + 'h,
     {
-        let mut fields = [
-            AUTHORIZATION_HEADER,
-            SIGNATURE_HEADER,
-            CERTIFICATE_URL_HEADER,
-            ALGORITHM_HEADER,
-        ]
-        .map(|header| (header, None, false));
+        let mut fields =
+            [AUTHORIZATION_HEADER, SIGNATURE_HEADER, CERTIFICATE_URL_HEADER, ALGORITHM_HEADER]
+                .map(|header| (header, None, false));
         for (name, value) in headers {
             let name = name.as_ref();
             for (header, found, is_duplicate) in &mut fields {
@@ -190,29 +182,19 @@ impl<'h> Values<'h> {
         }
         let [authorization, ms_signature, certificate_url, algorithm] =
             fields.map(|(_, found, _)| found);
-        Ok(Self {
-            authorization,
-            ms_signature,
-            certificate_url,
-            algorithm,
-        })
+        Ok(Self { authorization, ms_signature, certificate_url, algorithm })
     }
 
     /// The base64 of the signature, and its header.
     fn signature(&self) -> Result<(&'static str, &'h [u8]), EnvelopeError> {
         let certificate_url_present = self.certificate_url.is_some();
-        let scheme = |header| EnvelopeError::UnsupportedScheme {
-            header,
-            certificate_url_present,
-        };
+        let scheme = |header| EnvelopeError::UnsupportedScheme { header, certificate_url_present };
         let authorization = self.authorization.map(after_scheme);
         let Some(ms_signature) = self.ms_signature else {
             return match authorization {
                 Some(Some(signature)) => Ok((AUTHORIZATION_HEADER, signature)),
                 Some(None) => Err(scheme(AUTHORIZATION_HEADER)),
-                None => Err(EnvelopeError::MissingSignature {
-                    certificate_url_present,
-                }),
+                None => Err(EnvelopeError::MissingSignature { certificate_url_present }),
             };
         };
 

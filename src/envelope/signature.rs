@@ -17,10 +17,7 @@ use super::header::BASE64_LENGTHS;
     reason = "the large one is the common one, and allocates nothing"
 )]
 pub(super) enum Signature {
-    Short {
-        bytes: [u8; Self::SHORT],
-        length: usize,
-    },
+    Short { bytes: [u8; Self::SHORT], length: usize },
     Long(Box<[u8]>),
 }
 
@@ -31,10 +28,7 @@ impl Signature {
     const SHORT: usize = 256 + 2;
 
     pub(super) fn decode(header: &'static str, base64: &[u8]) -> Result<Self, EnvelopeError> {
-        let wrong_length = EnvelopeError::SignatureLength {
-            header,
-            found: base64.len(),
-        };
+        let wrong_length = EnvelopeError::SignatureLength { header, found: base64.len() };
         if !BASE64_LENGTHS.contains(&base64.len()) {
             return Err(wrong_length);
         }

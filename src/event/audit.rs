@@ -140,10 +140,7 @@ mod tests {
         assert_eq!(audit_id.customer_tenant().to_string(), CUSTOMER);
         assert_eq!(audit_id.resource_id().map(Id::as_str), Some(TRANSFER));
         assert_eq!(audit_id.operation(), "createtransfer");
-        assert_eq!(
-            audit_id.date().to_string(),
-            "2024-12-12 14:44:18.627854 +00:00:00"
-        );
+        assert_eq!(audit_id.date().to_string(), "2024-12-12 14:44:18.627854 +00:00:00");
     }
 
     #[test]
@@ -155,11 +152,7 @@ mod tests {
             format!("https://api.partnercenter.microsoft.com/v1/auditrecords/{id}?a=/b#c"),
             format!("http://localhost/webhooks/v1/auditrecords/{id}"),
         ] {
-            assert_eq!(
-                AuditId::parse(&uri).as_ref().map(AuditId::as_str),
-                Some(&*id),
-                "{uri}"
-            );
+            assert_eq!(AuditId::parse(&uri).as_ref().map(AuditId::as_str), Some(&*id), "{uri}");
         }
     }
 
@@ -198,14 +191,8 @@ mod tests {
     fn ticks_are_exact_from_the_first_to_the_last() {
         let date = |ticks| date_of_ticks(ticks).map(|date| date.to_string());
         assert_eq!(date(0).unwrap(), "0001-01-01 0:00:00.0 +00:00:00");
-        assert_eq!(
-            date(621_355_968_000_000_001).unwrap(),
-            "1970-01-01 0:00:00.0000001 +00:00:00"
-        );
-        assert_eq!(
-            date(638_331_855_840_159_088).unwrap(),
-            "2023-10-18 0:26:24.0159088 +00:00:00"
-        );
+        assert_eq!(date(621_355_968_000_000_001).unwrap(), "1970-01-01 0:00:00.0000001 +00:00:00");
+        assert_eq!(date(638_331_855_840_159_088).unwrap(), "2023-10-18 0:26:24.0159088 +00:00:00");
         assert_eq!(
             date(3_155_378_975_999_999_999).unwrap(),
             "9999-12-31 23:59:59.9999999 +00:00:00"

@@ -26,9 +26,8 @@ pub struct Id(Box<str>);
 impl Id {
     /// Returns the id, or `None` if `text` has another form.
     pub fn new(text: &str) -> Option<Self> {
-        let is_id = text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~{}".contains(&byte));
+        let is_id =
+            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~{}".contains(&byte));
         let is_short = text.len() <= MAX_LEN;
         (is_id && is_short && !["", ".", ".."].contains(&text)).then(|| Self(text.into()))
     }
@@ -59,20 +58,15 @@ mod tests {
 
     #[test]
     fn an_id_is_one_segment_of_a_path() {
-        for text in [
-            "4b2a6e33-8791-4386-bd2b-0d55baf25039",
-            "{CustomerId}",
-            "G000024135",
-            "a.b_c~d",
-            "...",
-        ] {
+        for text in
+            ["4b2a6e33-8791-4386-bd2b-0d55baf25039", "{CustomerId}", "G000024135", "a.b_c~d", "..."]
+        {
             let id = Id::new(text).unwrap();
             assert_eq!(id.as_str(), text);
             assert_eq!(id.to_string(), text);
         }
-        for text in [
-            "", ".", "..", "%2e%2e", "a b", r"a\b", "a/b", "ä", "a\n", "a:b", "a?b", "a#b",
-        ] {
+        for text in ["", ".", "..", "%2e%2e", "a b", r"a\b", "a/b", "ä", "a\n", "a:b", "a?b", "a#b"]
+        {
             assert_eq!(Id::new(text), None, "{text:?}");
         }
         assert!(Id::new(&"a".repeat(512)).is_some());
@@ -81,10 +75,7 @@ mod tests {
 
     #[test]
     fn only_a_uuid_reads_as_a_uuid() {
-        let uuid = Id::new("C0BFD694-3075-4ec5-9a3c-733d3a890a1f")
-            .unwrap()
-            .as_uuid()
-            .unwrap();
+        let uuid = Id::new("C0BFD694-3075-4ec5-9a3c-733d3a890a1f").unwrap().as_uuid().unwrap();
         assert_eq!(uuid.to_string(), "c0bfd694-3075-4ec5-9a3c-733d3a890a1f");
         for text in [
             "{CustomerId}",

@@ -109,10 +109,8 @@ impl Event {
         if json.trim_ascii().is_empty() {
             return Err(EventError::Empty);
         }
-        let text = str::from_utf8(json).map_err(|source| EventError::NotUtf8 {
-            offset: source.valid_up_to(),
-            source,
-        })?;
+        let text = str::from_utf8(json)
+            .map_err(|source| EventError::NotUtf8 { offset: source.valid_up_to(), source })?;
         Self::read(text)
     }
 
@@ -195,9 +193,7 @@ impl Event {
                 | EventName::CreateTransfer
                 | EventName::FailTransfer
                 | EventName::UpdateTransfer
-        ) || self
-            .resource_name()
-            .is_some_and(|name| name.eq_ignore_ascii_case("transfer"))
+        ) || self.resource_name().is_some_and(|name| name.eq_ignore_ascii_case("transfer"))
     }
 
     /// The audit id in [`Event::audit_uri`], if it has the known form.
@@ -238,9 +234,9 @@ impl Event {
         }
         let resource = self.resource();
         match resource.customer() {
-            Some(customer) => customer
-                .as_uuid()
-                .filter(|tenant| audited.is_none_or(|audited| audited == *tenant)),
+            Some(customer) => {
+                customer.as_uuid().filter(|tenant| audited.is_none_or(|audited| audited == *tenant))
+            }
             None if resource.has_no_customer() => None,
             None => audited.filter(|tenant| {
                 let named = self.resource_uri().and_then(resource_uri::customer_in);
@@ -258,9 +254,7 @@ impl Event {
         let mut extra_names = HashSet::new();
         for (name, value) in &members {
             if depth(value) >= DEPTH_LIMIT {
-                return Err(EventError::TooDeep {
-                    member: Excerpt::of(&**name),
-                });
+                return Err(EventError::TooDeep { member: Excerpt::of(&**name) });
             }
             let mut slots = MEMBERS.iter().zip(&mut documented);
             let is_first = match slots.find(|(member, _)| member.eq_ignore_ascii_case(name)) {
@@ -271,20 +265,11 @@ impl Event {
                 }
             };
             if !is_first {
-                return Err(EventError::DuplicateMember {
-                    member: Excerpt::of(&**name),
-                });
+                return Err(EventError::DuplicateMember { member: Excerpt::of(&**name) });
             }
         }
 
-        let [
-            audit_uri,
-            audit_url,
-            name,
-            date,
-            resource_name,
-            resource_uri,
-        ] = documented;
+        let [audit_uri, audit_url, name, date, resource_name, resource_uri] = documented;
         let (audit_uri, audit_url) = (string(audit_uri), string(audit_url));
         let (audit_uri, other_audit_uri) = match audit_uri {
             Some(_) => (audit_uri, audit_url),
@@ -342,9 +327,9 @@ impl fmt::Debug for Event {
 /// The error for a text that is not a JSON object.
 fn not_an_object(text: &str, error: serde_json::Error) -> EventError {
     match serde_json::from_str::<&RawValue>(text) {
-        Ok(json) if !json.get().starts_with('{') => EventError::NotAnObject {
-            found: json_type(json),
-        },
+        Ok(json) if !json.get().starts_with('{') => {
+            EventError::NotAnObject { found: json_type(json) }
+        }
         Ok(_) => EventError::syntax(error),
         Err(error) => EventError::syntax(error),
     }
@@ -364,14 +349,8 @@ fn event_name(value: Option<&RawValue>) -> Result<EventName, EventError> {
 }
 
 /// The documented members, with both spellings of the audit URI; alphabetical.
-const MEMBERS: [&str; 6] = [
-    "AuditUri",
-    "AuditUrl",
-    "EventName",
-    "ResourceChangeUtcDate",
-    "ResourceName",
-    "ResourceUri",
-];
+const MEMBERS: [&str; 6] =
+    ["AuditUri", "AuditUrl", "EventName", "ResourceChangeUtcDate", "ResourceName", "ResourceUri"];
 
 /// RFC 8259 section 2.
 const JSON_WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];

@@ -141,12 +141,8 @@ pub struct OtherEventName(Box<str>);
 
 impl From<&str> for EventName {
     fn from(text: &str) -> Self {
-        let known = Self::ALL
-            .iter()
-            .find(|name| name.as_str().eq_ignore_ascii_case(text));
-        known
-            .cloned()
-            .unwrap_or_else(|| Self::Other(OtherEventName(text.into())))
+        let known = Self::ALL.iter().find(|name| name.as_str().eq_ignore_ascii_case(text));
+        known.cloned().unwrap_or_else(|| Self::Other(OtherEventName(text.into())))
     }
 }
 
@@ -186,10 +182,8 @@ mod tests {
     #[test]
     fn all_names_are_distinct_and_read_back_in_any_case() {
         assert_eq!(EventName::ALL.len(), 33);
-        let texts: HashSet<_> = EventName::ALL
-            .iter()
-            .map(|n| n.as_str().to_ascii_lowercase())
-            .collect();
+        let texts: HashSet<_> =
+            EventName::ALL.iter().map(|n| n.as_str().to_ascii_lowercase()).collect();
         assert_eq!(texts.len(), EventName::ALL.len());
         for name in EventName::ALL {
             assert!(!matches!(name, EventName::Other(_)));
@@ -220,14 +214,8 @@ mod tests {
     fn displays_and_serializes_as_the_wire_name() {
         let name = EventName::UsageRecordsThresholdExceeded;
         assert_eq!(name.to_string(), "usagerecords-thresholdExceeded");
-        assert_eq!(
-            format!("{:>15}|", EventName::TestCreated),
-            "   test-created|"
-        );
-        assert_eq!(
-            serde_json::to_string(&name).unwrap(),
-            r#""usagerecords-thresholdExceeded""#
-        );
+        assert_eq!(format!("{:>15}|", EventName::TestCreated), "   test-created|");
+        assert_eq!(serde_json::to_string(&name).unwrap(), r#""usagerecords-thresholdExceeded""#);
         assert_eq!(
             serde_json::from_str::<EventName>(r#""TEST-CREATED""#).unwrap(),
             EventName::TestCreated

@@ -56,9 +56,7 @@ impl Resource {
                 status: parameter(query, "EventStatus").and_then(Id::new),
             },
             (["granularadminrelationships", _], [_, relationship]) => {
-                Self::GranularAdminRelationship {
-                    relationship: Id::new(relationship)?,
-                }
+                Self::GranularAdminRelationship { relationship: Id::new(relationship)? }
             }
             (
                 ["granularadminrelationships", _, "accessassignments", _],
@@ -67,16 +65,12 @@ impl Resource {
                 relationship: Id::new(relationship)?,
                 assignment: Id::new(assignment)?,
             },
-            (["invoices", _], [_, invoice]) => Self::Invoice {
-                invoice: Id::new(invoice)?,
-            },
-            (["referrals", _], [_, referral]) => Self::Referral {
-                referral: Id::new(referral)?,
-            },
+            (["invoices", _], [_, invoice]) => Self::Invoice { invoice: Id::new(invoice)? },
+            (["referrals", _], [_, referral]) => Self::Referral { referral: Id::new(referral)? },
             (["registration", "test"], _) => Self::ValidationEvent { correlation: None },
-            (["registration", "validationevents", _], [.., correlation]) => Self::ValidationEvent {
-                correlation: Some(Id::new(correlation)?),
-            },
+            (["registration", "validationevents", _], [.., correlation]) => {
+                Self::ValidationEvent { correlation: Some(Id::new(correlation)?) }
+            }
             _ => return None,
         })
     }
@@ -87,25 +81,19 @@ impl Resource {
             ([], _) => Self::Customer { customer },
             // Collections, which are not the id of a migration.
             (["migrations", "newcommerce", "events" | "schedules"], _) => return None,
-            (["migrations", "newcommerce", _], [.., migration]) => Self::NewCommerceMigration {
-                customer,
-                migration: Id::new(migration)?,
-            },
+            (["migrations", "newcommerce", _], [.., migration]) => {
+                Self::NewCommerceMigration { customer, migration: Id::new(migration)? }
+            }
             (["migrations", "newcommerce", "schedules", _], [.., schedule]) => {
-                Self::NewCommerceMigrationSchedule {
-                    customer,
-                    schedule: Id::new(schedule)?,
-                }
+                Self::NewCommerceMigrationSchedule { customer, schedule: Id::new(schedule)? }
             }
             (["relationships"], _) => Self::CustomerRelationships { customer },
-            (["subscriptions", _], [_, subscription]) => Self::Subscription {
-                customer,
-                subscription: Id::new(subscription)?,
-            },
-            (["transfers", _], [_, transfer]) => Self::Transfer {
-                customer,
-                transfer: Some(Id::new(transfer)?),
-            },
+            (["subscriptions", _], [_, subscription]) => {
+                Self::Subscription { customer, subscription: Id::new(subscription)? }
+            }
+            (["transfers", _], [_, transfer]) => {
+                Self::Transfer { customer, transfer: Some(Id::new(transfer)?) }
+            }
             (["usagesummary"], _) => Self::UsageSummary { customer },
             _ => return None,
         })
@@ -152,9 +140,7 @@ fn is_dot_segment(word: &str) -> bool {
 /// The first value of a query parameter, undecoded; names match in any ASCII case, as in ASP.NET.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+    pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -187,18 +173,9 @@ mod tests {
                 "customers/C/migrations/newCommerce/schedules/S",
                 r#"NewCommerceMigrationSchedule { customer: Id("C"), schedule: Id("S") }"#,
             ),
-            (
-                "customers/C/relationships",
-                r#"CustomerRelationships { customer: Id("C") }"#,
-            ),
-            (
-                "customers/C/usageSummary",
-                r#"UsageSummary { customer: Id("C") }"#,
-            ),
-            (
-                "invoices/G000024135",
-                r#"Invoice { invoice: Id("G000024135") }"#,
-            ),
+            ("customers/C/relationships", r#"CustomerRelationships { customer: Id("C") }"#),
+            ("customers/C/usageSummary", r#"UsageSummary { customer: Id("C") }"#),
+            ("invoices/G000024135", r#"Invoice { invoice: Id("G000024135") }"#),
             ("referrals/R", r#"Referral { referral: Id("R") }"#),
             (
                 "granularAdminRelationships/R-1",
@@ -214,23 +191,12 @@ mod tests {
             ),
             ("registration/test", "ValidationEvent { correlation: None }"),
         ] {
-            for base in [
-                "https://h/",
-                "HTTP://h:1/",
-                "http://u@h/v1/",
-                "https://h/webhooks/v1/",
-            ] {
+            for base in ["https://h/", "HTTP://h:1/", "http://u@h/v1/", "https://h/webhooks/v1/"] {
                 assert_eq!(read(&format!("{base}{path}")), resource, "{base}{path}");
             }
             assert_eq!(read(&format!("https://h/V1/Webhooks/{path}/")), resource);
-            assert_eq!(
-                read(&format!("https://h/webhooks/v{{version}}/{path}?a=b#c")),
-                resource
-            );
-            assert_eq!(
-                read(&format!("https://h/engagements/v1.0/{path}")),
-                resource
-            );
+            assert_eq!(read(&format!("https://h/webhooks/v{{version}}/{path}?a=b#c")), resource);
+            assert_eq!(read(&format!("https://h/engagements/v1.0/{path}")), resource);
 
             // The refused twins: cut, extended, misspelt, not a URL.
             for (before, after) in [
@@ -312,11 +278,7 @@ mod tests {
             ("", neither),
             ("/S", "Unknown"),
         ] {
-            assert_eq!(
-                read(&format!("https://h/v1/fraudEvents{query}")),
-                resource,
-                "{query}"
-            );
+            assert_eq!(read(&format!("https://h/v1/fraudEvents{query}")), resource, "{query}");
         }
     }
 

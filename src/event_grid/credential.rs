@@ -26,10 +26,7 @@ impl Credential {
 
     /// Access tokens with another scope, for clouds other than the public one.
     pub fn bearer_for(scope: impl Into<Box<str>>, tokens: impl TokenProvider + 'static) -> Self {
-        Self(Arc::new(Bearer {
-            tokens: Box::new(tokens),
-            scope: scope.into(),
-        }))
+        Self(Arc::new(Bearer { tokens: Box::new(tokens), scope: scope.into() }))
     }
 }
 

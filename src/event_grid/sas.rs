@@ -258,14 +258,7 @@ mod tests {
             redact("r=a&e=b&s=c%2Bdefghi is not c+defghi", secrets),
             "r=a&e=b&s=[hidden] is not [hidden]"
         );
-        for bad in [
-            "",
-            "r=a&e=b",
-            "e=b&s=c",
-            "r=a&e= &s=c",
-            "r=a&e=b&s=",
-            "r=a&e=b&s=c\n",
-        ] {
+        for bad in ["", "r=a&e=b", "e=b&s=c", "r=a&e= &s=c", "r=a&e=b&s=", "r=a&e=b&s=c\n"] {
             assert_eq!(SasToken::new(bad).unwrap_err(), SasError::Token, "{bad:?}");
         }
     }

@@ -56,9 +56,7 @@ impl Endpoint {
     ///
     /// [`EndpointError`].
     pub fn new(base: &str, danger_plain_http_on_loopback: bool) -> Result<Self, EndpointError> {
-        let malformed = || EndpointError::Malformed {
-            found: Excerpt::of_url(base),
-        };
+        let malformed = || EndpointError::Malformed { found: Excerpt::of_url(base) };
         let uri: Uri = base.parse().map_err(|_: InvalidUri| malformed())?;
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(malformed());
@@ -69,9 +67,7 @@ impl Endpoint {
         let is_secure = *scheme == Scheme::HTTPS;
         let is_loopback = *scheme == Scheme::HTTP && is_loopback(authority.host());
         if !(is_secure || is_loopback && danger_plain_http_on_loopback) {
-            return Err(EndpointError::Insecure {
-                found: Excerpt::of_url(base),
-            });
+            return Err(EndpointError::Insecure { found: Excerpt::of_url(base) });
         }
         Ok(Self {
             base: base.trim_end_matches('/').into(),
@@ -138,10 +134,8 @@ pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
         Some(rest) => rest.strip_prefix(':'),
         None => None,
     };
-    let is_port = |text: &str| {
-        text.parse()
-            .is_ok_and(|port: u16| port > 0 && port.to_string() == text)
-    };
+    let is_port =
+        |text: &str| text.parse().is_ok_and(|port: u16| port > 0 && port.to_string() == text);
     !host.is_empty() && port.is_some_and(is_port)
 }
 
@@ -172,9 +166,7 @@ mod tests {
             assert_eq!(Endpoint::new(base, true).is_ok(), danger, "{base}");
         }
         assert_eq!(
-            Endpoint::new("http://api.example", true)
-                .unwrap_err()
-                .to_string(),
+            Endpoint::new("http://api.example", true).unwrap_err().to_string(),
             "`http://api.example` is plain http (expected https; http on a loopback address only with \
              `danger_plain_http_on_loopback`)"
         );
@@ -210,11 +202,7 @@ mod tests {
         let deep = Endpoint::new("https://api.example/base/", false).unwrap();
         for (url, of_plain, of_deep) in [
             ("https://api.example/x?y", Some("/x?y"), None),
-            (
-                "https://API.example:443/base/x",
-                Some("/base/x"),
-                Some("/x"),
-            ),
+            ("https://API.example:443/base/x", Some("/base/x"), Some("/x")),
             ("https://api.example/baseless", Some("/baseless"), None),
             ("/base/x", Some("/base/x"), Some("/x")),
             ("https://api.example:444/base/x", None, None),

@@ -121,18 +121,11 @@ pub enum HttpClientError {
 /// assert!(!is_loopback("127.0.0.1.example") && !is_loopback("[127.0.0.1]"));
 /// ```
 pub fn is_loopback(host: &str) -> bool {
-    let v6 = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
+    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match v6 {
-        Some(v6) => v6
-            .parse()
-            .is_ok_and(|address: Ipv6Addr| address.is_loopback()),
+        Some(v6) => v6.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),
         None => {
-            host == "localhost"
-                || host
-                    .parse()
-                    .is_ok_and(|address: Ipv4Addr| address.is_loopback())
+            host == "localhost" || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
         }
     }
 }

@@ -40,10 +40,7 @@ impl ReqwestClient {
     pub fn customized(
         customize: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Self, HttpClientError> {
-        Ok(Self {
-            client: build(customize(Client::builder()))?,
-            direct: Arc::default(),
-        })
+        Ok(Self { client: build(customize(Client::builder()))?, direct: Arc::default() })
     }
 
     /// The client for `uri`. A secret for a loopback address must not pass through a proxy.
@@ -85,9 +82,9 @@ impl HttpClient for ReqwestClient {
                 error if error.is_connect() && !error.is_timeout() => {
                     HttpClientError::Connect(Arc::new(error.without_url()))
                 }
-                error if error.is_timeout() => HttpClientError::Timeout {
-                    deadline: limits.deadline,
-                },
+                error if error.is_timeout() => {
+                    HttpClientError::Timeout { deadline: limits.deadline }
+                }
                 error => HttpClientError::Transport(Arc::new(error.without_url())),
             };
             let client = self.client_for(request.uri())?;
@@ -98,9 +95,7 @@ impl HttpClient for ReqwestClient {
             let mut body = BytesMut::new();
             while let Some(chunk) = received.chunk().await.map_err(explain)? {
                 if body.len().saturating_add(chunk.len()) > limits.max_body {
-                    return Err(HttpClientError::BodyTooLong {
-                        limit: limits.max_body,
-                    });
+                    return Err(HttpClientError::BodyTooLong { limit: limits.max_body });
                 }
                 body.extend_from_slice(&chunk);
             }

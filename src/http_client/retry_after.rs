@@ -25,18 +25,11 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 ///
 /// Source: "API throttling guidance for partners".
 pub(crate) fn wait_in_words(status: StatusCode, words: &str) -> Option<Duration> {
-    if ![
-        StatusCode::TOO_MANY_REQUESTS,
-        StatusCode::SERVICE_UNAVAILABLE,
-    ]
-    .contains(&status)
-    {
+    if ![StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status) {
         return None;
     }
     let is_around = |it: char| !it.is_ascii_alphanumeric() && it != '-';
-    let words = words
-        .split_whitespace()
-        .map(|word| word.trim_matches(is_around));
+    let words = words.split_whitespace().map(|word| word.trim_matches(is_around));
     let words: Vec<String> = words.map(str::to_ascii_lowercase).collect();
     // The advice comes last, after the cause.
     let at = (0..words.len()).rev().find_map(|at| wait_at(&words, at));
@@ -47,9 +40,7 @@ pub(crate) fn wait_in_words(status: StatusCode, words: &str) -> Option<Duration>
 fn wait_at(words: &[String], at: usize) -> Option<Duration> {
     let (before, rest) = words.split_at_checked(at)?;
     let number = rest.first()?;
-    let digits = number
-        .find(|it: char| !it.is_ascii_digit())
-        .unwrap_or(number.len());
+    let digits = number.find(|it: char| !it.is_ascii_digit()).unwrap_or(number.len());
     let (number, unit) = number.split_at_checked(digits)?;
     let unit = match unit {
         "" => rest.get(1)?,
@@ -62,9 +53,7 @@ fn wait_at(words: &[String], at: usize) -> Option<Duration> {
     };
     let near: Vec<&str> = before.iter().rev().take(4).map(String::as_str).collect();
     let is_of = |words: &[&str], known: &[&str]| words.iter().any(|word| known.contains(word));
-    let leads = near
-        .first()
-        .is_some_and(|it| is_of(&[it], &["after", "for", "in", "wait"]));
+    let leads = near.first().is_some_and(|it| is_of(&[it], &["after", "for", "in", "wait"]));
     let is_advice = leads && is_of(&near, &["again", "blocked", "retried", "retry", "wait"]);
     let number: u64 = number.parse().ok().filter(|_| is_advice)?;
     Some(Duration::from_secs(number.saturating_mul(seconds)))
@@ -84,16 +73,8 @@ mod tests {
         for (value, date, seconds) in [
             ("57", None, Some(57)),
             (" 0 ", None, Some(0)),
-            (
-                "Sat, 21 Nov 2026 00:00:57 GMT",
-                Some("Sat, 21 Nov 2026 00:00:00 GMT"),
-                Some(57),
-            ),
-            (
-                "Sat, 21 Nov 2026 00:00:00 GMT",
-                Some("Sat, 21 Nov 2026 00:00:57 GMT"),
-                Some(0),
-            ),
+            ("Sat, 21 Nov 2026 00:00:57 GMT", Some("Sat, 21 Nov 2026 00:00:00 GMT"), Some(57)),
+            ("Sat, 21 Nov 2026 00:00:00 GMT", Some("Sat, 21 Nov 2026 00:00:57 GMT"), Some(0)),
             ("Thu, 01 Jan 1970 00:00:00 GMT", None, Some(0)),
             ("99999999999999999999999", None, Some(u64::MAX)),
             ("-1", None, None),
@@ -106,11 +87,7 @@ mod tests {
             if let Some(date) = date {
                 headers.insert(DATE, HeaderValue::from_static(date));
             }
-            assert_eq!(
-                retry_after(&headers),
-                seconds.map(Duration::from_secs),
-                "{value:?}"
-            );
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{value:?}");
         }
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }
@@ -118,22 +95,14 @@ mod tests {
     #[test]
     fn waits_in_words() {
         for (status, words, seconds) in [
-            (
-                429,
-                "Rate limit exceeded. Try again in 57 seconds.",
-                Some(57),
-            ),
+            (429, "Rate limit exceeded. Try again in 57 seconds.", Some(57)),
             (503, "Retry after 2 minutes", Some(120)),
             (429, "please WAIT 1 second, then retry", Some(1)),
             (429, "Blocked for 90 minutes.", Some(300)),
             (429, "Retry in 99999999999999999 minutes", Some(300)),
             (429, "Please try again after '372' seconds.", Some(300)),
             (429, "Retry after 57s.", Some(57)),
-            (
-                429,
-                "At most 100 requests in 300 seconds. Try again in 5 seconds.",
-                Some(5),
-            ),
+            (429, "At most 100 requests in 300 seconds. Try again in 5 seconds.", Some(5)),
             (503, "The request timed out after 2 minutes.", None),
             (503, "in 5 seconds", None),
             (500, "Try again in 57 seconds.", None),

@@ -58,15 +58,8 @@ fn element(text: &str, lower: &str, name: &str) -> Option<String> {
         is_it.then_some((full, after))
     });
     let (full, after) = opens.next()?;
-    let start = lower
-        .get(after..)?
-        .find('>')?
-        .checked_add(after)?
-        .checked_add(1)?;
-    let end = lower
-        .get(start..)?
-        .find(&format!("</{full}"))?
-        .checked_add(start)?;
+    let start = lower.get(after..)?.find('>')?.checked_add(after)?.checked_add(1)?;
+    let end = lower.get(start..)?.find(&format!("</{full}"))?.checked_add(start)?;
     Some(plain(text.get(start..end)?))
 }
 
@@ -117,13 +110,8 @@ fn with_characters(text: &str) -> String {
 }
 
 /// The ampersand is the last: what it yields is not read again.
-const ENTITIES: [(&str, &str); 5] = [
-    ("&lt;", "<"),
-    ("&gt;", ">"),
-    ("&quot;", "\""),
-    ("&nbsp;", " "),
-    ("&amp;", "&"),
-];
+const ENTITIES: [(&str, &str); 5] =
+    [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&nbsp;", " "), ("&amp;", "&")];
 
 #[cfg(test)]
 mod tests {
@@ -141,11 +129,7 @@ mod tests {
                 "",
                 "502 Bad Gateway: The server is down &lt;",
             ),
-            (
-                "<!DOCTYPE html><html><body><h1>No</h1></body></html>",
-                "",
-                "No",
-            ),
+            ("<!DOCTYPE html><html><body><h1>No</h1></body></html>", "", "No"),
             (
                 "<html><title>Error</title><body><pre>Cannot GET /hook</pre></body></html>",
                 "",
@@ -157,11 +141,7 @@ mod tests {
                 "401",
                 "Put token failed.",
             ),
-            (
-                "<Error><Code>x</Code><Message>m</Message><Detail>d</Detail></Error>",
-                "x",
-                "m: d",
-            ),
+            ("<Error><Code>x</Code><Message>m</Message><Detail>d</Detail></Error>", "x", "m: d"),
             (
                 "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body><s:Fault><s:Code><s:Value>s:Sender\
                  </s:Value></s:Code><s:Reason><s:Text xml:lang=\"en\">The token has expired.</s:Text></s:Reason></s:Fault>\
@@ -194,18 +174,11 @@ mod tests {
             ("<Error><Codes>x</Codes></Error>", "", ""),
             ("<", "", ""),
             ("<code>ä</code><p>x</p>", "", "x"),
-            (
-                "<p>a&#x2B;b&#43;c&#;&#x;&#99999999;</p>",
-                "",
-                "a+b+c&#;&#x;&#99999999;",
-            ),
+            ("<p>a&#x2B;b&#43;c&#;&#x;&#99999999;</p>", "", "a+b+c&#;&#x;&#99999999;"),
         ] {
             let words = Words::read(body.as_bytes());
             assert_eq!(
-                (
-                    words.code.unwrap_or_default(),
-                    words.text.unwrap_or_default()
-                ),
+                (words.code.unwrap_or_default(), words.text.unwrap_or_default()),
                 (code.to_owned(), text.to_owned()),
                 "{body}"
             );

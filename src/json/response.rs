@@ -14,10 +14,7 @@ pub(crate) struct Unreadable {
 
 impl From<String> for Unreadable {
     fn from(problem: String) -> Self {
-        Self {
-            problem,
-            is_partial: false,
-        }
+        Self { problem, is_partial: false }
     }
 }
 
@@ -36,10 +33,8 @@ pub(crate) fn read<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Result<T, Unreadab
             is_partial: true,
         });
     }
-    serde_json::from_slice(json).map_err(|error| Unreadable {
-        is_partial: error.is_eof(),
-        problem: error.to_string(),
-    })
+    serde_json::from_slice(json)
+        .map_err(|error| Unreadable { is_partial: error.is_eof(), problem: error.to_string() })
 }
 
 #[cfg(test)]
@@ -54,23 +49,11 @@ mod tests {
             ("{}", None),
             ("\u{feff}{}", None),
             ("", Some(("the response is empty (expected JSON)", true))),
-            (
-                "\u{feff}\r\n",
-                Some(("the response is empty (expected JSON)", true)),
-            ),
-            (
-                "\u{feff}{\"a",
-                Some(("EOF while parsing a string at line 1 column 3", true)),
-            ),
-            (
-                "[1",
-                Some(("EOF while parsing a list at line 1 column 2", true)),
-            ),
+            ("\u{feff}\r\n", Some(("the response is empty (expected JSON)", true))),
+            ("\u{feff}{\"a", Some(("EOF while parsing a string at line 1 column 3", true))),
+            ("[1", Some(("EOF while parsing a list at line 1 column 2", true))),
             ("<html>", Some(("expected value at line 1 column 1", false))),
-            (
-                "\u{feff}\u{feff}{}",
-                Some(("expected value at line 1 column 1", false)),
-            ),
+            ("\u{feff}\u{feff}{}", Some(("expected value at line 1 column 1", false))),
         ] {
             let found = read::<Value>(json.as_bytes()).err();
             let found = found.map(|it| (it.problem, it.is_partial));

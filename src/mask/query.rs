@@ -36,9 +36,6 @@ mod tests {
         assert_eq!(values("https://a.example/b"), ["", ""]);
         assert_eq!(values("https://a.example/b?a#b"), ["a", "a"]);
         assert_eq!(values("https://a.example/b?YQ=="), ["YQ==", "YQ=="]);
-        assert_eq!(
-            values("https://a.example/?sig=a%2Fb&v=1"),
-            ["a%2Fb", "a/b", "1", "1"]
-        );
+        assert_eq!(values("https://a.example/?sig=a%2Fb&v=1"), ["a%2Fb", "a/b", "1", "1"]);
     }
 }

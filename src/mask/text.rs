@@ -12,16 +12,11 @@ const MIN_LENGTH: usize = 8;
 #[cfg(feature = "token")]
 pub(crate) fn redact<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>) -> String {
     let is_long = |it: &&str| it.chars().nth(MIN_LENGTH - 1).is_some();
-    let mut secrets: Vec<String> = secrets
-        .into_iter()
-        .filter(is_long)
-        .flat_map(forms)
-        .collect();
+    let mut secrets: Vec<String> = secrets.into_iter().filter(is_long).flat_map(forms).collect();
     // One can be a prefix of another.
     secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let hidden = secrets.iter().fold(text.to_owned(), |text, secret| {
-        text.replace(secret, "[hidden]")
-    });
+    let hidden =
+        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[hidden]"));
     urls(&hidden).into_owned()
 }
 
@@ -40,15 +35,7 @@ fn forms(secret: &str) -> impl Iterator<Item = String> {
     };
     let json = serde_json::to_string(secret).unwrap_or_default();
     let json = json.trim_matches('"').to_owned();
-    [
-        secret.to_owned(),
-        lower(&sent),
-        lower(&percent),
-        sent,
-        percent,
-        json,
-    ]
-    .into_iter()
+    [secret.to_owned(), lower(&sent), lower(&percent), sent, percent, json].into_iter()
 }
 
 /// `text` with each URL masked by [`url`]. A word is a URL if it has a host after `//`, or a query after a path or with names
@@ -116,14 +103,8 @@ mod tests {
             ),
             ("`https://u:p@a.example`", "`https://...@a.example`"),
             ("'https://a.example/?s3cret'", "'https://a.example/?...'"),
-            (
-                "(see https://a.example/?a=b).",
-                "(see https://a.example/?a=...).",
-            ),
-            (
-                "https://a.example/?v=1\\u0026code=s3cret",
-                "https://a.example/?v=...",
-            ),
+            ("(see https://a.example/?a=b).", "(see https://a.example/?a=...)."),
+            ("https://a.example/?v=1\\u0026code=s3cret", "https://a.example/?v=..."),
             (
                 "at https%3A%2F%2Fa.example%2Fb%3Fcode%3Ds3cret.",
                 "at https%3A%2F%2Fa.example%2Fb%3F....",
@@ -137,21 +118,14 @@ mod tests {
     #[cfg(feature = "token")]
     #[test]
     fn secrets_of_eight_characters_are_redacted() {
-        let hidden = |text| {
-            redact(
-                text,
-                ["s", "1234567", "s3cr3t-k", "s3cr3t-key", "ä2345678", ""],
-            )
-        };
+        let hidden =
+            |text| redact(text, ["s", "1234567", "s3cr3t-k", "s3cr3t-key", "ä2345678", ""]);
         for (text, shown) in [
             ("a secret of 1234567", "a secret of 1234567"),
             ("s3cr3t-key s3cr3t-k!", "[hidden] [hidden]!"),
             ("xs3cr3t-keys3cr3t-key", "x[hidden][hidden]"),
             ("ä2345678", "[hidden]"),
-            (
-                "ä2345678 is %C3%A42345678 and %c3%a42345678",
-                "[hidden] is [hidden] and [hidden]",
-            ),
+            ("ä2345678 is %C3%A42345678 and %c3%a42345678", "[hidden] is [hidden] and [hidden]"),
             ("/a?b=s3cr3t-key", "/a?b=..."),
         ] {
             assert_eq!(hidden(text), shown, "{text}");

@@ -64,12 +64,7 @@ impl<'h> Admitted<'h> {
         let url = location
             .check(envelope.certificate_url())
             .map_err(|error| log_refusal(error.into()))?;
-        Ok(Self {
-            stages,
-            envelope,
-            url,
-            announced: headers.announced,
-        })
+        Ok(Self { stages, envelope, url, announced: headers.announced })
     }
 
     /// The content of the signature headers.

@@ -92,8 +92,7 @@ impl ReceiverBuilder {
             Some(authorities) => authorities.with_client(Arc::clone(&client)),
             None => Authorities::new(Arc::clone(&client)),
         };
-        self.certificate_source(Download::over(client))
-            .authorities(authorities)
+        self.certificate_source(Download::over(client)).authorities(authorities)
     }
 
     /// Fetches issuers' certificates and revocation lists from `authorities`. Default: Microsoft's and DigiCert's, through the
@@ -251,9 +250,7 @@ impl ReceiverBuilder {
             signers.import(&kept, (settings.clock)());
         }
         let settings = Arc::new(settings);
-        Ok(Receiver {
-            stages: Stages { settings, signers },
-        })
+        Ok(Receiver { stages: Stages { settings, signers } })
     }
 }
 

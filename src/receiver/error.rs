@@ -142,10 +142,7 @@ impl Error {
             ) => UNPROVEN,
             Self::Envelope(_) => MALFORMED,
             Self::Location(_) => UNPROVEN,
-            Self::Chain {
-                error: ChainError::Revoked { .. },
-                ..
-            } => UNPROVEN,
+            Self::Chain { error: ChainError::Revoked { .. }, .. } => UNPROVEN,
             Self::Chain { .. } | Self::Source(_) | Self::Stale { .. } => UNDECIDED,
             Self::Signature(_) => UNPROVEN,
             Self::Event(_) | Self::Format(_) => UNDECIDED,
@@ -177,10 +174,7 @@ impl Error {
     pub(crate) fn of_mismatch(mismatch: SignatureError, unavailable: Unavailable) -> Self {
         match unavailable.is_revoked_now() {
             true => unavailable.into(),
-            false => Self::Stale {
-                mismatch,
-                unavailable,
-            },
+            false => Self::Stale { mismatch, unavailable },
         }
     }
 
@@ -188,10 +182,7 @@ impl Error {
     /// reverse. A 2xx would end the deliveries of a callback that was not handled.
     #[cfg_attr(
         not(any(feature = "actix-web", feature = "tower")),
-        expect(
-            dead_code,
-            reason = "for the adapters with responses of the application"
-        )
+        expect(dead_code, reason = "for the adapters with responses of the application")
     )]
     pub(crate) fn status_instead_of(&self, own: StatusCode) -> StatusCode {
         match own.is_success() == self.status().is_success() {
@@ -206,10 +197,7 @@ impl Error {
     /// The `Retry-After` of the response in whole seconds. See the table at [`status`](Self::status).
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Chain {
-                error: ChainError::Revoked { .. },
-                ..
-            } => None,
+            Self::Chain { error: ChainError::Revoked { .. }, .. } => None,
             Self::Chain { retry_after, .. } => Some(*retry_after),
             Self::Source(unavailable) | Self::Stale { unavailable, .. } => {
                 Some(unavailable.retry_after)
@@ -244,11 +232,7 @@ impl From<EventError> for Error {
 impl From<ChainError> for Error {
     /// A refusal without a fetch.
     fn from(error: ChainError) -> Self {
-        Self::Chain {
-            error,
-            problems: Vec::new(),
-            retry_after: Unavailable::LONGEST_RETRY,
-        }
+        Self::Chain { error, problems: Vec::new(), retry_after: Unavailable::LONGEST_RETRY }
     }
 }
 
@@ -259,11 +243,9 @@ impl From<Unavailable> for Error {
             return Self::Source(unavailable);
         }
         match *unavailable.error {
-            SignerError::Chain { error, problems } => Self::Chain {
-                error,
-                problems,
-                retry_after: unavailable.retry_after,
-            },
+            SignerError::Chain { error, problems } => {
+                Self::Chain { error, problems, retry_after: unavailable.retry_after }
+            }
             _ => Self::Source(unavailable),
         }
     }

@@ -70,10 +70,7 @@
 
 mod admitted;
 mod builder;
-#[cfg(all(
-    feature = "reqwest",
-    any(feature = "aws-lc-rs", feature = "rustcrypto")
-))]
+#[cfg(all(feature = "reqwest", any(feature = "aws-lc-rs", feature = "rustcrypto")))]
 mod defaults;
 mod error;
 mod received;
@@ -150,9 +147,7 @@ impl Receiver {
     {
         let headers = self.stages.read(headers);
         let length = Some(body.as_ref().len());
-        Admitted::new(&self.stages, headers, length)?
-            .receive(body)
-            .await
+        Admitted::new(&self.stages, headers, length)?.receive(body).await
     }
 
     /// Verifies a callback without reading its event, for applications with a model of their own.
@@ -172,9 +167,7 @@ impl Receiver {
     {
         let headers = self.stages.read(headers);
         let length = Some(body.as_ref().len());
-        Admitted::new(&self.stages, headers, length)?
-            .verify(body)
-            .await
+        Admitted::new(&self.stages, headers, length)?.verify(body).await
     }
 
     /// [`receive`](Self::receive), reading the body in chunks.
@@ -220,9 +213,7 @@ impl Receiver {
     {
         let headers = self.stages.read(headers);
         let length = headers.announced;
-        Admitted::new(&self.stages, headers, length)?
-            .receive_stream(body)
-            .await
+        Admitted::new(&self.stages, headers, length)?.receive_stream(body).await
     }
 
     /// Checks the headers alone, before the body is read. Takes about a microsecond.

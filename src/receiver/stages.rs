@@ -59,10 +59,7 @@ impl Stages {
         });
         let envelope = self.settings.reader.from_headers(headers);
         let announced = announced.and_then(|length| str::from_utf8(length).ok()?.parse().ok());
-        Headers {
-            envelope,
-            announced,
-        }
+        Headers { envelope, announced }
     }
 
     /// Stages 2 to 4.

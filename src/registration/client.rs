@@ -150,9 +150,8 @@ impl RegistrationClient {
         until: Instant,
     ) -> Result<Registration, RegistrationError> {
         registration.check_url()?;
-        let body = serde_json::to_vec(registration).map_err(|error| RegistrationError::Body {
-            reason: error.to_string().into(),
-        })?;
+        let body = serde_json::to_vec(registration)
+            .map_err(|error| RegistrationError::Body { reason: error.to_string().into() })?;
         let mut call = Call::new(operation, method, REGISTRATION);
         call.body = Some(body.into());
         let secrets = query_secrets(registration.webhook_url());
@@ -189,9 +188,9 @@ impl RegistrationClient {
         call.max_retries = (when_limited == WhenLimited::Refuse).then_some(0);
         let sent = self.api.send(&call, self.api.deadline(), correlation_id);
         sent.await.map_err(|error| match error.cause() {
-            ApiErrorCause::Limit { retry_after } => RegistrationError::TestEventLimit {
-                retry_after: *retry_after,
-            },
+            ApiErrorCause::Limit { retry_after } => {
+                RegistrationError::TestEventLimit { retry_after: *retry_after }
+            }
             _ => error.into(),
         })
     }

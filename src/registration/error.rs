@@ -63,14 +63,9 @@ fn state(event: &TestEvent) -> String {
     let results = event.results();
     let message = results.last().and_then(TestResult::response_message);
     let message = message.filter(|message| !message.is_empty());
-    let message = message.map_or_else(String::new, |it| {
-        format!("; the last one says: {}", Excerpt::of_url(it))
-    });
-    format!(
-        "its status is `{}` after {} attempts{message}",
-        event.status(),
-        results.len()
-    )
+    let message = message
+        .map_or_else(String::new, |it| format!("; the last one says: {}", Excerpt::of_url(it)));
+    format!("its status is `{}` after {} attempts{message}", event.status(), results.len())
 }
 
 impl RegistrationError {

@@ -66,9 +66,7 @@ impl Plan {
         };
         let mut changes = Vec::new();
         if !wanted.has_url_of(current) {
-            changes.push(Change::WebhookUrl {
-                from: current.webhook_url().into(),
-            });
+            changes.push(Change::WebhookUrl { from: current.webhook_url().into() });
         }
         registration.webhook_events = current.webhook_events().to_vec();
         let added = add(&mut registration, wanted.webhook_events());
@@ -90,10 +88,7 @@ impl Plan {
         }
         match changes.is_empty() {
             true => Self::Keep(current.clone()),
-            false => Self::Update {
-                registration,
-                changes,
-            },
+            false => Self::Update { registration, changes },
         }
     }
 
@@ -132,10 +127,9 @@ impl fmt::Debug for Change {
             Self::SignatureHeader(wanted) => {
                 f.debug_tuple("SignatureHeader").field(wanted).finish()
             }
-            Self::WebhookUrl { from } => f
-                .debug_struct("WebhookUrl")
-                .field("from", &Excerpt::of_url(&**from))
-                .finish(),
+            Self::WebhookUrl { from } => {
+                f.debug_struct("WebhookUrl").field("from", &Excerpt::of_url(&**from)).finish()
+            }
         }
     }
 }
@@ -149,10 +143,7 @@ impl fmt::Display for Plan {
                 write_names(f, registration.webhook_events())
             }
             Self::Keep(_) => f.write_str("nothing to change"),
-            Self::Update {
-                registration,
-                changes,
-            } => {
+            Self::Update { registration, changes } => {
                 for (index, change) in changes.iter().enumerate() {
                     let before = ["update the registration: ", ", "];
                     f.write_str(before.get(index.min(1)).copied().unwrap_or_default())?;
@@ -208,10 +199,7 @@ mod tests {
             .with_signature_token_to_ms_signature_header(true);
         for (wanted, text) in [
             (registration(a, &[]), "nothing to change"),
-            (
-                registration("HTTPS://A.example", &["TEST-created"]),
-                "nothing to change",
-            ),
+            (registration("HTTPS://A.example", &["TEST-created"]), "nothing to change"),
             (registration(a, &["Brand-New"]), "nothing to change"),
             (
                 registration(a, &["invoice-ready", "x", "X", "invoice-ready"]),
@@ -256,13 +244,9 @@ mod tests {
 
         // An absent flag means false.
         let silent = registration("https://a.example/", &[]);
-        let off = silent
-            .clone()
-            .with_signature_token_to_ms_signature_header(false);
+        let off = silent.clone().with_signature_token_to_ms_signature_header(false);
         assert!(Plan::new(&off, Some(&silent)).is_keep());
-        let on = silent
-            .clone()
-            .with_signature_token_to_ms_signature_header(true);
+        let on = silent.clone().with_signature_token_to_ms_signature_header(true);
         assert!(!Plan::new(&on, Some(&silent)).is_keep());
     }
 }

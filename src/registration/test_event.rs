@@ -167,13 +167,8 @@ impl TestResult {
         let Some(code) = self.response_code.as_deref() else {
             return false;
         };
-        let is_named = SUCCESS_NAMES
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(code));
-        is_named
-            || code
-                .parse()
-                .is_ok_and(|code: u16| (200..300).contains(&code))
+        let is_named = SUCCESS_NAMES.iter().any(|name| name.eq_ignore_ascii_case(code));
+        is_named || code.parse().is_ok_and(|code: u16| (200..300).contains(&code))
     }
 }
 
@@ -257,10 +252,7 @@ mod tests {
         );
         let id = event.correlation_id().unwrap().as_str();
         assert_eq!(id, "04af2aea-d413-42db-824e-f328001484d1");
-        assert_eq!(
-            event.partner_id(),
-            Some("00234d9d-8c2d-4ff5-8c18-39f8afc6f7f3")
-        );
+        assert_eq!(event.partner_id(), Some("00234d9d-8c2d-4ff5-8c18-39f8afc6f7f3"));
         assert_eq!(event.status(), &TestEventStatus::Completed);
         assert_eq!(event.callback_url(), Some("https://a.example/"));
         assert!(event.was_delivered() && event.is_finished());
@@ -282,11 +274,7 @@ mod tests {
                 true,
                 false,
             ),
-            (
-                r#"{"status":"completed","results":[{"responseCode":500}]}"#,
-                true,
-                false,
-            ),
+            (r#"{"status":"completed","results":[{"responseCode":500}]}"#, true, false),
             (
                 r#"{"status":"completed","results":[{"responseCode":"OK"},{"systemError":true}]}"#,
                 true,
@@ -297,16 +285,8 @@ mod tests {
                 true,
                 true,
             ),
-            (
-                r#"{"status":"Delivering","results":[{"responseCode":200}]}"#,
-                true,
-                true,
-            ),
-            (
-                r#"{"status":"Delivering","results":[{"responseCode":"Ok, sort of"}]}"#,
-                false,
-                false,
-            ),
+            (r#"{"status":"Delivering","results":[{"responseCode":200}]}"#, true, true),
+            (r#"{"status":"Delivering","results":[{"responseCode":"Ok, sort of"}]}"#, false, false),
         ] {
             let event = read(json);
             assert_eq!(
@@ -316,12 +296,7 @@ mod tests {
             );
         }
         assert_eq!(read(r#"{"status":"a\nb"}"#).status().to_string(), r"a\nb");
-        for json in [
-            "{}",
-            "[]",
-            r#"{"status":null}"#,
-            r#"{"status":"x","results":1}"#,
-        ] {
+        for json in ["{}", "[]", r#"{"status":null}"#, r#"{"status":"x","results":1}"#] {
             assert!(serde_json::from_str::<TestEvent>(json).is_err(), "{json}");
         }
     }
@@ -331,9 +306,7 @@ mod tests {
         let limiter = Limiter::default();
         let start = Instant::now();
         let at = |seconds| {
-            limiter
-                .take(start + Duration::from_secs(seconds))
-                .map_err(|wait| wait.as_secs())
+            limiter.take(start + Duration::from_secs(seconds)).map_err(|wait| wait.as_secs())
         };
         assert_eq!(at(0), Ok(()));
         assert_eq!(at(10), Ok(()));

@@ -153,10 +153,7 @@ impl Registration {
     pub(super) fn check_url(&self) -> Result<(), CallbackUrlError> {
         let found = || Excerpt::of_url(&*self.webhook_url);
         let malformed = || CallbackUrlError::Malformed { found: found() };
-        let uri: Uri = self
-            .webhook_url
-            .parse()
-            .map_err(|_: InvalidUri| malformed())?;
+        let uri: Uri = self.webhook_url.parse().map_err(|_: InvalidUri| malformed())?;
         let authority = uri.authority().ok_or_else(malformed)?;
         let is_odd = !is_host_and_port(authority) || self.webhook_url.contains('#');
         match uri.scheme_str() {
@@ -283,11 +280,7 @@ mod tests {
             ("", false, false),
         ] {
             assert_eq!(Registration::new(url, []).is_ok(), safe, "{url}");
-            assert_eq!(
-                Registration::danger_plain_http(url, []).is_ok(),
-                danger,
-                "{url}"
-            );
+            assert_eq!(Registration::danger_plain_http(url, []).is_ok(), danger, "{url}");
         }
         assert_eq!(
             Registration::new("callback", []).unwrap_err().to_string(),
@@ -324,10 +317,7 @@ mod tests {
             assert_eq!(registration.webhook_url(), "https://a.example/");
             let events = [EventName::SubscriptionUpdated, EventName::TestCreated];
             assert_eq!(registration.webhook_events(), events);
-            assert_eq!(
-                registration.subscriber_id(),
-                Some("e82cac64-dc67-4cd3-849b-78b6127dd57d")
-            );
+            assert_eq!(registration.subscriber_id(), Some("e82cac64-dc67-4cd3-849b-78b6127dd57d"));
             assert_eq!(registration.signature_token_to_ms_signature_header(), flag);
         }
         let registration: Registration = serde_json::from_str(reference).unwrap();
@@ -349,10 +339,7 @@ mod tests {
             r#"{"webhookUrl":"","signatureTokenToMsSignatureHeader":"perhaps"}"#,
             r#"{"webhookUrl":"","webhookEvents":1}"#,
         ] {
-            assert!(
-                serde_json::from_str::<Registration>(json).is_err(),
-                "{json}"
-            );
+            assert!(serde_json::from_str::<Registration>(json).is_err(), "{json}");
         }
     }
 }

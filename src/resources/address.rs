@@ -59,10 +59,7 @@ impl Address {
             Resource::GranularAdminRelationship { relationship } => {
                 (Target::Graph, format!("{RELATIONSHIPS}/{relationship}"))
             }
-            Resource::GranularAdminAccessAssignment {
-                relationship,
-                assignment,
-            } => {
+            Resource::GranularAdminAccessAssignment { relationship, assignment } => {
                 let path = format!("{RELATIONSHIPS}/{relationship}/accessAssignments/{assignment}");
                 (Target::Graph, path)
             }
@@ -70,10 +67,7 @@ impl Address {
                 (Target::Referrals, format!("{REFERRALS}/{referral}"))
             }
             Resource::Transfer { transfer: None, .. } => return Err(ResourceError::NoTransferId),
-            Resource::Transfer {
-                customer,
-                transfer: Some(transfer),
-            } => {
+            Resource::Transfer { customer, transfer: Some(transfer) } => {
                 let path = format!("/v1/customers/{customer}/transfers/{transfer}");
                 (Target::PartnerCenter, path)
             }
@@ -107,19 +101,15 @@ impl Address {
         let uri = parse(text)?;
         let path = uri.path();
         let (collection, id) = path.rsplit_once('/').unwrap_or_default();
-        let is_audit_record = AUDIT_RECORDS
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(collection));
+        let is_audit_record =
+            AUDIT_RECORDS.iter().any(|known| known.eq_ignore_ascii_case(collection));
         let is_known = is_audit_record
             && !id.is_empty()
             && uri.query().is_none()
             && partner_center.is_host_of(&uri)
             && is_plain(path);
         match is_known {
-            true => Ok(Self {
-                target: Target::PartnerCenter,
-                path: path.to_owned(),
-            }),
+            true => Ok(Self { target: Target::PartnerCenter, path: path.to_owned() }),
             false => Err(refused(text)),
         }
     }
@@ -168,8 +158,7 @@ fn is_plain(path: &str) -> bool {
         })
     };
     let is_segment = |segment: &str| !["", ".", ".."].contains(&segment) && is_plain(segment, b"");
-    path.strip_prefix('/')
-        .is_some_and(|path| path.trim_end_matches('/').split('/').all(is_segment))
+    path.strip_prefix('/').is_some_and(|path| path.trim_end_matches('/').split('/').all(is_segment))
         && is_plain(query, b"=&")
 }
 
@@ -180,9 +169,7 @@ fn is_host_of(base: &str, uri: &Uri) -> bool {
 }
 
 fn refused(text: &str) -> ResourceError {
-    ResourceError::NotAllowed {
-        uri: Excerpt::of_url(text),
-    }
+    ResourceError::NotAllowed { uri: Excerpt::of_url(text) }
 }
 
 /// Source: "delegatedAdminRelationship resource type", Microsoft Graph.
@@ -194,20 +181,14 @@ const REFERRALS: &str = "/v1.0/engagements/referrals";
 /// The hosts in the events of referrals, in every cloud. They only identify the resource; the cloud's own host is called.
 ///
 /// Source: "Partner Center webhook events" for the first, "Get a referral by ID" for the second.
-const REFERRAL_HOSTS: [&str; 2] = [
-    "api.partnercenter.microsoft.com",
-    "api.partner.microsoft.com",
-];
+const REFERRAL_HOSTS: [&str; 2] = ["api.partnercenter.microsoft.com", "api.partner.microsoft.com"];
 
 /// The host in the events of delegated admin relationships: a portal without an API.
 const PORTAL: &str = "partner.microsoft.com";
 
 /// Source: "Partner Center webhook events", syntax, example, and the page of 2018.
-const AUDIT_RECORDS: [&str; 3] = [
-    "/auditactivity/v1/auditrecords",
-    "/v1/auditrecords",
-    "/webhooks/v1/auditrecords",
-];
+const AUDIT_RECORDS: [&str; 3] =
+    ["/auditactivity/v1/auditrecords", "/v1/auditrecords", "/webhooks/v1/auditrecords"];
 
 #[cfg(test)]
 mod tests {
@@ -227,11 +208,8 @@ mod tests {
 
     fn address(name: &str, resource_uri: &str, audit_uri: &str) -> String {
         let endpoint = Endpoint::new(HOST, false).unwrap();
-        match Address::of_resource(
-            &event(name, resource_uri, audit_uri),
-            &endpoint,
-            &Cloud::Global,
-        ) {
+        match Address::of_resource(&event(name, resource_uri, audit_uri), &endpoint, &Cloud::Global)
+        {
             Ok(address) => format!("{}: {}", address.target.name(), address.path),
             Err(error) => error.to_string(),
         }
@@ -381,10 +359,7 @@ mod tests {
             "https://api.partnercenter.microsoft.com/v1/customers/A",
             "https://api.partnercenter.microsoft.com/x/auditactivity/v1/auditrecords/A",
         ] {
-            assert!(
-                read(uri).unwrap_err().to_string().contains("is not called"),
-                "{uri}"
-            );
+            assert!(read(uri).unwrap_err().to_string().contains("is not called"), "{uri}");
         }
     }
 }

@@ -155,10 +155,7 @@ impl ResourceClient {
     ) -> Result<Api, EndpointError> {
         Ok(Api {
             endpoint: Endpoint::new(base, self.cloud.danger_plain_http_on_loopback())?,
-            authorizer: Arc::new(Bearer {
-                tokens: Box::new(tokens),
-                scope: scope.into(),
-            }),
+            authorizer: Arc::new(Bearer { tokens: Box::new(tokens), scope: scope.into() }),
             headers: HeaderMap::new(),
             ..self.partner_center.clone()
         })
@@ -173,10 +170,8 @@ impl ResourceClient {
     /// [`ResourceError`]. All except [`ResourceError::Api`] occur before a token is requested.
     pub async fn fetch(&self, event: &Event) -> Result<Fetched, ResourceError> {
         let address = Address::of_resource(event, &self.partner_center.endpoint, &self.cloud)?;
-        self.get("get resource", &address, |json| {
-            ResourceModel::read(&event.resource(), json)
-        })
-        .await
+        self.get("get resource", &address, |json| ResourceModel::read(&event.resource(), json))
+            .await
     }
 
     /// Reads the audit record of `event`: who did what. Its model is [`ResourceModel::AuditRecord`].
@@ -186,12 +181,7 @@ impl ResourceClient {
     /// [`ResourceError`], as [`fetch`](Self::fetch).
     pub async fn audit_record(&self, event: &Event) -> Result<Fetched, ResourceError> {
         let address = Address::of_audit_record(event, &self.partner_center.endpoint)?;
-        self.get(
-            "get audit record",
-            &address,
-            ResourceModel::read_audit_record,
-        )
-        .await
+        self.get("get audit record", &address, ResourceModel::read_audit_record).await
     }
 
     async fn get(
@@ -217,11 +207,7 @@ impl ResourceClient {
         }
         let read = |response: &ApiResponse| {
             let json: Box<RawValue> = response.json()?;
-            Ok(Fetched {
-                model: model(&json),
-                json,
-                etag: response.headers.get(ETAG).cloned(),
-            })
+            Ok(Fetched { model: model(&json), json, etag: response.headers.get(ETAG).cloned() })
         };
         Ok(api.send(&call, api.deadline(), read).await?)
     }
@@ -256,7 +242,5 @@ impl Fetched {
 const CONTRACT_VERSION: HeaderName = HeaderName::from_static("ms-contract-version");
 
 /// Source: "Get fraud events".
-static NEW_FRAUD_EVENTS: [(HeaderName, HeaderValue); 1] = [(
-    HeaderName::from_static("x-neweventsmodel"),
-    HeaderValue::from_static("true"),
-)];
+static NEW_FRAUD_EVENTS: [(HeaderName, HeaderValue); 1] =
+    [(HeaderName::from_static("x-neweventsmodel"), HeaderValue::from_static("true"))];

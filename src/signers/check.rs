@@ -60,8 +60,7 @@ impl Inner {
         let may_start = || {
             let is_due = |set: &SignerSet| set.check_is_due(now);
             self.table.row(&url).filter(is_due).ok_or(())?;
-            self.table
-                .update(&url, |set| Some(set?.with_check_attempt(now)));
+            self.table.update(&url, |set| Some(set?.with_check_attempt(now)));
             Ok(())
         };
         let work = |_| {

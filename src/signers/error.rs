@@ -89,13 +89,7 @@ impl SignerError {
 
     /// Whether the signing certificate is revoked. Only another certificate resolves this error.
     pub fn is_revoked(&self) -> bool {
-        matches!(
-            self,
-            Self::Chain {
-                error: ChainError::Revoked { .. },
-                ..
-            }
-        )
+        matches!(self, Self::Chain { error: ChainError::Revoked { .. }, .. })
     }
 }
 
@@ -114,11 +108,7 @@ pub(super) enum EvidenceError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error("{error} (the next attempt to fetch `{url}` is possible in {} s)", retry_after.as_secs())]
-    FailedBefore {
-        url: Excerpt,
-        error: Box<Self>,
-        retry_after: Duration,
-    },
+    FailedBefore { url: Excerpt, error: Box<Self>, retry_after: Duration },
     #[error("the list at `{url}` is not signed by the expected issuer")]
     ForeignList { url: Excerpt },
     #[error("fetching `{url}` was stopped after {limit:?}: the HTTP client exceeded its deadline")]
@@ -126,10 +116,7 @@ pub(super) enum EvidenceError {
     #[error("the list at `{url}` is not in force")]
     ListNotInForce { url: Excerpt },
     #[error("`{url}`: {error}")]
-    NotAList {
-        url: Excerpt,
-        error: RevocationListError,
-    },
+    NotAList { url: Excerpt, error: RevocationListError },
 }
 
 /// There is no usable signer now: the reason, and when to retry.
@@ -175,9 +162,8 @@ impl Unavailable {
     /// An error with a retry time that is rounded up to seconds and limited to 1 to 300.
     pub fn new(error: SignerError, retry_after: Duration) -> Self {
         // A sender that returns a moment early would fail again.
-        let seconds = retry_after
-            .as_secs()
-            .saturating_add(u64::from(retry_after.subsec_nanos() > 0));
+        let seconds =
+            retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
         Self {
             error: Box::new(error),
             failed_ago: None,
@@ -200,20 +186,13 @@ impl Unavailable {
             _ => None,
         };
         let host = host.unwrap_or_default();
-        let until_valid = valid_from.map_or(Duration::ZERO, |at| {
-            Duration::from_secs(at.as_secs()).saturating_sub(now)
-        });
-        Self::new(
-            failure.error.clone(),
-            failure.wait(now).max(outage).max(until_valid).max(host),
-        )
+        let until_valid = valid_from
+            .map_or(Duration::ZERO, |at| Duration::from_secs(at.as_secs()).saturating_sub(now));
+        Self::new(failure.error.clone(), failure.wait(now).max(outage).max(until_valid).max(host))
     }
 
     /// [`after`](Self::after), for a callback that came later than the attempt: with its age.
     pub(super) fn remembered(failure: &Failure<SignerError>, now: Duration) -> Self {
-        Self {
-            failed_ago: Some(failure.at.age(now)),
-            ..Self::after(failure, now)
-        }
+        Self { failed_ago: Some(failure.at.age(now)), ..Self::after(failure, now) }
     }
 }

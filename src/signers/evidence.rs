@@ -118,15 +118,11 @@ impl EvidenceStore {
         url: &str,
         now: Duration,
     ) -> Result<Vec<CertificateDer<'static>>, EvidenceError> {
-        let authorities = self
-            .authorities
-            .load_full()
-            .ok_or(EvidenceError::Source(SourceError::Disabled))?;
+        let authorities =
+            self.authorities.load_full().ok_or(EvidenceError::Source(SourceError::Disabled))?;
         let owned = url.to_owned();
         let work = |_| async move { Ok(authorities.issuers(&owned).await?) };
-        let start = self
-            .issuers
-            .join_or_start(&url.into(), now, || Ok(()), work);
+        let start = self.issuers.join_or_start(&url.into(), now, || Ok(()), work);
         outcome(url, now, start).await
     }
 
@@ -138,10 +134,8 @@ impl EvidenceStore {
         url: &str,
         now: Duration,
     ) -> Result<(), EvidenceError> {
-        let authorities = self
-            .authorities
-            .load_full()
-            .ok_or(EvidenceError::Source(SourceError::Disabled))?;
+        let authorities =
+            self.authorities.load_full().ok_or(EvidenceError::Source(SourceError::Disabled))?;
         let owned = url.to_owned();
         let (kept, chain_of_work) = (Arc::clone(&self.kept), Arc::clone(chain));
         let wanted = missing.clone();
@@ -155,9 +149,7 @@ impl EvidenceStore {
         let start = self.lists.join_or_start(&url.into(), now, || Ok(()), work);
         let list = outcome(url, now, start).await?;
         if !chain.is_needed_list(missing, &list) {
-            return Err(EvidenceError::ForeignList {
-                url: Excerpt::of_url(url),
-            });
+            return Err(EvidenceError::ForeignList { url: Excerpt::of_url(url) });
         }
         // A joined fetch may have kept it for another key.
         self.kept().keep(missing, url, list, now);
@@ -176,10 +168,8 @@ async fn download_list(
 ) -> Result<RevocationList, EvidenceError> {
     let der = authorities.revocation_list(url).await?;
     let about = || Excerpt::of_url(url);
-    let list = RevocationList::from_der(&der).map_err(|error| EvidenceError::NotAList {
-        url: about(),
-        error,
-    })?;
+    let list = RevocationList::from_der(&der)
+        .map_err(|error| EvidenceError::NotAList { url: about(), error })?;
     match list.is_current(UnixTime::since_unix_epoch(now)) {
         true => Ok(list),
         false => Err(EvidenceError::ListNotInForce { url: about() }),
@@ -215,10 +205,7 @@ fn failed_before(url: &str, failure: &Failure<EvidenceError>, now: Duration) -> 
 }
 
 fn late(url: &str) -> EvidenceError {
-    EvidenceError::Interrupted {
-        url: Excerpt::of_url(url),
-        limit: times::EVIDENCE.limit,
-    }
+    EvidenceError::Interrupted { url: Excerpt::of_url(url), limit: times::EVIDENCE.limit }
 }
 
 #[expect(clippy::borrowed_box, reason = "it is the key's type")]
@@ -239,11 +226,7 @@ impl Kept {
         let issuers = served.iter().chain(&self.issuers).cloned().collect();
         let lists = self.lists.values().filter(|kept| is_meant(kept));
         let mut evidence = Evidence::new(issuers, lists.map(|kept| kept.list.clone()).collect());
-        evidence.revoked = self
-            .revoked
-            .iter()
-            .map(|revoked| revoked.fingerprint)
-            .collect();
+        evidence.revoked = self.revoked.iter().map(|revoked| revoked.fingerprint).collect();
         evidence
     }
 
@@ -261,11 +244,7 @@ impl Kept {
     fn remember_revoked(&mut self, revoked: &[RevokedCertificate]) -> bool {
         let mut has_new = false;
         for each in revoked {
-            if !self
-                .revoked
-                .iter()
-                .any(|kept| kept.fingerprint == each.fingerprint)
-            {
+            if !self.revoked.iter().any(|kept| kept.fingerprint == each.fingerprint) {
                 self.revoked.push(*each);
                 has_new = true;
             }
@@ -284,23 +263,15 @@ impl Kept {
         };
         let key = (Box::from(url), issuer_key.clone());
         let in_force = UnixTime::since_unix_epoch(now);
-        let newer = self
-            .lists
-            .get(&key)
-            .map(|kept| kept.list.clone())
-            .filter(|before| {
-                before.is_current(in_force) && before.this_update() > list.this_update()
-            });
+        let newer = self.lists.get(&key).map(|kept| kept.list.clone()).filter(|before| {
+            before.is_current(in_force) && before.this_update() > list.this_update()
+        });
         let is_other = (self.lists.get(&key))
             .is_none_or(|before| !before.list.is_same(newer.as_ref().unwrap_or(&list)));
-        let kept = KeptList {
-            list: newer.unwrap_or(list),
-            fetched_at: now,
-        };
+        let kept = KeptList { list: newer.unwrap_or(list), fetched_at: now };
         self.lists.insert(key, kept);
         // Incremented after the insertion, so that a reader of the number finds the list.
-        self.generation
-            .fetch_add(u64::from(is_other), Ordering::Release);
+        self.generation.fetch_add(u64::from(is_other), Ordering::Release);
         while self.lists.len() > MAX_LISTS {
             let soonest = self
                 .lists

@@ -97,34 +97,18 @@ pub(crate) fn parse(
     if last.is_some() && stated != Some(found) {
         return Err(KeptSignersError::Incomplete { found, stated });
     }
-    let blocks: Vec<_> = pem
-        .split_inclusive(END)
-        .filter(|block| block.contains(END))
-        .collect();
+    let blocks: Vec<_> = pem.split_inclusive(END).filter(|block| block.contains(END)).collect();
     if blocks.len() > MAX_IMPORTS {
-        return Err(KeptSignersError::TooMany {
-            found: blocks.len(),
-            limit: MAX_IMPORTS,
-        });
+        return Err(KeptSignersError::TooMany { found: blocks.len(), limit: MAX_IMPORTS });
     }
     let numbered = blocks.iter().enumerate();
     let imports = numbered.map(|(index, block)| import(block, index.saturating_add(1), location));
-    let signers = imports
-        .filter_map(Result::transpose)
-        .collect::<Result<_, _>>()?;
-    let lines = pem
-        .lines()
-        .filter(|line| line.starts_with(REVOKED))
-        .take(MAX_REVOKED);
+    let signers = imports.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+    let lines = pem.lines().filter(|line| line.starts_with(REVOKED)).take(MAX_REVOKED);
     let revoked = lines.map(|line| {
-        revoked(line).ok_or_else(|| KeptSignersError::Revoked {
-            line: Excerpt::of(line),
-        })
+        revoked(line).ok_or_else(|| KeptSignersError::Revoked { line: Excerpt::of(line) })
     });
-    Ok(Exported {
-        signers,
-        revoked: revoked.collect::<Result<_, _>>()?,
-    })
+    Ok(Exported { signers, revoked: revoked.collect::<Result<_, _>>()? })
 }
 
 /// Counts the signers and the revoked certificates of a text.
@@ -149,33 +133,25 @@ fn import(
 ) -> Result<Option<Import>, KeptSignersError> {
     let line = |name: &'static str| {
         let mut lines = block.lines().filter_map(|line| line.split_once(':'));
-        let value = lines
-            .find(|(found, _)| found.trim() == name)
-            .map(|(_, value)| value.trim());
+        let value = lines.find(|(found, _)| found.trim() == name).map(|(_, value)| value.trim());
         value.ok_or(KeptSignersError::Line { number, name })
     };
     let until = match line("until")? {
         CURRENT => Duration::MAX,
-        seconds => Duration::from_secs(seconds.parse().map_err(|_| KeptSignersError::Line {
-            number,
-            name: "until",
-        })?),
+        seconds => Duration::from_secs(
+            seconds.parse().map_err(|_| KeptSignersError::Line { number, name: "until" })?,
+        ),
     };
     let exported = line("exported")?;
-    let exported = exported.parse().map_err(|_| KeptSignersError::Line {
-        number,
-        name: "exported",
-    })?;
+    let exported =
+        exported.parse().map_err(|_| KeptSignersError::Line { number, name: "exported" })?;
     let url = line("url")?;
     let certificates = certificates_from_pem(block.as_bytes())
         .map_err(|error| KeptSignersError::Pem { number, error })?;
     let certificate = certificates
         .into_iter()
         .next()
-        .ok_or(KeptSignersError::Pem {
-            number,
-            error: CertificatesError::NoPem,
-        })?;
+        .ok_or(KeptSignersError::Pem { number, error: CertificatesError::NoPem })?;
     let allowed = location.check(url).ok();
     Ok(allowed.map(|url| Import {
         url: url.into_owned(),
@@ -208,13 +184,7 @@ pub(super) fn write(
     // Without those that expired, unless the clock is far off.
     let is_of_use = |import: &&Import| now < import.end().saturating_add(times::FORMER_AGE);
     for import in imports.iter().filter(is_of_use).take(3 * times::MAX_URLS) {
-        write_signer(
-            &mut text,
-            &import.url,
-            import.until,
-            import.exported,
-            &import.certificate,
-        );
+        write_signer(&mut text, &import.url, import.until, import.exported, &import.certificate);
     }
     let _ = writeln!(text, "{COUNT} {}", count(&text));
     text
@@ -234,10 +204,7 @@ fn write_signer(
     let exported = exported.as_secs();
     let pem = certificate_to_pem(certificate);
     // Writing to a string does not fail.
-    let _ = write!(
-        text,
-        "url: {url}\nuntil: {until}\nexported: {exported}\n{pem}"
-    );
+    let _ = write!(text, "url: {url}\nuntil: {until}\nexported: {exported}\n{pem}");
 }
 
 const CURRENT: &str = "current";

@@ -64,18 +64,13 @@ impl Inner {
             }
             _ => {
                 self.known.may_fetch(&url, now).map_err(Declined::Refused)?;
-                self.table
-                    .update(&url, |set| Some(set?.with_refresh_attempt(now)));
+                self.table.update(&url, |set| Some(set?.with_refresh_attempt(now)));
                 Ok(())
             }
         };
         let work = |number| {
-            let fetch = Fetch {
-                url: url.clone(),
-                number,
-                now,
-                is_routine: reason != Reason::Mismatch,
-            };
+            let fetch =
+                Fetch { url: url.clone(), number, now, is_routine: reason != Reason::Mismatch };
             run(Arc::downgrade(self), fetch)
         };
         self.fetches.join_or_start(&url, now, may_start, work)
@@ -98,10 +93,7 @@ async fn run(inner: Weak<Inner>, fetch: Fetch) -> Result<SignerSet, SignerError>
     let Some(spawn) = weak.upgrade().map(|inner| Arc::clone(&inner.spawn)) else {
         return Err(stopped(&url, Interrupted::Stopped));
     };
-    let fetched = Fetched {
-        number: fetch.number,
-        at: Moment::now(now, &spawn),
-    };
+    let fetched = Fetched { number: fetch.number, at: Moment::now(now, &spawn) };
     let verified = match download(&weak, &url).await {
         Ok(bundle) => verify(&weak, &url, bundle, now).await,
         Err(error) => Err(error),
@@ -184,10 +176,8 @@ async fn verify(
     }) else {
         return Err(stopped(url, Interrupted::Stopped));
     };
-    let mut target = Target {
-        certificate: bundle.signing().clone(),
-        issuers: bundle.intermediates().to_vec(),
-    };
+    let mut target =
+        Target { certificate: bundle.signing().clone(), issuers: bundle.intermediates().to_vec() };
     let mut problems = Vec::new();
     let mut is_second_round = false;
     loop {

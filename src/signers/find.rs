@@ -79,9 +79,7 @@ impl Inner {
         set: SignerSet,
         now: Duration,
     ) -> Result<SignerSet, Unavailable> {
-        let refresh = set
-            .refresh_is_due(now)
-            .then(|| self.start_fetch(url, now, Reason::Refresh));
+        let refresh = set.refresh_is_due(now).then(|| self.start_fetch(url, now, Reason::Refresh));
         if let Some(Start::Started(fetch)) = refresh {
             // Its outcome is in the table, and a check follows it.
             give_way(fetch).await;
@@ -172,10 +170,8 @@ impl Inner {
 
     /// The error of a callback whose patience ended. In an outage, the sender waits as long as the outage has lasted.
     fn late(&self, url: &CertificateUrl<'_>, now: Duration) -> Unavailable {
-        let error = SignerError::Late {
-            url: Excerpt::of_url(url.as_str()),
-            patience: self.patience,
-        };
+        let error =
+            SignerError::Late { url: Excerpt::of_url(url.as_str()), patience: self.patience };
         let failure = self.fetches.failure(&url.clone().into_owned());
         let outage = failure.map_or(Duration::ZERO, |failure| failure.since.age(now));
         Unavailable::new(error, times::CERTIFICATE.max(outage))

@@ -40,10 +40,7 @@ pub(super) struct Target {
 impl Target {
     /// A kept signer.
     pub(super) fn of(signer: &VerifiedSigner) -> Self {
-        Self {
-            certificate: signer.certificate().clone(),
-            issuers: signer.issuers().to_vec(),
-        }
+        Self { certificate: signer.certificate().clone(), issuers: signer.issuers().to_vec() }
     }
 }
 
@@ -99,10 +96,7 @@ impl Gatherer {
         let mut tried = HashSet::new();
         while tried.len() < MAX_ISSUERS {
             let time = UnixTime::since_unix_epoch(self.now);
-            let missing = self
-                .chain
-                .assess(&target.certificate, &evidence, time)
-                .missing;
+            let missing = self.chain.assess(&target.certificate, &evidence, time).missing;
             let next = missing.iter().find_map(|missing| {
                 let MissingEvidence::Issuer { urls, .. } = missing else {
                     return None;

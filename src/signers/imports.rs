@@ -96,9 +96,7 @@ impl Imports {
         now: Duration,
     ) {
         let may_return = |kept: &&Kept| {
-            let verdict = verdicts
-                .iter()
-                .find(|verdict| verdict.is_about(&kept.signer));
+            let verdict = verdicts.iter().find(|verdict| verdict.is_about(&kept.signer));
             let error = verdict.and_then(|verdict| verdict.error.as_ref());
             error.is_some_and(|error| error.is_transient() || is_of_issuer(error))
         };

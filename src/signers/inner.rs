@@ -74,12 +74,7 @@ impl Inner {
         chain: ChainVerifier,
         settings: Settings,
     ) -> Self {
-        let Settings {
-            new_downloads_per_minute,
-            configured_urls,
-            patience,
-            spawn,
-        } = settings;
+        let Settings { new_downloads_per_minute, configured_urls, patience, spawn } = settings;
         let fetch = times::fetch(patience);
         Self {
             source,
@@ -189,10 +184,7 @@ impl Inner {
         let evidence = self.store.at_hand(signer.issuers());
         let time = UnixTime::since_unix_epoch(now);
         let verdict = chain.verify_with(signer.certificate(), &evidence, time);
-        verdict.map(Arc::new).map_err(|error| SignerError::Chain {
-            error,
-            problems: Vec::new(),
-        })
+        verdict.map(Arc::new).map_err(|error| SignerError::Chain { error, problems: Vec::new() })
     }
 
     /// After a failed fetch: drops kept signers that it showed to be revoked.
@@ -258,13 +250,9 @@ impl Inner {
         verdicts: &[Verdict],
         now: Duration,
     ) {
-        let verdict = verdicts
-            .iter()
-            .find(|verdict| verdict.is_about(before.current()));
+        let verdict = verdicts.iter().find(|verdict| verdict.is_about(before.current()));
         let error = verdict.and_then(|verdict| verdict.error.clone());
-        let fetched = before
-            .fetched_at()
-            .filter(|_| before.is_fresh(u64::MAX, now));
+        let fetched = before.fetched_at().filter(|_| before.is_fresh(u64::MAX, now));
         if let (Some(error), Some(fetched)) = (error, fetched) {
             let problems = Vec::new();
             let error = SignerError::Chain { error, problems };

@@ -30,10 +30,7 @@ impl KnownUrls {
     pub(super) fn new(configured: Vec<Box<str>>, per_minute: NonZeroU32) -> Self {
         Self {
             configured: configured.into_iter().collect(),
-            state: Mutex::new(State {
-                verified: VecDeque::new(),
-                quota: Quota::new(per_minute),
-            }),
+            state: Mutex::new(State { verified: VecDeque::new(), quota: Quota::new(per_minute) }),
         }
     }
 
@@ -56,10 +53,7 @@ impl KnownUrls {
 
     /// Whether a signer of `url` was ever verified, as far as that is remembered.
     pub(super) fn has_verified(&self, url: &CertificateUrl<'_>) -> bool {
-        self.state()
-            .verified
-            .iter()
-            .any(|known| **known == *url.as_str())
+        self.state().verified.iter().any(|known| **known == *url.as_str())
     }
 
     /// Remembers that a signer of `url` was verified. Forgets the URL that verified first if there are too many.

@@ -117,10 +117,7 @@ impl Signers {
         chain: ChainVerifier,
         new_downloads_per_minute: NonZeroU32,
     ) -> Self {
-        let settings = Settings {
-            new_downloads_per_minute,
-            ..Settings::default()
-        };
+        let settings = Settings { new_downloads_per_minute, ..Settings::default() };
         Self::with_settings(source, authorities, chain, settings)
     }
 
@@ -130,9 +127,7 @@ impl Signers {
         chain: ChainVerifier,
         settings: Settings,
     ) -> Self {
-        Self {
-            inner: Arc::new(Inner::new(source, authorities, chain, settings)),
-        }
+        Self { inner: Arc::new(Inner::new(source, authorities, chain, settings)) }
     }
 
     /// Replaces the chain verifier: trust anchors, intermediates, policies, how revocation is checked.
@@ -215,8 +210,7 @@ impl Signers {
         tried: &SignerSet,
         now: UnixTime,
     ) -> Result<Option<SignerSet>, Unavailable> {
-        self.find_newer_at(url, tried, self.arrival(), seconds(now))
-            .await
+        self.find_newer_at(url, tried, self.arrival(), seconds(now)).await
     }
 
     /// Separates fetches that start from here on from those that started before.

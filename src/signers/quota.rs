@@ -19,11 +19,7 @@ impl Quota {
     const TOKEN: u64 = 60;
 
     pub(super) fn new(per_minute: NonZeroU32) -> Self {
-        let mut quota = Self {
-            per_minute,
-            sixtieths: 0,
-            counted_at: 0,
-        };
+        let mut quota = Self { per_minute, sixtieths: 0, counted_at: 0 };
         quota.sixtieths = quota.capacity();
         quota
     }

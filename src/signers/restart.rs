@@ -72,9 +72,8 @@ impl Inner {
             exported: import.is_old(now).then_some(import.exported),
         };
         let signer = Arc::clone(&former.signer);
-        let is_kept = self.update_under(chain, &import.url, |set| {
-            Some(SignerSet::with_former(set, former, now))
-        });
+        let is_kept = self
+            .update_under(chain, &import.url, |set| Some(SignerSet::with_former(set, former, now)));
         if is_kept {
             self.known.remember(&import.url);
             self.learn(&signer, chain);
@@ -88,10 +87,8 @@ impl Inner {
         let unproven = kept.iter().flat_map(|set| set.unproven(now));
         let unproven = unproven.map(|signer| Target::of(signer));
         let imports = self.imports.of_url(url).into_iter();
-        let waiting = imports.map(|import| Target {
-            certificate: import.certificate,
-            issuers: Vec::new(),
-        });
+        let waiting =
+            imports.map(|import| Target { certificate: import.certificate, issuers: Vec::new() });
         unproven.chain(waiting).collect()
     }
 }

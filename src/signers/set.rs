@@ -49,10 +49,7 @@ impl Kept {
     /// ago.
     pub(super) fn replaced(self, now: Duration) -> Self {
         let since = self.exported.map_or(now, |exported| exported.min(now));
-        Self {
-            until: self.until.min(since.saturating_add(times::FORMER_AGE)),
-            ..self
-        }
+        Self { until: self.until.min(since.saturating_add(times::FORMER_AGE)), ..self }
     }
 }
 
@@ -105,9 +102,7 @@ impl SignerSet {
 
     /// Whether any signer is usable at the time `now`.
     pub(super) fn is_usable(&self, now: Duration) -> bool {
-        self.usable(UnixTime::since_unix_epoch(now))
-            .next()
-            .is_some()
+        self.usable(UnixTime::since_unix_epoch(now)).next().is_some()
     }
 
     /// Signers that newer revocation lists would make usable at the time `now`.
@@ -161,37 +156,26 @@ impl SignerSet {
     /// The set after a fetch of the certificate has started.
     pub(super) fn with_refresh_attempt(&self, now: Duration) -> Self {
         let mut set = Set::clone(&self.0);
-        set.refresh = Schedule {
-            attempted: now,
-            next: now.saturating_add(times::REFRESH_RETRY),
-        };
+        set.refresh = Schedule { attempted: now, next: now.saturating_add(times::REFRESH_RETRY) };
         Self(Arc::new(set))
     }
 
     /// The set after a check of its revocation lists has started.
     pub(super) fn with_check_attempt(&self, now: Duration) -> Self {
         let mut set = Set::clone(&self.0);
-        set.check = Schedule {
-            attempted: now,
-            next: now.saturating_add(times::REVOCATION_RETRY),
-        };
+        set.check = Schedule { attempted: now, next: now.saturating_add(times::REVOCATION_RETRY) };
         Self(Arc::new(set))
     }
 
     /// The set with the signers in `verdicts` renewed or dropped; `None` if none is left.
     pub(super) fn after(&self, verdicts: &[Verdict]) -> Option<Self> {
         let renew = |kept: &Kept| {
-            let verdict = verdicts
-                .iter()
-                .find(|verdict| verdict.is_about(&kept.signer));
+            let verdict = verdicts.iter().find(|verdict| verdict.is_about(&kept.signer));
             let signer = match verdict {
                 Some(verdict) => verdict.renewed.clone()?,
                 None => Arc::clone(&kept.signer),
             };
-            Some(Kept {
-                signer,
-                ..kept.clone()
-            })
+            Some(Kept { signer, ..kept.clone() })
         };
         let mut passed = self.kept().filter_map(renew);
         let mut set = Set::clone(&self.0);
@@ -215,10 +199,7 @@ impl SignerSet {
             return self.clone();
         }
         let mut set = Set::clone(&self.0);
-        let lists_end = self
-            .iter()
-            .filter_map(|signer| signer.revocation_lists_end())
-            .min();
+        let lists_end = self.iter().filter_map(|signer| signer.revocation_lists_end()).min();
         let day_before = lists_end.map_or(Duration::MAX, |end| {
             Duration::from_secs(end.as_secs()).saturating_sub(times::REFRESH_AGE)
         });
@@ -249,19 +230,12 @@ impl SignerSet {
             .is_some_and(|set| (set.iter()).any(|kept| kept.fingerprint() == signer.fingerprint()));
         let check = before.map(|set| set.0.check).filter(|_| is_known);
         let others = before.map_or_else(Vec::new, |set| set.formers_behind(&signer, now));
-        let first = Kept {
-            signer,
-            until: Duration::MAX,
-            exported: None,
-        };
+        let first = Kept { signer, until: Duration::MAX, exported: None };
         Self(Arc::new(Set {
             first,
             others,
             fetched: Some(fetched),
-            refresh: Schedule {
-                attempted: now,
-                next,
-            },
+            refresh: Schedule { attempted: now, next },
             check: check.unwrap_or_default(),
         }))
     }
@@ -286,9 +260,7 @@ impl SignerSet {
         let mut others: Vec<Kept> = Vec::new();
         for kept in self.kept() {
             let key_is_held = kept.signer.has_key_of(current)
-                || others
-                    .iter()
-                    .any(|held| held.signer.has_key_of(&kept.signer));
+                || others.iter().any(|held| held.signer.has_key_of(&kept.signer));
             if !key_is_held && others.len() < times::MAX_FORMERS {
                 others.push(kept.clone().replaced(now));
             }

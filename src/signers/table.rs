@@ -22,9 +22,7 @@ impl Table {
     /// The signers of `url`, if one of them is good at the time `now`.
     pub(super) fn get(&self, url: &CertificateUrl<'_>, now: Duration) -> Option<SignerSet> {
         let rows = self.rows.load();
-        let (_, set) = rows
-            .iter()
-            .find(|(kept, _)| kept.as_str() == url.as_str())?;
+        let (_, set) = rows.iter().find(|(kept, _)| kept.as_str() == url.as_str())?;
         set.is_usable(now).then(|| set.clone())
     }
 
@@ -49,9 +47,7 @@ impl Table {
     ) -> Option<SignerSet> {
         let turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rows = Rows::clone(&self.rows.load());
-        let at = rows
-            .iter()
-            .position(|(kept, _)| kept.as_str() == url.as_str());
+        let at = rows.iter().position(|(kept, _)| kept.as_str() == url.as_str());
         let changed = change(at.and_then(|at| rows.get(at)).map(|(_, set)| set));
         match (at, &changed) {
             (Some(at), Some(set)) => {

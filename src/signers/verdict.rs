@@ -51,11 +51,7 @@ impl Verdict {
             }
             Err(error) => (None, Some(error)),
         };
-        Self {
-            signer: Arc::clone(signer),
-            renewed,
-            error,
-        }
+        Self { signer: Arc::clone(signer), renewed, error }
     }
 
     /// A policy panicked: the signer has not passed replaced rules, and keeps what it passed before.
@@ -76,21 +72,14 @@ impl Verdict {
 pub(super) fn is_about_time(error: &ChainError) -> bool {
     match error {
         ChainError::Expired { .. } | ChainError::NotYetValid { .. } => true,
-        ChainError::Path { error, .. } => matches!(
-            error,
-            PathError::IssuerExpired { .. } | PathError::IssuerNotYetValid { .. }
-        ),
+        ChainError::Path { error, .. } => {
+            matches!(error, PathError::IssuerExpired { .. } | PathError::IssuerNotYetValid { .. })
+        }
         _ => false,
     }
 }
 
 /// Whether an issuer is revoked. It may have a twin: a certificate of the same key.
 pub(super) fn is_of_issuer(error: &ChainError) -> bool {
-    matches!(
-        error,
-        ChainError::Path {
-            error: PathError::Revoked,
-            ..
-        }
-    )
+    matches!(error, ChainError::Path { error: PathError::Revoked, .. })
 }

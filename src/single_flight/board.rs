@@ -77,10 +77,7 @@ where
         times: Times,
         interrupted: fn(&K, Interrupted) -> E,
     ) -> Self {
-        let board = Board {
-            under_way: HashMap::new(),
-            failures: HashMap::new(),
-        };
+        let board = Board { under_way: HashMap::new(), failures: HashMap::new() };
         Self {
             board: Arc::new(Mutex::new(board)),
             started: AtomicU64::new(0),
@@ -130,10 +127,7 @@ where
     }
 
     /// The number of the work that was started last.
-    #[cfg_attr(
-        not(feature = "receiver"),
-        expect(dead_code, reason = "for the fetches of signers")
-    )]
+    #[cfg_attr(not(feature = "receiver"), expect(dead_code, reason = "for the fetches of signers"))]
     pub(crate) fn started(&self) -> u64 {
         self.started.load(Ordering::Acquire)
     }
@@ -161,10 +155,7 @@ where
     }
 
     /// Forgets every failure: their causes may be gone.
-    #[cfg_attr(
-        not(feature = "receiver"),
-        expect(dead_code, reason = "for the fetches of signers")
-    )]
+    #[cfg_attr(not(feature = "receiver"), expect(dead_code, reason = "for the fetches of signers"))]
     pub(crate) fn forget_failures(&self) {
         let failures = std::mem::take(&mut lock(&self.board).failures);
         drop(failures);
@@ -229,9 +220,7 @@ where
             !work.is_finished && is_over
         };
         let overdue = board.under_way.iter().filter(|(_, work)| is_overdue(work));
-        overdue
-            .map(|(key, work)| self.finisher(key, work))
-            .collect()
+        overdue.map(|(key, work)| self.finisher(key, work)).collect()
     }
 
     fn finisher(&self, key: &K, work: &UnderWay<T, E>) -> Finisher<K, T, E> {

@@ -110,11 +110,7 @@ impl<T: Send + 'static> Flight<T> {
             return;
         };
         let waker = Waker::from(Arc::new(Progress(Arc::downgrade(self))));
-        if task
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_pending()
-        {
+        if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             let mut cell = self.lock();
             // The flight may have been finished as overdue meanwhile.
             let keep = !matches!(cell.state, State::Finished(_));
@@ -147,11 +143,7 @@ impl<T: Send + 'static> Waiter<T> {
         let number = cell.next_waiter;
         cell.next_waiter = number.wrapping_add(1);
         drop(cell);
-        Self {
-            flight: Arc::clone(flight),
-            number,
-            is_patient: false,
-        }
+        Self { flight: Arc::clone(flight), number, is_patient: false }
     }
 
     /// A waiter without a limit to its patience.
@@ -218,12 +210,10 @@ fn wake(wakers: BTreeMap<u64, Waker>) {
 /// Runs `work`; `None` if it panics.
 pub(super) async fn caught<W: Future>(work: W) -> Option<W::Output> {
     let mut work = Box::pin(work);
-    poll_fn(
-        move |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
-            Err(_) => Poll::Ready(None),
-        },
-    )
+    poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+        Err(_) => Poll::Ready(None),
+    })
     .await
 }

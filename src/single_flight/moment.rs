@@ -18,11 +18,7 @@ pub(crate) struct Moment {
 impl Moment {
     /// The present moment, at which the caller's clock reads `time`.
     pub(crate) fn now(time: Duration, spawn: &Arc<dyn Spawn>) -> Self {
-        Self {
-            time,
-            instant: spawn.instant(),
-            spawn: Arc::clone(spawn),
-        }
+        Self { time, instant: spawn.instant(), spawn: Arc::clone(spawn) }
     }
 
     /// The age when the caller's clock reads `now`: the greater of both clocks' values.

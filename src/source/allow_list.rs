@@ -73,10 +73,7 @@ pub(super) struct Prefix(Box<str>);
 
 impl Prefix {
     pub(super) fn new(text: &str, scheme: &'static str) -> Result<Self, PrefixError> {
-        let malformed = || PrefixError::Malformed {
-            found: Excerpt::of_url(text),
-            scheme,
-        };
+        let malformed = || PrefixError::Malformed { found: Excerpt::of_url(text), scheme };
         let rest = text.strip_prefix(scheme).ok_or_else(malformed)?;
         let (authority, path) = rest.split_once('/').ok_or_else(malformed)?;
         let (host, port) = split_port(authority);
@@ -88,12 +85,9 @@ impl Prefix {
                     .all(|byte| byte.is_ascii_alphanumeric() || b"._-$".contains(&byte))
         };
         let good_path = path.is_empty()
-            || path
-                .strip_suffix('/')
-                .is_some_and(|path| path.split('/').all(segment));
+            || path.strip_suffix('/').is_some_and(|path| path.split('/').all(segment));
         let good_port = port.is_none_or(|text| {
-            text.parse::<u16>()
-                .is_ok_and(|port| port > 0 && port.to_string() == text)
+            text.parse::<u16>().is_ok_and(|port| port > 0 && port.to_string() == text)
         });
         if text.len() > MAX_LEN || !is_host(host) || !good_port || !good_path {
             return Err(malformed());
@@ -170,9 +164,7 @@ fn is_host(host: &str) -> bool {
 }
 
 fn address(host: &str) -> Option<IpAddr> {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     bare.unwrap_or(host).parse().ok()
 }
 

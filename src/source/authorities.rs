@@ -68,10 +68,8 @@ impl Authorities {
     pub async fn issuers(&self, url: &str) -> Result<Vec<CertificateDer<'static>>, SourceError> {
         let url = self.issuers.check(url)?;
         let body = get(&*self.client, &url, Self::ISSUER_LIMITS).await?;
-        pkcs7::certificates(&body).map_err(|error| SourceError::NotACertificate {
-            url: Excerpt::of_url(url),
-            error,
-        })
+        pkcs7::certificates(&body)
+            .map_err(|error| SourceError::NotACertificate { url: Excerpt::of_url(url), error })
     }
 
     /// Fetches the revocation list at `url`.

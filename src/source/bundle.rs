@@ -28,10 +28,7 @@ impl CertificateBundle {
         signing: CertificateDer<'static>,
         intermediates: Vec<CertificateDer<'static>>,
     ) -> Self {
-        Self {
-            signing,
-            intermediates,
-        }
+        Self { signing, intermediates }
     }
 
     /// Reads a file: one DER certificate, the bare base64 of one, or PEM. The first PEM block is the signing certificate;
@@ -68,10 +65,7 @@ impl CertificateBundle {
         if let [DER_SEQUENCE, 0x80..=0xff, ..] = bytes {
             return Ok(Self::new(certificate(bytes.to_vec())?, Vec::new()));
         }
-        let text = bytes
-            .strip_prefix(BYTE_ORDER_MARK)
-            .unwrap_or(bytes)
-            .trim_ascii();
+        let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii();
         if text.is_empty() {
             return Err(BundleError::Empty);
         }
@@ -81,9 +75,7 @@ impl CertificateBundle {
         };
         match certificates.next() {
             Some(signing) => Ok(Self::new(signing, certificates.collect())),
-            None => Err(BundleError::NotText {
-                found: Excerpt::of(text),
-            }),
+            None => Err(BundleError::NotText { found: Excerpt::of(text) }),
         }
     }
 
@@ -137,24 +129,18 @@ pub enum BundleError {
 /// The certificates of a PEM file that contains nothing else.
 fn pem_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleError> {
     let mut certificates = Vec::new();
-    let mut lines = text
-        .split(|byte| b"\r\n".contains(byte))
-        .map(<[u8]>::trim_ascii);
+    let mut lines = text.split(|byte| b"\r\n".contains(byte)).map(<[u8]>::trim_ascii);
     while let Some(line) = lines.next() {
         let Some(label) = boundary(line, b"-----BEGIN ") else {
             continue;
         };
         if label != b"CERTIFICATE" {
-            return Err(BundleError::PemLabel {
-                found: Excerpt::of(label),
-            });
+            return Err(BundleError::PemLabel { found: Excerpt::of(label) });
         }
         if certificates.len() > CertificateBundle::MAX_INTERMEDIATES {
             return Err(BundleError::TooMany);
         }
-        let malformed = BundleError::PemMalformed {
-            block: certificates.len().saturating_add(1),
-        };
+        let malformed = BundleError::PemMalformed { block: certificates.len().saturating_add(1) };
         let mut base64 = Vec::new();
         let end = lines.by_ref().find_map(|line| {
             let end = boundary(line, b"-----END ");
@@ -176,14 +162,8 @@ fn boundary<'a>(line: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
 }
 
 fn bare_base64(text: &[u8]) -> Result<Vec<u8>, BundleError> {
-    let joined: Vec<u8> = text
-        .iter()
-        .copied()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    STANDARD.decode(joined).map_err(|_| BundleError::NotText {
-        found: Excerpt::of(text),
-    })
+    let joined: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(joined).map_err(|_| BundleError::NotText { found: Excerpt::of(text) })
 }
 
 /// Checks that `der` is one SEQUENCE { SEQUENCE, SEQUENCE, BIT STRING }, the outline of a certificate (RFC 5280,

@@ -36,10 +36,7 @@ impl Download {
 
     /// Downloads through a shared client.
     pub fn over(client: Arc<dyn HttpClient>) -> Self {
-        Self {
-            client,
-            limits: Self::LIMITS,
-        }
+        Self { client, limits: Self::LIMITS }
     }
 
     /// Sets the limits.
@@ -72,14 +69,10 @@ pub(super) async fn get(
     limits: Limits,
 ) -> Result<Bytes, SourceError> {
     let about = || Excerpt::of_url(url);
-    let failed = |error| SourceError::Http {
-        url: about(),
-        error,
-    };
+    let failed = |error| SourceError::Http { url: about(), error };
     let mut request = Request::new(Bytes::new());
-    *request.uri_mut() = url
-        .parse()
-        .map_err(|error| failed(HttpClientError::Transport(Arc::new(error))))?;
+    *request.uri_mut() =
+        url.parse().map_err(|error| failed(HttpClientError::Transport(Arc::new(error))))?;
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -99,9 +92,7 @@ pub(super) async fn get(
         _ => {}
     }
     match response.body().len() > limits.max_body {
-        true => Err(failed(HttpClientError::BodyTooLong {
-            limit: limits.max_body,
-        })),
+        true => Err(failed(HttpClientError::BodyTooLong { limit: limits.max_body })),
         false => Ok(response.into_body()),
     }
 }

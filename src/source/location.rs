@@ -83,10 +83,7 @@ impl CertificateLocation {
     pub fn check<'u>(&self, url: &'u str) -> Result<CertificateUrl<'u>, LocationError> {
         let about = || Excerpt::of_url(url);
         if url.len() > CertificateUrl::MAX_LEN {
-            return Err(LocationError::TooLong {
-                url: about(),
-                found: url.len(),
-            });
+            return Err(LocationError::TooLong { url: about(), found: url.len() });
         }
         let unwanted = |byte: &u8| !byte.is_ascii_graphic() || br#"@?#%\"#.contains(byte);
         if let Some(offset) = url.bytes().position(|byte| unwanted(&byte)) {
@@ -98,10 +95,7 @@ impl CertificateLocation {
         }
         let mut matches = self.0.matches(url).peekable();
         if matches.peek().is_none() {
-            return Err(LocationError::NotAllowed {
-                url: about(),
-                allowed: self.0.to_texts(),
-            });
+            return Err(LocationError::NotAllowed { url: about(), allowed: self.0.to_texts() });
         }
         let (prefix, name) = matches
             .find(|(_, name)| is_certificate_file(name))

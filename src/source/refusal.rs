@@ -115,14 +115,8 @@ const ADVICE: [(&str, &str); 10] = [
         "ContainerNotFound",
         "the folder does not exist: a forged callback can name any folder; if genuine callbacks name it, open a support case",
     ),
-    (
-        "InternalError",
-        "Azure Storage has a transient fault of its own",
-    ),
-    (
-        "OperationTimedOut",
-        "Azure Storage has a transient fault of its own",
-    ),
+    ("InternalError", "Azure Storage has a transient fault of its own"),
+    ("OperationTimedOut", "Azure Storage has a transient fault of its own"),
     (
         "PublicAccessNotPermitted",
         "the storage account refuses anonymous reads, and only its owner can allow them: if the account is Microsoft's, as for Partner Center's certificates, open a support case",

@@ -29,18 +29,12 @@ pub struct TokioSpawn {
 impl TokioSpawn {
     /// Uses the current runtime, or a thread of its own.
     pub fn new() -> Self {
-        Self {
-            runtime: Handle::try_current().ok(),
-            ..Self::default()
-        }
+        Self { runtime: Handle::try_current().ok(), ..Self::default() }
     }
 
     /// Uses `runtime`.
     pub fn on(runtime: Handle) -> Self {
-        Self {
-            runtime: Some(runtime),
-            ..Self::default()
-        }
+        Self { runtime: Some(runtime), ..Self::default() }
     }
 
     fn own(&self) -> Option<Handle> {
@@ -85,10 +79,7 @@ impl OwnRuntime {
     /// `None` if the system is out of threads or file descriptors. The next task tries again.
     fn start() -> Option<Self> {
         let mut builder = Builder::new_multi_thread();
-        builder
-            .worker_threads(1)
-            .thread_name("partner-center-fetch")
-            .enable_all();
+        builder.worker_threads(1).thread_name("partner-center-fetch").enable_all();
         // tokio panics if there is no thread.
         let built = catch_unwind(AssertUnwindSafe(|| builder.build()));
         Some(Self(Some(built.ok()?.ok()?)))
@@ -111,10 +102,7 @@ fn hand_over(
     has_timers: Arc<OnceLock<bool>>,
 ) -> Result<(), Task> {
     let dropped = Arc::new(Mutex::new(None));
-    let mut handover = Handover {
-        task: Some(task),
-        dropped: Arc::clone(&dropped),
-    };
+    let mut handover = Handover { task: Some(task), dropped: Arc::clone(&dropped) };
     runtime.spawn(async move {
         if let Some(task) = handover.task.take() {
             match has_timers.get_or_init(timers_are_enabled) {
@@ -124,10 +112,7 @@ fn hand_over(
             }
         }
     });
-    let returned = dropped
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+    let returned = dropped.lock().unwrap_or_else(PoisonError::into_inner).take();
     match returned {
         Some(task) => Err(task),
         None => Ok(()),
@@ -173,11 +158,7 @@ mod tests {
     #[tokio::test]
     async fn runs_on_the_runtime_in_which_it_was_created() {
         let (task, reported) = reporting();
-        assert!(
-            TokioSpawn::new()
-                .spawn(task, Duration::from_secs(1))
-                .is_ok()
-        );
+        assert!(TokioSpawn::new().spawn(task, Duration::from_secs(1)).is_ok());
         assert_eq!(reported.await.unwrap().as_deref(), thread::current().name());
     }
 
@@ -220,11 +201,7 @@ mod tests {
             std::future::pending::<()>().await;
         });
         let started = tokio::time::Instant::now();
-        assert!(
-            TokioSpawn::new()
-                .spawn(task, Duration::from_secs(5))
-                .is_ok()
-        );
+        assert!(TokioSpawn::new().spawn(task, Duration::from_secs(5)).is_ok());
         assert!(ended.await.is_err());
         assert_eq!(started.elapsed().as_secs(), 5);
     }

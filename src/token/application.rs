@@ -53,14 +53,11 @@ impl Application {
         credential: impl Into<Credential>,
     ) -> Result<Self, ApplicationError> {
         let authority = Endpoint::new(cloud.authority(), cloud.danger_plain_http_on_loopback())?;
-        let is_tenant = tenant
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
-            && tenant.contains(|c: char| c.is_ascii_alphanumeric());
+        let is_tenant =
+            tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+                && tenant.contains(|c: char| c.is_ascii_alphanumeric());
         if !is_tenant {
-            return Err(ApplicationError::Tenant {
-                found: Excerpt::of(tenant),
-            });
+            return Err(ApplicationError::Tenant { found: Excerpt::of(tenant) });
         }
         Ok(Self {
             token_endpoint: format!("{}/{tenant}/oauth2/v2.0/token", authority.as_str()).into(),

@@ -175,10 +175,7 @@ fn flights(spawn: Arc<dyn Spawn>) -> SingleFlight<Box<str>, AccessToken, Failed>
 
 impl Failed {
     fn new(error: TokenError, rejected: Option<AccessToken>) -> Self {
-        let mut failed = Self {
-            error,
-            rejected: None,
-        };
+        let mut failed = Self { error, rejected: None };
         if failed.is_no_alternative() {
             failed.rejected = rejected;
         }
@@ -206,9 +203,7 @@ impl<P: TokenProvider + 'static> TokenProvider for Cached<P> {
 
 impl<P: fmt::Debug> fmt::Debug for Cached<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cached")
-            .field("provider", &self.provider)
-            .finish_non_exhaustive()
+        f.debug_struct("Cached").field("provider", &self.provider).finish_non_exhaustive()
     }
 }
 

@@ -24,11 +24,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self {
-            now: Arc::new(AtomicI64::new(0)),
-            asked: Arc::default(),
-            fails: Arc::default(),
-        }
+        Self { now: Arc::new(AtomicI64::new(0)), asked: Arc::default(), fails: Arc::default() }
     }
 
     fn cached(&self) -> Cached<impl TokenProvider + 'static> {
@@ -133,10 +129,7 @@ async fn a_failure_reaches_all_waiting_callers_and_not_the_next() {
     scene.fail(Some(TokenError::NoAlternative));
     let asking = (0..1000).map(|_| ask(&cached, None));
     for outcome in join_all(asking).await {
-        assert_eq!(
-            outcome.unwrap_err(),
-            "the only available token was rejected"
-        );
+        assert_eq!(outcome.unwrap_err(), "the only available token was rejected");
     }
     assert_eq!(scene.asked.load(Ordering::SeqCst), 1);
     scene.fail(None);
@@ -170,12 +163,8 @@ async fn a_valid_token_survives_a_failing_provider() {
 #[tokio::test]
 async fn a_canceled_caller_does_not_cancel_the_request() {
     let scene = Scene::new();
-    for (number, cached) in [
-        scene.cached(),
-        scene.cached().with_spawn(CallerDriven::new()),
-    ]
-    .into_iter()
-    .enumerate()
+    for (number, cached) in
+        [scene.cached(), scene.cached().with_spawn(CallerDriven::new())].into_iter().enumerate()
     {
         let mut first = Box::pin(ask(&cached, None));
         assert!(poll!(&mut first).is_pending());
@@ -301,10 +290,7 @@ fn asked(provider: &Two) -> Vec<Option<String>> {
 
 #[tokio::test]
 async fn the_result_of_another_rejection_does_not_apply() {
-    let (a, other) = (
-        AccessToken::new("a").unwrap(),
-        AccessToken::new("x").unwrap(),
-    );
+    let (a, other) = (AccessToken::new("a").unwrap(), AccessToken::new("x").unwrap());
     let refused = |token: &AccessToken| Some(token.expose_secret().to_owned());
 
     // A request without a rejection, joined by a caller whose rejected token it returns.
@@ -322,12 +308,7 @@ async fn the_result_of_another_rejection_does_not_apply() {
     assert_eq!(asked(&provider), [None]);
 
     // Without an alternative, only the caller with the rejected token gets the error.
-    let only_a = || {
-        Arc::new(Two {
-            is_only_a: true,
-            ..Two::default()
-        })
-    };
+    let only_a = || Arc::new(Two { is_only_a: true, ..Two::default() });
     let said = "the only available token was rejected";
     for (joining, outcome, count) in [
         (None, Ok("a".to_owned()), 2),

@@ -197,10 +197,9 @@ impl ClientAssertion for TokenFile {
                 error: Excerpt::of(error.to_string()),
             })?;
             match text.trim() {
-                token if token.is_empty() || text.len() > MAX_TOKEN => Err(AssertionError::Token {
-                    file: file(),
-                    length: text.len(),
-                }),
+                token if token.is_empty() || text.len() > MAX_TOKEN => {
+                    Err(AssertionError::Token { file: file(), length: text.len() })
+                }
                 token => Ok(token.into()),
             }
         })

@@ -44,10 +44,7 @@ pub(super) struct Tokens {
 
 impl Entra {
     pub(super) fn new(application: Application, client: Arc<dyn HttpClient>) -> Self {
-        Self {
-            application,
-            client,
-        }
+        Self { application, client }
     }
 
     /// Caches the tokens of `grant`, with the clock and the spawner of this application.
@@ -66,13 +63,7 @@ impl Entra {
         grant: &[(&str, &str)],
         scope: &str,
     ) -> Result<Tokens, TokenError> {
-        let Application {
-            token_endpoint,
-            client_id,
-            credential,
-            clock,
-            ..
-        } = &self.application;
+        let Application { token_endpoint, client_id, credential, clock, .. } = &self.application;
         let now = clock();
         let url = Excerpt::of(&**token_endpoint);
         let auth = credential.client_auth(client_id, token_endpoint, now);
@@ -95,10 +86,8 @@ impl Entra {
             .body(Bytes::from_owner(form))
             .map_err(TokenError::provider)?;
         let response = self.client.send(request, LIMITS).await;
-        let response = response.map_err(|error| TokenError::Connection {
-            url: url.clone(),
-            error,
-        })?;
+        let response =
+            response.map_err(|error| TokenError::Connection { url: url.clone(), error })?;
         let secrets = grant.iter().filter(|(name, _)| *name != GRANT_TYPE);
         let secrets = secrets.map(|(_, value)| *value);
         let secrets: Vec<&str> = secrets.chain(auth.secret()).collect();
@@ -154,9 +143,7 @@ fn read(
     };
     let text = |value: Option<Value>| {
         let value = value?;
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         Some(redact(text))
     };
     let description = text(refusal.error_description).unwrap_or_default();
@@ -176,9 +163,7 @@ fn read(
 /// The number at the start of a description such as `AADSTS700016: …`.
 fn code(description: &str) -> Option<u32> {
     let rest = description.trim_start().strip_prefix("AADSTS")?;
-    let end = rest
-        .find(|it: char| !it.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let end = rest.find(|it: char| !it.is_ascii_digit()).unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
 }
 

@@ -142,25 +142,12 @@ impl EntraRefusal {
 
 impl fmt::Display for EntraRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            url,
-            status,
-            error,
-            description,
-            ..
-        } = self;
-        write!(
-            f,
-            "`{url}` answered {}: {error}, {description}",
-            status.as_u16()
-        )?;
+        let Self { url, status, error, description, .. } = self;
+        write!(f, "`{url}` answered {}: {error}, {description}", status.as_u16())?;
         if let Some(advice) = self.advice() {
             write!(f, " ({advice})")?;
         }
-        let ids = [
-            ("trace id", &self.trace_id),
-            ("correlation id", &self.correlation_id),
-        ];
+        let ids = [("trace id", &self.trace_id), ("correlation id", &self.correlation_id)];
         for (name, id) in ids {
             if let Some(id) = id {
                 write!(f, " ({name} {id})")?;
@@ -197,22 +184,13 @@ const ADVICE: [(&[u32], &str); 14] = [
         &[65_001, 65_004],
         "consent is missing: an administrator of the tenant must grant the application its permissions",
     ),
-    (
-        &[90_002],
-        "there is no such tenant: check its id or domain name, and the cloud",
-    ),
+    (&[90_002], "there is no such tenant: check its id or domain name, and the cloud"),
     (
         &[500_011, 650_052],
         "the tenant does not know the API: check the scope, and add the API to the application's permissions",
     ),
-    (
-        &[700_016],
-        "the tenant does not know the application: check its client id, and the tenant",
-    ),
-    (
-        &[7_000_112],
-        "the application is disabled in the tenant: an administrator can enable it",
-    ),
+    (&[700_016], "the tenant does not know the application: check its client id, and the tenant"),
+    (&[7_000_112], "the application is disabled in the tenant: an administrator can enable it"),
     (
         &[7_000_215],
         "the client secret is wrong: give this program its value, not its id, or create a new one at the application's registration",

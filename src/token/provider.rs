@@ -47,10 +47,7 @@ pub struct TokenRequest<'a> {
 impl<'a> TokenRequest<'a> {
     /// Any token for `scope`.
     pub const fn new(scope: &'a str) -> Self {
-        Self {
-            scope,
-            refused: None,
-        }
+        Self { scope, refused: None }
     }
 
     /// Any token but `refused`.
@@ -77,10 +74,7 @@ impl AccessToken {
     /// [`TokenError::Malformed`] if it is empty, or has characters other than visible ASCII, which a header cannot hold.
     pub fn new(token: impl Into<SecretString>) -> Result<Self, TokenError> {
         let header = secret_header(SCHEME, &token.into()).ok_or(TokenError::Malformed)?;
-        Ok(Self {
-            header,
-            expires_at: None,
-        })
+        Ok(Self { header, expires_at: None })
     }
 
     /// Sets the expiry.
@@ -115,9 +109,7 @@ impl PartialEq for AccessToken {
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessToken")
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
+        f.debug_struct("AccessToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }
 
@@ -238,10 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_rejected_token_is_not_returned_again() {
-        let (one, other) = (
-            AccessToken::new("one").unwrap(),
-            AccessToken::new("other").unwrap(),
-        );
+        let (one, other) = (AccessToken::new("one").unwrap(), AccessToken::new("other").unwrap());
         let fixed = StaticToken::new(one.clone());
         let asked = from_fn(async |_| AccessToken::new("one"));
         let providers: [&dyn TokenProvider; 2] = [&fixed, &asked];
@@ -251,10 +240,7 @@ mod tests {
             let request = request.after_refusal_of(&other);
             assert_eq!(provider.token(request).await.unwrap(), one);
             let error = provider.token(request.after_refusal_of(&one)).await;
-            assert_eq!(
-                error.unwrap_err().to_string(),
-                "the only available token was rejected"
-            );
+            assert_eq!(error.unwrap_err().to_string(), "the only available token was rejected");
         }
     }
 }

@@ -71,11 +71,7 @@ impl RefreshToken {
         Self(entra.cached(Grant {
             entra: entra.clone(),
             save: Box::new(move |token| Box::pin(save(token))),
-            held: Mutex::new(Held {
-                saved: refresh_token.into(),
-                unsaved: None,
-                saving: None,
-            }),
+            held: Mutex::new(Held { saved: refresh_token.into(), unsaved: None, saving: None }),
         }))
     }
 }
@@ -107,10 +103,7 @@ impl Grant {
     async fn grant(&self, scope: &str) -> Result<AccessToken, TokenError> {
         let mut held = self.held.lock().await;
         self.save(&mut held).await?;
-        let grant = [
-            (GRANT_TYPE, "refresh_token"),
-            ("refresh_token", held.saved.expose_secret()),
-        ];
+        let grant = [(GRANT_TYPE, "refresh_token"), ("refresh_token", held.saved.expose_secret())];
         let granted = self.entra.ask(&grant, scope).await?;
         held.unsaved = granted.refresh.filter(|token| {
             let token = token.expose_secret();
@@ -124,9 +117,7 @@ impl Grant {
         let Some(token) = &held.unsaved else {
             return Ok(());
         };
-        let saving = held
-            .saving
-            .get_or_insert_with(|| (self.save)(token.clone()));
+        let saving = held.saving.get_or_insert_with(|| (self.save)(token.clone()));
         let outcome = saving.await;
         held.saving = None;
         outcome.map_err(|error| {
@@ -154,8 +145,6 @@ impl TokenProvider for Grant {
 
 impl fmt::Debug for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant")
-            .field("entra", &self.entra)
-            .finish_non_exhaustive()
+        f.debug_struct("Grant").field("entra", &self.entra).finish_non_exhaustive()
     }
 }

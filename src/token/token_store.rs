@@ -98,14 +98,8 @@ mod tests {
     #[test]
     fn a_short_lived_token_is_renewed_at_half_its_lifetime() {
         let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
-        for (expiry, renewed) in [
-            (3600, 3300),
-            (600, 300),
-            (599, 299),
-            (10, 5),
-            (0, 0),
-            (-10, -5),
-        ] {
+        for (expiry, renewed) in [(3600, 3300), (600, 300), (599, 299), (10, 5), (0, 0), (-10, -5)]
+        {
             let difference = (renewal(at(expiry), at(0)) - at(renewed)).whole_seconds();
             assert_eq!(difference, 0, "{expiry}");
         }

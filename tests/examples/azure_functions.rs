@@ -16,14 +16,8 @@ fn a_forwarded_request_is_verified_by_the_signature_in_its_own_header() {
     let mut command = example("azure_functions");
     command
         .env("FUNCTIONS_CUSTOMHANDLER_PORT", "0")
-        .args([
-            "--anchors",
-            &directory.write("anchors.pem", ISSUER.root_pem()),
-        ])
-        .args([
-            "--intermediates",
-            &directory.write("ca.pem", ISSUER.intermediate_pem()),
-        ])
+        .args(["--anchors", &directory.write("anchors.pem", ISSUER.root_pem())])
+        .args(["--intermediates", &directory.write("ca.pem", ISSUER.intermediate_pem())])
         .args(["--danger-certificate-location", &format!("{host}cert/")]);
     let mut handler = Running::spawn(&mut command);
 
@@ -40,10 +34,7 @@ fn a_forwarded_request_is_verified_by_the_signature_in_its_own_header() {
         let head = head(&callback, &length).replace("/webhooks/callback", path);
         send(handler.address, format!("{head}{body}").as_bytes())
     };
-    assert_eq!(
-        request("/api/callback", &BODY.replace("1.50", "1.51")).status,
-        401
-    );
+    assert_eq!(request("/api/callback", &BODY.replace("1.50", "1.51")).status, 401);
     assert_eq!(request("/webhooks/callback", BODY).status, 404);
     let answer = request("/api/callback", BODY);
     assert_eq!((answer.status, &*answer.body), (200, ""));
@@ -56,18 +47,11 @@ fn a_forwarded_request_is_verified_by_the_signature_in_its_own_header() {
 fn the_port_is_the_hosts_to_choose() {
     let help = |port: &str| {
         let mut command = example("azure_functions");
-        let output = command
-            .env("FUNCTIONS_CUSTOMHANDLER_PORT", port)
-            .arg("--help")
-            .output();
+        let output = command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port).arg("--help").output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
     assert!(help("49321").contains("Default: 127.0.0.1:49321."));
-    assert!(
-        run("azure_functions", &["--help"])
-            .stdout
-            .contains("Default: 127.0.0.1:8080.")
-    );
+    assert!(run("azure_functions", &["--help"]).stdout.contains("Default: 127.0.0.1:8080."));
 }
 
 #[test]
@@ -78,10 +62,7 @@ fn the_files_beside_it_fit() {
     };
     let host = read("host.json");
     assert_eq!(host["customHandler"]["enableForwardingHttpRequest"], true);
-    assert_eq!(
-        host["customHandler"]["description"]["defaultExecutablePath"],
-        "azure_functions"
-    );
+    assert_eq!(host["customHandler"]["description"]["defaultExecutablePath"], "azure_functions");
     let trigger = &read("callback/function.json")["bindings"][0];
     assert_eq!(
         (&trigger["type"], &trigger["authLevel"]),

@@ -76,10 +76,7 @@ fn examine_file(signer: &Signer, more: &[&str]) -> Examined {
 fn examine_with_intermediate(signer: &Signer, more: &[&str]) -> Examined {
     let directory = Directory::new();
     let intermediates = directory.write("intermediates.pem", ISSUER.intermediate_pem());
-    examine_file(
-        signer,
-        &[&["--intermediates", &*intermediates], more].concat(),
-    )
+    examine_file(signer, &[&["--intermediates", &*intermediates], more].concat())
 }
 
 #[test]
@@ -88,10 +85,7 @@ fn issuers_and_lists_are_fetched_from_where_they_may() {
     let pages = Arc::clone(&published);
     let host = serve(move |path| {
         let path = path.strip_prefix('/')?;
-        let (_, page) = pages
-            .get()?
-            .iter()
-            .find(|(at, _): &&(String, _)| at == path)?;
+        let (_, page) = pages.get()?.iter().find(|(at, _): &&(String, _)| at == path)?;
         Some(Vec::clone(page))
     });
     let issuer = ISSUER.published_at(host.as_str()).unwrap();
@@ -102,12 +96,7 @@ fn issuers_and_lists_are_fetched_from_where_they_may() {
     let revoked = revoked.issue().unwrap();
     let revoking = issuer.with_revoked(revoked.certificate());
     published.set(revoking.publications().unwrap()).unwrap();
-    let locations = [
-        "--issuer-location",
-        &host,
-        "--revocation-list-location",
-        &host,
-    ];
+    let locations = ["--issuer-location", &host, "--revocation-list-location", &host];
 
     let examined = examine_file(&signer, &[]);
     assert_eq!(examined.code, Some(1));
@@ -120,10 +109,7 @@ fn issuers_and_lists_are_fetched_from_where_they_may() {
     let examined = examine_file(&signer, &[&locations, &required[..]].concat());
     assert_eq!(examined.code, Some(0), "{}", examined.text);
     assert_eq!(examined.json["verdict"], "trusted");
-    assert_eq!(
-        fs::read_to_string(&file).unwrap(),
-        issuer.intermediate_pem()
-    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), issuer.intermediate_pem());
 
     let examined = examine_file(&revoked, &locations);
     assert_eq!(examined.code, Some(1));
@@ -160,19 +146,13 @@ fn a_good_certificate_is_trusted() {
     assert_eq!(json["valid_until"], summary.not_after);
     assert_eq!(json["days_left"], 98);
     assert_eq!(json["certificate"]["sha256"], sha256(der));
-    assert_eq!(
-        json["certificate"]["dns_names"],
-        json!(["pcnotifications-dispatch.microsoft.com"])
-    );
+    assert_eq!(json["certificate"]["dns_names"], json!(["pcnotifications-dispatch.microsoft.com"]));
     let refusals: Vec<_> = json["policies"].as_array().unwrap().iter().collect();
     assert_eq!(refusals.len(), 4);
     assert!(refusals.iter().all(|each| each["refusal"].is_null()));
     assert_eq!(json["candidates"].as_array().unwrap().len(), 1);
     assert_eq!(json["candidates"][0]["anchor"], ROOT);
-    assert_eq!(
-        json["candidates"][0]["certificates"][1]["subject"],
-        INTERMEDIATE
-    );
+    assert_eq!(json["candidates"][0]["certificates"][1]["subject"], INTERMEDIATE);
     assert_eq!(json["revocation"][0]["status"], "unknown");
     assert_eq!(json["ends"].as_array().unwrap().len(), 2);
 }
@@ -203,10 +183,8 @@ fn an_unknown_root_is_told_from_a_missing_link() {
     let anchors = directory.write("anchors.pem", FOREIGN_ISSUER.root_pem());
     let all = ISSUER.intermediate_pem() + &ISSUER.root_pem();
     let intermediates = directory.write("intermediates.pem", all);
-    let examined = examine_file(
-        &SIGNER,
-        &["--anchors", &anchors, "--intermediates", &intermediates],
-    );
+    let examined =
+        examine_file(&SIGNER, &["--anchors", &anchors, "--intermediates", &intermediates]);
     assert_eq!(examined.code, Some(1));
     // The foreign root has the same name, and another key.
     examined.shows("a certificate was not signed by the issuer that it names");
@@ -238,11 +216,7 @@ fn a_wrong_name_is_refused_with_its_price() {
         examined.json["policies"][3]["refusal"],
         "none of its DNS names matches the signer name `pcnotifications*.microsoft.com`"
     );
-    assert_eq!(
-        examined.json["revocation"].as_array().unwrap().len(),
-        2,
-        "of the path"
-    );
+    assert_eq!(examined.json["revocation"].as_array().unwrap().len(), 2, "of the path");
 
     let advised = ["--signer-name", "metadata.azure.com"];
     assert_eq!(examine_with_intermediate(&signer, &advised).code, Some(0));
@@ -310,29 +284,18 @@ fn long_and_wild_names_stay_within_the_lines() {
     let signer = ISSUER.signing_certificate().dns_names(names);
     let examined = examine_with_intermediate(&signer.issue().unwrap(), &[]);
     examined.shows("and 2 more (--json has them)");
-    assert_eq!(
-        examined.json["certificate"]["dns_names"]
-            .as_array()
-            .unwrap()
-            .len(),
-        12
-    );
+    assert_eq!(examined.json["certificate"]["dns_names"].as_array().unwrap().len(), 12);
 }
 
 #[test]
 fn intermediates_can_be_saved() {
     let directory = Directory::new();
-    let served = directory.write(
-        "served.pem",
-        SIGNER.certificate_pem() + &ISSUER.intermediate_pem(),
-    );
+    let served =
+        directory.write("served.pem", SIGNER.certificate_pem() + &ISSUER.intermediate_pem());
     let anchors = directory.write("anchors.pem", ISSUER.root_pem());
     let saved = directory.missing();
-    let arguments = [
-        ["--certificate", &served],
-        ["--anchors", &anchors],
-        ["--save-intermediates", &saved],
-    ];
+    let arguments =
+        [["--certificate", &served], ["--anchors", &anchors], ["--save-intermediates", &saved]];
     let examined = examine(arguments.as_flattened());
     assert_eq!(examined.code, Some(0));
     examined.shows("the signing certificate, and 1 beside it");
@@ -364,20 +327,15 @@ fn the_certificate_is_fetched_from_where_it_may() {
     let prefix = format!("{host}cert/");
     let of = |file: &str, more: &[&str]| {
         let url = format!("{prefix}{file}");
-        let arguments = [
-            ["--url", &url],
-            ["--anchors", &anchors],
-            ["--intermediates", &intermediates],
-        ];
+        let arguments =
+            [["--url", &url], ["--anchors", &anchors], ["--intermediates", &intermediates]];
         examine(&[arguments.as_flattened(), more].concat())
     };
     let allowed = ["--danger-certificate-location", &*prefix];
 
     let examined = of("signing.cer", &allowed);
     assert_eq!(examined.code, Some(0));
-    examined.shows(&format!(
-        "ok signing certificate from {prefix}signing.cer 1 certificate"
-    ));
+    examined.shows(&format!("ok signing certificate from {prefix}signing.cer 1 certificate"));
     assert_eq!(
         examined.json["steps"],
         json!([{
@@ -396,10 +354,7 @@ fn the_certificate_is_fetched_from_where_it_may() {
     examined.shows(&format!(
         "builder: .certificate_location( CertificateLocation::default().danger_also_allow_loopback_http( \"{prefix}\", )?, )"
     ));
-    assert_eq!(
-        examined.flags(),
-        [&format!("--danger-certificate-location {prefix}")]
-    );
+    assert_eq!(examined.flags(), [&format!("--danger-certificate-location {prefix}")]);
 
     let examined = of("missing.cer", &allowed);
     assert_eq!(examined.code, Some(1));
@@ -428,11 +383,7 @@ fn secrets_in_urls_are_not_shown() {
         assert_eq!(examined.code, Some(1));
         examined.shows(".example/a.cer?sig=...&...");
         examined.lacks("SECRET");
-        assert!(
-            !examined.json.to_string().contains("SECRET"),
-            "{}",
-            examined.json
-        );
+        assert!(!examined.json.to_string().contains("SECRET"), "{}", examined.json);
     }
     for arguments in [
         ["--issuer-location", &url("issuer")],
@@ -440,10 +391,7 @@ fn secrets_in_urls_are_not_shown() {
         ["--danger-certificate-location", &url("certificate")],
         ["--danger-certificate-location", "http://a.example/?SECRET"],
     ] {
-        let ended = run(
-            "doctor",
-            &[&["--certificate", &good], &arguments[..]].concat(),
-        );
+        let ended = run("doctor", &[&["--certificate", &good], &arguments[..]].concat());
         assert_eq!(ended.code, Some(2));
         assert!(ended.stderr.contains(".example/"), "{}", ended.stderr);
         assert!(!ended.stderr.contains("SECRET"), "{}", ended.stderr);
@@ -482,11 +430,7 @@ fn faults_of_the_command_line_are_told_apart() {
         (&["--strange"], "invalid option '--strange'"),
     ];
     for (arguments, said) in rows {
-        let Ended {
-            code,
-            stdout,
-            stderr,
-        } = run("doctor", arguments);
+        let Ended { code, stdout, stderr } = run("doctor", arguments);
         assert_eq!((code, &*stdout), (Some(2), ""), "{arguments:?}");
         let start = format!("doctor: {said}");
         assert!(stderr.starts_with(&start), "{stderr}");
@@ -578,10 +522,6 @@ fn real_certificates_are_examined() {
     );
     assert_eq!(
         examined.flags(),
-        [
-            &Value::Null,
-            &json!("--intermediates FILE"),
-            &json!("--anchors FILE")
-        ]
+        [&Value::Null, &json!("--intermediates FILE"), &json!("--anchors FILE")]
     );
 }

@@ -31,12 +31,7 @@ impl Scene {
 
     fn run(&self, arguments: &[&str], (variable, value): (&str, &str)) -> Ended {
         let mut command = example("event_grid_publish");
-        for name in [
-            "EVENT_GRID_KEY",
-            "EVENT_GRID_SAS",
-            "EVENT_GRID_TOKEN",
-            "AZURE_TENANT_ID",
-        ] {
+        for name in ["EVENT_GRID_KEY", "EVENT_GRID_SAS", "EVENT_GRID_TOKEN", "AZURE_TENANT_ID"] {
             command.env_remove(name);
         }
         let output = command
@@ -59,11 +54,9 @@ fn with_every_credential() {
     assert_eq!(signed.code, Some(0), "{}", signed.stderr);
     let sas = signed.stdout.trim();
     let token = scene.fake.access_token();
-    for credential in [
-        ("EVENT_GRID_KEY", &*key),
-        ("EVENT_GRID_SAS", sas),
-        ("EVENT_GRID_TOKEN", &token),
-    ] {
+    for credential in
+        [("EVENT_GRID_KEY", &*key), ("EVENT_GRID_SAS", sas), ("EVENT_GRID_TOKEN", &token)]
+    {
         let ended = scene.run(&["--channel", "fabrikam", &one, &two], credential);
         assert_eq!(
             (ended.code, &*ended.stdout, &*ended.stderr),
@@ -71,9 +64,7 @@ fn with_every_credential() {
         );
     }
     assert_eq!(scene.fake.accepted().len(), 9);
-    scene
-        .fake
-        .configure(|settings| settings.routing = Routing::Source { sources: None });
+    scene.fake.configure(|settings| settings.routing = Routing::Source { sources: None });
     let ended = scene.run(&["--by-source", &one], ("EVENT_GRID_KEY", &key));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
@@ -93,16 +84,9 @@ fn what_is_not_accepted_is_told() {
         "{}",
         ended.stdout
     );
-    let ended = scene.run(
-        &["--channel", "fabrikam", &file],
-        ("EVENT_GRID_KEY", "bm8="),
-    );
+    let ended = scene.run(&["--channel", "fabrikam", &file], ("EVENT_GRID_KEY", "bm8="));
     assert_eq!(ended.code, Some(1));
-    assert!(
-        ended.stdout.contains("answered 401 Unauthorized"),
-        "{}",
-        ended.stdout
-    );
+    assert!(ended.stdout.contains("answered 401 Unauthorized"), "{}", ended.stdout);
 
     // At the second attempt the key is refused; at the first there was no answer, so nobody knows.
     scene.fake.inject(Fault::DropAfter);
@@ -115,14 +99,9 @@ fn what_is_not_accepted_is_told() {
     let ended = scene.run(&["--channel", "fabrikam", &file], ("EVENT_GRID_KEY", &key));
     assert_eq!(scene.fake.accepted().len(), 2, "it was");
     let lines: Vec<_> = ended.stdout.lines().collect();
-    let [none, first, second] = lines[..] else {
-        panic!("{lines:?}")
-    };
+    let [none, first, second] = lines[..] else { panic!("{lines:?}") };
     assert_eq!(none, "accepted 0 events in 0 requests");
-    assert!(
-        first.starts_with("may have been accepted: `1`: "),
-        "{first}"
-    );
+    assert!(first.starts_with("may have been accepted: `1`: "), "{first}");
     assert!(second.starts_with("not accepted: `1`: "), "{second}");
 
     let ended = scene.run(&["--channel", "fabrikam", &file], ("UNRELATED", ""));
@@ -156,14 +135,8 @@ fn what_is_not_understood_is_refused() {
             &["--endpoint", "https://a.example", "--sign", "1"],
             "`https://a.example` has the path `/` (expected `/api/events`, as in the namespace's property `endpoint`)",
         ),
-        (
-            &["--by-source", &garbage],
-            "garbage.json: attribute `id` is missing",
-        ),
-        (
-            &["--by-source", "/nowhere"],
-            "/nowhere: No such file or directory (os error 2)",
-        ),
+        (&["--by-source", &garbage], "garbage.json: attribute `id` is missing"),
+        (&["--by-source", "/nowhere"], "/nowhere: No such file or directory (os error 2)"),
     ] {
         let ended = scene.run(arguments, ("EVENT_GRID_KEY", "bm8="));
         assert_eq!(ended.code, Some(2), "{arguments:?}");

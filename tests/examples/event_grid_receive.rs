@@ -32,13 +32,10 @@ fn token(key: &KeyPair, host: &str) -> String {
         "exp": now.as_secs() + 3600,
     });
     let parts = [json!({"alg": "RS256", "kid": "1"}), claims];
-    let message = parts
-        .map(|part| URL_SAFE_NO_PAD.encode(part.to_string()))
-        .join(".");
+    let message = parts.map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
     let mut signature = vec![0; key.public_modulus_len()];
     let (encoding, random) = (&RSA_PKCS1_SHA256, SystemRandom::new());
-    key.sign(encoding, &random, message.as_bytes(), &mut signature)
-        .unwrap();
+    key.sign(encoding, &random, message.as_bytes(), &mut signature).unwrap();
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
@@ -61,9 +58,7 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
         let is_up = Arc::clone(&is_up);
         move |path| {
             assert_eq!(path, format!("/{TENANT}/discovery/v2.0/keys"));
-            is_up
-                .load(Ordering::SeqCst)
-                .then(|| keys.to_string().into())
+            is_up.load(Ordering::SeqCst).then(|| keys.to_string().into())
         }
     });
     let arguments = [
@@ -78,10 +73,7 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
     // While the keys cannot be had, nothing is lost.
     let receiver = start();
     let answer = request(receiver.address, "POST", "", &authorization, EVENT);
-    assert_eq!(
-        (answer.status, answer.header("retry-after")),
-        (503, Some("10"))
-    );
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("10")));
     receiver.wait_for_log("answered 404 (expected 200 with keys");
     receiver.signal("INT");
     assert_eq!(receiver.end().code, Some(0));
@@ -96,27 +88,18 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
     assert_eq!(post("authorization: Bearer a.b.c\r\n", EVENT), 401);
     assert_eq!(post(&authorization, "garbage"), 400);
     assert_eq!(
-        post(
-            &authorization,
-            r#"[{"eventType":"b","id":"2","topic":"/t"},{"n":1.50}]"#
-        ),
+        post(&authorization, r#"[{"eventType":"b","id":"2","topic":"/t"},{"n":1.50}]"#),
         204
     );
 
     let origin = "webhook-request-origin: eventgrid.azure.net\r\n";
     let answer = request(receiver.address, "OPTIONS", "", origin, "");
     assert_eq!(answer.status, 200);
-    assert_eq!(
-        answer.header("webhook-allowed-origin"),
-        Some("eventgrid.azure.net")
-    );
+    assert_eq!(answer.header("webhook-allowed-origin"), Some("eventgrid.azure.net"));
     let kind = "aeg-event-type: SubscriptionValidation\r\n";
     let validation = r#"[{"topic":"/t","data":{"validationCode":"c0de"}}]"#;
     let answer = request(receiver.address, "POST", "", kind, validation);
-    assert_eq!(
-        (answer.status, &*answer.body),
-        (200, r#"{"validationResponse":"c0de"}"#)
-    );
+    assert_eq!((answer.status, &*answer.body), (200, r#"{"validationResponse":"c0de"}"#));
 
     for line in [
         r#"{"schema":"cloud-event","id":"1","source":"/a","type":"Contoso.Ordered","data":{"n":1.50, "b":[]}}"#,
@@ -164,15 +147,9 @@ fn faults_of_the_command_line() {
     let short = directory.write("short", "guess");
     for (arguments, fault) in [
         (&[][..], "nothing authenticates deliveries"),
-        (
-            &["--tenant", "common", "--audience", "a"],
-            "`common` is not a tenant id",
-        ),
+        (&["--tenant", "common", "--audience", "a"], "`common` is not a tenant id"),
         (&["--tenant", TENANT], "the audience is empty"),
-        (
-            &["--secret", &short],
-            "the secret has 5 bytes (expected 16 or more)",
-        ),
+        (&["--secret", &short], "the secret has 5 bytes (expected 16 or more)"),
         (&["--secret", &directory.missing()], "missing: "),
         (&["--tenant"], "missing argument for option '--tenant'"),
         (&["--unknown"], "invalid option '--unknown'"),
@@ -184,9 +161,5 @@ fn faults_of_the_command_line() {
     }
     let ended = run("event_grid_receive", &["--help"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-    assert!(
-        ended
-            .stdout
-            .starts_with("Receive what Azure Event Grid delivers, at /events.\n")
-    );
+    assert!(ended.stdout.starts_with("Receive what Azure Event Grid delivers, at /events.\n"));
 }

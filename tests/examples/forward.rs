@@ -46,19 +46,10 @@ impl Scene {
         let mut command = example("forward");
         command
             .args(["--danger-plain-http", "--endpoint", self.grid.endpoint()])
-            .args([
-                "--customers",
-                &self.directory.write("customers.txt", customers),
-            ])
+            .args(["--customers", &self.directory.write("customers.txt", customers)])
             .args(["--others", others, "--listen", "127.0.0.1:0"])
-            .args([
-                "--anchors",
-                &self.directory.write("root.pem", ISSUER.root_pem()),
-            ])
-            .args([
-                "--intermediates",
-                &self.directory.write("ca.pem", ISSUER.intermediate_pem()),
-            ])
+            .args(["--anchors", &self.directory.write("root.pem", ISSUER.root_pem())])
+            .args(["--intermediates", &self.directory.write("ca.pem", ISSUER.intermediate_pem())])
             .args(["--danger-certificate-location", &self.certificates])
             .env("EVENT_GRID_KEY", key);
         Running::spawn(&mut command)
@@ -126,10 +117,7 @@ fn each_event_goes_to_the_channel_of_its_customer_and_to_no_other() {
         let answer = post(forward.address, &scene.callback(body));
         assert_eq!((answer.status, &*answer.body), (200, ""), "{body}");
     }
-    let expected: Vec<_> = bodies
-        .iter()
-        .map(|(body, channel)| to(channel, body))
-        .collect();
+    let expected: Vec<_> = bodies.iter().map(|(body, channel)| to(channel, body)).collect();
     assert_eq!(scene.accepted(), expected);
 
     let event = scene.grid.accepted()[0].event().clone();
@@ -150,10 +138,7 @@ fn each_event_goes_to_the_channel_of_its_customer_and_to_no_other() {
     // The refusing twins: nothing of them is published.
     let genuine = scene.callback(BODY);
     assert_eq!(status(&genuine.clone().with_body(body_on_one_line())), 401);
-    assert_eq!(
-        status(&genuine.clone().without_header("authorization")),
-        401
-    );
+    assert_eq!(status(&genuine.clone().without_header("authorization")), 401);
     // Repeated deliveries are answered, and published no more.
     assert_eq!(status(&genuine), 200);
     assert_eq!(scene.accepted().len(), bodies.len());
@@ -169,9 +154,7 @@ fn nothing_is_acknowledged_before_it_is_accepted() {
     let status = |body: &str| post(forward.address, &scene.callback(body)).status;
     let channels = |names: &[&str]| {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        let routing = Routing::ChannelName {
-            channels: Some(names),
-        };
+        let routing = Routing::ChannelName { channels: Some(names) };
         scene.grid.configure(|settings| settings.routing = routing);
     };
 
@@ -213,10 +196,7 @@ fn what_can_never_be_published_is_told_so() {
     let deep = format!("{}{}", "[".repeat(125), "]".repeat(125));
     let deep = format!(r#"{{"EventName":"invoice-ready","more":{deep}}}"#);
     for (body, reason) in [
-        (
-            &unnamed,
-            r"attribute `type` is `Microsoft.PartnerCenter.invoice\x07ready`",
-        ),
+        (&unnamed, r"attribute `type` is `Microsoft.PartnerCenter.invoice\x07ready`"),
         (&deep, "the data nests too deeply"),
     ] {
         // Nobody kept it, so it is not acknowledged, however often it comes.
@@ -242,32 +222,16 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
     for (text, fault) in [
         ("fabrikam", "line 1: expected a tenant id and a channel"),
         ("\nfabrikam fabrikam", "line 2: `fabrikam` is no tenant id"),
-        (
-            &format!("{FABRIKAM} a/b"),
-            "line 1: `a/b` is not a channel name",
-        ),
-        (
-            &format!("{FABRIKAM} own"),
-            "line 1: channel `own` is of somebody else",
-        ),
-        (
-            &format!("{FABRIKAM} one\n{WINGTIP} One"),
-            "line 2: channel `One` is of somebody else",
-        ),
+        (&format!("{FABRIKAM} a/b"), "line 1: `a/b` is not a channel name"),
+        (&format!("{FABRIKAM} own"), "line 1: channel `own` is of somebody else"),
+        (&format!("{FABRIKAM} one\n{WINGTIP} One"), "line 2: channel `One` is of somebody else"),
         (
             &format!("{FABRIKAM} one\n{} two", FABRIKAM.to_uppercase()),
             "line 2: customer 4b2a6e33-8791-4386-bd2b-0d55baf25039 has a channel already",
         ),
     ] {
         let customers = file(text);
-        let ended = run(&[
-            "--endpoint",
-            endpoint,
-            "--customers",
-            &customers,
-            "--others",
-            "own",
-        ]);
+        let ended = run(&["--endpoint", endpoint, "--customers", &customers, "--others", "own"]);
         assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{text}");
         let expected = format!("forward: --customers {customers}: {fault}");
         assert!(ended.stderr.starts_with(&expected), "{}", ended.stderr);
@@ -276,19 +240,9 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
     for (arguments, fault) in [
         (&[][..], "--endpoint is missing"),
         (&["--endpoint", endpoint], "--others is missing"),
+        (&["--endpoint", endpoint, "--others", "none"], "--customers is missing"),
         (
-            &["--endpoint", endpoint, "--others", "none"],
-            "--customers is missing",
-        ),
-        (
-            &[
-                "--endpoint",
-                "https://a.example",
-                "--others",
-                "none",
-                "--customers",
-                &customers,
-            ],
+            &["--endpoint", "https://a.example", "--others", "none", "--customers", &customers],
             "`https://a.example` has the path `/`",
         ),
         (
@@ -310,11 +264,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
     ] {
         let ended = run(arguments);
         assert_eq!(ended.code, Some(2), "{arguments:?}");
-        assert!(
-            ended.stderr.starts_with(&format!("forward: {fault}")),
-            "{}",
-            ended.stderr
-        );
+        assert!(ended.stderr.starts_with(&format!("forward: {fault}")), "{}", ended.stderr);
     }
     let ended = run(&["--help"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));

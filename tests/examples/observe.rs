@@ -6,19 +6,13 @@ use crate::process::run;
 fn each_event_is_a_line_and_each_outcome_a_counter() {
     let ended = run::<&str>("observe", &[]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-    let (events, counters) = ended
-        .stdout
-        .split_at(ended.stdout.find("partner_center").unwrap());
+    let (events, counters) = ended.stdout.split_at(ended.stdout.find("partner_center").unwrap());
     let told: Vec<_> = events
         .lines()
         .map(|line| {
             let event: serde_json::Value = serde_json::from_str(line).unwrap();
             let fields: Vec<_> = event.as_object().unwrap().keys().cloned().collect();
-            format!(
-                "{} {}",
-                event["outcome"].as_str().unwrap(),
-                fields.join(" ")
-            )
+            format!("{} {}", event["outcome"].as_str().unwrap(), fields.join(" "))
         })
         .collect();
     let accepted = "accepted digest event level message outcome signer";

@@ -99,10 +99,7 @@ fn a_service_receives_its_callbacks() {
     emulator.say("emit invoice-ready");
     assert_eq!(emulator.line(), "delivery 1");
     let attempt = emulator.line();
-    assert!(
-        attempt.starts_with("delivery 1 invoice-ready attempt 1: 200 in "),
-        "{attempt}"
-    );
+    assert!(attempt.starts_with("delivery 1 invoice-ready attempt 1: 200 in "), "{attempt}");
     assert!(attempt.ends_with(" ms, delivered"), "{attempt}");
     assert!(service.line().contains(r#""event_name":"invoice-ready""#));
 
@@ -116,17 +113,10 @@ fn a_service_receives_its_callbacks() {
     emulator.say("forge another-body");
     assert_eq!(emulator.line(), "delivery 3");
     let attempt = emulator.line();
-    assert!(
-        attempt.contains("(forgery another-body) attempt 1: 401 "),
-        "{attempt}"
-    );
+    assert!(attempt.contains("(forgery another-body) attempt 1: 401 "), "{attempt}");
     emulator.say("test");
     assert!(emulator.line().starts_with("validation event "));
-    assert!(
-        emulator
-            .line()
-            .contains("test-created (validation event) attempt 1: 200 ")
-    );
+    assert!(emulator.line().contains("test-created (validation event) attempt 1: 200 "));
     assert!(service.line().contains(r#""event_name":"test-created""#));
     emulator.say("replay 1");
     assert_eq!(emulator.line(), "delivery 5");
@@ -144,22 +134,11 @@ fn a_service_receives_its_callbacks() {
             .unwrap();
         let [stdout, stderr] =
             [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        assert_eq!(
-            (output.status.code(), stderr.as_str()),
-            (Some(0), ""),
-            "{stdout}"
-        );
+        assert_eq!((output.status.code(), stderr.as_str()), (Some(0), ""), "{stdout}");
         stdout
     };
     let url = format!("{url}?again");
-    register(&[
-        "ensure",
-        "--url",
-        &url,
-        "--danger-plain-http",
-        "--event",
-        "test-created",
-    ]);
+    register(&["ensure", "--url", &url, "--danger-plain-http", "--event", "test-created"]);
     assert!(register(&["show"]).contains(&url));
     register(&["test", "--wait", "20"]);
     let attempt = emulator.line();
@@ -214,19 +193,13 @@ fn the_exit_code_reports_the_outcome_of_commands() {
     let command = |lines: &[&str]| {
         let commands = lines.iter().flat_map(|line| ["--command", line]);
         let hurry = ["--first-pause", "1", "--attempts", "2"];
-        run(
-            "partner_center",
-            &hurry.into_iter().chain(commands).collect::<Vec<_>>(),
-        )
+        run("partner_center", &hurry.into_iter().chain(commands).collect::<Vec<_>>())
     };
     assert_eq!(command(&["rotate", "wait", "help"]).code, Some(0));
 
     let failed = command(&["emit invoice-ready", "rotate"]);
     assert_eq!(failed.code, Some(1));
-    assert_eq!(
-        failed.stderr,
-        "partner_center: no webhook URL is registered\n"
-    );
+    assert_eq!(failed.stderr, "partner_center: no webhook URL is registered\n");
     assert!(failed.stdout.contains("the signing certificate is rotated"));
 
     let given_up = command(&["register http://127.0.0.1:1/", "emit invoice-ready"]);
@@ -246,27 +219,13 @@ fn the_exit_code_reports_the_outcome_of_commands() {
 fn an_invalid_command_line_is_refused() {
     let help = run("partner_center", &["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for word in [
-        "--write-anchors",
-        "signature-header NAME",
-        "quit",
-        "not documented",
-    ] {
+    for word in ["--write-anchors", "signature-header NAME", "quit", "not documented"] {
         assert!(help.stdout.contains(word), "{word}");
     }
     for (arguments, reason) in [
-        (
-            ["--listen", "here"],
-            "--listen here: invalid socket address syntax",
-        ),
-        (
-            ["--command", "forge"],
-            "--command forge: `forge` needs a kind of forgery",
-        ),
-        (
-            ["--command", "fly"],
-            "--command fly: `fly` is not a command",
-        ),
+        (["--listen", "here"], "--listen here: invalid socket address syntax"),
+        (["--command", "forge"], "--command forge: `forge` needs a kind of forgery"),
+        (["--command", "fly"], "--command fly: `fly` is not a command"),
     ] {
         let ended = run("partner_center", &arguments);
         assert_eq!(ended.code, Some(2));
@@ -274,15 +233,10 @@ fn an_invalid_command_line_is_refused() {
     }
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let ended = run(
-        "partner_center",
-        &["--listen", &address, "--command", "rotate"],
-    );
+    let ended = run("partner_center", &["--listen", &address, "--command", "rotate"]);
     assert_eq!(ended.code, Some(1));
     assert!(
-        ended
-            .stderr
-            .starts_with(&format!("partner_center: cannot listen on {address}: ")),
+        ended.stderr.starts_with(&format!("partner_center: cannot listen on {address}: ")),
         "{}",
         ended.stderr
     );

@@ -9,23 +9,14 @@ use std::{env, fs};
 pub(crate) fn example(name: &str) -> Command {
     let test = env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let path = profile
-        .join("examples")
-        .join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    let path = profile.join("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX));
     assert!(
         path.exists(),
         "{} is not there: build it with `cargo build --all-features --examples`, or run `cargo test` without a filter",
         path.display()
     );
     let mut command = Command::new(path);
-    for variable in [
-        "http_proxy",
-        "HTTP_PROXY",
-        "all_proxy",
-        "ALL_PROXY",
-        "no_proxy",
-        "NO_PROXY",
-    ] {
+    for variable in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
         command.env_remove(variable);
     }
     // Nobody listens there.

@@ -7,12 +7,7 @@ use crate::process::{example, run};
 #[test]
 fn every_verdict_is_the_expected_one() {
     let ended = run::<&str>("quickstart", &[]);
-    assert_eq!(
-        (ended.code, &*ended.stderr),
-        (Some(0), ""),
-        "{}",
-        ended.stdout
-    );
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{}", ended.stdout);
 
     for name in EventName::ALL {
         let start = format!("  200  {name} ");
@@ -44,43 +39,21 @@ fn every_refusal_names_its_stage_and_its_reason() {
             "envelope",
             "algorithm `rsa-sha1` is not accepted (accepted: rsa-sha256, ",
         ),
-        (
-            "a query",
-            401,
-            "location",
-            "refused: `?` at offset 93 is not allowed in it",
-        ),
+        ("a query", 401, "location", "refused: `?` at offset 93 is not allowed in it"),
         (
             "Microsoft's, of another service",
             503,
             "chain",
             "DNS names `metadata.azure.com`, issuer `C=US, ",
         ),
-        (
-            "a body over the limit",
-            413,
-            "body",
-            "the body is longer than 4096 bytes",
-        ),
-        (
-            "genuine, and no event",
-            503,
-            "event",
-            "body is an array (expected a JSON object)",
-        ),
-        (
-            "a certificate that is not there",
-            503,
-            "source",
-            "answered 404 (expected 200; ",
-        ),
+        ("a body over the limit", 413, "body", "the body is longer than 4096 bytes"),
+        ("genuine, and no event", 503, "event", "body is an array (expected a JSON object)"),
+        ("a certificate that is not there", 503, "source", "answered 404 (expected 200; "),
     ] {
         let line = format!("  {verdict}  {what:<50}  {stage}");
         let mut lines = stdout.lines().skip_while(|found| *found != line);
         assert_eq!(lines.next(), Some(&*line), "{stdout}");
-        let told: Vec<_> = lines
-            .map_while(|line| line.strip_prefix("       "))
-            .collect();
+        let told: Vec<_> = lines.map_while(|line| line.strip_prefix("       ")).collect();
         assert!(told.join(" ").contains(reason), "{told:?}");
     }
 }

@@ -43,9 +43,7 @@ fn certificates() -> String {
 }
 
 fn signer_at(host: &str, name: &str) -> Signer {
-    SIGNER
-        .clone()
-        .with_certificate_url(format!("{host}cert/{name}.cer"))
+    SIGNER.clone().with_certificate_url(format!("{host}cert/{name}.cer"))
 }
 
 #[test]
@@ -65,18 +63,9 @@ fn a_genuine_callback_is_one_line_and_what_is_refused_is_none() {
 
         assert_eq!(status(&genuine), 200);
         assert_eq!(status(&genuine.clone().with_body(body_on_one_line())), 401);
-        assert_eq!(
-            status(&genuine.clone().without_header("authorization")),
-            401
-        );
-        assert_eq!(
-            status(&signer_at(&host, "missing").callback(BODY).unwrap()),
-            503
-        );
-        assert_eq!(
-            status(&signer_at(&host, "foreign").callback(BODY).unwrap()),
-            503
-        );
+        assert_eq!(status(&genuine.clone().without_header("authorization")), 401);
+        assert_eq!(status(&signer_at(&host, "missing").callback(BODY).unwrap()), 503);
+        assert_eq!(status(&signer_at(&host, "foreign").callback(BODY).unwrap()), 503);
         assert_eq!(status(&SIGNER.callback("[]").unwrap()), 503);
         assert_eq!(status(&signer.callback("[]").unwrap()), 503);
         assert_eq!(status(&signer.callback("").unwrap()), 503);
@@ -103,12 +92,7 @@ fn a_genuine_callback_is_one_line_and_what_is_refused_is_none() {
         }
         receiver.signal("TERM");
         let ended = receiver.end();
-        assert_eq!(
-            (ended.code, ended.stdout),
-            (Some(0), expected),
-            "{}",
-            ended.stderr
-        );
+        assert_eq!((ended.code, ended.stdout), (Some(0), expected), "{}", ended.stderr);
     }
 }
 
@@ -149,23 +133,14 @@ fn what_is_no_callback_is_answered_and_never_a_line() {
         let answer = |request: &[u8]| send(receiver.address, request).status;
 
         // Refused by its announcement: no byte of the body is sent.
-        assert_eq!(
-            answer(head(&genuine, "content-length: 262145\r\n").as_bytes()),
-            413
-        );
+        assert_eq!(answer(head(&genuine, "content-length: 262145\r\n").as_bytes()), 413);
         let chunked =
             head(&genuine, "transfer-encoding: chunked\r\n") + "40001\r\n" + &" ".repeat(262_145);
         assert_eq!(answer(chunked.as_bytes()), 413);
-        let whole = format!(
-            "{}{BODY}",
-            head(&genuine, &format!("content-length: {}\r\n", BODY.len()))
-        );
+        let whole =
+            format!("{}{BODY}", head(&genuine, &format!("content-length: {}\r\n", BODY.len())));
         assert_eq!(
-            answer(
-                whole
-                    .replace("POST /webhooks/callback", "POST /elsewhere")
-                    .as_bytes()
-            ),
+            answer(whole.replace("POST /webhooks/callback", "POST /elsewhere").as_bytes()),
             404
         );
         let get =
@@ -210,12 +185,7 @@ fn a_callback_in_flight_when_the_signal_comes_is_answered() {
 
         assert_eq!(sender.join().unwrap(), 200);
         let ended = receiver.end();
-        assert_eq!(
-            (ended.code, ended.stdout.lines().count()),
-            (Some(0), 1),
-            "{}",
-            ended.stderr
-        );
+        assert_eq!((ended.code, ended.stdout.lines().count()), (Some(0), 1), "{}", ended.stderr);
     }
 }
 
@@ -226,10 +196,7 @@ fn an_event_that_cannot_be_written_is_left_to_partner_center() {
         let host = certificates();
         let mut receiver = start(name, &directory, &host, &[]);
         receiver.close_stdout();
-        let answer = post(
-            receiver.address,
-            &signer_at(&host, DOCUMENTED).callback(BODY).unwrap(),
-        );
+        let answer = post(receiver.address, &signer_at(&host, DOCUMENTED).callback(BODY).unwrap());
         assert_eq!(answer.status, 500);
         receiver.wait_for_log("the event could not be written: Broken pipe");
     }
@@ -240,18 +207,9 @@ fn certificate_urls_that_never_verified_share_the_quota() {
     for name in RECEIVERS {
         let directory = Directory::new();
         let host = certificates();
-        let receiver = start(
-            name,
-            &directory,
-            &host,
-            &["--new-certificate-downloads-per-minute", "1"],
-        );
-        let post = |name| {
-            post(
-                receiver.address,
-                &signer_at(&host, name).callback(BODY).unwrap(),
-            )
-        };
+        let receiver =
+            start(name, &directory, &host, &["--new-certificate-downloads-per-minute", "1"]);
+        let post = |name| post(receiver.address, &signer_at(&host, name).callback(BODY).unwrap());
 
         assert_eq!(post("foreign-1").status, 503);
         let answer = post("foreign-2");
@@ -267,26 +225,15 @@ fn certificate_urls_that_never_verified_share_the_quota() {
 fn the_signer_name_can_be_another() {
     for name in RECEIVERS {
         let directory = Directory::new();
-        let other = ISSUER
-            .signing_certificate()
-            .dns_names(["metadata.azure.com"])
-            .issue()
-            .unwrap();
+        let other = ISSUER.signing_certificate().dns_names(["metadata.azure.com"]).issue().unwrap();
         let der = other.certificate().to_vec();
         let host = serve(move |_| Some(der.clone()));
-        let callback = other
-            .with_certificate_url(format!("{host}cert/a.cer"))
-            .callback(BODY)
-            .unwrap();
+        let callback =
+            other.with_certificate_url(format!("{host}cert/a.cer")).callback(BODY).unwrap();
 
         let strict = start(name, &directory, &host, &[]);
         assert_eq!(post(strict.address, &callback).status, 503);
-        let lenient = start(
-            name,
-            &directory,
-            &host,
-            &["--signer-name", "metadata.azure.com"],
-        );
+        let lenient = start(name, &directory, &host, &["--signer-name", "metadata.azure.com"]);
         assert_eq!(post(lenient.address, &callback).status, 200);
     }
 }
@@ -299,18 +246,9 @@ fn warm_up_says_what_it_could_not_have_and_nobody_waits_for_it() {
         let receiver = start(name, &directory, &host, &[]);
         // The default location is out of reach, the other one is not.
         receiver.wait_for_log("warm-up failed; callbacks will try again url=https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer");
+        assert_eq!(receiver.log().matches("warm-up").count(), 1, "{}", receiver.log());
         assert_eq!(
-            receiver.log().matches("warm-up").count(),
-            1,
-            "{}",
-            receiver.log()
-        );
-        assert_eq!(
-            post(
-                receiver.address,
-                &signer_at(&host, DOCUMENTED).callback(BODY).unwrap()
-            )
-            .status,
+            post(receiver.address, &signer_at(&host, DOCUMENTED).callback(BODY).unwrap()).status,
             200
         );
     }
@@ -326,10 +264,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
             (&["--unknown"], "invalid option '--unknown'"),
             (&["file"], "unexpected argument \"file\""),
             (&["--listen"], "missing argument for option '--listen'"),
-            (
-                &["--listen", "here"],
-                "--listen here: invalid socket address syntax",
-            ),
+            (&["--listen", "here"], "--listen here: invalid socket address syntax"),
             (&["--anchors", &missing], &format!("--anchors {missing}: ")),
             (
                 &["--anchors", &no_pem],
@@ -339,10 +274,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
                 &["--intermediates", &no_pem],
                 &format!("--intermediates {no_pem}: the PEM text holds no"),
             ),
-            (
-                &["--signer-name", "*"],
-                "--signer-name *: `*` is not a signer name",
-            ),
+            (&["--signer-name", "*"], "--signer-name *: `*` is not a signer name"),
             (
                 &["--danger-certificate-location", "http://host.example/"],
                 "--danger-certificate-location: `http://host.example/` is not on a loopback address",
@@ -378,9 +310,7 @@ fn an_address_that_is_taken_ends_with_exit_code_1() {
         let ended = run(name, &["--listen", &address]);
         assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
         assert!(
-            ended
-                .stderr
-                .contains(&format!("cannot listen on {address}: ")),
+            ended.stderr.contains(&format!("cannot listen on {address}: ")),
             "{}",
             ended.stderr
         );

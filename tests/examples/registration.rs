@@ -26,16 +26,9 @@ impl Scene {
         let environment = vec![
             ("PARTNER_CENTER_TENANT_ID", partner_center.tenant_id()),
             ("PARTNER_CENTER_CLIENT_ID", partner_center.client_id()),
-            (
-                "PARTNER_CENTER_CLIENT_SECRET",
-                partner_center.client_secret(),
-            ),
+            ("PARTNER_CENTER_CLIENT_SECRET", partner_center.client_secret()),
         ];
-        Self {
-            runtime,
-            partner_center,
-            environment,
-        }
+        Self { runtime, partner_center, environment }
     }
 
     fn run(&self, arguments: &[&str]) -> Ended {
@@ -49,11 +42,7 @@ impl Scene {
             .env_remove("PARTNER_CENTER_REFERRALS_TOKEN")
             .env_remove("PARTNER_CENTER_CLIENT_CERTIFICATE_FILE")
             .env_remove("PARTNER_CENTER_REFRESH_TOKEN_FILE")
-            .envs(
-                self.environment
-                    .iter()
-                    .map(|(name, value)| (*name, &**value)),
-            )
+            .envs(self.environment.iter().map(|(name, value)| (*name, &**value)))
             .output()
             .unwrap();
         output.into()
@@ -71,36 +60,16 @@ impl Scene {
 fn from_nothing_to_a_tested_registration() {
     let scene = Scene::new();
     assert_eq!(scene.says(&["show"]), "nothing is registered\n");
-    assert!(
-        scene
-            .says(&["events"])
-            .lines()
-            .any(|line| line == "azure-fraud-event-detected")
-    );
+    assert!(scene.says(&["events"]).lines().any(|line| line == "azure-fraud-event-detected"));
 
-    let ensure = [
-        "ensure",
-        "--url",
-        URL,
-        "--event",
-        "test-created",
-        "--event",
-        "invoice-ready",
-    ];
+    let ensure = ["ensure", "--url", URL, "--event", "test-created", "--event", "invoice-ready"];
     let planned = format!("register `{URL}` for test-created, invoice-ready\n");
     assert_eq!(scene.says(&[&ensure[..], &["--dry-run"]].concat()), planned);
     assert_eq!(scene.partner_center.registration(), None);
     assert_eq!(scene.says(&ensure), planned);
     assert_eq!(scene.says(&ensure), "nothing to change\n");
     assert_eq!(
-        scene.says(&[
-            "ensure",
-            "--url",
-            URL,
-            "--event",
-            "referral-created",
-            "--ms-signature"
-        ]),
+        scene.says(&["ensure", "--url", URL, "--event", "referral-created", "--ms-signature"]),
         "update the registration: add referral-created, the signature in x-ms-signature\n"
     );
     assert_eq!(
@@ -111,29 +80,19 @@ fn from_nothing_to_a_tested_registration() {
     );
 
     let validation = Validation::completed(Delay::Polls(1));
-    scene
-        .partner_center
-        .configure(|quirks| quirks.validation = validation);
+    scene.partner_center.configure(|quirks| quirks.validation = validation);
     let said = scene.says(&["test", "--wait"]);
     let lines: Vec<_> = said.lines().collect();
     assert!(lines[0].starts_with("asked for test event "), "{said}");
-    assert_eq!(
-        lines[1..3],
-        ["submitted, 0 attempts", "completed, 1 attempt"]
-    );
+    assert_eq!(lines[1..3], ["submitted, 0 attempts", "completed, 1 attempt"]);
     assert!(lines[3].contains(" OK"), "{said}");
     assert_eq!(lines[4..], ["the callback accepted it"]);
 
     let validation = Validation::failed(Delay::Polls(0));
-    scene
-        .partner_center
-        .configure(|quirks| quirks.validation = validation);
+    scene.partner_center.configure(|quirks| quirks.validation = validation);
     let ended = scene.run(&["test", "--wait", "20"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(
-        ended.stdout.ends_with("the callback did not accept it\n"),
-        "{ended:?}"
-    );
+    assert!(ended.stdout.ends_with("the callback did not accept it\n"), "{ended:?}");
 }
 
 #[test]
@@ -150,16 +109,11 @@ fn an_event_is_followed() {
 
     let ended = scene.run(&["fetch", &file, "--audit"]);
     assert_eq!(ended.code, Some(1));
-    assert_eq!(
-        ended.stderr,
-        "registration: the event names no audit record\n"
-    );
+    assert_eq!(ended.stderr, "registration: the event names no audit record\n");
     let event = json!({"EventName": "x", "ResourceUri": "https://evil.example/v1/customers/1"});
     let ended = scene.run(&["fetch", &directory.write("event.json", event.to_string())]);
     assert!(
-        ended
-            .stderr
-            .contains("`https://evil.example/v1/customers/1` is not called"),
+        ended.stderr.contains("`https://evil.example/v1/customers/1` is not called"),
         "{ended:?}"
     );
 }
@@ -170,9 +124,7 @@ const REFERRAL_EVENT: &str = r#"{"EventName":"referral-created","ResourceUri":"h
 #[test]
 fn events_are_followed_to_graph_and_to_referrals() {
     let mut scene = Scene::new();
-    scene
-        .partner_center
-        .configure(|quirks| quirks.app_only_refused = false);
+    scene.partner_center.configure(|quirks| quirks.app_only_refused = false);
     let relationship = "33333333-3333-3333-3333-333333333333-44444444-4444-4444-4444-444444444444";
     scene.partner_center.put_resource(
         format!("/graph/v1.0/tenantRelationships/delegatedAdminRelationships/{relationship}"),
@@ -185,18 +137,10 @@ fn events_are_followed_to_graph_and_to_referrals() {
     let directory = Directory::new();
     let gdap = directory.write("gdap.json", GDAP_EVENT);
     let referral = directory.write("referral.json", REFERRAL_EVENT);
-    assert_eq!(
-        scene.says(&["fetch", &gdap]),
-        "{\"displayName\":\"Wingtip Toys\"}\n"
-    );
+    assert_eq!(scene.says(&["fetch", &gdap]), "{\"displayName\":\"Wingtip Toys\"}\n");
     assert_eq!(scene.says(&["fetch", &referral]), "{\"status\":\"New\"}\n");
     // The scope of another application is not one of the fake's.
-    let arguments = [
-        "fetch",
-        &referral,
-        "--referrals-scope",
-        "api://other/.default",
-    ];
+    let arguments = ["fetch", &referral, "--referrals-scope", "api://other/.default"];
     assert_eq!(scene.run(&arguments).code, Some(1));
     let scopes: Vec<_> = scene
         .partner_center
@@ -206,14 +150,7 @@ fn events_are_followed_to_graph_and_to_referrals() {
         .filter(|(name, _)| name == "scope")
         .map(|(_, scope)| scope.replace(scene.partner_center.base_url(), ""))
         .collect();
-    assert_eq!(
-        scopes[..3],
-        [
-            "/graph/.default",
-            "/referrals/.default",
-            "api://other/.default"
-        ]
-    );
+    assert_eq!(scopes[..3], ["/graph/.default", "/referrals/.default", "api://other/.default"]);
 
     // An access token is for one API: it is shown to no other.
     let token = scene.partner_center.access_token();
@@ -239,13 +176,8 @@ fn events_are_followed_to_graph_and_to_referrals() {
     assert_eq!(scene.partner_center.requests().len(), before);
 
     // The service refuses a token that is not one of its own.
-    for variable in [
-        "PARTNER_CENTER_GRAPH_TOKEN",
-        "PARTNER_CENTER_REFERRALS_TOKEN",
-    ] {
-        scene
-            .environment
-            .push((variable, "of-another-audience".to_owned()));
+    for variable in ["PARTNER_CENTER_GRAPH_TOKEN", "PARTNER_CENTER_REFERRALS_TOKEN"] {
+        scene.environment.push((variable, "of-another-audience".to_owned()));
     }
     for file in [&gdap, &referral] {
         let ended = scene.run(&["fetch", file]);
@@ -260,19 +192,13 @@ fn a_refresh_token_is_replaced_in_its_file() {
     let directory = Directory::new();
     let first = scene.partner_center.refresh_token();
     let file = directory.write("refresh-token", format!("{first}\n"));
-    scene
-        .environment
-        .push(("PARTNER_CENTER_REFRESH_TOKEN_FILE", file.clone()));
+    scene.environment.push(("PARTNER_CENTER_REFRESH_TOKEN_FILE", file.clone()));
     scene.says(&["show"]);
     let second = std::fs::read_to_string(&file).unwrap();
     assert!(!second.is_empty() && second != first);
     scene.says(&["show"]);
-    let used: Vec<_> = scene
-        .partner_center
-        .requests()
-        .iter()
-        .flat_map(|request| request.form())
-        .collect();
+    let used: Vec<_> =
+        scene.partner_center.requests().iter().flat_map(|request| request.form()).collect();
     assert!(used.contains(&("refresh_token".to_owned(), second)));
 }
 
@@ -280,9 +206,7 @@ fn a_refresh_token_is_replaced_in_its_file() {
 fn an_application_without_a_secret() {
     let mut scene = Scene::new();
     let directory = Directory::new();
-    scene
-        .environment
-        .retain(|(name, _)| *name != "PARTNER_CENTER_CLIENT_SECRET");
+    scene.environment.retain(|(name, _)| *name != "PARTNER_CENTER_CLIENT_SECRET");
 
     let file = directory.write("token", "federated");
     scene.partner_center.trust_federated_token("federated");
@@ -310,9 +234,7 @@ fn an_application_without_a_secret() {
     scene.partner_center.make_client_public();
     let file = directory.write("refresh-token", scene.partner_center.refresh_token());
     scene.environment.drain(2..);
-    scene
-        .environment
-        .push(("PARTNER_CENTER_REFRESH_TOKEN_FILE", file));
+    scene.environment.push(("PARTNER_CENTER_REFRESH_TOKEN_FILE", file));
     assert_eq!(scene.says(&["show"]), "nothing is registered\n");
 }
 
@@ -320,14 +242,8 @@ fn an_application_without_a_secret() {
 fn what_is_missing_is_named() {
     let mut scene = Scene::new();
     for (variable, what) in [
-        (
-            "PARTNER_CENTER_CLIENT_SECRET",
-            "a secret of that application",
-        ),
-        (
-            "PARTNER_CENTER_TENANT_ID",
-            "the tenant of the partner: its id or a domain name",
-        ),
+        ("PARTNER_CENTER_CLIENT_SECRET", "a secret of that application"),
+        ("PARTNER_CENTER_TENANT_ID", "the tenant of the partner: its id or a domain name"),
     ] {
         scene.environment.retain(|(name, _)| *name != variable);
         scene.environment.push((variable, String::new()));
@@ -349,13 +265,9 @@ fn what_is_missing_is_named() {
 #[test]
 fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
     let scene = Scene::new();
-    let body = ErrorBody::Standard {
-        code: "900150".into(),
-        description: "The role lacks rights.".into(),
-    };
-    scene
-        .partner_center
-        .inject_on(Method::GET, "/webhooks", Fault::status(403, &body));
+    let body =
+        ErrorBody::Standard { code: "900150".into(), description: "The role lacks rights.".into() };
+    scene.partner_center.inject_on(Method::GET, "/webhooks", Fault::status(403, &body));
     let ended = scene.run(&["show"]);
     assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
     assert!(
@@ -369,35 +281,16 @@ fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
             "`http://contoso.example` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)",
         ),
         (&["show", "--wait"], "`--wait` is not for this command"),
-        (
-            &["show", "--referrals-scope", "x"],
-            "`--referrals-scope` is not for this command",
-        ),
-        (
-            &["test", "--event", "x"],
-            "`--event` is not for this command",
-        ),
+        (&["show", "--referrals-scope", "x"], "`--referrals-scope` is not for this command"),
+        (&["test", "--event", "x"], "`--event` is not for this command"),
         (&["fetch"], "fetch: the file with the event is missing"),
-        (
-            &["show", "more"],
-            "`show`: no such command, or too many words after it",
-        ),
+        (&["show", "more"], "`show`: no such command, or too many words after it"),
         (&[], "the command is missing"),
-        (
-            &["--cloud", "mars", "show"],
-            "--cloud mars: expected global, us-government or china",
-        ),
+        (&["--cloud", "mars", "show"], "--cloud mars: expected global, us-government or china"),
     ] {
         let ended = scene.run(arguments);
-        assert_eq!(
-            ended.stderr,
-            format!("registration: {said}\nTry `registration --help`.\n")
-        );
+        assert_eq!(ended.stderr, format!("registration: {said}\nTry `registration --help`.\n"));
         assert_eq!(ended.code, Some(2));
     }
-    assert!(
-        scene
-            .says(&["--help"])
-            .starts_with("Says and sets which URL")
-    );
+    assert!(scene.says(&["--help"]).starts_with("Says and sets which URL"));
 }

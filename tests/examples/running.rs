@@ -22,20 +22,12 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it on a free port, and waits until it listens.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
-        Self::spawn(
-            example(name)
-                .args(["--listen", "127.0.0.1:0"])
-                .args(arguments),
-        )
+        Self::spawn(example(name).args(["--listen", "127.0.0.1:0"]).args(arguments))
     }
 
     /// Starts it as `command` says.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let writer = Arc::clone(&log);
@@ -51,18 +43,9 @@ impl Running {
         stdout.read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("listening on ");
         let Some(address) = address.and_then(|address| address.parse().ok()) else {
-            panic!(
-                "the first line is `{line}`; standard error: {}",
-                log.lock().unwrap()
-            );
+            panic!("the first line is `{line}`; standard error: {}", log.lock().unwrap());
         };
-        Self {
-            child,
-            address,
-            stdout: Some(stdout),
-            log,
-            log_reader: Some(log_reader),
-        }
+        Self { child, address, stdout: Some(stdout), log, log_reader: Some(log_reader) }
     }
 
     /// The next line of standard output.
@@ -92,9 +75,8 @@ impl Running {
 
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status();
+        let sent =
+            Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 
@@ -111,23 +93,14 @@ impl Running {
     pub(crate) fn end(mut self) -> Ended {
         let status = wait_until(
             || self.child.try_wait().unwrap(),
-            || {
-                format!(
-                    "still running; standard error: {}",
-                    self.log.lock().unwrap()
-                )
-            },
+            || format!("still running; standard error: {}", self.log.lock().unwrap()),
         );
         let mut stdout = String::new();
         if let Some(mut rest) = self.stdout.take() {
             rest.read_to_string(&mut stdout).unwrap();
         }
         self.log_reader.take().unwrap().join().unwrap();
-        Ended {
-            code: status.code(),
-            stdout,
-            stderr: self.log(),
-        }
+        Ended { code: status.code(), stdout, stderr: self.log() }
     }
 }
 

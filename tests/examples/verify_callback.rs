@@ -18,11 +18,7 @@ use crate::process::{Directory, Ended, run};
 fn judge(callback: &SignedRequest, more: &[&str]) -> (Option<i32>, Value) {
     let directory = Directory::new();
     let certificate = directory.write("signing.cer", SIGNER.certificate());
-    judge_with(
-        &directory,
-        callback,
-        &[&["--certificate", &certificate], more].concat(),
-    )
+    judge_with(&directory, callback, &[&["--certificate", &certificate], more].concat())
 }
 
 /// The same without a certificate.
@@ -41,10 +37,7 @@ fn judge_with(
         ["--anchors", &anchors],
         ["--intermediates", &intermediates],
     ];
-    let ended = run(
-        "verify_callback",
-        &[arguments.as_flattened(), more].concat(),
-    );
+    let ended = run("verify_callback", &[arguments.as_flattened(), more].concat());
     (ended.code, object(&ended))
 }
 
@@ -58,10 +51,7 @@ fn object(ended: &Ended) -> Value {
 fn headers(callback: &SignedRequest) -> String {
     let lines = callback.headers.iter();
     let lines = lines.map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
-    format!(
-        "POST /webhooks/callback HTTP/1.1\r\nHost: localhost\r\n{}",
-        lines.collect::<String>()
-    )
+    format!("POST /webhooks/callback HTTP/1.1\r\nHost: localhost\r\n{}", lines.collect::<String>())
 }
 
 fn genuine() -> SignedRequest {
@@ -124,38 +114,20 @@ fn refused(judged: (Option<i32>, Value), kind: &str, status: u16) -> String {
 #[test]
 fn a_genuine_callback_is_told_with_its_event_and_its_signer() {
     assert_eq!(judge(&genuine(), &[]), (Some(0), genuine_report()));
-    assert_eq!(
-        judge(&genuine().in_signature_header(), &[]),
-        (Some(0), genuine_report())
-    );
+    assert_eq!(judge(&genuine().in_signature_header(), &[]), (Some(0), genuine_report()));
 }
 
 #[test]
 fn the_event_is_printed_as_it_was_received() {
     let directory = Directory::new();
     let arguments = [
-        (
-            "--headers",
-            directory.write("headers.txt", headers(&genuine())),
-        ),
+        ("--headers", directory.write("headers.txt", headers(&genuine()))),
         ("--body", directory.write("body.json", BODY)),
-        (
-            "--certificate",
-            directory.write("signing.pem", SIGNER.certificate_pem()),
-        ),
-        (
-            "--intermediates",
-            directory.write("intermediates.pem", ISSUER.intermediate_pem()),
-        ),
-        (
-            "--anchors",
-            directory.write("anchors.pem", ISSUER.root_pem()),
-        ),
+        ("--certificate", directory.write("signing.pem", SIGNER.certificate_pem())),
+        ("--intermediates", directory.write("intermediates.pem", ISSUER.intermediate_pem())),
+        ("--anchors", directory.write("anchors.pem", ISSUER.root_pem())),
     ];
-    let arguments: Vec<_> = arguments
-        .iter()
-        .flat_map(|(flag, value)| [*flag, value])
-        .collect();
+    let arguments: Vec<_> = arguments.iter().flat_map(|(flag, value)| [*flag, value]).collect();
     let ended = run("verify_callback", &arguments);
     assert_eq!(ended.stdout.lines().count(), 1);
     let event = format!(r#""event":{}"#, BODY.replace('\n', " "));
@@ -166,10 +138,7 @@ fn the_event_is_printed_as_it_was_received() {
 fn the_certificate_may_be_der_pem_or_base64() {
     let directory = Directory::new();
     let pem = SIGNER.certificate_pem();
-    let base64: String = pem
-        .lines()
-        .filter(|line| !line.starts_with("-----"))
-        .collect();
+    let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     for (name, content) in [
         ("a.der", SIGNER.certificate().to_vec()),
         ("a.pem", pem.into_bytes()),
@@ -214,11 +183,7 @@ fn headers_may_be_captured_in_many_ways() {
             ["--intermediates", &intermediates],
         ];
         let ended = run("verify_callback", arguments.as_flattened());
-        assert_eq!(
-            (ended.code, object(&ended)),
-            (Some(0), genuine_report()),
-            "{text}"
-        );
+        assert_eq!((ended.code, object(&ended)), (Some(0), genuine_report()), "{text}");
     }
 }
 
@@ -249,11 +214,7 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
         "signature algorithm `rsa-sha1` is not accepted (accepted: rsa-sha256, rsa-sha384, rsa-sha512)"
     );
     assert_eq!(
-        refused(
-            judge(&genuine().without_header("authorization"), &[]),
-            "envelope",
-            401
-        ),
+        refused(judge(&genuine().without_header("authorization"), &[]), "envelope", 401),
         "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present; the request has a certificate \
          URL, so if this happens to all callbacks, a gateway or the hosting platform has removed `authorization`: set \
          `signatureTokenToMsSignatureHeader` in the registration to receive the signature in `x-ms-signature` \
@@ -261,10 +222,8 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
          keeps the other settings, or `cargo run --example registration -- ensure --url URL --ms-signature`)"
     );
     // The URL is judged although nothing is fetched.
-    let elsewhere = with(
-        "x-ms-certificate-url",
-        "https://attacker.blob.core.windows.net/cert/a.cer",
-    );
+    let elsewhere =
+        with("x-ms-certificate-url", "https://attacker.blob.core.windows.net/cert/a.cer");
     assert_eq!(
         refused(judge(&elsewhere, &[]), "location", 401),
         "certificate URL `https://attacker.blob.core.windows.net/cert/a.cer` refused: it is under none of the \
@@ -272,11 +231,7 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
     );
     let altered = BODY.replace("1.50", "1.51");
     assert_eq!(
-        refused(
-            judge(&genuine().with_body(altered.clone()), &[]),
-            "signature",
-            401
-        ),
+        refused(judge(&genuine().with_body(altered.clone()), &[]), "signature", 401),
         format!(
             "the rsa-sha256 signature does not match the body ({} bytes, SHA-256 {}) under signing certificate {}: the \
              body was altered in transit (parsed and serialized again?), or it is not Partner Center's",
@@ -291,19 +246,11 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
          deliver it again, and check the proxies and middleware in between"
     );
     assert_eq!(
-        refused(
-            judge(&genuine().with_body(" ".repeat(262_145)), &[]),
-            "body",
-            413
-        ),
+        refused(judge(&genuine().with_body(" ".repeat(262_145)), &[]), "body", 413),
         "the body is longer than 262144 bytes"
     );
     // Without a certificate it is downloaded, which the tests' environment makes impossible.
-    let reason = refused(
-        judge_with(&Directory::new(), &genuine(), &[]),
-        "source",
-        503,
-    );
+    let reason = refused(judge_with(&Directory::new(), &genuine(), &[]), "source", 503);
     let start = "`https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer` \
                  could not be downloaded: ";
     assert!(reason.starts_with(start), "{reason}");
@@ -313,23 +260,14 @@ fn each_stage_refuses_with_its_kind_and_its_reason() {
 fn a_certificate_that_is_not_partner_centers_is_refused_by_the_chain() {
     let directory = Directory::new();
     let certificate = || ISSUER.signing_certificate();
-    let other_service = certificate()
-        .dns_names(["metadata.azure.com"])
-        .issue()
-        .unwrap();
+    let other_service = certificate().dns_names(["metadata.azure.com"]).issue().unwrap();
     for (signer, reason) in [
-        (
-            FOREIGN_ISSUER.signer().unwrap(),
-            "no path to a trust anchor is valid: ",
-        ),
+        (FOREIGN_ISSUER.signer().unwrap(), "no path to a trust anchor is valid: "),
         (
             certificate().self_signed().unwrap(),
             "no path leads from the signing certificate to one of 1 ",
         ),
-        (
-            certificate().expired().issue().unwrap(),
-            "the signing certificate has expired (it is ",
-        ),
+        (certificate().expired().issue().unwrap(), "the signing certificate has expired (it is "),
         (
             other_service.clone(),
             "the signing certificate is refused: none of its DNS names matches the signer name \
@@ -337,27 +275,16 @@ fn a_certificate_that_is_not_partner_centers_is_refused_by_the_chain() {
         ),
     ] {
         let path = directory.write("a.cer", signer.certificate());
-        let judged = judge_with(
-            &directory,
-            &signer.callback(BODY).unwrap(),
-            &["--certificate", &path],
-        );
+        let judged =
+            judge_with(&directory, &signer.callback(BODY).unwrap(), &["--certificate", &path]);
         let found = refused(judged, "chain", 503);
         assert!(found.starts_with(reason), "{found}");
     }
 
     let path = directory.write("a.cer", other_service.certificate());
-    let more = [
-        "--certificate",
-        &path,
-        "--signer-name",
-        "metadata.azure.com",
-    ];
+    let more = ["--certificate", &path, "--signer-name", "metadata.azure.com"];
     let (code, report) = judge_with(&directory, &other_service.callback(BODY).unwrap(), &more);
-    assert_eq!(
-        (code, &report["signer"]["dns_names"]),
-        (Some(0), &json!(["metadata.azure.com"]))
-    );
+    assert_eq!((code, &report["signer"]["dns_names"]), (Some(0), &json!(["metadata.azure.com"])));
 }
 
 #[test]
@@ -366,10 +293,7 @@ fn the_time_can_be_another() {
     let at = |time: OffsetDateTime| judge(&genuine(), &["--at", &time.format(&Rfc3339).unwrap()]);
     assert_eq!(at(end), (Some(0), genuine_report()));
     let reason = refused(at(end + Duration::from_secs(1)), "chain", 503);
-    assert!(
-        reason.starts_with("the signing certificate has expired (it is "),
-        "{reason}"
-    );
+    assert!(reason.starts_with("the signing certificate has expired (it is "), "{reason}");
     let reason = refused(at(end - 101 * DAY), "chain", 503);
     assert!(
         reason.starts_with("the signing certificate is not valid yet (the clock says "),
@@ -406,10 +330,7 @@ fn a_line_break_that_an_editor_added_is_hinted_at() {
         let hint = "without its last line break the body is genuine: an editor may have added that to the file";
         assert_eq!(report["hint"], json!(hint));
     }
-    let (_, report) = judge(
-        &genuine().with_body(BODY.replace("1.50", "1.51") + "\n"),
-        &[],
-    );
+    let (_, report) = judge(&genuine().with_body(BODY.replace("1.50", "1.51") + "\n"), &[]);
     assert_eq!(report.get("hint"), None);
 }
 
@@ -432,10 +353,7 @@ fn faults_of_the_command_line_and_of_files_end_with_exit_code_2() {
             &format!("--headers {text}: line 1 is not of the form `Name: value`"),
         ),
         (&["--body", &missing], &format!("--body {missing}: ")),
-        (
-            &["--certificate", &missing],
-            &format!("--certificate {missing}: "),
-        ),
+        (&["--certificate", &missing], &format!("--certificate {missing}: ")),
         (
             &["--certificate", &text],
             &format!("--certificate {text}: it is neither DER, PEM nor base64"),
@@ -448,18 +366,9 @@ fn faults_of_the_command_line_and_of_files_end_with_exit_code_2() {
             &["--anchors", &text],
             &format!("--anchors {text}: the PEM text holds no `CERTIFICATE` block"),
         ),
-        (
-            &["--signer-name", "a"],
-            "--signer-name a: `a` is not a signer name",
-        ),
-        (
-            &["--at", "yesterday"],
-            "--at yesterday: no time (expected RFC 3339 since 1970",
-        ),
-        (
-            &["--at", "1969-12-31T23:59:59Z"],
-            "--at 1969-12-31T23:59:59Z: no time",
-        ),
+        (&["--signer-name", "a"], "--signer-name a: `a` is not a signer name"),
+        (&["--at", "yesterday"], "--at yesterday: no time (expected RFC 3339 since 1970"),
+        (&["--at", "1969-12-31T23:59:59Z"], "--at 1969-12-31T23:59:59Z: no time"),
     ];
     for (arguments, message) in cases {
         let arguments = match message.ends_with("is missing") {
@@ -470,11 +379,7 @@ fn faults_of_the_command_line_and_of_files_end_with_exit_code_2() {
         assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{arguments:?}");
         let expected = format!("verify_callback: {message}");
         assert!(ended.stderr.starts_with(&expected), "{}", ended.stderr);
-        assert!(
-            ended.stderr.ends_with("\nTry `verify_callback --help`.\n"),
-            "{}",
-            ended.stderr
-        );
+        assert!(ended.stderr.ends_with("\nTry `verify_callback --help`.\n"), "{}", ended.stderr);
     }
 }
 
@@ -508,11 +413,8 @@ fn what_microsoft_signed_for_another_service_is_genuine_for_its_name_only() {
         // Not through `eprintln!`, which the test harness keeps to itself.
         let _ = io::Write::write_all(
             &mut io::stderr(),
-            format!(
-                "skipped: there are no recorded signatures in {}\n",
-                shared.display()
-            )
-            .as_bytes(),
+            format!("skipped: there are no recorded signatures in {}\n", shared.display())
+                .as_bytes(),
         );
         return;
     };

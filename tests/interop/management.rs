@@ -26,10 +26,8 @@ async fn python() {
     let Some(python) = install_python("azure-mgmt-eventgrid==10.4.0") else {
         return;
     };
-    let (theirs, ours) = (
-        ResourceManager::start().await.unwrap(),
-        ResourceManager::start().await.unwrap(),
-    );
+    let (theirs, ours) =
+        (ResourceManager::start().await.unwrap(), ResourceManager::start().await.unwrap());
     let said_by_theirs = run(python, &theirs).await;
     let said_by_ours = manage(&ours).await;
     assert_eq!(said_by_ours, said_by_theirs);
@@ -40,10 +38,7 @@ async fn python() {
     }
     assert_eq!((ours.len(), theirs.len()), (27, 27));
     let polled = ours.iter().filter(|essence| essence.is_polled).count();
-    assert_eq!(
-        polled, 6,
-        "three writes and three deletions take their time"
-    );
+    assert_eq!(polled, 6, "three writes and three deletions take their time");
 }
 
 /// Lets their client do its work.
@@ -59,11 +54,7 @@ async fn run(python: PathBuf, fake: &ResourceManager) -> Value {
     // Not on this runtime's only thread, on which the fake answers.
     let output = tokio::task::spawn_blocking(move || client.output().unwrap());
     let output = output.await.unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -80,48 +71,29 @@ async fn manage(fake: &ResourceManager) -> Value {
 
     let registration = ours.partner_registration("contoso").unwrap();
     let wanted = ArmResource::new(PartnerRegistration::default()).at("global");
-    client
-        .create_or_update(&registration, &wanted)
-        .await
-        .unwrap();
+    client.create_or_update(&registration, &wanted).await.unwrap();
     let namespace = ours.partner_namespace("contoso-west").unwrap();
     let mut wanted = PartnerNamespace::new(&registration, RoutingMode::ChannelNameHeader);
     // Their models come with the service's defaults, and send them.
     wanted.disable_local_auth = Some(false);
-    let wanted = ArmResource::new(wanted)
-        .at("westeurope")
-        .tagged("team", "events");
+    let wanted = ArmResource::new(wanted).at("westeurope").tagged("team", "events");
     let made = client.create_or_update(&namespace, &wanted).await.unwrap();
     let keys = client.keys(&namespace).await.unwrap();
-    let renewed = client
-        .regenerate_key(&namespace, KeyName::Key2)
-        .await
-        .unwrap();
+    let renewed = client.regenerate_key(&namespace, KeyName::Key2).await.unwrap();
 
     let configuration = theirs.partner_configuration();
     let wanted = ArmResource::new(PartnerConfiguration::default()).at("global");
-    client
-        .create_or_update(&configuration, &wanted)
-        .await
-        .unwrap();
+    client.create_or_update(&configuration, &wanted).await.unwrap();
     let partner = Partner::of_registration(PARTNER);
-    let authorized = client
-        .authorize_partner(&configuration, &partner)
-        .await
-        .unwrap();
+    let authorized = client.authorize_partner(&configuration, &partner).await.unwrap();
 
     for name in ["customer-7", "customer-8"] {
         let mut wanted = Channel::to_topic(&theirs, name, "contoso/customers/7");
         wanted.message_for_activation = Some("Hello".to_owned());
         let id = namespace.channel(name).unwrap();
-        client
-            .create_or_update(&id, &ArmResource::new(wanted))
-            .await
-            .unwrap();
+        client.create_or_update(&id, &ArmResource::new(wanted)).await.unwrap();
     }
-    let query = ListQuery::default()
-        .with_filter("contains(name, 'customer')")
-        .with_page_size(1);
+    let query = ListQuery::default().with_filter("contains(name, 'customer')").with_page_size(1);
     let channels = client.list(&namespace, &query).await.unwrap();
     let mut names: Vec<_> = channels.into_iter().map(|channel| channel.name).collect();
     names.sort();
@@ -142,19 +114,13 @@ async fn manage(fake: &ResourceManager) -> Value {
     let mut wanted = EventSubscription::default();
     wanted.destination = Some(endpoint);
     wanted.filter = Some(filter);
-    let subscribed = client
-        .create_or_update(&id, &ArmResource::new(wanted))
-        .await
-        .unwrap();
+    let subscribed = client.create_or_update(&id, &ArmResource::new(wanted)).await.unwrap();
     let mut change = EventSubscription::default();
     change.labels = Some(vec!["x".to_owned()]);
     client.update(&id, &change).await.unwrap();
     let full = client.full_url(&id).await.unwrap().unwrap();
     client.deactivate(&topic).await.unwrap();
-    let unauthorized = client
-        .unauthorize_partner(&configuration, &partner)
-        .await
-        .unwrap();
+    let unauthorized = client.unauthorize_partner(&configuration, &partner).await.unwrap();
 
     assert!(client.delete(&id).await.unwrap());
     assert!(client.delete(&topic).await.unwrap());
@@ -209,9 +175,7 @@ fn essence(request: &RecordedRequest) -> Essence {
     Essence {
         method: request.method().to_string(),
         path: request.path().to_owned(),
-        query: form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect(),
+        query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         media_type: request.header("content-type").map(str::to_owned),
         body: request.json(),
         is_polled: false,

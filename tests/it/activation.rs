@@ -86,11 +86,8 @@ fn waiting() -> Value {
 }
 
 fn scene(names: &[&str]) -> (Service, ActivationWatcher) {
-    let service = Service {
-        start: Instant::now(),
-        channels: Arc::default(),
-        reads: Arc::default(),
-    };
+    let service =
+        Service { start: Instant::now(), channels: Arc::default(), reads: Arc::default() };
     for name in names {
         service.set(name, waiting());
     }
@@ -121,36 +118,21 @@ async fn delays_grow_until_the_activation() {
     let (service, mut watcher) = scene(&["one"]);
     assert!(is_waiting(&state(&mut watcher).await));
     // No change for an hour.
-    assert!(
-        timeout(Duration::from_secs(3600), watcher.next())
-            .await
-            .is_err()
-    );
-    assert_eq!(
-        service.reads("one"),
-        [0, 30, 90, 210, 450, 930, 1530, 2130, 2730, 3330]
-    );
+    assert!(timeout(Duration::from_secs(3600), watcher.next()).await.is_err());
+    assert_eq!(service.reads("one"), [0, 30, 90, 210, 450, 930, 1530, 2130, 2730, 3330]);
     service.set("one", json!({"readinessState": "Activated"}));
     let change = watcher.next().await.unwrap().unwrap();
-    assert_eq!(
-        (change.id, change.state),
-        (id("one"), ChannelState::Activated)
-    );
+    assert_eq!((change.id, change.state), (id("one"), ChannelState::Activated));
     assert!(change.channel.is_some());
     assert!(watcher.next().await.is_none());
     assert_eq!(service.reads("one").pop(), Some(3930));
 
     let (service, watcher) = scene(&["one"]);
-    let pace = Pace::default()
-        .with_first_delay(Duration::ZERO)
-        .with_longest_delay(Duration::from_secs(3));
+    let pace =
+        Pace::default().with_first_delay(Duration::ZERO).with_longest_delay(Duration::from_secs(3));
     let mut watcher = watcher.with_pace(pace);
     assert!(is_waiting(&state(&mut watcher).await));
-    assert!(
-        timeout(Duration::from_secs(10), watcher.next())
-            .await
-            .is_err()
-    );
+    assert!(timeout(Duration::from_secs(10), watcher.next()).await.is_err());
     assert_eq!(service.reads("one"), [0, 1, 3, 6, 9]);
 }
 
@@ -184,11 +166,7 @@ async fn many_hints_are_one_read() {
     let hints = watcher.hints();
     assert!(is_waiting(&state(&mut watcher).await));
     assert!(is_waiting(&state(&mut watcher).await));
-    assert!(
-        timeout(Duration::from_secs(10), watcher.next())
-            .await
-            .is_err()
-    );
+    assert!(timeout(Duration::from_secs(10), watcher.next()).await.is_err());
 
     // Events that are not about a watched channel, or of failed operations.
     let one = id("one");
@@ -203,10 +181,7 @@ async fn many_hints_are_one_read() {
             &format!("{}/providers/Microsoft.EventGrid", group("ours").scope()),
         ),
         event("ResourceWriteSuccess", &format!("{namespace}/channels")),
-        event(
-            "ResourceWriteSuccess",
-            &format!("{namespace}/privateEndpointConnections/one"),
-        ),
+        event("ResourceWriteSuccess", &format!("{namespace}/privateEndpointConnections/one")),
         event("ResourceWriteSuccess", id("three").as_str()),
         event("ResourceWriteSuccess", &format!("{one}x")),
         event("ResourceWriteSuccess", ""),
@@ -235,10 +210,7 @@ async fn many_hints_are_one_read() {
     // It is not watched any more.
     assert_eq!(hints.record(&event("ResourceWriteSuccess", &shouted)), 0);
     // An event about the namespace is about all channels in it.
-    assert_eq!(
-        hints.record(&event("ResourceDeleteSuccess", namespace.as_str())),
-        1
-    );
+    assert_eq!(hints.record(&event("ResourceDeleteSuccess", namespace.as_str())), 1);
     service.remove("two");
     assert_eq!(state(&mut watcher).await, ChannelState::Deleted);
     assert!(watcher.next().await.is_none());
@@ -308,10 +280,7 @@ async fn errors_are_reported_and_retried() {
     let error = watcher.next().await.unwrap().unwrap_err();
     assert_eq!(error.id, id("one"));
     let text = error.to_string();
-    assert!(
-        text.contains("cannot be watched: get: answered 403"),
-        "{text}"
-    );
+    assert!(text.contains("cannot be watched: get: answered 403"), "{text}");
     assert!(is_waiting(&state(&mut watcher).await));
     watcher.next().await.unwrap().unwrap_err();
     // An unknown state is not final.
@@ -335,11 +304,7 @@ async fn next_is_cancel_safe() {
         if second == 100 {
             hints.record(&event("ResourceWriteSuccess", id("one").as_str()));
         }
-        assert!(
-            timeout(Duration::from_secs(1), watcher.next())
-                .await
-                .is_err()
-        );
+        assert!(timeout(Duration::from_secs(1), watcher.next()).await.is_err());
     }
     // Reads happen as if it had not been dropped. A hint restarts the delays.
     assert_eq!(service.reads("one"), [0, 30, 90, 102, 132, 192]);
@@ -347,8 +312,5 @@ async fn next_is_cancel_safe() {
     watcher.watch(id("two"));
     assert_eq!(state(&mut watcher).await, ChannelState::Deleted);
     let shown = format!("{watcher:?}");
-    assert!(
-        shown.contains("/channels/one") && !shown.contains("/channels/two"),
-        "{shown}"
-    );
+    assert!(shown.contains("/channels/one") && !shown.contains("/channels/two"), "{shown}");
 }

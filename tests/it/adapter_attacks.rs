@@ -59,9 +59,8 @@ async fn a_replaced_refusal_never_turns_in_progress_into_success() {
 async fn work_that_outlives_a_cancelled_request_is_not_started_again() {
     let completed = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&completed);
-    let service = VerifyLayer::new(receiver())
-        .with_duplicates(Arc::new(InMemory::new()))
-        .layer(service_fn(move |request: Request<Full<Bytes>>| {
+    let service = VerifyLayer::new(receiver()).with_duplicates(Arc::new(InMemory::new())).layer(
+        service_fn(move |request: Request<Full<Bytes>>| {
             let count = Arc::clone(&count);
             let attempt: Attempt = request.extensions().get().cloned().unwrap();
             async move {
@@ -74,7 +73,8 @@ async fn work_that_outlives_a_cancelled_request_is_not_started_again() {
                 tokio::task::spawn_blocking(work).await.unwrap();
                 Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
             }
-        }));
+        }),
+    );
     let good = event("invoice-ready");
     let first = service.clone().oneshot(request(&good));
     let first = timeout(Duration::from_millis(150), first).await;
@@ -99,11 +99,7 @@ struct OnePlace {
 
 impl Clone for OnePlace {
     fn clone(&self) -> Self {
-        Self {
-            places: Arc::clone(&self.places),
-            waiting: None,
-            place: None,
-        }
+        Self { places: Arc::clone(&self.places), waiting: None, place: None }
     }
 }
 
@@ -141,11 +137,7 @@ impl Service<Request<Full<Bytes>>> for OnePlace {
 /// service: a place is reserved only for a verified callback.
 #[tokio::test]
 async fn an_unverified_half_body_holds_no_place_of_the_inner_service() {
-    let inner = OnePlace {
-        places: Arc::new(Semaphore::new(1)),
-        waiting: None,
-        place: None,
-    };
+    let inner = OnePlace { places: Arc::new(Semaphore::new(1)), waiting: None, place: None };
     let service = VerifyLayer::new(receiver()).layer(inner);
     let good = event("invoice-ready");
     let mut stalled = Request::new(StreamBody::new(futures_util::stream::pending::<
@@ -156,10 +148,7 @@ async fn an_unverified_half_body_holds_no_place_of_the_inner_service() {
     sleep(Duration::from_millis(50)).await;
     let genuine = timeout(Duration::from_secs(2), service.oneshot(request(&good))).await;
     stranger.abort();
-    assert!(
-        genuine.is_ok(),
-        "a genuine callback waits for an unverified body"
-    );
+    assert!(genuine.is_ok(), "a genuine callback waits for an unverified body");
 }
 
 /// Invariant: the sender receives a status and nothing else, whatever the reason. The 500 for a missing `web::Data` must not name
@@ -199,29 +188,17 @@ async fn a_guard_given_twice_does_not_lose_every_event() {
     let handler = async |ours::Claimed(_, attempt): ours::Claimed<ours::Callback>| {
         let _ = attempt.complete().await;
     };
-    let state = State {
-        receiver: receiver(),
-        guard,
-    };
-    let router: Router = Router::new()
-        .route("/", post(handler).layer(layer))
-        .with_state(state);
+    let state = State { receiver: receiver(), guard };
+    let router: Router = Router::new().route("/", post(handler).layer(layer)).with_state(state);
     let good = event("invoice-ready");
     let mut statuses = HashSet::new();
     for _ in 0..10 {
         let mut request = request(&good);
         *request.method_mut() = http::Method::POST;
-        let response = router
-            .clone()
-            .oneshot(request.map(axum::body::Body::new))
-            .await;
+        let response = router.clone().oneshot(request.map(axum::body::Body::new)).await;
         statuses.insert(response.unwrap().status().as_u16());
     }
-    assert_ne!(
-        statuses,
-        HashSet::from([503]),
-        "ten attempts, and the event is lost"
-    );
+    assert_ne!(statuses, HashSet::from([503]), "ten attempts, and the event is lost");
 }
 
 // ---- framing -----------------------------------------------------------------------------------------------------------
@@ -232,11 +209,7 @@ async fn talk(address: std::net::SocketAddr, request: &[u8]) -> String {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut response = Vec::new();
-    let _ = timeout(
-        Duration::from_millis(700),
-        stream.read_to_end(&mut response),
-    )
-    .await;
+    let _ = timeout(Duration::from_millis(700), stream.read_to_end(&mut response)).await;
     let response = String::from_utf8_lossy(&response).into_owned();
     let lines = response.lines().filter(|line| line.starts_with("HTTP/"));
     let statuses = lines.filter_map(|line| line.split(' ').nth(1));
@@ -250,32 +223,21 @@ async fn all_adapters_respond_to_odd_framing_alike() {
     use crate::fronts::{Front, Handler, head};
     let mut differing = Vec::new();
     let mut all = BTreeMap::<&str, BTreeMap<String, Vec<Front>>>::new();
-    for front in [
-        Front::TowerLayer,
-        Front::AxumCallback,
-        Front::ActixCallback,
-        Front::ActixMiddleware,
-    ] {
+    for front in
+        [Front::TowerLayer, Front::AxumCallback, Front::ActixCallback, Front::ActixMiddleware]
+    {
         let handler = Handler::new();
-        let address = front
-            .serve(receiver(), Arc::new(InMemory::new()), &handler)
-            .await;
+        let address = front.serve(receiver(), Arc::new(InMemory::new()), &handler).await;
         let good = event("invoice-ready");
         let body = &good.body;
         let with = |rest: String| [head(&good), rest.into_bytes()].concat();
-        let chunk = format!(
-            "{:x}\r\n{}\r\n0\r\n\r\n",
-            body.len(),
-            String::from_utf8_lossy(body)
-        );
+        let chunk = format!("{:x}\r\n{}\r\n0\r\n\r\n", body.len(), String::from_utf8_lossy(body));
         let text = String::from_utf8_lossy(body);
         let length = body.len();
         let cases = [
             (
                 "expect, valid",
-                with(format!(
-                    "expect: 100-continue\r\ncontent-length: {length}\r\n\r\n{text}"
-                )),
+                with(format!("expect: 100-continue\r\ncontent-length: {length}\r\n\r\n{text}")),
             ),
             (
                 "expect, too long",
@@ -283,52 +245,28 @@ async fn all_adapters_respond_to_odd_framing_alike() {
             ),
             (
                 "length and chunks",
-                with(format!(
-                    "content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n{chunk}"
-                )),
+                with(format!("content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n{chunk}")),
             ),
             (
                 "two lengths",
-                with(format!(
-                    "content-length: {length}\r\ncontent-length: 999999\r\n\r\n{text}"
-                )),
+                with(format!("content-length: {length}\r\ncontent-length: 999999\r\n\r\n{text}")),
             ),
-            (
-                "not a number",
-                with(format!("content-length: x\r\n\r\n{text}")),
-            ),
-            (
-                "bad chunk",
-                with("transfer-encoding: chunked\r\n\r\nzz\r\n".into()),
-            ),
+            ("not a number", with(format!("content-length: x\r\n\r\n{text}"))),
+            ("bad chunk", with("transfer-encoding: chunked\r\n\r\nzz\r\n".into())),
             (
                 "content-encoding",
-                with(format!(
-                    "content-encoding: gzip\r\ncontent-length: {length}\r\n\r\n{text}"
-                )),
+                with(format!("content-encoding: gzip\r\ncontent-length: {length}\r\n\r\n{text}")),
             ),
-            (
-                "gzip, chunked",
-                with(format!("transfer-encoding: gzip, chunked\r\n\r\n{chunk}")),
-            ),
+            ("gzip, chunked", with(format!("transfer-encoding: gzip, chunked\r\n\r\n{chunk}"))),
             (
                 "length 0, then chunks",
-                with(format!(
-                    "transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n{chunk}"
-                )),
+                with(format!("transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n{chunk}")),
             ),
-            (
-                "lf only",
-                with(format!("content-length: {length}\n\n{text}")),
-            ),
+            ("lf only", with(format!("content-length: {length}\n\n{text}"))),
         ];
         for (what, request) in cases {
             let said = talk(address, &request).await;
-            all.entry(what)
-                .or_default()
-                .entry(said)
-                .or_default()
-                .push(front);
+            all.entry(what).or_default().entry(said).or_default().push(front);
         }
     }
     for (what, responses) in all {

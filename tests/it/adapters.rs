@@ -78,11 +78,7 @@ impl Table {
     fn accepted(&mut self, what: impl fmt::Display, callback: &SignedRequest, request: Vec<u8>) {
         let event: serde_json::Value = serde_json::from_slice(&callback.body).unwrap();
         let response = Answer {
-            body: format!(
-                "{} {}",
-                event["EventName"].as_str().unwrap(),
-                callback.body.len()
-            ),
+            body: format!("{} {}", event["EventName"].as_str().unwrap(), callback.body.len()),
             ..Answer::status(200)
         };
         self.add(what, request, response);
@@ -97,33 +93,17 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
     // Genuine, in every framing. Bodies differ, so that none is a duplicate of another.
     table.accepted("announced", &good, request(&good));
     let in_other_header = event("in-signature-header").in_signature_header();
-    table.accepted(
-        "x-ms-signature",
-        &in_other_header,
-        request(&in_other_header),
-    );
+    table.accepted("x-ms-signature", &in_other_header, request(&in_other_header));
     for size in [1, 7, 1000] {
         let callback = event(&format!("in-chunks-of-{size}"));
-        table.accepted(
-            format_args!("chunks of {size}"),
-            &callback,
-            chunked(&callback, size),
-        );
+        table.accepted(format_args!("chunks of {size}"), &callback, chunked(&callback, size));
     }
     let spaces = " ".repeat(256 * 1024 - 23);
-    let long = signer()
-        .callback(format!(r#"{{"EventName":"longest"{spaces}}}"#))
-        .unwrap();
+    let long = signer().callback(format!(r#"{{"EventName":"longest"{spaces}}}"#)).unwrap();
     assert_eq!(long.body.len(), 256 * 1024);
     table.accepted("as long as can be", &long, request(&long));
-    let long = signer()
-        .callback(format!(r#"{{"EventName": "longest"{}}}"#, &spaces[1..]))
-        .unwrap();
-    table.accepted(
-        "as long as the limit, in chunks",
-        &long,
-        chunked(&long, 10_000),
-    );
+    let long = signer().callback(format!(r#"{{"EventName": "longest"{}}}"#, &spaces[1..])).unwrap();
+    table.accepted("as long as the limit, in chunks", &long, chunked(&long, 10_000));
     let unknown = event("never-heard-of");
     table.accepted("an unknown event", &unknown, request(&unknown));
 
@@ -138,41 +118,19 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
     let unsigned = empty.without_header("authorization");
     table.refused("an empty and unsigned body", &unsigned, 400);
     let announced = [head(&good), b"content-length: 262145\r\n\r\n".to_vec()].concat();
-    table.add(
-        "announced as too long, nothing sent",
-        announced,
-        Answer::status(413),
-    );
+    table.add("announced as too long, nothing sent", announced, Answer::status(413));
     table.refused("too long", &too_long, 413);
-    table.add(
-        "too long, in chunks",
-        chunked(&too_long, 10_000),
-        Answer::status(413),
-    );
+    table.add("too long, in chunks", chunked(&too_long, 10_000), Answer::status(413));
     let long_and_wrong = too_long.without_header("authorization");
-    table.refused(
-        "announced as too long, and no signature",
-        &long_and_wrong,
-        413,
-    );
+    table.refused("announced as too long, and no signature", &long_and_wrong, 413);
     let wrong_and_absent = with("x-ms-signature-algorithm", b"rsa-md5");
-    let absent = [
-        head(&wrong_and_absent),
-        b"content-length: 100\r\n\r\n".to_vec(),
-    ]
-    .concat();
-    table.add(
-        "refused headers: the body is not awaited",
-        absent,
-        Answer::status(400),
-    );
+    let absent = [head(&wrong_and_absent), b"content-length: 100\r\n\r\n".to_vec()].concat();
+    table.add("refused headers: the body is not awaited", absent, Answer::status(400));
 
     // Envelopes.
-    for (header, status) in [
-        ("authorization", 401),
-        ("x-ms-certificate-url", 400),
-        ("x-ms-signature-algorithm", 400),
-    ] {
+    for (header, status) in
+        [("authorization", 401), ("x-ms-certificate-url", 400), ("x-ms-signature-algorithm", 400)]
+    {
         let without = good.clone().without_header(header);
         table.refused(format_args!("no {header}"), &without, status);
         let mut doubled = head(&good);
@@ -180,11 +138,7 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
         doubled.extend_from_slice(good.headers[header].as_bytes());
         let body = format!("\r\ncontent-length: {}\r\n\r\n{EVENT}", EVENT.len());
         doubled.extend_from_slice(body.as_bytes());
-        table.add(
-            format_args!("{header} doubled"),
-            doubled,
-            Answer::status(400),
-        );
+        table.add(format_args!("{header} doubled"), doubled, Answer::status(400));
     }
     for (name, value, status) in [
         ("authorization", &b"Bearer abc"[..], 401),
@@ -194,16 +148,8 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
         ("x-ms-signature-algorithm", b"rsa-sha1", 400),
         ("x-ms-signature-algorithm", b"none", 400),
         ("x-ms-certificate-url", b"https://3psostorageacct\xff", 400),
-        (
-            "x-ms-certificate-url",
-            b"https://evil.example/cert/a.cer",
-            401,
-        ),
-        (
-            "x-ms-certificate-url",
-            b"http://169.254.169.254/cert/a.cer",
-            401,
-        ),
+        ("x-ms-certificate-url", b"https://evil.example/cert/a.cer", 401),
+        ("x-ms-certificate-url", b"http://169.254.169.254/cert/a.cer", 401),
     ] {
         let what = format!("{name}: {}", value.escape_ascii());
         table.refused(what, &with(name, value), status);
@@ -215,21 +161,13 @@ fn table(expired: &Signer, foreign: &Signer) -> Table {
     // Source, chain, signature, event.
     let absent = named(signer(), "absent");
     let passing = Answer::status(503).retry_after(5);
-    table.add(
-        "certificate not reachable",
-        request(&absent),
-        passing.clone(),
-    );
+    table.add("certificate not reachable", request(&absent), passing.clone());
     table.add("again", request(&absent), passing.clone());
     let expired = request(&named(expired.clone(), "expired"));
     table.add("an expired signer", expired, passing.clone());
     let foreign = request(&named(foreign.clone(), "foreign"));
     table.add("a foreign signer", foreign, passing);
-    table.refused(
-        "a changed body",
-        &good.clone().with_body(EVENT.replace("test", "tset")),
-        401,
-    );
+    table.refused("a changed body", &good.clone().with_body(EVENT.replace("test", "tset")), 401);
     table.refused("another's signature", &other.with_body(EVENT), 401);
     let unreadable = || Answer::status(503).retry_after(300);
     for body in ["[]", "{}", "not json", "{\"EventName\":\"\u{0}\"}"] {
@@ -253,46 +191,32 @@ async fn all_adapters_respond_alike() {
         let receiver = ReceiverBuilder::new(chain(), files).clock(|| NOW);
         let handler = Handler::new();
         let guard = Arc::new(InMemory::new());
-        let address = front
-            .serve(receiver.build().unwrap(), guard, &handler)
-            .await;
+        let address = front.serve(receiver.build().unwrap(), guard, &handler).await;
         for (what, request, expected) in &table.0 {
             let before = handler.begun();
             let response = send(address, request).await;
             assert_eq!(response.as_ref(), Some(expected), "{front:?}: {what}");
             let is_handled = handler.begun() - before;
-            assert_eq!(
-                is_handled,
-                usize::from(expected.status == 200),
-                "{front:?}: {what}"
-            );
+            assert_eq!(is_handled, usize::from(expected.status == 200), "{front:?}: {what}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn transient_failures_have_a_retry_after() {
-    let required = || {
-        ReceiverBuilder::new(
-            chain().with_revocation(Revocation::Required),
-            Files::holding([]),
-        )
-    };
+    let required =
+        || ReceiverBuilder::new(chain().with_revocation(Revocation::Required), Files::holding([]));
     let quota = || {
         let one = NonZeroU32::MIN;
         ReceiverBuilder::new(chain(), Files::holding([])).new_certificate_downloads_per_minute(one)
     };
-    let builders: [(&dyn Fn() -> ReceiverBuilder, _, _); 2] = [
-        (&required, "pcnotifications-dispatch.microsoft.com", 5),
-        (&quota, "second", 60),
-    ];
+    let builders: [(&dyn Fn() -> ReceiverBuilder, _, _); 2] =
+        [(&required, "pcnotifications-dispatch.microsoft.com", 5), (&quota, "second", 60)];
     for front in Front::ALL {
         for (builder, name, seconds) in builders {
             let receiver = builder().clock(|| NOW).build().unwrap();
             let handler = Handler::new();
-            let address = front
-                .serve(receiver, Arc::new(InMemory::new()), &handler)
-                .await;
+            let address = front.serve(receiver, Arc::new(InMemory::new()), &handler).await;
             if name == "second" {
                 deliver(address, &named(signer(), "first")).await;
             }
@@ -355,10 +279,7 @@ async fn an_endless_body_is_cut_off_and_a_broken_one_is_not_handled() {
 
         for request in [request(&good), chunked(&good, 5)] {
             let mut stream = TcpStream::connect(service.address).await.unwrap();
-            stream
-                .write_all(&request[..request.len() - 8])
-                .await
-                .unwrap();
+            stream.write_all(&request[..request.len() - 8]).await.unwrap();
             drop(stream);
         }
         assert_eq!(service.handler.begun(), 0, "{front:?}");
@@ -377,22 +298,11 @@ async fn a_callback_is_handled_once_and_every_delivery_gets_a_response() {
             assert_eq!(service.deliver(&good).await, SEEN(), "{front:?}");
         }
         // Unsigned parts do not make it another callback, and a forged twin does not mark it as seen.
-        let other_headers = good
-            .clone()
-            .in_signature_header()
-            .with_header("x-request-id", b"7");
-        assert_eq!(
-            service.deliver(&other_headers.unwrap()).await,
-            SEEN(),
-            "{front:?}"
-        );
+        let other_headers = good.clone().in_signature_header().with_header("x-request-id", b"7");
+        assert_eq!(service.deliver(&other_headers.unwrap()).await, SEEN(), "{front:?}");
         let other = event("other");
         let forged = good.clone().with_body(other.body.clone());
-        assert_eq!(
-            service.deliver(&forged).await,
-            Answer::status(401),
-            "{front:?}"
-        );
+        assert_eq!(service.deliver(&forged).await, Answer::status(401), "{front:?}");
         assert_eq!(service.deliver(&other).await.body, "other 21", "{front:?}");
         assert_eq!(service.handler.begun(), 2, "{front:?}");
     }
@@ -411,29 +321,15 @@ async fn a_handler_that_fails_or_panics_releases_its_claim() {
     for front in Front::CLAIMING {
         let service = Service::open(front, Arc::new(InMemory::new())).await;
         let failing = event(FAIL);
-        assert_eq!(
-            service.deliver(&failing).await,
-            Answer::status(500),
-            "{front:?}"
-        );
+        assert_eq!(service.deliver(&failing).await, Answer::status(500), "{front:?}");
         let panicking = event(PANIC);
         let response = send(service.address, &request(&panicking)).await;
-        assert!(
-            response.is_none_or(|response| response.status >= 500),
-            "{front:?}"
-        );
+        assert!(response.is_none_or(|response| response.status >= 500), "{front:?}");
         for callback in [&failing, &panicking] {
             assert_ne!(service.deliver(callback).await, SEEN(), "{front:?}");
             assert_eq!(service.deliver(callback).await, SEEN(), "{front:?}");
-            let twice = Calls {
-                begun: 2,
-                succeeded: 1,
-            };
-            assert_eq!(
-                service.handler.calls_of(&digest(callback)),
-                twice,
-                "{front:?}"
-            );
+            let twice = Calls { begun: 2, succeeded: 1 };
+            assert_eq!(service.handler.calls_of(&digest(callback)), twice, "{front:?}");
         }
     }
 }
@@ -475,22 +371,12 @@ async fn a_client_that_disconnects_during_handling_leaves_no_claim() {
         while is_busy(&response) {
             response = service.deliver(&held).await;
         }
-        let handled_again = Answer {
-            body: "hold 20".to_owned(),
-            ..SEEN()
-        };
+        let handled_again = Answer { body: "hold 20".to_owned(), ..SEEN() };
         let expected = if goes_on { SEEN() } else { handled_again };
         assert_eq!(response, expected, "{front:?}");
         let begun = if goes_on { 1 } else { 2 };
         let calls = service.handler.calls_of(&digest(&held));
-        assert_eq!(
-            calls,
-            Calls {
-                begun,
-                succeeded: 1
-            },
-            "{front:?}"
-        );
+        assert_eq!(calls, Calls { begun, succeeded: 1 }, "{front:?}");
     }
 }
 
@@ -536,34 +422,20 @@ impl DuplicateGuard for Down {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guard_outage_loses_nothing_and_passes_nothing() {
     for front in Front::CLAIMING {
-        let down = Down {
-            claim: true,
-            ..Down::default()
-        };
+        let down = Down { claim: true, ..Down::default() };
         let service = Service::open(front, Arc::new(down)).await;
-        assert_eq!(
-            service.deliver(&event("good")).await,
-            UNKNOWN(),
-            "{front:?}"
-        );
+        assert_eq!(service.deliver(&event("good")).await, UNKNOWN(), "{front:?}");
         assert_eq!(service.handler.begun(), 0, "{front:?}");
 
         // Down after the handler has run: its response is kept, and the callback is not handled again until the lease expires.
-        let down = Arc::new(Down {
-            rest: true,
-            ..Down::default()
-        });
+        let down = Arc::new(Down { rest: true, ..Down::default() });
         let guard = Arc::<Down>::clone(&down);
         let service = Service::open(front, guard).await;
         let (good, failing) = (event("good"), event(FAIL));
         assert_eq!(service.deliver(&good).await.body, "good 20", "{front:?}");
         let response = service.deliver(&good).await;
         assert!(is_busy(&response), "{front:?}: {response:?}");
-        assert_eq!(
-            service.deliver(&failing).await,
-            Answer::status(500),
-            "{front:?}"
-        );
+        assert_eq!(service.deliver(&failing).await, Answer::status(500), "{front:?}");
         let response = service.deliver(&failing).await;
         assert!(is_busy(&response), "{front:?}: {response:?}");
         assert_eq!(service.handler.begun(), 2, "{front:?}");
@@ -608,10 +480,7 @@ async fn the_response_to_refusals_can_be_replaced() {
     assert_eq!(response(&good).await.unwrap(), "handled");
     assert_eq!(response(&good).await.unwrap(), "duplicate 200 OK");
     let forged = good.with_body("{}");
-    assert_eq!(
-        response(&forged).await.unwrap(),
-        "signature 401 Unauthorized"
-    );
+    assert_eq!(response(&forged).await.unwrap(), "signature 401 Unauthorized");
     // An error of the service is neither a response nor a success.
     for _ in 0..2 {
         assert_eq!(response(&event(FAIL)).await, Err("the service is broken"));
@@ -625,9 +494,7 @@ fn actix_refusals_can_be_replaced_and_missing_data_is_logged() {
     use partner_center_webhooks::actix_web::{Callback, VerifyCallbacks};
 
     let request = |callback: &SignedRequest| {
-        let mut request = TestRequest::post()
-            .uri("/")
-            .set_payload(callback.body.clone());
+        let mut request = TestRequest::post().uri("/").set_payload(callback.body.clone());
         for (name, value) in &callback.headers {
             request = request.insert_header((name.as_str(), value.as_bytes()));
         }
@@ -641,25 +508,13 @@ fn actix_refusals_can_be_replaced_and_missing_data_is_logged() {
         let app = App::new().route("/", web::post().to(handler).wrap(layer));
         let service = init_service(app).await;
         let good = event("good");
-        assert_eq!(
-            call_and_read_body(&service, request(&good)).await,
-            "handled"
-        );
+        assert_eq!(call_and_read_body(&service, request(&good)).await, "handled");
         let forged = request(&good.clone().with_body("{}"));
-        assert_eq!(
-            call_and_read_body(&service, forged).await,
-            "signature 401 Unauthorized"
-        );
+        assert_eq!(call_and_read_body(&service, forged).await, "signature 401 Unauthorized");
 
         let handler = |_: Callback| async { HttpResponse::Ok().finish() };
         let service = init_service(App::new().route("/", web::post().to(handler))).await;
-        assert_eq!(
-            call_service(&service, request(&good))
-                .await
-                .status()
-                .as_u16(),
-            500
-        );
+        assert_eq!(call_service(&service, request(&good)).await.status().as_u16(), 500);
     });
 }
 
@@ -703,11 +558,7 @@ async fn a_genuine_body_that_does_not_fit_the_type_is_neither_handled_nor_claime
         assert_eq!(service.handler.begun(), 1, "{front:?}");
         // A forged body is refused before its type matters.
         let forged = fit.with_body(unfit.body.clone());
-        assert_eq!(
-            service.deliver(&forged).await,
-            Answer::status(401),
-            "{front:?}"
-        );
+        assert_eq!(service.deliver(&forged).await, Answer::status(401), "{front:?}");
         let repaired = Front::AxumClaimed;
         let service = Service::open(repaired, guard).await;
         assert_eq!(service.deliver(&unfit).await.body, "typed 38", "{front:?}");

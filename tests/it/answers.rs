@@ -92,37 +92,13 @@ async fn requests() {
             with("x-ms-signature-algorithm", b"rsa-md5"),
             (Envelope, 400, Forged, None),
         ),
-        (
-            "no signature",
-            unsigned.clone(),
-            (Envelope, 401, Forged, None),
-        ),
-        (
-            "another scheme",
-            with("authorization", b"Bearer x"),
-            (Envelope, 401, Forged, None),
-        ),
-        (
-            "URL not allowed",
-            with("x-ms-certificate-url", elsewhere),
-            (Location, 401, Forged, None),
-        ),
+        ("no signature", unsigned.clone(), (Envelope, 401, Forged, None)),
+        ("another scheme", with("authorization", b"Bearer x"), (Envelope, 401, Forged, None)),
+        ("URL not allowed", with("x-ms-certificate-url", elsewhere), (Location, 401, Forged, None)),
         ("cut short", cut, (Body, 503, Undecided, Some(10))),
-        (
-            "empty and unsigned",
-            unsigned.with_body(""),
-            (Body, 400, Forged, None),
-        ),
-        (
-            "empty and signed",
-            good().with_body(""),
-            (Body, 503, Undecided, Some(10)),
-        ),
-        (
-            "over the limit",
-            good().with_body(vec![b' '; 256 * 1024 + 1]),
-            (Body, 413, Forged, None),
-        ),
+        ("empty and unsigned", unsigned.with_body(""), (Body, 400, Forged, None)),
+        ("empty and signed", good().with_body(""), (Body, 503, Undecided, Some(10))),
+        ("over the limit", good().with_body(vec![b' '; 256 * 1024 + 1]), (Body, 413, Forged, None)),
         (
             "mismatch under a fresh certificate",
             good().with_body("{}"),
@@ -151,18 +127,14 @@ async fn requests() {
 /// Certificates that cannot be fetched, or are not trusted.
 #[tokio::test(start_paused = true)]
 async fn certificates() {
-    let not_a_certificate = SourceError::NotACertificate {
-        url: Excerpt::of("u"),
-        error: BundleError::Empty,
-    };
+    let not_a_certificate =
+        SourceError::NotACertificate { url: Excerpt::of("u"), error: BundleError::Empty };
     let issue = |change: fn(SigningCertificate<'_>) -> SigningCertificate<'_>| {
         let signer = change(ISSUER.signing_certificate()).issue();
         Ok(bundle(&signer.unwrap()))
     };
-    let (unavailable, untrusted) = (
-        (Source, 503, Undecided, Some(5)),
-        (Chain, 503, Undecided, Some(5)),
-    );
+    let (unavailable, untrusted) =
+        ((Source, 503, Undecided, Some(5)), (Chain, 503, Undecided, Some(5)));
     let begins = |recipe: SigningCertificate<'_>, seconds| {
         let recipe = recipe.valid(later(seconds), later(9_000_000));
         Ok(bundle(&recipe.issue().unwrap()))
@@ -172,17 +144,9 @@ async fn certificates() {
         ("outage", outage(), unavailable),
         ("not a certificate", Err(not_a_certificate), unavailable),
         ("path", Ok(bundle(&stranger)), untrusted),
-        (
-            "policy",
-            issue(|it| it.without_digital_signature()),
-            untrusted,
-        ),
+        ("policy", issue(|it| it.without_digital_signature()), untrusted),
         ("key", issue(|it| it.small_key()), untrusted),
-        (
-            "name",
-            issue(|it| it.dns_names(["other.microsoft.com"])),
-            untrusted,
-        ),
+        ("name", issue(|it| it.dns_names(["other.microsoft.com"])), untrusted),
         ("expired", issue(|it| it.expired()), untrusted),
         (
             "valid in a minute",
@@ -218,11 +182,7 @@ async fn a_revoked_signer() {
     let signer = issuer.signer().unwrap();
     let location = DistributionLocation::none().also_allow(base).unwrap();
     let callback = signer.callback(EVENT).unwrap();
-    for mode in [
-        Revocation::BestEffort,
-        Revocation::Required,
-        Revocation::DangerOff,
-    ] {
+    for mode in [Revocation::BestEffort, Revocation::Required, Revocation::DangerOff] {
         let web = Web::default().publishing(&issuer.with_revoked(signer.certificate()), base);
         let authorities = Authorities::new(Arc::new(web))
             .with_issuer_location(location.clone())
@@ -254,9 +214,8 @@ async fn a_mismatch_under_an_old_certificate() {
     let (good, forged) = (good(), good().with_body("{}"));
     assert!(receiver.receive(&good.headers, &good.body).await.is_ok());
     source.now_answers(outage());
-    let (final_, stale) = ((Signature, 401, Forged, None), |wait| {
-        (Stale, 503, Undecided, Some(wait))
-    });
+    let (final_, stale) =
+        ((Signature, 401, Forged, None), |wait| (Stale, 503, Undecided, Some(wait)));
     for (second, expected) in [(4, final_), (5, stale(5)), (9, stale(4)), (10, stale(10))] {
         clock.store(second, std::sync::atomic::Ordering::SeqCst);
         let error = refused(&receiver, &forged).await;
@@ -308,13 +267,10 @@ async fn duplicates() {
     for front in Front::CLAIMING {
         let handler = Handler::new();
         // A stopped clock, so that the whole lease remains.
-        let guard = InMemory::new()
-            .with_lease(Duration::from_secs(90))
-            .with_clock(|| Duration::ZERO);
+        let guard =
+            InMemory::new().with_lease(Duration::from_secs(90)).with_clock(|| Duration::ZERO);
         let receiver = serving(&ISSUER.signer().unwrap());
-        let address = front
-            .serve(receiver.clone(), Arc::new(guard), &handler)
-            .await;
+        let address = front.serve(receiver.clone(), Arc::new(guard), &handler).await;
         let (done, held) = (event("done"), event(HOLD));
         assert_eq!(deliver(address, &done).await.body, "done 20", "{front:?}");
         assert_eq!(deliver(address, &done).await, Answer::status(200), "done");

@@ -33,12 +33,7 @@ impl World {
     fn new() -> Self {
         let root = Ca::new("Root");
         let ca = Ca::new("CA");
-        Self {
-            root_der: root.certify(&root),
-            ca_der: root.certify(&ca),
-            root,
-            ca,
-        }
+        Self { root_der: root.certify(&root), ca_der: root.certify(&ca), root, ca }
     }
 
     /// A signing certificate, altered before it is signed.
@@ -98,10 +93,7 @@ fn a_trusted_ca_that_is_not_microsofts() {
     let other = Ca::named("CN=Let's Trust,O=Other Corporation,C=US");
     let other_der = world.root.certify(&other);
     let error = policy(world.verify(&other.issue(), &[&other_der]));
-    assert!(
-        matches!(error, PolicyError::Organization { of: "issuer", .. }),
-        "{error}"
-    );
+    assert!(matches!(error, PolicyError::Organization { of: "issuer", .. }), "{error}");
 }
 
 /// Attributes that look like the issuer's organization.
@@ -111,10 +103,7 @@ fn lookalikes_of_the_issuers_organization() {
     let organization = "2.5.4.10";
     let good = "Microsoft Corporation";
     let utf16: Vec<u8> = good.encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let utf32: Vec<u8> = good
-        .chars()
-        .flat_map(|c| u32::from(c).to_be_bytes())
-        .collect();
+    let utf32: Vec<u8> = good.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
     for (oid, tag, value) in [
         // In other attributes: CN, OU, title, description, organizationIdentifier, businessCategory.
         ("2.5.4.3", Tag::PrintableString, good.as_bytes()),
@@ -126,33 +115,13 @@ fn lookalikes_of_the_issuers_organization() {
         // Lookalikes: longer, shorter, Cyrillic, with invisible marks, in another case.
         (organization, Tag::Utf8String, b"Microsoft Corporation Ltd"),
         (organization, Tag::Utf8String, b"Microsoft"),
-        (
-            organization,
-            Tag::Utf8String,
-            "Micr\u{43e}soft Corporation".as_bytes(),
-        ),
-        (
-            organization,
-            Tag::Utf8String,
-            "Microsoft\u{a0}Corporation".as_bytes(),
-        ),
-        (
-            organization,
-            Tag::Utf8String,
-            "Microsoft Corporation\u{200b}".as_bytes(),
-        ),
-        (
-            organization,
-            Tag::Utf8String,
-            "\u{feff}Microsoft Corporation".as_bytes(),
-        ),
+        (organization, Tag::Utf8String, "Micr\u{43e}soft Corporation".as_bytes()),
+        (organization, Tag::Utf8String, "Microsoft\u{a0}Corporation".as_bytes()),
+        (organization, Tag::Utf8String, "Microsoft Corporation\u{200b}".as_bytes()),
+        (organization, Tag::Utf8String, "\u{feff}Microsoft Corporation".as_bytes()),
         (organization, Tag::Utf8String, b"MICROSOFT CORPORATION"),
         (organization, Tag::Utf8String, b"Microsoft Corporation\0"),
-        (
-            organization,
-            Tag::Utf8String,
-            b"Microsoft Corporation\0.evil",
-        ),
+        (organization, Tag::Utf8String, b"Microsoft Corporation\0.evil"),
         (organization, Tag::Utf8String, b"\"Microsoft Corporation\""),
         (organization, Tag::Utf8String, b"Microsoft\\ Corporation"),
         (organization, Tag::Utf8String, b""),
@@ -178,12 +147,8 @@ fn lookalikes_of_the_issuers_organization() {
             other => panic!("{oid} {tag} {value:?}: {other:?}"),
         }
     }
-    let ca = world
-        .ca
-        .renamed(name_of(&[(organization, Tag::Utf8String, good.as_bytes())]));
-    world
-        .verify(&ca.issue(), &[&world.root.certify(&ca)])
-        .unwrap();
+    let ca = world.ca.renamed(name_of(&[(organization, Tag::Utf8String, good.as_bytes())]));
+    world.verify(&ca.issue(), &[&world.root.certify(&ca)]).unwrap();
 }
 
 /// Basic constraints of signing certificates and of issuers.
@@ -200,9 +165,7 @@ fn basic_constraints() {
         PolicyError::CertificateAuthority
     );
     world.leaf(|leaf| unset(leaf, BASIC_CONSTRAINTS)).unwrap();
-    world
-        .leaf(|leaf| set_empty(leaf, BASIC_CONSTRAINTS))
-        .unwrap();
+    world.leaf(|leaf| set_empty(leaf, BASIC_CONSTRAINTS)).unwrap();
     // The certificate of its CA.
     assert!(world.verify(&world.ca_der, &[&world.ca_der]).is_err());
 
@@ -235,9 +198,7 @@ fn basic_constraints() {
         set_key_usage(leaf, KeyUsages::DigitalSignature.into());
     });
     refused(world.verify(&holder.issue(), &[&genuine, &world.ca_der]));
-    let genuine = world
-        .ca
-        .certify_with(&holder, |leaf| set_basic_constraints(leaf, false, None));
+    let genuine = world.ca.certify_with(&holder, |leaf| set_basic_constraints(leaf, false, None));
     refused(world.verify(&holder.issue(), &[&genuine, &world.ca_der]));
 }
 
@@ -253,14 +214,11 @@ fn key_usage_of_issuers() {
         let verdict = world.ca(|ca| set_key_usage(ca, usages));
         assert_eq!(path(verdict), PathError::CaRole, "{usages:?}");
     }
-    world
-        .ca(|ca| set_key_usage(ca, KeyUsages::KeyCertSign.into()))
-        .unwrap();
+    world.ca(|ca| set_key_usage(ca, KeyUsages::KeyCertSign.into())).unwrap();
     world.ca(|ca| unset(ca, KEY_USAGE)).unwrap();
     // Its twin that may sign is found.
-    let may_not = world
-        .root
-        .certify_with(&world.ca, |ca| set_key_usage(ca, KeyUsages::CRLSign.into()));
+    let may_not =
+        world.root.certify_with(&world.ca, |ca| set_key_usage(ca, KeyUsages::CRLSign.into()));
     for issuers in [[&may_not, &world.ca_der], [&world.ca_der, &may_not]] {
         world.verify(&world.ca.issue(), &issuers).unwrap();
     }
@@ -273,15 +231,9 @@ fn path_length() {
     let below = Ca::new("Below");
     let lower = world.ca.certify(&below);
     let leaf = below.issue();
-    for (length, accepted) in [
-        (None, true),
-        (Some(2), true),
-        (Some(1), true),
-        (Some(0), false),
-    ] {
-        let upper = world
-            .root
-            .certify_with(&world.ca, |ca| set_basic_constraints(ca, true, length));
+    for (length, accepted) in [(None, true), (Some(2), true), (Some(1), true), (Some(0), false)] {
+        let upper =
+            world.root.certify_with(&world.ca, |ca| set_basic_constraints(ca, true, length));
         let verdict = world.verify(&leaf, &[&upper, &lower]);
         match accepted {
             true => verdict.unwrap(),
@@ -289,20 +241,11 @@ fn path_length() {
         }
     }
     // The lower CA cannot extend the limit.
-    let upper = world
-        .root
-        .certify_with(&world.ca, |ca| set_basic_constraints(ca, true, Some(0)));
-    let lower = world
-        .ca
-        .certify_with(&below, |ca| set_basic_constraints(ca, true, Some(100)));
-    assert_eq!(
-        path(world.verify(&leaf, &[&upper, &lower])),
-        PathError::Length
-    );
+    let upper = world.root.certify_with(&world.ca, |ca| set_basic_constraints(ca, true, Some(0)));
+    let lower = world.ca.certify_with(&below, |ca| set_basic_constraints(ca, true, Some(100)));
+    assert_eq!(path(world.verify(&leaf, &[&upper, &lower])), PathError::Length);
     // Zero is enough for the certificates that the CA itself issues.
-    world
-        .ca(|ca| set_basic_constraints(ca, true, Some(0)))
-        .unwrap();
+    world.ca(|ca| set_basic_constraints(ca, true, Some(0))).unwrap();
 }
 
 /// Purposes and usages of issuers, and malformed ones.
@@ -344,22 +287,13 @@ fn purposes_and_usages() {
 fn issuers_that_are_not_valid_now() {
     let world = World::new();
     let now = NOW.as_secs();
-    let with = |begin, end| {
-        world
-            .root
-            .certify_with(&world.ca, |ca| ca.validity = validity(begin, end))
-    };
+    let with =
+        |begin, end| world.root.certify_with(&world.ca, |ca| ca.validity = validity(begin, end));
     let leaf = world.ca.issue();
     let ended = with(now - 200, now - 1);
     let to_come = with(now + 1, now + 200);
-    assert!(matches!(
-        path(world.verify(&leaf, &[&ended])),
-        PathError::IssuerExpired { .. }
-    ));
-    assert!(matches!(
-        path(world.verify(&leaf, &[&to_come])),
-        PathError::IssuerNotYetValid { .. }
-    ));
+    assert!(matches!(path(world.verify(&leaf, &[&ended])), PathError::IssuerExpired { .. }));
+    assert!(matches!(path(world.verify(&leaf, &[&to_come])), PathError::IssuerNotYetValid { .. }));
     assert!(world.verify(&leaf, &[&ended, &to_come]).is_err());
     // To the second.
     world.verify(&leaf, &[&with(now, now)]).unwrap();
@@ -372,11 +306,7 @@ fn issuers_that_are_not_valid_now() {
     }
     // Expires before it becomes valid.
     assert!(world.verify(&leaf, &[&with(now + 1, now - 1)]).is_err());
-    assert!(
-        world
-            .leaf(|leaf| leaf.validity = validity(now + 1, now - 1))
-            .is_err()
-    );
+    assert!(world.leaf(|leaf| leaf.validity = validity(now + 1, now - 1)).is_err());
 }
 
 /// CAs that certify each other.
@@ -391,9 +321,7 @@ fn loops() {
     assert_eq!(path(world.verify(&leaf, &circle)), PathError::UnknownIssuer);
     // The path out of the loop is found.
     let b_by_root = world.root.certify(&b);
-    world
-        .verify(&leaf, &[&a_by_b, &b_by_a, &a_by_a, &b_by_b, &b_by_root])
-        .unwrap();
+    world.verify(&leaf, &[&a_by_b, &b_by_a, &a_by_a, &b_by_b, &b_by_root]).unwrap();
 }
 
 /// The longest accepted chain, and one that is too long.
@@ -447,13 +375,9 @@ fn thousands_of_intermediates() {
 #[test]
 fn cas_that_all_certify_each_other() {
     let world = World::new();
-    let thicket: Vec<_> = (0..6)
-        .map(|number| Ca::new(&format!("CA {number}")))
-        .collect();
-    let each_by_each: Vec<_> = thicket
-        .iter()
-        .flat_map(|one| thicket.iter().map(|other| one.certify(other)))
-        .collect();
+    let thicket: Vec<_> = (0..6).map(|number| Ca::new(&format!("CA {number}"))).collect();
+    let each_by_each: Vec<_> =
+        thicket.iter().flat_map(|one| thicket.iter().map(|other| one.certify(other))).collect();
     let issuers: Vec<_> = each_by_each.iter().collect();
     let begun = Instant::now();
     assert!(world.verify(&thicket[0].issue(), &issuers).is_err());
@@ -583,10 +507,7 @@ fn sha1_and_md5() {
     let none = resigned(&leaf, |leaf| {
         leaf.signature = BitString::from_bytes(&[]).unwrap();
     });
-    assert_eq!(
-        path(world.verify(&none, &[&world.ca_der])),
-        PathError::Signature
-    );
+    assert_eq!(path(world.verify(&none, &[&world.ca_der])), PathError::Signature);
 }
 
 /// An unknown critical extension in a signing certificate and in an issuer, and one that is not critical.

@@ -65,12 +65,7 @@ async fn find(
 ) -> Result<Vec<RevocationStatus>, ChainError> {
     let signers = signers(&Scripted::serving(signer), web, revocation);
     match find_settled(&signers, NOW).await {
-        Ok(found) => Ok(found
-            .current()
-            .revocation()
-            .iter()
-            .map(|(_, status)| *status)
-            .collect()),
+        Ok(found) => Ok(found.current().revocation().iter().map(|(_, status)| *status).collect()),
         Err(SignerError::Chain { error, .. }) => Err(error),
         Err(other) => panic!("{other}"),
     }
@@ -126,9 +121,7 @@ async fn issuers_are_read_in_every_served_format() {
     ] {
         let web = web(&issuer);
         web.page(INTERMEDIATE, 200, body);
-        let error = find(&web, &signer, Revocation::DangerOff)
-            .await
-            .unwrap_err();
+        let error = find(&web, &signer, Revocation::DangerOff).await.unwrap_err();
         assert!(matches!(error, ChainError::UnknownIssuer { .. }), "{error}");
     }
 }
@@ -143,16 +136,8 @@ fn pkcs7(certificates: &[&[u8]]) -> Vec<u8> {
         der
     };
     let data = b"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
-    let signed = wrap(
-        0x30,
-        &[
-            b"\x02\x01\x01",
-            b"\x31\x00",
-            data,
-            &wrap(0xa0, certificates),
-            b"\x31\x00",
-        ],
-    );
+    let signed =
+        wrap(0x30, &[b"\x02\x01\x01", b"\x31\x00", data, &wrap(0xa0, certificates), b"\x31\x00"]);
     let oid = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
     wrap(0x30, &[oid, &wrap(0xa0, &[&signed])])
 }
@@ -162,9 +147,7 @@ async fn a_fetched_certificate_is_not_an_anchor() {
     // The whole hierarchy of a stranger can be fetched, including its root.
     let stranger = Issuer::at(NOW).unwrap().published_at(BASE).unwrap();
     let web = web(&stranger);
-    let error = find(&web, &stranger.signer().unwrap(), Revocation::DangerOff)
-        .await
-        .unwrap_err();
+    let error = find(&web, &stranger.signer().unwrap(), Revocation::DangerOff).await.unwrap_err();
     assert!(!error.is_transient(), "{error}");
     assert!(web.requests().len() <= 4);
 }
@@ -173,9 +156,7 @@ async fn a_fetched_certificate_is_not_an_anchor() {
 async fn a_cross_signature_is_found_two_steps_away() {
     let top = Issuer::at(NOW).unwrap();
     let bottom = ISSUER
-        .with_root_name(partner_center_webhooks::testing::Name::microsoft(
-            "Throw-away Bridge",
-        ))
+        .with_root_name(partner_center_webhooks::testing::Name::microsoft("Throw-away Bridge"))
         .unwrap()
         .published_at(BASE)
         .unwrap();
@@ -187,12 +168,7 @@ async fn a_cross_signature_is_found_two_steps_away() {
     );
     let chain = ChainVerifier::new(AwsLcRs::new(), top.anchors().unwrap());
     let source = Scripted::serving(&bottom.signer().unwrap());
-    let signers = Signers::build(
-        Arc::new(source),
-        Some(authorities(&web)),
-        chain,
-        NonZeroU32::MAX,
-    );
+    let signers = Signers::build(Arc::new(source), Some(authorities(&web)), chain, NonZeroU32::MAX);
     let found = find_settled(&signers, NOW).await.unwrap();
     assert_eq!(found.current().path().len(), 3);
     assert_eq!(signers.learned_issuers().len(), 2);
@@ -224,13 +200,7 @@ async fn urls_in_certificates_are_not_followed_elsewhere() {
         let signers = signers(&source, &web, Revocation::DangerOff);
         let error = find_settled(&signers, NOW).await.unwrap_err();
         assert!(
-            matches!(
-                error,
-                SignerError::Chain {
-                    error: ChainError::UnknownIssuer { .. },
-                    ..
-                }
-            ),
+            matches!(error, SignerError::Chain { error: ChainError::UnknownIssuer { .. }, .. }),
             "{url}: {error}"
         );
         assert_eq!(web.requests(), [""; 0], "{url}");
@@ -238,14 +208,8 @@ async fn urls_in_certificates_are_not_followed_elsewhere() {
     // Only the first URLs of many are tried.
     let web = web(&published());
     let many = (0..1_000).map(|n| format!("{BASE}{n}.crt"));
-    let signer = published()
-        .signing_certificate()
-        .issuer_urls(many)
-        .issue()
-        .unwrap();
-    find(&web, &signer, Revocation::DangerOff)
-        .await
-        .unwrap_err();
+    let signer = published().signing_certificate().issuer_urls(many).issue().unwrap();
+    find(&web, &signer, Revocation::DangerOff).await.unwrap_err();
     assert_eq!(web.requests().len(), 4);
 }
 
@@ -258,10 +222,7 @@ async fn what_the_network_does_to_an_unknown_issuer() {
     let source = Scripted::serving(&signer);
     let signers = signers(&source, &web, Revocation::BestEffort);
     let error: Error = signers.find(&dispatch(), NOW).await.unwrap_err().into();
-    assert_eq!(
-        (error.kind(), error.status().as_u16()),
-        (ErrorKind::Chain, 503)
-    );
+    assert_eq!((error.kind(), error.status().as_u16()), (ErrorKind::Chain, 503));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
     assert!(
         error.to_string().ends_with(&format!(
@@ -290,12 +251,7 @@ async fn only_a_danger_setting_accepts_a_revoked_certificate() {
         (builder().revocation(Revocation::Required), false),
         (builder().danger_revocation_off(), true),
         (builder().danger_without_authorities(), true),
-        (
-            builder()
-                .danger_without_authorities()
-                .revocation(Revocation::Required),
-            false,
-        ),
+        (builder().danger_without_authorities().revocation(Revocation::Required), false),
     ] {
         let receiver = builder.build().unwrap();
         let received = receiver.receive(&callback.headers, &callback.body).await;
@@ -357,11 +313,7 @@ async fn revoked_is_refused_in_every_mode_but_off() {
         find(&web, &signer, Revocation::DangerOff).await.unwrap();
     }
     // The serial number of another certificate in the list does not matter.
-    let other = issuer
-        .signing_certificate()
-        .valid(NOW, later(60))
-        .issue()
-        .unwrap();
+    let other = issuer.signing_certificate().valid(NOW, later(60)).issue().unwrap();
     let web = web(&issuer.with_revoked(other.certificate()));
     assert_eq!(
         find(&web, &signer, Revocation::Required).await.unwrap(),
@@ -374,11 +326,8 @@ async fn lists_that_cannot_be_fetched_or_trusted() {
     let issuer = published();
     let signer = issuer.signer().unwrap();
     let revoking = issuer.with_revoked(signer.certificate());
-    let other = Issuer::at(NOW)
-        .unwrap()
-        .published_at(BASE)
-        .unwrap()
-        .with_revoked(signer.certificate());
+    let other =
+        Issuer::at(NOW).unwrap().published_at(BASE).unwrap().with_revoked(signer.certificate());
     let page = |issuer: &Issuer, path: &str| {
         let mut published = issuer.publications().unwrap();
         published.retain(|(at, _)| format!("{BASE}{at}") == path);
@@ -389,10 +338,7 @@ async fn lists_that_cannot_be_fetched_or_trusted() {
         ("missing", None),
         ("html", Some(b"<html>".to_vec())),
         ("cut short", Some(page(&revoking, LIST)[..50].to_vec())),
-        (
-            "of another issuer of the same name",
-            Some(page(&other, LIST)),
-        ),
+        ("of another issuer of the same name", Some(page(&other, LIST))),
         ("another part", Some(page(&revoking, &part_1))),
         ("too long", Some(vec![0; 4 * 1024 * 1024 + 1])),
         ("of the root", Some(page(&revoking, ROOT_LIST))),
@@ -403,16 +349,9 @@ async fn lists_that_cannot_be_fetched_or_trusted() {
             None => web.page(LIST, 404, ""),
         }
         let status = find(&web, &signer, Revocation::BestEffort).await.unwrap();
-        assert_eq!(
-            status,
-            [RevocationStatus::Unknown, RevocationStatus::Good],
-            "{what}"
-        );
+        assert_eq!(status, [RevocationStatus::Unknown, RevocationStatus::Good], "{what}");
         let error = find(&web, &signer, Revocation::Required).await.unwrap_err();
-        assert!(
-            matches!(error, ChainError::RevocationUnknown { .. }),
-            "{what}: {error}"
-        );
+        assert!(matches!(error, ChainError::RevocationUnknown { .. }), "{what}: {error}");
         assert_eq!(Error::from(error).status().as_u16(), 503);
     }
 }
@@ -427,12 +366,7 @@ async fn the_reissued_twin_of_a_revoked_intermediate_is_found() {
     let web = web(&new.with_revoked(old.intermediate()));
     let chain = chain(Revocation::Required).with_intermediates(old.intermediates());
     let source = Scripted::serving(&signer);
-    let signers = Signers::build(
-        Arc::new(source),
-        Some(authorities(&web)),
-        chain,
-        NonZeroU32::MAX,
-    );
+    let signers = Signers::build(Arc::new(source), Some(authorities(&web)), chain, NonZeroU32::MAX);
     let found = find_settled(&signers, NOW).await.unwrap();
     assert_eq!(found.current().issuers(), new.intermediates());
 }
@@ -444,12 +378,7 @@ async fn the_current_twin_of_an_expired_intermediate_is_found() {
     let web = web(&issuer);
     let chain = chain(Revocation::DangerOff).with_intermediates(expired.intermediates());
     let source = Scripted::serving(&issuer.signer().unwrap());
-    let signers = Signers::build(
-        Arc::new(source),
-        Some(authorities(&web)),
-        chain,
-        NonZeroU32::MAX,
-    );
+    let signers = Signers::build(Arc::new(source), Some(authorities(&web)), chain, NonZeroU32::MAX);
     let found = find_settled(&signers, NOW).await.unwrap();
     assert_eq!(found.current().issuers(), issuer.intermediates());
 }
@@ -463,20 +392,12 @@ async fn a_revocation_is_noticed_at_the_next_refresh() {
     let signers = signers(&source, &web, Revocation::BestEffort);
     find_settled(&signers, NOW).await.unwrap();
 
-    let _ = web
-        .clone()
-        .publishing(&issuer.with_revoked(signer.certificate()), BASE);
+    let _ = web.clone().publishing(&issuer.with_revoked(signer.certificate()), BASE);
     find_settled(&signers, later(3_600)).await.unwrap();
     let tomorrow = later(Signers::REFRESH_AGE_SECONDS);
     let error = find_settled(&signers, tomorrow).await.unwrap_err();
     assert!(
-        matches!(
-            error,
-            SignerError::Chain {
-                error: ChainError::Revoked { .. },
-                ..
-            }
-        ),
+        matches!(error, SignerError::Chain { error: ChainError::Revoked { .. }, .. }),
         "{error}"
     );
 }
@@ -496,13 +417,8 @@ async fn an_outage_refuses_nothing_until_something_expires() {
                 .await
                 .unwrap_or_else(|error| panic!("{mode:?}, hour {hour}: {error}"));
         }
-        let error = find_settled(&signers, later(days * 86_400 + 1))
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, SignerError::Chain { .. }),
-            "{mode:?}: {error}"
-        );
+        let error = find_settled(&signers, later(days * 86_400 + 1)).await.unwrap_err();
+        assert!(matches!(error, SignerError::Chain { .. }), "{mode:?}: {error}");
     }
 }
 
@@ -546,27 +462,15 @@ async fn replacing_the_chain_during_callbacks() {
     .unwrap();
     let handle = receiver.clone();
     let kind = async || {
-        receiver
-            .receive(&callback.headers, &callback.body)
-            .await
-            .err()
-            .map(|error| error.kind())
+        receiver.receive(&callback.headers, &callback.body).await.err().map(|error| error.kind())
     };
 
     assert_eq!(kind().await, None);
     let stranger = Issuer::at(NOW).unwrap();
     handle.replace_chain(|chain| chain.with_anchors(stranger.anchors().unwrap()));
-    assert_eq!(
-        kind().await,
-        Some(ErrorKind::Chain),
-        "what is kept counts no more"
-    );
+    assert_eq!(kind().await, Some(ErrorKind::Chain), "what is kept counts no more");
     handle.replace_chain(|chain| chain.with_anchors(ISSUER.anchors().unwrap()));
-    assert_eq!(
-        kind().await,
-        None,
-        "and is fetched again, although it failed a moment ago"
-    );
+    assert_eq!(kind().await, None, "and is fetched again, although it failed a moment ago");
     let fetches = source.fetches();
     handle.replace_chain(|chain| {
         chain.with_signer_name("pcnotifications-dispatch.microsoft.com".parse().unwrap())
@@ -595,20 +499,11 @@ async fn a_chain_replaced_during_a_fetch_applies_to_it() {
     while source.fetches() == 0 {
         tokio::task::yield_now().await;
     }
-    signers.replace_chain(
-        |chain| chain.with_signer_name("other.example".parse().unwrap()),
-        NOW,
-    );
+    signers.replace_chain(|chain| chain.with_signer_name("other.example".parse().unwrap()), NOW);
     source.open();
     let error = under_way.await.unwrap().unwrap_err();
     assert!(
-        matches!(
-            error,
-            SignerError::Chain {
-                error: ChainError::Policy { .. },
-                ..
-            }
-        ),
+        matches!(error, SignerError::Chain { error: ChainError::Policy { .. }, .. }),
         "{error}"
     );
 }
@@ -628,9 +523,7 @@ fn a_limit_on_lifetimes() {
     verify(chain().require(Lifetime::at_most(longer)), NOW).unwrap();
     let error = verify(chain().require(Lifetime::at_most(days(100))), NOW).unwrap_err();
     assert!(
-        error
-            .to_string()
-            .contains("it is valid for 8640001 seconds (expected at most 8640000)"),
+        error.to_string().contains("it is valid for 8640001 seconds (expected at most 8640000)"),
         "{error}"
     );
 }

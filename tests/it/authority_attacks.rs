@@ -42,12 +42,7 @@ fn aia(cert: &mut TbsCertificate, urls: &[&str]) {
             ),
         })
         .collect();
-    set(
-        cert,
-        "1.3.6.1.5.5.7.1.1",
-        false,
-        &AuthorityInfoAccessSyntax(v),
-    );
+    set(cert, "1.3.6.1.5.5.7.1.1", false, &AuthorityInfoAccessSyntax(v));
 }
 fn dps(cert: &mut TbsCertificate, urls: &[&str]) {
     let names = urls
@@ -67,17 +62,11 @@ fn long(cert: &mut TbsCertificate) {
     cert.validity = validity(NOW.as_secs() - DAY, NOW.as_secs() + 90 * DAY);
 }
 fn pem(certs: &[CertificateDer<'static>]) -> Vec<u8> {
-    certs
-        .iter()
-        .map(certificate_to_pem)
-        .collect::<String>()
-        .into_bytes()
+    certs.iter().map(certificate_to_pem).collect::<String>().into_bytes()
 }
 fn authorities(client: Arc<dyn HttpClient>) -> Authorities {
     let l = DistributionLocation::none().also_allow(BASE).unwrap();
-    Authorities::new(client)
-        .with_issuer_location(l.clone())
-        .with_revocation_list_location(l)
+    Authorities::new(client).with_issuer_location(l.clone()).with_revocation_list_location(l)
 }
 fn signers(
     leaf: &CertificateDer<'static>,
@@ -91,10 +80,7 @@ fn signers(
     )
     .with_revocation(mode);
     Signers::build(
-        Arc::new(Scripted::new([Ok(CertificateBundle::new(
-            leaf.clone(),
-            vec![],
-        ))])),
+        Arc::new(Scripted::new([Ok(CertificateBundle::new(leaf.clone(), vec![]))])),
         Some(authorities(Arc::new(web.clone()))),
         chain,
         NonZeroU32::MAX,
@@ -145,11 +131,7 @@ async fn forged_issuers_leave_nothing_behind() {
     let signers = signers(&leaf, &root_der, &web, Revocation::DangerOff);
     find(&signers, 0).await.unwrap_err();
     assert!(signers.learned_issuers().is_empty());
-    assert_eq!(
-        web.requests(),
-        [u("i.crt")],
-        "what did not sign the leaf leads nowhere"
-    );
+    assert_eq!(web.requests(), [u("i.crt")], "what did not sign the leaf leads nowhere");
 
     // The attacker has left.
     let genuine = root.certify_with(&ca, long);
@@ -197,10 +179,7 @@ async fn a_foreign_list_does_not_displace_the_genuine_one() {
         assert_eq!(good, [RevocationStatus::Good; 2], "{mode:?}");
         web.page(&u("l.crl"), 200, ca.list_der(&[&leaf], week));
         let error = find(&signers, 2 * DAY + 2).await.unwrap_err();
-        assert!(
-            matches!(error, ChainError::Revoked { .. }),
-            "{mode:?}: {error}"
-        );
+        assert!(matches!(error, ChainError::Revoked { .. }), "{mode:?}: {error}");
     }
 }
 
@@ -228,10 +207,7 @@ async fn an_older_list_elsewhere_does_not_hide_a_kept_one() {
     web.page(&u("l2.crl"), 200, ca.list_der(&[], old));
     for seconds in [60, DAY - 60, DAY + 60, 6 * DAY] {
         let error = find(&signers, seconds).await.unwrap_err();
-        assert!(
-            matches!(error, ChainError::Revoked { .. }),
-            "+{seconds}: {error}"
-        );
+        assert!(matches!(error, ChainError::Revoked { .. }), "+{seconds}: {error}");
     }
 }
 
@@ -251,10 +227,7 @@ async fn an_expired_issuer_without_a_network_is_transient() {
         matches!(
             *error.error,
             SignerError::Chain {
-                error: ChainError::Path {
-                    error: PathError::IssuerExpired { .. },
-                    ..
-                },
+                error: ChainError::Path { error: PathError::IssuerExpired { .. }, .. },
                 ..
             }
         ),
@@ -268,20 +241,14 @@ async fn an_expired_issuer_without_a_network_is_transient() {
 async fn required_revocation_can_be_set_at_run_time() {
     let issuer = ISSUER.published_at(BASE).unwrap();
     let web = Web::default().publishing(&issuer, BASE);
-    for path in [
-        "crl/Throw-away_Root.crl",
-        "crl/partition/Throw-away_Partition00000.crl",
-    ] {
+    for path in ["crl/Throw-away_Root.crl", "crl/partition/Throw-away_Partition00000.crl"] {
         web.page(&u(path), 503, Vec::new());
     }
     let chain = ChainVerifier::new(AwsLcRs::new(), ISSUER.anchors().unwrap());
     let source = Arc::new(Scripted::serving(&issuer.signer().unwrap()));
     let authorities = Some(authorities(Arc::new(web)));
     let signers = Signers::build(source, authorities, chain, NonZeroU32::MAX);
-    assert_eq!(
-        find(&signers, 0).await.unwrap(),
-        [RevocationStatus::Unknown; 2]
-    );
+    assert_eq!(find(&signers, 0).await.unwrap(), [RevocationStatus::Unknown; 2]);
     signers.replace_chain(|chain| chain.with_revocation(Revocation::Required), NOW);
     for seconds in [0, 60, DAY + 60, 30 * DAY] {
         assert!(find(&signers, seconds).await.unwrap_err().is_transient());
@@ -301,9 +268,7 @@ impl HttpClient for Dropping {
         Box::pin(async move {
             if url.ends_with(".crl") {
                 tokio::time::sleep(limits.deadline).await;
-                return Err(HttpClientError::Timeout {
-                    deadline: limits.deadline,
-                });
+                return Err(HttpClientError::Timeout { deadline: limits.deadline });
             }
             self.0.send(request, limits).await
         })
@@ -333,10 +298,7 @@ async fn lists_that_never_arrive_delay_a_callback_only_by_seconds() {
         NonZeroU32::MAX,
     );
     let started = Instant::now();
-    assert_eq!(
-        find(&signers, 0).await.unwrap(),
-        [RevocationStatus::Unknown; 2]
-    );
+    assert_eq!(find(&signers, 0).await.unwrap(), [RevocationStatus::Unknown; 2]);
     let once = Authorities::REVOCATION_LIST_LIMITS.deadline;
     assert!(started.elapsed() < 2 * once, "{:?}", started.elapsed());
 }
@@ -348,9 +310,7 @@ async fn refusals_of_a_replaced_chain_are_forgotten() {
     let good = ChainVerifier::new(AwsLcRs::new(), ISSUER.anchors().unwrap())
         .with_intermediates(issuer.intermediates())
         .with_revocation(Revocation::DangerOff);
-    let other = good
-        .clone()
-        .with_signer_name("other.example".parse().unwrap());
+    let other = good.clone().with_signer_name("other.example".parse().unwrap());
     let signers = Signers::new(source.clone(), other);
     let under_way = tokio::spawn({
         let signers = signers.clone();

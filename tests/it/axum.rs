@@ -35,10 +35,7 @@ impl CertificateHost {
 
     async fn start(raw: Vec<u8>, endless: Option<(&'static [u8], Duration)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = Self {
-            address: listener.local_addr().unwrap(),
-            connections: Arc::default(),
-        };
+        let host = Self { address: listener.local_addr().unwrap(), connections: Arc::default() };
         let connections = Arc::clone(&host.connections);
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -65,10 +62,7 @@ impl CertificateHost {
     }
 
     fn url(&self) -> String {
-        format!(
-            "http://{}/cert/pcnotifications-dispatch.microsoft.com.cer",
-            self.address
-        )
+        format!("http://{}/cert/pcnotifications-dispatch.microsoft.com.cer", self.address)
     }
 
     fn receiver(&self, limits: Limits) -> Receiver {
@@ -84,17 +78,9 @@ impl CertificateHost {
     }
 
     async fn fetch(&self, limits: Limits) -> Result<(), (ErrorKind, u16, String)> {
-        let callback = ISSUER
-            .signer()
-            .unwrap()
-            .with_certificate_url(self.url())
-            .callback(EVENT)
-            .unwrap();
-        match self
-            .receiver(limits)
-            .receive(&callback.headers, &callback.body)
-            .await
-        {
+        let callback =
+            ISSUER.signer().unwrap().with_certificate_url(self.url()).callback(EVENT).unwrap();
+        match self.receiver(limits).receive(&callback.headers, &callback.body).await {
             Ok(_) => Ok(()),
             Err(error) => Err((error.kind(), error.status().as_u16(), error.to_string())),
         }
@@ -102,10 +88,8 @@ impl CertificateHost {
 }
 
 fn response(head: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
+    let head =
+        format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
@@ -149,31 +133,19 @@ async fn responses_that_are_not_certificates() {
         ),
         (response("500 Oops", b""), "answered 500"),
         (response("204 No Content", b""), "answered 204"),
-        (
-            response("301 Moved\r\nlocation: http://169.254.169.254/", b""),
-            "answered 301",
-        ),
+        (response("301 Moved\r\nlocation: http://169.254.169.254/", b""), "answered 301"),
         (
             response("200 OK", b"<!DOCTYPE html>"),
             "it is neither DER, PEM nor base64; it begins with `<!DOCTYPE html>`",
         ),
         (response("200 OK", b""), "it is empty"),
-        (
-            response("200 OK", &der[..der.len() - 1]),
-            "it is not exactly one DER certificate",
-        ),
-        (
-            response("200 OK", &vec![b'A'; 64 * 1024 + 1]),
-            "the response is longer than 65536 bytes",
-        ),
+        (response("200 OK", &der[..der.len() - 1]), "it is not exactly one DER certificate"),
+        (response("200 OK", &vec![b'A'; 64 * 1024 + 1]), "the response is longer than 65536 bytes"),
         (
             response("200 OK\r\ncontent-encoding: gzip", &der),
             "answered with content encoding `gzip`",
         ),
-        (
-            [short.as_bytes(), &der[..100]].concat(),
-            "the connection failed",
-        ),
+        ([short.as_bytes(), &der[..100]].concat(), "the connection failed"),
         (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "the connection failed"),
     ];
     for (raw, expected) in cases {
@@ -242,19 +214,10 @@ async fn limits_hold_for_a_client_that_ignores_them() {
     use partner_center_webhooks::source::CertificateSource as _;
     let location = CertificateLocation::default();
     let url = location.check(crate::support::DISPATCH_URL).unwrap();
-    let long = [
-        leaf().certificate_pem().into_bytes(),
-        vec![b'\n'; 64 * 1024],
-    ]
-    .concat();
+    let long = [leaf().certificate_pem().into_bytes(), vec![b'\n'; 64 * 1024]].concat();
     let client = Careless(long.into(), Arc::default());
     let error = Download::new(client.clone()).fetch(&url).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("the response is longer than 65536 bytes"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("the response is longer than 65536 bytes"), "{error}");
     let client = Careless(Bytes::copy_from_slice(leaf().certificate()), Arc::default());
     Download::new(client.clone()).fetch(&url).await.unwrap();
     let asked = client.1.lock().unwrap().remove(0);
@@ -265,10 +228,8 @@ async fn limits_hold_for_a_client_that_ignores_them() {
 #[tokio::test]
 async fn a_host_that_is_down() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let host = CertificateHost {
-        address: listener.local_addr().unwrap(),
-        connections: Arc::default(),
-    };
+    let host =
+        CertificateHost { address: listener.local_addr().unwrap(), connections: Arc::default() };
     drop(listener);
     let (kind, status, reason) = host.fetch(LIMITS).await.unwrap_err();
     assert_eq!((kind, status), (ErrorKind::Source, 503));
@@ -281,17 +242,11 @@ async fn a_host_that_is_down() {
 /// An axum service with the extractor that responds with the digest of the body.
 async fn serve(receiver: Receiver) -> SocketAddr {
     async fn handler(Callback(received): Callback) -> String {
-        format!(
-            "{} {}",
-            received.event().name(),
-            received.body().as_bytes().len()
-        )
+        format!("{} {}", received.event().name(), received.body().as_bytes().len())
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new()
-        .route("/webhooks/callback", post(handler))
-        .with_state(receiver);
+    let router = Router::new().route("/webhooks/callback", post(handler)).with_state(receiver);
     tokio::spawn(async move { axum::serve(listener, router).await });
     address
 }
@@ -307,11 +262,7 @@ async fn post_to(
         .unwrap();
     *request.headers_mut() = callback.headers.clone();
     let limits = Limits::new(Duration::from_secs(20), 1 << 20);
-    let response = ReqwestClient::new()
-        .unwrap()
-        .send(request, limits)
-        .await
-        .unwrap();
+    let response = ReqwestClient::new().unwrap().send(request, limits).await.unwrap();
     let (parts, body) = response.into_parts();
     (parts.status, parts.headers, body)
 }
@@ -326,28 +277,16 @@ async fn the_extractor_passes_genuine_callbacks_and_does_not_reveal_reasons() {
     let (status, _, body) = post_to(address, &good).await;
     assert_eq!(
         (status, body),
-        (
-            StatusCode::OK,
-            Bytes::from(format!("test-created {}", EVENT.len()))
-        )
+        (StatusCode::OK, Bytes::from(format!("test-created {}", EVENT.len())))
     );
     let (status, _, _) = post_to(address, &good.clone().in_signature_header()).await;
     assert_eq!(status, StatusCode::OK);
 
     for (callback, expected) in [
         (good.clone().with_body("{}"), StatusCode::UNAUTHORIZED),
-        (
-            good.clone().without_header("authorization"),
-            StatusCode::UNAUTHORIZED,
-        ),
-        (
-            good.clone().without_header("x-ms-certificate-url"),
-            StatusCode::BAD_REQUEST,
-        ),
-        (
-            good.clone().with_body(vec![b'x'; 256 * 1024 + 1]),
-            StatusCode::PAYLOAD_TOO_LARGE,
-        ),
+        (good.clone().without_header("authorization"), StatusCode::UNAUTHORIZED),
+        (good.clone().without_header("x-ms-certificate-url"), StatusCode::BAD_REQUEST),
+        (good.clone().with_body(vec![b'x'; 256 * 1024 + 1]), StatusCode::PAYLOAD_TOO_LARGE),
         (
             good.clone()
                 .with_header("x-ms-certificate-url", b"https://evil.example/a.cer")
@@ -359,15 +298,11 @@ async fn the_extractor_passes_genuine_callbacks_and_does_not_reveal_reasons() {
         assert_eq!((status, body), (expected, Bytes::new()));
         assert_eq!(headers.get("retry-after"), None);
     }
-    for (callback, seconds) in [
-        (good.clone().with_body(""), "10"),
-        (signer.callback("[]").unwrap(), "300"),
-    ] {
+    for (callback, seconds) in
+        [(good.clone().with_body(""), "10"), (signer.callback("[]").unwrap(), "300")]
+    {
         let (status, headers, body) = post_to(address, &callback).await;
-        assert_eq!(
-            (status, body),
-            (StatusCode::SERVICE_UNAVAILABLE, Bytes::new())
-        );
+        assert_eq!((status, body), (StatusCode::SERVICE_UNAVAILABLE, Bytes::new()));
         assert_eq!(headers["retry-after"], seconds);
     }
     assert_eq!(host.connections(), 1, "one download for all of them");
@@ -377,16 +312,10 @@ async fn the_extractor_passes_genuine_callbacks_and_does_not_reveal_reasons() {
 async fn transient_failures_get_retry_after() {
     let host = CertificateHost::answering(response("500 Oops", b"")).await;
     let address = serve(host.receiver(Download::LIMITS)).await;
-    let callback = leaf()
-        .with_certificate_url(host.url())
-        .callback(EVENT)
-        .unwrap();
+    let callback = leaf().with_certificate_url(host.url()).callback(EVENT).unwrap();
     for _ in 0..3 {
         let (status, headers, body) = post_to(address, &callback).await;
-        assert_eq!(
-            (status, body),
-            (StatusCode::SERVICE_UNAVAILABLE, Bytes::new())
-        );
+        assert_eq!((status, body), (StatusCode::SERVICE_UNAVAILABLE, Bytes::new()));
         assert_eq!(headers["retry-after"], "5");
     }
     assert_eq!(host.connections(), 1);
@@ -416,45 +345,25 @@ fn head_of(callback: &SignedRequest) -> Vec<u8> {
 async fn bodies_are_read_no_further_than_needed() {
     let host = CertificateHost::answering(response("200 OK", leaf().certificate())).await;
     let address = serve(host.receiver(Download::LIMITS)).await;
-    let good = leaf()
-        .with_certificate_url(host.url())
-        .callback(EVENT)
-        .unwrap();
+    let good = leaf().with_certificate_url(host.url()).callback(EVENT).unwrap();
 
     // Announced as too long: refused before the body is sent.
     let request = [head_of(&good), b"content-length: 10000000\r\n\r\n".to_vec()].concat();
-    assert_eq!(
-        raw(address, &request).await,
-        "HTTP/1.1 413 Payload Too Large"
-    );
+    assert_eq!(raw(address, &request).await, "HTTP/1.1 413 Payload Too Large");
     // Headers refused: the body is not awaited.
-    let bad = good
-        .clone()
-        .with_header("x-ms-signature-algorithm", b"rsa-md5")
-        .unwrap();
+    let bad = good.clone().with_header("x-ms-signature-algorithm", b"rsa-md5").unwrap();
     let request = [head_of(&bad), b"content-length: 100\r\n\r\n".to_vec()].concat();
     assert_eq!(raw(address, &request).await, "HTTP/1.1 400 Bad Request");
     // Unannounced: cut off at the limit.
-    let mut request = [
-        head_of(&good),
-        b"transfer-encoding: chunked\r\n\r\n".to_vec(),
-    ]
-    .concat();
+    let mut request = [head_of(&good), b"transfer-encoding: chunked\r\n\r\n".to_vec()].concat();
     for _ in 0..5 {
         request.extend_from_slice(b"10000\r\n");
         request.extend_from_slice(&[b' '; 0x10000]);
         request.extend_from_slice(b"\r\n");
     }
-    assert_eq!(
-        raw(address, &request).await,
-        "HTTP/1.1 413 Payload Too Large"
-    );
+    assert_eq!(raw(address, &request).await, "HTTP/1.1 413 Payload Too Large");
     // Chunked and good.
-    let mut request = [
-        head_of(&good),
-        b"transfer-encoding: chunked\r\n\r\n".to_vec(),
-    ]
-    .concat();
+    let mut request = [head_of(&good), b"transfer-encoding: chunked\r\n\r\n".to_vec()].concat();
     write!(request, "{:x}\r\n{EVENT}\r\n0\r\n\r\n", EVENT.len()).unwrap();
     assert_eq!(raw(address, &request).await, "HTTP/1.1 200 OK");
     // Two signatures.
@@ -462,11 +371,6 @@ async fn bodies_are_read_no_further_than_needed() {
     let again = good.headers["authorization"].as_bytes();
     request.extend_from_slice(b"authorization: ");
     request.extend_from_slice(again);
-    write!(
-        request,
-        "\r\ncontent-length: {}\r\n\r\n{EVENT}",
-        EVENT.len()
-    )
-    .unwrap();
+    write!(request, "\r\ncontent-length: {}\r\n\r\n{EVENT}", EVENT.len()).unwrap();
     assert_eq!(raw(address, &request).await, "HTTP/1.1 400 Bad Request");
 }

@@ -37,11 +37,7 @@ fn pieces(body: &[u8]) -> impl Stream<Item = Result<Bytes, Infallible>> {
 
 /// Why the body is refused; `None` if the signature does not match.
 fn reason(error: Error) -> Option<BodyError> {
-    let response = (
-        error.status().as_u16(),
-        error.retry_after(),
-        error.verdict(),
-    );
+    let response = (error.status().as_u16(), error.retry_after(), error.verdict());
     match error {
         Error::Body(error @ BodyError::TooLong { .. }) => {
             assert_eq!(response, (413, None, Verdict::Forged));
@@ -67,11 +63,7 @@ fn reason(error: Error) -> Option<BodyError> {
 async fn refused(callback: &SignedRequest) -> Option<BodyError> {
     let receiver = receiver();
     let SignedRequest { headers, body, .. } = callback;
-    let pairs = || {
-        headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_bytes()))
-    };
+    let pairs = || headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let whole = receiver.receive(headers, body).await.map(drop);
     let verified = receiver.verify(headers, body).await.map(drop);
     let streamed = receiver.receive_stream(headers, pieces(body)).await;
@@ -91,23 +83,14 @@ async fn a_body_that_breaks_off_must_be_delivered_again() {
     let breaks = || Err::<Bytes, _>(io::Error::other("the proxy gave up"));
     for length in [0, 20, good.body.len()] {
         let pieces = [Ok(good.body.slice(..length)), breaks()];
-        let error = receiver
-            .receive_stream(&good.headers, stream::iter(pieces))
-            .await;
+        let error = receiver.receive_stream(&good.headers, stream::iter(pieces)).await;
         assert_eq!(reason(error.unwrap_err()), Some(BodyError::Unreadable));
     }
     // The twins: a complete body is accepted, and a stranger's is refused before it is read.
     let whole = [Ok::<_, io::Error>(good.body.clone())];
-    assert!(
-        receiver
-            .receive_stream(&good.headers, stream::iter(whole))
-            .await
-            .is_ok()
-    );
+    assert!(receiver.receive_stream(&good.headers, stream::iter(whole)).await.is_ok());
     let unsigned = good.without_header("authorization");
-    let error = receiver
-        .receive_stream(&unsigned.headers, stream::iter([breaks()]))
-        .await;
+    let error = receiver.receive_stream(&unsigned.headers, stream::iter([breaks()])).await;
     assert_eq!(reason(error.unwrap_err()), None);
 }
 
@@ -116,14 +99,8 @@ async fn a_body_that_is_shorter_than_announced_is_refused_only_for_now() {
     let length = EVENT.len();
     for received in [1, 20, length - 1] {
         let cut = good().with_body(EVENT[..received].to_owned());
-        let expected = BodyError::CutShort {
-            announced: length,
-            received,
-        };
-        assert_eq!(
-            refused(&announcing(cut.clone(), length)).await,
-            Some(expected)
-        );
+        let expected = BodyError::CutShort { announced: length, received };
+        assert_eq!(refused(&announcing(cut.clone(), length)).await, Some(expected));
         // The twins: without a `Content-Length`, or at least that long, it is a forgery.
         assert_eq!(refused(&cut).await, None);
         for announced in [received, received - 1, 0] {
@@ -176,14 +153,8 @@ async fn a_truncated_body_hides_no_other_refusal() {
     assert_eq!(error.kind(), ErrorKind::Chain);
     let foreign_url = cut.with_header("x-ms-certificate-url", b"https://evil.example/cert/a.cer");
     let foreign_url = foreign_url.unwrap();
-    let error = receiver
-        .receive(&foreign_url.headers, "{}")
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.kind(), error.status().as_u16()),
-        (ErrorKind::Location, 401)
-    );
+    let error = receiver.receive(&foreign_url.headers, "{}").await.unwrap_err();
+    assert_eq!((error.kind(), error.status().as_u16()), (ErrorKind::Location, 401));
 }
 
 /// An empty body is never signed: with a signature it was lost in transit, without one it is refused.
@@ -211,10 +182,7 @@ async fn headers_are_admitted_for_one_receiver() {
     let strict = build().build().unwrap();
     let location = CertificateLocation::none();
     let location = location.danger_also_allow_loopback_http("http://127.0.0.1:9/x/");
-    let lax = build()
-        .certificate_location(location.unwrap())
-        .build()
-        .unwrap();
+    let lax = build().certificate_location(location.unwrap()).build().unwrap();
 
     let callback = signer.callback(EVENT).unwrap();
     let error = strict.admit(&callback.headers).unwrap_err();
@@ -224,18 +192,10 @@ async fn headers_are_admitted_for_one_receiver() {
     assert_eq!(source.fetches(), 0);
 
     let admitted = lax.admit(&callback.headers).unwrap();
-    assert_eq!(
-        admitted.certificate_url().as_str(),
-        "http://127.0.0.1:9/x/a.cer"
-    );
+    assert_eq!(admitted.certificate_url().as_str(), "http://127.0.0.1:9/x/a.cer");
     assert!(admitted.receive(&callback.body).await.is_ok());
     assert!(admitted.verify(&callback.body).await.is_ok());
-    assert!(
-        admitted
-            .receive_stream(pieces(&callback.body))
-            .await
-            .is_ok()
-    );
+    assert!(admitted.receive_stream(pieces(&callback.body)).await.is_ok());
     let error = admitted.verify("{}").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Signature);
 }
@@ -249,12 +209,7 @@ async fn no_adapter_refuses_a_broken_off_body_for_good() {
         let address = front.serve(receiver(), guard, &handler).await;
         let good = good();
         let announced = format!("content-length: {}\r\n\r\n", good.body.len());
-        let announced = [
-            head(&good),
-            announced.into_bytes(),
-            good.body[..20].to_vec(),
-        ]
-        .concat();
+        let announced = [head(&good), announced.into_bytes(), good.body[..20].to_vec()].concat();
         let mut in_chunks = chunked(&good, 20);
         in_chunks.truncate(in_chunks.len() - 30);
         for request in [announced, in_chunks] {
@@ -266,10 +221,7 @@ async fn no_adapter_refuses_a_broken_off_body_for_good() {
             let response = String::from_utf8(response).unwrap();
             let status = response.lines().next().unwrap_or_default();
             // Some servers close the connection without a response, which has the same effect.
-            assert!(
-                status.is_empty() || status.starts_with("HTTP/1.1 503"),
-                "{front:?}: {status}"
-            );
+            assert!(status.is_empty() || status.starts_with("HTTP/1.1 503"), "{front:?}: {status}");
         }
         assert_eq!(handler.begun(), 0, "{front:?}");
     }
@@ -284,10 +236,8 @@ async fn a_byte_order_mark_is_part_of_the_signed_body() {
         let handler = Handler::new();
         let guard = Arc::new(InMemory::new());
         let address = front.serve(receiver(), guard, &handler).await;
-        let expected = Answer {
-            body: format!("test-created {}", marked.len()),
-            ..Answer::status(200)
-        };
+        let expected =
+            Answer { body: format!("test-created {}", marked.len()), ..Answer::status(200) };
         assert_eq!(deliver(address, &signed).await, expected, "{front:?}");
 
         // The twins: the mark is removed or added in transit.

@@ -19,10 +19,7 @@ fn error(bytes: impl AsRef<[u8]>) -> BundleError {
 
 #[test]
 fn der_pem_and_bare_base64_are_one_certificate() {
-    let body: String = pem()
-        .lines()
-        .filter(|line| !line.starts_with('-'))
-        .collect();
+    let body: String = pem().lines().filter(|line| !line.starts_with('-')).collect();
     let pem = pem();
     for form in [
         der(),
@@ -50,17 +47,8 @@ fn pem_with_intermediates_in_the_order_of_the_file() {
     let bundle = CertificateBundle::from_bytes(format!("{ca}{leaf}").as_bytes()).unwrap();
     assert_eq!(bundle.signing(), ISSUER.intermediate());
     let five = format!("{leaf}{}", ca.repeat(4));
-    assert_eq!(
-        CertificateBundle::from_bytes(five.as_bytes())
-            .unwrap()
-            .intermediates()
-            .len(),
-        4
-    );
-    assert_eq!(
-        error(format!("{leaf}{}", ca.repeat(5))),
-        BundleError::TooMany
-    );
+    assert_eq!(CertificateBundle::from_bytes(five.as_bytes()).unwrap().intermediates().len(), 4);
+    assert_eq!(error(format!("{leaf}{}", ca.repeat(5))), BundleError::TooMany);
 }
 
 #[test]
@@ -69,16 +57,10 @@ fn der_that_is_not_one_certificate() {
     for length in [1, 2, 3, 4, 100, der.len() - 1] {
         let error = error(&der[..length]);
         let expected = if length == 1 { "NotText" } else { "NotDer" };
-        assert!(
-            format!("{error:?}").starts_with(expected),
-            "{length}: {error:?}"
-        );
+        assert!(format!("{error:?}").starts_with(expected), "{length}: {error:?}");
     }
     assert_eq!(error([der.clone(), vec![0]].concat()), BundleError::NotDer);
-    assert_eq!(
-        error([der.clone(), der.clone()].concat()),
-        BundleError::NotDer
-    );
+    assert_eq!(error([der.clone(), der.clone()].concat()), BundleError::NotDer);
     // PKCS#12: SEQUENCE { INTEGER 3, … }. PKCS#7: SEQUENCE { OID signedData, [0] … }.
     let long = |inner: &[u8]| {
         let mut der = vec![0x30, 0x82];
@@ -87,20 +69,11 @@ fn der_that_is_not_one_certificate() {
         der
     };
     let filler = [b"\x30\x81\xff".as_slice(), &[0x05; 255]].concat();
-    assert_eq!(
-        error(long(&[b"\x02\x01\x03".as_slice(), &filler].concat())),
-        BundleError::NotDer
-    );
+    assert_eq!(error(long(&[b"\x02\x01\x03".as_slice(), &filler].concat())), BundleError::NotDer);
     let oid = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
-    assert_eq!(
-        error(long(&[oid.as_slice(), &filler].concat())),
-        BundleError::NotDer
-    );
+    assert_eq!(error(long(&[oid.as_slice(), &filler].concat())), BundleError::NotDer);
     // Indefinite length is BER.
-    assert_eq!(
-        error([b"\x30\x80".as_slice(), &der[4..], b"\0\0"].concat()),
-        BundleError::NotDer
-    );
+    assert_eq!(error([b"\x30\x80".as_slice(), &der[4..], b"\0\0"].concat()), BundleError::NotDer);
 }
 
 #[test]
@@ -116,31 +89,16 @@ fn text_that_is_not_a_certificate() {
         "it is neither DER, PEM nor base64; it begins with `<!DOCTYPE html><html><body>404</body></html>`"
     );
     assert_eq!(error("AAAA"), BundleError::NotDer);
-    for label in [
-        "PRIVATE KEY",
-        "PKCS7",
-        "X509 CRL",
-        "TRUSTED CERTIFICATE",
-        "certificate",
-    ] {
-        let block = format!(
-            "{}-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n",
-            pem()
-        );
-        assert!(
-            matches!(error(block), BundleError::PemLabel { .. }),
-            "{label}"
-        );
+    for label in ["PRIVATE KEY", "PKCS7", "X509 CRL", "TRUSTED CERTIFICATE", "certificate"] {
+        let block = format!("{}-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n", pem());
+        assert!(matches!(error(block), BundleError::PemLabel { .. }), "{label}");
     }
     let pem = pem();
     for (damaged, block) in [
         (pem.replace("-----END CERTIFICATE-----", ""), 1),
         (pem.replace("END CERTIFICATE", "END X509"), 1),
         (pem.replacen("MII", "M*I", 1), 1),
-        (
-            format!("{pem}-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----"),
-            2,
-        ),
+        (format!("{pem}-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----"), 2),
     ] {
         assert_eq!(error(damaged), BundleError::PemMalformed { block });
     }

@@ -54,27 +54,16 @@ fn a_valid_certificate() {
     verify(good().without_key_usage()).unwrap();
     verify(good().purposes(None).unwrap()).unwrap();
     verify(good().purposes(Some(&["1.3.6.1.5.5.7.3.2"])).unwrap()).unwrap();
-    verify(
-        good()
-            .purposes(Some(&["1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.1"]))
-            .unwrap(),
-    )
-    .unwrap();
+    verify(good().purposes(Some(&["1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.1"])).unwrap()).unwrap();
     verify(good().subject(Name::new().common_name("no organization, as until 2022"))).unwrap();
     let utf8 = Name::new().organization_as(StringType::Utf8, "Microsoft Corporation");
     verify(good().subject(utf8)).unwrap();
 
     let signer = ISSUER.signer().unwrap();
     let verified = chain().verify(signer.certificate(), &[], NOW).unwrap();
-    assert_eq!(
-        verified.dns_names(),
-        ["pcnotifications-dispatch.microsoft.com"]
-    );
+    assert_eq!(verified.dns_names(), ["pcnotifications-dispatch.microsoft.com"]);
     assert_eq!(verified.valid_from().as_secs(), NOW.as_secs() - 86_400);
-    assert_eq!(
-        verified.valid_until().as_secs(),
-        NOW.as_secs() + 99 * 86_400
-    );
+    assert_eq!(verified.valid_until().as_secs(), NOW.as_secs() + 99 * 86_400);
     let path: Vec<_> = verified.path().iter().map(ToString::to_string).collect();
     assert_eq!(
         path,
@@ -115,10 +104,7 @@ fn validity_to_the_second() {
          `pcnotifications-dispatch.microsoft.com`, issuer `C=US, O=Microsoft Corporation, CN=Throw-away TLS G2 RSA CA \
          OCSP 02`, valid from 2026-11-20T00:00:00Z to 2026-11-20T23:59:59Z"
     );
-    assert!(matches!(
-        self::verify(good().not_yet_valid()),
-        Err(ChainError::NotYetValid { .. })
-    ));
+    assert!(matches!(self::verify(good().not_yet_valid()), Err(ChainError::NotYetValid { .. })));
 }
 
 #[test]
@@ -128,16 +114,10 @@ fn a_proof_expires_with_the_first_certificate_of_its_path() {
     let verified = chain().verify(signer.certificate(), &[], NOW).unwrap();
     assert_eq!(verified.valid_until(), later(5 * 365 * 86_400));
     let after = later(5 * 365 * 86_400 + 1);
-    match chain()
-        .verify(signer.certificate(), &[], after)
-        .unwrap_err()
-    {
-        ChainError::Path { error, .. } => assert_eq!(
-            error,
-            PathError::IssuerExpired {
-                not_after: "2031-11-20T00:00:00Z".into()
-            }
-        ),
+    match chain().verify(signer.certificate(), &[], after).unwrap_err() {
+        ChainError::Path { error, .. } => {
+            assert_eq!(error, PathError::IssuerExpired { not_after: "2031-11-20T00:00:00Z".into() })
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -159,9 +139,7 @@ fn other_names() {
     ] {
         assert_eq!(
             policy(good().dns_names(names.clone())),
-            PolicyError::SignerName {
-                expected: SignerName::default()
-            },
+            PolicyError::SignerName { expected: SignerName::default() },
             "{names:?}"
         );
     }
@@ -175,12 +153,7 @@ fn other_names() {
     let signer = good().dns_names(["metadata.azure.com"]).issue().unwrap();
     let pinned = chain().with_signer_name("metadata.azure.com".parse().unwrap());
     assert!(pinned.verify(signer.certificate(), &[], NOW).is_ok());
-    assert!(
-        chain()
-            .danger_accept_any_signer_name()
-            .verify(signer.certificate(), &[], NOW)
-            .is_ok()
-    );
+    assert!(chain().danger_accept_any_signer_name().verify(signer.certificate(), &[], NOW).is_ok());
 }
 
 #[test]
@@ -201,9 +174,7 @@ fn signer_name_patterns() {
         "a.example.1",
         "a*.1",
     ] {
-        let malformed = SignerNameError::Malformed {
-            found: Excerpt::of(pattern),
-        };
+        let malformed = SignerNameError::Malformed { found: Excerpt::of(pattern) };
         assert_eq!(pattern.parse::<SignerName>(), Err(malformed.clone()));
         assert_eq!(SignerName::danger_wide(pattern), Err(malformed));
     }
@@ -217,9 +188,7 @@ fn signer_name_patterns() {
         "pcnotifications*.microsoft.com.example",
         "pcnotifications*.evilmicrosoft.com",
     ] {
-        let wide = SignerNameError::Wide {
-            found: Excerpt::of(pattern),
-        };
+        let wide = SignerNameError::Wide { found: Excerpt::of(pattern) };
         assert_eq!(pattern.parse::<SignerName>(), Err(wide));
         assert_eq!(
             SignerName::danger_wide(pattern).map(|name| name.to_string()),
@@ -236,10 +205,7 @@ fn signer_name_patterns() {
         assert!(pin.parse::<SignerName>().is_ok(), "{pin}");
     }
     assert_eq!(
-        "p*.microsoft.com"
-            .parse::<SignerName>()
-            .unwrap_err()
-            .to_string(),
+        "p*.microsoft.com".parse::<SignerName>().unwrap_err().to_string(),
         "the signer name `p*.microsoft.com` also matches names of other services (expected an exact name, or a pattern that \
          begins with `pcnotifications` and ends in `.microsoft.com`; give the exact name, or use `SignerName::danger_wide`)"
     );
@@ -266,38 +232,20 @@ fn organizations_of_the_subject() {
         "Microsoft  Corporation",
         "",
     ] {
-        assert!(
-            refused(with(Name::new().organization(organization))),
-            "{organization}"
-        );
+        assert!(refused(with(Name::new().organization(organization))), "{organization}");
     }
+    assert!(refused(with(Name::new().organization("Microsoft Corporation").organization("Evil"))));
     assert!(refused(with(
-        Name::new()
-            .organization("Microsoft Corporation")
-            .organization("Evil")
+        Name::new().organization("Microsoft Corporation").organization("Microsoft Corporation")
     )));
     assert!(refused(with(
-        Name::new()
-            .organization("Microsoft Corporation")
-            .organization("Microsoft Corporation")
+        Name::new().common_name("x").organization("Microsoft Corporation").joined()
     )));
-    assert!(refused(with(
-        Name::new()
-            .common_name("x")
-            .organization("Microsoft Corporation")
-            .joined()
-    )));
-    let utf16: Vec<u8> = "Microsoft Corporation"
-        .encode_utf16()
-        .flat_map(u16::to_be_bytes)
-        .collect();
-    assert!(refused(with(
-        Name::new().organization_as(StringType::Bmp, utf16)
-    )));
+    let utf16: Vec<u8> =
+        "Microsoft Corporation".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert!(refused(with(Name::new().organization_as(StringType::Bmp, utf16))));
     for other in [StringType::Ia5, StringType::Teletex] {
-        assert!(refused(with(
-            Name::new().organization_as(other, "Microsoft Corporation")
-        )));
+        assert!(refused(with(Name::new().organization_as(other, "Microsoft Corporation"))));
     }
     assert!(refused(with(
         Name::new().organization_as(StringType::Utf8, "Microsoft Corporation\0")
@@ -310,30 +258,14 @@ fn organizations_of_the_issuer() {
         let issuer = ISSUER.with_intermediate_name(name).unwrap();
         verify_under(&issuer, &issuer.signer().unwrap())
     };
-    verify_with(
-        Name::new()
-            .organization("Microsoft Corporation")
-            .common_name("x"),
-    )
-    .unwrap();
+    verify_with(Name::new().organization("Microsoft Corporation").common_name("x")).unwrap();
     for name in [
         Name::new().common_name("O=Microsoft Corporation"),
-        Name::new()
-            .organizational_unit("O=Microsoft Corporation")
-            .common_name("x"),
-        Name::new()
-            .organization("Evil, O=Microsoft Corporation")
-            .common_name("x"),
-        Name::new()
-            .organization("Microsoft Corporation2")
-            .common_name("x"),
-        Name::new()
-            .organization("Evil")
-            .organization("Microsoft Corporation"),
-        Name::new()
-            .common_name("x")
-            .organization("Microsoft Corporation")
-            .joined(),
+        Name::new().organizational_unit("O=Microsoft Corporation").common_name("x"),
+        Name::new().organization("Evil, O=Microsoft Corporation").common_name("x"),
+        Name::new().organization("Microsoft Corporation2").common_name("x"),
+        Name::new().organization("Evil").organization("Microsoft Corporation"),
+        Name::new().common_name("x").organization("Microsoft Corporation").joined(),
         Name::new().organization_as(StringType::Teletex, "Microsoft Corporation"),
     ] {
         match verify_with(name.clone()) {
@@ -358,38 +290,20 @@ fn organizations_of_the_issuer() {
 
 #[test]
 fn keys_and_usages() {
-    assert_eq!(
-        policy(good().small_key()),
-        PolicyError::KeySize { found: 1024 }
-    );
-    assert_eq!(
-        policy(good().elliptic_key()),
-        PolicyError::NotRsa { found: "EC".into() }
-    );
+    assert_eq!(policy(good().small_key()), PolicyError::KeySize { found: 1024 });
+    assert_eq!(policy(good().elliptic_key()), PolicyError::NotRsa { found: "EC".into() });
     for exponent in [1, 2, 3, 17, 65_535, 65_536, 65_538] {
         assert_eq!(
             policy(good().exponent(exponent).unwrap()),
-            PolicyError::KeyExponent {
-                found: Some(u64::from(exponent))
-            }
+            PolicyError::KeyExponent { found: Some(u64::from(exponent)) }
         );
     }
     verify(good().exponent(65_539).unwrap()).unwrap();
-    assert_eq!(
-        policy(good().certificate_authority()),
-        PolicyError::CertificateAuthority
-    );
-    assert_eq!(
-        policy(good().without_digital_signature()),
-        PolicyError::KeyUsage
-    );
-    for purpose in [
-        "1.3.6.1.5.5.7.3.3",
-        "1.3.6.1.5.5.7.3.4",
-        "1.3.6.1.5.5.7.3.9",
-        "2.5.29.37.0",
-        "1.2.3.4",
-    ] {
+    assert_eq!(policy(good().certificate_authority()), PolicyError::CertificateAuthority);
+    assert_eq!(policy(good().without_digital_signature()), PolicyError::KeyUsage);
+    for purpose in
+        ["1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.9", "2.5.29.37.0", "1.2.3.4"]
+    {
         assert_eq!(
             policy(good().purposes(Some(&[purpose])).unwrap()),
             PolicyError::Purpose,
@@ -397,68 +311,31 @@ fn keys_and_usages() {
         );
     }
     let unknown = verify(good().unknown_critical_extension()).unwrap_err();
-    assert!(
-        matches!(
-            unknown,
-            ChainError::Path {
-                error: PathError::Extension,
-                ..
-            }
-        ),
-        "{unknown:?}"
-    );
+    assert!(matches!(unknown, ChainError::Path { error: PathError::Extension, .. }), "{unknown:?}");
 }
 
 #[test]
 fn chains_without_an_anchor() {
     let signer = ISSUER.signer().unwrap();
     let no_intermediate = ChainVerifier::new(AwsLcRs::new(), ISSUER.anchors().unwrap());
-    let error = no_intermediate
-        .verify(signer.certificate(), &[], NOW)
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ChainError::UnknownIssuer {
-                links: 0,
-                anchors: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let error = no_intermediate.verify(signer.certificate(), &[], NOW).unwrap_err();
+    assert!(matches!(error, ChainError::UnknownIssuer { links: 0, anchors: 1, .. }), "{error}");
     // Certificates that are served with it may help, but only with a path to the anchor.
-    assert!(
-        no_intermediate
-            .verify(signer.certificate(), &ISSUER.intermediates(), NOW)
-            .is_ok()
-    );
+    assert!(no_intermediate.verify(signer.certificate(), &ISSUER.intermediates(), NOW).is_ok());
     let other = Issuer::at(NOW).unwrap();
-    let served = [
-        other.intermediate().clone(),
-        other.root().clone(),
-        ISSUER.root().clone(),
-    ];
+    let served = [other.intermediate().clone(), other.root().clone(), ISSUER.root().clone()];
     let theirs = other.signer().unwrap();
-    let error = no_intermediate
-        .verify(theirs.certificate(), &served, NOW)
-        .unwrap_err();
+    let error = no_intermediate.verify(theirs.certificate(), &served, NOW).unwrap_err();
     assert!(
         matches!(
             error,
-            ChainError::Path {
-                error: PathError::Signature,
-                ..
-            } | ChainError::UnknownIssuer { .. }
+            ChainError::Path { error: PathError::Signature, .. } | ChainError::UnknownIssuer { .. }
         ),
         "same names, other keys: {error}"
     );
     let error = verify_under(&ISSUER, &good().self_signed().unwrap()).unwrap_err();
     assert!(
-        matches!(
-            error,
-            ChainError::Policy { .. } | ChainError::UnknownIssuer { .. }
-        ),
+        matches!(error, ChainError::Policy { .. } | ChainError::UnknownIssuer { .. }),
         "{error}"
     );
     let microsoft = Name::new().organization("Microsoft Corporation");
@@ -478,10 +355,7 @@ fn a_custom_policy() {
         }
     }
     let signer = ISSUER.signer().unwrap();
-    let error = chain()
-        .require(Never)
-        .verify(signer.certificate(), &[], NOW)
-        .unwrap_err();
+    let error = chain().require(Never).verify(signer.certificate(), &[], NOW).unwrap_err();
     assert!(
         error.to_string().starts_with(
             "the signing certificate is refused: never pcnotifications-dispatch.microsoft.com; "
@@ -495,15 +369,9 @@ fn bytes_that_are_not_a_certificate() {
     let der = ISSUER.signer().unwrap().certificate().to_vec();
     let verify = |der: &[u8]| chain().verify(&CertificateDer::from(der), &[], NOW);
     assert!(matches!(verify(b""), Err(ChainError::Malformed(_))));
-    assert!(matches!(
-        verify(&[der.clone(), vec![0]].concat()),
-        Err(ChainError::Malformed(_))
-    ));
+    assert!(matches!(verify(&[der.clone(), vec![0]].concat()), Err(ChainError::Malformed(_))));
     for end in 0..der.len() {
-        assert!(
-            matches!(verify(&der[..end]), Err(ChainError::Malformed(_))),
-            "{end}"
-        );
+        assert!(matches!(verify(&der[..end]), Err(ChainError::Malformed(_))), "{end}");
     }
     // With any flipped bit: never accepted, never a panic.
     for at in 0..der.len() {
@@ -520,12 +388,7 @@ fn anchors() {
     assert_eq!(Anchors::microsoft(&AwsLcRs::new()).len(), 4);
     assert_eq!(Anchors::microsoft(&RustCrypto::new()).len(), 4);
     assert!(Anchors::danger_any_web_pki().len() > 100);
-    assert_eq!(
-        Anchors::from_pem(ISSUER.root_pem().as_bytes())
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(Anchors::from_pem(ISSUER.root_pem().as_bytes()).unwrap().len(), 1);
     for (pem, message) in [
         ("", "the PEM text holds no `CERTIFICATE` block"),
         (
@@ -537,9 +400,6 @@ fn anchors() {
             "certificate 1 cannot be a trust anchor: it is not an X.509 certificate",
         ),
     ] {
-        assert_eq!(
-            Anchors::from_pem(pem.as_bytes()).unwrap_err().to_string(),
-            message
-        );
+        assert_eq!(Anchors::from_pem(pem.as_bytes()).unwrap_err().to_string(), message);
     }
 }

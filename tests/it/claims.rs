@@ -159,9 +159,7 @@ async fn a_duplicate_gives_its_place_back() {
     let layer = VerifyLayer::new(receiver()).with_duplicates(Arc::clone(&guard));
     let service = layer.layer(inner.clone());
     let good = event("invoice-ready");
-    let elsewhere = Attempt::claim(&guard, digest_of(&good).await)
-        .await
-        .unwrap();
+    let elsewhere = Attempt::claim(&guard, digest_of(&good).await).await.unwrap();
     for expected in [StatusCode::SERVICE_UNAVAILABLE, StatusCode::OK] {
         if expected == StatusCode::OK {
             elsewhere.clone().complete().await.unwrap();
@@ -192,12 +190,7 @@ struct Work {
 
 impl Work {
     fn new(goes_on: bool, succeeds: bool) -> Self {
-        Self {
-            goes_on,
-            succeeds,
-            begun: Arc::default(),
-            end: Arc::default(),
-        }
+        Self { goes_on, succeeds, begun: Arc::default(), end: Arc::default() }
     }
 
     fn begin(&self, attempt: Attempt) -> impl Future<Output = ()> + use<> {
@@ -233,11 +226,8 @@ async fn settle_down() {
 }
 
 /// (Whether work goes on, whether it succeeds; the second delivery's response, the number of starts by then, the same after the end.)
-const COURSES: [(bool, bool, u16, usize, u16, usize); 3] = [
-    (true, true, 503, 1, 200, 1),
-    (true, false, 503, 1, 504, 2),
-    (false, false, 504, 2, 504, 3),
-];
+const COURSES: [(bool, bool, u16, usize, u16, usize); 3] =
+    [(true, true, 503, 1, 200, 1), (true, false, 503, 1, 504, 2), (false, false, 504, 2, 504, 3)];
 
 /// A timeout inside the layer responds 504 while the abandoned work goes on: the work keeps its claim.
 #[tokio::test]
@@ -368,11 +358,7 @@ async fn a_failed_response_leaves_the_claim_to_ongoing_work_in_axum() {
             assert_eq!(second, (meanwhile, begun), "{has_layer} {goes_on}");
             work.end().await;
             let third = (deliver().await, work.begun());
-            assert_eq!(
-                third,
-                (afterwards, begun_at_last),
-                "{has_layer} {goes_on} {succeeds}"
-            );
+            assert_eq!(third, (afterwards, begun_at_last), "{has_layer} {goes_on} {succeeds}");
         }
     }
 }
@@ -554,9 +540,7 @@ async fn obey(guard: &Arc<dyn DuplicateGuard>, clock: &TestClock) -> Option<Vec<
 async fn after_a_crash(lease: Duration) -> Option<Vec<u64>> {
     let clock = TestClock::default();
     let time = clock.clone();
-    let guard = InMemory::new()
-        .with_lease(lease)
-        .with_clock(move || time.now());
+    let guard = InMemory::new().with_lease(lease).with_clock(move || time.now());
     let guard: Arc<dyn DuplicateGuard> = Arc::new(guard);
     std::mem::forget(Attempt::claim(&guard, DIGEST).await.unwrap());
     obey(&guard, &clock).await
@@ -567,14 +551,8 @@ async fn a_sender_that_obeys_retry_after_gets_its_event_handled() {
     let handled_after = |waits: &[u64]| Some(waits.to_vec());
     assert_eq!(after_a_crash(InMemory::LEASE).await, handled_after(&[110]));
     assert_eq!(after_a_crash(TEN).await, handled_after(&[]));
-    assert_eq!(
-        after_a_crash(TEN + Duration::from_millis(1)).await,
-        handled_after(&[1])
-    );
-    assert_eq!(
-        after_a_crash(TEN * 100).await,
-        handled_after(&[300, 300, 300, 90])
-    );
+    assert_eq!(after_a_crash(TEN + Duration::from_millis(1)).await, handled_after(&[1]));
+    assert_eq!(after_a_crash(TEN * 100).await, handled_after(&[300, 300, 300, 90]));
     let longest = Duration::from_secs(8 * 300 + 10);
     assert_eq!(after_a_crash(longest).await, handled_after(&[300; 8]));
     // The twin: a lease that no sender outlasts. The documentation warns of it.

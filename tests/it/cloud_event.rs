@@ -81,21 +81,12 @@ fn round_trips_drop_placeholders() {
 #[test]
 fn invalid_events_are_refused() {
     for (json, message) in [
-        (
-            "",
-            "the event is not JSON: EOF while parsing a value at line 1 column 0",
-        ),
+        ("", "the event is not JSON: EOF while parsing a value at line 1 column 0"),
         ("[]", "the event is an array (expected an object)"),
         ("1", "the event is a number (expected an object)"),
         (r#"{"id":"1","source":"/a"}"#, "attribute `type` is missing"),
-        (
-            r#"{"id":"","source":"/a","type":"b"}"#,
-            "attribute `id` is missing",
-        ),
-        (
-            r#"{"id":null,"source":"/a","type":"b"}"#,
-            "attribute `id` is missing",
-        ),
+        (r#"{"id":"","source":"/a","type":"b"}"#, "attribute `id` is missing"),
+        (r#"{"id":null,"source":"/a","type":"b"}"#, "attribute `id` is missing"),
         (
             r#"{"id":1,"source":"/a","type":"b"}"#,
             "attribute `id` is `1` (expected non-empty text without control characters)",
@@ -104,22 +95,13 @@ fn invalid_events_are_refused() {
             r#"{"specversion":"0.3","id":"1","source":"/a","type":"b"}"#,
             "attribute `specversion` is `0.3` (expected 1.0)",
         ),
-        (
-            r#"{"id":"1","id":"2","source":"/a","type":"b"}"#,
-            "member `id` occurs more than once",
-        ),
+        (r#"{"id":"1","id":"2","source":"/a","type":"b"}"#, "member `id` occurs more than once"),
         (
             &with(r#""data":1,"data_base64":"AA==""#),
             "`data` and `data_base64` are both present (expected at most one)",
         ),
-        (
-            &with(r#""data_base64":"%""#),
-            r#"attribute `data_base64` is `\"%\"` (expected base64)"#,
-        ),
-        (
-            &format!("{LEAST}x"),
-            "the event is not JSON: trailing characters at line 1 column 56",
-        ),
+        (&with(r#""data_base64":"%""#), r#"attribute `data_base64` is `\"%\"` (expected base64)"#),
+        (&format!("{LEAST}x"), "the event is not JSON: trailing characters at line 1 column 56"),
     ] {
         assert_eq!(parse(json).unwrap_err().to_string(), message, "{json}");
         assert!(serde_json::from_str::<CloudEvent>(json).is_err(), "{json}");
@@ -133,12 +115,7 @@ fn invalid_events_are_refused() {
 fn batches_and_single_events() {
     let ids = |json: &str| {
         let events = CloudEvent::batch_from_slice(json.as_bytes());
-        events.map(|events| {
-            events
-                .iter()
-                .map(|it| it.id().to_owned())
-                .collect::<Vec<_>>()
-        })
+        events.map(|events| events.iter().map(|it| it.id().to_owned()).collect::<Vec<_>>())
     };
     assert_eq!(ids(LEAST).unwrap(), ["1"]);
     assert_eq!(ids(&format!(" [{LEAST}, {LEAST} ] ")).unwrap(), ["1", "1"]);
@@ -205,11 +182,7 @@ fn setters_check() {
     assert!(event().with_bytes("nothing", []).is_err());
     assert!(event().with_extension("id", "x").is_err());
     assert!(event().with_extension("ok", "\n").is_err());
-    assert!(
-        event()
-            .with_time(time::PrimitiveDateTime::MIN.assume_utc())
-            .is_err()
-    );
+    assert!(event().with_time(time::PrimitiveDateTime::MIN.assume_utc()).is_err());
     let event = event()
         .with_extension("ok", "one")
         .and_then(|event| event.with_extension("ok", true))
@@ -223,19 +196,14 @@ fn setters_check() {
         json,
         json!({"specversion": "1.0", "id": "1", "source": "/a", "type": "b", "time": "1970-01-01T00:00:00Z", "ok": true})
     );
-    assert_ne!(
-        CloudEvent::new("/a", "b").unwrap().id(),
-        CloudEvent::new("/a", "b").unwrap().id()
-    );
+    assert_ne!(CloudEvent::new("/a", "b").unwrap().id(), CloudEvent::new("/a", "b").unwrap().id());
 }
 
 #[tokio::test]
 async fn repeated_callbacks_convert_to_one_event() {
     let signer = ISSUER.signer().unwrap();
-    let receiver = ReceiverBuilder::new(chain(), Scripted::serving(&signer))
-        .clock(|| NOW)
-        .build()
-        .unwrap();
+    let receiver =
+        ReceiverBuilder::new(chain(), Scripted::serving(&signer)).clock(|| NOW).build().unwrap();
     let event_of = async |body: &str| {
         let callback = signer.callback(body.to_owned()).unwrap();
         let received = receiver.receive(&callback.headers, &callback.body).await;
@@ -243,10 +211,7 @@ async fn repeated_callbacks_convert_to_one_event() {
     };
     let event = event_of(EVENT).await;
     let signed = signer.callback(EVENT).unwrap();
-    let received = receiver
-        .receive(&signed.headers, &signed.body)
-        .await
-        .unwrap();
+    let received = receiver.receive(&signed.headers, &signed.body).await.unwrap();
     assert_eq!(event.id(), received.digest().to_string());
     assert_eq!(event.json().unwrap().get(), EVENT, "byte for byte");
     assert_eq!(event, event_of(EVENT).await);
@@ -269,11 +234,7 @@ async fn repeated_callbacks_convert_to_one_event() {
     // Missing or invalid values are omitted; a date without an offset is UTC.
     for (body, subject, time) in [
         (r#"{"EventName":"Brand-New"}"#, None, None),
-        (
-            r#" {"EventName":"x","ResourceUri":"","ResourceChangeUtcDate":"soon"} "#,
-            None,
-            None,
-        ),
+        (r#" {"EventName":"x","ResourceUri":"","ResourceChangeUtcDate":"soon"} "#, None, None),
         (
             r#"{"EventName":"x","ResourceUri":"u\n","ResourceChangeUtcDate":"2026-11-21T00:00:00.1234567"}"#,
             None,
@@ -287,11 +248,7 @@ async fn repeated_callbacks_convert_to_one_event() {
     ] {
         let event = event_of(body).await;
         event.check().unwrap();
-        assert_eq!(
-            (event.subject(), event.time_text()),
-            (subject, time),
-            "{body}"
-        );
+        assert_eq!((event.subject(), event.time_text()), (subject, time), "{body}");
         assert_eq!(event.json().unwrap().get(), body.trim());
     }
 }

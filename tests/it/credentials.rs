@@ -56,9 +56,7 @@ async fn entra() -> PartnerCenter {
 
 fn application(entra: &PartnerCenter, credential: impl Into<Credential>) -> Application {
     let (tenant, client_id) = (entra.tenant_id(), entra.client_id());
-    Application::new(&entra.cloud(), &tenant, client_id, credential)
-        .unwrap()
-        .with_clock(now)
+    Application::new(&entra.cloud(), &tenant, client_id, credential).unwrap().with_clock(now)
 }
 
 /// Tokens of the application on its own.
@@ -119,11 +117,7 @@ async fn entra_accepts_an_assertion_signed_with_a_certificate() {
     entra.trust_certificate(signer.certificate());
     let (_, certificate) = X509Certificate::from_der(signer.certificate()).unwrap();
     let public_key = DecodingKey::from_rsa_der(&certificate.public_key().subject_public_key.data);
-    let url = format!(
-        "{}/{}/oauth2/v2.0/token",
-        entra.base_url(),
-        entra.tenant_id()
-    );
+    let url = format!("{}/{}/oauth2/v2.0/token", entra.base_url(), entra.tenant_id());
     let mut validation = Validation::new(Algorithm::PS256);
     validation.set_audience(&[&url]);
     validation.validate_exp = false;
@@ -145,12 +139,7 @@ async fn entra_accepts_an_assertion_signed_with_a_certificate() {
                 let form = form(&entra);
                 assert_eq!(
                     names(&form)[grant..],
-                    [
-                        "client_id",
-                        "client_assertion_type",
-                        "client_assertion",
-                        "scope"
-                    ]
+                    ["client_id", "client_assertion_type", "client_assertion", "scope"]
                 );
                 assert_eq!(
                     form[grant + 1].1,
@@ -185,10 +174,7 @@ fn a_key_of_another_certificate_is_refused() {
         let key = other.private_key_pem().unwrap();
         let error = Credential::certificate(backend, certificate.as_bytes(), key.as_bytes());
         let error = error.unwrap_err();
-        assert!(
-            matches!(error, CertificateError::Mismatch { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, CertificateError::Mismatch { .. }), "{error:?}");
         let said = error.to_string();
         assert!(
             said.starts_with("the private key does not belong to the certificate of `")
@@ -452,10 +438,7 @@ async fn a_public_client_sends_only_its_id() {
     let token = ask(&entra, &tokens).await.unwrap();
     assert_eq!(token.expose_secret(), "at");
     let form = form(&entra);
-    assert_eq!(
-        names(&form),
-        ["grant_type", "refresh_token", "client_id", "scope"]
-    );
+    assert_eq!(names(&form), ["grant_type", "refresh_token", "client_id", "scope"]);
     assert_eq!(form[1].1, "rt0");
 }
 
@@ -473,9 +456,7 @@ async fn which_clients_need_a_credential() {
 
     let secret = entra.client_secret();
     for credential in [secret.into(), certificate(), federated()] {
-        ask(&entra, &alone(&entra, credential.clone()))
-            .await
-            .unwrap();
+        ask(&entra, &alone(&entra, credential.clone())).await.unwrap();
         ask(&entra, &for_user(&entra, credential)).await.unwrap();
     }
     let nothing = "AADSTS7000218: ";
@@ -501,16 +482,8 @@ async fn secrets_are_redacted_and_words_are_not() {
         ("s", "is secret s so", "is secret s so"),
         ("secret1", "no secret1", "no secret1"),
         ("ääääääää", "ääääääää", "[hidden]"),
-        (
-            "secret12",
-            "no secret12, as=secret12",
-            "no [hidden], as=[hidden]",
-        ),
-        (
-            "a b/c~d=e+f",
-            "a+b%2Fc%7Ed%3De%2Bf a b/c~d=e+f",
-            "[hidden] [hidden]",
-        ),
+        ("secret12", "no secret12, as=secret12", "no [hidden], as=[hidden]"),
+        ("a b/c~d=e+f", "a+b%2Fc%7Ed%3De%2Bf a b/c~d=e+f", "[hidden] [hidden]"),
     ] {
         let token: SecretString = secret.into();
         let federated = Credential::federated(move || {
@@ -537,14 +510,8 @@ async fn debug_shows_only_the_kind() {
         (Credential::secret("value"), "Credential(secret)"),
         (String::from("value").into(), "Credential(secret)"),
         (certificate.unwrap(), "Credential(certificate)"),
-        (
-            Credential::federated_token_file("/value"),
-            "Credential(federated token)",
-        ),
-        (
-            Credential::federated(async || Ok("value".into())),
-            "Credential(federated token)",
-        ),
+        (Credential::federated_token_file("/value"), "Credential(federated token)"),
+        (Credential::federated(async || Ok("value".into())), "Credential(federated token)"),
         (Credential::public_client(), "Credential(public client)"),
     ] {
         assert_eq!(format!("{credential:?}"), shown);
@@ -557,14 +524,8 @@ async fn debug_shows_only_the_kind() {
         );
         assert_eq!(format!("{application:?}"), expected);
         let own = alone(&entra, credential.clone());
-        for provider in [
-            format!("{own:?}"),
-            format!("{:?}", for_user(&entra, credential)),
-        ] {
-            assert!(
-                provider.contains(shown) && !provider.contains("value"),
-                "{provider}"
-            );
+        for provider in [format!("{own:?}"), format!("{:?}", for_user(&entra, credential))] {
+            assert!(provider.contains(shown) && !provider.contains("value"), "{provider}");
         }
     }
 }

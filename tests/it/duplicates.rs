@@ -169,12 +169,7 @@ impl Shared {
             Fault::SuccessorsInheritTheToken => old.unwrap_or(rows.last),
             _ => rows.last,
         };
-        let row = Row {
-            token,
-            is_done: false,
-            is_held: false,
-            since: self.clock.now(),
-        };
+        let row = Row { token, is_done: false, is_held: false, since: self.clock.now() };
         rows.table.insert(key, row);
         Claim::First(Lease::new(digest, token))
     }
@@ -211,11 +206,9 @@ impl Shared {
             row.since = now;
             if self.fault == Fault::SettlesByTokenAlone {
                 let rows = rows.table.values_mut();
-                rows.filter(|row| row.token == lease.token())
-                    .for_each(|row| row.is_done = true);
+                rows.filter(|row| row.token == lease.token()).for_each(|row| row.is_done = true);
             } else if self.fault == Fault::RemembersTheLastOnly {
-                rows.table
-                    .retain(|other, row| *other == key || !row.is_done);
+                rows.table.retain(|other, row| *other == key || !row.is_done);
             }
         } else if self.fault != Fault::ReleaseDoesNothing {
             rows.table.remove(&key);
@@ -399,16 +392,8 @@ async fn every_broken_guard_fails_its_rule() {
             "of many concurrent claims, one is first",
             "First(Lease { digest: 0101010101010101010101010101010101010101010101010101010101010101, token: 2 }) (expected InProgress)",
         ),
-        (
-            Fault::CompletesAgainAfterRelease,
-            released,
-            "Current (expected Stale)",
-        ),
-        (
-            Fault::CompletesWhateverTheToken,
-            released,
-            "Current (expected Stale)",
-        ),
+        (Fault::CompletesAgainAfterRelease, released, "Current (expected Stale)"),
+        (Fault::CompletesWhateverTheToken, released, "Current (expected Stale)"),
         (
             Fault::EachNodeForItself,
             alone,
@@ -444,41 +429,13 @@ async fn every_broken_guard_fails_its_rule() {
             "a clock that is set forward lets time pass, and tokens stay distinct",
             "InProgress { lease_left: Some(0ns) } (expected First)",
         ),
-        (
-            Fault::LeaseLeftIsTheWhole,
-            left,
-            "10s of 5s (expected at most the remaining lease)",
-        ),
-        (
-            Fault::LeaseLeftIsTooLong,
-            left,
-            "11s of 10s (expected at most the remaining lease)",
-        ),
-        (
-            Fault::LeaseLeftIsTooShort,
-            left,
-            "InProgress { lease_left: Some(0ns) } (expected First)",
-        ),
-        (
-            Fault::NeverEndsLeases,
-            crash,
-            "InProgress { lease_left: Some(0ns) } (expected First)",
-        ),
-        (
-            Fault::RefusesWhatIsDone,
-            alone,
-            "InProgress { lease_left: Some(10s) } (expected Done)",
-        ),
-        (
-            Fault::ReleaseDoesNothing,
-            released,
-            "Current (expected Stale)",
-        ),
-        (
-            Fault::ReleasesWhateverTheToken,
-            released,
-            "Current (expected Stale)",
-        ),
+        (Fault::LeaseLeftIsTheWhole, left, "10s of 5s (expected at most the remaining lease)"),
+        (Fault::LeaseLeftIsTooLong, left, "11s of 10s (expected at most the remaining lease)"),
+        (Fault::LeaseLeftIsTooShort, left, "InProgress { lease_left: Some(0ns) } (expected First)"),
+        (Fault::NeverEndsLeases, crash, "InProgress { lease_left: Some(0ns) } (expected First)"),
+        (Fault::RefusesWhatIsDone, alone, "InProgress { lease_left: Some(10s) } (expected Done)"),
+        (Fault::ReleaseDoesNothing, released, "Current (expected Stale)"),
+        (Fault::ReleasesWhateverTheToken, released, "Current (expected Stale)"),
         (
             Fault::SuccessorsInheritTheToken,
             "a stale lease cannot affect the current attempt",
@@ -504,21 +461,9 @@ async fn every_broken_guard_fails_its_rule() {
             "a late completion and a successor exclude each other",
             "Current (expected Stale)",
         ),
-        (
-            Fault::CutOffClaimsStay,
-            cut_off,
-            "InProgress { lease_left: None } (expected First)",
-        ),
-        (
-            Fault::CutOffCompletionsStay,
-            cut_off,
-            "InProgress { lease_left: None } (expected First)",
-        ),
-        (
-            Fault::CutOffReleasesStay,
-            cut_off,
-            "InProgress { lease_left: None } (expected First)",
-        ),
+        (Fault::CutOffClaimsStay, cut_off, "InProgress { lease_left: None } (expected First)"),
+        (Fault::CutOffCompletionsStay, cut_off, "InProgress { lease_left: None } (expected First)"),
+        (Fault::CutOffReleasesStay, cut_off, "InProgress { lease_left: None } (expected First)"),
         (
             Fault::PanicsOnOtherThreads,
             "of many claims on as many threads, one is first",
@@ -566,10 +511,7 @@ async fn every_broken_guard_fails_its_rule() {
     let raced = raced.unwrap_err();
     assert!(raced.starts_with(RACED), "{raced}");
     let down = "the duplicate guard failed: it is down";
-    assert_eq!(
-        conformance_of(Fault::Down).await,
-        Err(format!("{alone}: {down}"))
-    );
+    assert_eq!(conformance_of(Fault::Down).await, Err(format!("{alone}: {down}")));
 }
 
 fn digest(number: u8) -> BodyDigest {
@@ -643,11 +585,7 @@ async fn a_full_memory_forgets_the_oldest_and_never_attempts_in_progress() {
     clock.advance(LEASE);
     done(&guard, 6).await; // replaces 2, which has crashed; completed callbacks stay
     assert_eq!(guard.complete(&third).await, Ok(Settled::Stale));
-    let claims = [
-        claim(&guard, 1).await,
-        claim(&guard, 5).await,
-        claim(&guard, 6).await,
-    ];
+    let claims = [claim(&guard, 1).await, claim(&guard, 5).await, claim(&guard, 6).await];
     assert_eq!(claims, ["Done", "Done", "Done"]);
 }
 

@@ -28,18 +28,10 @@ fn read(signatures: &[(&'static str, &str)]) -> Result<Vec<u8>, EnvelopeError> {
     pairs.push(("x-ms-certificate-url", DISPATCH_URL));
     pairs.push(("x-ms-signature-algorithm", "rsa-sha256"));
     let headers = headers(&pairs);
-    let by_map = SignatureEnvelope::from_headers(&headers).map(|envelope| {
-        (
-            envelope.signature().to_vec(),
-            envelope.certificate_url().to_owned(),
-        )
-    });
-    let by_pairs = SignatureEnvelope::from_headers(pairs.iter().copied()).map(|envelope| {
-        (
-            envelope.signature().to_vec(),
-            envelope.certificate_url().to_owned(),
-        )
-    });
+    let by_map = SignatureEnvelope::from_headers(&headers)
+        .map(|envelope| (envelope.signature().to_vec(), envelope.certificate_url().to_owned()));
+    let by_pairs = SignatureEnvelope::from_headers(pairs.iter().copied())
+        .map(|envelope| (envelope.signature().to_vec(), envelope.certificate_url().to_owned()));
     assert_eq!(by_map, by_pairs, "a map and pairs agree");
     by_map.map(|(signature, url)| {
         assert_eq!(url, DISPATCH_URL);
@@ -49,10 +41,7 @@ fn read(signatures: &[(&'static str, &str)]) -> Result<Vec<u8>, EnvelopeError> {
 
 /// Beside a certificate URL.
 fn foreign_scheme(header: &'static str) -> EnvelopeError {
-    EnvelopeError::UnsupportedScheme {
-        header,
-        certificate_url_present: true,
-    }
+    EnvelopeError::UnsupportedScheme { header, certificate_url_present: true }
 }
 
 /// The end of an error's message if the request has a certificate URL. `done`: `removed` or `replaced`.
@@ -71,18 +60,9 @@ fn forms_of_a_signature() {
     let expected = Ok([0xfb; 256].to_vec());
     let base64 = signature();
     for scheme in ["Signature", "signature", "SIGNATURE", "sIgNaTuRe"] {
-        assert_eq!(
-            read(&[("authorization", &format!("{scheme} {base64}"))]),
-            expected
-        );
-        assert_eq!(
-            read(&[("authorization", &format!("{scheme}   {base64}"))]),
-            expected
-        );
-        assert_eq!(
-            read(&[("x-ms-signature", &format!("{scheme} {base64}"))]),
-            expected
-        );
+        assert_eq!(read(&[("authorization", &format!("{scheme} {base64}"))]), expected);
+        assert_eq!(read(&[("authorization", &format!("{scheme}   {base64}"))]), expected);
+        assert_eq!(read(&[("x-ms-signature", &format!("{scheme} {base64}"))]), expected);
     }
     assert_eq!(read(&[("x-ms-signature", &base64)]), expected);
 }
@@ -90,21 +70,12 @@ fn forms_of_a_signature() {
 #[test]
 fn an_authorization_of_another_scheme_is_ignored_only_beside_x_ms_signature() {
     let base64 = signature();
-    for other in [
-        "Bearer abc",
-        "Basic YTpi",
-        "Signatures x",
-        "Signaturf x",
-        "Negotiate",
-    ] {
+    for other in ["Bearer abc", "Basic YTpi", "Signatures x", "Signaturf x", "Negotiate"] {
         assert_eq!(
             read(&[("authorization", other), ("x-ms-signature", &base64)]),
             Ok([0xfb; 256].to_vec())
         );
-        assert_eq!(
-            read(&[("authorization", other)]),
-            Err(foreign_scheme("authorization"))
-        );
+        assert_eq!(read(&[("authorization", other)]), Err(foreign_scheme("authorization")));
     }
     assert_eq!(
         read(&[("authorization", &format!("Bearer {base64}"))]),
@@ -115,10 +86,7 @@ fn an_authorization_of_another_scheme_is_ignored_only_beside_x_ms_signature() {
         Err(foreign_scheme("x-ms-signature"))
     );
     for alone in ["Signature", "", &base64] {
-        assert_eq!(
-            read(&[("authorization", alone)]),
-            Err(foreign_scheme("authorization"))
-        );
+        assert_eq!(read(&[("authorization", alone)]), Err(foreign_scheme("authorization")));
     }
 }
 
@@ -126,19 +94,10 @@ fn an_authorization_of_another_scheme_is_ignored_only_beside_x_ms_signature() {
 fn both_headers_must_agree() {
     let base64 = signature();
     let authorization = format!("Signature {base64}");
-    assert!(
-        read(&[
-            ("authorization", &authorization),
-            ("x-ms-signature", &base64)
-        ])
-        .is_ok()
-    );
+    assert!(read(&[("authorization", &authorization), ("x-ms-signature", &base64)]).is_ok());
     let other = "A".repeat(342) + "==";
     assert_eq!(
-        read(&[
-            ("authorization", &authorization),
-            ("x-ms-signature", &other)
-        ]),
+        read(&[("authorization", &authorization), ("x-ms-signature", &other)]),
         Err(EnvelopeError::ConflictingSignatures)
     );
 }
@@ -160,10 +119,8 @@ fn every_header_once() {
             SignatureEnvelope::from_headers(&headers(&pairs)).unwrap_err(),
             EnvelopeError::Duplicate { header: twice.0 }
         );
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(name, value)| (name.to_uppercase(), value.as_bytes()))
-            .collect();
+        let pairs: Vec<_> =
+            pairs.iter().map(|(name, value)| (name.to_uppercase(), value.as_bytes())).collect();
         let pairs = pairs.iter().map(|(name, value)| (name, *value));
         assert_eq!(
             SignatureEnvelope::from_headers(pairs).unwrap_err(),
@@ -171,11 +128,7 @@ fn every_header_once() {
         );
     }
     for missing in ["x-ms-certificate-url", "x-ms-signature-algorithm"] {
-        let rest: Vec<_> = good
-            .iter()
-            .copied()
-            .filter(|(name, _)| *name != missing)
-            .collect();
+        let rest: Vec<_> = good.iter().copied().filter(|(name, _)| *name != missing).collect();
         assert_eq!(
             SignatureEnvelope::from_headers(&headers(&rest)).unwrap_err(),
             EnvelopeError::Missing { header: missing }
@@ -183,106 +136,64 @@ fn every_header_once() {
     }
     assert_eq!(
         SignatureEnvelope::from_headers(&headers(&good[2..])).unwrap_err(),
-        EnvelopeError::MissingSignature {
-            certificate_url_present: true
-        }
+        EnvelopeError::MissingSignature { certificate_url_present: true }
     );
     assert_eq!(
         SignatureEnvelope::from_headers(&HeaderMap::new()).unwrap_err(),
-        EnvelopeError::MissingSignature {
-            certificate_url_present: false
-        }
+        EnvelopeError::MissingSignature { certificate_url_present: false }
     );
 }
 
 #[test]
 fn base64_has_one_form() {
     let good = signature();
-    let malformed = |problem| {
-        Err(EnvelopeError::MalformedSignature {
-            header: "x-ms-signature",
-            problem,
-        })
-    };
+    let malformed =
+        |problem| Err(EnvelopeError::MalformedSignature { header: "x-ms-signature", problem });
     let unpadded = &good[..342];
     let character = |offset, found| malformed(Base64Problem::Character { offset, found });
-    assert_eq!(
-        read(&[("x-ms-signature", &good.replace('/', "_"))]),
-        character(1, b'_')
-    );
-    assert_eq!(
-        read(&[("x-ms-signature", &good.replace('+', "-"))]),
-        character(0, b'-')
-    );
+    assert_eq!(read(&[("x-ms-signature", &good.replace('/', "_"))]), character(1, b'_'));
+    assert_eq!(read(&[("x-ms-signature", &good.replace('+', "-"))]), character(0, b'-'));
     assert_eq!(
         read(&[("x-ms-signature", &format!("{}AAAAAA=", &good[..340]))]),
         malformed(Base64Problem::Padding)
     );
-    assert_eq!(
-        read(&[("x-ms-signature", &format!("{good}===="))]),
-        character(342, b'=')
-    );
+    assert_eq!(read(&[("x-ms-signature", &format!("{good}===="))]), character(342, b'='));
     assert_eq!(
         read(&[("x-ms-signature", &format!("{}x==", &good[..341]))]),
         malformed(Base64Problem::SpareBits)
     );
-    assert_eq!(
-        read(&[("x-ms-signature", &format!("{good},{good}"))]),
-        character(342, b'=')
-    );
-    assert_eq!(
-        read(&[("x-ms-signature", &format!("\t{good}"))]),
-        character(0, b'\t')
-    );
+    assert_eq!(read(&[("x-ms-signature", &format!("{good},{good}"))]), character(342, b'='));
+    assert_eq!(read(&[("x-ms-signature", &format!("\t{good}"))]), character(0, b'\t'));
     // Blanks split it into two words, of which the first is not a scheme.
     assert_eq!(
-        read(&[(
-            "x-ms-signature",
-            &format!("{} {}", &good[..100], &good[100..])
-        )]),
+        read(&[("x-ms-signature", &format!("{} {}", &good[..100], &good[100..]))]),
         Err(foreign_scheme("x-ms-signature"))
     );
     assert_eq!(
         read(&[("x-ms-signature", unpadded)]),
-        Err(EnvelopeError::SignatureLength {
-            header: "x-ms-signature",
-            found: 342
-        })
+        Err(EnvelopeError::SignatureLength { header: "x-ms-signature", found: 342 })
     );
 }
 
 #[test]
 fn signatures_of_256_to_1024_bytes() {
     use base64::Engine as _;
-    for (bytes, accepted) in [
-        (253, false),
-        (256, true),
-        (384, true),
-        (1024, true),
-        (1025, false),
-        (1026, false),
-    ] {
+    for (bytes, accepted) in
+        [(253, false), (256, true), (384, true), (1024, true), (1025, false), (1026, false)]
+    {
         let text = base64::engine::general_purpose::STANDARD.encode(vec![7; bytes]);
         let expected = match accepted {
             true => Ok(vec![7; bytes]),
-            false => Err(EnvelopeError::SignatureLength {
-                header: "x-ms-signature",
-                found: text.len(),
-            }),
+            false => {
+                Err(EnvelopeError::SignatureLength { header: "x-ms-signature", found: text.len() })
+            }
         };
-        assert_eq!(
-            read(&[("x-ms-signature", &text)]),
-            expected,
-            "{bytes} bytes"
-        );
+        assert_eq!(read(&[("x-ms-signature", &text)]), expected, "{bytes} bytes");
     }
     let endless = "A".repeat(10_000_000);
     assert_eq!(
         read(&[("x-ms-signature", &endless)]),
-        Err(EnvelopeError::SignatureLength {
-            header: "x-ms-signature",
-            found: 10_000_000
-        })
+        Err(EnvelopeError::SignatureLength { header: "x-ms-signature", found: 10_000_000 })
     );
 }
 
@@ -295,9 +206,7 @@ fn algorithms_by_exact_name() {
             ("x-ms-certificate-url", DISPATCH_URL),
             ("x-ms-signature-algorithm", name),
         ]);
-        reader
-            .from_headers(&headers)
-            .map(|envelope| envelope.algorithm())
+        reader.from_headers(&headers).map(|envelope| envelope.algorithm())
     };
     let all = EnvelopeReader::default();
     for (name, algorithm) in [
@@ -336,10 +245,7 @@ fn algorithms_by_exact_name() {
         );
     }
     let narrow = EnvelopeReader::accepting([SignatureAlgorithm::RsaSha256]);
-    assert_eq!(
-        read("rsa-sha256", &narrow),
-        Ok(SignatureAlgorithm::RsaSha256)
-    );
+    assert_eq!(read("rsa-sha256", &narrow), Ok(SignatureAlgorithm::RsaSha256));
     assert_eq!(
         read("rsa-sha512", &narrow).unwrap_err().to_string(),
         "signature algorithm `rsa-sha512` is not accepted (accepted: rsa-sha256)"
@@ -349,18 +255,11 @@ fn algorithms_by_exact_name() {
 #[test]
 fn a_url_that_is_not_utf8() {
     let base64 = signature();
-    let mut headers = headers(&[
-        ("x-ms-signature", &base64),
-        ("x-ms-signature-algorithm", "rsa-sha256"),
-    ]);
-    headers.insert(
-        "x-ms-certificate-url",
-        HeaderValue::from_bytes(b"https://\xff\xfe").unwrap(),
-    );
+    let mut headers =
+        headers(&[("x-ms-signature", &base64), ("x-ms-signature-algorithm", "rsa-sha256")]);
+    headers.insert("x-ms-certificate-url", HeaderValue::from_bytes(b"https://\xff\xfe").unwrap());
     assert_eq!(
-        SignatureEnvelope::from_headers(&headers)
-            .unwrap_err()
-            .to_string(),
+        SignatureEnvelope::from_headers(&headers).unwrap_err().to_string(),
         r"header `x-ms-certificate-url` is not UTF-8: `https://\xff\xfe`"
     );
 }

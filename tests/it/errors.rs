@@ -20,33 +20,19 @@ use partner_center_webhooks::{Error, ErrorKind, Excerpt, Verdict};
 fn says(error: impl Into<Error>, kind: ErrorKind, status: u16, retry: Option<u64>, message: &str) {
     let error = error.into();
     assert_eq!(error.to_string(), message);
-    assert_eq!(
-        (error.kind(), error.status().as_u16()),
-        (kind, status),
-        "{message}"
-    );
+    assert_eq!((error.kind(), error.status().as_u16()), (kind, status), "{message}");
     let verdict = match status {
         200 => Verdict::Handled,
         503 => Verdict::Undecided,
         _ => Verdict::Forged,
     };
     assert_eq!(error.verdict(), verdict, "{message}");
-    assert_eq!(
-        error.retry_after(),
-        retry.map(Duration::from_secs),
-        "{message}"
-    );
+    assert_eq!(error.retry_after(), retry.map(Duration::from_secs), "{message}");
 }
 
 #[test]
 fn bodies() {
-    says(
-        BodyError::Empty,
-        ErrorKind::Body,
-        400,
-        None,
-        "the body is empty",
-    );
+    says(BodyError::Empty, ErrorKind::Body, 400, None, "the body is empty");
     says(
         BodyError::TooLong { limit: 9 },
         ErrorKind::Body,
@@ -62,10 +48,7 @@ fn bodies() {
         "the body could not be read to its end",
     );
     says(
-        BodyError::CutShort {
-            announced: 9,
-            received: 4,
-        },
+        BodyError::CutShort { announced: 9, received: 4 },
         ErrorKind::Body,
         503,
         Some(10),
@@ -98,32 +81,19 @@ fn envelopes() {
         400,
         "header `authorization` is present more than once",
     );
-    says(
-        EnvelopeError::Missing { header },
-        400,
-        "header `authorization` is missing",
-    );
+    says(EnvelopeError::Missing { header }, 400, "header `authorization` is missing");
     for certificate_url_present in [false, true] {
         let remedy = |done| match certificate_url_present {
             true => crate::envelope::remedy(done),
             false => String::new(),
         };
-        let missing = EnvelopeError::MissingSignature {
-            certificate_url_present,
-        };
+        let missing = EnvelopeError::MissingSignature { certificate_url_present };
         let text =
             "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present";
         says(missing, 401, &(text.to_owned() + &remedy("removed")));
-        let scheme = |header| EnvelopeError::UnsupportedScheme {
-            header,
-            certificate_url_present,
-        };
+        let scheme = |header| EnvelopeError::UnsupportedScheme { header, certificate_url_present };
         let text = "header `authorization` is not of scheme `Signature`";
-        says(
-            scheme(header),
-            401,
-            &(text.to_owned() + &remedy("replaced")),
-        );
+        says(scheme(header), 401, &(text.to_owned() + &remedy("replaced")));
         let text = "header `x-ms-signature` is not of scheme `Signature`";
         says(scheme("x-ms-signature"), 401, text);
     }
@@ -133,26 +103,11 @@ fn envelopes() {
         "the signature in header `authorization` has 4 characters of base64 (expected 344 to 1368)",
     );
     for (problem, words) in [
-        (
-            Base64Problem::Character {
-                offset: 7,
-                found: b'_',
-            },
-            "`_` at offset 7",
-        ),
-        (
-            Base64Problem::Character {
-                offset: 7,
-                found: b'\n',
-            },
-            r"`\n` at offset 7",
-        ),
+        (Base64Problem::Character { offset: 7, found: b'_' }, "`_` at offset 7"),
+        (Base64Problem::Character { offset: 7, found: b'\n' }, r"`\n` at offset 7"),
         (Base64Problem::Length, "it is cut short"),
         (Base64Problem::Padding, "its padding is wrong"),
-        (
-            Base64Problem::SpareBits,
-            "its last character has spare bits that are not zero",
-        ),
+        (Base64Problem::SpareBits, "its last character has spare bits that are not zero"),
     ] {
         says(
             EnvelopeError::MalformedSignature { header, problem },
@@ -192,9 +147,7 @@ fn locations() {
             &long[..120]
         ),
     );
-    let none = CertificateLocation::none()
-        .check("https://a.example/a.cer")
-        .unwrap_err();
+    let none = CertificateLocation::none().check("https://a.example/a.cer").unwrap_err();
     says(
         none,
         kind,
@@ -217,35 +170,24 @@ fn sources() {
         )
     };
     says(
-        SourceError::Status(Box::new(StatusRefusal::new(
-            "https://host.example/a.cer",
-            404,
-        ))),
+        SourceError::Status(Box::new(StatusRefusal::new("https://host.example/a.cer", 404))),
         "`https://host.example/a.cer` answered 404 (expected 200; the host itself may not have answered: look for a \
          proxy or a firewall between here and it)",
     );
     says(
         SourceError::Http {
             url: url(),
-            error: HttpClientError::Timeout {
-                deadline: Duration::from_secs(5),
-            },
+            error: HttpClientError::Timeout { deadline: Duration::from_secs(5) },
         },
         "`https://host.example/a.cer` could not be downloaded: no complete response within 5s",
     );
     says(
-        SourceError::NotACertificate {
-            url: url(),
-            error: BundleError::TooMany,
-        },
+        SourceError::NotACertificate { url: url(), error: BundleError::TooMany },
         "`https://host.example/a.cer` does not serve a certificate: it contains more than 5 certificates",
     );
     self::says(
         Unavailable::new(
-            SignerError::Quota {
-                url: url(),
-                per_minute: std::num::NonZeroU32::MIN,
-            },
+            SignerError::Quota { url: url(), per_minute: std::num::NonZeroU32::MIN },
             Duration::from_secs(60),
         ),
         ErrorKind::Source,
@@ -346,10 +288,7 @@ fn verdicts_have_names() {
         (Verdict::Undecided, "undecided"),
     ];
     for (verdict, name) in verdicts {
-        assert_eq!(
-            (verdict.as_str(), verdict.to_string().as_str()),
-            (name, name)
-        );
+        assert_eq!((verdict.as_str(), verdict.to_string().as_str()), (name, name));
     }
 }
 
@@ -366,29 +305,20 @@ fn causes_are_kept() {
         error.to_string(),
         r"`u` could not be downloaded: the connection failed: cable pulled\nlevel=error"
     );
-    assert!(
-        error.source().is_none(),
-        "reports that print sources do not repeat the cause"
-    );
+    assert!(error.source().is_none(), "reports that print sources do not repeat the cause");
     let Error::Source(Unavailable { error, .. }) = error else {
         panic!("{error:?}");
     };
     let SignerError::Source(SourceError::Http { error, .. }) = *error else {
         panic!("{error:?}");
     };
-    assert_eq!(
-        error.source().unwrap().to_string(),
-        "cable pulled\nlevel=error"
-    );
+    assert_eq!(error.source().unwrap().to_string(), "cable pulled\nlevel=error");
 }
 
 #[test]
 fn excerpts_are_bounded_and_escaped() {
     assert_eq!(Excerpt::of("").to_string(), "");
-    assert_eq!(
-        Excerpt::of("\r\n\t\"\\\u{202e}").to_string(),
-        r#"\r\n\t\"\\\xe2\x80\xae"#
-    );
+    assert_eq!(Excerpt::of("\r\n\t\"\\\u{202e}").to_string(), r#"\r\n\t\"\\\xe2\x80\xae"#);
     let text = Excerpt::of(vec![0xff; 1_000_000]).to_string();
     assert_eq!(text, format!("{}… (1000000 bytes)", r"\xff".repeat(120)));
     assert_eq!(Excerpt::of("x".repeat(120)).to_string(), "x".repeat(120));

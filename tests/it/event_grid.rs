@@ -70,9 +70,7 @@ fn bad_event() -> CloudEvent {
 
 fn accepted_ids(fake: &EventGrid) -> Vec<String> {
     let accepted = fake.accepted();
-    let ids = accepted
-        .iter()
-        .map(|it| it.event()["id"].as_str().unwrap().to_owned());
+    let ids = accepted.iter().map(|it| it.event()["id"].as_str().unwrap().to_owned());
     ids.collect()
 }
 
@@ -102,23 +100,13 @@ async fn refusal(publisher: &Publisher) -> u16 {
 #[tokio::test]
 async fn the_request_is_the_documented_one() {
     let (fake, publisher) = scene().await;
-    let accepted = publisher
-        .publish(&channel(), &[event(1), event(2)])
-        .await
-        .unwrap();
+    let accepted = publisher.publish(&channel(), &[event(1), event(2)]).await.unwrap();
     assert_eq!((accepted.events(), accepted.requests()), (2, 1));
     let requests = fake.requests();
     let request = &requests[0];
     assert_eq!(request.method(), http::Method::POST);
-    assert_eq!(
-        request.path_and_query(),
-        "/api/events?api-version=2018-01-01"
-    );
-    let names: BTreeSet<_> = request
-        .headers()
-        .keys()
-        .map(http::HeaderName::as_str)
-        .collect();
+    assert_eq!(request.path_and_query(), "/api/events?api-version=2018-01-01");
+    let names: BTreeSet<_> = request.headers().keys().map(http::HeaderName::as_str).collect();
     assert_eq!(
         names,
         BTreeSet::from([
@@ -141,10 +129,7 @@ async fn the_request_is_the_documented_one() {
     );
     assert_eq!(fake.accepted()[1].channel(), Some("fabrikam"));
 
-    let none = publisher
-        .publish(&channel(), Vec::<CloudEvent>::new())
-        .await
-        .unwrap();
+    let none = publisher.publish(&channel(), Vec::<CloudEvent>::new()).await.unwrap();
     assert_eq!((none.events(), none.requests()), (0, 0));
     assert_eq!(fake.requests().len(), 1, "an empty input sends no request");
 }
@@ -163,9 +148,7 @@ async fn every_credential_has_its_refused_twins() {
     let stranger = AccessKey::new("bm90IG9uZSBvZiB0aGUga2V5cw==").unwrap();
     let here = endpoint(&fake);
     let there = PublishEndpoint::new("https://other.westeurope-1.eventgrid.azure.net/api/events");
-    let tampered = sas(&key(&fake), &here, 60)
-        .expose_secret()
-        .replace("%3A", "%3a");
+    let tampered = sas(&key(&fake), &here, 60).expose_secret().replace("%3A", "%3a");
 
     let good: [Credential; 5] = [
         key(&fake).into(),
@@ -180,19 +163,10 @@ async fn every_credential_has_its_refused_twins() {
     }
     let bad: [(Credential, &str); 6] = [
         (stranger.clone().into(), "The key is not valid."),
-        (
-            sas(&stranger, &here, 60).into(),
-            "The signature does not match.",
-        ),
+        (sas(&stranger, &here, 60).into(), "The signature does not match."),
         (sas(&second, &here, 0).into(), "The signature has expired."),
-        (
-            sas(&second, &there.unwrap(), 60).into(),
-            "The signature is for another resource.",
-        ),
-        (
-            SasToken::new(tampered).unwrap().into(),
-            "The signature does not match.",
-        ),
+        (sas(&second, &there.unwrap(), 60).into(), "The signature is for another resource."),
+        (SasToken::new(tampered).unwrap().into(), "The signature does not match."),
         (bearer("not-given".into()), "The token is not valid."),
     ];
     let before = fake.requests().len();
@@ -231,10 +205,7 @@ async fn a_refused_token_is_refreshed_once() {
     });
     let publisher = to_channels(&fake, Credential::bearer(tokens));
     publisher.publish(&channel(), [event(1)]).await.unwrap();
-    assert_eq!(
-        (requested.load(Ordering::SeqCst), fake.requests().len()),
-        (2, 2)
-    );
+    assert_eq!((requested.load(Ordering::SeqCst), fake.requests().len()), (2, 2));
     assert_eq!(accepted_ids(&fake), ["1"]);
 }
 
@@ -251,23 +222,12 @@ async fn retries_send_the_same_request() {
         };
         fake.inject(fault.clone());
         fake.inject(fault.clone());
-        let accepted = publisher
-            .publish(&channel(), [event(1), event(2)])
-            .await
-            .unwrap();
-        assert_eq!(
-            (accepted.events(), accepted.requests()),
-            (2, 1),
-            "{fault:?}"
-        );
+        let accepted = publisher.publish(&channel(), [event(1), event(2)]).await.unwrap();
+        assert_eq!((accepted.events(), accepted.requests()), (2, 1), "{fault:?}");
         let requests = fake.requests();
         assert_eq!(requests.len(), 3, "{fault:?}");
         for request in &requests[1..] {
-            assert_eq!(
-                request.body(),
-                requests[0].body(),
-                "ids are those of the first attempt"
-            );
+            assert_eq!(request.body(), requests[0].body(), "ids are those of the first attempt");
             assert_eq!(request.headers(), requests[0].headers());
         }
     }
@@ -288,26 +248,16 @@ async fn final_errors_are_not_retried_and_have_full_messages() {
         assert_eq!(api.status().unwrap().as_u16(), code);
         assert_eq!(api.code().unwrap().to_string(), "Code");
         assert_eq!(api.description().unwrap().to_string(), "In words.");
-        assert_eq!(
-            api.details()[0].code.as_ref().unwrap().to_string(),
-            "Detail"
-        );
+        assert_eq!(api.details()[0].code.as_ref().unwrap().to_string(), "Detail");
         assert!(!error.is_transient());
         assert_eq!(fake.requests().len(), 1, "{code}");
     }
     // A path that does not exist, with the recorded message.
     let (fake, publisher) = scene().await;
-    fake.configure(|settings| {
-        settings.routing = Routing::ChannelName {
-            channels: Some(vec![]),
-        }
-    });
+    fake.configure(|settings| settings.routing = Routing::ChannelName { channels: Some(vec![]) });
     let error = publisher.publish(&channel(), [event(7)]).await.unwrap_err();
     let api = error.failures()[0].error.api().unwrap();
-    let sent = fake.requests()[0]
-        .header("x-ms-client-request-id")
-        .unwrap()
-        .to_owned();
+    let sent = fake.requests()[0].header("x-ms-client-request-id").unwrap().to_owned();
     assert_eq!(api.request_id().to_string(), sent);
     assert_eq!(api.correlation_id(), None);
     assert_eq!(
@@ -326,10 +276,7 @@ async fn final_errors_are_not_retried_and_have_full_messages() {
     *response.status_mut() = http::StatusCode::ACCEPTED;
     fake.inject(Fault::Status(response));
     let error = failure(&publisher).await;
-    assert!(matches!(
-        error.api().unwrap().cause(),
-        ApiErrorCause::Unreadable { .. }
-    ));
+    assert!(matches!(error.api().unwrap().cause(), ApiErrorCause::Unreadable { .. }));
     assert!(error.may_have_been_accepted());
 }
 
@@ -339,9 +286,7 @@ async fn retries_wait_for_retry_after() {
     let mut response: Response<bytes::Bytes> = Response::default();
     *response.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
     let headers = [(http::header::RETRY_AFTER, HeaderValue::from_static("1"))];
-    response
-        .headers_mut()
-        .extend(headers.into_iter().collect::<HeaderMap>());
+    response.headers_mut().extend(headers.into_iter().collect::<HeaderMap>());
     fake.inject(Fault::Status(response));
     let start = std::time::Instant::now();
     publisher.publish(&channel(), [event(1)]).await.unwrap();
@@ -366,18 +311,13 @@ async fn a_redirect_leaks_nothing() {
         let mut response = Response::default();
         *response.status_mut() = status.try_into().unwrap();
         let location = location.parse().unwrap();
-        response
-            .headers_mut()
-            .insert(http::header::LOCATION, location);
+        response.headers_mut().insert(http::header::LOCATION, location);
         Fault::Status(response)
     };
     for status in [300, 301, 302, 303, 307, 308] {
         for host in ["127.0.0.1", "localhost"] {
             let (fake, publisher) = scene().await;
-            fake.inject(redirect(
-                status,
-                &format!("http://{host}:{port}/api/events"),
-            ));
+            fake.inject(redirect(status, &format!("http://{host}:{port}/api/events")));
             let error = failure(&publisher).await;
             assert_eq!(error.api().unwrap().status().unwrap().as_u16(), status);
             assert!(
@@ -405,35 +345,17 @@ async fn a_redirect_leaks_nothing() {
 async fn events_that_the_service_would_refuse_are_not_sent() {
     let (fake, publisher) = scene().await;
     let long = |bytes: usize| {
-        let around = serde_json::to_vec(&event(1).with_json("").unwrap())
-            .unwrap()
-            .len();
+        let around = serde_json::to_vec(&event(1).with_json("").unwrap()).unwrap().len();
         event(1).with_json(&"x".repeat(bytes - around)).unwrap()
     };
     let limit = 1024 * 1024;
-    let events = [
-        event(0),
-        bad_event(),
-        event(2),
-        long(limit - 1),
-        event(4),
-        long(limit - 2),
-    ];
+    let events = [event(0), bad_event(), event(2), long(limit - 1), event(4), long(limit - 2)];
     let error = publisher.publish(&channel(), &events).await.unwrap_err();
-    assert_eq!(
-        (error.accepted().events(), error.accepted().requests()),
-        (4, 2)
-    );
+    assert_eq!((error.accepted().events(), error.accepted().requests()), (4, 2));
     let reported: Vec<_> = error
         .failures()
         .iter()
-        .map(|failure| {
-            (
-                failure.index,
-                failure.error.to_string(),
-                failure.error.is_transient(),
-            )
-        })
+        .map(|failure| (failure.index, failure.error.to_string(), failure.error.is_transient()))
         .collect();
     assert_eq!(
         reported,
@@ -448,10 +370,7 @@ async fn events_that_the_service_would_refuse_are_not_sent() {
             (3, "the event is longer than 1048574 bytes of JSON".to_owned(), false),
         ]
     );
-    assert!(
-        std::ptr::eq(error.failures()[0].event, &events[1]),
-        "the event comes back"
-    );
+    assert!(std::ptr::eq(error.failures()[0].event, &events[1]), "the event comes back");
     let reported = error.to_string();
     let owned = error.into_owned();
     assert_eq!(owned.accepted().events(), 4);
@@ -463,14 +382,8 @@ async fn events_that_the_service_would_refuse_are_not_sent() {
     assert_eq!(fake.requests()[1].body().len(), limit, "as long as may be");
 
     let unguarded = publisher.with_limits(BatchLimits::default().with_max_bytes(usize::MAX));
-    let error = unguarded
-        .publish(&channel(), [long(limit + 1)])
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.failures()[0].error.api().unwrap().status().unwrap(),
-        413
-    );
+    let error = unguarded.publish(&channel(), [long(limit + 1)]).await.unwrap_err();
+    assert_eq!(error.failures()[0].error.api().unwrap().status().unwrap(), 413);
 }
 
 #[tokio::test]
@@ -483,17 +396,11 @@ async fn an_event_that_nests_too_deeply_does_not_affect_others() {
     // The fake can parse the deepest event that is sent, inside the array of the batch.
     let events = [event(0), nested(400_000), nested(125), nested(126)];
     let error = publisher.publish(&channel(), &events).await.unwrap_err();
-    let reported: Vec<_> = error
-        .failures()
-        .iter()
-        .map(|failure| (failure.index, failure.error.to_string()))
-        .collect();
+    let reported: Vec<_> =
+        error.failures().iter().map(|failure| (failure.index, failure.error.to_string())).collect();
     let reason = "the event does not conform to CloudEvents 1.0: the data nests too deeply (expected at most 125 levels)";
     assert_eq!(reported, [(1, reason.to_owned()), (3, reason.to_owned())]);
-    assert!(matches!(
-        *error.failures()[0].error,
-        PublishError::Event(CloudEventError::TooDeep)
-    ));
+    assert!(matches!(*error.failures()[0].error, PublishError::Event(CloudEventError::TooDeep)));
     assert_eq!(accepted_ids(&fake), ["0", "125"]);
 }
 
@@ -527,10 +434,7 @@ async fn ten_thousand_events_fill_batches() {
     // By bytes: the first event of the next request does not fit.
     let (fake, publisher) = scene().await;
     let publisher = publisher.with_limits(BatchLimits::default().with_max_bytes(10_000));
-    publisher
-        .publish(&channel(), (0..2000).map(event))
-        .await
-        .unwrap();
+    publisher.publish(&channel(), (0..2000).map(event)).await.unwrap();
     let bodies: Vec<_> = fake.requests().iter().map(|it| it.body().clone()).collect();
     for (body, next) in bodies.iter().zip(&bodies[1..]) {
         let first: Vec<Value> = serde_json::from_slice(next).unwrap();
@@ -541,10 +445,7 @@ async fn ten_thousand_events_fill_batches() {
 
     let (_fake, publisher) = scene().await;
     let publisher = publisher.with_limits(BatchLimits::default().with_max_events(0));
-    let accepted = publisher
-        .publish(&channel(), (0..3).map(event))
-        .await
-        .unwrap();
+    let accepted = publisher.publish(&channel(), (0..3).map(event)).await.unwrap();
     assert_eq!(accepted.requests(), 3, "one goes anyway");
 }
 
@@ -559,10 +460,7 @@ async fn a_failed_batch_is_reported_event_by_event() {
     }
     let events = (0..10_000).map(|id| if id == 9_500 { bad_event() } else { event(id) });
     let error = publisher.publish(&channel(), events).await.unwrap_err();
-    assert_eq!(
-        (error.accepted().events(), error.accepted().requests()),
-        (6000, 6)
-    );
+    assert_eq!((error.accepted().events(), error.accepted().requests()), (6000, 6));
     assert_eq!(fake.requests().len(), 8);
 
     let reason = |error: &PublishError| match error {
@@ -581,46 +479,25 @@ async fn a_failed_batch_is_reported_event_by_event() {
         };
         assert_eq!(reason(&failure.error), expected);
         assert_eq!(failure.error.is_transient(), expected == "not sent");
-        let id = if expected == "bad" {
-            "bad".to_owned()
-        } else {
-            failure.index.to_string()
-        };
+        let id = if expected == "bad" { "bad".to_owned() } else { failure.index.to_string() };
         assert_eq!(failure.event.id(), id, "the event itself comes back");
     }
     // Every event is either accepted or failed.
-    let mut seen: Vec<usize> = error
-        .failures()
-        .iter()
-        .map(|failure| failure.index)
-        .collect();
-    seen.extend(
-        accepted_ids(&fake)
-            .iter()
-            .map(|id| id.parse::<usize>().unwrap()),
-    );
+    let mut seen: Vec<usize> = error.failures().iter().map(|failure| failure.index).collect();
+    seen.extend(accepted_ids(&fake).iter().map(|id| id.parse::<usize>().unwrap()));
     seen.sort_unstable();
     assert_eq!(seen, (0..10_000).collect::<Vec<_>>());
     let mut sent = BTreeSet::new();
     for request in fake.requests() {
         for event in request.json().unwrap().as_array().unwrap() {
-            assert!(
-                sent.insert(event["id"].as_str().unwrap().to_owned()),
-                "sent twice: {event}"
-            );
+            assert!(sent.insert(event["id"].as_str().unwrap().to_owned()), "sent twice: {event}");
         }
     }
 
     // The failed events can be published again.
-    let again = error
-        .into_failures()
-        .into_iter()
-        .map(|failure| failure.event);
+    let again = error.into_failures().into_iter().map(|failure| failure.event);
     let error = publisher.publish(&channel(), again).await.unwrap_err();
-    assert_eq!(
-        (error.accepted().events(), error.failures().len()),
-        (3999, 1)
-    );
+    assert_eq!((error.accepted().events(), error.failures().len()), (3999, 1));
     assert_eq!(accepted_ids(&fake).len(), 9_999);
 }
 
@@ -632,10 +509,7 @@ async fn events_are_routed_by_source_without_a_channel_header() {
         settings.routing = Routing::Source { sources };
     });
     let elsewhere = event(2).with_source("/nobody").unwrap();
-    let accepted = by_source(&fake)
-        .publish([event(1), elsewhere])
-        .await
-        .unwrap();
+    let accepted = by_source(&fake).publish([event(1), elsewhere]).await.unwrap();
     assert_eq!(accepted.events(), 2, "accepted is not delivered");
     assert_eq!(fake.unmatched(), 1);
     assert_eq!(fake.requests()[0].header("aeg-channel-name"), None);
@@ -667,10 +541,7 @@ async fn secrets_are_redacted() {
         let sent = ["aeg-sas-key", "aeg-sas-token", "authorization"];
         let sent = sent.iter().find_map(|name| headers.get(*name)).unwrap();
         let sent = sent.to_str().unwrap();
-        let secret = secrets
-            .iter()
-            .find(|secret| sent.contains(secret.as_str()))
-            .unwrap();
+        let secret = secrets.iter().find(|secret| sent.contains(secret.as_str())).unwrap();
         assert!(!shown.contains(secret.as_str()), "{shown}");
         assert!(shown.contains("[hidden]"), "{shown}");
     }
@@ -683,10 +554,7 @@ async fn an_unreachable_endpoint() {
     drop(fake);
     tokio::time::sleep(Duration::from_millis(20)).await;
     let error = failure(&publisher).await;
-    assert!(
-        matches!(error.api().unwrap().cause(), ApiErrorCause::Connection(_)),
-        "{error}"
-    );
+    assert!(matches!(error.api().unwrap().cause(), ApiErrorCause::Connection(_)), "{error}");
     assert!(error.is_transient() && !error.may_have_been_accepted());
     assert_eq!(error.api().unwrap().attempts(), 2);
 }
@@ -730,23 +598,11 @@ async fn the_fake_refuses_what_the_service_refuses() {
     for (changes, body, status) in [
         (&[][..], &*batch, 200),
         (&[single], EVENT, 200),
-        (
-            &[("aeg-sas-key", ""), ("authorization", &shared)],
-            &batch,
-            200,
-        ),
+        (&[("aeg-sas-key", ""), ("authorization", &shared)], &batch, 200),
         (&[("aeg-sas-key", "")], &batch, 401),
         (&[("authorization", &shared)], &batch, 401),
-        (
-            &[("aeg-sas-key", ""), ("aeg-sas-token", "r=a&e=b&s=%")],
-            &batch,
-            401,
-        ),
-        (
-            &[("aeg-sas-key", ""), ("aeg-sas-token", "s=c")],
-            &batch,
-            401,
-        ),
+        (&[("aeg-sas-key", ""), ("aeg-sas-token", "r=a&e=b&s=%")], &batch, 401),
+        (&[("aeg-sas-key", ""), ("aeg-sas-token", "s=c")], &batch, 401),
         (&[("aeg-channel-name", "")], &batch, 400),
         (&[("query", "")], &batch, 400),
         (&[("query", "?api-version=2017-01-01")], &batch, 400),
@@ -776,14 +632,8 @@ async fn the_fake_refuses_what_the_service_refuses() {
         (r#""time":"yesterday""#, 400),
         (r#""time":"""#, 400),
         (r#""time":1795219200"#, 400),
-        (
-            r#""datacontenttype":"text/plain; charset=utf-8","data":"a""#,
-            200,
-        ),
-        (
-            r#""datacontenttype":"application/vnd.a+json","data":1"#,
-            200,
-        ),
+        (r#""datacontenttype":"text/plain; charset=utf-8","data":"a""#, 200),
+        (r#""datacontenttype":"application/vnd.a+json","data":1"#, 200),
         (r#""datacontenttype":"json""#, 400),
         (r#""datacontenttype":"a/""#, 400),
         (r#""datacontenttype":"a/b/c""#, 400),

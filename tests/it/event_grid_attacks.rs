@@ -48,10 +48,7 @@ struct Script {
 
 impl Script {
     fn new(responses: impl Fn(&Request<Bytes>, usize) -> Outcome + Send + Sync + 'static) -> Self {
-        Self {
-            responses: Arc::new(responses),
-            count: Arc::default(),
-        }
+        Self { responses: Arc::new(responses), count: Arc::default() }
     }
 
     fn count(&self) -> usize {
@@ -78,10 +75,10 @@ fn response(status: u16, headers: &[(&str, &str)], body: &Value) -> Outcome {
         Value::Null => Bytes::new(),
         body => body.to_string().into(),
     };
-    let response = headers.iter().fold(
-        Response::builder().status(status),
-        |response, (name, value)| response.header(*name, *value),
-    );
+    let response =
+        headers.iter().fold(Response::builder().status(status), |response, (name, value)| {
+            response.header(*name, *value)
+        });
     Ok(response.body(body).unwrap())
 }
 
@@ -132,14 +129,9 @@ async fn events_that_may_have_been_accepted_are_not_reported_as_refused() {
 /// batch for it.
 #[test]
 fn a_time_that_is_not_of_rfc_3339_is_not_serialized() {
-    for (separator, is_fit) in [
-        ("T", true),
-        ("t", true),
-        (" ", false),
-        ("\\n", false),
-        ("x", false),
-        ("", false),
-    ] {
+    for (separator, is_fit) in
+        [("T", true), ("t", true), (" ", false), ("\\n", false), ("x", false), ("", false)]
+    {
         let event = format!(
             r#"{{"id":"1","source":"/a","type":"b","time":"2026-11-21{separator}01:02:03.1234567Z"}}"#
         );
@@ -153,9 +145,8 @@ fn a_time_that_is_not_of_rfc_3339_is_not_serialized() {
 async fn responses_that_are_too_long_are_not_parsed() {
     let body = || Bytes::from(" ".repeat(9 * 1024 * 1024) + r#"{"value":[]}"#);
     let service = Script::new(move |_, _| Ok(Response::new(body())));
-    let listed = manager(&service)
-        .list::<PartnerTopic>(&group("ours"), &ListQuery::default())
-        .await;
+    let listed =
+        manager(&service).list::<PartnerTopic>(&group("ours"), &ListQuery::default()).await;
     let error = listed.unwrap_err().to_string();
     assert!(error.contains("longer than 8388608 bytes"), "{error}");
 
@@ -197,25 +188,15 @@ async fn a_failed_resource_can_be_deleted() {
     };
     assert!(deleted(&["Failed", "Failed", ""]).await.unwrap());
     assert!(deleted(&["Failed", "Deleting", ""]).await.unwrap());
-    assert!(
-        deleted(&["Canceled", "deleting", "Updating", ""])
-            .await
-            .unwrap()
-    );
-    for states in [
-        &["Failed", "Deleting", "Failed"][..],
-        &["Deleting", "Canceled"],
-    ] {
+    assert!(deleted(&["Canceled", "deleting", "Updating", ""]).await.unwrap());
+    for states in [&["Failed", "Deleting", "Failed"][..], &["Deleting", "Canceled"]] {
         let error = deleted(states).await.unwrap_err();
         assert!(matches!(error, ManagementError::Failed { .. }), "{error}");
     }
     // It is unknown whether it has started.
     let error = deleted(&["Failed"]).await.unwrap_err();
     let text = error.to_string();
-    assert!(
-        matches!(error, ManagementError::NotFinished { .. }),
-        "{text}"
-    );
+    assert!(matches!(error, ManagementError::NotFinished { .. }), "{text}");
     assert!(text.contains("was still `Failed`"), "{text}");
 }
 
@@ -239,10 +220,8 @@ async fn only_a_404_that_says_so_is_absence() {
             code => not_found(code),
         };
         let client = manager(&Script::new(move |_, _| missing()));
-        let outcomes = [
-            client.get(&topic).await.map(|found| found.is_some()),
-            client.delete(&topic).await,
-        ];
+        let outcomes =
+            [client.get(&topic).await.map(|found| found.is_some()), client.delete(&topic).await];
         for outcome in outcomes {
             match outcome {
                 Ok(is_there) => assert!(is_absence && !is_there, "{code}"),
@@ -288,31 +267,15 @@ async fn a_throttled_poll_does_not_end_the_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_poll_after_the_deadline_is_reported_immediately() {
     for (first, poll, wait) in [
-        (
-            "3600",
-            "0",
-            "was still `accepted` after 0 s (deadline: 900 s); try again in 3600 s",
-        ),
-        (
-            "10",
-            "7200",
-            "was still `InProgress` after 10 s (deadline: 900 s); try again in 7200 s",
-        ),
+        ("3600", "0", "was still `accepted` after 0 s (deadline: 900 s); try again in 3600 s"),
+        ("10", "7200", "was still `InProgress` after 10 s (deadline: 900 s); try again in 7200 s"),
     ] {
         let service = Script::new(move |request, _| match *request.method() {
             Method::PUT => {
                 let operation = ("azure-asyncoperation", "https://management.azure.com/o");
-                response(
-                    201,
-                    &[operation, ("retry-after", first)],
-                    &state("Creating"),
-                )
+                response(201, &[operation, ("retry-after", first)], &state("Creating"))
             }
-            _ => response(
-                200,
-                &[("retry-after", poll)],
-                &json!({"status": "InProgress"}),
-            ),
+            _ => response(200, &[("retry-after", poll)], &json!({"status": "InProgress"})),
         });
         let topic = group("ours").partner_topic("contoso").unwrap();
         let error = manager(&service)
@@ -376,15 +339,10 @@ async fn destinations_use_a_preview_version() {
 async fn a_circular_list_terminates() {
     let service = Script::new(|_, number| {
         let next = format!("https://management.azure.com/page?n={}", number % 2);
-        response(
-            200,
-            &[],
-            &json!({"value": [{"name": "a"}], "nextLink": next}),
-        )
+        response(200, &[], &json!({"value": [{"name": "a"}], "nextLink": next}))
     });
-    let listed = manager(&service)
-        .list::<PartnerTopic>(&group("ours"), &ListQuery::default())
-        .await;
+    let listed =
+        manager(&service).list::<PartnerTopic>(&group("ours"), &ListQuery::default()).await;
     assert!(listed.is_err());
     assert!(service.count() <= 4, "{} requests", service.count());
 }
@@ -430,10 +388,8 @@ async fn errors_redact_the_secrets_of_a_webhook() {
                 {"name": "x-key", "type": "Static", "properties": {"value": "s3cr3t-k3y", "isSecret": true}},
                 {"name": "x-tenant", "type": "Static", "properties": {"value": "handshake", "isSecret": false}},
             ]);
-            hook.properties
-                .as_mut()
-                .unwrap()
-                .delivery_attribute_mappings = serde_json::from_value(headers).unwrap();
+            hook.properties.as_mut().unwrap().delivery_attribute_mappings =
+                serde_json::from_value(headers).unwrap();
             let mut subscription = EventSubscription::default();
             subscription.destination = Some(hook);
             let message = format!("Webhook validation handshake 1 failed for {quoted}. Again.");
@@ -442,10 +398,7 @@ async fn errors_redact_the_secrets_of_a_webhook() {
                 assert!(!shown.contains(secret), "{shown}");
             }
             // The operator needs the rest.
-            assert!(
-                shown.contains("validation handshake 1 failed for "),
-                "{shown}"
-            );
+            assert!(shown.contains("validation handshake 1 failed for "), "{shown}");
             assert!(
                 (shown.contains("...") || shown.contains("[hidden]")) && shown.contains(". Again."),
                 "{shown}"
@@ -469,10 +422,7 @@ async fn errors_redact_requested_secrets() {
     ] {
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains("s3cret"), "{shown}");
-        assert!(
-            shown.contains("with an unreadable body: it has another shape"),
-            "{shown}"
-        );
+        assert!(shown.contains("with an unreadable body: it has another shape"), "{shown}");
     }
 }
 
@@ -486,10 +436,9 @@ fn debug_redacts_the_secrets_of_a_webhook() {
         ],
     }});
     let with_identity = json!({"identity": {"type": "SystemAssigned"}, "destination": hook});
-    for properties in [
-        json!({"destination": hook}),
-        json!({"deliveryWithResourceIdentity": with_identity}),
-    ] {
+    for properties in
+        [json!({"destination": hook}), json!({"deliveryWithResourceIdentity": with_identity})]
+    {
         let subscription: EventSubscription = serde_json::from_value(properties.clone()).unwrap();
         let shown = format!("{subscription:?}");
         assert!(!shown.contains("s3cret"), "{shown}");
@@ -554,11 +503,10 @@ async fn keys_fetched_before_a_delivery_do_not_refuse_it() {
 
     let forged = FIRST.sign(&json!({"alg": "RS256", "kid": "nobody's"}), &claims());
     let genuine = SECOND.token(&claims());
-    let (forged, genuine, ()) = futures_util::join!(
-        deliver(&receiver, &forged),
-        deliver(&receiver, &genuine),
-        async { keys.gate.add_permits(2) }
-    );
+    let (forged, genuine, ()) =
+        futures_util::join!(deliver(&receiver, &forged), deliver(&receiver, &genuine), async {
+            keys.gate.add_permits(2)
+        });
     assert_eq!(forged.unwrap_err().status(), 401);
     if let Err(error) = genuine {
         assert_eq!(error.status(), 503, "{error}");
@@ -569,15 +517,9 @@ async fn keys_fetched_before_a_delivery_do_not_refuse_it() {
 #[tokio::test]
 async fn expected_ids_ignore_case() {
     let audience = "0d1a5c3e-7b7e-4a0e-8f0c-1d2b3c4d5e6f";
-    let expected = ExpectedToken::new(
-        &Cloud::Global,
-        &TENANT.to_uppercase(),
-        audience.to_uppercase(),
-    );
-    let expected = expected
-        .unwrap()
-        .with_applications([EVENT_GRID.to_uppercase()])
-        .unwrap();
+    let expected =
+        ExpectedToken::new(&Cloud::Global, &TENANT.to_uppercase(), audience.to_uppercase());
+    let expected = expected.unwrap().with_applications([EVENT_GRID.to_uppercase()]).unwrap();
     let keys = Gated::new(&[&[&FIRST]]);
     keys.gate.add_permits(1);
     let receiver = receiver_of(expected, keys);
@@ -788,10 +730,7 @@ async fn a_404_about_something_else_is_not_a_deletion() {
     assert!(matches!(state, ChannelState::NeverActivated { .. }));
     for _ in 0..2 {
         let error = watcher.next().await.unwrap().unwrap_err();
-        assert!(
-            error.to_string().contains("SubscriptionNotFound"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("SubscriptionNotFound"), "{error}");
     }
     let state = watcher.next().await.unwrap().unwrap().state;
     assert_eq!(state, ChannelState::Activated);
@@ -806,10 +745,7 @@ fn all_futures_are_send() {
     let service = Script::new(|_, _| no_response());
     let client = manager(&service);
     let topic = group("ours").partner_topic("contoso").unwrap();
-    let (resource, query) = (
-        ArmResource::new(PartnerTopic::default()),
-        ListQuery::default(),
-    );
+    let (resource, query) = (ArmResource::new(PartnerTopic::default()), ListQuery::default());
     is_send(client.create_or_update(&topic, &resource));
     is_send(client.modify(&topic, |_| {}));
     is_send(client.delete(&topic));

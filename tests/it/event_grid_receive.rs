@@ -48,9 +48,7 @@ async fn options(
     receiver: &WebhookReceiver,
     headers: &HeaderMap,
 ) -> Result<WebhookRequest, ReceiveError> {
-    receiver
-        .receive(&Method::OPTIONS, QUERY, headers, b"")
-        .await
+    receiver.receive(&Method::OPTIONS, QUERY, headers, b"").await
 }
 
 async fn post(
@@ -75,9 +73,8 @@ fn status_and_message(error: &ReceiveError) -> (u16, String) {
 /// Status, headers in order of their names, and body.
 fn parts(response: &Response<Bytes>) -> (u16, Vec<(&str, &str)>, &str) {
     let headers = response.headers().iter();
-    let mut headers: Vec<_> = headers
-        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
-        .collect();
+    let mut headers: Vec<_> =
+        headers.map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     headers.sort_unstable();
     let body = std::str::from_utf8(response.body()).unwrap();
     (response.status().as_u16(), headers, body)
@@ -141,10 +138,7 @@ async fn handshakes_without_consent() {
             format!("the handshake's origin is `contoso.example` {expected}"),
         ),
         (
-            headers([(
-                "webhook-request-origin",
-                "eventgrid.azure.net.contoso.example",
-            )]),
+            headers([("webhook-request-origin", "eventgrid.azure.net.contoso.example")]),
             405,
             format!("the handshake's origin is `eventgrid.azure.net.contoso.example` {expected}"),
         ),
@@ -165,26 +159,15 @@ async fn handshakes_without_consent() {
         let error = options(&receiver(), &request_headers).await.unwrap_err();
         assert_eq!(status_and_message(&error), (status, message));
         let response = error.response();
-        let allow: &[_] = if status == 405 {
-            &[("allow", "POST")]
-        } else {
-            &[]
-        };
+        let allow: &[_] = if status == 405 { &[("allow", "POST")] } else { &[] };
         assert_eq!(parts(&response), (status, allow.to_vec(), ""));
     }
 
     // The accepting settings, beside their refused twins above.
     let request_headers = headers([("webhook-request-origin", "contoso.example")]);
     let build = WebhookReceiver::builder;
-    for builder in [
-        build().allow_origin("contoso.example"),
-        build().danger_allow_any_origin(),
-    ] {
-        let receiver = builder
-            .query_secret("code", SECRET)
-            .unwrap()
-            .build()
-            .unwrap();
+    for builder in [build().allow_origin("contoso.example"), build().danger_allow_any_origin()] {
+        let receiver = builder.query_secret("code", SECRET).unwrap().build().unwrap();
         let handshake = options(&receiver, &request_headers).await.unwrap();
         assert_eq!(
             handshake.response().unwrap().headers()["webhook-allowed-origin"],
@@ -197,10 +180,7 @@ async fn handshakes_without_consent() {
 async fn a_foreign_callback_url_is_reported_but_does_not_prevent_consent() {
     let request_headers = headers([
         ("webhook-request-origin", "eventgrid.azure.net"),
-        (
-            "webhook-request-callback",
-            "http://169.254.169.254/metadata",
-        ),
+        ("webhook-request-callback", "http://169.254.169.254/metadata"),
     ]);
     let WebhookRequest::Handshake(handshake) =
         options(&receiver(), &request_headers).await.unwrap()
@@ -225,10 +205,7 @@ async fn a_foreign_callback_url_is_reported_but_does_not_prevent_consent() {
         &government,
         &headers([
             ("webhook-request-origin", "eventgrid.azure.net"),
-            (
-                "webhook-request-callback",
-                "https://rp.eventgrid.azure.us:553/a",
-            ),
+            ("webhook-request-callback", "https://rp.eventgrid.azure.us:553/a"),
         ]),
     )
     .await
@@ -272,12 +249,7 @@ fn validations() -> [String; 3] {
 #[tokio::test]
 async fn the_validation_of_subscriptions() {
     for body in validations() {
-        for kind in [
-            "SubscriptionValidation",
-            "subscriptionvalidation",
-            "",
-            "New",
-        ] {
+        for kind in ["SubscriptionValidation", "subscriptionvalidation", "", "New"] {
             let request = post(&receiver(), kind, &body).await.unwrap();
             let WebhookRequest::Validation(validation) = request else {
                 panic!("a validation: {body}")
@@ -307,18 +279,9 @@ async fn validations_without_consent() {
     let [body, ..] = validations();
     let two = body.replace("[{", "[{},{");
     for (body, message) in [
-        (
-            &*two,
-            "the handshake is malformed: it does not have exactly one event",
-        ),
-        (
-            "[]",
-            "the handshake is malformed: it does not have exactly one event",
-        ),
-        (
-            "{}",
-            "the handshake is malformed: the event is not a validation",
-        ),
+        (&*two, "the handshake is malformed: it does not have exactly one event"),
+        ("[]", "the handshake is malformed: it does not have exactly one event"),
+        ("{}", "the handshake is malformed: the event is not a validation"),
         (
             r#"{"data":{"validationcode":"a"}}"#,
             "the handshake is malformed: the event's data has no `validationCode`",
@@ -328,43 +291,19 @@ async fn validations_without_consent() {
             "the handshake is malformed: the event's data has no `validationCode`",
         ),
     ] {
-        let error = post(&receiver(), "SubscriptionValidation", body)
-            .await
-            .unwrap_err();
-        assert_eq!(
-            status_and_message(&error),
-            (400, message.to_owned()),
-            "{body}"
-        );
+        let error = post(&receiver(), "SubscriptionValidation", body).await.unwrap_err();
+        assert_eq!(status_and_message(&error), (400, message.to_owned()), "{body}");
     }
 
-    let build = || {
-        WebhookReceiver::builder()
-            .query_secret("code", SECRET)
-            .unwrap()
-    };
+    let build = || WebhookReceiver::builder().query_secret("code", SECRET).unwrap();
     let other_url = body.replace("rp-eastus2.eventgrid.azure.net", "contoso.example");
-    let request = post(&receiver(), "SubscriptionValidation", other_url)
-        .await
-        .unwrap();
-    let WebhookRequest::Validation(validation) = request else {
-        panic!("a validation")
-    };
+    let request = post(&receiver(), "SubscriptionValidation", other_url).await.unwrap();
+    let WebhookRequest::Validation(validation) = request else { panic!("a validation") };
     assert!(validation.url().is_err());
 
     for (builder, refusal) in [
-        (
-            build()
-                .expect_topic("/SUBSCRIPTIONS/XXXX")
-                .expect_subscription("orders"),
-            None,
-        ),
-        (
-            build()
-                .expect_topic("/subscriptions/yyyy")
-                .expect_topic("/subscriptions/xxxx"),
-            None,
-        ),
+        (build().expect_topic("/SUBSCRIPTIONS/XXXX").expect_subscription("orders"), None),
+        (build().expect_topic("/subscriptions/yyyy").expect_topic("/subscriptions/xxxx"), None),
         (
             build().expect_topic("/subscriptions/yyyy"),
             Some(
@@ -373,9 +312,7 @@ async fn validations_without_consent() {
             ),
         ),
         (
-            build()
-                .expect_subscription("invoices")
-                .expect_subscription("refunds"),
+            build().expect_subscription("invoices").expect_subscription("refunds"),
             Some(
                 "the validation is for subscription `ORDERS` (expected invoices or refunds); if that is yours, add it with \
                  `expect_subscription`, and create the event subscription again: Event Grid does not retry a validation",
@@ -384,13 +321,8 @@ async fn validations_without_consent() {
     ] {
         let receiver = builder.build().unwrap();
         let outcome = post(&receiver, "SubscriptionValidation", &body).await;
-        let outcome = outcome
-            .map(drop)
-            .map_err(|error| status_and_message(&error));
-        assert_eq!(
-            outcome.err(),
-            refusal.map(|message| (403, message.to_owned()))
-        );
+        let outcome = outcome.map(drop).map_err(|error| status_and_message(&error));
+        assert_eq!(outcome.err(), refusal.map(|message| (403, message.to_owned())));
     }
 }
 
@@ -411,11 +343,9 @@ const EVENT_GRID: &str = r#"{"id":"2","topic":"/subscriptions/x","subject":"orde
 #[tokio::test]
 async fn events_in_either_schema_single_or_many() {
     let at = OffsetDateTime::from_unix_timestamp_nanos(1_795_219_200_123_456_700).unwrap();
-    for body in [
-        CLOUD_EVENT.to_owned(),
-        format!("[{CLOUD_EVENT}]"),
-        format!(" \r\n[ {CLOUD_EVENT} ]\n"),
-    ] {
+    for body in
+        [CLOUD_EVENT.to_owned(), format!("[{CLOUD_EVENT}]"), format!(" \r\n[ {CLOUD_EVENT} ]\n")]
+    {
         let [GridEvent::CloudEvent(event)] = &events(body).await[..] else {
             panic!("a cloud event")
         };
@@ -438,10 +368,8 @@ async fn events_in_either_schema_single_or_many() {
 
     // An event of neither schema does not affect the batch, and is not lost.
     let unreadable = CLOUD_EVENT.replace(r#""id":"1""#, r#""id":7"#);
-    let batch = events(format!(
-        r#"[{CLOUD_EVENT},{EVENT_GRID},{{"custom":1.50}},{unreadable}]"#
-    ))
-    .await;
+    let batch =
+        events(format!(r#"[{CLOUD_EVENT},{EVENT_GRID},{{"custom":1.50}},{unreadable}]"#)).await;
     let [
         GridEvent::CloudEvent(_),
         GridEvent::EventGrid(_),
@@ -457,9 +385,7 @@ async fn events_in_either_schema_single_or_many() {
     // At any depth of the data.
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let body = CLOUD_EVENT.replace(r#"{"n":1.50}"#, &deep);
-    let [GridEvent::CloudEvent(event)] = &events(body).await[..] else {
-        panic!("a cloud event")
-    };
+    let [GridEvent::CloudEvent(event)] = &events(body).await[..] else { panic!("a cloud event") };
     assert_eq!(event.json().unwrap().get(), deep);
 }
 
@@ -471,11 +397,7 @@ struct Ordered {
 #[tokio::test]
 async fn data_deserializes() {
     let found = events(format!("[{CLOUD_EVENT},{EVENT_GRID}]")).await;
-    let [
-        GridEvent::CloudEvent(cloud_event),
-        GridEvent::EventGrid(event_grid),
-    ] = &found[..]
-    else {
+    let [GridEvent::CloudEvent(cloud_event), GridEvent::EventGrid(event_grid)] = &found[..] else {
         panic!("one of each schema")
     };
     assert_eq!(cloud_event.data::<Ordered>().unwrap(), Ordered { n: 1.5 });
@@ -486,32 +408,11 @@ async fn data_deserializes() {
 /// Each event of neither schema, beside the valid one that it was derived from.
 #[tokio::test]
 async fn reasons_of_events_of_neither_schema() {
-    let (cloud, grid) = (
-        "it is not a CloudEvent: ",
-        "it is not an event of Event Grid's schema: ",
-    );
+    let (cloud, grid) = ("it is not a CloudEvent: ", "it is not an event of Event Grid's schema: ");
     for (good, from, to, schema, problem) in [
-        (
-            CLOUD_EVENT,
-            r#""specversion":"1.0","#,
-            "",
-            cloud,
-            "`specversion` is missing",
-        ),
-        (
-            CLOUD_EVENT,
-            r#""1.0""#,
-            "null",
-            cloud,
-            "`specversion` is missing",
-        ),
-        (
-            CLOUD_EVENT,
-            r#""1.0""#,
-            "1.0",
-            cloud,
-            "`specversion` is a number (expected a string)",
-        ),
+        (CLOUD_EVENT, r#""specversion":"1.0","#, "", cloud, "`specversion` is missing"),
+        (CLOUD_EVENT, r#""1.0""#, "null", cloud, "`specversion` is missing"),
+        (CLOUD_EVENT, r#""1.0""#, "1.0", cloud, "`specversion` is a number (expected a string)"),
         (
             CLOUD_EVENT,
             r#""1.0""#,
@@ -520,13 +421,7 @@ async fn reasons_of_events_of_neither_schema() {
             "attribute `specversion` is `0.3` (expected 1.0)",
         ),
         (CLOUD_EVENT, r#""1","#, r#""","#, cloud, "`id` is empty"),
-        (
-            CLOUD_EVENT,
-            r#""/a""#,
-            "{}",
-            cloud,
-            "`source` is an object (expected a string)",
-        ),
+        (CLOUD_EVENT, r#""/a""#, "{}", cloud, "`source` is an object (expected a string)"),
         (
             CLOUD_EVENT,
             r#""type":"Contoso.Ordered""#,
@@ -556,13 +451,7 @@ async fn reasons_of_events_of_neither_schema() {
             "member `id` occurs more than once",
         ),
         (EVENT_GRID, r#""id":"2","#, "", grid, "`id` is missing"),
-        (
-            EVENT_GRID,
-            r#""id":"2","#,
-            r#""id":2,"#,
-            grid,
-            "`id` is a number (expected a string)",
-        ),
+        (EVENT_GRID, r#""id":"2","#, r#""id":2,"#, grid, "`id` is a number (expected a string)"),
         (
             EVENT_GRID,
             "eventType",
@@ -581,9 +470,7 @@ async fn reasons_of_events_of_neither_schema() {
         let bad = good.replacen(from, to, 1);
         let found = events(format!("[{good},{bad}]")).await;
         assert!(!matches!(found[0], GridEvent::Unrecognized(_)));
-        let GridEvent::Unrecognized(event) = &found[1] else {
-            panic!("{bad}")
-        };
+        let GridEvent::Unrecognized(event) = &found[1] else { panic!("{bad}") };
         assert_eq!(event.reason().to_string(), format!("{schema}{problem}"));
         assert_eq!(event.json().get(), bad);
         assert!(!format!("{event:?}").contains("s3cret"));
@@ -599,9 +486,7 @@ async fn events_about_resources() {
     // Not a CloudEvent, because it has no id. An event about a resource does not need one.
     let unnamed = cloud_event.replace(r#""id":"1""#, r#""id":null"#);
     for body in [&cloud_event, &event_grid, &without_data, &unnamed] {
-        let [event] = &events(body).await[..] else {
-            panic!("one event")
-        };
+        let [event] = &events(body).await[..] else { panic!("one event") };
         let read = ResourceEvent::read(body.as_bytes()).unwrap();
         let of = ResourceEvent::of(event).unwrap();
         assert_eq!(vec![of], read, "{body}");
@@ -654,27 +539,17 @@ async fn bodies_without_events() {
         let wait = error.retry_after().map(|wait| wait.as_secs());
         assert_eq!(wait, (status == 503).then_some(10));
     }
-    let error = post(&receiver(), "Notification", b"{\"a\":\"\xff\"}")
-        .await
-        .unwrap_err();
+    let error = post(&receiver(), "Notification", b"{\"a\":\"\xff\"}").await.unwrap_err();
     assert_eq!(error.status(), 400);
 
     let small = WebhookReceiver::builder().body_limit(BodyLimit::new(9));
     let small = small.query_secret("code", SECRET).unwrap().build().unwrap();
     assert!(post(&small, "Notification", "{\"a\":123}").await.is_ok());
-    let error = post(&small, "Notification", "{\"a\":1234}")
-        .await
-        .unwrap_err();
-    assert_eq!(
-        status_and_message(&error),
-        (413, "the body is longer than 9 bytes".to_owned())
-    );
+    let error = post(&small, "Notification", "{\"a\":1234}").await.unwrap_err();
+    assert_eq!(status_and_message(&error), (413, "the body is longer than 9 bytes".to_owned()));
     // Before the body is read.
     let announced = headers([("content-length", "10")]);
-    let error = small
-        .admit(&Method::POST, QUERY, &announced)
-        .await
-        .unwrap_err();
+    let error = small.admit(&Method::POST, QUERY, &announced).await.unwrap_err();
     assert_eq!(error.status(), 413);
 }
 
@@ -711,21 +586,15 @@ async fn content_types_and_methods() {
     ] {
         let headers = headers([("content-type", content_type)]);
         let body = CLOUD_EVENT.as_bytes();
-        let outcome = receiver()
-            .receive(&Method::POST, QUERY, &headers, body)
-            .await;
-        let outcome = outcome
-            .map(drop)
-            .map_err(|error| status_and_message(&error));
+        let outcome = receiver().receive(&Method::POST, QUERY, &headers, body).await;
+        let outcome = outcome.map(drop).map_err(|error| status_and_message(&error));
         let message = format!(
             "the content type is `{content_type}` (expected `application/json` or one that ends in `+json`)"
         );
         assert_eq!(outcome.err(), (!accepted).then_some((415, message)));
     }
     for method in [Method::GET, Method::PUT, Method::HEAD, Method::DELETE] {
-        let outcome = receiver()
-            .receive(&method, QUERY, &HeaderMap::new(), b"{}")
-            .await;
+        let outcome = receiver().receive(&method, QUERY, &HeaderMap::new(), b"{}").await;
         let message = format!("the method is `{method}` (expected `POST` or `OPTIONS`)");
         assert_eq!(status_and_message(&outcome.unwrap_err()), (405, message));
     }
@@ -741,21 +610,9 @@ async fn notices_of_deletion() {
     }])
     .to_string();
     for (kind, body, id) in [
-        (
-            "SubscriptionDeletion",
-            &*body,
-            Some("/subscriptions/x/eventSubscriptions/orders"),
-        ),
-        (
-            "Unsubscribe",
-            &*body,
-            Some("/subscriptions/x/eventSubscriptions/orders"),
-        ),
-        (
-            "",
-            &*body,
-            Some("/subscriptions/x/eventSubscriptions/orders"),
-        ),
+        ("SubscriptionDeletion", &*body, Some("/subscriptions/x/eventSubscriptions/orders")),
+        ("Unsubscribe", &*body, Some("/subscriptions/x/eventSubscriptions/orders")),
+        ("", &*body, Some("/subscriptions/x/eventSubscriptions/orders")),
         ("unsubscribe", "", None),
         ("SubscriptionDeletion", "whatever", None),
     ] {
@@ -772,14 +629,8 @@ async fn notices_of_deletion() {
 #[tokio::test]
 async fn shared_secrets_in_the_query() {
     let next = "abc+def/0123456789==";
-    let receiver = WebhookReceiver::builder()
-        .query_secret("code", SECRET)
-        .unwrap();
-    let receiver = receiver
-        .query_secret("code", next)
-        .unwrap()
-        .build()
-        .unwrap();
+    let receiver = WebhookReceiver::builder().query_secret("code", SECRET).unwrap();
+    let receiver = receiver.query_secret("code", next).unwrap().build().unwrap();
     let wrong = "query parameter `code` is not the shared secret";
     let missing = "query parameter `code` is missing (expected the shared secret)";
     for (query, refusal) in [
@@ -810,23 +661,15 @@ async fn shared_secrets_in_the_query() {
         let origin = headers([("webhook-request-origin", "eventgrid.azure.net")]);
         for method in [Method::POST, Method::OPTIONS] {
             let outcome = receiver.receive(&method, query, &origin, b"{}").await;
-            let outcome = outcome
-                .map(drop)
-                .map_err(|error| status_and_message(&error));
-            assert_eq!(
-                outcome.err(),
-                refusal.map(|it| (401, it.to_owned())),
-                "{query:?}"
-            );
+            let outcome = outcome.map(drop).map_err(|error| status_and_message(&error));
+            assert_eq!(outcome.err(), refusal.map(|it| (401, it.to_owned())), "{query:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn shared_secrets_in_a_header() {
-    let receiver = WebhookReceiver::builder()
-        .header_secret("X-Contoso-Key", SECRET)
-        .unwrap();
+    let receiver = WebhookReceiver::builder().header_secret("X-Contoso-Key", SECRET).unwrap();
     let receiver = receiver.build().unwrap();
     for (headers, refusal) in [
         (headers([("x-contoso-key", SECRET)]), None),
@@ -838,43 +681,26 @@ async fn shared_secrets_in_a_header() {
             headers([("x-contoso-key", SECRET), ("x-contoso-key", SECRET)]),
             Some("header `x-contoso-key` is present more than once"),
         ),
-        (
-            headers([]),
-            Some("header `x-contoso-key` is missing (expected the shared secret)"),
-        ),
+        (headers([]), Some("header `x-contoso-key` is missing (expected the shared secret)")),
     ] {
         let outcome = receiver.receive(&Method::POST, None, &headers, b"{}").await;
-        let outcome = outcome
-            .map(drop)
-            .map_err(|error| status_and_message(&error));
+        let outcome = outcome.map(drop).map_err(|error| status_and_message(&error));
         assert_eq!(outcome.err(), refusal.map(|it| (401, it.to_owned())));
     }
 
     // It is not documented whether handshakes have it. If they do, it is checked.
     let request_headers = headers([("webhook-request-origin", "eventgrid.azure.net")]);
-    assert!(
-        receiver
-            .receive(&Method::OPTIONS, None, &request_headers, b"")
-            .await
-            .is_ok()
-    );
+    assert!(receiver.receive(&Method::OPTIONS, None, &request_headers, b"").await.is_ok());
     let [body, ..] = validations();
     let validation = headers([("aeg-event-type", "SubscriptionValidation")]);
     let body = body.as_bytes();
-    assert!(
-        receiver
-            .receive(&Method::POST, None, &validation, body)
-            .await
-            .is_ok()
-    );
+    assert!(receiver.receive(&Method::POST, None, &validation, body).await.is_ok());
     let mut wrong = validation.clone();
     wrong.insert("x-contoso-key", HeaderValue::from_static("guess"));
     let outcome = receiver.receive(&Method::POST, None, &wrong, body).await;
     assert_eq!(outcome.unwrap_err().status(), 401);
     // Without the header of a handshake it is an ordinary delivery.
-    let outcome = receiver
-        .receive(&Method::POST, None, &HeaderMap::new(), body)
-        .await;
+    let outcome = receiver.receive(&Method::POST, None, &HeaderMap::new(), body).await;
     assert_eq!(outcome.unwrap_err().status(), 401);
 }
 
@@ -887,16 +713,9 @@ async fn invalid_settings() {
          `danger_without_authentication`)"
     );
     let open = build().danger_without_authentication().build().unwrap();
-    assert!(
-        open.receive(&Method::POST, None, &HeaderMap::new(), b"{}")
-            .await
-            .is_ok()
-    );
+    assert!(open.receive(&Method::POST, None, &HeaderMap::new(), b"{}").await.is_ok());
     assert_eq!(
-        build()
-            .query_secret("code", "fifteen bytes..")
-            .unwrap_err()
-            .to_string(),
+        build().query_secret("code", "fifteen bytes..").unwrap_err().to_string(),
         "the secret has 15 bytes (expected 16 or more)"
     );
     for name in ["aeg-key", "AEG-Key", "two words", ""] {
@@ -909,10 +728,7 @@ async fn invalid_settings() {
     }
     let builder = build().header_secret("x-key", SECRET).unwrap();
     let shown = format!("{builder:?} {:?}", receiver());
-    assert!(
-        shown.contains("x-key") && !shown.contains(SECRET),
-        "{shown}"
-    );
+    assert!(shown.contains("x-key") && !shown.contains(SECRET), "{shown}");
 }
 
 #[tokio::test]
@@ -950,10 +766,7 @@ async fn one_log_line_per_request() {
             notice("validation", "ORDERS"),
             notice("deletion", "ORDERS"),
             notice("handshake", "eventgrid.azure.net"),
-            refused(
-                405,
-                r"the handshake's origin is `a\tb` (expected eventgrid.azure.net)"
-            ),
+            refused(405, r"the handshake's origin is `a\tb` (expected eventgrid.azure.net)"),
             refused(401, "query parameter `code` is not the shared secret"),
             refused(
                 400,
@@ -973,9 +786,7 @@ async fn by_axum(request: Request<Pieces>) -> Response<Bytes> {
             events => Ok(events.to_string()),
         }
     }
-    let router = Router::new()
-        .route("/events", any(count))
-        .with_state(receiver());
+    let router = Router::new().route("/events", any(count)).with_state(receiver());
     let response = router.oneshot(request.map(Body::from_stream)).await;
     let (parts, body) = response.unwrap().into_parts();
     Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
@@ -997,9 +808,8 @@ async fn by_actix_web(request: Request<Pieces>) -> Response<Bytes> {
                 .body(events.to_string()),
         }
     }
-    let app = App::new()
-        .app_data(web::Data::new(receiver()))
-        .route("/events", web::route().to(count));
+    let app =
+        App::new().app_data(web::Data::new(receiver())).route("/events", web::route().to(count));
     let app = test::init_service(app).await;
     let (parts, body) = request.into_parts();
     let mut request = test::TestRequest::with_uri(&parts.uri.to_string())
@@ -1007,9 +817,7 @@ async fn by_actix_web(request: Request<Pieces>) -> Response<Bytes> {
     for (name, value) in &parts.headers {
         request = request.append_header((name.as_str(), value.as_bytes()));
     }
-    let payload = Payload::Stream {
-        payload: body.map_err(PayloadError::Io).boxed_local(),
-    };
+    let payload = Payload::Stream { payload: body.map_err(PayloadError::Io).boxed_local() };
     let (request, _) = request.to_request().replace_payload(payload);
     let response = app.call(request).await.unwrap();
     let mut converted = Response::builder().status(response.status().as_u16());
@@ -1048,20 +856,8 @@ async fn adapters_agree_with_the_receiver() {
     type Case<'a> = (Method, &'a str, HeaderMap, &'a dyn Fn() -> Pieces, Expected);
     let (post, code) = (Method::POST, SECRET);
     let cases: [Case<'_>; 11] = [
-        (
-            post.clone(),
-            code,
-            notification(),
-            &|| whole_body(&batch),
-            (200, vec![text], "2"),
-        ),
-        (
-            post.clone(),
-            code,
-            notification(),
-            &|| whole_body("[]"),
-            (500, vec![], ""),
-        ),
+        (post.clone(), code, notification(), &|| whole_body(&batch), (200, vec![text], "2")),
+        (post.clone(), code, notification(), &|| whole_body("[]"), (500, vec![], "")),
         (Method::OPTIONS, code, origin, &nothing, (200, allowed, "")),
         (
             post.clone(),
@@ -1070,55 +866,13 @@ async fn adapters_agree_with_the_receiver() {
             &|| whole_body(&validation),
             (200, vec![json], echo),
         ),
-        (
-            post.clone(),
-            code,
-            kind("Unsubscribe"),
-            &nothing,
-            (202, vec![], ""),
-        ),
-        (
-            post.clone(),
-            "guess",
-            notification(),
-            &unread,
-            (401, vec![], ""),
-        ),
-        (
-            Method::GET,
-            code,
-            notification(),
-            &unread,
-            (405, allow.clone(), ""),
-        ),
-        (
-            Method::OPTIONS,
-            code,
-            headers([]),
-            &unread,
-            (405, allow, ""),
-        ),
-        (
-            post.clone(),
-            code,
-            notification(),
-            &|| whole_body("]"),
-            (400, vec![], ""),
-        ),
-        (
-            post.clone(),
-            code,
-            notification(),
-            &endless,
-            (413, vec![], ""),
-        ),
-        (
-            post.clone(),
-            code,
-            notification(),
-            &broken,
-            (503, later, ""),
-        ),
+        (post.clone(), code, kind("Unsubscribe"), &nothing, (202, vec![], "")),
+        (post.clone(), "guess", notification(), &unread, (401, vec![], "")),
+        (Method::GET, code, notification(), &unread, (405, allow.clone(), "")),
+        (Method::OPTIONS, code, headers([]), &unread, (405, allow, "")),
+        (post.clone(), code, notification(), &|| whole_body("]"), (400, vec![], "")),
+        (post.clone(), code, notification(), &endless, (413, vec![], "")),
+        (post.clone(), code, notification(), &broken, (503, later, "")),
     ];
     for (index, (method, secret, headers, body, expected)) in cases.iter().enumerate() {
         let request = || {
@@ -1128,10 +882,9 @@ async fn adapters_agree_with_the_receiver() {
             *request.headers_mut() = headers.clone();
             request
         };
-        for (name, mut response) in [
-            ("axum", by_axum(request()).await),
-            ("actix-web", by_actix_web(request()).await),
-        ] {
+        for (name, mut response) in
+            [("axum", by_axum(request()).await), ("actix-web", by_actix_web(request()).await)]
+        {
             response.headers_mut().remove("content-length");
             assert_eq!(parts(&response), *expected, "{name}, case {index}");
         }

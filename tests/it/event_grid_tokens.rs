@@ -73,18 +73,13 @@ impl SigningKey {
                 false => &RSA_PKCS1_SHA256,
             };
             let random = SystemRandom::new();
-            self.pair
-                .sign(encoding, &random, message, &mut signature)
-                .unwrap();
+            self.pair.sign(encoding, &random, message, &mut signature).unwrap();
             signature
         })
     }
 
     pub(crate) fn token(&self, claims: &Value) -> String {
-        self.sign(
-            &json!({"typ": "JWT", "alg": "RS256", "kid": self.id}),
-            claims,
-        )
+        self.sign(&json!({"typ": "JWT", "alg": "RS256", "kid": self.id}), claims)
     }
 }
 
@@ -126,11 +121,8 @@ pub(crate) fn claims() -> Value {
 fn claims_v2() -> Value {
     let mut claims = with(claims(), "azp", json!(EVENT_GRID));
     claims.as_object_mut().unwrap().remove("appid");
-    let claims = with(
-        claims,
-        "iss",
-        json!(format!("https://login.microsoftonline.com/{TENANT}/v2.0")),
-    );
+    let claims =
+        with(claims, "iss", json!(format!("https://login.microsoftonline.com/{TENANT}/v2.0")));
     with(claims, "ver", json!("2.0"))
 }
 
@@ -153,18 +145,14 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let scene = Self {
-            web: Web::default(),
-            seconds: Arc::new(AtomicI64::new(NOW)),
-        };
+        let scene = Self { web: Web::default(), seconds: Arc::new(AtomicI64::new(NOW)) };
         scene.publish(&[&FIRST]);
         scene
     }
 
     fn publish(&self, keys: &[&SigningKey]) {
         let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
-        self.web
-            .page(KEYS, 200, json!({ "keys": keys }).to_string());
+        self.web.page(KEYS, 200, json!({ "keys": keys }).to_string());
     }
 
     fn set(&self, seconds: i64) {
@@ -184,10 +172,7 @@ impl Scene {
     }
 
     fn receiver(&self) -> WebhookReceiver {
-        WebhookReceiver::builder()
-            .entra(self.tokens())
-            .build()
-            .unwrap()
+        WebhookReceiver::builder().entra(self.tokens()).build().unwrap()
     }
 }
 
@@ -200,9 +185,7 @@ fn authorized(authorization: &str) -> HeaderMap {
 
 async fn deliver(receiver: &WebhookReceiver, headers: &HeaderMap) -> Result<(), ReceiveError> {
     let event = br#"{"specversion":"1.0","id":"1","source":"/a","type":"b"}"#;
-    let request = receiver
-        .receive(&Method::POST, None, headers, event)
-        .await?;
+    let request = receiver.receive(&Method::POST, None, headers, event).await?;
     assert!(matches!(request, WebhookRequest::Notification(_)));
     Ok(())
 }
@@ -237,10 +220,7 @@ async fn tokens_of_event_grid() {
         scene.web.page(KEYS, 200, keys.to_string());
         for receiver in [
             scene.receiver(),
-            WebhookReceiver::builder()
-                .entra(scene.tokens_by(RustCrypto::new()))
-                .build()
-                .unwrap(),
+            WebhookReceiver::builder().entra(scene.tokens_by(RustCrypto::new())).build().unwrap(),
         ] {
             assert_eq!(verdict(&receiver, &FIRST.token(&claims())).await, Ok(()));
             assert_eq!(verdict(&receiver, &FIRST.token(&claims_v2())).await, Ok(()));
@@ -250,11 +230,7 @@ async fn tokens_of_event_grid() {
             assert!(deliver(&receiver, &scheme).await.is_ok());
         }
     }
-    let verified = scene
-        .tokens()
-        .verify(&FIRST.token(&claims()))
-        .await
-        .unwrap();
+    let verified = scene.tokens().verify(&FIRST.token(&claims())).await.unwrap();
     assert_eq!(verified.application(), EVENT_GRID);
     assert_eq!(verified.expires_at().unix_timestamp(), NOW + 3600);
 }
@@ -371,11 +347,7 @@ async fn missing_and_duplicate_tokens() {
             "the token is missing (expected one header `authorization: Bearer …`)"
         );
     }
-    assert_eq!(
-        scene.web.requests(),
-        [""; 0],
-        "nothing was fetched for them"
-    );
+    assert_eq!(scene.web.requests(), [""; 0], "nothing was fetched for them");
 }
 
 /// A genuine token that is expired or not yet valid must not lose an event: a retry has another token.
@@ -409,22 +381,13 @@ async fn expired_and_early_tokens() {
     scene.set(end + 60);
     for (token, status) in [
         (FOREIGN.token(&claims()), 401),
-        (
-            FIRST.token(&with(claims(), "tid", json!(OTHER_TENANT))),
-            401,
-        ),
+        (FIRST.token(&with(claims(), "tid", json!(OTHER_TENANT))), 401),
         (FIRST.token(&with(claims(), "roles", json!([]))), 503),
     ] {
         assert_eq!(verdict(&receiver, &token).await.unwrap_err().0, status);
     }
     let endless = with(claims(), "exp", json!(i64::MAX));
-    assert_eq!(
-        verdict(&receiver, &FIRST.token(&endless))
-            .await
-            .unwrap_err()
-            .0,
-        401
-    );
+    assert_eq!(verdict(&receiver, &FIRST.token(&endless)).await.unwrap_err().0, 401);
 }
 
 #[tokio::test]
@@ -474,25 +437,13 @@ async fn expectations_can_be_configured() {
 
     // Azure Government has another authority and another id of Event Grid.
     let keys = KEYS.replace(".com", ".us");
-    scene
-        .web
-        .page(&keys, 200, json!({"keys": [FIRST.jwk()]}).to_string());
+    scene.web.page(&keys, 200, json!({"keys": [FIRST.jwk()]}).to_string());
     let expected = || ExpectedToken::new(&Cloud::UsGovernment, TENANT, AUDIENCE).unwrap();
-    let government = with(
-        claims_v2(),
-        "azp",
-        json!("54316b56-3481-47f9-8f30-0300f5542a7b"),
-    );
+    let government = with(claims_v2(), "azp", json!("54316b56-3481-47f9-8f30-0300f5542a7b"));
     let issuer = format!("https://login.microsoftonline.us/{TENANT}/v2.0");
     let government = with(government, "iss", json!(issuer));
     assert!(accepts(expected(), &government).await);
-    assert!(
-        !accepts(
-            expected(),
-            &with(government.clone(), "azp", json!(EVENT_GRID))
-        )
-        .await
-    );
+    assert!(!accepts(expected(), &with(government.clone(), "azp", json!(EVENT_GRID))).await);
     assert!(!accepts(expected(), &claims_v2()).await);
 }
 
@@ -532,10 +483,7 @@ fn invalid_expectations() {
         "the id of Event Grid's application in Azure China is not known (expected another cloud, or `Cloud::Custom` with \
          `with_applications`)"
     );
-    let insecure = Cloud::Custom(CloudProfile::new(
-        "https://a.example",
-        "http://login.example",
-    ));
+    let insecure = Cloud::Custom(CloudProfile::new("https://a.example", "http://login.example"));
     assert!(
         refused(&insecure, TENANT, AUDIENCE).starts_with("`http://login.example` is plain http")
     );
@@ -552,11 +500,7 @@ async fn a_thousand_first_deliveries_fetch_the_keys_once() {
                 tokio::spawn(async move { verdict(&receiver, &token).await })
             })
             .collect();
-        join_all(checks)
-            .await
-            .into_iter()
-            .map(Result::unwrap)
-            .collect::<Vec<_>>()
+        join_all(checks).await.into_iter().map(Result::unwrap).collect::<Vec<_>>()
     };
     let receiver = scene.receiver();
     assert!(all(&receiver).await.iter().all(Result::is_ok));
@@ -663,10 +607,7 @@ async fn keys_rotate_under_load() {
     assert_eq!(verdict(&receiver, &new).await, Ok(()));
     let (status, _, message) = verdict(&receiver, &later(&FIRST)).await.unwrap_err();
     assert_eq!(status, 401);
-    assert!(
-        message.contains("key `first` is not in the key set"),
-        "{message}"
-    );
+    assert!(message.contains("key `first` is not in the key set"), "{message}");
 }
 
 #[tokio::test]
@@ -684,10 +625,7 @@ async fn unknown_keys_cause_one_request_a_minute() {
             // The keys may have been rotated, so this is not final.
             let retry_after = u64::try_from(60 - second).unwrap();
             let message = "the token's key `second` is not known, and the last fetch of the keys was less than a minute ago";
-            assert_eq!(
-                outcome.unwrap_err(),
-                (503, Some(retry_after), message.to_owned())
-            );
+            assert_eq!(outcome.unwrap_err(), (503, Some(retry_after), message.to_owned()));
         }
         assert_eq!(verdict(&receiver, &known).await, Ok(()));
     }
@@ -780,10 +718,7 @@ async fn a_cancelled_delivery_does_not_stop_the_fetch() {
     scene.set(NOW + 7);
     let message =
         format!("the keys at `{KEYS}` could not be fetched: no complete response within 5s");
-    assert_eq!(
-        verdict(&receiver, &token).await,
-        Err((503, Some(3), message))
-    );
+    assert_eq!(verdict(&receiver, &token).await, Err((503, Some(3), message)));
     scene.set(NOW + 10);
     assert_eq!(verdict(&receiver, &token).await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS, KEYS]);
@@ -854,11 +789,7 @@ const PANIC: &str =
 async fn a_client_that_ignores_its_deadline_or_panics_blocks_no_delivery() {
     for (mood, waited, message) in [
         (Mood::Hangs, 5, format!("the keys at `{KEYS}` {TIMEOUT}")),
-        (
-            Mood::Panics,
-            0,
-            format!("the fetch of the keys at `{KEYS}` {PANIC}"),
-        ),
+        (Mood::Panics, 0, format!("the fetch of the keys at `{KEYS}` {PANIC}")),
     ] {
         let (client, seconds) = (Moody::default(), Arc::new(AtomicI64::new(NOW)));
         client.switch_to(mood);
@@ -922,10 +853,7 @@ async fn old_keys_are_refreshed_in_the_background_whatever_the_client_does() {
         assert_eq!(verdict(&receiver, &token).await, Ok(()));
         background().await;
         let again = usize::from(!matches!(mood, Mood::Serves));
-        assert_eq!(
-            (client.requests(), begin.elapsed()),
-            (again, Duration::ZERO)
-        );
+        assert_eq!((client.requests(), begin.elapsed()), (again, Duration::ZERO));
 
         // The twin: a token with a key that is not cached waits for the fetch.
         seconds.store(NOW + day + 200, Ordering::SeqCst);
@@ -958,10 +886,7 @@ async fn without_a_runtime_one_delivery_drives_the_fetch_of_new_keys() {
     let token = FIRST.token(&claims_at(NOW + day));
     let mut driver = Box::pin(verdict(&receiver, &token));
     assert!(futures_util::poll!(&mut driver).is_pending());
-    assert_eq!(
-        futures_util::poll!(Box::pin(verdict(&receiver, &token))),
-        Poll::Ready(Ok(()))
-    );
+    assert_eq!(futures_util::poll!(Box::pin(verdict(&receiver, &token))), Poll::Ready(Ok(())));
     assert_eq!(driver.await, Ok(()));
     assert_eq!(scene.web.requests(), [KEYS]);
 }
@@ -970,9 +895,7 @@ async fn without_a_runtime_one_delivery_drives_the_fetch_of_new_keys() {
 async fn handshakes_may_lack_a_token_but_not_have_a_wrong_one() {
     let scene = Scene::new();
     let lenient = scene.receiver();
-    let strict = WebhookReceiver::builder()
-        .entra(scene.tokens())
-        .handshakes_need_token();
+    let strict = WebhookReceiver::builder().entra(scene.tokens()).handshakes_need_token();
     let strict = strict.build().unwrap();
     // Handshakes are checked with cached keys.
     assert_eq!(verdict(&lenient, &FIRST.token(&claims())).await, Ok(()));
@@ -980,18 +903,8 @@ async fn handshakes_may_lack_a_token_but_not_have_a_wrong_one() {
     let bad = format!("Bearer {}", FOREIGN.token(&claims()));
     let validation = br#"{"data":{"validationCode":"1"}}"#.as_slice();
     for (method, name, value, body) in [
-        (
-            Method::OPTIONS,
-            "webhook-request-origin",
-            "eventgrid.azure.net",
-            b"".as_slice(),
-        ),
-        (
-            Method::POST,
-            "aeg-event-type",
-            "SubscriptionValidation",
-            validation,
-        ),
+        (Method::OPTIONS, "webhook-request-origin", "eventgrid.azure.net", b"".as_slice()),
+        (Method::POST, "aeg-event-type", "SubscriptionValidation", validation),
     ] {
         for (receiver, authorization, status) in [
             (&lenient, None, 200),
@@ -1041,13 +954,7 @@ async fn another_library_agrees() {
     let hs256 = |message: &[u8]| hmac::sign(&secret, message).as_ref().to_vec();
     for (token, accepted) in [
         (good.clone(), true),
-        (
-            sign(
-                "iss",
-                json!(format!("https://login.microsoftonline.com/{TENANT}/v2.0")),
-            ),
-            true,
-        ),
+        (sign("iss", json!(format!("https://login.microsoftonline.com/{TENANT}/v2.0"))), true),
         (sign("exp", json!(now - 30)), true),
         (sign("nbf", json!(now + 30)), true),
         (sign("exp", json!(now - 120)), false),
@@ -1058,24 +965,10 @@ async fn another_library_agrees() {
         (sign("exp", json!("soon")), false),
         (sign("exp", json!(null)), false),
         (FOREIGN.token(&claims()), false),
-        (
-            FIRST.sign(&json!({"alg": "RS384", "kid": "first"}), &claims()),
-            false,
-        ),
-        (
-            FIRST.sign(&json!({"alg": "PS256", "kid": "first"}), &claims()),
-            false,
-        ),
-        (
-            signed(&json!({"alg": "none", "kid": "first"}), &claims(), |_| {
-                Vec::new()
-            }),
-            false,
-        ),
-        (
-            signed(&json!({"alg": "HS256", "kid": "first"}), &claims(), hs256),
-            false,
-        ),
+        (FIRST.sign(&json!({"alg": "RS384", "kid": "first"}), &claims()), false),
+        (FIRST.sign(&json!({"alg": "PS256", "kid": "first"}), &claims()), false),
+        (signed(&json!({"alg": "none", "kid": "first"}), &claims(), |_| Vec::new()), false),
+        (signed(&json!({"alg": "HS256", "kid": "first"}), &claims(), hs256), false),
         (good.replacen('.', "..", 1), false),
         (format!("{good}A"), false),
         ("garbage".to_owned(), false),

@@ -92,11 +92,7 @@ impl Front {
         let listener = StdListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State {
-            receiver,
-            guard,
-            handler: handler.clone(),
-        };
+        let state = State { receiver, guard, handler: handler.clone() };
         match self {
             _ if self.is_actix() => self.serve_actix(listener, state),
             Self::TowerLayer => serve_hyper(listener, state),
@@ -161,9 +157,8 @@ const PATH: &str = "/webhooks/callback";
 fn serve_hyper(listener: StdListener, state: State) {
     let listener = TcpListener::from_std(listener).unwrap();
     let handler = state.handler;
-    let service = VerifyLayer::new(state.receiver)
-        .with_duplicates(state.guard)
-        .layer(service_fn(move |request: Request<Full<Bytes>>| {
+    let service = VerifyLayer::new(state.receiver).with_duplicates(state.guard).layer(service_fn(
+        move |request: Request<Full<Bytes>>| {
             let handler = handler.clone();
             async move {
                 let (parts, body) = request.into_parts();
@@ -174,7 +169,8 @@ fn serve_hyper(listener: StdListener, state: State) {
                 *response.status_mut() = StatusCode::from_u16(status).unwrap();
                 Ok::<_, Infallible>(response)
             }
-        }));
+        },
+    ));
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
@@ -338,10 +334,7 @@ pub(crate) struct Calls {
 
 impl Handler {
     pub(crate) fn new() -> Self {
-        Self {
-            calls: Arc::default(),
-            gate: Arc::new(Semaphore::new(0)),
-        }
+        Self { calls: Arc::default(), gate: Arc::new(Semaphore::new(0)) }
     }
 
     /// Releases one call that is held.
@@ -411,11 +404,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// A status and nothing else.
     pub(crate) fn status(status: u16) -> Self {
-        Self {
-            status,
-            retry_after: None,
-            body: String::new(),
-        }
+        Self { status, retry_after: None, body: String::new() }
     }
 
     pub(crate) fn retry_after(mut self, seconds: u32) -> Self {

@@ -10,23 +10,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("envelope", &["crypto", "excerpt"]),
     ("source", &["cloud", "excerpt", "http_client", "mask"]),
     ("chain", &["crypto", "excerpt"]),
-    (
-        "signers",
-        &[
-            "source",
-            "chain",
-            "excerpt",
-            "single_flight",
-            "spawn",
-            "log",
-        ],
-    ),
+    ("signers", &["source", "chain", "excerpt", "single_flight", "spawn", "log"]),
     ("signature", &["crypto", "envelope", "chain"]),
     ("event", &["excerpt", "json", "mask"]),
-    (
-        "duplicates",
-        &["excerpt", "http_client", "log", "mask", "signature"],
-    ),
+    ("duplicates", &["excerpt", "http_client", "log", "mask", "signature"]),
     (
         "receiver",
         &[
@@ -57,16 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("mask", &[]),
     (
         "token",
-        &[
-            "cloud",
-            "crypto",
-            "excerpt",
-            "http_client",
-            "json",
-            "mask",
-            "single_flight",
-            "spawn",
-        ],
+        &["cloud", "crypto", "excerpt", "http_client", "json", "mask", "single_flight", "spawn"],
     ),
     ("single_flight", &["spawn"]),
     ("spawn", &["http_client"]),
@@ -74,10 +52,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Who calls it.
     ("actix_web", &["body", "duplicates", "log", "receiver"]),
     ("axum", &["body", "duplicates", "receiver"]),
-    (
-        "tower",
-        &["duplicates", "http_client", "receiver", "signature"],
-    ),
+    ("tower", &["duplicates", "http_client", "receiver", "signature"]),
     // Beside it.
     (
         "event_grid",
@@ -99,23 +74,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The places where it meets the pipeline and its adapters.
     ("event_grid/cloud_event/received", &["receiver"]),
     ("event_grid/receive/actix_web", &["actix_web"]),
-    (
-        "registration",
-        &[
-            "api",
-            "cloud",
-            "event",
-            "excerpt",
-            "http_client",
-            "json",
-            "mask",
-            "token",
-        ],
-    ),
-    (
-        "resources",
-        &["api", "cloud", "event", "excerpt", "http_client", "token"],
-    ),
+    ("registration", &["api", "cloud", "event", "excerpt", "http_client", "json", "mask", "token"]),
+    ("resources", &["api", "cloud", "event", "excerpt", "http_client", "token"]),
     (
         "testing",
         &[
@@ -140,11 +100,7 @@ fn modules_import_what_they_may_and_nothing_else() {
     let allowed: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
     let found = imports(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let named: BTreeSet<_> = found.keys().map(String::as_str).collect();
-    assert_eq!(
-        named,
-        allowed.keys().copied().collect(),
-        "every module has its line"
-    );
+    assert_eq!(named, allowed.keys().copied().collect(), "every module has its line");
     for (module, imported) in &found {
         for other in imported {
             assert!(
@@ -174,34 +130,22 @@ fn there_are_no_cycles() {
 fn every_feature_is_documented_in_both_places() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    let section = manifest
-        .split("[features]")
-        .nth(1)
-        .unwrap()
-        .split("\n[")
-        .next()
-        .unwrap();
+    let section = manifest.split("[features]").nth(1).unwrap().split("\n[").next().unwrap();
     let lines: Vec<_> = section.lines().collect();
     let mut features = BTreeSet::new();
     for (index, line) in lines.iter().enumerate() {
         if let Some((name, _)) = line.split_once(" = ")
             && name != "default"
         {
-            assert!(
-                lines[index - 1].starts_with("## "),
-                "`{name}` has a comment"
-            );
+            assert!(lines[index - 1].starts_with("## "), "`{name}` has a comment");
             features.insert(name.to_owned());
         }
     }
     let front_page = fs::read_to_string(root.join("src/lib.rs")).unwrap();
     let table = front_page.split("//! | feature | brings").nth(1).unwrap();
-    let rows = table
-        .lines()
-        .filter_map(|line| line.strip_prefix("//! | `"));
-    let documented: BTreeSet<_> = rows
-        .map(|row| row.split('`').next().unwrap().to_owned())
-        .collect();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("//! | `"));
+    let documented: BTreeSet<_> =
+        rows.map(|row| row.split('`').next().unwrap().to_owned()).collect();
     assert_eq!(documented, features);
 }
 
@@ -231,16 +175,12 @@ fn imports(src: &Path) -> BTreeMap<String, BTreeSet<String>> {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
-            let code = text
-                .lines()
-                .filter(|line| !line.trim_start().starts_with("//"));
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
             let imported = found.entry(module.to_owned()).or_default();
             for line in code {
                 for after in line.split("crate::").skip(1) {
-                    let name: String = after
-                        .chars()
-                        .take_while(|c| c.is_alphanumeric() || *c == '_')
-                        .collect();
+                    let name: String =
+                        after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                     if !name.is_empty() && name != "Excerpt" && name != module {
                         imported.insert(name);
                     }

@@ -99,11 +99,7 @@ fn file_names() {
     ] {
         let url = format!("{base}{name}");
         let about = Excerpt::of_url(&url);
-        assert_eq!(
-            refused(&url),
-            LocationError::FileName { url: about },
-            "{name}"
-        );
+        assert_eq!(refused(&url), LocationError::FileName { url: about }, "{name}");
     }
 }
 
@@ -126,11 +122,7 @@ fn characters_that_url_parsers_disagree_about() {
     ] {
         let offset = rest.bytes().position(|byte| byte == found).unwrap() + base.len();
         let url = format!("{base}{rest}");
-        let error = LocationError::Character {
-            url: Excerpt::of_url(&url),
-            found,
-            offset,
-        };
+        let error = LocationError::Character { url: Excerpt::of_url(&url), found, offset };
         assert_eq!(refused(&url), error, "{rest:?}");
     }
     for url in [
@@ -140,21 +132,13 @@ fn characters_that_url_parsers_disagree_about() {
         let offset = url.find('@').unwrap();
         assert_eq!(
             refused(url),
-            LocationError::Character {
-                url: Excerpt::of_url(url),
-                found: b'@',
-                offset
-            }
+            LocationError::Character { url: Excerpt::of_url(url), found: b'@', offset }
         );
     }
     let blank = format!(" {DISPATCH_URL}");
     assert_eq!(
         refused(&blank),
-        LocationError::Character {
-            url: Excerpt::of_url(&blank),
-            found: b' ',
-            offset: 0
-        }
+        LocationError::Character { url: Excerpt::of_url(&blank), found: b' ', offset: 0 }
     );
 }
 
@@ -162,11 +146,7 @@ fn characters_that_url_parsers_disagree_about() {
 fn at_most_512_bytes() {
     let base = "https://3psostorageacct.blob.core.windows.net/cert/";
     let url = |length: usize| format!("{base}{}.cer", "a".repeat(length - base.len() - 4));
-    assert!(
-        CertificateLocation::default()
-            .check(&url(CertificateUrl::MAX_LEN))
-            .is_ok()
-    );
+    assert!(CertificateLocation::default().check(&url(CertificateUrl::MAX_LEN)).is_ok());
     for found in [513, 1_000_000] {
         let url = url(found);
         let about = Excerpt::of_url(&url);
@@ -190,10 +170,7 @@ fn further_locations() {
         ),
         ("https://certificates.example/a/b/x.cer", None),
         ("https://certificates.example:8443/a/x.cer", None),
-        (
-            "http://127.0.0.1:8080/cert/x.cer",
-            Some("http://127.0.0.1:8080/cert/x.cer"),
-        ),
+        ("http://127.0.0.1:8080/cert/x.cer", Some("http://127.0.0.1:8080/cert/x.cer")),
         ("https://127.0.0.1:8080/cert/x.cer", None),
         ("http://127.0.0.1/cert/x.cer", None),
         ("http://127.1:8080/cert/x.cer", None),
@@ -209,11 +186,9 @@ fn further_locations() {
 fn overlapping_locations_in_any_order() {
     let (outer, inner) = ("https://h.example/", "https://h.example/cert/");
     for prefixes in [[outer, inner], [inner, outer]] {
-        let location = prefixes
-            .iter()
-            .fold(CertificateLocation::none(), |location, prefix| {
-                location.also_allow(prefix).unwrap()
-            });
+        let location = prefixes.iter().fold(CertificateLocation::none(), |location, prefix| {
+            location.also_allow(prefix).unwrap()
+        });
         for url in ["https://h.example/a.cer", "https://h.example/cert/a.cer"] {
             assert_eq!(location.check(url).unwrap().as_str(), url);
         }

@@ -46,35 +46,21 @@ pub(crate) async fn lines_of(run: impl Future) -> Vec<String> {
     background().await;
     drop(here);
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    text.lines()
-        .map(|line| line.trim_start().to_owned())
-        .collect()
+    text.lines().map(|line| line.trim_start().to_owned()).collect()
 }
 
 #[tokio::test]
 async fn one_line_a_callback() {
     let signer = ISSUER.signer().unwrap();
-    let receiver = ReceiverBuilder::new(chain(), Scripted::serving(&signer))
-        .clock(|| NOW)
-        .build()
-        .unwrap();
+    let receiver =
+        ReceiverBuilder::new(chain(), Scripted::serving(&signer)).clock(|| NOW).build().unwrap();
     let callback = signer.callback(EVENT).unwrap();
     let mut digest = String::new();
     let lines = lines_of(async {
-        let received = receiver
-            .receive(&callback.headers, &callback.body)
-            .await
-            .unwrap();
-        digest = format!(
-            "digest={} signer={}",
-            received.digest(),
-            received.signer().fingerprint()
-        );
+        let received = receiver.receive(&callback.headers, &callback.body).await.unwrap();
+        digest = format!("digest={} signer={}", received.digest(), received.signer().fingerprint());
         let _ = receiver.receive(&callback.headers, "{}").await;
-        let bearer = callback
-            .clone()
-            .with_header("authorization", b"Bearer eyJ-secret")
-            .unwrap();
+        let bearer = callback.clone().with_header("authorization", b"Bearer eyJ-secret").unwrap();
         let _ = receiver.receive(&bearer.headers, &bearer.body).await;
     })
     .await;
@@ -133,16 +119,8 @@ async fn errors_that_need_a_repair_are_logged_as_errors() {
         ]
     );
     for (receiver, level, kind) in [
-        (
-            receiver(required, Scripted::serving(&signer)),
-            "ERROR",
-            "chain",
-        ),
-        (
-            receiver(chain(), Scripted::new([outage()])),
-            "WARN",
-            "source",
-        ),
+        (receiver(required, Scripted::serving(&signer)), "ERROR", "chain"),
+        (receiver(chain(), Scripted::new([outage()])), "WARN", "source"),
     ] {
         let lines = lines_of(async {
             let received = receiver.receive(&good.headers, &good.body);
@@ -171,10 +149,7 @@ async fn a_body_that_does_not_fit_the_type_is_an_error_with_no_more_of_it_than_a
     let signer = ISSUER.signer().unwrap();
     let receiver = ReceiverBuilder::new(chain(), Scripted::serving(&signer)).clock(|| NOW);
     let receiver = receiver.build().unwrap();
-    let body = format!(
-        r#"{{"EventName":"a","Secret":"\nb{}"}}"#,
-        "x".repeat(10_000)
-    );
+    let body = format!(r#"{{"EventName":"a","Secret":"\nb{}"}}"#, "x".repeat(10_000));
     let callback = signer.callback(body).unwrap();
     let lines = lines_of(async {
         let mut request = http::Request::new(::axum::body::Body::from(callback.body.clone()));
@@ -205,17 +180,13 @@ async fn attempts_are_logged_with_the_digest() {
     let clock = TestClock::default();
     let time = clock.clone();
     let one = std::num::NonZeroUsize::MIN;
-    let guard = InMemory::new()
-        .with_capacity(one)
-        .with_clock(move || time.now());
+    let guard = InMemory::new().with_capacity(one).with_clock(move || time.now());
     let guard: Arc<dyn DuplicateGuard> = Arc::new(guard);
     let digest = BodyDigest::from_bytes([1; 32]);
     let lines = lines_of(async {
         let attempt = Attempt::claim(&guard, digest).await.unwrap();
         let _ = Attempt::claim(&guard, digest).await.unwrap_err();
-        let _ = Attempt::claim(&guard, BodyDigest::from_bytes([2; 32]))
-            .await
-            .unwrap_err();
+        let _ = Attempt::claim(&guard, BodyDigest::from_bytes([2; 32])).await.unwrap_err();
         attempt.release().await.unwrap();
         drop(Attempt::claim(&guard, digest).await.unwrap());
         let attempt = Attempt::claim(&guard, digest).await.unwrap();
@@ -251,29 +222,16 @@ async fn attempts_are_logged_with_the_digest() {
 #[tokio::test]
 async fn names_cannot_forge_lines() {
     let signer = ISSUER.signer().unwrap();
-    let receiver = ReceiverBuilder::new(chain(), Scripted::serving(&signer))
-        .clock(|| NOW)
-        .build()
-        .unwrap();
-    let body = format!(
-        r#"{{"EventName":"a\\n\\u001b[31mINFO forged{}"}}"#,
-        "x".repeat(10_000)
-    )
-    .replace("\\\\", "\\");
+    let receiver =
+        ReceiverBuilder::new(chain(), Scripted::serving(&signer)).clock(|| NOW).build().unwrap();
+    let body = format!(r#"{{"EventName":"a\\n\\u001b[31mINFO forged{}"}}"#, "x".repeat(10_000))
+        .replace("\\\\", "\\");
     let callback = signer.callback(body).unwrap();
-    let lines = lines_of(async {
-        receiver
-            .receive(&callback.headers, &callback.body)
-            .await
-            .unwrap()
-    })
-    .await;
+    let lines =
+        lines_of(async { receiver.receive(&callback.headers, &callback.body).await.unwrap() })
+            .await;
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(
-        lines[0].contains(r"event=a\n\x1b[31mINFO forgedxxx"),
-        "{}",
-        lines[0]
-    );
+    assert!(lines[0].contains(r"event=a\n\x1b[31mINFO forgedxxx"), "{}", lines[0]);
     assert!(lines[0].len() < 600, "{}", lines[0]);
 }
 
@@ -286,11 +244,7 @@ async fn certificates_and_lists_that_expire_within_a_week_are_warned_of() {
         .with_issuer_location(location.clone())
         .with_revocation_list_location(location);
     let find = async |days: u64| {
-        let signer = issuer
-            .signing_certificate()
-            .valid(NOW, later(days * 86_400))
-            .issue()
-            .unwrap();
+        let signer = issuer.signing_certificate().valid(NOW, later(days * 86_400)).issue().unwrap();
         let chain = ChainVerifier::new(AwsLcRs::new(), issuer.anchors().unwrap())
             .with_revocation(Revocation::BestEffort);
         let source = Arc::new(Scripted::serving(&signer));
@@ -301,16 +255,9 @@ async fn certificates_and_lists_that_expire_within_a_week_are_warned_of() {
     let leaf = "what=C=US, ST=WA, L=Redmond, O=Microsoft Corporation, CN=pcnotifications-dispatch.microsoft.com days_left=6";
     // The lists have six days left at any time; Microsoft's have about as many.
     let lines = find(6).await;
+    assert_eq!(lines.iter().filter(|line| line.contains(leaf)).count(), 1, "{lines:?}");
     assert_eq!(
-        lines.iter().filter(|line| line.contains(leaf)).count(),
-        1,
-        "{lines:?}"
-    );
-    assert_eq!(
-        lines
-            .iter()
-            .filter(|line| line.contains("what=the revocation list for"))
-            .count(),
+        lines.iter().filter(|line| line.contains("what=the revocation list for")).count(),
         2,
         "{lines:?}"
     );
@@ -320,11 +267,7 @@ async fn certificates_and_lists_that_expire_within_a_week_are_warned_of() {
 
 #[tokio::test]
 async fn the_warning_is_logged_during_an_outage_too() {
-    let signer = ISSUER
-        .signing_certificate()
-        .valid(NOW, later(9 * 86_400))
-        .issue()
-        .unwrap();
+    let signer = ISSUER.signing_certificate().valid(NOW, later(9 * 86_400)).issue().unwrap();
     let source = Scripted::serving(&signer);
     let signers = Signers::new(source.clone(), chain());
     let url = CertificateLocation::default().check(DISPATCH_URL).unwrap();

@@ -56,11 +56,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, String)> {
     let bearer = "Authorization: Bearer eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.e30.c2ln";
     let certificate_url = "X-MS-Certificate-Url: https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer\n";
     vec![
-        (
-            "the platform's token",
-            post_of(REPLACED),
-            FOREIGN.to_owned() + &remedy("replaced"),
-        ),
+        ("the platform's token", post_of(REPLACED), FOREIGN.to_owned() + &remedy("replaced")),
         (
             "a password of the gateway's",
             replaced(bearer, "Authorization: Basic Z2F0ZXdheTpzM2NyZXQ="),
@@ -71,22 +67,10 @@ fn table() -> Vec<(&'static str, Vec<u8>, String)> {
             post_of(&REPLACED.to_lowercase()),
             FOREIGN.to_owned() + &remedy("replaced"),
         ),
-        (
-            "removed",
-            replaced(&format!("{bearer}\n"), ""),
-            MISSING.to_owned() + &remedy("removed"),
-        ),
+        ("removed", replaced(&format!("{bearer}\n"), ""), MISSING.to_owned() + &remedy("removed")),
         // The twins: no advice for requests of strangers, nor for a malformed signature header.
-        (
-            "a stranger's token",
-            replaced(certificate_url, ""),
-            FOREIGN.to_owned(),
-        ),
-        (
-            "a stranger",
-            post_of("Host: hooks.contoso.example"),
-            MISSING.to_owned(),
-        ),
+        ("a stranger's token", replaced(certificate_url, ""), FOREIGN.to_owned()),
+        ("a stranger", post_of("Host: hooks.contoso.example"), MISSING.to_owned()),
         (
             "a wrong signature header",
             replaced("Authorization", "X-MS-Signature"),
@@ -104,11 +88,7 @@ async fn the_reason_names_the_remedy_behind_every_adapter() {
     ];
     for (adapter, address) in addresses {
         for (what, request, reason) in table() {
-            let expected = Answer {
-                status: 401,
-                retry_after: None,
-                body: reason,
-            };
+            let expected = Answer { status: 401, retry_after: None, body: reason };
             let response = send(address, &request).await;
             assert_eq!(response, Some(expected), "{adapter}: {what}");
         }
@@ -123,9 +103,7 @@ async fn the_sender_gets_only_the_status_and_the_remedy_works() {
     let remedied = request(&remedied.unwrap());
     for front in Front::ALL {
         let handler = Handler::new();
-        let address = front
-            .serve(receiver(), Arc::new(InMemory::new()), &handler)
-            .await;
+        let address = front.serve(receiver(), Arc::new(InMemory::new()), &handler).await;
         for (what, request, _) in table() {
             let response = send(address, &request).await;
             assert_eq!(response, Some(Answer::status(401)), "{front:?}: {what}");
@@ -188,9 +166,7 @@ async fn serve_tower(receiver: Receiver) -> SocketAddr {
             panic!("nothing here is genuine")
         },
     );
-    let service = VerifyLayer::new(receiver)
-        .with_refusal(with_reason)
-        .layer(never);
+    let service = VerifyLayer::new(receiver).with_refusal(with_reason).layer(never);
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();

@@ -52,10 +52,7 @@ pub(crate) async fn scene() -> (ResourceManager, ManagementClient) {
 pub(crate) async fn namespace(client: &ManagementClient) -> ResourceId<PartnerNamespace> {
     let registration = group("ours").partner_registration("contoso").unwrap();
     let resource = ArmResource::new(PartnerRegistration::default()).at("global");
-    client
-        .create_or_update(&registration, &resource)
-        .await
-        .unwrap();
+    client.create_or_update(&registration, &resource).await.unwrap();
     let id = group("ours").partner_namespace("contoso-west").unwrap();
     let namespace = PartnerNamespace::new(&registration, RoutingMode::ChannelNameHeader);
     let resource = ArmResource::new(namespace).at("westeurope");
@@ -77,10 +74,7 @@ pub(crate) async fn channel(
     channel.message_for_activation = Some("Hello".to_owned());
     let resource = ArmResource::new(channel);
     let made = client.create_or_update(&id, &resource).await.unwrap();
-    assert_eq!(
-        made.properties.readiness_state,
-        Some(ReadinessState::NeverActivated)
-    );
+    assert_eq!(made.properties.readiness_state, Some(ReadinessState::NeverActivated));
     id
 }
 
@@ -123,16 +117,8 @@ async fn a_partner_and_its_customer_end_to_end() {
         ]
     );
     // The operation twice, and then the resource.
-    assert!(
-        made[2].contains("/operationsStatus/") && made[3] == made[2],
-        "{made:?}"
-    );
-    assert_eq!(
-        made[4..],
-        [format!(
-            "GET {base}/partnerNamespaces/contoso-west{version}"
-        )]
-    );
+    assert!(made[2].contains("/operationsStatus/") && made[3] == made[2], "{made:?}");
+    assert_eq!(made[4..], [format!("GET {base}/partnerNamespaces/contoso-west{version}")]);
     let put = &fake.requests()[1];
     assert_eq!(
         put.json().unwrap(),
@@ -155,10 +141,7 @@ async fn a_partner_and_its_customer_end_to_end() {
     let id = channel(&client, &namespace, "customer-7").await;
     let topic = group("theirs").partner_topic("customer-7").unwrap();
     let found = client.get(&topic).await.unwrap().unwrap();
-    assert_eq!(
-        found.properties.source.as_deref(),
-        Some("contoso/customers/7")
-    );
+    assert_eq!(found.properties.source.as_deref(), Some("contoso/customers/7"));
     let active = client.activate(&topic).await.unwrap();
     let state = active.properties.activation_state.unwrap();
     assert_eq!(state.as_str(), "Activated");
@@ -250,18 +233,9 @@ async fn a_webhook_needs_an_absolute_https_url() {
         ("", ""),
         ("//contoso.example/hook", "//contoso.example/hook"),
         ("hook?code=s3cret&v=2", "hook?code=...&v=..."),
-        (
-            "http://contoso.example/hook?s3cret",
-            "http://contoso.example/hook?...",
-        ),
-        (
-            "https://contoso:s3cret@contoso.example/",
-            "https://...@contoso.example/",
-        ),
-        (
-            "https://contoso:s3/cret@contoso.example/",
-            "https://...@contoso.example/",
-        ),
+        ("http://contoso.example/hook?s3cret", "http://contoso.example/hook?..."),
+        ("https://contoso:s3cret@contoso.example/", "https://...@contoso.example/"),
+        ("https://contoso:s3/cret@contoso.example/", "https://...@contoso.example/"),
     ] {
         let resource: ArmResource<EventSubscription> =
             serde_json::from_str(&body.replace("www.contoso.example", url)).unwrap();
@@ -293,10 +267,7 @@ async fn a_webhook_needs_an_absolute_https_url() {
     // Only some clouds allow plain http on loopback.
     let local = ArmResource::new(subscription_to("http://127.0.0.1:1/hook"));
     let outcome = elsewhere.create_or_update(&id, &local).await;
-    assert_eq!(
-        refused(outcome.unwrap_err()),
-        message("http://127.0.0.1:1/hook")
-    );
+    assert_eq!(refused(outcome.unwrap_err()), message("http://127.0.0.1:1/hook"));
     assert_eq!(lines(&fake), [""; 0]);
 
     // The twins.
@@ -317,16 +288,8 @@ async fn delivery_attributes_with_secrets() {
         serde_json::from_value(json!({"name": name, "type": of, "properties": value})).unwrap()
     };
     let headers = vec![
-        header(
-            "x-tenant",
-            "Static",
-            json!({"value": "contoso", "isSecret": false}),
-        ),
-        header(
-            "x-code",
-            "Static",
-            json!({"value": "s3cret", "isSecret": true}),
-        ),
+        header("x-tenant", "Static", json!({"value": "contoso", "isSecret": false})),
+        header("x-code", "Static", json!({"value": "s3cret", "isSecret": true})),
         header("x-id", "Dynamic", json!({"sourceField": "data.id"})),
     ];
     let mut wanted = subscription_to("https://contoso.example/hook");
@@ -334,15 +297,9 @@ async fn delivery_attributes_with_secrets() {
     let endpoint = endpoint.properties.as_mut().unwrap();
     endpoint.delivery_attribute_mappings = Some(headers.clone());
     assert!(!format!("{wanted:?}").contains("s3cret"));
-    let made = client
-        .create_or_update(&id, &ArmResource::new(wanted))
-        .await;
+    let made = client.create_or_update(&id, &ArmResource::new(wanted)).await;
     let shown = made.unwrap().properties.destination.unwrap();
-    let shown = shown
-        .properties
-        .unwrap()
-        .delivery_attribute_mappings
-        .unwrap();
+    let shown = shown.properties.unwrap().delivery_attribute_mappings.unwrap();
     assert_eq!((&shown[0], &shown[2]), (&headers[0], &headers[2]));
     assert_eq!(shown[1].properties.as_ref().unwrap().value, None);
 
@@ -353,9 +310,7 @@ async fn delivery_attributes_with_secrets() {
     let request = fake.requests().pop().unwrap();
     assert_eq!(request.method(), Method::POST);
     assert!(
-        request
-            .path()
-            .ends_with("/eventSubscriptions/activations/getDeliveryAttributes"),
+        request.path().ends_with("/eventSubscriptions/activations/getDeliveryAttributes"),
         "{}",
         request.path()
     );
@@ -381,10 +336,7 @@ async fn event_subscriptions_of_topics_and_of_any_scope() {
     );
     let endpoint = made.properties.destination.unwrap().properties.unwrap();
     assert_eq!(endpoint.endpoint_url, None);
-    assert_eq!(
-        endpoint.endpoint_base_url.as_deref(),
-        Some("https://fabrikam.example/hook")
-    );
+    assert_eq!(endpoint.endpoint_base_url.as_deref(), Some("https://fabrikam.example/hook"));
     let full = client.full_url(&id).await.unwrap().unwrap();
     assert!(full.expose_secret().ends_with("?code=s3cret"));
 
@@ -402,10 +354,7 @@ async fn event_subscriptions_of_topics_and_of_any_scope() {
     let other = ResourceId::at(&scope, "activations").unwrap();
     let wanted = ArmResource::new(subscription_to("https://contoso.example/hook"));
     let made = client.create_or_update(&other, &wanted).await.unwrap();
-    assert_eq!(
-        made.properties.provisioning_state,
-        Some(ProvisioningState::Succeeded)
-    );
+    assert_eq!(made.properties.provisioning_state, Some(ProvisioningState::Succeeded));
     let found = client.list(&scope, &ListQuery::default()).await.unwrap();
     assert_eq!(found.len(), 1);
     let found: Vec<ArmResource<EventSubscription>> =
@@ -470,15 +419,11 @@ async fn lists_are_read_to_their_end() {
         line.ends_with("?api-version=2025-02-15&$filter=name%20eq%20%27customer-3%27&$top=3"),
         "{line}"
     );
-    let all: Vec<ArmResource<PartnerNamespace>> = client
-        .list(&group("ours").subscription(), &ListQuery::default())
-        .await
-        .unwrap();
+    let all: Vec<ArmResource<PartnerNamespace>> =
+        client.list(&group("ours").subscription(), &ListQuery::default()).await.unwrap();
     assert_eq!(all.len(), 1);
-    let none: Vec<ArmResource<PartnerNamespace>> = client
-        .list(&group("theirs"), &ListQuery::default())
-        .await
-        .unwrap();
+    let none: Vec<ArmResource<PartnerNamespace>> =
+        client.list(&group("theirs"), &ListQuery::default()).await.unwrap();
     assert!(none.is_empty());
 
     // A list that never ends.
@@ -487,13 +432,8 @@ async fn lists_are_read_to_their_end() {
         let page = json!({"value": null, "nextLink": next});
         fake.inject(response(200, &[], &page));
     }
-    let listed = client
-        .list::<PartnerTopic>(&group("ours"), &ListQuery::default())
-        .await;
-    assert_eq!(
-        listed.unwrap_err().to_string(),
-        "list: the list has more than 1000 pages"
-    );
+    let listed = client.list::<PartnerTopic>(&group("ours"), &ListQuery::default()).await;
+    assert_eq!(listed.unwrap_err().to_string(), "list: the list has more than 1000 pages");
 }
 
 /// The three ways to poll a change, each with success and failure.
@@ -559,10 +499,7 @@ async fn a_resource_that_failed_at_once_is_a_failure() {
     fake.inject(response(200, &[], &failed));
     let wanted = ArmResource::new(PartnerRegistration::default()).at("global");
     let error = client.create_or_update(&id, &wanted).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("create or update: {id} ended with status `Failed`")
-    );
+    assert_eq!(error.to_string(), format!("create or update: {id} ended with status `Failed`"));
 }
 
 #[tokio::test]
@@ -591,10 +528,7 @@ async fn waiting_ends_at_the_deadline_without_overflow() {
     let error = create(&client.clone().with_polling(polling)).await;
     assert!(error.is_transient());
     let text = error.to_string();
-    assert!(
-        text.ends_with("was still `InProgress` after 0 s (deadline: 0 s)"),
-        "{text}"
-    );
+    assert!(text.ends_with("was still `InProgress` after 0 s (deadline: 0 s)"), "{text}");
 
     // Durations that would overflow an instant.
     let endless = Polling::default().with_deadline(Duration::MAX);
@@ -605,10 +539,7 @@ async fn waiting_ends_at_the_deadline_without_overflow() {
     ] {
         fake.configure(|settings| settings.retry_after = told);
         let error = create(&client.clone().with_polling(polling)).await;
-        assert!(
-            matches!(error, ManagementError::NotFinished { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, ManagementError::NotFinished { .. }), "{error}");
     }
 }
 
@@ -637,24 +568,14 @@ async fn nothing_is_sent_to_another_host() {
         for header in ["azure-asyncoperation", LOCATION.as_str()] {
             fake.inject(response(202, &[(header, url.clone())], &Value::Null));
             let error = client.delete(&id).await.unwrap_err();
-            assert!(
-                matches!(error, ManagementError::ForeignUrl { .. }),
-                "{error}"
-            );
+            assert!(matches!(error, ManagementError::ForeignUrl { .. }), "{error}");
         }
         fake.inject(response(200, &[], &json!({"value": [], "nextLink": url})));
-        let listed = client
-            .list::<PartnerNamespace>(&group("ours"), &ListQuery::default())
-            .await;
+        let listed = client.list::<PartnerNamespace>(&group("ours"), &ListQuery::default()).await;
         let error = listed.unwrap_err();
-        assert!(
-            matches!(error, ManagementError::ForeignUrl { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, ManagementError::ForeignUrl { .. }), "{error}");
         // A redirect is not followed either.
-        fake.inject(Fault::Redirect {
-            location: url.clone(),
-        });
+        fake.inject(Fault::Redirect { location: url.clone() });
         let error = client.get(&id).await.unwrap_err();
         assert_eq!(error.api().unwrap().status().unwrap(), 307);
     }
@@ -662,9 +583,7 @@ async fn nothing_is_sent_to_another_host() {
     assert_eq!(fake.requests().len(), 4 * away.len());
     let elsewhere = "https://management.azure.com.example/x";
     fake.inject(response(200, &[], &json!({"nextLink": elsewhere})));
-    let listed = client
-        .list::<PartnerNamespace>(&group("ours"), &ListQuery::default())
-        .await;
+    let listed = client.list::<PartnerNamespace>(&group("ours"), &ListQuery::default()).await;
     assert_eq!(
         listed.unwrap_err().to_string(),
         format!(
@@ -817,9 +736,7 @@ async fn errors_have_all_that_the_service_says() {
     for fault in [
         Fault::Drop,
         Fault::status(503, &ErrorBody::Empty),
-        Fault::Throttle {
-            retry_after: Some("0".to_owned()),
-        },
+        Fault::Throttle { retry_after: Some("0".to_owned()) },
     ] {
         fake.inject(fault);
     }

@@ -27,33 +27,18 @@ fn read<K: ResourceType>(name: &str) -> ArmResource<K> {
 
 /// The keys of an object, with those of the properties.
 fn names(value: &Value) -> Vec<String> {
-    let of = |value: &Value| {
-        value
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>()
-    };
+    let of = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     [of(value), of(&value["properties"])].concat()
 }
 
 #[tokio::test]
 async fn q1_activated_channels_have_no_message_and_no_expiry() {
     let before: ArmResource<Channel> = read("q01-channel-before-activation");
-    assert!(
-        before
-            .properties
-            .expiration_time_if_not_activated_utc
-            .is_some()
-    );
+    assert!(before.properties.expiration_time_if_not_activated_utc.is_some());
     let after: ArmResource<Channel> = read("q01-channel-after-activation");
     assert_eq!(after.properties.message_for_activation, None);
     assert_eq!(after.properties.expiration_time_if_not_activated_utc, None);
-    assert_eq!(
-        after.properties.readiness_state,
-        Some(ReadinessState::Activated)
-    );
+    assert_eq!(after.properties.readiness_state, Some(ReadinessState::Activated));
 
     // The fake omits the same members.
     let (fake, client) = scene().await;
@@ -62,10 +47,7 @@ async fn q1_activated_channels_have_no_message_and_no_expiry() {
     let seen = |name: &str| {
         let mut seen = fixture(name);
         // Members that were not set are absent.
-        seen["properties"]["partnerTopicInfo"]
-            .as_object_mut()
-            .unwrap()
-            .remove("eventTypeInfo");
+        seen["properties"]["partnerTopicInfo"].as_object_mut().unwrap().remove("eventTypeInfo");
         seen
     };
     let found = fake.resource(id.as_str()).unwrap();
@@ -78,10 +60,7 @@ async fn q1_activated_channels_have_no_message_and_no_expiry() {
     let topic = client.activate(&topic).await.unwrap();
     assert_eq!(topic.properties.message_for_activation, None);
     let found = fake.resource(id.as_str()).unwrap();
-    assert_eq!(
-        found["properties"],
-        seen("q01-channel-after-activation")["properties"]
-    );
+    assert_eq!(found["properties"], seen("q01-channel-after-activation")["properties"]);
 }
 
 #[tokio::test]
@@ -89,10 +68,7 @@ async fn q2_the_services_own_message_is_not_sent_back() {
     let (fake, client) = scene().await;
     let namespace = namespace(&client).await;
     let id = namespace.channel("customer-7").unwrap();
-    fake.put_resource(
-        id.as_str(),
-        fixture("q02-channel-with-the-services-message"),
-    );
+    fake.put_resource(id.as_str(), fixture("q02-channel-with-the-services-message"));
     let changed = client
         .modify(&id, |channel| {
             let info = channel.properties.partner_topic_info.as_mut().unwrap();
@@ -132,10 +108,7 @@ fn q3_null_reads_as_none() {
     let expected = PartnerNamespace::default();
     assert_eq!((namespace.tags, namespace.system_data), (None, None));
     let mut properties = namespace.properties;
-    assert_eq!(
-        properties.provisioning_state.take(),
-        Some(ProvisioningState::Creating)
-    );
+    assert_eq!(properties.provisioning_state.take(), Some(ProvisioningState::Creating));
     assert_eq!(properties, expected);
 
     let configuration: ArmResource<PartnerConfiguration> = read("q03-configuration-of-nulls");
@@ -159,23 +132,13 @@ fn q4_times_have_six_or_seven_digits() {
     let channels: Vec<ArmResource<Channel>> = serde_json::from_value(fixture("q04-times")).unwrap();
     let times: Vec<_> = channels
         .iter()
-        .map(|channel| {
-            channel
-                .properties
-                .expiration_time_if_not_activated_utc
-                .unwrap()
-        })
+        .map(|channel| channel.properties.expiration_time_if_not_activated_utc.unwrap())
         .map(|time| (time.unix_timestamp(), time.nanosecond()))
         .collect();
     let second = 1_795_852_800;
     assert_eq!(
         times,
-        [
-            (second, 123_456_700),
-            (second, 123_456_000),
-            (second, 123_456_000),
-            (second, 0)
-        ]
+        [(second, 123_456_700), (second, 123_456_000), (second, 123_456_000), (second, 0)]
     );
 }
 
@@ -195,18 +158,10 @@ async fn q5_and_q6_subscriptions_of_partner_topics() {
     channel(&client, &namespace, "customer-7").await;
     let mut wanted = EventSubscription::default();
     wanted.destination = Some(Endpoint::webhook("https://fabrikam.example/hook"));
-    let made = client
-        .create_or_update(&id, &ArmResource::new(wanted))
-        .await
-        .unwrap();
+    let made = client.create_or_update(&id, &ArmResource::new(wanted)).await.unwrap();
     let mut requests = fake.requests().into_iter();
-    let put = requests
-        .find(|request| request.path().ends_with("/to-us"))
-        .unwrap();
-    assert_eq!(
-        put.json().unwrap(),
-        fixture("q06-subscription-without-a-schema")
-    );
+    let put = requests.find(|request| request.path().ends_with("/to-us")).unwrap();
+    assert_eq!(put.json().unwrap(), fixture("q06-subscription-without-a-schema"));
     assert_eq!(
         made.properties.event_delivery_schema,
         Some(EventDeliverySchema::CloudEventSchemaV1_0)
@@ -225,21 +180,13 @@ fn q7_an_id_in_the_specification_is_malformed() {
 #[tokio::test]
 async fn q8_old_destinations_lack_an_id() {
     let (fake, client) = scene().await;
-    for destination in fixture("q08-destinations-old-and-new")["value"]
-        .as_array()
-        .unwrap()
-    {
+    for destination in fixture("q08-destinations-old-and-new")["value"].as_array().unwrap() {
         fake.put_resource(destination["id"].as_str().unwrap(), destination.clone());
     }
-    let found: Vec<ArmResource<PartnerDestination>> = client
-        .list(&group("theirs"), &ListQuery::default())
-        .await
-        .unwrap();
+    let found: Vec<ArmResource<PartnerDestination>> =
+        client.list(&group("theirs"), &ListQuery::default()).await.unwrap();
     let with_id = |resource: &&ArmResource<PartnerDestination>| {
-        resource
-            .properties
-            .partner_registration_immutable_id
-            .is_some()
+        resource.properties.partner_registration_immutable_id.is_some()
     };
     assert_eq!((found.len(), found.iter().filter(with_id).count()), (2, 1));
 }
@@ -254,14 +201,9 @@ async fn q9_lists_of_a_subscription_have_no_order() {
         .unwrap();
     fake.inject(Fault::Status(answer));
     let subscription = group("ours").subscription();
-    let found: Vec<ArmResource<PartnerNamespace>> = client
-        .list(&subscription, &ListQuery::default())
-        .await
-        .unwrap();
-    let names: Vec<_> = found
-        .iter()
-        .map(|one| one.name.as_deref().unwrap())
-        .collect();
+    let found: Vec<ArmResource<PartnerNamespace>> =
+        client.list(&subscription, &ListQuery::default()).await.unwrap();
+    let names: Vec<_> = found.iter().map(|one| one.name.as_deref().unwrap()).collect();
     assert_eq!(names, ["contoso-west", "contoso-east", "another"]);
 
     // After a write the client reads the resource, not a list.

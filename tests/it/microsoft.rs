@@ -26,26 +26,19 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use crate::support::DISPATCH_URL;
 
 fn certs() -> Option<PathBuf> {
-    let shared = std::env::var_os("PARTNER_CENTER_WEBHOOKS_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("PARTNER_CENTER_WEBHOOKS_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let certs = shared.join("certs");
     if certs.is_dir() {
         return Some(certs);
     }
-    println!(
-        "SKIPPED: {} is absent, so real certificates are not tested",
-        certs.display()
-    );
+    println!("SKIPPED: {} is absent, so real certificates are not tested", certs.display());
     None
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -81,19 +74,13 @@ fn vectors(certs: &Path) -> Vec<Vector> {
         Vector {
             name: folder.file_name().unwrap().to_string_lossy().into_owned(),
             body: fs::read(folder.join("body.json")).unwrap(),
-            signature: fs::read_to_string(folder.join("signature.b64"))
-                .unwrap()
-                .trim()
-                .to_owned(),
+            signature: fs::read_to_string(folder.join("signature.b64")).unwrap().trim().to_owned(),
             at: UnixTime::since_unix_epoch(Duration::from_secs(begin + 2 * 86_400)),
             end,
             leaf,
         }
     };
-    files(&certs.join("signed_json_vectors"))
-        .iter()
-        .map(read)
-        .collect()
+    files(&certs.join("signed_json_vectors")).iter().map(read).collect()
 }
 
 /// The paths of 2019-12 and 2022-01 lead to Baltimore, which is not a default anchor.
@@ -139,34 +126,20 @@ fn every_signed_json_verifies_unless_it_was_altered() {
             assert_eq!(one, other, "{}", vector.name);
             one
         };
-        assert_eq!(
-            by(&vector.signature, &vector.body),
-            Ok(()),
-            "{}",
-            vector.name
-        );
+        assert_eq!(by(&vector.signature, &vector.body), Ok(()), "{}", vector.name);
 
         for at in [0, vector.body.len() / 2, vector.body.len() - 1] {
             let mut body = vector.body.clone();
             body[at] ^= 1;
-            assert!(matches!(
-                by(&vector.signature, &body),
-                Err(SignatureError::Mismatch { .. })
-            ));
+            assert!(matches!(by(&vector.signature, &body), Err(SignatureError::Mismatch { .. })));
         }
         let longer = [vector.body.as_slice(), b"\n"].concat();
-        assert!(matches!(
-            by(&vector.signature, &longer),
-            Err(SignatureError::Mismatch { .. })
-        ));
+        assert!(matches!(by(&vector.signature, &longer), Err(SignatureError::Mismatch { .. })));
         for at in [0, 171, 340] {
             let mut signature = vector.signature.clone().into_bytes();
             signature[at] = if signature[at] == b'A' { b'B' } else { b'A' };
             let signature = String::from_utf8(signature).unwrap();
-            assert!(matches!(
-                by(&signature, &vector.body),
-                Err(SignatureError::Mismatch { .. })
-            ));
+            assert!(matches!(by(&signature, &vector.body), Err(SignatureError::Mismatch { .. })));
         }
     }
 }
@@ -179,13 +152,7 @@ fn the_default_signer_name_refuses_every_certificate_and_shows_its_names() {
             .verify(&vector.leaf, &[], vector.at)
             .unwrap_err();
         assert!(
-            matches!(
-                &error,
-                ChainError::Policy {
-                    error: PolicyError::SignerName { .. },
-                    ..
-                }
-            ),
+            matches!(&error, ChainError::Policy { error: PolicyError::SignerName { .. }, .. }),
             "{}: {error}",
             vector.name
         );
@@ -211,11 +178,7 @@ fn each_proof_expires_with_its_certificate() {
         let next_day =
             UnixTime::since_unix_epoch(Duration::from_secs(vector.end.as_secs() + 86_400));
         let error = chain.verify(&vector.leaf, &[], next_day).unwrap_err();
-        assert!(
-            matches!(error, ChainError::Expired { .. }),
-            "{}: {error}",
-            vector.name
-        );
+        assert!(matches!(error, ChainError::Expired { .. }), "{}: {error}", vector.name);
     }
 }
 
@@ -225,18 +188,12 @@ fn every_real_leaf_has_a_path() {
     let leaves = files(&certs.join("leaves"));
     assert_eq!(leaves.len(), 17);
     for file in leaves {
-        let leaf = certificates_from_pem(&fs::read(&file).unwrap())
-            .unwrap()
-            .remove(0);
+        let leaf = certificates_from_pem(&fs::read(&file).unwrap()).unwrap().remove(0);
         let parsed = Certificate::parse(&leaf).unwrap();
         let at = UnixTime::since_unix_epoch(Duration::from_secs(
             parsed.not_before().as_secs() + 2 * 86_400,
         ));
-        let name = parsed
-            .dns_names()
-            .iter()
-            .find(|name| !name.contains('*'))
-            .unwrap();
+        let name = parsed.dns_names().iter().find(|name| !name.contains('*')).unwrap();
         let chain = ChainVerifier::microsoft(RustCrypto::new())
             .with_intermediates(intermediates(&certs))
             .with_signer_name(name.parse().unwrap());
@@ -256,11 +213,7 @@ struct Sites {
 
 impl Sites {
     fn serve(&self, url: &str) -> Option<Bytes> {
-        let file = url
-            .rsplit('/')
-            .next()?
-            .strip_suffix(".crt")?
-            .replace("%20", " ");
+        let file = url.rsplit('/').next()?.strip_suffix(".crt")?.replace("%20", " ");
         let (name, cross_signed) = match file.strip_suffix(" - xsign") {
             Some(name) => (name, true),
             None => (file.as_str(), false),
@@ -297,32 +250,16 @@ impl HttpClient for Sites {
 #[tokio::test]
 async fn without_configuration_issuers_are_fetched_for_every_real_leaf() {
     let Some(certs) = certs() else { return };
-    let read = |file: &PathBuf| {
-        certificates_from_pem(&fs::read(file).unwrap())
-            .unwrap()
-            .remove(0)
-    };
+    let read = |file: &PathBuf| certificates_from_pem(&fs::read(file).unwrap()).unwrap().remove(0);
     let mut leaves: Vec<_> = files(&certs.join("leaves")).iter().map(read).collect();
     let recent = |vector: &Vector| !vector.name.contains("_2019") && !vector.name.contains("_2022");
-    leaves.extend(
-        vectors(&certs)
-            .into_iter()
-            .filter(recent)
-            .map(|vector| vector.leaf),
-    );
+    leaves.extend(vectors(&certs).into_iter().filter(recent).map(|vector| vector.leaf));
     assert_eq!(leaves.len(), 17 + 3);
     for leaf in leaves {
         let parsed = Certificate::parse(&leaf).unwrap();
-        let name = parsed
-            .dns_names()
-            .iter()
-            .find(|name| !name.contains('*'))
-            .unwrap();
+        let name = parsed.dns_names().iter().find(|name| !name.contains('*')).unwrap();
         let find = async |now: UnixTime| {
-            let sites = Sites {
-                certificates: intermediates(&certs),
-                now,
-            };
+            let sites = Sites { certificates: intermediates(&certs), now };
             let chain =
                 ChainVerifier::microsoft(AwsLcRs::new()).with_signer_name(name.parse().unwrap());
             let bundle = CertificateBundle::new(leaf.clone(), Vec::new());
@@ -336,21 +273,11 @@ async fn without_configuration_issuers_are_fetched_for_every_real_leaf() {
             signers.find(&url, now).await
         };
         let at = |seconds: u64| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let found = find(at(parsed.not_before().as_secs() + 2 * 86_400))
-            .await
-            .unwrap();
+        let found = find(at(parsed.not_before().as_secs() + 2 * 86_400)).await.unwrap();
         assert!(!found.current().issuers().is_empty());
-        let error = find(at(parsed.not_after().as_secs() + 86_400))
-            .await
-            .unwrap_err();
+        let error = find(at(parsed.not_after().as_secs() + 86_400)).await.unwrap_err();
         assert!(
-            matches!(
-                *error.error,
-                SignerError::Chain {
-                    error: ChainError::Expired { .. },
-                    ..
-                }
-            ),
+            matches!(*error.error, SignerError::Chain { error: ChainError::Expired { .. }, .. }),
             "{error}"
         );
     }
@@ -360,9 +287,7 @@ async fn without_configuration_issuers_are_fetched_for_every_real_leaf() {
 fn malformed_ca_certificates_do_not_panic() {
     let Some(certs) = certs() else { return };
     for file in files(&certs.join("intermediates/malformed")) {
-        let ca = certificates_from_pem(&fs::read(&file).unwrap())
-            .unwrap()
-            .remove(0);
+        let ca = certificates_from_pem(&fs::read(&file).unwrap()).unwrap().remove(0);
         let error = ChainVerifier::microsoft(AwsLcRs::new())
             .verify(
                 &ca,
@@ -370,10 +295,6 @@ fn malformed_ca_certificates_do_not_panic() {
                 UnixTime::since_unix_epoch(Duration::from_secs(1_650_000_000)),
             )
             .unwrap_err();
-        assert!(
-            matches!(error, ChainError::Malformed(_)),
-            "{}: {error}",
-            file.display()
-        );
+        assert!(matches!(error, ChainError::Malformed(_)), "{}: {error}", file.display());
     }
 }

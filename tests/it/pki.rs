@@ -64,10 +64,7 @@ impl Ca {
 
     /// A CA with the same key and another name.
     pub(crate) fn renamed(&self, name: Name) -> Self {
-        Self {
-            name,
-            key: Arc::clone(&self.key),
-        }
+        Self { name, key: Arc::clone(&self.key) }
     }
 
     /// Issues a certificate for another CA, or for this one.
@@ -87,10 +84,7 @@ impl Ca {
                 .unwrap(),
         );
         set_basic_constraints(&mut certificate, true, None);
-        set_key_usage(
-            &mut certificate,
-            KeyUsages::KeyCertSign | KeyUsages::CRLSign,
-        );
+        set_key_usage(&mut certificate, KeyUsages::KeyCertSign | KeyUsages::CRLSign);
         alter(&mut certificate);
         self.sign(certificate)
     }
@@ -207,9 +201,7 @@ pub(crate) fn verify(
 ) -> Result<VerifiedSigner, ChainError> {
     let anchors = Anchors::from_certificates(std::slice::from_ref(root)).unwrap();
     let verify = |verifier: ChainVerifier| {
-        verifier
-            .with_revocation(revocation)
-            .verify_with(certificate, evidence, NOW)
+        verifier.with_revocation(revocation).verify_with(certificate, evidence, NOW)
     };
     let one = verify(ChainVerifier::new(AwsLcRs::new(), anchors.clone()));
     let other = verify(ChainVerifier::new(RustCrypto::new(), anchors));
@@ -225,10 +217,7 @@ pub(crate) fn evidence<const N: usize>(
     issuers: [&CertificateDer<'static>; N],
     lists: &[&RevocationList],
 ) -> Evidence {
-    Evidence::new(
-        issuers.into_iter().cloned().collect(),
-        lists.iter().copied().cloned().collect(),
-    )
+    Evidence::new(issuers.into_iter().cloned().collect(), lists.iter().copied().cloned().collect())
 }
 
 pub(crate) fn parse(der: &CertificateDer<'_>) -> Certificate {
@@ -240,10 +229,7 @@ pub(crate) fn at(seconds: u64) -> Time {
 }
 
 pub(crate) fn validity(not_before: u64, not_after: u64) -> Validity {
-    Validity {
-        not_before: at(not_before),
-        not_after: at(not_after),
-    }
+    Validity { not_before: at(not_before), not_after: at(not_after) }
 }
 
 pub(crate) fn extension(oid: &str, critical: bool, value: Vec<u8>) -> Extension {
@@ -280,10 +266,7 @@ pub(crate) fn set_basic_constraints(
     ca: bool,
     path_len_constraint: Option<u8>,
 ) {
-    let constraints = BasicConstraints {
-        ca,
-        path_len_constraint,
-    };
+    let constraints = BasicConstraints { ca, path_len_constraint };
     set(certificate, BASIC_CONSTRAINTS, true, &constraints);
 }
 
@@ -341,9 +324,7 @@ pub(crate) fn full_name(url: &str) -> DistributionPointName {
 
 static RSA_KEY: LazyLock<SubjectPublicKeyInfoOwned> = LazyLock::new(|| {
     let signer = ISSUER.signer().unwrap();
-    parse(signer.certificate())
-        .tbs_certificate
-        .subject_public_key_info
+    parse(signer.certificate()).tbs_certificate.subject_public_key_info
 });
 
 const ECDSA_WITH_SHA256: AlgorithmIdentifierOwned = AlgorithmIdentifierOwned {

@@ -20,10 +20,7 @@ use rustls_pki_types::UnixTime;
 use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, bundle, chain_of, outage};
 
 fn receiver_of(backend: impl Backend + 'static, source: &Scripted) -> Receiver {
-    ReceiverBuilder::new(chain_of(backend, &ISSUER), source.clone())
-        .clock(|| NOW)
-        .build()
-        .unwrap()
+    ReceiverBuilder::new(chain_of(backend, &ISSUER), source.clone()).clock(|| NOW).build().unwrap()
 }
 
 fn good() -> SignedRequest {
@@ -39,16 +36,10 @@ async fn verdict(callback: &SignedRequest) -> (Option<ErrorKind>, u16, usize) {
             false => receiver_of(AwsLcRs::new(), &source),
             true => receiver_of(RustCrypto::new(), &source),
         };
-        verdicts.push(
-            match receiver.receive(&callback.headers, &callback.body).await {
-                Ok(_) => (None, 200, source.fetches()),
-                Err(error) => (
-                    Some(error.kind()),
-                    error.status().as_u16(),
-                    source.fetches(),
-                ),
-            },
-        );
+        verdicts.push(match receiver.receive(&callback.headers, &callback.body).await {
+            Ok(_) => (None, 200, source.fetches()),
+            Err(error) => (Some(error.kind()), error.status().as_u16(), source.fetches()),
+        });
     }
     assert_eq!(verdicts[0], verdicts[1], "the backends agree");
     verdicts[0]
@@ -66,10 +57,7 @@ async fn genuine_callbacks() {
     assert_eq!(verdict(&good().in_signature_header()).await, (None, 200, 1));
     assert_eq!(
         verdict(
-            &good()
-                .in_signature_header()
-                .with_header("authorization", b"Bearer token")
-                .unwrap()
+            &good().in_signature_header().with_header("authorization", b"Bearer token").unwrap()
         )
         .await,
         (None, 200, 1)
@@ -80,15 +68,10 @@ async fn genuine_callbacks() {
     }
     for name in EventName::ALL {
         let body = format!(r#"{{"EventName":"{}"}}"#, name.as_str());
-        assert_eq!(
-            verdict(&signer.callback(body).unwrap()).await,
-            (None, 200, 1),
-            "{name}"
-        );
+        assert_eq!(verdict(&signer.callback(body).unwrap()).await, (None, 200, 1), "{name}");
     }
-    let unknown = signer
-        .callback(r#"{"EventName":"never-heard-of","More":[1,{"a":null}]}"#)
-        .unwrap();
+    let unknown =
+        signer.callback(r#"{"EventName":"never-heard-of","More":[1,{"a":null}]}"#).unwrap();
     assert_eq!(verdict(&unknown).await, (None, 200, 1));
 }
 
@@ -100,38 +83,14 @@ async fn refused_before_anything_is_fetched() {
         (no_signature, Envelope, 401),
         (header("authorization", "Bearer abc"), Envelope, 401),
         (header("authorization", "Signature abc"), Envelope, 400),
-        (
-            header("x-ms-signature", "A".repeat(342) + "=="),
-            Envelope,
-            400,
-        ),
+        (header("x-ms-signature", "A".repeat(342) + "=="), Envelope, 400),
         (good().without_header("x-ms-certificate-url"), Envelope, 400),
-        (
-            good().without_header("x-ms-signature-algorithm"),
-            Envelope,
-            400,
-        ),
-        (
-            header("x-ms-signature-algorithm", "rsa-sha1"),
-            Envelope,
-            400,
-        ),
+        (good().without_header("x-ms-signature-algorithm"), Envelope, 400),
+        (header("x-ms-signature-algorithm", "rsa-sha1"), Envelope, 400),
         (header("x-ms-signature-algorithm", "none"), Envelope, 400),
-        (
-            header("x-ms-certificate-url", "https://evil.example/cert/a.cer"),
-            Location,
-            401,
-        ),
-        (
-            header("x-ms-certificate-url", "http://127.0.0.1/cert/a.cer"),
-            Location,
-            401,
-        ),
-        (
-            header("x-ms-certificate-url", format!("{DISPATCH_URL}?x")),
-            Location,
-            401,
-        ),
+        (header("x-ms-certificate-url", "https://evil.example/cert/a.cer"), Location, 401),
+        (header("x-ms-certificate-url", "http://127.0.0.1/cert/a.cer"), Location, 401),
+        (header("x-ms-certificate-url", format!("{DISPATCH_URL}?x")), Location, 401),
         (
             header(
                 "x-ms-certificate-url",
@@ -140,45 +99,18 @@ async fn refused_before_anything_is_fetched() {
             Location,
             401,
         ),
-        (
-            header("x-ms-certificate-url", "x".repeat(100_000)),
-            Location,
-            401,
-        ),
+        (header("x-ms-certificate-url", "x".repeat(100_000)), Location, 401),
         (good().with_body(""), Body, 503),
-        (
-            good().with_body("").without_header("authorization"),
-            Body,
-            400,
-        ),
+        (good().with_body("").without_header("authorization"), Body, 400),
         // An empty body does not change why headers are refused.
-        (
-            header("authorization", "Bearer abc").with_body(""),
-            Envelope,
-            401,
-        ),
-        (
-            header("x-ms-signature-algorithm", "none").with_body(""),
-            Envelope,
-            400,
-        ),
+        (header("authorization", "Bearer abc").with_body(""), Envelope, 401),
+        (header("x-ms-signature-algorithm", "none").with_body(""), Envelope, 400),
         (good().with_body(vec![b' '; 256 * 1024 + 1]), Body, 413),
         (good().with_body(vec![b' '; 10_000_000]), Body, 413),
-        (
-            good()
-                .with_body(vec![b' '; 10_000_000])
-                .without_header("authorization"),
-            Body,
-            413,
-        ),
+        (good().with_body(vec![b' '; 10_000_000]).without_header("authorization"), Body, 413),
     ];
     for (callback, kind, status) in cases {
-        assert_eq!(
-            verdict(&callback).await,
-            (Some(kind), status, 0),
-            "{:?}",
-            callback.headers
-        );
+        assert_eq!(verdict(&callback).await, (Some(kind), status, 0), "{:?}", callback.headers);
     }
 }
 
@@ -194,17 +126,10 @@ async fn refused_by_the_signature() {
         &compact[..compact.len() - 1],
     ] {
         let callback = good().with_body(body.to_owned());
-        assert_eq!(
-            verdict(&callback).await,
-            (Some(ErrorKind::Signature), 401, 1),
-            "{body}"
-        );
+        assert_eq!(verdict(&callback).await, (Some(ErrorKind::Signature), 401, 1), "{body}");
     }
     let utf16: Vec<u8> = compact.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(
-        verdict(&good().with_body(utf16)).await,
-        (Some(ErrorKind::Signature), 401, 1)
-    );
+    assert_eq!(verdict(&good().with_body(utf16)).await, (Some(ErrorKind::Signature), 401, 1));
     for (signed, claimed) in [
         (SignatureAlgorithm::RsaSha256, "rsa-sha384"),
         (SignatureAlgorithm::RsaSha256, "rsa-sha512"),
@@ -217,23 +142,11 @@ async fn refused_by_the_signature() {
             .unwrap()
             .with_header("x-ms-signature-algorithm", claimed.as_bytes())
             .unwrap();
-        assert_eq!(
-            verdict(&callback).await,
-            (Some(ErrorKind::Signature), 401, 1),
-            "{claimed}"
-        );
+        assert_eq!(verdict(&callback).await, (Some(ErrorKind::Signature), 401, 1), "{claimed}");
     }
     // A foreign signature of the right length, and one longer than the key.
-    let foreign = Issuer::at(NOW)
-        .unwrap()
-        .signer()
-        .unwrap()
-        .callback(EVENT)
-        .unwrap();
-    assert_eq!(
-        verdict(&foreign).await,
-        (Some(ErrorKind::Signature), 401, 1)
-    );
+    let foreign = Issuer::at(NOW).unwrap().signer().unwrap().callback(EVENT).unwrap();
+    assert_eq!(verdict(&foreign).await, (Some(ErrorKind::Signature), 401, 1));
     let longer = header("authorization", format!("Signature {}", "AAAA".repeat(128)));
     assert_eq!(verdict(&longer).await, (Some(ErrorKind::Signature), 401, 1));
 }
@@ -256,11 +169,7 @@ async fn a_flipped_bit_anywhere_is_refused() {
 #[tokio::test]
 async fn genuine_bodies_that_are_not_events() {
     let signer = ISSUER.signer().unwrap();
-    let deep = format!(
-        r#"{{"EventName":"a","b":{}{}}}"#,
-        "[".repeat(10_000),
-        "]".repeat(10_000)
-    );
+    let deep = format!(r#"{{"EventName":"a","b":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     for body in [
         b" ".to_vec(),
         b"[]".to_vec(),
@@ -281,10 +190,7 @@ async fn genuine_bodies_that_are_not_events() {
         );
         // It is genuine nevertheless, for applications with a model of their own.
         let receiver = receiver_of(AwsLcRs::new(), &Scripted::serving(&signer));
-        let verified = receiver
-            .verify(&callback.headers, &callback.body)
-            .await
-            .unwrap();
+        let verified = receiver.verify(&callback.headers, &callback.body).await.unwrap();
         assert_eq!(verified.as_bytes(), callback.body);
     }
 }
@@ -293,22 +199,13 @@ async fn genuine_bodies_that_are_not_events() {
 async fn failures_of_the_certificate() {
     let callback = good();
     let receiver = receiver_of(AwsLcRs::new(), &Scripted::new([outage()]));
-    let error = receiver
-        .receive(&callback.headers, &callback.body)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.kind(), error.status().as_u16()),
-        (ErrorKind::Source, 503)
-    );
+    let error = receiver.receive(&callback.headers, &callback.body).await.unwrap_err();
+    assert_eq!((error.kind(), error.status().as_u16()), (ErrorKind::Source, 503));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
 
     let expired = ISSUER.signing_certificate().expired().issue().unwrap();
     let receiver = receiver_of(AwsLcRs::new(), &Scripted::serving(&expired));
-    let error = receiver
-        .receive(&callback.headers, &callback.body)
-        .await
-        .unwrap_err();
+    let error = receiver.receive(&callback.headers, &callback.body).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.status().as_u16(), error.retry_after()),
         (ErrorKind::Chain, 503, Some(Duration::from_secs(5)))
@@ -331,29 +228,14 @@ fn with_clock(source: &Scripted) -> (Receiver, Arc<AtomicU64>) {
 #[tokio::test]
 async fn a_rotated_certificate_is_found_and_the_former_one_stays_good() {
     let (first, second) = (
-        ISSUER
-            .signing_certificate()
-            .valid(NOW, crate::support::later(3_600))
-            .issue()
-            .unwrap(),
-        ISSUER
-            .signing_certificate()
-            .new_key()
-            .unwrap()
-            .issue()
-            .unwrap(),
+        ISSUER.signing_certificate().valid(NOW, crate::support::later(3_600)).issue().unwrap(),
+        ISSUER.signing_certificate().new_key().unwrap().issue().unwrap(),
     );
     let source = Scripted::serving(&first);
     let (receiver, clock) = with_clock(&source);
-    let (old, new) = (
-        first.callback(EVENT).unwrap(),
-        second.callback(EVENT).unwrap(),
-    );
+    let (old, new) = (first.callback(EVENT).unwrap(), second.callback(EVENT).unwrap());
     let accepts = async |callback: &SignedRequest| {
-        receiver
-            .receive(&callback.headers, &callback.body)
-            .await
-            .is_ok()
+        receiver.receive(&callback.headers, &callback.body).await.is_ok()
     };
 
     assert!(accepts(&old).await);
@@ -361,10 +243,7 @@ async fn a_rotated_certificate_is_found_and_the_former_one_stays_good() {
     clock.fetch_add(60, Ordering::SeqCst);
     source.now_answers(Ok(bundle(&second)));
     assert!(accepts(&new).await);
-    assert!(
-        accepts(&old).await,
-        "a repeated delivery under the former certificate"
-    );
+    assert!(accepts(&old).await, "a repeated delivery under the former certificate");
     assert_eq!(source.fetches(), 2);
 
     // At most one fetch, whatever forgers send.
@@ -385,26 +264,13 @@ async fn an_outage_after_a_first_success() {
     let source = Scripted::serving(&signer);
     let (receiver, clock) = with_clock(&source);
     let (genuine, forged) = (good(), good().with_body("{}"));
-    assert!(
-        receiver
-            .receive(&genuine.headers, &genuine.body)
-            .await
-            .is_ok()
-    );
+    assert!(receiver.receive(&genuine.headers, &genuine.body).await.is_ok());
     source.now_answers(outage());
     for _ in 0..90 {
         clock.fetch_add(86_400, Ordering::SeqCst);
-        assert!(
-            receiver
-                .receive(&genuine.headers, &genuine.body)
-                .await
-                .is_ok()
-        );
+        assert!(receiver.receive(&genuine.headers, &genuine.body).await.is_ok());
         // It is unknown whether the certificate was replaced: undecided, and not accepted.
-        let error = receiver
-            .receive(&forged.headers, &forged.body)
-            .await
-            .unwrap_err();
+        let error = receiver.receive(&forged.headers, &forged.body).await.unwrap_err();
         assert_eq!(error.status().as_u16(), 503);
     }
 }
@@ -412,12 +278,7 @@ async fn an_outage_after_a_first_success() {
 #[tokio::test]
 async fn warming_up_reports_failures() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
-    assert!(
-        receiver_of(AwsLcRs::new(), &source)
-            .warm_up()
-            .await
-            .is_empty()
-    );
+    assert!(receiver_of(AwsLcRs::new(), &source).warm_up().await.is_empty());
     assert_eq!(source.fetches(), 1);
 
     let receiver =
@@ -427,10 +288,7 @@ async fn warming_up_reports_failures() {
             .build()
             .unwrap();
     let failures = receiver.warm_up().await;
-    let kinds: Vec<_> = failures
-        .iter()
-        .map(|failure| failure.error.kind())
-        .collect();
+    let kinds: Vec<_> = failures.iter().map(|failure| failure.error.kind()).collect();
     assert_eq!(kinds, [ErrorKind::Location, ErrorKind::Source]);
 }
 
@@ -438,42 +296,21 @@ async fn warming_up_reports_failures() {
 async fn settings() {
     let signer = ISSUER.signer().unwrap();
     let build = || {
-        ReceiverBuilder::new(
-            chain_of(AwsLcRs::new(), &ISSUER),
-            Scripted::serving(&signer),
-        )
-        .clock(|| NOW)
+        ReceiverBuilder::new(chain_of(AwsLcRs::new(), &ISSUER), Scripted::serving(&signer))
+            .clock(|| NOW)
     };
-    let callback = signer
-        .callback_with(SignatureAlgorithm::RsaSha512, EVENT)
-        .unwrap();
+    let callback = signer.callback_with(SignatureAlgorithm::RsaSha512, EVENT).unwrap();
     let kind = async |receiver: Receiver| {
-        receiver
-            .receive(&callback.headers, &callback.body)
-            .await
-            .err()
-            .map(|error| error.kind())
+        receiver.receive(&callback.headers, &callback.body).await.err().map(|error| error.kind())
     };
     assert_eq!(kind(build().build().unwrap()).await, None);
-    let narrow = build()
-        .algorithms([SignatureAlgorithm::RsaSha256])
-        .build()
-        .unwrap();
+    let narrow = build().algorithms([SignatureAlgorithm::RsaSha256]).build().unwrap();
     assert_eq!(kind(narrow).await, Some(ErrorKind::Envelope));
-    let short = build()
-        .body_limit(BodyLimit::new(EVENT.len() - 1))
-        .build()
-        .unwrap();
+    let short = build().body_limit(BodyLimit::new(EVENT.len() - 1)).build().unwrap();
     assert_eq!(kind(short).await, Some(ErrorKind::Body));
-    let exact = build()
-        .body_limit(BodyLimit::new(EVENT.len()))
-        .build()
-        .unwrap();
+    let exact = build().body_limit(BodyLimit::new(EVENT.len())).build().unwrap();
     assert_eq!(kind(exact).await, None);
-    let other = build()
-        .signer_name("other.example".parse().unwrap())
-        .build()
-        .unwrap();
+    let other = build().signer_name("other.example".parse().unwrap()).build().unwrap();
     assert_eq!(kind(other).await, Some(ErrorKind::Chain));
 }
 
@@ -485,36 +322,16 @@ async fn the_cloud_sets_the_certificate_locations() {
     let signer = ISSUER.signer().unwrap().with_certificate_url(url);
     let callback = signer.callback(EVENT).unwrap();
     let build = || {
-        ReceiverBuilder::new(
-            chain_of(AwsLcRs::new(), &ISSUER),
-            Scripted::serving(&signer),
-        )
-        .clock(|| NOW)
+        ReceiverBuilder::new(chain_of(AwsLcRs::new(), &ISSUER), Scripted::serving(&signer))
+            .clock(|| NOW)
     };
-    let custom = build()
-        .cloud(&Cloud::Custom(profile.clone()))
-        .unwrap()
-        .build()
-        .unwrap();
-    assert!(
-        custom
-            .receive(&callback.headers, &callback.body)
-            .await
-            .is_ok()
-    );
+    let custom = build().cloud(&Cloud::Custom(profile.clone())).unwrap().build().unwrap();
+    assert!(custom.receive(&callback.headers, &callback.body).await.is_ok());
     for cloud in Cloud::ALL {
         let receiver = build().cloud(cloud).unwrap().build().unwrap();
-        let error = receiver
-            .receive(&callback.headers, &callback.body)
-            .await
-            .unwrap_err();
+        let error = receiver.receive(&callback.headers, &callback.body).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Location);
-        assert!(
-            receiver
-                .receive(&good().headers, &good().body)
-                .await
-                .is_ok()
-        );
+        assert!(receiver.receive(&good().headers, &good().body).await.is_ok());
     }
     // Plain http needs a loopback address and the explicit setting.
     profile.certificate_locations = vec!["http://127.0.0.1:8080/".into()];
@@ -530,10 +347,7 @@ async fn headers_of_another_framework() {
     let source = Scripted::serving(&ISSUER.signer().unwrap());
     let receiver = receiver_of(AwsLcRs::new(), &source);
     let callback = good();
-    let pairs = callback
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let pairs = callback.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let admitted = receiver.admit(pairs).unwrap();
     assert_eq!(admitted.certificate_url().as_str(), DISPATCH_URL);
     assert!(admitted.receive(&callback.body).await.is_ok());

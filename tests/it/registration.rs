@@ -85,14 +85,8 @@ async fn requests_are_the_documented_ones() {
     let (partner_center, client) = scene().await;
     client.supported_events().await.unwrap();
     client.get().await.unwrap();
-    client
-        .create(&wanted(&["subscription-updated", "test-created"]))
-        .await
-        .unwrap();
-    client
-        .update(&wanted(&["subscription-updated", "test-created"]))
-        .await
-        .unwrap();
+    client.create(&wanted(&["subscription-updated", "test-created"])).await.unwrap();
+    client.update(&wanted(&["subscription-updated", "test-created"])).await.unwrap();
     let id = client.send_test_event(WhenLimited::Refuse).await.unwrap();
     client.test_event_status(&id).await.unwrap();
 
@@ -112,34 +106,18 @@ async fn requests_are_the_documented_ones() {
     assert_eq!(calls.len(), documented.len());
     let mut ids = std::collections::HashSet::new();
     for (call, (method, path, body)) in calls.iter().zip(documented) {
-        assert_eq!(
-            (call.method().as_str(), call.path_and_query()),
-            (method, path)
-        );
+        assert_eq!((call.method().as_str(), call.path_and_query()), (method, path));
         assert_eq!(call.body(), body.as_bytes(), "{path}");
-        let mut names: Vec<_> = call
-            .headers()
-            .keys()
-            .map(http::HeaderName::as_str)
-            .collect();
+        let mut names: Vec<_> = call.headers().keys().map(http::HeaderName::as_str).collect();
         names.sort_unstable();
-        let mut expected = vec![
-            "accept",
-            "authorization",
-            "host",
-            "ms-correlationid",
-            "ms-requestid",
-        ];
+        let mut expected =
+            vec!["accept", "authorization", "host", "ms-correlationid", "ms-requestid"];
         if !body.is_empty() {
             assert_eq!(call.header("content-type"), Some("application/json"));
             expected.push("content-type");
         }
         if method != "GET" {
-            assert_eq!(
-                call.header("content-length"),
-                Some(&*body.len().to_string()),
-                "{method}"
-            );
+            assert_eq!(call.header("content-length"), Some(&*body.len().to_string()), "{method}");
             expected.push("content-length");
         }
         expected.sort_unstable();
@@ -165,15 +143,9 @@ async fn the_token_request_is_the_documented_one() {
     assert_eq!(request.method(), Method::POST);
     let path = format!("/{}/oauth2/v2.0/token", partner_center.tenant_id());
     assert_eq!(request.path_and_query(), path);
-    assert_eq!(
-        request.header("content-type"),
-        Some("application/x-www-form-urlencoded")
-    );
+    assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
     let form = request.form();
-    let fields: Vec<(&str, &str)> = form
-        .iter()
-        .map(|(name, value)| (&**name, &**value))
-        .collect();
+    let fields: Vec<(&str, &str)> = form.iter().map(|(name, value)| (&**name, &**value)).collect();
     assert_eq!(
         fields,
         [
@@ -189,17 +161,10 @@ async fn the_token_request_is_the_documented_one() {
 async fn only_404_reads_as_none() {
     let (partner_center, client) = scene().await;
     assert_eq!(client.get().await.unwrap(), None);
-    for (status, code) in [
-        (400, "800002"),
-        (401, "800001"),
-        (403, "900150"),
-        (405, "1"),
-        (409, "2"),
-    ] {
-        let body = ErrorBody::Standard {
-            code: code.into(),
-            description: "no".into(),
-        };
+    for (status, code) in
+        [(400, "800002"), (401, "800001"), (403, "900150"), (405, "1"), (409, "2")]
+    {
+        let body = ErrorBody::Standard { code: code.into(), description: "no".into() };
         // A rejected token is requested once more.
         for _ in 0..if status == 401 { 2 } else { 1 } {
             partner_center.inject_on(Method::GET, PATH, Fault::status(status, &body));
@@ -226,10 +191,7 @@ async fn both_spellings_of_responses() {
             partner_center.configure(|quirks| {
                 quirks.supported_events = names.map(str::to_owned).to_vec();
             });
-            assert_eq!(
-                client.supported_events().await.unwrap(),
-                names.map(EventName::from)
-            );
+            assert_eq!(client.supported_events().await.unwrap(), names.map(EventName::from));
             let created = client.create(&wanted(&names)).await.unwrap();
             assert_eq!(created.webhook_events(), names.map(EventName::from));
             assert!(created.subscriber_id().is_some());
@@ -267,20 +229,14 @@ async fn ensure_creates_merges_and_keeps() {
     let first = wanted(&["test-created"]);
     let plan = client.plan(&first).await.unwrap();
     assert!(matches!(plan, Plan::Create(_)));
-    assert_eq!(
-        partner_center.registration(),
-        None,
-        "a plan changes nothing"
-    );
+    assert_eq!(partner_center.registration(), None, "a plan changes nothing");
     assert_eq!(client.ensure(&first).await.unwrap(), plan);
     assert_eq!(registered_events(&partner_center), json!(["test-created"]));
 
     // Nothing to change: one GET, and no write.
     let before = calls(&partner_center).len();
-    let same = Registration::new(
-        "HTTPS://Contoso.Example/webhooks/callback",
-        [EventName::TestCreated],
-    );
+    let same =
+        Registration::new("HTTPS://Contoso.Example/webhooks/callback", [EventName::TestCreated]);
     assert!(client.ensure(&same.unwrap()).await.unwrap().is_keep());
     let written = calls(&partner_center);
     assert_eq!(written.len(), before + 1);
@@ -291,28 +247,19 @@ async fn ensure_creates_merges_and_keeps() {
         "signatureTokenToMsSignatureHeader": true,
     }));
     let plan = client.ensure(&wanted(&["invoice-ready"])).await.unwrap();
-    assert_eq!(
-        plan.to_string(),
-        "update the registration: add invoice-ready"
-    );
+    assert_eq!(plan.to_string(), "update the registration: add invoice-ready");
     let registration = partner_center.registration().unwrap();
     assert_eq!(
         registration["webhookEvents"],
         json!(["test-created", "referral-created", "invoice-ready"])
     );
-    assert_eq!(
-        registration["signatureTokenToMsSignatureHeader"],
-        json!(true)
-    );
+    assert_eq!(registration["signatureTokenToMsSignatureHeader"], json!(true));
 
     // A plain update replaces everything, including the flag.
     client.update(&wanted(&["invoice-ready"])).await.unwrap();
     let registration = partner_center.registration().unwrap();
     assert_eq!(registration["webhookEvents"], json!(["invoice-ready"]));
-    assert_eq!(
-        registration["signatureTokenToMsSignatureHeader"],
-        json!(false)
-    );
+    assert_eq!(registration["signatureTokenToMsSignatureHeader"], json!(false));
 }
 
 #[tokio::test]
@@ -321,10 +268,7 @@ async fn ensure_resolves_a_conflict() {
         let (partner_center, client) = scene().await;
         partner_center.configure(|quirks| quirks.conflict_status = status.try_into().unwrap());
         register(&partner_center, &["test-created"]);
-        let error = client
-            .create(&wanted(&["invoice-ready"]))
-            .await
-            .unwrap_err();
+        let error = client.create(&wanted(&["invoice-ready"])).await.unwrap_err();
         assert_eq!(refusal(&error).0, status);
         assert!(error.is_conflict(), "{error}");
 
@@ -332,10 +276,7 @@ async fn ensure_resolves_a_conflict() {
         partner_center.inject_on(Method::GET, PATH, Fault::status(404, &ErrorBody::Empty));
         let plan = client.ensure(&wanted(&["invoice-ready"])).await.unwrap();
         assert!(matches!(plan, Plan::Update { .. }));
-        assert_eq!(
-            registered_events(&partner_center),
-            json!(["test-created", "invoice-ready"])
-        );
+        assert_eq!(registered_events(&partner_center), json!(["test-created", "invoice-ready"]));
     }
 }
 
@@ -349,9 +290,7 @@ async fn a_registration_survives_every_fault() {
             Fault::status(500, &ErrorBody::Empty),
             Fault::status(503, &html),
             Fault::Throttle { retry_after: None },
-            Fault::Throttle {
-                retry_after: Some("0".into()),
-            },
+            Fault::Throttle { retry_after: Some("0".into()) },
             Fault::Slow(Duration::from_secs(2)),
             Fault::Truncated,
             Fault::CutJson,
@@ -373,13 +312,7 @@ async fn a_registration_survives_every_fault() {
                     Some(_) => json!(["referral-created", "test-created"]),
                 };
                 assert_eq!(registered_events(&partner_center), expected, "{what}");
-                assert!(
-                    client
-                        .ensure(&wanted(&["test-created"]))
-                        .await
-                        .unwrap()
-                        .is_keep()
-                );
+                assert!(client.ensure(&wanted(&["test-created"])).await.unwrap().is_keep());
             }
         }
     }
@@ -395,12 +328,7 @@ async fn a_post_that_may_have_succeeded_is_not_retried() {
         (Fault::status(408, &ErrorBody::Empty), 1),
         (Fault::CutJson, 1),
         (Fault::Truncated, 1),
-        (
-            Fault::Throttle {
-                retry_after: Some("0".into()),
-            },
-            2,
-        ),
+        (Fault::Throttle { retry_after: Some("0".into()) }, 2),
     ] {
         let (partner_center, client) = scene().await;
         partner_center.inject_on(Method::POST, PATH, fault.clone());
@@ -435,15 +363,9 @@ async fn get_and_put_are_retried_with_the_same_request_id() {
         let calls = &calls(&partner_center)[before..];
         assert_eq!(calls.len(), 5);
         let ids = |name| -> std::collections::HashSet<_> {
-            calls
-                .iter()
-                .map(|call| call.header(name).unwrap())
-                .collect()
+            calls.iter().map(|call| call.header(name).unwrap()).collect()
         };
-        assert_eq!(
-            (ids("ms-requestid").len(), ids("ms-correlationid").len()),
-            (1, 5)
-        );
+        assert_eq!((ids("ms-requestid").len(), ids("ms-correlationid").len()), (1, 5));
     }
     // Permanent failures are not retried, and transient ones only up to the limit.
     // An empty 404 without the service's ids is not from the service.
@@ -455,11 +377,7 @@ async fn get_and_put_are_retried_with_the_same_request_id() {
         }
         let error = client.update(&wanted(&[])).await.unwrap_err();
         partner_center.clear_faults();
-        assert_eq!(
-            u32::try_from(calls(&partner_center).len() - before),
-            Ok(attempts),
-            "{status}"
-        );
+        assert_eq!(u32::try_from(calls(&partner_center).len() - before), Ok(attempts), "{status}");
         assert_eq!(error.api().unwrap().attempts(), attempts);
         assert_eq!(error.is_transient(), [404, 500].contains(&status));
     }
@@ -468,41 +386,24 @@ async fn get_and_put_are_retried_with_the_same_request_id() {
 #[tokio::test]
 async fn retry_after_is_honored_within_the_deadline() {
     let (partner_center, client) = scene().await;
-    partner_center.inject(Fault::Throttle {
-        retry_after: Some("1".into()),
-    });
+    partner_center.inject(Fault::Throttle { retry_after: Some("1".into()) });
     let start = Instant::now();
     client.get().await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
 
     // A date in the past means now.
     let past = "Thu, 01 Jan 1970 00:00:00 GMT";
-    partner_center.inject_on(
-        Method::GET,
-        PATH,
-        Fault::Throttle {
-            retry_after: Some(past.into()),
-        },
-    );
+    partner_center.inject_on(Method::GET, PATH, Fault::Throttle { retry_after: Some(past.into()) });
     client.get().await.unwrap();
 
     let start = Instant::now();
-    partner_center.inject_on(
-        Method::GET,
-        PATH,
-        Fault::Throttle {
-            retry_after: Some("57".into()),
-        },
-    );
+    partner_center.inject_on(Method::GET, PATH, Fault::Throttle { retry_after: Some("57".into()) });
     let error = client.get().await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(57)));
     assert_eq!(error.attempts(), 1);
     assert!(error.is_transient());
-    assert!(
-        error.to_string().ends_with("; try again in 57 s"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("; try again in 57 s"), "{error}");
 }
 
 #[tokio::test]
@@ -513,19 +414,11 @@ async fn huge_durations_do_not_overflow() {
     register(&partner_center, &["test-created"]);
     partner_center.configure(|quirks| quirks.validation = Validation::completed(Delay::Polls(1)));
     let id = client.send_test_event(WhenLimited::Wait).await.unwrap();
-    client
-        .wait_for_test_event(&id, Duration::MAX, |_| {})
-        .await
-        .unwrap();
+    client.wait_for_test_event(&id, Duration::MAX, |_| {}).await.unwrap();
 
     let client = client.with_retries(quick());
-    for wait in [
-        u64::MAX.to_string(),
-        "Fri, 31 Dec 9999 23:59:59 GMT".to_owned(),
-    ] {
-        let fault = Fault::Throttle {
-            retry_after: Some(wait),
-        };
+    for wait in [u64::MAX.to_string(), "Fri, 31 Dec 9999 23:59:59 GMT".to_owned()] {
+        let fault = Fault::Throttle { retry_after: Some(wait) };
         partner_center.inject_on(Method::GET, PATH, fault);
         let error = client.get().await.unwrap_err();
         assert!(error.retry_after().unwrap() > Duration::from_secs(1 << 32));
@@ -591,9 +484,7 @@ async fn a_redirect_is_not_followed_with_a_token() {
     let elsewhere = PartnerCenter::start().await.unwrap();
     let (partner_center, client) = scene().await;
     register(&partner_center, &["test-created"]);
-    let redirect = || Fault::Redirect {
-        location: format!("{}{PATH}", elsewhere.base_url()),
-    };
+    let redirect = || Fault::Redirect { location: format!("{}{PATH}", elsewhere.base_url()) };
     // For a call, and for a token request.
     partner_center.inject(redirect());
     let error = client.get().await.unwrap_err();
@@ -622,10 +513,8 @@ async fn a_rejected_token_is_replaced_once() {
     assert_eq!(partner_center.token_requests(), 2);
 
     for _ in 0..3 {
-        let body = ErrorBody::Standard {
-            code: "900420".into(),
-            description: "wrong audience".into(),
-        };
+        let body =
+            ErrorBody::Standard { code: "900420".into(), description: "wrong audience".into() };
         partner_center.inject_on(Method::GET, PATH, Fault::status(401, &body));
     }
     let error = client.get().await.unwrap_err();
@@ -681,33 +570,19 @@ async fn two_test_events_a_minute() {
     let clone = client.clone();
     client.send_test_event(WhenLimited::Refuse).await.unwrap();
     clone.send_test_event(WhenLimited::Refuse).await.unwrap();
-    let error = client
-        .send_test_event(WhenLimited::Refuse)
-        .await
-        .unwrap_err();
-    let RegistrationError::TestEventLimit { retry_after } = error else {
-        panic!("{error}")
-    };
+    let error = client.send_test_event(WhenLimited::Refuse).await.unwrap_err();
+    let RegistrationError::TestEventLimit { retry_after } = error else { panic!("{error}") };
     assert!(retry_after > Duration::from_secs(55), "{retry_after:?}");
     // The wait would exceed the deadline of the call.
     let error = client.send_test_event(WhenLimited::Wait).await.unwrap_err();
-    assert!(
-        matches!(error, RegistrationError::TestEventLimit { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, RegistrationError::TestEventLimit { .. }), "{error}");
     assert_eq!(calls(&partner_center).len(), 2);
 
     // Another client has also sent two: the service says so, and is not called again before its wait is over.
     let other = client_with(&partner_center, quick());
-    let error = other
-        .send_test_event(WhenLimited::Refuse)
-        .await
-        .unwrap_err();
+    let error = other.send_test_event(WhenLimited::Refuse).await.unwrap_err();
     let error = error.api().unwrap();
-    assert_eq!(
-        (error.status().unwrap().as_u16(), error.attempts()),
-        (429, 1)
-    );
+    assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (429, 1));
     assert!(error.retry_after().is_some());
 }
 
@@ -716,10 +591,7 @@ async fn a_test_event_that_is_not_delivered() {
     let (partner_center, client) = scene().await;
     // Without `test-created` there is no test event.
     register(&partner_center, &["invoice-ready"]);
-    let error = client
-        .send_test_event(WhenLimited::Refuse)
-        .await
-        .unwrap_err();
+    let error = client.send_test_event(WhenLimited::Refuse).await.unwrap_err();
     assert_eq!(refusal(&error).0, 400);
 
     register(&partner_center, &["test-created"]);
@@ -742,24 +614,15 @@ async fn a_test_event_that_is_not_delivered() {
 
     let unknown = Id::new("04af2aea-d413-42db-824e-f328001484d1").unwrap();
     assert_eq!(client.test_event_status(&unknown).await.unwrap(), None);
-    let error = client
-        .wait_for_test_event(&unknown, timeout, |_| panic!())
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().ends_with("the service does not know it"),
-        "{error}"
-    );
+    let error = client.wait_for_test_event(&unknown, timeout, |_| panic!()).await.unwrap_err();
+    assert!(error.to_string().ends_with("the service does not know it"), "{error}");
 
     // Finished does not mean delivered.
     partner_center.configure(|quirks| quirks.validation = Validation::failed(Delay::Polls(1)));
     let other = client_with(&partner_center, quick());
     partner_center.configure(|quirks| quirks.validation_events_per_minute = 100);
     let id = other.send_test_event(WhenLimited::Refuse).await.unwrap();
-    let event = other
-        .wait_for_test_event(&id, Duration::from_secs(5), |_| {})
-        .await
-        .unwrap();
+    let event = other.wait_for_test_event(&id, Duration::from_secs(5), |_| {}).await.unwrap();
     assert_eq!((event.was_delivered(), event.results().len()), (false, 10));
 }
 
@@ -782,24 +645,18 @@ async fn plain_http_needs_the_danger_constructor() {
 #[tokio::test]
 async fn an_error_has_what_a_support_case_needs() {
     let (partner_center, client) = scene().await;
-    let body = ErrorBody::Standard {
-        code: "900150".into(),
-        description: "The role lacks rights.".into(),
-    };
+    let body =
+        ErrorBody::Standard { code: "900150".into(), description: "The role lacks rights.".into() };
     partner_center.inject_on(Method::GET, PATH, Fault::status(403, &body));
     let error = client.get().await.unwrap_err();
     let call = calls(&partner_center).pop().unwrap();
-    assert_eq!(
-        call.header("ms-requestid").unwrap(),
-        error.request_id().to_string()
-    );
+    assert_eq!(call.header("ms-requestid").unwrap(), error.request_id().to_string());
     assert_eq!(
         call.header("ms-correlationid").unwrap(),
         error.correlation_id().unwrap().to_string()
     );
-    let received = error
-        .correlation_id_received()
-        .map_or_else(|| "none".to_owned(), ToString::to_string);
+    let received =
+        error.correlation_id_received().map_or_else(|| "none".to_owned(), ToString::to_string);
     assert_eq!(
         error.to_string(),
         format!(

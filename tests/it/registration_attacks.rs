@@ -45,29 +45,18 @@ impl Script {
     fn new<S: Into<String>>(
         answers: impl IntoIterator<Item = (u16, Option<&'static str>, S)>,
     ) -> Self {
-        let answers = answers
-            .into_iter()
-            .map(|(status, wait, body)| (status, wait, body.into()));
-        Self {
-            answers: Arc::new(Mutex::new(answers.collect())),
-            requests: Arc::default(),
-        }
+        let answers = answers.into_iter().map(|(status, wait, body)| (status, wait, body.into()));
+        Self { answers: Arc::new(Mutex::new(answers.collect())), requests: Arc::default() }
     }
 
     fn requests(&self, method: &Method) -> Vec<String> {
         let requests = self.requests.lock().unwrap();
-        requests
-            .iter()
-            .filter(|(of, _)| of == method)
-            .map(|(_, body)| body.clone())
-            .collect()
+        requests.iter().filter(|(of, _)| of == method).map(|(_, body)| body.clone()).collect()
     }
 
     fn client(&self) -> RegistrationClient {
         let token = StaticToken::new(AccessToken::new("s3cret+token").unwrap());
-        RegistrationClient::new(&Cloud::Global, self.clone(), token)
-            .unwrap()
-            .with_retries(quick())
+        RegistrationClient::new(&Cloud::Global, self.clone(), token).unwrap().with_retries(quick())
     }
 }
 
@@ -78,10 +67,7 @@ impl HttpClient for Script {
         _: Limits,
     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
         let body = String::from_utf8(request.body().to_vec()).unwrap();
-        self.requests
-            .lock()
-            .unwrap()
-            .push((request.method().clone(), body));
+        self.requests.lock().unwrap().push((request.method().clone(), body));
         let mut answers = self.answers.lock().unwrap();
         let (status, wait, body) = match answers.len() {
             1 => answers[0].clone(),
@@ -91,9 +77,7 @@ impl HttpClient for Script {
             if status == 0 {
                 pending::<()>().await;
             }
-            let mut answer = Response::builder()
-                .status(status)
-                .header("ms-requestid", "0b6f");
+            let mut answer = Response::builder().status(status).header("ms-requestid", "0b6f");
             if let Some(wait) = wait {
                 answer = answer.header("retry-after", wait);
             }
@@ -128,9 +112,7 @@ async fn a_huge_retry_after_does_not_panic() {
 #[tokio::test]
 async fn a_deadline_of_duration_max() {
     let script = Script::new([(200, None, registered(&[]))]);
-    let client = script
-        .client()
-        .with_retries(quick().with_deadline(Duration::MAX));
+    let client = script.client().with_retries(quick().with_deadline(Duration::MAX));
     client.get().await.unwrap();
 }
 
@@ -139,11 +121,7 @@ async fn a_deadline_of_duration_max() {
 async fn waiting_for_a_test_event_for_duration_max() {
     let script = Script::new([(200, None, r#"{"status":"completed"}"#)]);
     let id = Id::new("a").unwrap();
-    script
-        .client()
-        .wait_for_test_event(&id, Duration::MAX, |_| {})
-        .await
-        .unwrap();
+    script.client().wait_for_test_event(&id, Duration::MAX, |_| {}).await.unwrap();
 }
 
 /// The same for the interval.
@@ -152,23 +130,15 @@ async fn polling_every_duration_max() {
     let script = Script::new([(200, None, r#"{"status":"submitted"}"#)]);
     let client = script.client().with_poll_interval(Duration::MAX);
     let id = Id::new("a").unwrap();
-    let error = client
-        .wait_for_test_event(&id, Duration::from_secs(1), |_| {})
-        .await
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        RegistrationError::TestEventNotFinished { .. }
-    ));
+    let error = client.wait_for_test_event(&id, Duration::from_secs(1), |_| {}).await.unwrap_err();
+    assert!(matches!(error, RegistrationError::TestEventNotFinished { .. }));
 }
 
 /// The same for the first delay: the call fails rather than wait beyond its deadline.
 #[tokio::test]
 async fn a_first_delay_of_duration_max() {
     let script = Script::new([(500, None, "")]);
-    let client = script
-        .client()
-        .with_retries(quick().with_first_delay(Duration::MAX));
+    let client = script.client().with_retries(quick().with_first_delay(Duration::MAX));
     assert_eq!(client.get().await.unwrap_err().attempts(), 1);
 }
 
@@ -178,9 +148,8 @@ async fn a_first_delay_of_duration_max() {
 async fn jitter_differs_from_client_to_client() {
     let waits = join_all((0..10).map(|_| async {
         let script = Script::new([(500, None, ""), (404, None, "")]);
-        let client = script
-            .client()
-            .with_retries(quick().with_first_delay(Duration::from_millis(300)));
+        let client =
+            script.client().with_retries(quick().with_first_delay(Duration::from_millis(300)));
         let start = Instant::now();
         client.get().await.unwrap();
         start.elapsed()
@@ -198,15 +167,12 @@ async fn a_flag_of_another_type_is_not_lost() {
         let current = json!({
             "webhookUrl": URL, "webhookEvents": ["a"], "signatureTokenToMsSignatureHeader": flag,
         });
-        let script = Script::new([
-            (200, None, current.to_string()),
-            (200, None, registered(&["a", "b"])),
-        ]);
+        let script =
+            Script::new([(200, None, current.to_string()), (200, None, registered(&["a", "b"]))]);
         if script.client().ensure(&wanted(&["b"])).await.is_ok() {
             let put = script.requests(&Method::PUT).pop().unwrap();
             assert!(
-                put.to_ascii_lowercase()
-                    .contains("signaturetokentomssignatureheader"),
+                put.to_ascii_lowercase().contains("signaturetokentomssignatureheader"),
                 "{put}"
             );
         }
@@ -217,10 +183,8 @@ async fn a_flag_of_another_type_is_not_lost() {
 #[tokio::test]
 async fn members_in_two_spellings_are_sent_once() {
     let current = r#"{"webhookUrl":"https://old.example/","WebhookUrl":"https://old.example/","webhookEvents":["a"],"WebhookEvents":["a"]}"#;
-    let script = Script::new([
-        (200, None, current.to_owned()),
-        (200, None, registered(&["a", "b"])),
-    ]);
+    let script =
+        Script::new([(200, None, current.to_owned()), (200, None, registered(&["a", "b"]))]);
     let _ = script.client().ensure(&wanted(&["b"])).await;
     for put in script.requests(&Method::PUT) {
         let put = put.to_ascii_lowercase();
@@ -233,11 +197,7 @@ async fn members_in_two_spellings_are_sent_once() {
 #[tokio::test]
 async fn a_creation_sends_an_event_once() {
     let script = Script::new([(404, None, String::new()), (200, None, registered(&["x"]))]);
-    script
-        .client()
-        .ensure(&wanted(&["x", "X", "x"]))
-        .await
-        .unwrap();
+    script.client().ensure(&wanted(&["x", "X", "x"])).await.unwrap();
     let post = script.requests(&Method::POST).pop().unwrap();
     let post: Value = serde_json::from_str(&post).unwrap();
     assert_eq!(post["WebhookEvents"].as_array().unwrap().len(), 1, "{post}");
@@ -255,11 +215,7 @@ async fn a_missing_event_is_not_a_conflict() {
         (404, None, ""),
         (400, None, refusal),
     ]);
-    let error = script
-        .client()
-        .ensure(&wanted(&["brand-new"]))
-        .await
-        .unwrap_err();
+    let error = script.client().ensure(&wanted(&["brand-new"])).await.unwrap_err();
     assert_eq!(script.requests(&Method::POST).len(), 1);
     assert!(!error.is_conflict(), "{error}");
 }
@@ -335,11 +291,7 @@ async fn retries_count_towards_two_test_events_a_minute() {
     let script = Script::new([(429, Some("0"), "")]);
     let _ = script.client().send_test_event(WhenLimited::Wait).await;
     let posts = script.requests(&Method::POST).len();
-    assert!(
-        posts <= 2,
-        "{posts} POSTs within {:?}",
-        Duration::from_secs(5)
-    );
+    assert!(posts <= 2, "{posts} POSTs within {:?}", Duration::from_secs(5));
 }
 
 /// `WhenLimited::Refuse` fails with the wait, also if the service enforces the limit.
@@ -347,18 +299,8 @@ async fn retries_count_towards_two_test_events_a_minute() {
 async fn refuse_does_not_wait_for_the_service_either() {
     let script = Script::new([(429, Some("1"), r#""04af2aea-d413-42db-824e-f328001484d1""#)]);
     let start = Instant::now();
-    assert!(
-        script
-            .client()
-            .send_test_event(WhenLimited::Refuse)
-            .await
-            .is_err()
-    );
-    assert!(
-        start.elapsed() < Duration::from_millis(900),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(script.client().send_test_event(WhenLimited::Refuse).await.is_err());
+    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
 }
 
 /// A request that was never sent does not count towards the limit.
@@ -433,15 +375,10 @@ async fn entra_is_away_for_a_moment_after_a_401() {
             }
         }
     });
-    let client = RegistrationClient::new(&Cloud::Global, script, tokens)
-        .unwrap()
-        .with_retries(quick());
+    let client =
+        RegistrationClient::new(&Cloud::Global, script, tokens).unwrap().with_retries(quick());
     let outcome = client.get().await;
-    assert!(
-        outcome.as_ref().is_ok_and(Option::is_some),
-        "{}",
-        outcome.unwrap_err()
-    );
+    assert!(outcome.as_ref().is_ok_and(Option::is_some), "{}", outcome.unwrap_err());
 }
 
 /// Secrets never appear in errors: a response of a token endpoint, or of the proxy before it, is shown without the secrets of the
@@ -456,10 +393,7 @@ async fn a_secret_echoed_by_entra_is_not_shown() {
     let user = RefreshToken::new(application(), "r3fresh-token", script, async |_| Ok(()));
     let providers: [&dyn TokenProvider; 2] = [&own, &user];
     for (provider, secret) in providers.into_iter().zip(["s3cret-value", "r3fresh-token"]) {
-        let error = provider
-            .token(TokenRequest::new("scope"))
-            .await
-            .unwrap_err();
+        let error = provider.token(TokenRequest::new("scope")).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(secret), "{shown}");
     }
@@ -481,11 +415,8 @@ async fn an_echoed_token_with_escapes_is_not_shown() {
 /// An empty refresh token must not replace the valid one.
 #[tokio::test]
 async fn an_empty_refresh_token_is_not_saved() {
-    let script = Script::new([(
-        200,
-        None,
-        r#"{"access_token":"a","expires_in":3600,"refresh_token":""}"#,
-    )]);
+    let script =
+        Script::new([(200, None, r#"{"access_token":"a","expires_in":3600,"refresh_token":""}"#)]);
     let application = Application::new(&Cloud::Global, "contoso.example", "id", "s3cret").unwrap();
     let saved = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&saved);
@@ -539,9 +470,7 @@ async fn expiry_does_not_make_another_token() {
         async move { AccessToken::new("one").map(|token| token.expiring_at(end)) }
     });
     let refused = tokens.token(TokenRequest::new("s")).await.unwrap();
-    let again = tokens
-        .token(TokenRequest::new("s").after_refusal_of(&refused))
-        .await;
+    let again = tokens.token(TokenRequest::new("s").after_refusal_of(&refused)).await;
     assert!(matches!(again, Err(TokenError::NoAlternative)), "{again:?}");
 }
 
@@ -556,11 +485,7 @@ fn counted(
         let number = count.fetch_add(1, Ordering::SeqCst);
         async move {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            let name = if is_same {
-                "same".to_owned()
-            } else {
-                format!("token-{number}")
-            };
+            let name = if is_same { "same".to_owned() } else { format!("token-{number}") };
             AccessToken::new(name)
                 .map(|token| token.expiring_at(OffsetDateTime::now_utc() + lifetime))
         }
@@ -644,16 +569,9 @@ async fn a_trailing_slash_does_not_change_the_audience() {
         seen.lock().unwrap().push(scope);
         async { AccessToken::new("token") }
     });
-    let cloud = Cloud::Custom(CloudProfile::new(
-        "https://api.example/",
-        "https://login.example/",
-    ));
+    let cloud = Cloud::Custom(CloudProfile::new("https://api.example/", "https://login.example/"));
     let script = Script::new([(404, None, "")]);
-    RegistrationClient::new(&cloud, script, tokens)
-        .unwrap()
-        .get()
-        .await
-        .unwrap();
+    RegistrationClient::new(&cloud, script, tokens).unwrap().get().await.unwrap();
     assert_eq!(*scopes.lock().unwrap(), ["https://api.example/.default"]);
 }
 
@@ -662,19 +580,15 @@ async fn a_trailing_slash_does_not_change_the_audience() {
 async fn a_huge_id_is_refused() {
     assert_eq!(Id::new(&"a".repeat(60_000)), None);
     let id = Id::new(&"a".repeat(512)).unwrap();
-    let client = Script::new([(404, None, "")])
-        .client()
-        .with_poll_interval(Duration::from_millis(1));
+    let client =
+        Script::new([(404, None, "")]).client().with_poll_interval(Duration::from_millis(1));
     let timeout = Duration::from_millis(20);
     let error = client.wait_for_test_event(&id, timeout, |_| {}).await;
     assert!(error.unwrap_err().to_string().len() < 1024);
     let script = Script::new([(200, None, json!("a".repeat(513)).to_string())]);
     let error = script.client().send_test_event(WhenLimited::Refuse).await;
     let said = error.unwrap_err().to_string();
-    assert!(
-        said.contains("the response has no correlation id"),
-        "{said}"
-    );
+    assert!(said.contains("the response has no correlation id"), "{said}");
 }
 
 /// `unwrap` and `main` print `{:?}`, so it is bounded like `Display`.
@@ -682,11 +596,7 @@ async fn a_huge_id_is_refused() {
 fn the_debug_of_an_error_is_bounded() {
     let error = TokenError::provider("line\nforged".repeat(10_000));
     let shown = format!("{error:?}");
-    assert!(
-        error.to_string().len() < 4096 && shown.len() < 4096,
-        "{} bytes",
-        shown.len()
-    );
+    assert!(error.to_string().len() < 4096 && shown.len() < 4096, "{} bytes", shown.len());
 }
 
 /// The `Debug` of a client never shows tokens, although most providers derive `Debug`.
@@ -718,11 +628,7 @@ async fn a_complete_response_of_another_shape_is_not_retried() {
     assert_eq!(error.attempts(), 1, "{error}");
     // A null URL may be what remains after a registration was withdrawn.
     let script = Script::new([
-        (
-            200,
-            None,
-            r#"{"webhookUrl":null,"webhookEvents":[]}"#.to_owned(),
-        ),
+        (200, None, r#"{"webhookUrl":null,"webhookEvents":[]}"#.to_owned()),
         (200, None, registered(&["x"])),
     ]);
     let plan = script.client().ensure(&wanted(&["x"])).await.unwrap();
@@ -748,24 +654,13 @@ fn malformed_callback_urls_are_refused() {
 #[tokio::test]
 async fn the_whole_timeout_is_used() {
     let status = |status: &str| (200, None, json!({"status": status}).to_string());
-    let script = Script::new([
-        status("submitted"),
-        status("submitted"),
-        status("completed"),
-    ]);
-    let client = script
-        .client()
-        .with_poll_interval(Duration::from_millis(400));
+    let script = Script::new([status("submitted"), status("submitted"), status("completed")]);
+    let client = script.client().with_poll_interval(Duration::from_millis(400));
     let start = Instant::now();
     let outcome = client
         .wait_for_test_event(&Id::new("a").unwrap(), Duration::from_millis(600), |_| {})
         .await;
-    assert!(
-        outcome.is_ok(),
-        "{} after {:?}",
-        outcome.unwrap_err(),
-        start.elapsed()
-    );
+    assert!(outcome.is_ok(), "{} after {:?}", outcome.unwrap_err(), start.elapsed());
 }
 
 /// Plain http is for loopback: it must not go through a proxy on another host from `HTTP_PROXY` (which reqwest reads by default,
@@ -773,10 +668,8 @@ async fn the_whole_timeout_is_used() {
 /// `HTTP_PROXY=http://proxy:3128 registration --base-url http://127.0.0.1:1 show` would send the token to the proxy in clear text.
 #[tokio::test]
 async fn plain_http_on_loopback_does_not_go_through_a_proxy() {
-    let (partner_center, proxy) = (
-        PartnerCenter::start().await.unwrap(),
-        PartnerCenter::start().await.unwrap(),
-    );
+    let (partner_center, proxy) =
+        (PartnerCenter::start().await.unwrap(), PartnerCenter::start().await.unwrap());
     let http = ReqwestClient::customized(|builder| {
         builder.proxy(reqwest::Proxy::http(proxy.base_url()).unwrap())
     });
@@ -787,8 +680,7 @@ async fn plain_http_on_loopback_does_not_go_through_a_proxy() {
     let _ = client.get().await;
     let seen = proxy.requests();
     assert!(
-        seen.iter()
-            .all(|request| request.header("authorization").is_none()),
+        seen.iter().all(|request| request.header("authorization").is_none()),
         "the proxy saw the token"
     );
 }
@@ -821,11 +713,7 @@ async fn advice_is_about_the_service_that_refused() {
 #[tokio::test]
 async fn a_partially_applied_registration_is_an_error() {
     let script = Script::new([(200, None, registered(&["x"]))]);
-    let error = script
-        .client()
-        .ensure(&wanted(&["x", "y"]))
-        .await
-        .unwrap_err();
+    let error = script.client().ensure(&wanted(&["x", "y"])).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the service applied only a part of the registration; still to do: update the registration: add y"
@@ -836,10 +724,7 @@ async fn a_partially_applied_registration_is_an_error() {
     let script = Script::new([(200, None, registered(&["x"]))]);
     let signed = wanted(&["x"]).with_signature_token_to_ms_signature_header(true);
     let plan = script.client().ensure(&signed).await.unwrap();
-    assert_eq!(
-        plan.to_string(),
-        "update the registration: the signature in x-ms-signature"
-    );
+    assert_eq!(plan.to_string(), "update the registration: the signature in x-ms-signature");
     assert_eq!(script.requests(&Method::PUT).len(), 1);
 
     // Only a later write is reported as done.
@@ -863,22 +748,12 @@ async fn responses_are_bounded_and_may_have_a_byte_order_mark() {
     partner_center.set_registration(&json!({"webhookUrl": URL, "webhookEvents": [long]}));
     let http = ReqwestClient::new().unwrap();
     let client = RegistrationClient::new(&partner_center.cloud(), http, tokens(&partner_center));
-    let client = client
-        .unwrap()
-        .with_application_name("Contoso".try_into().unwrap());
+    let client = client.unwrap().with_application_name("Contoso".try_into().unwrap());
     let error = client.get().await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("the response is longer than 8388608 bytes"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("the response is longer than 8388608 bytes"), "{error}");
     assert_eq!(error.attempts(), 1);
     let request = partner_center.requests().pop().unwrap();
-    assert_eq!(
-        request.header("ms-partnercenter-application"),
-        Some("Contoso")
-    );
+    assert_eq!(request.header("ms-partnercenter-application"), Some("Contoso"));
 }
 
 /// A slow attempt does not use up the call.
@@ -893,35 +768,22 @@ async fn an_attempt_has_its_own_deadline() {
     partner_center.inject(Fault::Slow(Duration::from_secs(60)));
     let start = Instant::now();
     client.get().await.unwrap();
-    assert!(
-        start.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 }
 
 /// Entra's v1 endpoint writes numbers as text. A huge lifetime is capped.
 #[tokio::test]
 async fn token_lifetimes() {
-    for (expires_in, seconds) in [
-        (r#""3599""#, 3599),
-        ("3599", 3599),
-        ("99999999999", 604_800),
-    ] {
+    for (expires_in, seconds) in [(r#""3599""#, 3599), ("3599", 3599), ("99999999999", 604_800)] {
         let answer = format!(r#"{{"access_token":"a","expires_in":{expires_in}}}"#);
         let script = Script::new([(200, None, answer)]);
         let application = Application::new(&Cloud::Global, "contoso.example", "id", "s3cret");
-        let application = application
-            .unwrap()
-            .with_clock(|| OffsetDateTime::UNIX_EPOCH);
+        let application = application.unwrap().with_clock(|| OffsetDateTime::UNIX_EPOCH);
         let tokens = ClientCredentials::new(application, script);
         let token = tokens.token(TokenRequest::new("scope")).await.unwrap();
         assert_eq!(token.expires_at().unwrap().unix_timestamp(), seconds);
     }
     for tenant in ["", "a/b", "a?b", "a#b", "..", "a b", "ä", "%2e"] {
-        assert!(
-            Application::new(&Cloud::Global, tenant, "id", "s").is_err(),
-            "{tenant:?}"
-        );
+        assert!(Application::new(&Cloud::Global, tenant, "id", "s").is_err(), "{tenant:?}");
     }
 }

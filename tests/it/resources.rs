@@ -40,13 +40,8 @@ async fn scene((path, resource): (String, serde_json::Value)) -> (PartnerCenter,
 #[tokio::test]
 async fn each_resource_is_read_with_its_model() {
     let (partner_center, event) = scene(samples::subscription(CUSTOMER, OTHER)).await;
-    let fetched = client(&partner_center, tokens(&partner_center))
-        .fetch(&event)
-        .await
-        .unwrap();
-    let ResourceModel::Subscription(subscription) = fetched.model() else {
-        panic!()
-    };
+    let fetched = client(&partner_center, tokens(&partner_center)).fetch(&event).await.unwrap();
+    let ResourceModel::Subscription(subscription) = fetched.model() else { panic!() };
     assert_eq!(subscription.id.as_deref(), Some(OTHER));
     assert_eq!(subscription.quantity, Some(25.into()));
     let json: serde_json::Value = serde_json::from_str(fetched.json().get()).unwrap();
@@ -59,27 +54,21 @@ async fn each_resource_is_read_with_its_model() {
     assert_eq!(request.header("accept"), Some("application/json"));
     assert_eq!(request.header("x-neweventsmodel"), None);
 
-    let answer = http::Response::builder()
-        .header("etag", "\"1\"")
-        .body("{}".into());
+    let answer = http::Response::builder().header("etag", "\"1\"").body("{}".into());
     partner_center.inject_on(Method::GET, "/v1", Fault::Status(answer.unwrap()));
     let client = client(&partner_center, tokens(&partner_center));
     assert_eq!(client.fetch(&event).await.unwrap().etag().unwrap(), "\"1\"");
 
     let (partner_center, event) = scene(samples::customer(CUSTOMER)).await;
-    let fetched = self::client(&partner_center, tokens(&partner_center))
-        .fetch(&event)
-        .await
-        .unwrap();
+    let fetched =
+        self::client(&partner_center, tokens(&partner_center)).fetch(&event).await.unwrap();
     assert!(
         matches!(fetched.model(), ResourceModel::Customer(customer) if customer.id.as_deref() == Some(CUSTOMER))
     );
 
     let (partner_center, event) = scene(samples::invoice("G000024135")).await;
-    let fetched = self::client(&partner_center, tokens(&partner_center))
-        .fetch(&event)
-        .await
-        .unwrap();
+    let fetched =
+        self::client(&partner_center, tokens(&partner_center)).fetch(&event).await.unwrap();
     assert!(
         matches!(fetched.model(), ResourceModel::Invoice(invoice) if invoice.id.as_deref() == Some("G000024135"))
     );
@@ -106,11 +95,9 @@ async fn a_genuine_event_under_a_customer_names_the_customer_whatever_follows() 
     let schedules = "migrations/newcommerce/schedules/44444444-4444-4444-4444-444444444444";
     for other in [schedules, "relationships", "usagesummary", "brand/new?a=b"] {
         let body = SCHEDULE_EVENT.replace(schedules, other);
-        for (from, to) in [
-            ("/v1/", "/v1/"),
-            ("/v1/", "/webhooks/v1/"),
-            ("/customers/", "/Customers/"),
-        ] {
+        for (from, to) in
+            [("/v1/", "/v1/"), ("/v1/", "/webhooks/v1/"), ("/customers/", "/Customers/")]
+        {
             let event = receive(&body.replacen(from, to, 1)).await;
             let customer = event.customer_tenant().map(|customer| customer.to_string());
             let expected = Some("22222222-2222-2222-2222-222222222222");
@@ -149,10 +136,7 @@ async fn resources_of_a_customer_are_read_with_their_models() {
             }
             (_, ResourceModel::NewCommerceMigrationSchedule(schedule)) => {
                 assert_eq!(schedule.id.as_deref(), Some(OTHER));
-                assert_eq!(
-                    schedule.target_date.unwrap().unix_timestamp(),
-                    1_793_318_400
-                );
+                assert_eq!(schedule.target_date.unwrap().unix_timestamp(), 1_793_318_400);
             }
             (path, model) => panic!("{path}: {model:?}"),
         }
@@ -166,10 +150,7 @@ async fn documented_prefixes_lead_to_the_resource() {
     let base = partner_center.base_url();
     for path in ["webhooks/v1", "WebHooks/V1", "v1"] {
         let uri = format!("{base}/{path}/customers/{CUSTOMER}/subscriptions/{OTHER}");
-        client
-            .fetch(&event("subscription-updated", &uri, ""))
-            .await
-            .unwrap();
+        client.fetch(&event("subscription-updated", &uri, "")).await.unwrap();
         let called = partner_center.requests().pop().unwrap();
         assert_eq!(
             called.path_and_query(),
@@ -222,15 +203,9 @@ async fn other_hosts_have_their_own_tokens() {
         "/graph/v1.0/tenantRelationships/delegatedAdminRelationships/R-1",
         json!({"id": "R-1"}),
     );
-    partner_center.put_resource(
-        "/referrals/v1.0/engagements/referrals/R",
-        json!({"id": "R"}),
-    );
-    let relationship = event(
-        "x",
-        "https://partner.microsoft.com/granularAdminRelationships/R-1",
-        "",
-    );
+    partner_center.put_resource("/referrals/v1.0/engagements/referrals/R", json!({"id": "R"}));
+    let relationship =
+        event("x", "https://partner.microsoft.com/granularAdminRelationships/R-1", "");
     let referral = format!("{}/engagements/v1/referrals/R", partner_center.base_url());
     let referral = event("referral-created", &referral, "");
 
@@ -245,15 +220,8 @@ async fn other_hosts_have_their_own_tokens() {
         assert_eq!(*fetched.model(), ResourceModel::Untyped);
     }
     let requests = partner_center.requests();
-    let graph = requests
-        .iter()
-        .find(|request| request.path().starts_with("/graph"))
-        .unwrap();
-    for name in [
-        "ms-contract-version",
-        "ms-correlationid",
-        "x-neweventsmodel",
-    ] {
+    let graph = requests.iter().find(|request| request.path().starts_with("/graph")).unwrap();
+    for name in ["ms-contract-version", "ms-correlationid", "x-neweventsmodel"] {
         assert_eq!(graph.header(name), None);
     }
     let scopes: Vec<_> = partner_center
@@ -263,13 +231,7 @@ async fn other_hosts_have_their_own_tokens() {
         .filter(|(name, _)| name == "scope")
         .map(|(_, scope)| scope)
         .collect();
-    assert_eq!(
-        scopes,
-        [
-            format!("{}/graph/.default", partner_center.base_url()),
-            scope
-        ]
-    );
+    assert_eq!(scopes, [format!("{}/graph/.default", partner_center.base_url()), scope]);
 }
 
 /// Events about resources on other hosts, and the path of each on the fake.
@@ -349,9 +311,7 @@ async fn a_refusal_by_the_provider_or_by_the_service_is_an_error() {
     let by_provider = base.clone().with_graph(refusing.clone()).unwrap();
     let by_provider = by_provider.with_referrals(refusing, &scope).unwrap();
     let by_service = base.with_graph(tokens(&partner_center)).unwrap();
-    let by_service = by_service
-        .with_referrals(tokens(&partner_center), &scope)
-        .unwrap();
+    let by_service = by_service.with_referrals(tokens(&partner_center), &scope).unwrap();
     for (body, path, _) in ELSEWHERE {
         let event = Event::from_slice(body.as_bytes()).unwrap();
         let before = partner_center.requests().len();
@@ -399,20 +359,11 @@ async fn no_token_is_requested_for_a_refused_uri() {
     ] {
         let event = event("x", &uri, &uri);
         let error = client.fetch(&event).await.unwrap_err();
-        assert!(
-            matches!(error, ResourceError::NotAllowed { .. }),
-            "{uri}: {error}"
-        );
+        assert!(matches!(error, ResourceError::NotAllowed { .. }), "{uri}: {error}");
         let error = client.audit_record(&event).await.unwrap_err();
-        assert!(
-            matches!(error, ResourceError::NotAllowed { .. }),
-            "{uri}: {error}"
-        );
+        assert!(matches!(error, ResourceError::NotAllowed { .. }), "{uri}: {error}");
     }
-    assert_eq!(
-        partner_center.requests().len() + elsewhere.requests().len(),
-        0
-    );
+    assert_eq!(partner_center.requests().len() + elsewhere.requests().len(), 0);
 }
 
 #[tokio::test]
@@ -424,26 +375,15 @@ async fn failures_are_errors() {
     let client = client.with_retries(RetryPolicy::default().with_max_retries(0));
     client.fetch(&event).await.unwrap();
     partner_center.inject_on(Method::GET, "/graph", Fault::status(500, &ErrorBody::Empty));
-    let relationship = self::event(
-        "x",
-        "https://partner.microsoft.com/granularAdminRelationships/R-1",
-        "",
-    );
+    let relationship =
+        self::event("x", "https://partner.microsoft.com/granularAdminRelationships/R-1", "");
     let error = client.fetch(&relationship).await.unwrap_err();
     assert!(error.to_string().contains("answered 500"), "{error}");
-    let redirect = Fault::Redirect {
-        location: format!("{}/v1/customers/1", elsewhere.base_url()),
-    };
+    let redirect = Fault::Redirect { location: format!("{}/v1/customers/1", elsewhere.base_url()) };
     for (fault, said) in [
         (redirect, "answered 307"),
-        (
-            Fault::status(404, &ErrorBody::Empty),
-            "get resource: answered 404 Not Found",
-        ),
-        (
-            Fault::CutJson,
-            "answered 200 OK with an unreadable body: EOF",
-        ),
+        (Fault::status(404, &ErrorBody::Empty), "get resource: answered 404 Not Found"),
+        (Fault::CutJson, "answered 200 OK with an unreadable body: EOF"),
         (Fault::Truncated, "the connection failed"),
     ] {
         partner_center.inject(fault.clone());

@@ -78,19 +78,9 @@ impl World {
         mode: Revocation,
     ) -> Option<Vec<RevocationStatus>> {
         match verify(root, leaf, evidence, mode) {
-            Ok(signer) => Some(
-                signer
-                    .revocation()
-                    .iter()
-                    .map(|(_, status)| *status)
-                    .collect(),
-            ),
+            Ok(signer) => Some(signer.revocation().iter().map(|(_, status)| *status).collect()),
             Err(
-                ChainError::Revoked { .. }
-                | ChainError::Path {
-                    error: PathError::Revoked,
-                    ..
-                },
+                ChainError::Revoked { .. } | ChainError::Path { error: PathError::Revoked, .. },
             ) => None,
             Err(other) => panic!("{other}"),
         }
@@ -100,10 +90,7 @@ impl World {
     fn is_unknown_when_required(&self, lists: &[&RevocationList]) {
         let evidence = evidence([&self.ca_der], lists);
         let error = verify(&self.root_der, &self.leaf, &evidence, Required).unwrap_err();
-        assert!(
-            matches!(error, ChainError::RevocationUnknown { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, ChainError::RevocationUnknown { .. }), "{error}");
         assert!(error.is_transient());
     }
 }
@@ -112,42 +99,21 @@ impl World {
 fn a_list_without_entries() {
     let world = World::new();
     let (of_ca, of_root) = (world.ca.list(&[]), world.root.list(&[]));
-    assert_eq!(
-        world.statuses(&[], BestEffort),
-        Some(vec![Unknown, Unknown])
-    );
-    assert_eq!(
-        world.statuses(&[&of_ca], BestEffort),
-        Some(vec![Good, Unknown])
-    );
-    assert_eq!(
-        world.statuses(&[&of_root], BestEffort),
-        Some(vec![Unknown, Good])
-    );
+    assert_eq!(world.statuses(&[], BestEffort), Some(vec![Unknown, Unknown]));
+    assert_eq!(world.statuses(&[&of_ca], BestEffort), Some(vec![Good, Unknown]));
+    assert_eq!(world.statuses(&[&of_root], BestEffort), Some(vec![Unknown, Good]));
     for mode in [BestEffort, Required] {
-        assert_eq!(
-            world.statuses(&[&of_ca, &of_root], mode),
-            Some(vec![Good, Good])
-        );
-        assert_eq!(
-            world.statuses(&[&of_root, &of_ca], mode),
-            Some(vec![Good, Good])
-        );
+        assert_eq!(world.statuses(&[&of_ca, &of_root], mode), Some(vec![Good, Good]));
+        assert_eq!(world.statuses(&[&of_root, &of_ca], mode), Some(vec![Good, Good]));
     }
-    assert_eq!(
-        world.statuses(&[&of_ca, &of_root], DangerOff),
-        Some(vec![NotChecked, NotChecked])
-    );
+    assert_eq!(world.statuses(&[&of_ca, &of_root], DangerOff), Some(vec![NotChecked, NotChecked]));
     world.is_unknown_when_required(&[]);
     world.is_unknown_when_required(&[&of_ca]);
     world.is_unknown_when_required(&[&of_root]);
 
     let other = world.ca.issue();
     let names_another = world.ca.list(&[&other]);
-    assert_eq!(
-        world.statuses(&[&names_another], BestEffort),
-        Some(vec![Good, Unknown])
-    );
+    assert_eq!(world.statuses(&[&names_another], BestEffort), Some(vec![Good, Unknown]));
 }
 
 #[test]
@@ -159,10 +125,7 @@ fn a_revoked_certificate() {
         assert_eq!(world.statuses(&[&of_ca], mode), None);
         assert_eq!(world.statuses(&[&of_ca, &of_root], mode), None);
     }
-    assert_eq!(
-        world.statuses(&[&of_ca], DangerOff),
-        Some(vec![NotChecked, NotChecked])
-    );
+    assert_eq!(world.statuses(&[&of_ca], DangerOff), Some(vec![NotChecked, NotChecked]));
 }
 
 #[test]
@@ -173,10 +136,7 @@ fn a_revoked_intermediate() {
         assert_eq!(world.statuses(&[&of_root], mode), None);
         assert_eq!(world.statuses(&[&of_root, &world.ca.list(&[])], mode), None);
     }
-    assert_eq!(
-        world.statuses(&[&of_root], DangerOff),
-        Some(vec![NotChecked, NotChecked])
-    );
+    assert_eq!(world.statuses(&[&of_root], DangerOff), Some(vec![NotChecked, NotChecked]));
     // The revoked intermediate cannot clear itself.
     let of_ca = world.ca.list(&[]);
     assert_eq!(world.statuses(&[&of_ca, &of_root], BestEffort), None);
@@ -189,13 +149,8 @@ fn a_revoked_intermediate_and_its_reissued_twin() {
     let lists = [&world.root.list(&[&world.ca_der]), &world.ca.list(&[])];
     for issuers in [[&world.ca_der, &twin], [&twin, &world.ca_der]] {
         for mode in [BestEffort, Required] {
-            let signer = verify(
-                &world.root_der,
-                &world.leaf,
-                &evidence(issuers, &lists),
-                mode,
-            )
-            .unwrap();
+            let signer =
+                verify(&world.root_der, &world.leaf, &evidence(issuers, &lists), mode).unwrap();
             assert_eq!(signer.issuers(), std::slice::from_ref(&twin));
         }
     }
@@ -207,11 +162,7 @@ fn a_revoked_intermediate_and_its_reissued_twin() {
 /// Beginnings and ends of lists that clear no certificate: too old to the second, or too far ahead.
 fn ages_that_do_not_clear() -> [(u64, u64); 3] {
     let now = NOW.as_secs();
-    [
-        (now - 3 * DAY, now - DAY),
-        (now - 9 * DAY, now - 2 * DAY),
-        (now + 300, now + DAY),
-    ]
+    [(now - 3 * DAY, now - DAY), (now - 9 * DAY, now - 2 * DAY), (now + 300, now + DAY)]
 }
 
 /// Beginnings and ends of lists that do: in force, expired less than a day ago, or in force within five minutes.
@@ -238,11 +189,7 @@ fn a_list_clears_until_a_day_after_its_expiry() {
     let of_root = world.root.list(&[]);
     for age in ages_that_do_not_clear() {
         let list = aged(age);
-        assert_eq!(
-            world.statuses(&[&list], BestEffort),
-            Some(vec![Unknown, Unknown]),
-            "{age:?}"
-        );
+        assert_eq!(world.statuses(&[&list], BestEffort), Some(vec![Unknown, Unknown]), "{age:?}");
         world.is_unknown_when_required(&[&list, &of_root]);
     }
     for age in ages_that_clear() {
@@ -258,9 +205,7 @@ fn a_list_clears_until_a_day_after_its_expiry() {
 fn a_list_of_any_age_revokes() {
     let world = World::new();
     let impostor = world.ca.rekeyed();
-    for (this_update, next_update) in ages_that_clear()
-        .into_iter()
-        .chain(ages_that_do_not_clear())
+    for (this_update, next_update) in ages_that_clear().into_iter().chain(ages_that_do_not_clear())
     {
         let by = |ca: &Ca| {
             ca.list_with(&[&world.leaf], |list| {
@@ -274,10 +219,7 @@ fn a_list_of_any_age_revokes() {
             assert_eq!(world.statuses(&[&by(&world.ca)], mode), None);
             assert_eq!(world.statuses(&[&newer, &by(&world.ca)], mode), None);
         }
-        assert_eq!(
-            world.statuses(&[&by(&impostor)], BestEffort),
-            Some(vec![Unknown, Unknown])
-        );
+        assert_eq!(world.statuses(&[&by(&impostor)], BestEffort), Some(vec![Unknown, Unknown]));
         assert_eq!(
             world.statuses(&[&by(&world.ca)], DangerOff),
             Some(vec![NotChecked, NotChecked])
@@ -288,17 +230,12 @@ fn a_list_of_any_age_revokes() {
 #[test]
 fn a_new_list_is_missing_when_the_old_one_has_expired() {
     let world = World::new();
-    let ends_at = |seconds: u64| {
-        world
-            .ca
-            .list_with(&[], |list| list.next_update = Some(at(seconds)))
-    };
+    let ends_at =
+        |seconds: u64| world.ca.list_with(&[], |list| list.next_update = Some(at(seconds)));
     let now = NOW.as_secs();
     for (next_update, is_wanted) in [(now + 1, false), (now, true), (now - 60, true)] {
         let evidence = evidence([&world.ca_der], &[&ends_at(next_update)]);
-        let needs = world
-            .verifier()
-            .missing_evidence(&world.leaf, &evidence, NOW);
+        let needs = world.verifier().missing_evidence(&world.leaf, &evidence, NOW);
         assert_eq!(!needs.is_empty(), is_wanted, "{next_update}: {needs:?}");
         let verdict = world.verifier().verify_with(&world.leaf, &evidence, NOW);
         let signer = verdict.unwrap();
@@ -312,9 +249,7 @@ fn a_new_list_is_missing_when_the_old_one_has_expired() {
 #[test]
 fn an_older_list_in_force_hides_nothing() {
     let world = World::new();
-    let older = world
-        .ca
-        .list_with(&[], |list| list.this_update = at(NOW.as_secs() - 7_200));
+    let older = world.ca.list_with(&[], |list| list.this_update = at(NOW.as_secs() - 7_200));
     let newer = world.ca.list(&[&world.leaf]);
     assert_eq!(world.statuses(&[&older, &newer], BestEffort), None);
     assert_eq!(world.statuses(&[&newer, &older], BestEffort), None);
@@ -332,33 +267,18 @@ fn a_list_of_another_key() {
     let ended = world.root.certify_with(&world.ca, |ca| {
         ca.validity = validity(NOW.as_secs() - 200, NOW.as_secs() - 100);
     });
-    for issuers in [
-        vec![],
-        vec![&rekeyed],
-        vec![&self_made],
-        vec![&rekeyed, &ended],
-        vec![&self_made, &ended],
-    ] {
+    for issuers in
+        [vec![], vec![&rekeyed], vec![&self_made], vec![&rekeyed, &ended], vec![&self_made, &ended]]
+    {
         for last in [false, true] {
             let mut evidence = evidence([], &[&list]);
             evidence.issuers = issuers.iter().copied().cloned().collect();
-            evidence
-                .issuers
-                .insert(if last { issuers.len() } else { 0 }, world.ca_der.clone());
-            assert_eq!(
-                world.statuses_with(&evidence, BestEffort),
-                Some(vec![Unknown, Unknown])
-            );
+            evidence.issuers.insert(if last { issuers.len() } else { 0 }, world.ca_der.clone());
+            assert_eq!(world.statuses_with(&evidence, BestEffort), Some(vec![Unknown, Unknown]));
             evidence.revocation_lists.push(own.clone());
-            assert_eq!(
-                world.statuses_with(&evidence, BestEffort),
-                Some(vec![Good, Unknown])
-            );
+            assert_eq!(world.statuses_with(&evidence, BestEffort), Some(vec![Good, Unknown]));
             evidence.revocation_lists.reverse();
-            assert_eq!(
-                world.statuses_with(&evidence, BestEffort),
-                Some(vec![Good, Unknown])
-            );
+            assert_eq!(world.statuses_with(&evidence, BestEffort), Some(vec![Good, Unknown]));
         }
     }
     world.is_unknown_when_required(&[&list]);
@@ -368,10 +288,7 @@ fn a_list_of_another_key() {
     let own = world.ca.list(&[&world.leaf]);
     for lists in [[&clears, &own], [&own, &clears]] {
         for issuers in [[&world.ca_der, &rekeyed], [&rekeyed, &world.ca_der]] {
-            assert_eq!(
-                world.statuses_with(&evidence(issuers, &lists), BestEffort),
-                None
-            );
+            assert_eq!(world.statuses_with(&evidence(issuers, &lists), BestEffort), None);
         }
     }
     let only_theirs = evidence(
@@ -379,10 +296,7 @@ fn a_list_of_another_key() {
         &[&clears, &world.root.list(&[])],
     );
     let error = verify(&world.root_der, &world.leaf, &only_theirs, Required).unwrap_err();
-    assert!(
-        matches!(error, ChainError::RevocationUnknown { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, ChainError::RevocationUnknown { .. }), "{error}");
 }
 
 #[test]
@@ -392,36 +306,23 @@ fn a_list_of_another_issuer() {
     let other_der = world.root.certify(&other);
     let list = other.list(&[&world.leaf]);
     let evidence = evidence([&world.ca_der, &other_der], &[&list]);
-    assert_eq!(
-        world.statuses_with(&evidence, BestEffort),
-        Some(vec![Unknown, Unknown])
-    );
+    assert_eq!(world.statuses_with(&evidence, BestEffort), Some(vec![Unknown, Unknown]));
     // The list of the root does not count for its CA's certificates, even with the same serial number.
     let of_root = world.root.list(&[&world.leaf]);
-    assert_eq!(
-        world.statuses(&[&of_root], BestEffort),
-        Some(vec![Unknown, Good])
-    );
+    assert_eq!(world.statuses(&[&of_root], BestEffort), Some(vec![Unknown, Good]));
 }
 
 #[test]
 fn a_list_of_an_issuer_that_may_not_sign_lists() {
     let mut world = World::new();
-    world.ca_der = world.root.certify_with(&world.ca, |ca| {
-        set_key_usage(ca, KeyUsages::KeyCertSign.into())
-    });
+    world.ca_der =
+        world.root.certify_with(&world.ca, |ca| set_key_usage(ca, KeyUsages::KeyCertSign.into()));
     let list = world.ca.list(&[&world.leaf]);
-    assert_eq!(
-        world.statuses(&[&list], BestEffort),
-        Some(vec![Unknown, Unknown])
-    );
+    assert_eq!(world.statuses(&[&list], BestEffort), Some(vec![Unknown, Unknown]));
     world.is_unknown_when_required(&[&list]);
     // It does not disable the list of the root.
     let of_root = world.root.list(&[]);
-    assert_eq!(
-        world.statuses(&[&list, &of_root], BestEffort),
-        Some(vec![Unknown, Good])
-    );
+    assert_eq!(world.statuses(&[&list, &of_root], BestEffort), Some(vec![Unknown, Good]));
     let of_root = world.root.list(&[&world.ca_der]);
     assert_eq!(world.statuses(&[&list, &of_root], BestEffort), None);
 }
@@ -430,37 +331,24 @@ fn a_list_of_an_issuer_that_may_not_sign_lists() {
 fn a_list_of_the_right_key_under_another_name() {
     let world = World::new();
     // The tag of the signature's algorithm is wrong, so the signature covers other bytes and is invalid.
-    let list = world
-        .ca
-        .list_with(&[&world.leaf], |list| list.issuer.0.truncate(2));
-    assert_eq!(
-        world.statuses(&[&list], BestEffort),
-        Some(vec![Unknown, Unknown])
-    );
+    let list = world.ca.list_with(&[&world.leaf], |list| list.issuer.0.truncate(2));
+    assert_eq!(world.statuses(&[&list], BestEffort), Some(vec![Unknown, Unknown]));
 }
 
 #[test]
 fn a_part_of_a_list() {
     let world = World::new();
     let part = |revoked: &[&CertificateDer<'_>], point: &IssuingDistributionPoint| {
-        world
-            .ca
-            .list_with(revoked, |list| set_partition(list, point))
+        world.ca.list_with(revoked, |list| set_partition(list, point))
     };
     let named = part(&[], &partition(PART_1));
-    assert_eq!(
-        world.statuses(&[&named], BestEffort),
-        Some(vec![Good, Unknown])
-    );
+    assert_eq!(world.statuses(&[&named], BestEffort), Some(vec![Good, Unknown]));
     let named = part(&[&world.leaf], &partition(PART_1));
     assert_eq!(world.statuses(&[&named], BestEffort), None);
 
     for revoked in [vec![], vec![&world.leaf]] {
         let not_named = part(&revoked, &partition(PART_2));
-        assert_eq!(
-            world.statuses(&[&not_named], BestEffort),
-            Some(vec![Unknown, Unknown])
-        );
+        assert_eq!(world.statuses(&[&not_named], BestEffort), Some(vec![Unknown, Unknown]));
         world.is_unknown_when_required(&[&not_named]);
     }
     let hides = part(&[], &partition(PART_2));
@@ -470,41 +358,21 @@ fn a_part_of_a_list() {
     for revoked in [vec![], vec![&world.leaf]] {
         let of_cas = part(
             &revoked,
-            &IssuingDistributionPoint {
-                only_contains_ca_certs: true,
-                ..partition(PART_1)
-            },
+            &IssuingDistributionPoint { only_contains_ca_certs: true, ..partition(PART_1) },
         );
-        assert_eq!(
-            world.statuses(&[&of_cas], BestEffort),
-            Some(vec![Unknown, Unknown])
-        );
+        assert_eq!(world.statuses(&[&of_cas], BestEffort), Some(vec![Unknown, Unknown]));
         world.is_unknown_when_required(&[&of_cas]);
     }
-    let of_users = IssuingDistributionPoint {
-        only_contains_user_certs: true,
-        ..partition(PART_1)
-    };
-    assert_eq!(
-        world.statuses(&[&part(&[], &of_users)], BestEffort),
-        Some(vec![Good, Unknown])
-    );
-    assert_eq!(
-        world.statuses(&[&part(&[&world.leaf], &of_users)], BestEffort),
-        None
-    );
+    let of_users = IssuingDistributionPoint { only_contains_user_certs: true, ..partition(PART_1) };
+    assert_eq!(world.statuses(&[&part(&[], &of_users)], BestEffort), Some(vec![Good, Unknown]));
+    assert_eq!(world.statuses(&[&part(&[&world.leaf], &of_users)], BestEffort), None);
 
     // Any part may name a certificate that names no list: one part can revoke it, and no part clears it.
-    let leaf = world
-        .ca
-        .issue_with(|leaf| unset(leaf, CRL_DISTRIBUTION_POINTS));
+    let leaf = world.ca.issue_with(|leaf| unset(leaf, CRL_DISTRIBUTION_POINTS));
     let bad = part(&[&leaf], &partition(PART_1));
     let good = part(&[], &partition(PART_1));
     let world = World { leaf, ..world };
-    assert_eq!(
-        world.statuses(&[&good], BestEffort),
-        Some(vec![Unknown, Unknown])
-    );
+    assert_eq!(world.statuses(&[&good], BestEffort), Some(vec![Unknown, Unknown]));
     assert_eq!(world.statuses(&[&bad], BestEffort), None);
 }
 
@@ -520,10 +388,7 @@ fn a_distribution_point_for_some_reasons_or_of_another_issuer() {
     for (point, cleared) in [
         (whole.clone(), Good),
         (
-            DistributionPoint {
-                reasons: Some(Reasons::KeyCompromise.into()),
-                ..whole.clone()
-            },
+            DistributionPoint { reasons: Some(Reasons::KeyCompromise.into()), ..whole.clone() },
             Unknown,
         ),
         (
@@ -534,13 +399,9 @@ fn a_distribution_point_for_some_reasons_or_of_another_issuer() {
             Unknown,
         ),
     ] {
-        let leaf = world
-            .ca
-            .issue_with(|leaf| set_distribution_point(leaf, point));
+        let leaf = world.ca.issue_with(|leaf| set_distribution_point(leaf, point));
         let part = |revoked: &[&CertificateDer<'_>]| {
-            world
-                .ca
-                .list_with(revoked, |list| set_partition(list, &partition(PART_1)))
+            world.ca.list_with(revoked, |list| set_partition(list, &partition(PART_1)))
         };
         let (clears, revokes) = (part(&[]), part(&[&leaf]));
         let statuses = |list| {
@@ -570,18 +431,12 @@ fn unusable_lists() {
     let unknown = extension("1.3.6.1.4.1.99999.1", true, vec![5, 0]);
     assert!(read(&|list| add(list, &unknown)).is_err(), "unknown");
     for point in [
-        IssuingDistributionPoint {
-            indirect_crl: true,
-            ..point.clone()
-        },
+        IssuingDistributionPoint { indirect_crl: true, ..point.clone() },
         IssuingDistributionPoint {
             only_some_reasons: Some(Reasons::KeyCompromise.into()),
             ..point.clone()
         },
-        IssuingDistributionPoint {
-            only_contains_attribute_certs: true,
-            ..point.clone()
-        },
+        IssuingDistributionPoint { only_contains_attribute_certs: true, ..point.clone() },
     ] {
         assert!(read(&|list| set_partition(list, &point)).is_err());
     }
@@ -610,11 +465,7 @@ fn a_proof_expires_with_a_required_list() {
     let world = World::new();
     let lists = [&world.ca.list(&[]), &world.root.list(&[])];
     let evidence = evidence([&world.ca_der], &lists);
-    let end = |mode| {
-        verify(&world.root_der, &world.leaf, &evidence, mode)
-            .unwrap()
-            .valid_until()
-    };
+    let end = |mode| verify(&world.root_der, &world.leaf, &evidence, mode).unwrap().valid_until();
     assert_eq!(end(Required), later(86_400));
     assert_eq!(end(BestEffort), later(86_400));
     // A day after the list expires.
@@ -623,11 +474,7 @@ fn a_proof_expires_with_a_required_list() {
         list.this_update = at(NOW.as_secs() - 7 * DAY);
     });
     let evidence = crate::pki::evidence([&world.ca_der], &[&soon, lists[1]]);
-    let end = |mode| {
-        verify(&world.root_der, &world.leaf, &evidence, mode)
-            .unwrap()
-            .valid_until()
-    };
+    let end = |mode| verify(&world.root_der, &world.leaf, &evidence, mode).unwrap().valid_until();
     assert_eq!(end(Required), later(60));
     assert_eq!(end(BestEffort), later(86_400));
 }
@@ -643,10 +490,7 @@ fn the_last_of_several_lists_counts() {
     let (sooner, latest) = (with(60), with(120));
     for lists in [[&sooner, &latest], [&latest, &sooner]] {
         let evidence = evidence([&world.ca_der], &lists);
-        let path = world
-            .verifier()
-            .find_path(&world.leaf, &evidence, NOW)
-            .unwrap();
+        let path = world.verifier().find_path(&world.leaf, &evidence, NOW).unwrap();
         assert_eq!(path.links()[0].revocation_list_ends(), Some(later(120)));
     }
 }
@@ -657,16 +501,7 @@ fn find_path_gives_the_same_verdicts() {
     let verifier = world.verifier();
     let list = world.ca.list(&[&world.leaf]);
     let evidence = evidence([&world.ca_der], &[&list]);
-    assert_eq!(
-        verifier.find_path(&world.leaf, &evidence, NOW).unwrap_err(),
-        PathError::Revoked
-    );
+    assert_eq!(verifier.find_path(&world.leaf, &evidence, NOW).unwrap_err(), PathError::Revoked);
     let off = verifier.with_revocation(DangerOff);
-    assert_eq!(
-        off.find_path(&world.leaf, &evidence, NOW)
-            .unwrap()
-            .links()
-            .len(),
-        2
-    );
+    assert_eq!(off.find_path(&world.leaf, &evidence, NOW).unwrap().links().len(), 2);
 }

@@ -20,10 +20,7 @@ use RevocationStatus::{Good, Unknown};
 
 /// An issuing distribution point without a name: the list is the only one of its kind.
 fn nameless() -> IssuingDistributionPoint {
-    IssuingDistributionPoint {
-        distribution_point: None,
-        ..partition(PART_1)
-    }
+    IssuingDistributionPoint { distribution_point: None, ..partition(PART_1) }
 }
 
 fn add(list: &mut TbsCertList, extension: &Extension) {
@@ -51,34 +48,17 @@ fn problem(read: Result<RevocationList, impl ToString>) -> String {
 fn a_list_whose_distribution_point_has_no_name() {
     let world = World::new();
     let list = |revoked: &[&CertificateDer<'_>], point: &IssuingDistributionPoint| {
-        world
-            .ca
-            .list_with(revoked, |list| set_partition(list, point))
+        world.ca.list_with(revoked, |list| set_partition(list, point))
     };
-    let of_users = IssuingDistributionPoint {
-        only_contains_user_certs: true,
-        ..nameless()
-    };
-    let of_cas = IssuingDistributionPoint {
-        only_contains_ca_certs: true,
-        ..nameless()
-    };
+    let of_users = IssuingDistributionPoint { only_contains_user_certs: true, ..nameless() };
+    let of_cas = IssuingDistributionPoint { only_contains_ca_certs: true, ..nameless() };
     for point in [&nameless(), &of_users] {
-        assert_eq!(
-            world.statuses(&[&list(&[], point)], BestEffort),
-            Some(vec![Good, Unknown])
-        );
-        assert_eq!(
-            world.statuses(&[&list(&[&world.leaf], point)], BestEffort),
-            None
-        );
+        assert_eq!(world.statuses(&[&list(&[], point)], BestEffort), Some(vec![Good, Unknown]));
+        assert_eq!(world.statuses(&[&list(&[&world.leaf], point)], BestEffort), None);
         // The list of a stranger with the same name.
         let impostor = world.ca.rekeyed();
         let theirs = impostor.list_with(&[&world.leaf], |list| set_partition(list, point));
-        assert_eq!(
-            world.statuses(&[&theirs], BestEffort),
-            Some(vec![Unknown, Unknown])
-        );
+        assert_eq!(world.statuses(&[&theirs], BestEffort), Some(vec![Unknown, Unknown]));
     }
     for revoked in [vec![], vec![&world.leaf]] {
         assert_eq!(
@@ -88,18 +68,10 @@ fn a_list_whose_distribution_point_has_no_name() {
     }
     // The reverse for a CA.
     let of_root = |revoked: &[&CertificateDer<'_>], point: &IssuingDistributionPoint| {
-        world
-            .root
-            .list_with(revoked, |list| set_partition(list, point))
+        world.root.list_with(revoked, |list| set_partition(list, point))
     };
-    assert_eq!(
-        world.statuses(&[&of_root(&[], &of_cas)], BestEffort),
-        Some(vec![Unknown, Good])
-    );
-    assert_eq!(
-        world.statuses(&[&of_root(&[&world.ca_der], &of_cas)], BestEffort),
-        None
-    );
+    assert_eq!(world.statuses(&[&of_root(&[], &of_cas)], BestEffort), Some(vec![Unknown, Good]));
+    assert_eq!(world.statuses(&[&of_root(&[&world.ca_der], &of_cas)], BestEffort), None);
     for revoked in [vec![], vec![&world.ca_der]] {
         assert_eq!(
             world.statuses(&[&of_root(&revoked, &of_users)], BestEffort),
@@ -142,15 +114,9 @@ fn extensions_of_a_list() {
             vec![extension("2.5.29.27", false, vec![2, 1, 1])],
             "it is a delta, which lists only changes",
         ),
-        (
-            vec![raw_point(&[0x83, 2, 1, 6])],
-            "it is for some reasons only",
-        ),
+        (vec![raw_point(&[0x83, 2, 1, 6])], "it is for some reasons only"),
         (vec![raw_point(&[0x84, 1, 0xff])], "it is indirect"),
-        (
-            vec![raw_point(&[0x85, 1, 0xff])],
-            "it is about attribute certificates",
-        ),
+        (vec![raw_point(&[0x85, 1, 0xff])], "it is about attribute certificates"),
         (vec![raw_point(&[0x81, 1, 1])], malformed),
         (vec![raw_point(&[0x81, 0])], malformed),
         (vec![raw_point(&[0x86, 1, 0xff])], malformed),
@@ -164,10 +130,7 @@ fn extensions_of_a_list() {
             vec![raw_point(&[0xa0, 4, 0xa0, 0, 5, 0])],
             "the name of its distribution point is malformed",
         ),
-        (
-            vec![extension("2.5.29.28", true, vec![0x30, 0, 5, 0])],
-            malformed,
-        ),
+        (vec![extension("2.5.29.28", true, vec![0x30, 0, 5, 0])], malformed),
     ] {
         assert_eq!(read(&extensions), expected, "{extensions:?}");
     }
@@ -205,14 +168,8 @@ fn extensions_of_an_entry() {
         (vec![date(b"20260101000000")], malformed),
         (vec![date(b"20260230000000Z")], malformed),
         (vec![date(b"20260101000000.5Z")], malformed),
-        (
-            vec![extension("2.5.29.29", true, vec![0x30, 0])],
-            "an entry belongs to another issuer",
-        ),
-        (
-            vec![extension("2.5.29.29", false, vec![0x30, 0])],
-            "an entry belongs to another issuer",
-        ),
+        (vec![extension("2.5.29.29", true, vec![0x30, 0])], "an entry belongs to another issuer"),
+        (vec![extension("2.5.29.29", false, vec![0x30, 0])], "an entry belongs to another issuer"),
     ] {
         assert_eq!(read(&extensions), expected, "{extensions:?}");
     }
@@ -232,38 +189,21 @@ fn the_frame_of_a_list() {
         problem(RevocationList::from_der(&other_algorithm)),
         "it names two different signature algorithms"
     );
-    let no_issuer = world
-        .ca
-        .list_der(&[], |list| list.issuer = Default::default());
-    assert_eq!(
-        problem(RevocationList::from_der(&no_issuer)),
-        "it has no issuer"
-    );
+    let no_issuer = world.ca.list_der(&[], |list| list.issuer = Default::default());
+    assert_eq!(problem(RevocationList::from_der(&no_issuer)), "it has no issuer");
     let endless = world.ca.list_der(&[], |list| list.next_update = None);
     assert_eq!(
         problem(RevocationList::from_der(&endless)),
         "its nextUpdate is missing or malformed"
     );
     let more = [good.as_slice(), b"\0"].concat();
-    assert_eq!(
-        problem(RevocationList::from_der(&more)),
-        "bytes follow the list"
-    );
-    assert_eq!(
-        problem(RevocationList::from_der(b"")),
-        "it is not a DER sequence"
-    );
+    assert_eq!(problem(RevocationList::from_der(&more)), "bytes follow the list");
+    assert_eq!(problem(RevocationList::from_der(b"")), "it is not a DER sequence");
     // The inner sequence's version, 2, is written as 1.
-    let version = good
-        .windows(3)
-        .position(|bytes| bytes == [2, 1, 1])
-        .unwrap();
+    let version = good.windows(3).position(|bytes| bytes == [2, 1, 1]).unwrap();
     let mut first = good.clone();
     first[version + 2] = 0;
-    assert_eq!(
-        problem(RevocationList::from_der(&first)),
-        "its version is not 2"
-    );
+    assert_eq!(problem(RevocationList::from_der(&first)), "its version is not 2");
 }
 
 /// As long as a fetched list may be, with the certificate at any place.
@@ -290,16 +230,9 @@ fn a_long_list_names_the_first_the_last_and_no_other() {
         })
     };
     for own in [0, count / 2, count] {
-        assert_eq!(
-            world.statuses(&[&list(Some(own))], BestEffort),
-            None,
-            "{own}"
-        );
+        assert_eq!(world.statuses(&[&list(Some(own))], BestEffort), None, "{own}");
     }
-    assert_eq!(
-        world.statuses(&[&list(None)], BestEffort),
-        Some(vec![Good, Unknown])
-    );
+    assert_eq!(world.statuses(&[&list(None)], BestEffort), Some(vec![Good, Unknown]));
 }
 
 /// A list that webpki or x509-parser refuses is refused here too, unless webpki refuses it because its distribution point has
@@ -314,9 +247,7 @@ fn no_list_is_accepted_that_webpki_refuses() {
             set_partition(list, &partition(PART_1));
             list.revoked_certificates = Some(vec![entry(std::slice::from_ref(&reason))]);
         }),
-        world.ca.list_der(&[&world.leaf, &world.ca_der], |list| {
-            set_partition(list, &nameless())
-        }),
+        world.ca.list_der(&[&world.leaf, &world.ca_der], |list| set_partition(list, &nameless())),
     ];
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |below: usize| {
@@ -355,8 +286,5 @@ fn no_list_is_accepted_that_webpki_refuses() {
         }
     }
     // Bytes of names, dates, serial numbers and signatures may differ.
-    assert!(
-        read > rounds / 10 && refused > rounds / 10,
-        "{read}, {refused}"
-    );
+    assert!(read > rounds / 10 && refused > rounds / 10, "{read}, {refused}");
 }

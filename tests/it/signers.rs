@@ -15,10 +15,7 @@ use crate::support::{DISPATCH_URL, ISSUER, NOW, Scripted, bundle, chain, later, 
 
 fn url(name: &str) -> CertificateUrl<'static> {
     let text = format!("https://3psostorageacct.blob.core.windows.net/cert/{name}.cer");
-    CertificateLocation::default()
-        .check(&text)
-        .unwrap()
-        .into_owned()
+    CertificateLocation::default().check(&text).unwrap().into_owned()
 }
 
 fn dispatch() -> CertificateUrl<'static> {
@@ -27,12 +24,7 @@ fn dispatch() -> CertificateUrl<'static> {
 
 /// A good signer with a key, and so a certificate, of its own.
 fn rotated() -> Signer {
-    ISSUER
-        .signing_certificate()
-        .new_key()
-        .unwrap()
-        .issue()
-        .unwrap()
+    ISSUER.signing_certificate().new_key().unwrap().issue().unwrap()
 }
 
 /// Polls `future` once, and drops it.
@@ -159,10 +151,7 @@ async fn failed_refreshes_and_refetches_are_spaced() {
     source.now_answers(outage());
     // An hour of callbacks after the first day: a refresh every ten minutes.
     for second in 0..3_600 {
-        signers
-            .find(&dispatch(), later(Signers::REFRESH_AGE_SECONDS + second))
-            .await
-            .unwrap();
+        signers.find(&dispatch(), later(Signers::REFRESH_AGE_SECONDS + second)).await.unwrap();
     }
     assert_eq!(source.fetches(), 1 + 6);
     // An hour of forgeries: a fetch after 5 s, another after 10, and then every 15 seconds.
@@ -191,25 +180,12 @@ async fn a_mismatch_during_an_outage_reports_it() {
     }
     // At seconds 60, 65, 75, 90 and 105.
     assert_eq!(source.fetches(), 1 + 5);
-    let other = ISSUER
-        .signing_certificate()
-        .dns_names(["new.microsoft.com"])
-        .issue()
-        .unwrap();
+    let other = ISSUER.signing_certificate().dns_names(["new.microsoft.com"]).issue().unwrap();
     source.now_answers(Ok(bundle(&other)));
-    let error = signers
-        .find_newer(&dispatch(), &tried, later(120))
-        .await
-        .unwrap_err();
+    let error = signers.find_newer(&dispatch(), &tried, later(120)).await.unwrap_err();
     assert!(error.to_string().contains("`new.microsoft.com`"), "{error}");
     source.now_answers(Ok(bundle(&rotated())));
-    assert!(
-        signers
-            .find_newer(&dispatch(), &tried, later(180))
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(signers.find_newer(&dispatch(), &tried, later(180)).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -220,18 +196,12 @@ async fn a_failing_host_is_retried_after_a_growing_cool_down() {
     for second in 0..60 {
         let before = source.fetches();
         let unavailable = signers.find(&dispatch(), later(second)).await.unwrap_err();
-        assert!(matches!(
-            *unavailable.error,
-            SignerError::Source(SourceError::Status(_))
-        ));
+        assert!(matches!(*unavailable.error, SignerError::Source(SourceError::Status(_))));
         let was_fetched = source.fetches() > before;
         assert_eq!(unavailable.failed_ago.is_none(), was_fetched);
         // The age of the outage, and at least the time until the next attempt.
         let retry_after = unavailable.retry_after.as_secs();
-        assert!(
-            retry_after >= second.max(1),
-            "second {second}: {retry_after}"
-        );
+        assert!(retry_after >= second.max(1), "second {second}: {retry_after}");
         if was_fetched {
             fetched_at.push(second);
         }
@@ -306,40 +276,24 @@ async fn invented_names_use_the_quota_and_known_urls_do_not() {
     for n in 0..100 {
         let _ = signers.find(&url(&format!("more-{n}")), hundred_days).await;
     }
-    let quota = signers
-        .find(&url("one-more"), hundred_days)
-        .await
-        .unwrap_err();
+    let quota = signers.find(&url("one-more"), hundred_days).await.unwrap_err();
     assert!(matches!(*quota.error, SignerError::Quota { .. }), "{quota}");
     source.now_answers(Ok(bundle(&genuine)));
-    let error = signers
-        .find(&url("verified-before"), hundred_days)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(*error.error, SignerError::Chain { .. }),
-        "it was fetched: {error}"
-    );
+    let error = signers.find(&url("verified-before"), hundred_days).await.unwrap_err();
+    assert!(matches!(*error.error, SignerError::Chain { .. }), "it was fetched: {error}");
 }
 
 #[tokio::test]
 async fn the_quota_is_configurable() {
     let source = Scripted::new([outage()]);
-    let signers = Signers::build(
-        Arc::new(source.clone()),
-        None,
-        chain(),
-        NonZeroU32::new(3).unwrap(),
-    );
+    let signers =
+        Signers::build(Arc::new(source.clone()), None, chain(), NonZeroU32::new(3).unwrap());
     for n in 0..100 {
         signers.find(&url(&format!("{n}")), NOW).await.unwrap_err();
     }
     assert_eq!(source.fetches(), 3);
     for n in 100..200 {
-        signers
-            .find(&url(&format!("{n}")), later(20))
-            .await
-            .unwrap_err();
+        signers.find(&url(&format!("{n}")), later(20)).await.unwrap_err();
     }
     assert_eq!(source.fetches(), 4);
 }
@@ -351,10 +305,7 @@ async fn verified_urls_are_bounded_and_documented_ones_stay() {
     let signers = Signers::build(Arc::new(source.clone()), None, chain(), NonZeroU32::MAX);
     signers.find(&dispatch(), NOW).await.unwrap();
     for n in 0..3 * Signers::MAX_URLS {
-        signers
-            .find(&url(&format!("{n}")), later(u64::try_from(n).unwrap()))
-            .await
-            .unwrap();
+        signers.find(&url(&format!("{n}")), later(u64::try_from(n).unwrap())).await.unwrap();
     }
     let fetches = source.fetches();
     signers.find(&dispatch(), later(100)).await.unwrap();
@@ -408,19 +359,13 @@ async fn no_callback_waits_for_a_refresh() {
     let tomorrow = later(Signers::REFRESH_AGE_SECONDS);
     for _ in 0..3 {
         let meanwhile = signers.find(&dispatch(), tomorrow).await.unwrap();
-        assert_eq!(
-            meanwhile.current().fingerprint(),
-            old.current().fingerprint()
-        );
+        assert_eq!(meanwhile.current().fingerprint(), old.current().fingerprint());
         assert_eq!(source.fetches(), 2);
     }
     source.open();
     yield_often().await;
     let refreshed = signers.find(&dispatch(), tomorrow).await.unwrap();
-    assert_ne!(
-        refreshed.current().fingerprint(),
-        old.current().fingerprint()
-    );
+    assert_ne!(refreshed.current().fingerprint(), old.current().fingerprint());
     assert_eq!(refreshed.iter().count(), 2, "the former signer stays");
     assert_eq!(source.fetches(), 2);
 }
@@ -471,21 +416,12 @@ async fn a_forger_that_disconnects_does_not_delay_a_rotation() {
 async fn a_clock_set_back_blocks_nothing() {
     let source = Scripted::new([outage()]);
     let signers = Signers::new(source.clone(), chain());
-    signers
-        .find(&dispatch(), later(10_000_000))
-        .await
-        .unwrap_err();
+    signers.find(&dispatch(), later(10_000_000)).await.unwrap_err();
     source.now_answers(Ok(bundle(&ISSUER.signer().unwrap())));
     // For the cool-down, and no longer.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let tried = signers.find(&dispatch(), later(7_000)).await.unwrap();
     assert_eq!(source.fetches(), 2);
     source.now_answers(Ok(bundle(&rotated())));
-    assert!(
-        signers
-            .find_newer(&dispatch(), &tried, NOW)
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(signers.find_newer(&dispatch(), &tried, NOW).await.unwrap().is_some());
 }

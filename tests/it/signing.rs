@@ -35,9 +35,7 @@ fn both_verify(public_key: &[u8], message: &[u8], signature: &[u8]) -> [bool; 2]
     let hashed = Sha256::digest(message);
     [
         by_aws.verify(message, signature).is_ok(),
-        by_rust
-            .verify(Pss::new::<Sha256>(), &hashed, signature)
-            .is_ok(),
+        by_rust.verify(Pss::new::<Sha256>(), &hashed, signature).is_ok(),
     ]
 }
 

@@ -137,10 +137,7 @@ impl CertificateSource for Scripted {
 
 /// What a certificate host that is down looks like.
 pub(crate) fn outage() -> Result<CertificateBundle, SourceError> {
-    Err(SourceError::Status(Box::new(StatusRefusal::new(
-        DISPATCH_URL,
-        500,
-    ))))
+    Err(SourceError::Status(Box::new(StatusRefusal::new(DISPATCH_URL, 500))))
 }
 
 /// The signers of the documented URL once what runs in the background has come to its end.
@@ -149,10 +146,7 @@ pub(crate) async fn find_settled(
     now: UnixTime,
 ) -> Result<SignerSet, SignerError> {
     let url = CertificateLocation::default().check(DISPATCH_URL).unwrap();
-    let first = signers
-        .find(&url, now)
-        .await
-        .map_err(|unavailable| *unavailable.error)?;
+    let first = signers.find(&url, now).await.map_err(|unavailable| *unavailable.error)?;
     background().await;
     match signers.find(&url, now).await {
         Ok(set) => Ok(set),
@@ -215,15 +209,11 @@ impl HttpClient for Web {
         Box::pin(async move {
             tokio::task::yield_now().await;
             if down {
-                return Err(HttpClientError::Timeout {
-                    deadline: limits.deadline,
-                });
+                return Err(HttpClientError::Timeout { deadline: limits.deadline });
             }
             let (status, body) = page.unwrap_or((404, Bytes::new()));
             if body.len() > limits.max_body {
-                return Err(HttpClientError::BodyTooLong {
-                    limit: limits.max_body,
-                });
+                return Err(HttpClientError::BodyTooLong { limit: limits.max_body });
             }
             let mut response = Response::new(body);
             *response.status_mut() = status.try_into().unwrap();

@@ -41,10 +41,7 @@ async fn entras_refusal_is_explained_without_a_secret() {
         partner_center.tenant_id()
     );
     assert!(said.starts_with(&url), "{said}");
-    assert!(
-        said.contains(" (trace id ") && said.contains(" (correlation id "),
-        "{said}"
-    );
+    assert!(said.contains(" (trace id ") && said.contains(" (correlation id "), "{said}");
     assert!(!error.is_transient());
     for shown in [said, format!("{error:?}"), format!("{tokens:?}")] {
         assert!(!shown.contains("s3cret"), "{shown}");
@@ -62,29 +59,13 @@ async fn responses_that_are_not_entras() {
             true,
             "answered 503 without a token (expected a JSON object with `access_token`): Our services",
         ),
-        (
-            Fault::status(404, &ErrorBody::Empty),
-            false,
-            "answered 404 without a token",
-        ),
+        (Fault::status(404, &ErrorBody::Empty), false, "answered 404 without a token"),
         (Fault::CutJson, true, "answered 200 without a token"),
         (Fault::Drop, true, "a token could not be requested from"),
+        (Fault::Truncated, true, "a token could not be requested from"),
+        (Fault::Throttle { retry_after: Some("7".into()) }, true, "answered 429"),
         (
-            Fault::Truncated,
-            true,
-            "a token could not be requested from",
-        ),
-        (
-            Fault::Throttle {
-                retry_after: Some("7".into()),
-            },
-            true,
-            "answered 429",
-        ),
-        (
-            Fault::Redirect {
-                location: "https://evil.example/".into(),
-            },
+            Fault::Redirect { location: "https://evil.example/".into() },
             false,
             "answered 307 without a token",
         ),
@@ -95,10 +76,7 @@ async fn responses_that_are_not_entras() {
         assert!(error.to_string().contains(said), "{fault:?}: {error}");
         assert_eq!(error.is_transient(), is_transient, "{error}");
         let throttled = matches!(fault, Fault::Throttle { .. });
-        assert_eq!(
-            error.retry_after(),
-            throttled.then_some(Duration::from_secs(7))
-        );
+        assert_eq!(error.retry_after(), throttled.then_some(Duration::from_secs(7)));
         assert!(tokens.token(TokenRequest::new(&scope)).await.is_ok());
     }
 }
@@ -126,11 +104,7 @@ impl Vault {
                     if *vault.is_closed.lock().unwrap() {
                         return Err("the vault is closed".into());
                     }
-                    vault
-                        .kept
-                        .lock()
-                        .unwrap()
-                        .push(token.expose_secret().to_owned());
+                    vault.kept.lock().unwrap().push(token.expose_secret().to_owned());
                     Ok(())
                 }
             },
@@ -148,14 +122,8 @@ impl Vault {
 
 /// The refresh tokens that Entra received.
 fn used(partner_center: &PartnerCenter) -> Vec<String> {
-    let fields = partner_center
-        .requests()
-        .into_iter()
-        .flat_map(|request| request.form());
-    fields
-        .filter(|(name, _)| name == "refresh_token")
-        .map(|(_, value)| value)
-        .collect()
+    let fields = partner_center.requests().into_iter().flat_map(|request| request.form());
+    fields.filter(|(name, _)| name == "refresh_token").map(|(_, value)| value).collect()
 }
 
 #[tokio::test]
@@ -169,30 +137,11 @@ async fn a_rotated_refresh_token_is_saved_before_it_is_used() {
     }
     let (kept, used) = (vault.kept(), used(&partner_center));
     assert_eq!(kept.len(), 3);
-    assert_eq!(
-        used,
-        [
-            partner_center.refresh_token(),
-            kept[0].clone(),
-            kept[1].clone()
-        ]
-    );
+    assert_eq!(used, [partner_center.refresh_token(), kept[0].clone(), kept[1].clone()]);
     let form = partner_center.requests()[0].form();
     let names: Vec<_> = form.iter().map(|(name, _)| &**name).collect();
-    assert_eq!(
-        names,
-        [
-            "grant_type",
-            "refresh_token",
-            "client_id",
-            "client_secret",
-            "scope"
-        ]
-    );
-    for shown in [
-        format!("{tokens:?}"),
-        format!("{:?}", partner_center.requests()),
-    ] {
+    assert_eq!(names, ["grant_type", "refresh_token", "client_id", "client_secret", "scope"]);
+    for shown in [format!("{tokens:?}"), format!("{:?}", partner_center.requests())] {
         assert!(
             !shown.contains(&kept[0]) && !shown.contains(&partner_center.client_secret()),
             "{shown}"
@@ -219,10 +168,7 @@ async fn an_unsaved_refresh_token_is_not_used() {
     vault.close(false);
     tokens.token(TokenRequest::new(&scope)).await.unwrap();
     let kept = vault.kept();
-    assert_eq!(
-        (kept.len(), used(&partner_center)[1].as_str()),
-        (2, &*kept[0])
-    );
+    assert_eq!((kept.len(), used(&partner_center)[1].as_str()), (2, &*kept[0]));
 }
 
 #[tokio::test]
@@ -287,13 +233,9 @@ async fn an_expired_refresh_token() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let secret = partner_center.client_secret();
     let application = application(&partner_center, &secret);
-    let tokens = RefreshToken::new(application, "0.ended", client(), async |_| {
-        panic!("nothing to save")
-    });
-    let error = tokens
-        .token(TokenRequest::new(&scope(&partner_center)))
-        .await
-        .unwrap_err();
+    let tokens =
+        RefreshToken::new(application, "0.ended", client(), async |_| panic!("nothing to save"));
+    let error = tokens.token(TokenRequest::new(&scope(&partner_center))).await.unwrap_err();
     assert!(
         matches!(&error, TokenError::Refused(refusal) if refusal.error.to_string() == "invalid_grant"),
         "{error}"
@@ -311,10 +253,7 @@ impl TokenCredential for Credential {
         scopes: &[&str],
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AzureToken> {
-        self.0
-            .lock()
-            .unwrap()
-            .push(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        self.0.lock().unwrap().push(scopes.iter().map(|scope| (*scope).to_owned()).collect());
         match scopes {
             ["bad"] => Err(azure_core::Error::with_message(
                 azure_core::error::ErrorKind::Credential,
@@ -334,22 +273,10 @@ async fn a_credential_of_the_azure_sdk() {
     assert_eq!(token.expires_at(), Some(OffsetDateTime::UNIX_EPOCH));
     let other = AccessToken::new("other").unwrap();
     let request = TokenRequest::new("scope");
-    assert_eq!(
-        tokens
-            .token(request.after_refusal_of(&other))
-            .await
-            .unwrap(),
-        token
-    );
-    let error = tokens
-        .token(request.after_refusal_of(&token))
-        .await
-        .unwrap_err();
+    assert_eq!(tokens.token(request.after_refusal_of(&other)).await.unwrap(), token);
+    let error = tokens.token(request.after_refusal_of(&token)).await.unwrap_err();
     assert!(matches!(error, TokenError::NoAlternative));
     let error = tokens.token(TokenRequest::new("bad")).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the token provider failed: no identity here"
-    );
+    assert_eq!(error.to_string(), "the token provider failed: no identity here");
     assert_eq!(credential.0.lock().unwrap()[0], ["scope"]);
 }

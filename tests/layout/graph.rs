@@ -13,12 +13,7 @@ struct Modules<'s>(BTreeMap<&'s [String], &'s Source>);
 
 impl<'s> Graph<'s> {
     pub(crate) fn new(sources: &'s [Source]) -> Self {
-        let modules = Modules(
-            sources
-                .iter()
-                .map(|it| (it.module.as_slice(), it))
-                .collect(),
-        );
+        let modules = Modules(sources.iter().map(|it| (it.module.as_slice(), it)).collect());
         let arrows = sources.iter().map(|source| {
             let targets = source.paths.iter();
             let targets = targets.filter_map(|path| modules.defining(source, path, 0));
@@ -26,9 +21,7 @@ impl<'s> Graph<'s> {
             let others = targets.filter(|target| *target != source.file);
             (source.file.as_str(), others.collect())
         });
-        Self {
-            arrows: arrows.collect(),
-        }
+        Self { arrows: arrows.collect() }
     }
 
     /// Groups of files each of which reaches all others of its group.

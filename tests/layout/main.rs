@@ -27,9 +27,7 @@ fn no_files_import_each_other_in_a_circle() {
     let graph = Graph::new(&sources);
     for circle in graph.circles() {
         println!("{} files: {}", circle.len(), circle.join(", "));
-        graph
-            .arrows_within(&circle)
-            .for_each(|(from, to)| println!("    {from} -> {to}"));
+        graph.arrows_within(&circle).for_each(|(from, to)| println!("    {from} -> {to}"));
     }
     let circles = graph.circles().len();
     println!("circles between files: {circles}");
@@ -54,12 +52,7 @@ fn files_and_functions_are_short() {
         .map(|source| (source.lines, &source.file))
         .collect();
     let long_functions: Vec<_> = (sources.iter())
-        .flat_map(|source| {
-            source
-                .functions
-                .iter()
-                .map(move |function| (source, function))
-        })
+        .flat_map(|source| source.functions.iter().map(move |function| (source, function)))
         .filter(|(_, function)| function.lines > MAX_FUNCTION)
         .map(|(source, function)| (function.lines, &function.name, &source.file))
         .collect();
@@ -89,9 +82,8 @@ fn the_house_does_not_grow() {
 
 /// Per cent of the lines of a folder that document.
 fn doc_share(sources: &[Source], folder: &str) -> usize {
-    let inside: Vec<_> = (sources.iter())
-        .filter(|source| source.file.starts_with(folder))
-        .collect();
+    let inside: Vec<_> =
+        (sources.iter()).filter(|source| source.file.starts_with(folder)).collect();
     let docs: usize = inside.iter().map(|source| source.docs).sum();
     let lines: usize = inside.iter().map(|source| source.lines).sum();
     docs * 100 / lines

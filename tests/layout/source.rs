@@ -206,10 +206,7 @@ fn expand(tree: &UseTree, prefix: &mut Vec<String>, named: &mut Vec<(String, Vec
             prefix.pop();
         }
         UseTree::Group(group) => {
-            group
-                .items
-                .iter()
-                .for_each(|tree| expand(tree, prefix, named));
+            group.items.iter().for_each(|tree| expand(tree, prefix, named));
         }
         UseTree::Name(name) => {
             let mut path = prefix.clone();

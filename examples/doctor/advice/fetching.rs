@@ -58,15 +58,11 @@ fn authorities(method: &str, places: &str, prefix: &str) -> String {
 /// When something might be fetched another time.
 fn passing(steps: &[Step], what: &'static str) -> Option<Advice> {
     failed(steps, what).find_map(|step| match step.failure {
-        Some(Failure::Offline) => Some(Advice::new(
-            format!("without --offline, the {what} would be fetched"),
-            NOTHING,
-        )),
+        Some(Failure::Offline) => {
+            Some(Advice::new(format!("without --offline, the {what} would be fetched"), NOTHING))
+        }
         Some(Failure::Passing) => Some(Advice::new(
-            format!(
-                "try again, or let this machine reach where the {what} is: {}",
-                step.from
-            ),
+            format!("try again, or let this machine reach where the {what} is: {}", step.from),
             NOTHING,
         )),
         _ => None,
@@ -74,9 +70,7 @@ fn passing(steps: &[Step], what: &'static str) -> Option<Advice> {
 }
 
 fn failed<'s>(steps: &'s [Step], what: &'static str) -> impl Iterator<Item = &'s Step> {
-    steps
-        .iter()
-        .filter(move |step| step.what == what && !step.succeeded)
+    steps.iter().filter(move |step| step.what == what && !step.succeeded)
 }
 
 /// What would have to be allowed for a URL, if it can be: the certificate that names it is not trusted.

@@ -25,20 +25,11 @@ pub(crate) struct Advice {
 
 impl Advice {
     fn new(what: impl Into<String>, weakens: &str) -> Self {
-        Self {
-            what: what.into(),
-            flag: None,
-            builder: None,
-            weakens: weakens.to_owned(),
-        }
+        Self { what: what.into(), flag: None, builder: None, weakens: weakens.to_owned() }
     }
 
     fn with(self, flag: impl Into<String>, builder: impl Into<String>) -> Self {
-        Self {
-            flag: Some(flag.into()),
-            builder: Some(builder.into()),
-            ..self
-        }
+        Self { flag: Some(flag.into()), builder: Some(builder.into()), ..self }
     }
 }
 

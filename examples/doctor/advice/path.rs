@@ -13,9 +13,9 @@ pub(super) fn about_path(candidate: &Candidate) -> Vec<Advice> {
             "nothing for the chain over a revoked certificate; over another certificate of that issuer it may hold",
             NOTHING,
         )],
-        Some(PathError::IssuerExpired { .. } | PathError::Signature) => vec![intermediates(
-            "give the issuer's current certificate, of the same name",
-        )],
+        Some(PathError::IssuerExpired { .. } | PathError::Signature) => {
+            vec![intermediates("give the issuer's current certificate, of the same name")]
+        }
         Some(_) => vec![Advice::new(
             "nothing changes the verdict on this chain; over other certificates of its issuers another may hold",
             NOTHING,
@@ -51,12 +51,6 @@ fn about_end(end: &End) -> Vec<Advice> {
 }
 
 fn intermediates(what: impl Into<String>) -> Advice {
-    Advice::new(
-        what,
-        "nothing: it is an untrusted link, which still needs a path to an anchor",
-    )
-    .with(
-        "--intermediates FILE",
-        ".intermediates(certificates_from_pem(&pem)?)",
-    )
+    Advice::new(what, "nothing: it is an untrusted link, which still needs a path to an anchor")
+        .with("--intermediates FILE", ".intermediates(certificates_from_pem(&pem)?)")
 }

@@ -22,9 +22,7 @@ impl Files {
         let intermediates: Result<Vec<_>, _> = self.intermediates.iter().map(read).collect();
         let intermediates = intermediates?.into_iter().flatten();
         receiver.replace_chain(|chain| {
-            let chain = chain
-                .without_intermediates()
-                .with_intermediates(intermediates);
+            let chain = chain.without_intermediates().with_intermediates(intermediates);
             match anchors {
                 Some(anchors) => chain.with_anchors(anchors),
                 None => chain,

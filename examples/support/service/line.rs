@@ -42,10 +42,7 @@ impl<'a> Line<'a> {
         Self {
             event_name: event.name().as_str(),
             resource_uri: event.resource_uri(),
-            resource: ResourceLine {
-                kind,
-                ids: ids.collect(),
-            },
+            resource: ResourceLine { kind, ids: ids.collect() },
             resource_change_utc_date: event
                 .resource_change_utc_date()
                 .and_then(|date| date.format(&Rfc3339).ok()),

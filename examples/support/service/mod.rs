@@ -98,11 +98,7 @@ async fn run(
     path: &'static str,
     serve: impl AsyncFnOnce(Service) -> Result<(), Box<dyn Error>>,
 ) -> Result<(), Box<dyn Error>> {
-    let Options {
-        listen,
-        receiver,
-        files,
-    } = options;
+    let Options { listen, receiver, files } = options;
     let stop = stop_signal()?; // From here on no signal kills.
     let listener =
         TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}"))?;
@@ -119,12 +115,7 @@ async fn run(
         info!("stopping: callbacks in flight are answered");
         let _ = stopping.send(());
     });
-    let served = serve(Service {
-        listener,
-        path,
-        receiver,
-        stop,
-    });
+    let served = serve(Service { listener, path, receiver, stop });
     let overdue = async move {
         let _ = stopped.await;
         sleep(GRACE).await;

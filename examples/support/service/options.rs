@@ -77,10 +77,6 @@ Exit code 1: cannot listen, or callbacks were left unanswered; 2: a fault of the
         let receiver = receiver.certificate_location(location);
         let receiver = receiver.build().map_err(|error| error.to_string())?;
         files.load(&receiver)?;
-        Ok(Some(Self {
-            listen,
-            receiver,
-            files,
-        }))
+        Ok(Some(Self { listen, receiver, files }))
     }
 }

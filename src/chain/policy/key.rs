@@ -16,9 +16,7 @@ pub struct Key;
 impl CertificatePolicy for Key {
     fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {
         match certificate.public_key() {
-            key @ PublicKey::Other { .. } => Err(PolicyError::NotRsa {
-                found: key.algorithm(),
-            }),
+            key @ PublicKey::Other { .. } => Err(PolicyError::NotRsa { found: key.algorithm() }),
             PublicKey::Rsa { bits, .. } if !(2048..=8192).contains(bits) => {
                 Err(PolicyError::KeySize { found: *bits })
             }

@@ -37,9 +37,6 @@ impl CertificatePolicy for Lifetime {
     }
 
     fn name(&self) -> String {
-        format!(
-            "valid for at most {} days",
-            self.0.as_secs() / (24 * 60 * 60)
-        )
+        format!("valid for at most {} days", self.0.as_secs() / (24 * 60 * 60))
     }
 }

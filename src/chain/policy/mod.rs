@@ -78,15 +78,9 @@ pub trait CertificatePolicy: fmt::Debug + Send + Sync {
 
 impl CertificatePolicy for SignerName {
     fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {
-        match certificate
-            .dns_names()
-            .iter()
-            .any(|name| self.matches(name))
-        {
+        match certificate.dns_names().iter().any(|name| self.matches(name)) {
             true => Ok(()),
-            false => Err(PolicyError::SignerName {
-                expected: self.clone(),
-            }),
+            false => Err(PolicyError::SignerName { expected: self.clone() }),
         }
     }
 
@@ -157,25 +151,14 @@ fn names_tls_purpose(purpose: &str) -> bool {
 }
 
 fn exponent(found: &Option<u64>) -> String {
-    found.map_or_else(
-        || "longer than 64 bits".to_owned(),
-        |found| found.to_string(),
-    )
+    found.map_or_else(|| "longer than 64 bits".to_owned(), |found| found.to_string())
 }
 
 fn organizations(found: &[Excerpt]) -> String {
-    let quoted: Vec<_> = found
-        .iter()
-        .take(3)
-        .map(|each| format!("`{each}`"))
-        .collect();
+    let quoted: Vec<_> = found.iter().take(3).map(|each| format!("`{each}`")).collect();
     match found.len() {
         0 => "missing".to_owned(),
         1..=3 => quoted.join(" and "),
-        more => format!(
-            "{} and {} more",
-            quoted.join(" and "),
-            more.saturating_sub(3)
-        ),
+        more => format!("{} and {} more", quoted.join(" and "), more.saturating_sub(3)),
     }
 }

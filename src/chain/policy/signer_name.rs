@@ -58,9 +58,7 @@ impl SignerName {
             || name.label.starts_with(&*narrowest.label) && name.domain == narrowest.domain;
         match is_pin {
             true => Ok(name),
-            false => Err(SignerNameError::Wide {
-                found: Excerpt::of(pattern),
-            }),
+            false => Err(SignerNameError::Wide { found: Excerpt::of(pattern) }),
         }
     }
 
@@ -73,9 +71,7 @@ impl SignerName {
     ///
     /// [`SignerNameError::Malformed`], as for [`new`](Self::new).
     pub fn danger_wide(pattern: &str) -> Result<Self, SignerNameError> {
-        let malformed = || SignerNameError::Malformed {
-            found: Excerpt::of(pattern),
-        };
+        let malformed = || SignerNameError::Malformed { found: Excerpt::of(pattern) };
         let (first, rest) = pattern.split_once('.').ok_or_else(malformed)?;
         let label = first.strip_suffix('*');
         let name = Self {
@@ -95,9 +91,8 @@ impl SignerName {
     /// Whether `name` matches.
     pub fn matches(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
-        let Some(middle) = name
-            .strip_suffix(&*self.domain)
-            .and_then(|label| label.strip_prefix(&*self.label))
+        let Some(middle) =
+            name.strip_suffix(&*self.domain).and_then(|label| label.strip_prefix(&*self.label))
         else {
             return false;
         };
@@ -110,11 +105,7 @@ impl SignerName {
 
 impl Default for SignerName {
     fn default() -> Self {
-        Self {
-            label: "pcnotifications".into(),
-            open: true,
-            domain: ".microsoft.com".into(),
-        }
+        Self { label: "pcnotifications".into(), open: true, domain: ".microsoft.com".into() }
     }
 }
 

@@ -60,9 +60,7 @@ impl ResourceEvent {
     ///
     /// [`NotEvents`] if it is not JSON, or neither an object nor an array.
     pub fn read(body: &[u8]) -> Result<Vec<Self>, NotEvents> {
-        let not_events = |reason: String| NotEvents {
-            reason: Excerpt::of(reason),
-        };
+        let not_events = |reason: String| NotEvents { reason: Excerpt::of(reason) };
         match serde_json::from_slice(without_mark(body))
             .map_err(|error| not_events(error.to_string()))?
         {
@@ -121,9 +119,7 @@ impl ResourceEvent {
 
     /// Whether a write, action or deletion succeeded.
     pub fn is_success(&self) -> bool {
-        SUCCESSES
-            .iter()
-            .any(|success| success.eq_ignore_ascii_case(&self.event_type))
+        SUCCESSES.iter().any(|success| success.eq_ignore_ascii_case(&self.event_type))
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -167,16 +163,10 @@ mod tests {
         assert_eq!(events.len(), 1);
         let event = &events[0];
         assert!(event.is_success());
-        assert_eq!(
-            event.resource_uri(),
-            Some("/SUBSCRIPTIONS/s/resourcegroups/g")
-        );
+        assert_eq!(event.resource_uri(), Some("/SUBSCRIPTIONS/s/resourcegroups/g"));
         assert_eq!(event.authorization().unwrap()["evidence"]["role"], "r");
         assert_eq!(event.claims().unwrap()["oid"], "s3cret");
-        assert_eq!(
-            (event.http_request(), event.status()),
-            (None, Some("Succeeded"))
-        );
+        assert_eq!((event.http_request(), event.status()), (None, Some("Succeeded")));
         assert!(!format!("{event:?}").contains("s3cret"));
 
         let cloud = br##"{"specversion":"1.0","type":"Microsoft.Resources.ResourceActionFailure","source":"/subscriptions/s","subject":"/a","dataschema":"#","data":{"resourceUri":"/b","claims":{"oid":"s3cret"},"httpRequest":{"method":"POST"},"correlationId":"c"}}"##;

@@ -86,8 +86,6 @@ fn is_at_or_under(id: &str, other: &str) -> bool {
 
 impl fmt::Debug for Hints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hints")
-            .field("channels", &self.channels().len())
-            .finish_non_exhaustive()
+        f.debug_struct("Hints").field("channels", &self.channels().len()).finish_non_exhaustive()
     }
 }

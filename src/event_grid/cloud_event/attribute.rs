@@ -32,11 +32,7 @@ pub(super) fn invalid(name: &'static str, found: &str) -> CloudEventError {
         "data_base64" => "base64",
         _ => "non-empty text without control characters",
     };
-    CloudEventError::Attribute {
-        name: Excerpt::of(name),
-        found: Excerpt::of(found),
-        expected,
-    }
+    CloudEventError::Attribute { name: Excerpt::of(name), found: Excerpt::of(found), expected }
 }
 
 /// CloudEvents 1.0.2, "Type System", String: neither control characters nor Unicode noncharacters.
@@ -89,22 +85,12 @@ mod tests {
     #[test]
     fn valid_and_invalid_values() {
         for (name, good, bad) in [
-            (
-                "id",
-                &["1", "ä b"][..],
-                &["", "a\nb", "\u{7f}", "\u{85}", "\u{fffe}"][..],
-            ),
+            ("id", &["1", "ä b"][..], &["", "a\nb", "\u{7f}", "\u{85}", "\u{fffe}"][..]),
             ("type", &["Contoso.Items.Created"], &[""]),
             ("subject", &["a/b"], &[""]),
             (
                 "source",
-                &[
-                    "/a",
-                    "https://a.example/b?c#d",
-                    "urn:uuid:6e8bc430",
-                    "a",
-                    "#",
-                ],
+                &["/a", "https://a.example/b?c#d", "urn:uuid:6e8bc430", "a", "#"],
                 &["", "a b", "ä", "a\\b", "{a}"],
             ),
             (
@@ -114,22 +100,13 @@ mod tests {
             ),
             (
                 "datacontenttype",
-                &[
-                    "application/json",
-                    "text/plain; charset=utf-8",
-                    "application/vnd.a+json",
-                ],
+                &["application/json", "text/plain; charset=utf-8", "application/vnd.a+json"],
                 &["", "json", "a/", "/b", "a b/c", "a/b/c", "text/plain;\n"],
             ),
             (
                 "time",
                 &["2026-11-21T00:00:00Z", "2026-11-21T00:00:00.1234567+01:00"],
-                &[
-                    "",
-                    "2026-11-21",
-                    "2026-11-21T00:00:00",
-                    "2026-13-21T00:00:00Z",
-                ],
+                &["", "2026-11-21", "2026-11-21T00:00:00", "2026-13-21T00:00:00Z"],
             ),
         ] {
             for value in good {

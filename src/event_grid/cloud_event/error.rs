@@ -61,9 +61,7 @@ pub enum CloudEventError {
 
 impl CloudEventError {
     pub(in crate::event_grid) fn syntax(error: &serde_json::Error) -> Self {
-        Self::Syntax {
-            reason: Excerpt::of(error.to_string()),
-        }
+        Self::Syntax { reason: Excerpt::of(error.to_string()) }
     }
 }
 

@@ -143,9 +143,8 @@ impl CloudEvent {
     ///
     /// [`CloudEventError::Attribute`] if the year is not within 0 to 9999.
     pub fn with_time(mut self, time: OffsetDateTime) -> Result<Self, CloudEventError> {
-        let text = time
-            .checked_to_offset(UtcOffset::UTC)
-            .and_then(|time| time.format(&Rfc3339).ok());
+        let text =
+            time.checked_to_offset(UtcOffset::UTC).and_then(|time| time.format(&Rfc3339).ok());
         let text = text.ok_or_else(|| attribute::invalid("time", &time.to_string()))?;
         self.time = Some(text.into());
         Ok(self)
@@ -285,8 +284,7 @@ impl CloudEvent {
 
     /// The extension with this name.
     pub fn extension(&self, name: &str) -> Option<&RawValue> {
-        self.extensions()
-            .find_map(|(other, value)| (other == name).then_some(value))
+        self.extensions().find_map(|(other, value)| (other == name).then_some(value))
     }
 }
 

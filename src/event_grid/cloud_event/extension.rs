@@ -54,9 +54,7 @@ impl From<String> for ExtensionValue {
 pub(super) fn check(name: &str, value: &RawValue) -> Result<(), CloudEventError> {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     if name.is_empty() || !name.bytes().all(is_allowed) || RESERVED.contains(&name) {
-        return Err(CloudEventError::ExtensionName {
-            name: Excerpt::of(name),
-        });
+        return Err(CloudEventError::ExtensionName { name: Excerpt::of(name) });
     }
     let json = value.get();
     let is_value = match json.bytes().next() {
@@ -103,26 +101,10 @@ mod tests {
         for name in ["", "A", "a_b", "a-b", "ä", "id", "data", "data_base64"] {
             assert!(!is_valid(name, "1"), "{name}");
         }
-        for json in [
-            "true",
-            "false",
-            "-2147483648",
-            "2147483647",
-            r#""""#,
-            r#""ä""#,
-        ] {
+        for json in ["true", "false", "-2147483648", "2147483647", r#""""#, r#""ä""#] {
             assert!(is_valid("a", json), "{json}");
         }
-        for json in [
-            "1.5",
-            "1e3",
-            "2147483648",
-            "[]",
-            "{}",
-            r#""\n""#,
-            r#""\ud800""#,
-            "null",
-        ] {
+        for json in ["1.5", "1e3", "2147483648", "[]", "{}", r#""\n""#, r#""\ud800""#, "null"] {
             assert!(!is_valid("a", json), "{json}");
         }
     }

@@ -73,9 +73,7 @@ fn raw(json: &[u8]) -> Result<&RawValue, CloudEventError> {
 
 fn read(json: &RawValue) -> Result<CloudEvent, CloudEventError> {
     if !json.get().starts_with('{') {
-        return Err(CloudEventError::NotAnObject {
-            found: json_type(json),
-        });
+        return Err(CloudEventError::NotAnObject { found: json_type(json) });
     }
     let Members(members) =
         serde_json::from_str(json.get()).map_err(|error| CloudEventError::syntax(&error))?;
@@ -84,9 +82,7 @@ fn read(json: &RawValue) -> Result<CloudEvent, CloudEventError> {
     let mut names = HashSet::new();
     for (name, value) in &members {
         if !names.insert(&**name) {
-            return Err(CloudEventError::DuplicateMember {
-                member: Excerpt::of(&**name),
-            });
+            return Err(CloudEventError::DuplicateMember { member: Excerpt::of(&**name) });
         }
         if value.get() == "null" {
             continue;
@@ -102,16 +98,10 @@ fn read(json: &RawValue) -> Result<CloudEvent, CloudEventError> {
             "dataschema" => event.data_schema = Some(text("dataschema", value)?),
             "data" => set_data(&mut event, Data::Json((*value).to_owned()))?,
             "data_base64" => set_data(&mut event, Data::Binary(bytes(value)?))?,
-            _ => event
-                .extensions
-                .push((name.clone().into(), (*value).to_owned())),
+            _ => event.extensions.push((name.clone().into(), (*value).to_owned())),
         }
     }
-    let required = [
-        ("id", &event.id),
-        ("source", &event.source),
-        ("type", &event.event_type),
-    ];
+    let required = [("id", &event.id), ("source", &event.source), ("type", &event.event_type)];
     for (name, value) in required {
         if value.is_empty() {
             return Err(CloudEventError::Missing { name });
@@ -121,9 +111,7 @@ fn read(json: &RawValue) -> Result<CloudEvent, CloudEventError> {
 }
 
 fn text(name: &'static str, value: &RawValue) -> Result<Box<str>, CloudEventError> {
-    string(Some(value))
-        .map(Into::into)
-        .ok_or_else(|| attribute::invalid(name, value.get()))
+    string(Some(value)).map(Into::into).ok_or_else(|| attribute::invalid(name, value.get()))
 }
 
 fn check_version(value: &RawValue) -> Result<(), CloudEventError> {

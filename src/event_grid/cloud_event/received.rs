@@ -30,11 +30,7 @@ impl<B: AsRef<[u8]>> From<&Received<B>> for CloudEvent {
     fn from(received: &Received<B>) -> Self {
         let event = received.event();
         let id = received.digest().to_string();
-        let event_type = format!(
-            "{}{}",
-            Self::PARTNER_CENTER_TYPE_PREFIX,
-            event.name().as_str()
-        );
+        let event_type = format!("{}{}", Self::PARTNER_CENTER_TYPE_PREFIX, event.name().as_str());
         let mut converted = Self::unchecked(&id, Self::PARTNER_CENTER_SOURCE, &event_type)
             .with_raw_json(event.as_json().to_owned());
         let subject = event.resource_uri();

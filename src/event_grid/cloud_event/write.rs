@@ -55,9 +55,7 @@ impl Unchecked<'_> {
             Some(Data::Json(json)) => json.get().len(),
             Some(Data::Binary(bytes)) => bytes.len().div_ceil(3).saturating_mul(4),
         };
-        let members = attributes
-            .chain(extensions)
-            .fold(data, usize::saturating_add);
+        let members = attributes.chain(extensions).fold(data, usize::saturating_add);
         members.saturating_add(NAMES)
     }
 }

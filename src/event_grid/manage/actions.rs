@@ -70,8 +70,7 @@ impl ManagementClient {
             KeyName::Key1 => "key1",
             KeyName::Key2 => "key2",
         }});
-        self.act("regenerate key", id, "regenerateKey", Some(body), false)
-            .await
+        self.act("regenerate key", id, "regenerateKey", Some(body), false).await
     }
 
     /// Returns the URL of a webhook with its query, which all other responses omit.
@@ -89,9 +88,7 @@ impl ManagementClient {
             #[serde(default, deserialize_with = "crate::api::model::read")]
             endpoint_url: Option<Secret>,
         }
-        let url: FullUrl = self
-            .act("get full URL", id, "getFullUrl", None, true)
-            .await?;
+        let url: FullUrl = self.act("get full URL", id, "getFullUrl", None, true).await?;
         Ok(url.endpoint_url)
     }
 
@@ -109,9 +106,8 @@ impl ManagementClient {
             value: Vec<DeliveryAttribute>,
         }
         let action = "getDeliveryAttributes";
-        let attributes: Attributes = self
-            .act("get delivery attributes", id, action, None, true)
-            .await?;
+        let attributes: Attributes =
+            self.act("get delivery attributes", id, action, None, true).await?;
         Ok(attributes.value)
     }
 
@@ -150,8 +146,7 @@ impl ManagementClient {
         partner: &Partner,
     ) -> Result<ArmResource<PartnerConfiguration>, ManagementError> {
         let body = Some(partner.write());
-        self.act("authorize partner", id, "authorizePartner", body, true)
-            .await
+        self.act("authorize partner", id, "authorizePartner", body, true).await
     }
 
     /// Withdraws the authorization of a partner. For customers.
@@ -165,8 +160,7 @@ impl ManagementClient {
         partner: &Partner,
     ) -> Result<ArmResource<PartnerConfiguration>, ManagementError> {
         let body = Some(partner.write());
-        self.act("unauthorize partner", id, "unauthorizePartner", body, true)
-            .await
+        self.act("unauthorize partner", id, "unauthorizePartner", body, true).await
     }
 
     async fn act<K: ResourceType, T: DeserializeOwned>(

@@ -70,11 +70,8 @@ impl ResourceType for PartnerNamespace {
     const NAME: &'static str = "partner namespace";
     const TYPES: &'static [&'static str] = &["partnerNamespaces"];
     const NAMES: NameRule = NameRule::PARTNER;
-    const READ_ONLY: &'static [&'static str] = &[
-        "endpoint",
-        "privateEndpointConnections",
-        "provisioningState",
-    ];
+    const READ_ONLY: &'static [&'static str] =
+        &["endpoint", "privateEndpointConnections", "provisioningState"];
 
     fn provisioning_state(&self) -> Option<&ProvisioningState> {
         self.provisioning_state.as_ref()

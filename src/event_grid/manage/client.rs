@@ -58,10 +58,7 @@ impl Polling {
 
 impl Default for Polling {
     fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(10),
-            deadline: Duration::from_secs(15 * 60),
-        }
+        Self { interval: Duration::from_secs(10), deadline: Duration::from_secs(15 * 60) }
     }
 }
 
@@ -256,11 +253,7 @@ impl ManagementClient {
         let (operation, path) = (call.operation, call.path);
         let secrets = secrets_of(body);
         let body = serde_json::to_vec(body).map_err(|error| unwritable(operation, &error))?;
-        let call = Call {
-            body: Some(Bytes::from(body)),
-            secrets: &secrets,
-            ..call
-        };
+        let call = Call { body: Some(Bytes::from(body)), secrets: &secrets, ..call };
         if let Some(resource) = self.change(id, call).await?.resource {
             return Ok(resource);
         }
@@ -279,15 +272,9 @@ impl ManagementClient {
 }
 
 fn missing<K>(operation: &'static str, id: &ResourceId<K>) -> ManagementError {
-    ManagementError::Missing {
-        operation,
-        id: id.to_string().into(),
-    }
+    ManagementError::Missing { operation, id: id.to_string().into() }
 }
 
 pub(super) fn unwritable(operation: &'static str, error: &serde_json::Error) -> ManagementError {
-    ManagementError::Body {
-        operation,
-        reason: error.to_string().into(),
-    }
+    ManagementError::Body { operation, reason: error.to_string().into() }
 }

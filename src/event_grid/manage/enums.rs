@@ -129,10 +129,7 @@ impl ProvisioningState {
     /// Whether an operation is still running. Unknown values count as running, as Azure's rules for long-running operations
     /// require.
     pub fn is_pending(&self) -> bool {
-        matches!(
-            self,
-            Self::Creating | Self::Deleting | Self::Other(_) | Self::Updating
-        )
+        matches!(self, Self::Creating | Self::Deleting | Self::Other(_) | Self::Updating)
     }
 }
 
@@ -142,10 +139,7 @@ mod tests {
 
     #[test]
     fn unknown_values_are_kept() {
-        assert_eq!(
-            ReadinessState::from("neveractivated"),
-            ReadinessState::NeverActivated
-        );
+        assert_eq!(ReadinessState::from("neveractivated"), ReadinessState::NeverActivated);
         let schema = EventDeliverySchema::from("CloudEventSchemaV1_0");
         assert_eq!(schema, EventDeliverySchema::CloudEventSchemaV1_0);
         assert_eq!(schema.as_str(), "CloudEventSchemaV1_0");

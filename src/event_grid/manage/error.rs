@@ -135,10 +135,7 @@ impl OperationFailure {
     /// Whether the same operation may succeed later: if there are codes, and all of them report an internal error of the
     /// service, such as `Internal error`.
     pub fn is_transient(&self) -> bool {
-        let details = self
-            .details
-            .iter()
-            .filter_map(|detail| detail.code.as_ref());
+        let details = self.details.iter().filter_map(|detail| detail.code.as_ref());
         let mut codes = self.code.iter().chain(details).peekable();
         codes.peek().is_some() && codes.all(|code| is_transient_code(&code.to_string()))
     }

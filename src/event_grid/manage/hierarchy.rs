@@ -68,9 +68,7 @@ impl ResourceGroup {
     /// The partner configuration of this group. There is only one.
     pub fn partner_configuration(&self) -> ResourceId<PartnerConfiguration> {
         let scope = self.scope();
-        ResourceId::of(format!(
-            "{scope}/{PROVIDERS}/{PROVIDER}/partnerConfigurations/default"
-        ))
+        ResourceId::of(format!("{scope}/{PROVIDERS}/{PROVIDER}/partnerConfigurations/default"))
     }
 
     fn resource<K: ResourceType>(&self, name: &str) -> Result<ResourceId<K>, ResourceIdError> {
@@ -152,15 +150,9 @@ mod tests {
         let system = group.system_topic("top-2").unwrap();
         let scope = group.scope();
         for (id, path) in [
-            (
-                group.partner_registration("abc").unwrap().path(),
-                "partnerRegistrations/abc",
-            ),
+            (group.partner_registration("abc").unwrap().path(), "partnerRegistrations/abc"),
             (namespace.path(), "partnerNamespaces/contoso"),
-            (
-                namespace.channel("ch-1").unwrap().path(),
-                "partnerNamespaces/contoso/channels/ch-1",
-            ),
+            (namespace.channel("ch-1").unwrap().path(), "partnerNamespaces/contoso/channels/ch-1"),
             (topic.path(), "partnerTopics/top-1"),
             (
                 topic.event_subscription("sub").unwrap().path(),
@@ -170,18 +162,9 @@ mod tests {
                 system.event_subscription("sub").unwrap().path(),
                 "systemTopics/top-2/eventSubscriptions/sub",
             ),
-            (
-                group.partner_configuration().path(),
-                "partnerConfigurations/default",
-            ),
-            (
-                group.partner_destination("dest").unwrap().path(),
-                "partnerDestinations/dest",
-            ),
-            (
-                ResourceId::at(&scope, "sub").unwrap().path(),
-                "eventSubscriptions/sub",
-            ),
+            (group.partner_configuration().path(), "partnerConfigurations/default"),
+            (group.partner_destination("dest").unwrap().path(), "partnerDestinations/dest"),
+            (ResourceId::at(&scope, "sub").unwrap().path(), "eventSubscriptions/sub"),
         ] {
             assert_eq!(id, format!("{base}/{path}"));
         }

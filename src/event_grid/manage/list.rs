@@ -45,12 +45,8 @@ impl ListQuery {
 
     fn text(&self) -> String {
         let filter = self.filter.as_ref();
-        let filter = filter.map_or(String::new(), |filter| {
-            format!("&$filter={}", encoded(filter))
-        });
-        let size = self
-            .page_size
-            .map_or(String::new(), |size| format!("&$top={size}"));
+        let filter = filter.map_or(String::new(), |filter| format!("&$filter={}", encoded(filter)));
+        let size = self.page_size.map_or(String::new(), |size| format!("&$top={size}"));
         filter + &size
     }
 }
@@ -80,15 +76,10 @@ impl ManagementClient {
             let next = self.path_of(OPERATION, &next)?;
             visited.insert(std::mem::replace(&mut path, next));
             if visited.contains(&path) {
-                return Err(ManagementError::Circular {
-                    operation: OPERATION,
-                });
+                return Err(ManagementError::Circular { operation: OPERATION });
             }
         }
-        Err(ManagementError::TooManyPages {
-            operation: OPERATION,
-            limit: MAX_PAGES,
-        })
+        Err(ManagementError::TooManyPages { operation: OPERATION, limit: MAX_PAGES })
     }
 }
 

@@ -331,10 +331,7 @@ impl Channel {
 impl Partner {
     /// The partner with this registration id.
     pub fn of_registration(immutable_id: &str) -> Self {
-        Self {
-            partner_registration_immutable_id: Some(immutable_id.to_owned()),
-            ..Self::default()
-        }
+        Self { partner_registration_immutable_id: Some(immutable_id.to_owned()), ..Self::default() }
     }
 }
 

@@ -56,10 +56,7 @@ enum Target {
 enum Progress {
     Finished,
     Failed(OperationFailure),
-    Running {
-        state: Excerpt,
-        wait: Option<Duration>,
-    },
+    Running { state: Excerpt, wait: Option<Duration> },
 }
 
 impl ManagementClient {
@@ -112,9 +109,8 @@ impl ManagementClient {
         }
         let state = accepted.resource.as_ref();
         let state = state.and_then(|resource| resource.properties.provisioning_state());
-        let is_finished = state.map_or(!is_accepted, |state| {
-            !state.is_pending() && !is_failure(state)
-        });
+        let is_finished =
+            state.map_or(!is_accepted, |state| !state.is_pending() && !is_failure(state));
         Ok(match (is_finished, is_deletion) {
             (true, _) => None,
             (false, true) => Some(Target::Absence),
@@ -187,10 +183,7 @@ impl ManagementClient {
         url: &str,
     ) -> Result<String, ManagementError> {
         let path = self.api.endpoint.path_of(url);
-        path.ok_or_else(|| ManagementError::ForeignUrl {
-            operation,
-            found: Excerpt::of_url(url),
-        })
+        path.ok_or_else(|| ManagementError::ForeignUrl { operation, found: Excerpt::of_url(url) })
     }
 }
 
@@ -231,10 +224,7 @@ impl Target {
         is_deleting: bool,
     ) -> Result<Progress, Unreadable> {
         let wait = retry_after(&response.headers);
-        let accepted = |wait| Progress::Running {
-            state: Excerpt::of("202 Accepted"),
-            wait,
-        };
+        let accepted = |wait| Progress::Running { state: Excerpt::of("202 Accepted"), wait };
         let is_accepted = response.status == StatusCode::ACCEPTED;
         let state = match self {
             Self::Location(_) if is_accepted => return Ok(accepted(wait)),
@@ -273,10 +263,7 @@ struct StatusDocument {
 }
 
 fn is_failure(state: &ProvisioningState) -> bool {
-    matches!(
-        state,
-        ProvisioningState::Failed | ProvisioningState::Canceled
-    )
+    matches!(state, ProvisioningState::Failed | ProvisioningState::Canceled)
 }
 
 fn failure(status: Excerpt, response: &ApiResponse) -> OperationFailure {

@@ -56,10 +56,7 @@ pub struct ArmResource<K> {
 impl<K: ResourceType> ArmResource<K> {
     /// A resource with these properties.
     pub fn new(properties: K) -> Self {
-        Self {
-            properties,
-            ..Self::default()
-        }
+        Self { properties, ..Self::default() }
     }
 
     /// Sets the region, or `global`.
@@ -130,10 +127,7 @@ pub struct Update<P> {
 impl<P: Default> Update<P> {
     /// A change of properties.
     pub fn of(properties: P) -> Self {
-        Self {
-            properties: Some(properties),
-            ..Self::default()
-        }
+        Self { properties: Some(properties), ..Self::default() }
     }
 }
 

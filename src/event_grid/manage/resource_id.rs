@@ -52,10 +52,7 @@ impl<K: ResourceType> ResourceId<K> {
         };
         check_scope(text).map_err(|_| malformed())?;
         let parts: Vec<_> = text.split('/').collect();
-        let start = parts
-            .len()
-            .checked_sub(pattern.len())
-            .ok_or_else(malformed)?;
+        let start = parts.len().checked_sub(pattern.len()).ok_or_else(malformed)?;
         let (scope, own) = parts.split_at(start);
         let is_like = |(part, wanted): (&&str, &&str)| {
             *wanted == "{name}" || part.eq_ignore_ascii_case(wanted)
@@ -67,9 +64,7 @@ impl<K: ResourceType> ResourceId<K> {
         let is_provider = |pair: &[&str]| matches!(pair, [a, b] if a.eq_ignore_ascii_case(PROVIDERS) && b.eq_ignore_ascii_case(PROVIDER));
         let is_placed = match K::IS_EXTENSION {
             true => scope.windows(2).any(is_provider),
-            false => !scope
-                .iter()
-                .any(|part| part.eq_ignore_ascii_case(PROVIDERS)),
+            false => !scope.iter().any(|part| part.eq_ignore_ascii_case(PROVIDERS)),
         };
         if !is_placed {
             return Err(malformed());
@@ -100,10 +95,7 @@ impl<K: ResourceType> ResourceId<K> {
     }
 
     pub(super) fn of(text: impl Into<Box<str>>) -> Self {
-        Self {
-            text: text.into(),
-            resource_type: PhantomData,
-        }
+        Self { text: text.into(), resource_type: PhantomData }
     }
 
     pub(super) fn under(
@@ -118,10 +110,7 @@ impl<K: ResourceType> ResourceId<K> {
 
 impl<K> Clone for ResourceId<K> {
     fn clone(&self) -> Self {
-        Self {
-            text: self.text.clone(),
-            resource_type: PhantomData,
-        }
+        Self { text: self.text.clone(), resource_type: PhantomData }
     }
 }
 

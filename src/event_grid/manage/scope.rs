@@ -84,12 +84,7 @@ impl NameRule {
 
     /// From `shortest` to `longest` letters, digits and hyphens.
     pub const fn hyphenated(shortest: usize, longest: usize) -> Self {
-        Self {
-            shortest,
-            longest,
-            others: "-",
-            characters: "letters, digits and hyphens",
-        }
+        Self { shortest, longest, others: "-", characters: "letters, digits and hyphens" }
     }
 
     pub(super) fn check(
@@ -127,9 +122,8 @@ impl SubscriptionId {
     ///
     /// [`ResourceIdError::SubscriptionId`].
     pub fn new(id: &str) -> Result<Self, ResourceIdError> {
-        let id = Uuid::parse_str(id).map_err(|_| ResourceIdError::SubscriptionId {
-            found: Excerpt::of(id),
-        })?;
+        let id = Uuid::parse_str(id)
+            .map_err(|_| ResourceIdError::SubscriptionId { found: Excerpt::of(id) })?;
         Ok(Self(id))
     }
 
@@ -159,10 +153,7 @@ impl ResourceGroup {
     /// [`ResourceIdError::Name`].
     pub fn new(subscription: SubscriptionId, name: &str) -> Result<Self, ResourceIdError> {
         NameRule::GROUP.check("resource group", name)?;
-        Ok(Self {
-            subscription,
-            name: name.into(),
-        })
+        Ok(Self { subscription, name: name.into() })
     }
 
     /// Its subscription.
@@ -217,9 +208,7 @@ pub(super) fn check_scope(id: &str) -> Result<(), ResourceIdError> {
     };
     match id.strip_prefix('/') {
         Some(rest) if id.len() <= LONGEST_ID && rest.split('/').all(is_valid) => Ok(()),
-        _ => Err(ResourceIdError::Scope {
-            found: Excerpt::of(id),
-        }),
+        _ => Err(ResourceIdError::Scope { found: Excerpt::of(id) }),
     }
 }
 
@@ -255,11 +244,9 @@ mod tests {
 
     #[test]
     fn scopes_are_encoded_and_names_checked() {
-        for (name, path) in [
-            ("events", "events"),
-            ("a.b_(c)", "a.b_%28c%29"),
-            ("größe", "gr%C3%B6%C3%9Fe"),
-        ] {
+        for (name, path) in
+            [("events", "events"), ("a.b_(c)", "a.b_%28c%29"), ("größe", "gr%C3%B6%C3%9Fe")]
+        {
             let path = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{path}");
             assert_eq!(group(name).unwrap().scope().path(), path);
         }

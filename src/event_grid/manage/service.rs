@@ -72,9 +72,5 @@ const CAUSES: &[KnownCause] = &[
 
 const NO_ROLE: &str = "the application or the user needs a role with this action on this resource, such as Reader to read it or EventGrid Contributor to change it; a new role takes some minutes to apply";
 
-const NOT_FOUND: [&str; 4] = [
-    "NotFound",
-    "ParentResourceNotFound",
-    "ResourceGroupNotFound",
-    "ResourceNotFound",
-];
+const NOT_FOUND: [&str; 4] =
+    ["NotFound", "ParentResourceNotFound", "ResourceGroupNotFound", "ResourceNotFound"];

@@ -19,14 +19,10 @@ pub(super) fn check(
     danger_plain_http_on_loopback: bool,
 ) -> Result<(), InvalidResource> {
     let properties = body.get("properties").unwrap_or(body);
-    let urls = URLS
-        .iter()
-        .filter_map(|pointer| properties.pointer(pointer)?.as_str());
+    let urls = URLS.iter().filter_map(|pointer| properties.pointer(pointer)?.as_str());
     for url in urls {
         if !is_valid(url, danger_plain_http_on_loopback) {
-            return Err(InvalidResource::WebhookUrl {
-                found: Excerpt::of_url(url),
-            });
+            return Err(InvalidResource::WebhookUrl { found: Excerpt::of_url(url) });
         }
     }
     Ok(())
@@ -97,10 +93,7 @@ mod tests {
                 "http://contoso.example/a?code=...&v=...#...",
             ),
             ("contoso.example?s3cret", "contoso.example?..."),
-            (
-                "http://user:s3cret@contoso.example/a",
-                "http://...@contoso.example/a",
-            ),
+            ("http://user:s3cret@contoso.example/a", "http://...@contoso.example/a"),
             ("user:s3@cret@contoso.example", "...@contoso.example"),
             // A password can hold a slash.
             ("http://contoso:s3/cret@b", "http://...@b"),

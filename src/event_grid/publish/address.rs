@@ -117,9 +117,7 @@ impl ChannelName {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         match (3..=50).contains(&name.len()) && name.bytes().all(is_allowed) {
             true => Ok(Self(name.into())),
-            false => Err(ChannelNameError {
-                found: Excerpt::of(name),
-            }),
+            false => Err(ChannelNameError { found: Excerpt::of(name) }),
         }
     }
 
@@ -154,10 +152,7 @@ mod tests {
     #[test]
     fn endpoints_have_the_path_and_nothing_after_it() {
         for (url, is_valid) in [
-            (
-                "https://a.westeurope-1.eventgrid.azure.net/api/events",
-                true,
-            ),
+            ("https://a.westeurope-1.eventgrid.azure.net/api/events", true),
             ("https://a.example:8443/api/events", true),
             ("https://a.example", false),
             ("https://a.example/", false),

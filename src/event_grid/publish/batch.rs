@@ -39,10 +39,7 @@ impl BatchLimits {
 
 impl Default for BatchLimits {
     fn default() -> Self {
-        Self {
-            bytes: 1024 * 1024,
-            events: 5000,
-        }
+        Self { bytes: 1024 * 1024, events: 5000 }
     }
 }
 
@@ -63,12 +60,7 @@ pub(super) struct Batches<I: Iterator> {
 
 impl<E: Borrow<CloudEvent>, I: Iterator<Item = E>> Batches<I> {
     pub(super) fn new(events: I, limits: BatchLimits) -> Self {
-        Self {
-            remaining: events.enumerate(),
-            limits,
-            buffer: BytesMut::new(),
-            events: Vec::new(),
-        }
+        Self { remaining: events.enumerate(), limits, buffer: BytesMut::new(), events: Vec::new() }
     }
 
     /// The next batch. Events that cannot be sent go to `refuse`.
@@ -92,10 +84,7 @@ impl<E: Borrow<CloudEvent>, I: Iterator<Item = E>> Batches<I> {
                 if let Some(blank) = self.buffer.first_mut() {
                     *blank = b'[';
                 }
-                return Some(Batch {
-                    body: closed(body),
-                    events,
-                });
+                return Some(Batch { body: closed(body), events });
             }
             self.events.push((index, event));
         }
@@ -113,10 +102,7 @@ impl<E: Borrow<CloudEvent>, I: Iterator<Item = E>> Batches<I> {
             return None;
         }
         self.buffer.put_u8(b',');
-        Some(Batch {
-            body: closed(self.buffer.split()),
-            events: mem::take(&mut self.events),
-        })
+        Some(Batch { body: closed(self.buffer.split()), events: mem::take(&mut self.events) })
     }
 
     /// Writes `[`, or `, ` after other events, and then the event.
@@ -172,10 +158,7 @@ mod tests {
         let (mut batches, mut refused, mut bodies) = (Batches::new(events, limits), 0, vec![]);
         while let Some(batch) = batches.next(|_, _, _| refused += 1) {
             let events = CloudEvent::batch_from_slice(&batch.body).unwrap();
-            assert_eq!(
-                events,
-                batch.events.into_iter().map(|it| it.1).collect::<Vec<_>>()
-            );
+            assert_eq!(events, batch.events.into_iter().map(|it| it.1).collect::<Vec<_>>());
             bodies.push(batch.body);
         }
         (bodies, refused)
@@ -210,16 +193,8 @@ mod tests {
         let long = long.with_json(&"x".repeat(10_000_000)).unwrap();
         let mut batches = Batches::new([long].into_iter(), limits);
         let mut errors = Vec::new();
-        assert!(
-            batches
-                .next(|_, _, error| errors.push(error.to_string()))
-                .is_none()
-        );
+        assert!(batches.next(|_, _, error| errors.push(error.to_string())).is_none());
         assert_eq!(errors, ["the event is longer than 198 bytes of JSON"]);
-        assert!(
-            batches.buffer.capacity() < 10_000_000,
-            "{}",
-            batches.buffer.capacity()
-        );
+        assert!(batches.buffer.capacity() < 10_000_000, "{}", batches.buffer.capacity());
     }
 }

@@ -133,17 +133,12 @@ impl<E> NotAccepted<E> {
             index: failure.index,
             error: failure.error,
         });
-        NotAccepted {
-            accepted: self.accepted,
-            failures: failures.collect(),
-        }
+        NotAccepted { accepted: self.accepted, failures: failures.collect() }
     }
 
     /// Whether a retry of every failed event may succeed without any change.
     pub fn is_transient(&self) -> bool {
-        self.failures
-            .iter()
-            .all(|failure| failure.error.is_transient())
+        self.failures.iter().all(|failure| failure.error.is_transient())
     }
 }
 

@@ -214,11 +214,7 @@ impl<R> Publisher<R> {
             };
             let is_about_contents = error.status().is_some_and(|it| CONTENT.contains(&it));
             let error = Arc::new(PublishError::from(error));
-            failures.extend(
-                events
-                    .into_iter()
-                    .map(|event| failure(event, Arc::clone(&error))),
-            );
+            failures.extend(events.into_iter().map(|event| failure(event, Arc::clone(&error))));
             if !is_about_contents {
                 failures.extend(batches.rest().map(not_sent));
                 break;
@@ -236,11 +232,7 @@ impl<R> Publisher<R> {
 }
 
 fn failure<E>((index, event): (usize, E), error: impl Into<Arc<PublishError>>) -> Failure<E> {
-    Failure {
-        event,
-        index,
-        error: error.into(),
-    }
+    Failure { event, index, error: error.into() }
 }
 
 /// An event that was not sent because an earlier request failed.

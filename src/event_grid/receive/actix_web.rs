@@ -47,10 +47,7 @@ use crate::actix_web::of_actix;
 ///
 /// There is no time limit on the body: add a timeout to the route.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "handlers destructure it in their arguments"
-)]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it in their arguments")]
 pub struct Delivery(pub Notification);
 
 impl FromRequest for Delivery {

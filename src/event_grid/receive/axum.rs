@@ -45,10 +45,7 @@ use super::stream::ShortCircuit;
 ///
 /// There is no time limit on the body: add a timeout to the route.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "handlers destructure it in their arguments"
-)]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it in their arguments")]
 pub struct Delivery(pub Notification);
 
 impl<S> FromRequest<S> for Delivery
@@ -62,9 +59,8 @@ where
         let receiver = WebhookReceiver::from_ref(state);
         let (parts, body) = request.into_parts();
         let body = BodyDataStream::new(body);
-        let received = receiver
-            .receive_stream(&parts.method, parts.uri.query(), &parts.headers, body)
-            .await?;
+        let received =
+            receiver.receive_stream(&parts.method, parts.uri.query(), &parts.headers, body).await?;
         received.into_notification().map(Self)
     }
 }

@@ -106,9 +106,8 @@ impl WebhookReceiverBuilder {
     ) -> Result<Self, WebhookConfigError> {
         let header = name.parse::<HeaderName>().ok();
         let header = header.filter(|it| !it.as_str().starts_with("aeg-"));
-        let header = header.ok_or_else(|| WebhookConfigError::SecretHeader {
-            found: Excerpt::of(name),
-        })?;
+        let header =
+            header.ok_or_else(|| WebhookConfigError::SecretHeader { found: Excerpt::of(name) })?;
         self.secret(Place::Header(header), value.into())
     }
 
@@ -184,9 +183,7 @@ impl WebhookReceiverBuilder {
         let is_open = self.settings.secrets.is_empty() && self.settings.tokens.is_none();
         match is_open && !self.may_be_open {
             true => Err(WebhookConfigError::Unauthenticated),
-            false => Ok(WebhookReceiver {
-                settings: Arc::new(self.settings),
-            }),
+            false => Ok(WebhookReceiver { settings: Arc::new(self.settings) }),
         }
     }
 }

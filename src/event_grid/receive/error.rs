@@ -73,9 +73,7 @@ pub enum ReceiveError {
 
 impl ReceiveError {
     pub(super) fn method(found: &Method) -> Self {
-        Self::Method {
-            found: Excerpt::of(found.as_str()),
-        }
+        Self::Method { found: Excerpt::of(found.as_str()) }
     }
 
     /// The status of the response.
@@ -150,9 +148,7 @@ impl ReceiveError {
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after() {
             // Rounded up: a retry that is a second early fails again.
-            let seconds = wait
-                .as_secs()
-                .saturating_add((wait.subsec_nanos() > 0).into());
+            let seconds = wait.as_secs().saturating_add((wait.subsec_nanos() > 0).into());
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::METHOD_NOT_ALLOWED {

@@ -63,16 +63,12 @@ impl GridEvent {
     pub(super) fn read(event: &RawValue) -> Self {
         let schema = serde_json::from_str(event.get());
         let known = match schema.unwrap_or_default() {
-            Schema {
-                specversion: Some(_),
-                ..
-            } => CloudEvent::from_slice(event.get().as_bytes())
-                .ok()
-                .map(Self::CloudEvent),
-            Schema {
-                event_type: Some(_),
-                ..
-            } => serde_json::from_str(event.get()).ok().map(Self::EventGrid),
+            Schema { specversion: Some(_), .. } => {
+                CloudEvent::from_slice(event.get().as_bytes()).ok().map(Self::CloudEvent)
+            }
+            Schema { event_type: Some(_), .. } => {
+                serde_json::from_str(event.get()).ok().map(Self::EventGrid)
+            }
             _ => None,
         };
         known.unwrap_or_else(|| Self::Unrecognized(UnrecognizedEvent::new(event)))

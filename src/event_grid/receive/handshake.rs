@@ -169,9 +169,7 @@ impl Validation {
             code: data.validation_code,
             topic,
             subscription: subscription.map(Into::into),
-            url: data
-                .validation_url
-                .map(|url| ConfirmationUrl::parse(&url, &rules.domain)),
+            url: data.validation_url.map(|url| ConfirmationUrl::parse(&url, &rules.domain)),
         })
     }
 }

@@ -221,9 +221,7 @@ impl WebhookReceiver {
 
 impl fmt::Debug for WebhookReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookReceiver")
-            .field("settings", &self.settings)
-            .finish()
+        f.debug_struct("WebhookReceiver").field("settings", &self.settings).finish()
     }
 }
 
@@ -246,9 +244,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         return None;
     };
     let (scheme, token) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim_matches(' '))
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
 /// Checks that the media type is one of JSON. Batches do not have the same media type everywhere, so the body decides the
@@ -262,9 +258,7 @@ fn is_json(headers: &HeaderMap) -> Result<(), ReceiveError> {
     match essence.trim_ascii() {
         b"application/json" | b"text/json" => Ok(()),
         other if other.ends_with(b"+json") => Ok(()),
-        _ => Err(ReceiveError::MediaType {
-            found: Excerpt::of(found.as_bytes()),
-        }),
+        _ => Err(ReceiveError::MediaType { found: Excerpt::of(found.as_bytes()) }),
     }
 }
 

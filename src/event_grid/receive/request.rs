@@ -69,10 +69,10 @@ impl WebhookRequest {
                 let validation = Validation::read(event, subscription, rules)?;
                 Ok(Self::Validation(validation))
             }
-            (Kind::Validation, _) => Err(HandshakeRefusal::Malformed {
-                problem: "it does not have exactly one event",
+            (Kind::Validation, _) => {
+                Err(HandshakeRefusal::Malformed { problem: "it does not have exactly one event" }
+                    .into())
             }
-            .into()),
         }
     }
 }
@@ -159,10 +159,7 @@ impl Deletion {
             let event = events.first()?;
             serde_json::from_str::<DeletionEvent>(event.get()).ok()
         });
-        Self {
-            subscription_id: event.map(|event| event.data.event_subscription_id),
-            headers,
-        }
+        Self { subscription_id: event.map(|event| event.data.event_subscription_id), headers }
     }
 }
 
@@ -218,9 +215,7 @@ impl Kind {
 
 /// The objects in a body: one object, or an array of them. The first character decides, not the content type.
 fn elements(body: &[u8]) -> Result<Vec<&RawValue>, ReceiveError> {
-    let not_events = |problem: &str| ReceiveError::NotEvents {
-        problem: Excerpt::of(problem),
-    };
+    let not_events = |problem: &str| ReceiveError::NotEvents { problem: Excerpt::of(problem) };
     let at = |error: serde_json::Error| match (error.line(), error.column()) {
         (line, column) if error.is_eof() => ReceiveError::Truncated { line, column },
         // Serde's own message may quote the body.
@@ -229,10 +224,7 @@ fn elements(body: &[u8]) -> Result<Vec<&RawValue>, ReceiveError> {
     let body = without_mark(body);
     let Elements { first, found } = match body.trim_ascii_start().first() {
         Some(b'[') => serde_json::from_slice(body).map_err(at)?,
-        _ => Elements {
-            first: vec![serde_json::from_slice(body).map_err(at)?],
-            found: 1,
-        },
+        _ => Elements { first: vec![serde_json::from_slice(body).map_err(at)?], found: 1 },
     };
     if found > first.len() {
         return Err(ReceiveError::TooManyEvents { found });

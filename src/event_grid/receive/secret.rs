@@ -102,18 +102,13 @@ impl SharedSecret {
     fn is_one_of(&self, found: &[u8]) -> Choice {
         let compare = |value: &SecretString| value.expose_secret().as_bytes().ct_eq(found);
         let none = Choice::from(0);
-        self.values
-            .iter()
-            .map(compare)
-            .fold(none, |one, other| one | other)
+        self.values.iter().map(compare).fold(none, |one, other| one | other)
     }
 }
 
 impl fmt::Debug for SharedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedSecret")
-            .field("place", &self.place)
-            .finish_non_exhaustive()
+        f.debug_struct("SharedSecret").field("place", &self.place).finish_non_exhaustive()
     }
 }
 

@@ -43,9 +43,7 @@ pub struct UnrecognizedEvent {
 
 impl UnrecognizedEvent {
     pub(super) fn new(json: &RawValue) -> Self {
-        Self {
-            json: json.to_owned(),
-        }
+        Self { json: json.to_owned() }
     }
 
     /// The object, byte for byte.
@@ -61,9 +59,7 @@ impl UnrecognizedEvent {
 
 impl fmt::Debug for UnrecognizedEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnrecognizedEvent")
-            .field("reason", &self.reason())
-            .finish_non_exhaustive()
+        f.debug_struct("UnrecognizedEvent").field("reason", &self.reason()).finish_non_exhaustive()
     }
 }
 
@@ -99,16 +95,10 @@ impl UnrecognizedReason {
         if has("eventType") && !has("specversion") {
             let read = serde_json::from_str::<EventGridEvent>(text);
             let other = read.err().map(|error| error.to_string());
-            Self::EventGrid {
-                problems: problems(&EVENT_GRID, &members, other),
-            }
+            Self::EventGrid { problems: problems(&EVENT_GRID, &members, other) }
         } else if ["specversion", "type", "source"].into_iter().any(has) {
-            let other = CloudEvent::from_slice(text.as_bytes())
-                .err()
-                .map(without_data);
-            Self::CloudEvent {
-                problems: problems(&CLOUD_EVENT, &members, other),
-            }
+            let other = CloudEvent::from_slice(text.as_bytes()).err().map(without_data);
+            Self::CloudEvent { problems: problems(&CLOUD_EVENT, &members, other) }
         } else {
             Self::Neither
         }
@@ -174,10 +164,7 @@ fn problems(texts: &Texts, members: &[Member<'_>], other: Option<String>) -> Vec
         .iter()
         .find(|it| it.0 != member && it.0.eq_ignore_ascii_case(member))
     {
-        Some((found, _)) => EventProblem::Case {
-            member,
-            found: Excerpt::of(&**found),
-        },
+        Some((found, _)) => EventProblem::Case { member, found: Excerpt::of(&**found) },
         None => EventProblem::Missing { member },
     };
     let of_value = |member: &'static str, value| match json_type(value) {
@@ -191,10 +178,7 @@ fn problems(texts: &Texts, members: &[Member<'_>], other: Option<String>) -> Vec
     let optional = texts.optional.iter();
     let optional = optional.filter_map(|name| match json_type(value_of(name)?) {
         "a string" => None,
-        found => Some(EventProblem::NotAString {
-            member: name,
-            found,
-        }),
+        found => Some(EventProblem::NotAString { member: name, found }),
     });
     let mut problems: Vec<_> = required.chain(optional).collect();
     if problems.is_empty() {

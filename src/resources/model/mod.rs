@@ -111,10 +111,7 @@ mod tests {
         };
         assert_eq!(subscription.id.as_deref(), Some("S"));
         assert_eq!(subscription.quantity, Some(5.into()));
-        assert_eq!(
-            subscription.creation_date.unwrap().unix_timestamp(),
-            1_795_219_200
-        );
+        assert_eq!(subscription.creation_date.unwrap().unix_timestamp(), 1_795_219_200);
         assert_eq!(
             (subscription.auto_renew_enabled, subscription.is_trial),
             (Some(true), Some(false))
@@ -130,10 +127,7 @@ mod tests {
             panic!()
         };
         let profile = customer.company_profile.unwrap();
-        assert_eq!(
-            (profile.company_name.as_deref(), profile.domain),
-            (Some("Contoso"), None)
-        );
+        assert_eq!((profile.company_name.as_deref(), profile.domain), (Some("Contoso"), None));
 
         let ResourceModel::Invoice(invoice) = of(
             "https://h/v1/invoices/I",
@@ -146,27 +140,16 @@ mod tests {
 
         // "Get fraud events": no offsets, and the year 9999 for "never".
         let fraud = r#"[{"eventTime":"2021-12-08T00:25:45.69","hitCount":"10","lastOccurrence":"9999-12-31T23:59:59.9970000","affectedResources":[{"azureResourceId":"/a","type":"vm"}],"additionalDetails":{"a":"b"},"isTest":true}]"#;
-        for json in [
-            fraud.to_owned(),
-            format!(r#"{{"totalCount":1,"items":{fraud}}}"#),
-        ] {
+        for json in [fraud.to_owned(), format!(r#"{{"totalCount":1,"items":{fraud}}}"#)] {
             let ResourceModel::FraudEvents(events) =
                 of("https://h/v1/fraudEvents?SubscriptionId=S", &json)
             else {
                 panic!()
             };
             let event = &events[0];
-            assert_eq!(
-                event.event_time.unwrap().to_string(),
-                "2021-12-08 0:25:45.69 +00:00:00"
-            );
+            assert_eq!(event.event_time.unwrap().to_string(), "2021-12-08 0:25:45.69 +00:00:00");
             assert_eq!(event.last_occurrence.unwrap().year(), 9999);
-            assert_eq!(
-                event.affected_resources.as_ref().unwrap()[0]
-                    .r#type
-                    .as_deref(),
-                Some("vm")
-            );
+            assert_eq!(event.affected_resources.as_ref().unwrap()[0].r#type.as_deref(), Some("vm"));
             assert_eq!(event.is_test.as_deref(), Some("true"));
         }
     }
@@ -181,10 +164,7 @@ mod tests {
                 panic!("{json}")
             };
             assert_eq!(schedule.status.as_deref(), Some("Created"));
-            assert_eq!(
-                schedule.target_date.unwrap().to_string(),
-                "2022-10-30 0:00:00.0 +00:00:00"
-            );
+            assert_eq!(schedule.target_date.unwrap().to_string(), "2022-10-30 0:00:00.0 +00:00:00");
             assert_eq!(schedule.error_code, Some(800_097.into()));
             let add_ons = schedule.add_on_migration_schedules.unwrap();
             assert_eq!(add_ons[0].id.as_deref(), Some("A"));
@@ -209,10 +189,7 @@ mod tests {
         assert_eq!(usage.budget.unwrap().amount, Some(97.into()));
         assert_eq!(usage.total_cost.unwrap().to_string(), "28.8");
         assert_eq!(usage.usd_total_cost, None);
-        assert_eq!(
-            usage.others["attributes"]["objectType"],
-            "CustomerUsageSummary"
-        );
+        assert_eq!(usage.others["attributes"]["objectType"], "CustomerUsageSummary");
     }
 
     #[test]
@@ -222,10 +199,7 @@ mod tests {
         else {
             panic!()
         };
-        assert_eq!(
-            record.new_value().unwrap()["customer"]["organizationDisplayName"],
-            "Contoso"
-        );
+        assert_eq!(record.new_value().unwrap()["customer"]["organizationDisplayName"], "Contoso");
         assert_eq!(record.old_value(), None);
         assert_eq!(record.customized_data.unwrap().len(), 1);
     }
@@ -239,17 +213,11 @@ mod tests {
             ("https://h/v1/fraudEvents", "[1]"),
             ("https://h/v1/customers/C/relationships", r#"{"items":1}"#),
             ("https://h/v1/customers/C/usagesummary", "[{}]"),
-            (
-                "https://h/v1/customers/C/migrations/newcommerce/schedules/S",
-                "[{},{}]",
-            ),
+            ("https://h/v1/customers/C/migrations/newcommerce/schedules/S", "[{},{}]"),
             ("https://h/v1/brand/new", "{}"),
         ] {
             assert_eq!(of(uri, json), ResourceModel::Untyped, "{json}");
         }
-        assert_eq!(
-            ResourceModel::read_audit_record(&raw("7")),
-            ResourceModel::Untyped
-        );
+        assert_eq!(ResourceModel::read_audit_record(&raw("7")), ResourceModel::Untyped);
     }
 }

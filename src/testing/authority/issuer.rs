@@ -73,10 +73,7 @@ impl Issuer {
     ///
     /// [`IssuerError`] if the name cannot be encoded.
     pub fn with_intermediate_name(&self, name: Name) -> Result<Self, IssuerError> {
-        self.with_intermediate(Recipe {
-            subject: name,
-            ..self.intermediate_recipe.clone()
-        })
+        self.with_intermediate(Recipe { subject: name, ..self.intermediate_recipe.clone() })
     }
 
     /// Returns the issuer with its intermediate certificate reissued: same name and key, another serial number. Microsoft
@@ -117,11 +114,7 @@ impl Issuer {
             revocation_list_urls: vec![format!("{base_url}{ROOT_LIST}")],
             ..self.intermediate_recipe.clone()
         };
-        Self {
-            base_url,
-            ..self.clone()
-        }
-        .with_intermediate(recipe)
+        Self { base_url, ..self.clone() }.with_intermediate(recipe)
     }
 
     /// Returns the issuer at another time: its certificates and revocation lists are valid around `now`.
@@ -148,10 +141,7 @@ impl Issuer {
     /// ```
     #[must_use]
     pub fn at_time(&self, now: UnixTime) -> Self {
-        Self {
-            now,
-            ..self.clone()
-        }
+        Self { now, ..self.clone() }
     }
 
     /// Returns the issuer with `certificate`, of a signer or of its intermediate, revoked.
@@ -168,10 +158,7 @@ impl Issuer {
     ///
     /// [`IssuerError`] if the certificate could not be issued.
     pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, IssuerError> {
-        let recipe = Recipe {
-            subject: self.root_name.clone(),
-            ..authority(ROOT_NAME, self.now)
-        };
+        let recipe = Recipe { subject: self.root_name.clone(), ..authority(ROOT_NAME, self.now) };
         recipe.issue(&self.root_key, &other.root_name, &other.root_key)
     }
 
@@ -181,10 +168,7 @@ impl Issuer {
     ///
     /// [`IssuerError`] if the name cannot be encoded.
     pub fn with_root_name(&self, name: Name) -> Result<Self, IssuerError> {
-        let recipe = Recipe {
-            subject: name.clone(),
-            ..authority(ROOT_NAME, self.now)
-        };
+        let recipe = Recipe { subject: name.clone(), ..authority(ROOT_NAME, self.now) };
         Self {
             root: recipe.issue(&self.root_key, &name, &self.root_key)?,
             root_name: name,
@@ -299,10 +283,7 @@ impl Issuer {
     ) -> Result<ReceiverBuilder, CertificatesError> {
         let chain =
             ChainVerifier::new(backend, self.anchors()?).with_intermediates(self.intermediates());
-        let source = Pinned::new(CertificateBundle::new(
-            signer.certificate().clone(),
-            Vec::new(),
-        ));
+        let source = Pinned::new(CertificateBundle::new(signer.certificate().clone(), Vec::new()));
         let now = self.now;
         Ok(ReceiverBuilder::new(chain, source).clock(move || now))
     }
@@ -339,10 +320,7 @@ fn authority(common_name: &str, now: UnixTime) -> Recipe {
 
 /// A name in the form of Microsoft's CAs.
 fn name(common_name: &str) -> Name {
-    Name::new()
-        .country("US")
-        .organization("Microsoft Corporation")
-        .common_name(common_name)
+    Name::new().country("US").organization("Microsoft Corporation").common_name(common_name)
 }
 
 fn partition_path(number: u32) -> String {

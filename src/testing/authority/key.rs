@@ -32,10 +32,7 @@ pub struct IssuerError {
 
 impl IssuerError {
     pub(super) fn new(what: &'static str) -> impl Fn(Box<dyn StdError>) -> Self {
-        move |error| Self {
-            what,
-            problem: Excerpt::of(error.to_string()),
-        }
+        move |error| Self { what, problem: Excerpt::of(error.to_string()) }
     }
 }
 
@@ -181,14 +178,8 @@ mod small {
     pub(super) fn sign_sha256(message: &[u8]) -> Vec<u8> {
         let digest = digest(&SHA256, message);
         let padding = vec![0xff; 128 - 3 - DIGEST_INFO.len() - 32];
-        let padded = [
-            b"\x00\x01".as_slice(),
-            &padding,
-            b"\x00",
-            DIGEST_INFO,
-            digest.as_ref(),
-        ]
-        .concat();
+        let padded =
+            [b"\x00\x01".as_slice(), &padding, b"\x00", DIGEST_INFO, digest.as_ref()].concat();
         let signature = BigUint::from_bytes_be(&padded)
             .modpow(&number(PRIVATE_EXPONENT), &number(MODULUS))
             .to_bytes_be();

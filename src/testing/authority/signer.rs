@@ -93,20 +93,14 @@ impl Signer {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(AUTHORIZATION, header(&format!("Signature {signature}"))?);
         headers.insert(CERTIFICATE_URL_HEADER, header(&self.certificate_url)?);
-        headers.insert(
-            ALGORITHM_HEADER,
-            HeaderValue::from_static(algorithm.as_str()),
-        );
+        headers.insert(ALGORITHM_HEADER, HeaderValue::from_static(algorithm.as_str()));
         Ok(SignedRequest { headers, body })
     }
 }
 
 /// A complete callback, ready to POST or to pass to a [`Receiver`](crate::Receiver).
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "tests take it apart and rebuild it"
-)]
+#[expect(clippy::exhaustive_structs, reason = "tests take it apart and rebuild it")]
 pub struct SignedRequest {
     /// Content type, signature, certificate URL and algorithm.
     pub headers: HeaderMap,

@@ -115,10 +115,8 @@ impl<'i> SigningCertificate<'i> {
     /// [`IssuerError`] if a value is not an object identifier.
     pub fn purposes(mut self, purposes: Option<&[&str]>) -> Result<Self, IssuerError> {
         let oids = |oids: &[&str]| oids.iter().map(|oid| ObjectIdentifier::new(oid)).collect();
-        self.recipe.purposes = purposes
-            .map(oids)
-            .transpose()
-            .map_err(x509_cert::der::Error::from)?;
+        self.recipe.purposes =
+            purposes.map(oids).transpose().map_err(x509_cert::der::Error::from)?;
         Ok(self)
     }
 
@@ -202,9 +200,7 @@ impl<'i> SigningCertificate<'i> {
     ///
     /// [`IssuerError`] if a value cannot be encoded.
     pub fn self_signed(self) -> Result<Signer, IssuerError> {
-        let certificate = self
-            .recipe
-            .issue(&self.key, &self.recipe.subject, &self.key)?;
+        let certificate = self.recipe.issue(&self.key, &self.recipe.subject, &self.key)?;
         Ok(Signer::new(certificate, self.key))
     }
 }

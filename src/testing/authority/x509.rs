@@ -81,11 +81,7 @@ impl Recipe {
         let mut extensions = vec![extension(
             "2.5.29.19",
             true,
-            BasicConstraints {
-                ca: self.is_ca,
-                path_len_constraint: None,
-            }
-            .to_der()?,
+            BasicConstraints { ca: self.is_ca, path_len_constraint: None }.to_der()?,
         )?];
         if let Some(usages) = self.key_usage {
             extensions.push(extension("2.5.29.15", true, KeyUsage(usages).to_der()?)?);
@@ -107,11 +103,7 @@ impl Recipe {
                     access_location,
                 })
             };
-            let access = self
-                .issuer_urls
-                .iter()
-                .map(access)
-                .collect::<Result<_, _>>()?;
+            let access = self.issuer_urls.iter().map(access).collect::<Result<_, _>>()?;
             let access = AuthorityInfoAccessSyntax(access).to_der()?;
             extensions.push(extension("1.3.6.1.5.5.7.1.1", false, access)?);
         }
@@ -268,10 +260,7 @@ pub(super) fn extension(
 }
 
 pub(super) fn sha256_with_rsa() -> AlgorithmIdentifierOwned {
-    AlgorithmIdentifierOwned {
-        oid: SHA256_WITH_RSA,
-        parameters: Some(Any::from(Null)),
-    }
+    AlgorithmIdentifierOwned { oid: SHA256_WITH_RSA, parameters: Some(Any::from(Null)) }
 }
 
 /// UTCTime until 2049, then GeneralizedTime (RFC 5280, 4.1.2.5).

@@ -117,11 +117,7 @@ impl Rule {
     }
 
     pub(super) fn wrong(self, expected: &'static str, found: &str) -> Nonconformance {
-        Nonconformance::Wrong {
-            rule: self.0,
-            expected,
-            found: found.to_owned(),
-        }
+        Nonconformance::Wrong { rule: self.0, expected, found: found.to_owned() }
     }
 
     /// The lease of the only first claim, if all others are in progress.

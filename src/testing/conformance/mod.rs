@@ -50,12 +50,7 @@ pub async fn duplicate_guard_conformance(
     let bench = || {
         let clock = TestClock::default();
         let nodes = open(&clock);
-        Bench {
-            clock,
-            nodes,
-            lease,
-            time_to_live,
-        }
+        Bench { clock, nodes, lease, time_to_live }
     };
     bench().one_at_a_time().await?;
     bench().released_claims_are_open().await?;
@@ -72,9 +67,7 @@ pub async fn duplicate_guard_conformance(
     bench().a_late_completion_excludes_a_successor().await?;
     bench().a_late_release_spares_the_successor().await?;
     bench().abandoned_claims_are_not_completed().await?;
-    bench()
-        .completions_are_remembered_for_the_time_to_live()
-        .await?;
+    bench().completions_are_remembered_for_the_time_to_live().await?;
     bench().dropped_calls_end_with_their_lease().await?;
     bench().a_clock_set_back_expires_nothing().await?;
     bench().a_clock_set_forward_lets_time_pass().await

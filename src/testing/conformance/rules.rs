@@ -109,10 +109,9 @@ impl Bench {
             };
             let longest = self.lease.saturating_sub(age);
             if left > longest {
-                return Err(rule.wrong(
-                    "at most the remaining lease",
-                    &format!("{left:?} of {longest:?}"),
-                ));
+                return Err(
+                    rule.wrong("at most the remaining lease", &format!("{left:?} of {longest:?}"))
+                );
             }
             self.clock.advance(whole_seconds(left));
             rule.first(self.claim_of(1, digest).await)?;

@@ -22,10 +22,7 @@ pub(super) struct Credentials {
 
 impl Credentials {
     pub(super) fn new() -> Self {
-        Self {
-            keys: [new_key(), new_key()],
-            tokens: HashSet::new(),
-        }
+        Self { keys: [new_key(), new_key()], tokens: HashSet::new() }
     }
 
     pub(super) fn regenerate_keys(&mut self) {
@@ -80,9 +77,7 @@ impl Credentials {
         let part = |name| parts.get(name).ok_or_else(|| invalid("lacks a part"));
         let (resource, expiry, signature) = (part("r")?, part("e")?, part("s")?);
         let (unsigned, _) = token.rsplit_once("&s=").unwrap_or_default();
-        let signature = STANDARD
-            .decode(&**signature)
-            .map_err(|_| invalid("is not base64"))?;
+        let signature = STANDARD.decode(&**signature).map_err(|_| invalid("is not base64"))?;
         let is_signed = self.keys.iter().any(|key| {
             let key = STANDARD.decode(key).unwrap_or_default();
             let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
@@ -129,9 +124,7 @@ fn instant(text: &str) -> Option<OffsetDateTime> {
         return date(&text.replacen(' ', "T", 1));
     };
     let numbers = |text: &str, separator| -> Option<Vec<u16>> {
-        text.split(separator)
-            .map(|number| number.parse().ok())
-            .collect()
+        text.split(separator).map(|number| number.parse().ok()).collect()
     };
     let (day, clock) = (numbers(day, '/')?, numbers(clock, ':')?);
     let (&[month, day, year], &[hour, minute, second]) = (day.as_slice(), clock.as_slice()) else {
@@ -181,10 +174,7 @@ mod tests {
         for (resource, is_fit) in [
             ("http://127.0.0.1:80/api/events", true),
             ("http://127.0.0.1:80/api/events?apiVersion=2018-01-01", true),
-            (
-                "http://127.0.0.1:80/api/events?api-version=2018-01-01",
-                true,
-            ),
+            ("http://127.0.0.1:80/api/events?api-version=2018-01-01", true),
             ("HTTP://127.0.0.1:80/api/", true),
             ("http://127.0.0.1:80", true),
             ("http://127.0.0.1:8", false),

@@ -44,10 +44,7 @@ impl Handshake {
             "{CONFIRMATION_PATH}{}/validate?id={id}&t={time}&apiVersion=2018-05-01-preview&token={token}",
             subscription.name
         );
-        let base_url = settings
-            .confirmation_base_url
-            .as_deref()
-            .unwrap_or(base_url);
+        let base_url = settings.confirmation_base_url.as_deref().unwrap_or(base_url);
         let url = format!("{base_url}{confirmation}");
         let (mut request, expected) = match subscription.schema {
             DeliverySchema::CloudEvents => {
@@ -61,10 +58,8 @@ impl Handshake {
                 if let Some(rate) = rate {
                     headers.insert("webhook-request-rate", header(&rate.to_string()));
                 }
-                let expected = Expected::Origin {
-                    origin: settings.origin.clone(),
-                    has_rate: rate.is_some(),
-                };
+                let expected =
+                    Expected::Origin { origin: settings.origin.clone(), has_rate: rate.is_some() };
                 (request, expected)
             }
             DeliverySchema::EventGrid => {
@@ -79,11 +74,7 @@ impl Handshake {
         if subscription.credentials_in_handshakes {
             add_credentials(subscription, request.headers_mut());
         }
-        Self {
-            request,
-            confirmation,
-            expected,
-        }
+        Self { request, confirmation, expected }
     }
 }
 
@@ -126,11 +117,7 @@ fn has_code(body: &[u8], code: &str) -> Result<bool, HandshakeFailure> {
 
 /// Whether headers allow `origin` to send; false if they do not name an origin.
 fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, HandshakeFailure> {
-    let text = |name| {
-        headers
-            .get(name)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-    };
+    let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let Some(found) = text("webhook-allowed-origin") else {
         return Ok(false);
     };
@@ -145,9 +132,7 @@ fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, Han
     match rate {
         None if !has_rate => Ok(true),
         Some(rate) if is_rate(&rate) => Ok(true),
-        rate => Err(HandshakeFailure::Rate {
-            found: Excerpt::of(&*rate.unwrap_or_default()),
-        }),
+        rate => Err(HandshakeFailure::Rate { found: Excerpt::of(&*rate.unwrap_or_default()) }),
     }
 }
 

@@ -96,9 +96,7 @@ mod tests {
     #[test]
     fn the_schedule_is_the_documented_one_until_a_limit() {
         let mut subscription = EventSubscription::new("orders", "http://127.0.0.1/");
-        let all = [
-            0, 10, 40, 100, 400, 1000, 2800, 6400, 17_200, 38_800, 82_000,
-        ];
+        let all = [0, 10, 40, 100, 400, 1000, 2800, 6400, 17_200, 38_800, 82_000];
         let expired = GivenUp::TimeToLiveExceeded;
         assert_eq!(ages(500, &subscription), (all.to_vec(), expired));
         // The documentation's own example: with ten attempts and 30 minutes, there are six.

@@ -62,8 +62,7 @@ impl State {
         let (settings, now) = (&self.settings, self.clock.now());
         let endpoint = format!("{}{PATH}", service.base_url());
         let disable_local_auth = settings.disable_local_auth;
-        self.credentials
-            .check(request, &endpoint, disable_local_auth, now)?;
+        self.credentials.check(request, &endpoint, disable_local_auth, now)?;
         if request.path_and_query() != format!("{PATH}?api-version=2018-01-01") {
             return Err(malformed("The api-version is missing or not known."));
         }
@@ -82,10 +81,8 @@ impl State {
         self.unmatched = self.unmatched.saturating_add(unmatched);
         self.forward(service, channel.as_deref(), &matched, now);
         let events: Vec<Value> = events.into_iter().map(Value::from).collect();
-        let accepted = events.into_iter().map(|event| AcceptedEvent {
-            channel: channel.clone(),
-            event,
-        });
+        let accepted =
+            events.into_iter().map(|event| AcceptedEvent { channel: channel.clone(), event });
         self.accepted.extend(accepted);
         Ok(())
     }
@@ -103,9 +100,7 @@ impl service::State for State {
     ) -> Response<Bytes> {
         let response = match request.path().starts_with(CONFIRMATION_PATH) {
             true => self.confirm(request),
-            false => self
-                .publish(service, request)
-                .map(|()| ErrorBody::Empty.response(200)),
+            false => self.publish(service, request).map(|()| ErrorBody::Empty.response(200)),
         };
         let mut response = response.unwrap_or_else(|refusal| refusal.response());
         write_ids(request, response.headers_mut());
@@ -169,11 +164,9 @@ impl Settings {
 
     fn is_unmatched(&self, event: &Map<String, Value>) -> bool {
         match &self.routing {
-            Routing::Source {
-                sources: Some(sources),
-            } => !sources
-                .iter()
-                .any(|source| event.get("source") == Some(&Value::from(&**source))),
+            Routing::Source { sources: Some(sources) } => {
+                !sources.iter().any(|source| event.get("source") == Some(&Value::from(&**source)))
+            }
             _ => false,
         }
     }

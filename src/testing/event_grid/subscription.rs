@@ -95,41 +95,21 @@ impl EventSubscription {
     pub(super) fn check(&self) -> Result<Uri, SubscriptionError> {
         let name_may_have = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(3..=64).contains(&self.name.len()) || !self.name.bytes().all(name_may_have) {
-            return Err(SubscriptionError::Name {
-                found: Excerpt::of(&self.name),
-            });
+            return Err(SubscriptionError::Name { found: Excerpt::of(&self.name) });
         }
         let minutes = self.event_time_to_live.as_secs() / 60;
         if self.event_time_to_live != MINUTE.saturating_mul(u32::try_from(minutes).unwrap_or(0)) {
-            return Err(SubscriptionError::TimeToLive {
-                found: self.event_time_to_live,
-            });
+            return Err(SubscriptionError::TimeToLive { found: self.event_time_to_live });
         }
         for (setting, found, most) in [
-            (
-                "max_delivery_attempts",
-                u64::from(self.max_delivery_attempts),
-                30,
-            ),
+            ("max_delivery_attempts", u64::from(self.max_delivery_attempts), 30),
             ("minutes of event_time_to_live", minutes, 1440),
-            (
-                "max_events_per_batch",
-                number(self.max_events_per_batch),
-                5000,
-            ),
-            (
-                "preferred_batch_kilobytes",
-                number(self.preferred_batch_kilobytes),
-                1024,
-            ),
+            ("max_events_per_batch", number(self.max_events_per_batch), 5000),
+            ("preferred_batch_kilobytes", number(self.preferred_batch_kilobytes), 1024),
             ("number of headers", number(self.headers.len()).max(1), 10),
         ] {
             if !(1..=most).contains(&found) {
-                return Err(SubscriptionError::Setting {
-                    setting,
-                    found,
-                    most,
-                });
+                return Err(SubscriptionError::Setting { setting, found, most });
             }
         }
         for (name, value) in &self.headers {

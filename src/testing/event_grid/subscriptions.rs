@@ -133,15 +133,9 @@ impl EventGrid {
             });
         }
         let (subscription, uri) = (Arc::clone(&found.subscription), found.uri.clone());
-        let State {
-            deliveries,
-            settings,
-            ..
-        } = &mut *state;
+        let State { deliveries, settings, .. } = &mut *state;
         let (service, target) = (self.server.service(), (&subscription, &uri));
-        Ok(deliveries::begin(
-            deliveries, service, target, events, now, settings,
-        ))
+        Ok(deliveries::begin(deliveries, service, target, events, now, settings))
     }
 
     /// All deliveries so far, in the order in which they began.
@@ -185,9 +179,7 @@ impl State {
         now: OffsetDateTime,
     ) {
         for it in self.subscriptions.iter().filter(|it| it.is_validated(now)) {
-            let wanted = events
-                .iter()
-                .filter(|event| it.subscription.wants(channel, event));
+            let wanted = events.iter().filter(|event| it.subscription.wants(channel, event));
             let (events, target) = (wanted.cloned().collect(), (&it.subscription, &it.uri));
             let (deliveries, settings) = (&mut self.deliveries, &self.settings);
             deliveries::begin(deliveries, service, target, events, now, settings);
@@ -216,9 +208,7 @@ impl State {
         match found.state_at(now) {
             SubscriptionState::AwaitingManualAction => {
                 found.state = SubscriptionState::Succeeded;
-                Ok(ok(&Value::from(
-                    "Webhook successfully validated as a subscription endpoint",
-                )))
+                Ok(ok(&Value::from("Webhook successfully validated as a subscription endpoint")))
             }
             _ => Err(malformed("The validation has ended.")),
         }

@@ -117,15 +117,9 @@ pub(super) fn post(
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        header(&format!("{media_type}; charset=utf-8")),
-    );
+    headers.insert(CONTENT_TYPE, header(&format!("{media_type}; charset=utf-8")));
     headers.insert("aeg-event-type", header(event_type));
-    headers.insert(
-        "aeg-subscription-name",
-        header(&subscription.name.to_ascii_uppercase()),
-    );
+    headers.insert("aeg-subscription-name", header(&subscription.name.to_ascii_uppercase()));
     headers.insert(DELIVERY_COUNT, header("0"));
     headers.insert("aeg-metadata-version", header(version));
     request

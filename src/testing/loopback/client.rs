@@ -38,13 +38,11 @@ async fn exchange(
     mut request: Request<Bytes>,
     limit: usize,
 ) -> Result<Response<Bytes>, HttpClientError> {
-    let stream = connect(request.uri())
-        .await
-        .map_err(|error| HttpClientError::Connect(Arc::new(error)))?;
+    let stream =
+        connect(request.uri()).await.map_err(|error| HttpClientError::Connect(Arc::new(error)))?;
     let transport = |error: hyper::Error| HttpClientError::Transport(Arc::new(error));
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(transport)?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(transport)?;
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
     if let Some(Ok(host)) = authority.map(HeaderValue::from_str) {
         request.headers_mut().insert(HOST, host);
@@ -53,18 +51,14 @@ async fn exchange(
     *request.uri_mut() = target.map_or_else(Uri::default, Uri::from);
 
     let response = async {
-        let (head, body) = sender
-            .send_request(request.map(Full::new))
-            .await
-            .map_err(transport)?
-            .into_parts();
-        let body = Limited::new(body, limit)
-            .collect()
-            .await
-            .map_err(|error| match error.downcast::<hyper::Error>() {
-                Ok(error) => transport(*error),
-                Err(_) => HttpClientError::BodyTooLong { limit },
-            })?;
+        let (head, body) =
+            sender.send_request(request.map(Full::new)).await.map_err(transport)?.into_parts();
+        let body = Limited::new(body, limit).collect().await.map_err(|error| match error
+            .downcast::<hyper::Error>(
+        ) {
+            Ok(error) => transport(*error),
+            Err(_) => HttpClientError::BodyTooLong { limit },
+        })?;
         Ok(Response::from_parts(head, body.to_bytes()))
     };
     // The connection makes progress only while it is polled. It is dropped once the response is complete.

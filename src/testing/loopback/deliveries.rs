@@ -97,10 +97,7 @@ impl<D: Clone + Send + 'static> Deliveries<D> {
         while self.tasks.try_join_next().is_some() {}
         let number = self.entries.len().saturating_add(1);
         let progress = Arc::new(Progress::start(&self.in_progress));
-        self.entries.push(Entry {
-            delivery: delivery(number),
-            progress: Arc::clone(&progress),
-        });
+        self.entries.push(Entry { delivery: delivery(number), progress: Arc::clone(&progress) });
         let (service, permits) = (Arc::clone(service), Arc::clone(&self.permits));
         let guard = EndOnDrop(progress);
         let task = async move {
@@ -151,9 +148,7 @@ impl<D: Clone + Send + 'static> Deliveries<D> {
 
 impl<D> fmt::Debug for Deliveries<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deliveries")
-            .field("len", &self.entries.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Deliveries").field("len", &self.entries.len()).finish_non_exhaustive()
     }
 }
 
@@ -178,10 +173,7 @@ async fn deliver<S: Deliverer>(service: Arc<Service<S>>, permits: Arc<Semaphore>
         let response = match (next.request)() {
             Ok(request) => {
                 let limits = Limits::new(next.timeout, RESPONSE_LIMIT);
-                next.client
-                    .send(request, limits)
-                    .await
-                    .map_err(S::Error::from)
+                next.client.send(request, limits).await.map_err(S::Error::from)
             }
             Err(error) => Err(error),
         };
@@ -192,10 +184,7 @@ async fn deliver<S: Deliverer>(service: Arc<Service<S>>, permits: Arc<Semaphore>
             let pause = state.record(number, started.elapsed(), response);
             let deliveries = state.deliveries();
             let observer = deliveries.observer.clone();
-            (
-                pause,
-                observer.and_then(|it| Some((it, deliveries.get(number)?.clone()))),
-            )
+            (pause, observer.and_then(|it| Some((it, deliveries.get(number)?.clone()))))
         };
         if let Some((observer, delivery)) = observed {
             observer(&delivery);
@@ -216,16 +205,12 @@ struct Progress {
 impl Progress {
     fn start(count: &watch::Sender<usize>) -> Self {
         count.send_modify(|count| *count = count.saturating_add(1));
-        Self {
-            count: count.clone(),
-            has_ended: AtomicBool::new(false),
-        }
+        Self { count: count.clone(), has_ended: AtomicBool::new(false) }
     }
 
     fn end(&self) {
         if !self.has_ended.swap(true, Ordering::SeqCst) {
-            self.count
-                .send_modify(|count| *count = count.saturating_sub(1));
+            self.count.send_modify(|count| *count = count.saturating_sub(1));
         }
     }
 }

@@ -67,9 +67,7 @@ pub(crate) fn throttled(retry_after: Option<&str>) -> Response<Bytes> {
         None => ErrorBody::web_api("Rate limit is exceeded.").response(429),
     };
     if let Some(retry_after) = retry_after {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, header(retry_after));
+        response.headers_mut().insert(RETRY_AFTER, header(retry_after));
     }
     response
 }
@@ -95,11 +93,7 @@ impl Faults {
     }
 
     pub(crate) fn push_on(&mut self, method: Method, prefix: String, fault: Fault) {
-        self.chosen.push(Chosen {
-            method,
-            prefix,
-            fault,
-        });
+        self.chosen.push(Chosen { method, prefix, fault });
     }
 
     pub(crate) fn clear(&mut self) {

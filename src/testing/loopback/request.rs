@@ -23,12 +23,7 @@ pub struct RecordedRequest {
 
 impl RecordedRequest {
     pub(crate) fn new(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Self {
-        Self {
-            method,
-            uri,
-            headers,
-            body,
-        }
+        Self { method, uri, headers, body }
     }
 
     /// The method.
@@ -139,10 +134,7 @@ mod tests {
             "grant_type=refresh_token&client_secret=secret-2&refresh_token=secret-3".into(),
         );
         let shown = format!("{request:?}");
-        assert!(
-            shown.contains("grant_type=refresh_token&client_secret=(hidden)"),
-            "{shown}"
-        );
+        assert!(shown.contains("grant_type=refresh_token&client_secret=(hidden)"), "{shown}");
         assert!(!shown.contains("secret-"), "{shown}");
         assert_eq!(request.header("authorization"), Some("Bearer secret-1"));
     }

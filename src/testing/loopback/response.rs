@@ -86,17 +86,12 @@ pub enum ErrorBody {
 impl ErrorBody {
     /// A body in Partner Center's own shape.
     pub fn standard(code: impl Into<String>, description: impl Into<String>) -> Self {
-        Self::Standard {
-            code: code.into(),
-            description: description.into(),
-        }
+        Self::Standard { code: code.into(), description: description.into() }
     }
 
     /// A body in ASP.NET's shape.
     pub fn web_api(message: impl Into<String>) -> Self {
-        Self::WebApi {
-            message: message.into(),
-        }
+        Self::WebApi { message: message.into() }
     }
 
     /// The body as text.

@@ -90,9 +90,7 @@ async fn serve<S: State>(listener: TcpListener, service: Arc<Service<S>>) {
 async fn serve_connection<S: State>(stream: TcpStream, service: Arc<Service<S>>) {
     let respond = service_fn(|request| respond(request, &service));
     // An error is the client's doing or an injected fault.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), respond)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), respond).await;
 }
 
 /// Responds to a request, or closes its connection.
@@ -127,11 +125,7 @@ async fn respond<S: State>(
 }
 
 fn whole(response: Response<Bytes>) -> Response<UnsyncBoxBody<Bytes, Cut>> {
-    response.map(|body| {
-        Full::new(body)
-            .map_err(|never| match never {})
-            .boxed_unsync()
-    })
+    response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
 }
 
 /// Half of the body, announced with the full length.

@@ -46,10 +46,7 @@ pub(crate) trait State: Sized + Send + 'static {
 impl<S> Service<S> {
     /// Creates a service at `base_url`, which has no trailing slash.
     pub(crate) fn new(base_url: String, state: S) -> Self {
-        Self {
-            base_url,
-            state: Mutex::new(state),
-        }
+        Self { base_url, state: Mutex::new(state) }
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -76,9 +73,7 @@ impl<S: State> Service<S> {
 
 impl<S> fmt::Debug for Service<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Service").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 

@@ -44,10 +44,9 @@ impl Service<State> {
         let response = self.state().validate(self, &id);
         match response.status().as_u16() {
             200 => Ok(id),
-            status => Err(PartnerCenterError::Refused {
-                status,
-                body: Excerpt::of(response.body()),
-            }),
+            status => {
+                Err(PartnerCenterError::Refused { status, body: Excerpt::of(response.body()) })
+            }
         }
     }
 
@@ -56,9 +55,7 @@ impl Service<State> {
         let next = self.state().certificates(self.base_url())?.next();
         let signer = next.issue()?;
         let mut state = self.state();
-        state
-            .certificates(self.base_url())?
-            .rotate(next.number, signer);
+        state.certificates(self.base_url())?.rotate(next.number, signer);
         Ok(())
     }
 
@@ -108,11 +105,7 @@ impl State {
     }
 
     fn scene<'a>(&'a self, base_url: &'a str) -> Scene<'a> {
-        Scene {
-            base_url,
-            partner_id: &self.tokens.credentials.tenant_id,
-            now: self.clock.now(),
-        }
+        Scene { base_url, partner_id: &self.tokens.credentials.tenant_id, now: self.clock.now() }
     }
 
     fn webhook_url(&self) -> Result<String, PartnerCenterError> {
@@ -158,9 +151,7 @@ impl State {
     ) -> Response<Bytes> {
         let (quirks, now) = (&self.quirks, self.clock.now());
         let registration = self.registration.as_ref();
-        let response = self
-            .validations
-            .create(registration, correlation_id, quirks, now);
+        let response = self.validations.create(registration, correlation_id, quirks, now);
         let is_delivered = matches!(quirks.validation, Validation::Delivered);
         let (true, true, Ok(url)) = (response.status() == 200, is_delivered, self.webhook_url())
         else {

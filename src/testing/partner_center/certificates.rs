@@ -25,9 +25,7 @@ impl Certificates {
         let issuer = issuer.published_at(format!("{base_url}{PKI}"))?;
         let location = format!("{base_url}{CERT}");
         Ok(Self {
-            signer: issuer
-                .signer()?
-                .with_certificate_url(format!("{location}{FILE}")),
+            signer: issuer.signer()?.with_certificate_url(format!("{location}{FILE}")),
             issuer,
             location,
             rotations: 0,

@@ -127,10 +127,7 @@ impl Client {
             && second("exp")
                 .is_some_and(|expiry| now < expiry && expiry <= now.saturating_add(MAX_LIFETIME));
         if !is_valid {
-            return Err(invalid(
-                700_024,
-                "Client assertion is not within its valid time range.",
-            ));
+            return Err(invalid(700_024, "Client assertion is not within its valid time range."));
         }
         // An assertion may be reused until it expires.
         Uuid::parse_str(claim("jti")).map_err(|_| malformed())?;
@@ -199,11 +196,7 @@ pub(super) fn refusal(error: &'static str, code: u32, reason: impl Into<String>)
 }
 
 fn entra(status: u16, error: &'static str, code: u32, reason: impl Into<String>) -> Refusal {
-    let body = ErrorBody::Entra {
-        error,
-        code,
-        description: reason.into(),
-    };
+    let body = ErrorBody::Entra { error, code, description: reason.into() };
     Refusal::new(status, body)
 }
 

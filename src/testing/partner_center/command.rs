@@ -122,9 +122,9 @@ impl FromStr for Command {
             "forge" if first.is_empty() => Err(missing("a kind of forgery")),
             "forge" => finish(Kind::Forge(first.parse()?), more),
             "register" if first.is_empty() => Err(missing("a URL")),
-            "register" if !is_absolute(first) => Err(PartnerCenterError::InvalidUrl {
-                found: Excerpt::of(first),
-            }),
+            "register" if !is_absolute(first) => {
+                Err(PartnerCenterError::InvalidUrl { found: Excerpt::of(first) })
+            }
             "register" => {
                 let events = more.split_whitespace().map(str::to_owned).collect();
                 let url = first.to_owned();
@@ -139,9 +139,7 @@ impl FromStr for Command {
                 "x-ms-signature" => finish(Kind::SignatureHeader(true), more),
                 _ => Err(missing("`authorization` or `x-ms-signature`")),
             },
-            _ => Err(PartnerCenterError::UnknownCommand {
-                found: Excerpt::of(verb),
-            }),
+            _ => Err(PartnerCenterError::UnknownCommand { found: Excerpt::of(verb) }),
         }
     }
 }
@@ -150,9 +148,7 @@ impl FromStr for Command {
 fn finish(kind: Kind, rest: &str) -> Result<Command, PartnerCenterError> {
     match rest {
         "" => Ok(Command(kind)),
-        rest => Err(PartnerCenterError::UnexpectedArgument {
-            found: Excerpt::of(rest),
-        }),
+        rest => Err(PartnerCenterError::UnexpectedArgument { found: Excerpt::of(rest) }),
     }
 }
 

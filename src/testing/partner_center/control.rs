@@ -38,9 +38,7 @@ pub(super) fn respond(
         (&Method::GET, "/intermediates.pem") => pem(service, Issuer::intermediate_pem),
         (&Method::POST, "/commands") => {
             let line = String::from_utf8_lossy(request.body());
-            let outcome = line
-                .parse()
-                .and_then(|command: Command| command.run(service));
+            let outcome = line.parse().and_then(|command: Command| command.run(service));
             match outcome {
                 Ok(text) => plain(text),
                 Err(error) => ErrorBody::web_api(error.to_string()).response(400),
@@ -85,9 +83,8 @@ fn configuration(service: &Service<State>) -> Value {
 
 fn pem(service: &Service<State>, of: impl Fn(&Issuer) -> String) -> Response<Bytes> {
     let mut state = service.state();
-    let pem: Result<_, IssuerError> = state
-        .certificates(service.base_url())
-        .map(|certificates| of(certificates.issuer()));
+    let pem: Result<_, IssuerError> =
+        state.certificates(service.base_url()).map(|certificates| of(certificates.issuer()));
     match pem {
         Ok(pem) => plain(pem),
         Err(error) => ErrorBody::web_api(error.to_string()).response(500),

@@ -80,9 +80,7 @@ impl Deliverer for State {
         } else {
             Outcome::Offline
         };
-        let doublings = 1_u32
-            .checked_shl(made.saturating_sub(1))
-            .unwrap_or(u32::MAX);
+        let doublings = 1_u32.checked_shl(made.saturating_sub(1)).unwrap_or(u32::MAX);
         let pause = self.quirks.first_pause.saturating_mul(doublings);
         (delivery.outcome == Outcome::Pending).then_some(pause)
     }
@@ -101,9 +99,8 @@ impl From<HttpClientError> for AttemptError {
 fn request(webhook_url: &str, callback: &SignedRequest) -> Result<Request<Bytes>, AttemptError> {
     let mut request = Request::new(callback.body.clone());
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = webhook_url
-        .parse()
-        .map_err(|error: InvalidUri| AttemptError(error.to_string()))?;
+    *request.uri_mut() =
+        webhook_url.parse().map_err(|error: InvalidUri| AttemptError(error.to_string()))?;
     *request.headers_mut() = callback.headers.clone();
     let encodings = HeaderValue::from_static("gzip, deflate");
     request.headers_mut().insert(ACCEPT_ENCODING, encodings);

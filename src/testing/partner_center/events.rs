@@ -322,11 +322,7 @@ mod tests {
         for name in EventName::ALL {
             let event = Event::from_slice(scene().sample(name).body.as_bytes()).unwrap();
             assert_eq!(event.name(), name);
-            assert_eq!(
-                event.resource_change_utc_date(),
-                Some(scene().now),
-                "{name}"
-            );
+            assert_eq!(event.resource_change_utc_date(), Some(scene().now), "{name}");
         }
     }
 }

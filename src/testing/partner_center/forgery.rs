@@ -75,18 +75,15 @@ impl Forgery {
                 return Ok(genuine.callback(body)?.without_header(AUTHORIZATION_HEADER));
             }
             Self::WeakAlgorithm => {
-                return genuine
-                    .callback(body)?
-                    .with_header(ALGORITHM_HEADER, b"rsa-sha1");
+                return genuine.callback(body)?.with_header(ALGORITHM_HEADER, b"rsa-sha1");
             }
             Self::Elsewhere => genuine.with_certificate_url(format!("{base_url}/attacker/{FILE}")),
             Self::AnotherService => certificates.forger(file, |issuer| {
                 let certificate = issuer.signing_certificate();
                 certificate.dns_names(["metadata.azure.com"]).issue()
             })?,
-            Self::Expired => certificates.forger(file, |issuer| {
-                issuer.signing_certificate().expired().issue()
-            })?,
+            Self::Expired => certificates
+                .forger(file, |issuer| issuer.signing_certificate().expired().issue())?,
             Self::ForeignIssuer => {
                 certificates.forger(file, |issuer| Issuer::at(issuer.now())?.signer())?
             }

@@ -61,10 +61,7 @@ impl Default for Quirks {
             no_results: NoResults::Null,
             response_code: ResponseCode::Name,
             signs_each_attempt: false,
-            supported_events: EventName::ALL
-                .iter()
-                .map(|name| name.as_str().to_owned())
-                .collect(),
+            supported_events: EventName::ALL.iter().map(|name| name.as_str().to_owned()).collect(),
             token_lifetime: Duration::from_secs(3599),
             validation: Validation::Delivered,
             validation_events_per_minute: 2,
@@ -148,11 +145,7 @@ impl Validation {
     /// `failed` after `delay`, with ten attempts whose response was 500.
     pub fn failed(delay: Delay) -> Self {
         let attempt = ValidationResult::new("InternalServerError", "Internal Server Error", false);
-        Self::Scripted {
-            delay,
-            status: "failed".to_owned(),
-            results: vec![attempt; 10],
-        }
+        Self::Scripted { delay, status: "failed".to_owned(), results: vec![attempt; 10] }
     }
 }
 

@@ -27,10 +27,7 @@ impl Registration {
         let subscriber_id = text(members, "subscriberId").ok().flatten();
         Some(Self {
             subscriber_id: subscriber_id.unwrap_or_else(|| guid().to_string()),
-            webhook_url: text(members, "webhookUrl")
-                .ok()
-                .flatten()
-                .unwrap_or_default(),
+            webhook_url: text(members, "webhookUrl").ok().flatten().unwrap_or_default(),
             webhook_events: names(members).unwrap_or_default(),
             signature_token_to_ms_signature_header: flag(members).unwrap_or_default(),
             last_modified: now,
@@ -64,9 +61,7 @@ impl Registration {
             !supported.iter().any(|one| one.eq_ignore_ascii_case(name))
         });
         if let Some(name) = unknown {
-            return Err(invalid(&format!(
-                "The webhook event '{name}' is not supported."
-            )));
+            return Err(invalid(&format!("The webhook event '{name}' is not supported.")));
         }
         Ok(Self {
             subscriber_id: guid().to_string(),
@@ -128,12 +123,8 @@ pub(super) fn respond(
             Err(Refusal::new(quirks.conflict_status.as_u16(), body))
         }
         (&Method::POST, None) => Registration::from_request(request, quirks, now),
-        (&Method::PUT, Some(old)) => {
-            Registration::from_request(request, quirks, now).map(|new| Registration {
-                subscriber_id: old.subscriber_id.clone(),
-                ..new
-            })
-        }
+        (&Method::PUT, Some(old)) => Registration::from_request(request, quirks, now)
+            .map(|new| Registration { subscriber_id: old.subscriber_id.clone(), ..new }),
         _ => return method_not_allowed(),
     };
     match result {
@@ -160,9 +151,8 @@ pub(super) fn method_not_allowed() -> Response<Bytes> {
 
 /// The member with this name in any case.
 fn member<'v>(members: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
-    let mut found = members
-        .iter()
-        .filter(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_null());
+    let mut found =
+        members.iter().filter(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_null());
     found.next().map(|(_, value)| value)
 }
 

@@ -29,9 +29,7 @@ impl Resources {
         if request.method() != Method::GET {
             return method_not_allowed();
         }
-        let needs_user = DELEGATED_ONLY
-            .iter()
-            .any(|prefix| request.path().starts_with(prefix));
+        let needs_user = DELEGATED_ONLY.iter().any(|prefix| request.path().starts_with(prefix));
         if needs_user && app_only_refused && !is_delegated {
             let description = "App-only access is not supported for this call.";
             return ErrorBody::standard("900329", description).response(403);
@@ -58,9 +56,5 @@ pub(super) const GRAPH: &str = "/graph";
 /// The path prefix of the referrals API.
 pub(super) const REFERRALS: &str = "/referrals";
 /// Calls that need a user's token. Source: the pages of these calls.
-const DELEGATED_ONLY: &[&str] = &[
-    "/referrals/",
-    "/v1/customers/usagerecords",
-    "/v1/fraudEvents",
-    "/v1/invoices/",
-];
+const DELEGATED_ONLY: &[&str] =
+    &["/referrals/", "/v1/customers/usagerecords", "/v1/fraudEvents", "/v1/invoices/"];

@@ -84,8 +84,7 @@ impl State {
                 Some(rest) => self.serve_registration(service, rest, request, &ids),
                 None => {
                     let app_only_refused = self.quirks.app_only_refused;
-                    self.resources
-                        .respond(request, is_delegated, app_only_refused)
+                    self.resources.respond(request, is_delegated, app_only_refused)
                 }
             },
         };

@@ -112,10 +112,7 @@ pub fn invoice(invoice_id: &str) -> (String, Value) {
 /// "Get fraud events".
 pub fn fraud_events(subscription_id: &str) -> (String, Value) {
     let path = format!("/v1/fraudEvents?SubscriptionId={subscription_id}&EventStatus=Active");
-    let events = json!([
-        old_fraud_event(subscription_id),
-        new_fraud_event(subscription_id)
-    ]);
+    let events = json!([old_fraud_event(subscription_id), new_fraud_event(subscription_id)]);
     (path, events)
 }
 

@@ -34,9 +34,7 @@ struct Issued {
 
 impl fmt::Debug for Issued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued")
-            .field("audience", &self.audience)
-            .finish_non_exhaustive()
+        f.debug_struct("Issued").field("audience", &self.audience).finish_non_exhaustive()
     }
 }
 
@@ -134,8 +132,7 @@ impl Tokens {
         };
         let host = request.header("host").unwrap_or_default();
         let endpoint = format!("http://{host}{}", request.path());
-        self.client
-            .authenticate(&form, &self.credentials, &endpoint, now)?;
+        self.client.authenticate(&form, &self.credentials, &endpoint, now)?;
         if refresh_token.is_some_and(|sent| !self.refresh_tokens.iter().any(|one| one == sent)) {
             let reason = "The provided grant is invalid or malformed.";
             return Err(refusal("invalid_grant", 70_000, reason));
@@ -179,18 +176,11 @@ impl Tokens {
         if let (true, Some(members)) = (is_delegated, response.as_object_mut()) {
             let rotated = format!("0.refresh.{}", guid().simple());
             members.insert("refresh_token".to_owned(), rotated.clone().into());
-            members.insert(
-                "scope".to_owned(),
-                format!("{audience}/user_impersonation").into(),
-            );
+            members.insert("scope".to_owned(), format!("{audience}/user_impersonation").into());
             // As with Entra, old refresh tokens stay valid.
             self.refresh_tokens.push(rotated);
         }
-        let issued = Issued {
-            audience,
-            is_delegated,
-            expires_at,
-        };
+        let issued = Issued { audience, is_delegated, expires_at };
         self.issued.insert(token, issued);
         response
     }
@@ -218,26 +208,19 @@ impl Tokens {
         let token = match sent.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             _ => {
-                return Err(ErrorBody::standard(
-                    "800001",
-                    "The partner token is missing.",
-                ));
+                return Err(ErrorBody::standard("800001", "The partner token is missing."));
             }
         };
         match self.issued.get(token) {
-            Some(issued) if issued.expires_at <= now => Err(ErrorBody::standard(
-                "800001",
-                "The partner token has expired.",
-            )),
+            Some(issued) if issued.expires_at <= now => {
+                Err(ErrorBody::standard("800001", "The partner token has expired."))
+            }
             Some(issued) if issued.audience != audience => Err(ErrorBody::standard(
                 "900420",
                 "The token's audience is not valid for this API.",
             )),
             Some(issued) => Ok(issued.is_delegated),
-            None => Err(ErrorBody::standard(
-                "800001",
-                "The partner token is invalid.",
-            )),
+            None => Err(ErrorBody::standard("800001", "The partner token is invalid.")),
         }
     }
 }
@@ -254,15 +237,11 @@ fn endpoint(path: &str) -> Option<(&str, Version)> {
 
 /// The single resource in `scope`.
 fn audience(scope: &str, is_delegated: bool) -> Result<String, Refusal> {
-    let mut resources = scope
-        .split_whitespace()
-        .filter(|scope| !OPENID_SCOPES.contains(scope))
-        .map(|scope| {
-            scope.strip_suffix("/.default").or_else(|| {
-                scope
-                    .strip_suffix("/user_impersonation")
-                    .filter(|_| is_delegated)
-            })
+    let mut resources =
+        scope.split_whitespace().filter(|scope| !OPENID_SCOPES.contains(scope)).map(|scope| {
+            scope
+                .strip_suffix("/.default")
+                .or_else(|| scope.strip_suffix("/user_impersonation").filter(|_| is_delegated))
         });
     match (resources.next(), resources.next()) {
         (Some(Some(audience)), None) => Ok(audience.to_owned()),
@@ -276,9 +255,7 @@ fn audience(scope: &str, is_delegated: bool) -> Result<String, Refusal> {
 /// The response to a request without a valid token.
 pub(super) fn unauthorized(refusal: &ErrorBody) -> Response<Bytes> {
     let mut response = refusal.response(401);
-    response
-        .headers_mut()
-        .insert(WWW_AUTHENTICATE, header("Bearer"));
+    response.headers_mut().insert(WWW_AUTHENTICATE, header("Bearer"));
     response
 }
 

@@ -88,12 +88,8 @@ impl Validations {
         delivery: usize,
         now: OffsetDateTime,
     ) {
-        let event = ValidationEvent {
-            callback_url,
-            created: now,
-            polls: 0,
-            delivery: Some(delivery),
-        };
+        let event =
+            ValidationEvent { callback_url, created: now, polls: 0, delivery: Some(delivery) };
         self.events.insert(correlation_id.to_owned(), event);
     }
 
@@ -149,11 +145,7 @@ impl ValidationEvent {
                 delivery.map_or(pending, |delivery| results_of(delivery, quirks))
             }
             Validation::Pending => pending,
-            Validation::Scripted {
-                delay,
-                status,
-                results,
-            } => {
+            Validation::Scripted { delay, status, results } => {
                 let is_over = match delay {
                     Delay::Polls(polls) => self.polls > *polls,
                     Delay::Time(time) => now - self.created >= *time,

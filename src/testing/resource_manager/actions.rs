@@ -55,11 +55,7 @@ impl State {
                 Ok(ok(&json!({"value": stored.attributes})))
             }
             (_, "getFullUrl") => Ok(ok(&json!({"endpointUrl": stored.full_url}))),
-            _ => Err(refusal(
-                404,
-                "InvalidResourceType",
-                "The action could not be found.",
-            )),
+            _ => Err(refusal(404, "InvalidResourceType", "The action could not be found.")),
         }
     }
 }
@@ -79,10 +75,7 @@ fn activate(stored: &mut Stored, state: &str) {
 }
 
 fn authorization(stored: &mut Stored) -> Option<&mut Map<String, Value>> {
-    stored
-        .properties()?
-        .get_mut("partnerAuthorization")?
-        .as_object_mut()
+    stored.properties()?.get_mut("partnerAuthorization")?.as_object_mut()
 }
 
 fn partners(stored: &mut Stored) -> Option<&mut Vec<Value>> {
@@ -103,9 +96,7 @@ fn authorize(stored: &mut Stored, mut partner: Value, now: OffsetDateTime) -> Re
     for name in ["partnerRegistrationImmutableId", "partnerName"] {
         members.entry(name).or_insert(Value::Null);
     }
-    members
-        .entry("authorizationExpirationTimeInUtc")
-        .or_insert_with(|| expires.into());
+    members.entry("authorizationExpirationTimeInUtc").or_insert_with(|| expires.into());
     if let Some(partners) = partners(stored) {
         partners.retain(|other| !is_same(other, &partner));
         partners.push(partner);

@@ -86,10 +86,7 @@ impl ResourceManager {
     /// Injects `fault` into the next request with this method and path prefix.
     pub fn inject_on(&self, method: Method, path_prefix: impl Into<String>, fault: Fault) {
         let mut state = self.server.state();
-        state
-            .traffic
-            .faults
-            .push_on(method, path_prefix.into(), fault);
+        state.traffic.faults.push_on(method, path_prefix.into(), fault);
     }
 
     /// All requests so far, including those that met a fault.

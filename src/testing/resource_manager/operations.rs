@@ -112,10 +112,7 @@ impl State {
         let Some(stored) = self.resources.get_mut(id) else {
             return;
         };
-        stored.set(
-            "provisioningState",
-            if failed { "Failed" } else { "Succeeded" },
-        );
+        stored.set("provisioningState", if failed { "Failed" } else { "Succeeded" });
         let is_namespace = stored.text("/type").ends_with("/partnerNamespaces");
         if is_namespace && !failed {
             let (name, region) = (stored.text("/name"), stored.text("/location"));

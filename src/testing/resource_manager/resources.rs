@@ -28,12 +28,7 @@ pub(super) struct Stored {
 
 impl Stored {
     pub(super) fn of(value: Value) -> Self {
-        Self {
-            value,
-            keys: [new_key(), new_key()],
-            full_url: None,
-            attributes: Vec::new(),
-        }
+        Self { value, keys: [new_key(), new_key()], full_url: None, attributes: Vec::new() }
     }
 
     pub(super) fn properties(&mut self) -> Option<&mut Map<String, Value>> {
@@ -54,9 +49,7 @@ impl Stored {
 
 impl fmt::Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stored")
-            .field("value", &self.value)
-            .finish_non_exhaustive()
+        f.debug_struct("Stored").field("value", &self.value).finish_non_exhaustive()
     }
 }
 
@@ -110,10 +103,7 @@ impl Resources {
             let own = own.map_or("", |(_, own)| own);
             own.split('/').step_by(2).collect::<Vec<_>>().join("/") == kind
         };
-        let found = self
-            .all
-            .iter()
-            .filter(|(id, _)| id.starts_with(&scope) && is_of_kind(id));
+        let found = self.all.iter().filter(|(id, _)| id.starts_with(&scope) && is_of_kind(id));
         found.map(|(_, stored)| &stored.value).collect()
     }
 }

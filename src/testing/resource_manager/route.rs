@@ -21,9 +21,7 @@ impl Route {
     pub(super) fn of(base_url: &str, request: &RecordedRequest) -> Option<Self> {
         let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
         let mut parts: Vec<_> = request.path().split('/').map(decoded).collect();
-        let at = parts
-            .iter()
-            .rposition(|part| part.eq_ignore_ascii_case("providers"))?;
+        let at = parts.iter().rposition(|part| part.eq_ignore_ascii_case("providers"))?;
         let own = parts.split_off(at);
         let mut own = own.into_iter().skip(1);
         if !own.next()?.eq_ignore_ascii_case("Microsoft.EventGrid") {
@@ -35,9 +33,7 @@ impl Route {
             base_url: base_url.to_owned(),
             scope: parts.join("/"),
             parts: own.collect(),
-            query: form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         })
     }
 
@@ -68,11 +64,7 @@ impl Route {
     }
 
     pub(super) fn id(&self) -> String {
-        format!(
-            "{}/providers/Microsoft.EventGrid/{}",
-            self.scope,
-            self.parts.join("/")
-        )
+        format!("{}/providers/Microsoft.EventGrid/{}", self.scope, self.parts.join("/"))
     }
 
     /// The id of the parent resource, if it has one within the provider.

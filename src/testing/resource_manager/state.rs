@@ -70,11 +70,7 @@ impl State {
         }
         let route = Route::of(base_url, request);
         let route = route.ok_or_else(|| {
-            refusal(
-                404,
-                "InvalidResourceType",
-                "The resource type could not be found.",
-            )
+            refusal(404, "InvalidResourceType", "The resource type could not be found.")
         })?;
         let kind = route.kind();
         if route.api_version().is_empty() {
@@ -97,11 +93,7 @@ impl State {
             Method::PUT if !route.is_open() => self.put(&route, &body(request)?),
             Method::PATCH if !route.is_open() => self.patch(&route, &body(request)?),
             Method::DELETE if !route.is_open() => self.delete(&route),
-            _ => Err(refusal(
-                405,
-                "MethodNotAllowed",
-                "The method is not allowed.",
-            )),
+            _ => Err(refusal(405, "MethodNotAllowed", "The method is not allowed.")),
         }
     }
 
@@ -132,10 +124,7 @@ pub(super) fn not_found(route: &Route) -> Refusal {
 }
 
 pub(super) fn refusal(status: u16, code: &str, message: impl Into<String>) -> Refusal {
-    let body = ErrorBody::ResourceManager {
-        code: code.to_owned(),
-        message: message.into(),
-    };
+    let body = ErrorBody::ResourceManager { code: code.to_owned(), message: message.into() };
     Refusal::new(status, body)
 }
 

@@ -133,9 +133,7 @@ impl State {
             part("resourceGroupName"),
             part("name"),
         );
-        let endpoint = info
-            .pointer("/properties/endpointUrl")
-            .and_then(Value::as_str);
+        let endpoint = info.pointer("/properties/endpointUrl").and_then(Value::as_str);
         let mut properties = json!({
             "partnerRegistrationImmutableId": registration,
             "expirationTimeIfNotActivatedUtc": property(channel, "expirationTimeIfNotActivatedUtc"),
@@ -177,11 +175,7 @@ impl State {
         if kind.ends_with("eventsubscriptions") {
             // As recorded: the update is flat.
             if body.get("properties").is_some() {
-                return Err(refusal(
-                    400,
-                    "InvalidRequest",
-                    "The update has no properties.",
-                ));
+                return Err(refusal(400, "InvalidRequest", "The update has no properties."));
             }
             if let Some(properties) = stored.value.get_mut("properties") {
                 merge(properties, body);
@@ -195,10 +189,7 @@ impl State {
             return Ok(self.put_slowly(route, stored, true));
         }
         let authorization = "/properties/partnerAuthorization";
-        match (
-            body.get("properties"),
-            stored.value.pointer_mut(authorization),
-        ) {
+        match (body.get("properties"), stored.value.pointer_mut(authorization)) {
             (Some(properties), Some(authorization)) => merge(authorization, properties),
             _ => merge(&mut stored.value, body),
         }
@@ -211,10 +202,7 @@ impl State {
         let Some(stored) = self.resources.get_mut(&id) else {
             return Ok(ErrorBody::Empty.response(204));
         };
-        if matches!(
-            route.kind().as_str(),
-            "partnerregistrations" | "partnerconfigurations"
-        ) {
+        if matches!(route.kind().as_str(), "partnerregistrations" | "partnerconfigurations") {
             self.resources.remove(&id);
             return Ok(ErrorBody::Empty.response(200));
         }
@@ -246,10 +234,7 @@ fn envelope(route: &Route, body: &Value) -> Result<Stored, Refusal> {
     });
     if has_location {
         let location = location.cloned().unwrap_or_else(|| "global".into());
-        merge(
-            &mut value,
-            &json!({"location": location, "tags": body.get("tags")}),
-        );
+        merge(&mut value, &json!({"location": location, "tags": body.get("tags")}));
     }
     Ok(Stored::of(value))
 }
@@ -272,9 +257,7 @@ fn subscription(route: &Route, stored: &mut Stored) {
     );
     // As recorded.
     stored.set("topic", topic.to_ascii_lowercase());
-    let properties = stored
-        .value
-        .pointer_mut("/properties/destination/properties");
+    let properties = stored.value.pointer_mut("/properties/destination/properties");
     let Some(properties) = properties.and_then(Value::as_object_mut) else {
         return;
     };

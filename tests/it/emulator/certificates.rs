@@ -22,10 +22,7 @@ async fn a_rotation_loses_no_callback() {
     let old = partner_center.signer().unwrap();
     partner_center.rotate().unwrap();
     partner_center.advance(MINUTE);
-    assert_ne!(
-        partner_center.signer().unwrap().certificate(),
-        old.certificate()
-    );
+    assert_ne!(partner_center.signer().unwrap().certificate(), old.certificate());
     let after = partner_center.emit(&event).unwrap();
     let again = partner_center.replay(before).unwrap();
     assert_eq!(statuses(&ended(&partner_center, after).await), [Some(200)]);
@@ -77,11 +74,7 @@ async fn a_revoked_signer_is_refused_and_its_successor_accepted() {
     assert_eq!(emit().await, [Some(200)]);
     partner_center.revoke().unwrap();
     strict().await;
-    assert_eq!(
-        emit().await,
-        [Some(401)],
-        "by a receiver without older revocation lists"
-    );
+    assert_eq!(emit().await, [Some(401)], "by a receiver without older revocation lists");
     partner_center.rotate().unwrap();
     strict().await;
     assert_eq!(emit().await, [Some(200)]);
@@ -103,11 +96,7 @@ async fn an_outage_of_the_certificate_host_loses_nothing() {
     // A failed fetch is not repeated for ten seconds.
     partner_center.advance(MINUTE);
     let delivery = ended(&partner_center, number).await;
-    assert_eq!(
-        statuses(&delivery)[..2],
-        [Some(503), Some(503)],
-        "{delivery}"
-    );
+    assert_eq!(statuses(&delivery)[..2], [Some(503), Some(503)], "{delivery}");
     assert_eq!(delivery.outcome(), Outcome::Delivered);
     assert_eq!((cold.accepted(), service.accepted()), (1, 0));
 }
@@ -123,14 +112,7 @@ async fn clock_and_issuer_can_be_set() {
     register(&partner_center, &url, &json!({}));
     let number = partner_center.emit(&EventName::InvoiceReady).unwrap();
     let delivery = ended(&partner_center, number).await;
-    assert_eq!(
-        (delivery.outcome(), service.accepted()),
-        (Outcome::Delivered, 1),
-        "{delivery}"
-    );
+    assert_eq!((delivery.outcome(), service.accepted()), (Outcome::Delivered, 1), "{delivery}");
     let body = std::str::from_utf8(delivery.body()).unwrap();
-    assert!(
-        body.contains(r#""ResourceChangeUtcDate":"2026-11-21T00:00:00+00:00""#),
-        "{body}"
-    );
+    assert!(body.contains(r#""ResourceChangeUtcDate":"2026-11-21T00:00:00+00:00""#), "{body}");
 }

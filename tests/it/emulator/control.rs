@@ -23,18 +23,9 @@ async fn services_in_any_language_can_control_it() {
     };
     let (_, configuration) = get("").await;
     let configuration: Value = serde_json::from_str(&configuration).unwrap();
-    assert_eq!(
-        configuration["clientSecret"],
-        partner_center.client_secret()
-    );
-    assert_eq!(
-        get("/anchors.pem").await,
-        (200, partner_center.anchors_pem().unwrap())
-    );
-    assert_eq!(
-        get("/intermediates.pem").await,
-        (200, partner_center.intermediates_pem().unwrap())
-    );
+    assert_eq!(configuration["clientSecret"], partner_center.client_secret());
+    assert_eq!(get("/anchors.pem").await, (200, partner_center.anchors_pem().unwrap()));
+    assert_eq!(get("/intermediates.pem").await, (200, partner_center.intermediates_pem().unwrap()));
     assert_eq!(get("/nothing").await.0, 404);
     let page = client
         .post(format!("{}/emulator/commands", partner_center.base_url()))
@@ -65,41 +56,21 @@ async fn services_in_any_language_can_control_it() {
         (200, format!("33 events are registered for {url}"))
     );
     assert_eq!(command("signature-header x-ms-signature").await.0, 200);
-    assert_eq!(
-        command("emit invoice-ready").await,
-        (200, "delivery 1".to_owned())
-    );
-    assert_eq!(
-        command(r#"emit invoice-ready {"EventName":"test-created","a b":1}"#)
-            .await
-            .0,
-        200
-    );
+    assert_eq!(command("emit invoice-ready").await, (200, "delivery 1".to_owned()));
+    assert_eq!(command(r#"emit invoice-ready {"EventName":"test-created","a b":1}"#).await.0, 200);
     partner_center.settled().await;
     assert_eq!(command("rotate").await.0, 200);
     partner_center.advance(MINUTE);
     assert_eq!(command("replay 1").await, (200, "delivery 3".to_owned()));
-    assert_eq!(
-        command("forge another-body").await,
-        (200, "delivery 4".to_owned())
-    );
+    assert_eq!(command("forge another-body").await, (200, "delivery 4".to_owned()));
     assert!(command("test").await.1.starts_with("validation event "));
     for (line, reason) in [
         ("forge nonsense", "`nonsense` is not a kind of forgery"),
         ("replay 99", "there is no delivery 99"),
         ("replay x", "`replay` needs a delivery number"),
-        (
-            "register /callback",
-            "`/callback` is not an absolute http or https URL",
-        ),
-        (
-            "register ftp://127.0.0.1/",
-            "`ftp://127.0.0.1/` is not an absolute http or https URL",
-        ),
-        (
-            "register 127.0.0.1:80",
-            "`127.0.0.1:80` is not an absolute http or https URL",
-        ),
+        ("register /callback", "`/callback` is not an absolute http or https URL"),
+        ("register ftp://127.0.0.1/", "`ftp://127.0.0.1/` is not an absolute http or https URL"),
+        ("register 127.0.0.1:80", "`127.0.0.1:80` is not an absolute http or https URL"),
         ("rotate twice", "unexpected argument `twice`"),
         ("", "`` is not a command"),
     ] {
@@ -109,44 +80,17 @@ async fn services_in_any_language_can_control_it() {
     partner_center.settled().await;
     let (_, deliveries) = get("/deliveries").await;
     let deliveries: Value = serde_json::from_str(&deliveries).unwrap();
-    let outcomes: Vec<_> = deliveries
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["outcome"])
-        .collect();
-    assert_eq!(
-        outcomes,
-        [
-            "delivered",
-            "delivered",
-            "delivered",
-            "refused",
-            "delivered"
-        ]
-    );
+    let outcomes: Vec<_> =
+        deliveries.as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
+    assert_eq!(outcomes, ["delivered", "delivered", "delivered", "refused", "delivered"]);
     assert_eq!(deliveries[3]["attempts"][0]["status"], 401);
     assert_eq!(service.accepted(), 4);
     assert!(command("deliveries").await.1.lines().count() == 5);
     assert_eq!(command("revoke").await.0, 200);
     assert_eq!(command("down").await.0, 200);
-    assert!(
-        client
-            .get(partner_center.certificate_url())
-            .send()
-            .await
-            .is_err()
-    );
+    assert!(client.get(partner_center.certificate_url()).send().await.is_err());
     assert_eq!(command("up").await.0, 200);
-    assert_eq!(
-        client
-            .get(partner_center.certificate_url())
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(client.get(partner_center.certificate_url()).send().await.unwrap().status(), 200);
 }
 
 fn service_url(partner_center: &PartnerCenter) -> String {

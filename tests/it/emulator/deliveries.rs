@@ -39,18 +39,12 @@ async fn equals_the_documented_sample(client: Option<ReqwestClient>) {
     partner_center.settled().await;
     let (uri, headers, received) = service.seen().remove(0);
     let header = |name: &str| headers[name].to_str().unwrap();
-    assert_eq!(
-        (uri.as_str(), received.as_ref()),
-        ("/callback?tenant=a", body.as_bytes())
-    );
+    assert_eq!((uri.as_str(), received.as_ref()), ("/callback?tenant=a", body.as_bytes()));
     assert_eq!(header("content-type"), "application/json");
     assert_eq!(header("accept-encoding"), "gzip, deflate");
     assert_eq!(header("content-length"), "195");
     assert_eq!(header("x-ms-signature-algorithm"), "rsa-sha256");
-    assert_eq!(
-        header("x-ms-certificate-url"),
-        partner_center.certificate_url()
-    );
+    assert_eq!(header("x-ms-certificate-url"), partner_center.certificate_url());
     let signature = header("authorization").strip_prefix("Signature ").unwrap();
     assert_eq!(signature.len(), 344);
     assert!(!headers.contains_key("x-ms-signature"));
@@ -61,11 +55,7 @@ async fn equals_the_documented_sample(client: Option<ReqwestClient>) {
 async fn the_registration_chooses_the_header_of_the_signature() {
     let (service, url) = Credulous::start([]).await;
     let partner_center = registered(&url).await;
-    register(
-        &partner_center,
-        &url,
-        &json!({"signatureTokenToMsSignatureHeader": true}),
-    );
+    register(&partner_center, &url, &json!({"signatureTokenToMsSignatureHeader": true}));
     let event = EventName::InvoiceReady;
     partner_center.emit(&event).unwrap();
     partner_center.settled().await;
@@ -73,19 +63,11 @@ async fn the_registration_chooses_the_header_of_the_signature() {
     partner_center.emit(&event).unwrap();
     partner_center.settled().await;
     let seen = service.seen();
-    let values: Vec<_> = seen
-        .iter()
-        .map(|(_, headers, _)| headers["x-ms-signature"].to_str().unwrap())
-        .collect();
-    assert!(
-        values[0].starts_with("Signature ") && values[0].len() == 354,
-        "{values:?}"
-    );
+    let values: Vec<_> =
+        seen.iter().map(|(_, headers, _)| headers["x-ms-signature"].to_str().unwrap()).collect();
+    assert!(values[0].starts_with("Signature ") && values[0].len() == 354, "{values:?}");
     assert_eq!(values[1].len(), 344, "{values:?}");
-    assert!(
-        seen.iter()
-            .all(|(_, headers, _)| !headers.contains_key("authorization"))
-    );
+    assert!(seen.iter().all(|(_, headers, _)| !headers.contains_key("authorization")));
 }
 
 #[tokio::test]
@@ -94,20 +76,14 @@ async fn only_registered_events_are_delivered() {
     let partner_center = PartnerCenter::start().await.unwrap();
     let none = partner_center.emit(&EventName::InvoiceReady).unwrap_err();
     assert!(matches!(none, PartnerCenterError::NoRegistration));
-    register(
-        &partner_center,
-        &url,
-        &json!({"webhookEvents": ["Invoice-Ready"]}),
-    );
+    register(&partner_center, &url, &json!({"webhookEvents": ["Invoice-Ready"]}));
     partner_center.emit(&EventName::InvoiceReady).unwrap();
     let refused = partner_center.emit(&EventName::TestCreated).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "the event `test-created` is not registered (registered: Invoice-Ready)"
     );
-    partner_center
-        .emit_body(r#"{"EventName":"test-created"}"#)
-        .unwrap_err();
+    partner_center.emit_body(r#"{"EventName":"test-created"}"#).unwrap_err();
     partner_center.emit_body(r#"["no event"]"#).unwrap();
     partner_center.settled().await;
     assert_eq!(service.seen().len(), 2);
@@ -123,25 +99,16 @@ async fn ten_attempts_with_growing_pauses_and_then_none() {
     let start = Instant::now();
     let number = partner_center.emit(&EventName::InvoiceReady).unwrap();
     let delivery = ended(&partner_center, number).await;
-    assert!(
-        start.elapsed() >= Duration::from_millis(511),
-        "1 + 2 + … + 256 ms"
-    );
+    assert!(start.elapsed() >= Duration::from_millis(511), "1 + 2 + … + 256 ms");
     assert_eq!(statuses(&delivery), [Some(500); 10]);
     assert_eq!(delivery.outcome(), Outcome::Offline);
     assert_eq!(partner_center.offline_queue().len(), 1);
     tokio::time::sleep(Duration::from_millis(100)).await;
     let seen = service.seen();
     assert_eq!(seen.len(), 10);
-    assert!(
-        seen.iter().all(|one| one == &seen[0]),
-        "the same bytes and signature each time"
-    );
+    assert!(seen.iter().all(|one| one == &seen[0]), "the same bytes and signature each time");
     let lines = lines.lock().unwrap();
-    assert!(
-        lines[0].starts_with("delivery 1 invoice-ready attempt 1: 500 in "),
-        "{lines:?}"
-    );
+    assert!(lines[0].starts_with("delivery 1 invoice-ready attempt 1: 500 in "), "{lines:?}");
     assert!(lines[0].ends_with(" ms, pending"), "{lines:?}");
     assert!(lines[9].ends_with(" ms, offline"), "{lines:?}");
 }
@@ -152,15 +119,9 @@ async fn attempts_end_with_success_which_is_2xx_only() {
     let partner_center = registered(&url).await;
     let number = partner_center.emit(&EventName::InvoiceReady).unwrap();
     let delivery = ended(&partner_center, number).await;
-    assert_eq!(
-        statuses(&delivery),
-        [Some(503), Some(302), Some(404), Some(204)]
-    );
+    assert_eq!(statuses(&delivery), [Some(503), Some(302), Some(404), Some(204)]);
     assert_eq!(delivery.outcome(), Outcome::Delivered);
-    assert_eq!(
-        (service.seen().len(), partner_center.offline_queue().len()),
-        (4, 0)
-    );
+    assert_eq!((service.seen().len(), partner_center.offline_queue().len()), (4, 0));
 }
 
 #[tokio::test]
@@ -174,15 +135,9 @@ async fn a_timeout_differs_from_a_refused_connection() {
         }
     });
     for (url, reason) in [
-        (
-            format!("http://{address}/"),
-            "no complete response within 50ms",
-        ),
+        (format!("http://{address}/"), "no complete response within 50ms"),
         ("http://127.0.0.1:1/".to_owned(), "Connection refused"),
-        (
-            "https://127.0.0.1:1/".to_owned(),
-            "is not plain http, and no other client was given",
-        ),
+        ("https://127.0.0.1:1/".to_owned(), "is not plain http, and no other client was given"),
     ] {
         let partner_center = registered(&url).await;
         partner_center.configure(|quirks| {
@@ -244,10 +199,7 @@ async fn validation_events_report_the_attempts() {
     let (service, url) = Credulous::start([503, 200]).await;
     let partner_center = registered(&url).await;
     let (id, status) = validate(&partner_center).await;
-    assert_eq!(
-        (&status["status"], &status["callbackUrl"]),
-        (&json!("completed"), &json!(url))
-    );
+    assert_eq!((&status["status"], &status["callbackUrl"]), (&json!("completed"), &json!(url)));
     let results = status["results"].as_array().unwrap();
     assert_eq!(results[0]["responseCode"], "ServiceUnavailable");
     assert_eq!(results[1]["responseCode"], "OK");

@@ -39,12 +39,7 @@ async fn forgeries_are_sent_once_and_refused() {
     let line = delivery.to_string();
     assert!(line.ends_with(" ms, accepted a forgery"), "{line}");
     let deliveries = format!("{}/emulator/deliveries", partner_center.base_url());
-    let deliveries = reqwest::get(deliveries)
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let deliveries = reqwest::get(deliveries).await.unwrap().text().await.unwrap();
     let deliveries: serde_json::Value = serde_json::from_str(&deliveries).unwrap();
     let last = deliveries.as_array().unwrap().last().unwrap();
     assert_eq!(last["outcome"], "accepted a forgery");
@@ -64,11 +59,7 @@ async fn genuine_and_forged_callbacks_around_a_rotation() {
                 let kinds = Forgery::ALL;
                 partner_center.forge(kinds[index % kinds.len()]).unwrap();
             }
-            _ => genuine.push(
-                partner_center
-                    .emit(&EventName::SubscriptionUpdated)
-                    .unwrap(),
-            ),
+            _ => genuine.push(partner_center.emit(&EventName::SubscriptionUpdated).unwrap()),
         }
         if index == 0 {
             // A receiver that fetched the old certificate before the rotation accepts its signatures.

@@ -43,12 +43,7 @@ async fn emulator() -> PartnerCenter {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_refused_or_handled_twice() {
-    for front in [
-        Front::ActixMiddleware,
-        Front::AxumClaimed,
-        Front::AxumLayer,
-        Front::TowerLayer,
-    ] {
+    for front in [Front::ActixMiddleware, Front::AxumClaimed, Front::AxumLayer, Front::TowerLayer] {
         let partner_center = emulator().await;
         let receiver = partner_center.receiver_builder(AwsLcRs::new()).unwrap();
         let receiver = receiver.build().unwrap();
@@ -82,15 +77,8 @@ async fn nothing_is_lost_refused_or_handled_twice() {
                 _ => {
                     genuine.push(partner_center.emit_body(body(number)).unwrap());
                     let digest = AwsLcRs::new().sha256(body(number).as_bytes());
-                    let begun = if matches!(number % 100, 16 | 37) {
-                        2
-                    } else {
-                        1
-                    };
-                    let calls = Calls {
-                        begun,
-                        succeeded: 1,
-                    };
+                    let begun = if matches!(number % 100, 16 | 37) { 2 } else { 1 };
+                    let calls = Calls { begun, succeeded: 1 };
                     expected.insert(BodyDigest::from_bytes(digest).to_string(), calls);
                 }
             }
@@ -113,20 +101,13 @@ async fn nothing_is_lost_refused_or_handled_twice() {
                     counts[0] += 1;
                 }
                 Origin::Event => {
-                    assert_eq!(
-                        delivery.outcome(),
-                        Outcome::Delivered,
-                        "{front:?} {delivery}"
-                    );
+                    assert_eq!(delivery.outcome(), Outcome::Delivered, "{front:?} {delivery}");
                     assert!(!statuses.iter().any(refused), "{front:?} {delivery}");
                     counts[1] += 1;
                 }
                 // Already handled, or being handled on another connection.
                 _ => {
-                    assert!(
-                        matches!(statuses[..], [Some(200 | 503)]),
-                        "{front:?} {delivery}"
-                    );
+                    assert!(matches!(statuses[..], [Some(200 | 503)]), "{front:?} {delivery}");
                     counts[2] += 1;
                 }
             }

@@ -48,17 +48,12 @@ impl axum::extract::FromRef<Verifying> for Receiver {
 
 impl Verifying {
     async fn start(receiver: Receiver) -> (Self, String) {
-        let service = Self {
-            receiver,
-            accepted: Arc::default(),
-        };
+        let service = Self { receiver, accepted: Arc::default() };
         let accept = async |State(service): State<Self>, Callback(received): Callback| {
             let name = received.event().name().as_str().to_owned();
             service.accepted.lock().unwrap().push(name);
         };
-        let router = Router::new()
-            .route("/callback", post(accept))
-            .with_state(service.clone());
+        let router = Router::new().route("/callback", post(accept)).with_state(service.clone());
         let address = serve(router).await;
         (service, format!("http://{address}/callback?tenant=a"))
     }
@@ -86,9 +81,7 @@ impl Credulous {
                 let next = service.statuses.lock().unwrap().pop_front();
                 StatusCode::from_u16(next.unwrap_or(200)).unwrap()
             };
-        let router = Router::new()
-            .route("/callback", post(respond))
-            .with_state(service.clone());
+        let router = Router::new().route("/callback", post(respond)).with_state(service.clone());
         let address = serve(router).await;
         (service, format!("http://{address}/callback?tenant=a"))
     }
@@ -126,9 +119,7 @@ async fn pair() -> (PartnerCenter, Verifying) {
 
 fn statuses(delivery: &Delivery) -> Vec<Option<u16>> {
     let attempts = delivery.attempts().iter();
-    attempts
-        .map(|attempt| attempt.status().map(|status| status.as_u16()))
-        .collect()
+    attempts.map(|attempt| attempt.status().map(|status| status.as_u16())).collect()
 }
 
 async fn ended(partner_center: &PartnerCenter, number: usize) -> Delivery {

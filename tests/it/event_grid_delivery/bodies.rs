@@ -78,10 +78,7 @@ async fn a_byte_order_mark_is_ignored() {
     for (body, seen) in [
         (format!("\u{feff}{CLOUD_EVENT}"), &["cloud event 1"][..]),
         (format!("\u{feff}[{EVENT_GRID}]"), &["event grid 2"]),
-        (
-            format!("\u{feff} \r\n[{CLOUD_EVENT},{EVENT_GRID}]"),
-            &["cloud event 1", "event grid 2"],
-        ),
+        (format!("\u{feff} \r\n[{CLOUD_EVENT},{EVENT_GRID}]"), &["cloud event 1", "event grid 2"]),
         ("\u{feff}[]".to_owned(), &[]),
     ] {
         assert_eq!(hook.post(&url, "Notification", body).await.status(), 204);
@@ -125,10 +122,7 @@ async fn a_truncated_body_is_retried() {
             // A partial mark is not the start of a JSON text.
             let expected = if matches!(length, 1 | 2) { 400 } else { 503 };
             assert_eq!(answer.status(), expected, "{length}");
-            let wait = answer
-                .headers()
-                .get("retry-after")
-                .map(|it| it.to_str().unwrap());
+            let wait = answer.headers().get("retry-after").map(|it| it.to_str().unwrap());
             assert_eq!(wait, (expected == 503).then_some("10"));
         }
     }

@@ -32,18 +32,12 @@ async fn the_handshakes_are_the_documented_ones() {
     let subscription = with(orders(&url, DeliverySchema::CloudEvents), |it| {
         it.requested_rate = 120.try_into().ok();
         it.credentials_in_handshakes = true;
-        it.headers
-            .insert("x-secret", HeaderValue::from_static(SECRET));
+        it.headers.insert("x-secret", HeaderValue::from_static(SECRET));
     });
     succeeded(&fake.subscribe(subscription).await.unwrap());
     let request = take();
-    assert_eq!(
-        (request.method(), &request.body()[..]),
-        (&Method::OPTIONS, &b""[..])
-    );
-    let callback = request.headers()["webhook-request-callback"]
-        .to_str()
-        .unwrap();
+    assert_eq!((request.method(), &request.body()[..]), (&Method::OPTIONS, &b""[..]));
+    let callback = request.headers()["webhook-request-callback"].to_str().unwrap();
     assert!(callback.starts_with(&begin), "{callback}");
     assert_eq!(
         headers(&request),
@@ -83,27 +77,16 @@ async fn the_handshakes_are_the_documented_ones() {
     ];
     assert_eq!(names, known.map(str::to_owned).into());
     let kind = "Microsoft.EventGrid.SubscriptionValidationEvent";
-    assert_eq!(
-        (&body[0]["eventType"], &body[0]["topic"]),
-        (&json!(kind), &json!(topic))
-    );
+    assert_eq!((&body[0]["eventType"], &body[0]["topic"]), (&json!(kind), &json!(topic)));
     assert_eq!(body[0]["eventTime"], "2026-11-21T00:00:00.0000000Z");
-    assert!(
-        body[0]["data"]["validationUrl"]
-            .as_str()
-            .unwrap()
-            .starts_with(&begin)
-    );
+    assert!(body[0]["data"]["validationUrl"].as_str().unwrap().starts_with(&begin));
     assert_eq!(body.as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn handshakes_that_fail() {
     let allowed = |origin: &'static str, rate: &'static str| {
-        let headers = [
-            ("webhook-allowed-origin", origin),
-            ("webhook-allowed-rate", rate),
-        ];
+        let headers = [("webhook-allowed-origin", origin), ("webhook-allowed-rate", rate)];
         let mut headers: HeaderMap = headers
             .into_iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
@@ -114,11 +97,7 @@ async fn handshakes_that_fail() {
         (StatusCode::OK, headers, "")
     };
     let said = |status: u16, body: &'static str| {
-        (
-            StatusCode::from_u16(status).unwrap(),
-            HeaderMap::new(),
-            body,
-        )
+        (StatusCode::from_u16(status).unwrap(), HeaderMap::new(), body)
     };
     let (cloud_events, event_grid) = (DeliverySchema::CloudEvents, DeliverySchema::EventGrid);
     let rate = "(expected a number above 0, or `*`)";
@@ -214,9 +193,7 @@ async fn manual_consent() {
             let (head, body) = request.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             let query = head.uri.query();
-            let request = receiver
-                .receive(&head.method, query, &head.headers, &body)
-                .await;
+            let request = receiver.receive(&head.method, query, &head.headers, &body).await;
             let (url, answer) = match request.unwrap() {
                 WebhookRequest::Handshake(it) => (it.callback().unwrap().cloned(), it.defer()),
                 WebhookRequest::Validation(it) => (it.url().unwrap().cloned(), it.defer()),
@@ -230,16 +207,9 @@ async fn manual_consent() {
         let http = ReqwestClient::new().unwrap();
         let call = async |method: Method, path: &str| {
             let url = format!("{}{path}", fake.base_url());
-            let request = Request::builder()
-                .method(method)
-                .uri(url)
-                .body(Bytes::new());
+            let request = Request::builder().method(method).uri(url).body(Bytes::new());
             let limits = Limits::new(Duration::from_secs(30), 1 << 20);
-            http.send(request.unwrap(), limits)
-                .await
-                .unwrap()
-                .status()
-                .as_u16()
+            http.send(request.unwrap(), limits).await.unwrap().status().as_u16()
         };
         let path_of = |at: usize| {
             let urls = urls.lock().unwrap();
@@ -253,10 +223,7 @@ async fn manual_consent() {
         assert_eq!(state.to_string(), "AwaitingManualAction");
         assert!(fake.deliver("orders", [event(schema, 1)]).is_err());
         let path = path_of(0);
-        assert_eq!(
-            call(Method::GET, &path.replace("token=", "token=0")).await,
-            404
-        );
+        assert_eq!(call(Method::GET, &path.replace("token=", "token=0")).await, 404);
         assert_eq!(call(Method::DELETE, &path).await, 405);
         assert_eq!(state_of("orders").as_deref(), Some("AwaitingManualAction"));
         let confirmed = match schema {
@@ -266,10 +233,7 @@ async fn manual_consent() {
             }
             _ => call(Method::POST, &path).await,
         };
-        assert_eq!(
-            (confirmed, state_of("ORDERS")),
-            (200, Some("Succeeded".into()))
-        );
+        assert_eq!((confirmed, state_of("ORDERS")), (200, Some("Succeeded".into())));
         assert_eq!(call(Method::GET, &path).await, 400, "once");
         fake.deliver("orders", [event(schema, 1)]).unwrap();
         assert_eq!(the_delivery(&fake).await.outcome(), Outcome::Delivered);
@@ -277,11 +241,7 @@ async fn manual_consent() {
         // Ten minutes are too late; a second less is not.
         for (seconds, confirmed, state) in [
             (600, 200, "Succeeded"),
-            (
-                601,
-                400,
-                "Failed: the confirmation URL was not called within 10 minutes",
-            ),
+            (601, 400, "Failed: the confirmation URL was not called within 10 minutes"),
         ] {
             let at = |seconds| OffsetDateTime::from_unix_timestamp(NOW + seconds).unwrap();
             fake.set_clock(move || at(0));

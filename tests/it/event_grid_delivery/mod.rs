@@ -46,10 +46,7 @@ async fn fake() -> EventGrid {
 /// Serves on a free loopback port, and returns the URL for the subscription.
 async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!(
-        "http://{}/events?code={SECRET}",
-        listener.local_addr().unwrap()
-    );
+    let url = format!("http://{}/events?code={SECRET}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }
@@ -115,9 +112,7 @@ impl Hook {
 
     fn router(&self) -> Router {
         let route = any(events);
-        Router::new()
-            .route("/events", route)
-            .with_state(self.clone())
+        Router::new().route("/events", route).with_state(self.clone())
     }
 
     fn seen(&self) -> Vec<Seen> {
@@ -130,9 +125,7 @@ impl Hook {
 }
 
 fn builder() -> WebhookReceiverBuilder {
-    WebhookReceiver::builder()
-        .query_secret("code", SECRET)
-        .unwrap()
+    WebhookReceiver::builder().query_secret("code", SECRET).unwrap()
 }
 
 fn with(
@@ -145,9 +138,7 @@ fn with(
 }
 
 fn orders(url: &str, schema: DeliverySchema) -> EventSubscription {
-    with(EventSubscription::new("orders", url), |it| {
-        it.schema = schema
-    })
+    with(EventSubscription::new("orders", url), |it| it.schema = schema)
 }
 
 fn event(schema: DeliverySchema, id: usize) -> Value {
@@ -175,9 +166,7 @@ fn succeeded(state: &SubscriptionState) {
 /// The only delivery, when it is complete.
 async fn the_delivery(fake: &EventGrid) -> Delivery {
     fake.settled().await;
-    let [delivery] = &fake.deliveries()[..] else {
-        panic!("one delivery")
-    };
+    let [delivery] = &fake.deliveries()[..] else { panic!("one delivery") };
     delivery.clone()
 }
 
@@ -220,10 +209,7 @@ async fn raw(
 fn consenting(request: &Request<Bytes>) -> Response {
     let code = serde_json::from_slice::<Value>(request.body()).ok();
     let code = code.and_then(|body| body.pointer("/0/data/validationCode").cloned());
-    let allowed = [
-        ("webhook-allowed-origin", "*"),
-        ("webhook-allowed-rate", "60"),
-    ];
+    let allowed = [("webhook-allowed-origin", "*"), ("webhook-allowed-rate", "60")];
     (allowed, json!({"validationResponse": code}).to_string()).into_response()
 }
 

@@ -35,15 +35,9 @@ async fn our_receiver_passes_both_handshakes_and_gets_events() {
             assert_eq!(fake.deliver("orders", [event(schema, 1)]).unwrap(), [1]);
             let delivery = the_delivery(&fake).await;
             assert_eq!(delivery.outcome(), Outcome::Delivered);
-            assert_eq!(
-                (outcomes(&delivery), ages(&delivery)),
-                (vec!["Delivered"], vec![0])
-            );
-            let seen = Seen {
-                ids: vec!["1".into()],
-                subscription: Some("ORDERS".into()),
-                count: Some(0),
-            };
+            assert_eq!((outcomes(&delivery), ages(&delivery)), (vec!["Delivered"], vec![0]));
+            let seen =
+                Seen { ids: vec!["1".into()], subscription: Some("ORDERS".into()), count: Some(0) };
             assert_eq!(hook.seen(), [seen]);
             assert!(fake.dead_letters().is_empty());
         }
@@ -53,8 +47,7 @@ async fn our_receiver_passes_both_handshakes_and_gets_events() {
 #[tokio::test]
 async fn the_requests_are_the_documented_ones() {
     let proof = |it: &mut EventSubscription| {
-        it.headers
-            .insert("x-secret", HeaderValue::from_static(SECRET));
+        it.headers.insert("x-secret", HeaderValue::from_static(SECRET));
         it.token = Some(Arc::new(|| "ey.ey.sig".to_owned()));
     };
     let proofs = [("authorization", "Bearer ey.ey.sig"), ("x-secret", SECRET)];
@@ -68,15 +61,10 @@ async fn the_requests_are_the_documented_ones() {
             });
             succeeded(&fake.subscribe(subscription).await.unwrap());
             fake.deliver("orders", [event(schema, 7)]).unwrap();
-            assert_eq!(
-                the_delivery(&fake).await.body(),
-                requests.lock().unwrap()[1].body()
-            );
+            assert_eq!(the_delivery(&fake).await.body(), requests.lock().unwrap()[1].body());
 
             let requests = requests.lock().unwrap();
-            let [handshake, notification] = &requests[..] else {
-                panic!("two requests")
-            };
+            let [handshake, notification] = &requests[..] else { panic!("two requests") };
             for request in [handshake, notification] {
                 assert_eq!(request.uri().to_string(), format!("/events?code={SECRET}"));
             }
@@ -105,10 +93,7 @@ async fn the_requests_are_the_documented_ones() {
                 (DeliverySchema::EventGrid, _) => {}
                 (_, 1) => {
                     assert_eq!(body, event(schema, 7));
-                    expected.push((
-                        "content-type",
-                        "application/cloudevents+json; charset=utf-8",
-                    ));
+                    expected.push(("content-type", "application/cloudevents+json; charset=utf-8"));
                 }
                 _ => {
                     assert_eq!(body, json!([event(schema, 7)]));
@@ -142,15 +127,7 @@ async fn batches_by_number_and_by_size_fail_and_succeed_as_a_whole() {
             event
         };
         let small = |id| event(schema, id);
-        let events = [
-            small(1),
-            small(2),
-            small(3),
-            small(4),
-            large(5),
-            small(6),
-            small(7),
-        ];
+        let events = [small(1), small(2), small(3), small(4), large(5), small(6), small(7)];
         assert_eq!(fake.deliver("orders", events).unwrap(), [1, 2, 3, 4]);
         fake.settled().await;
         let mut ids = hook.ids();
@@ -175,9 +152,7 @@ async fn published_events_reach_the_subscribers_of_their_channel() {
     let (ours, url) = Hook::answering(&[503]).await;
     let (others, others_url) = Hook::answering(&[]).await;
     let of_channel = |name: &str, url: &str, channel: &str| {
-        with(EventSubscription::new(name, url), |it| {
-            it.channel = Some(channel.into())
-        })
+        with(EventSubscription::new(name, url), |it| it.channel = Some(channel.into()))
     };
     let event_grid = with(of_channel("wrong-schema", &others_url, "fabrikam"), |it| {
         it.schema = DeliverySchema::EventGrid;
@@ -199,43 +174,22 @@ async fn published_events_reach_the_subscribers_of_their_channel() {
         let event = CloudEvent::new("/contoso", "Contoso.Items.Created").unwrap();
         event.with_id(&id.to_string()).unwrap()
     });
-    publisher
-        .publish(&ChannelName::new("fabrikam").unwrap(), &events)
-        .await
-        .unwrap();
+    publisher.publish(&ChannelName::new("fabrikam").unwrap(), &events).await.unwrap();
     fake.settled().await;
-    let mut seen: Vec<_> = ours
-        .seen()
-        .into_iter()
-        .map(|it| (it.ids, it.count))
-        .collect();
+    let mut seen: Vec<_> = ours.seen().into_iter().map(|it| (it.ids, it.count)).collect();
     seen.sort_unstable();
     // One of them had two attempts.
     assert_eq!(seen.len(), 4);
     seen.retain(|(_, count)| *count == Some(0));
-    assert_eq!(
-        seen,
-        ["1", "2", "3"].map(|id| (vec![id.to_owned()], Some(0)))
-    );
+    assert_eq!(seen, ["1", "2", "3"].map(|id| (vec![id.to_owned()], Some(0))));
     assert_eq!(others.seen(), []);
     assert_eq!(undecided.lock().unwrap().len(), 1, "its handshake alone");
-    assert!(
-        fake.deliveries()
-            .iter()
-            .all(|it| it.outcome() == Outcome::Delivered)
-    );
-    assert!(
-        fake.deliveries()
-            .iter()
-            .all(|it| it.subscription() == "orders")
-    );
+    assert!(fake.deliveries().iter().all(|it| it.outcome() == Outcome::Delivered));
+    assert!(fake.deliveries().iter().all(|it| it.subscription() == "orders"));
 
     // Events accepted before the subscription, or after its deletion, are not delivered.
     fake.unsubscribe("orders").await.unwrap();
-    publisher
-        .publish(&ChannelName::new("fabrikam").unwrap(), &events)
-        .await
-        .unwrap();
+    publisher.publish(&ChannelName::new("fabrikam").unwrap(), &events).await.unwrap();
     assert_eq!((fake.deliveries().len(), fake.accepted().len()), (3, 6));
 }
 
@@ -243,17 +197,11 @@ async fn published_events_reach_the_subscribers_of_their_channel() {
 async fn events_published_by_source_reach_only_the_channel_of_their_source() {
     let fake = fake().await;
     fake.configure(|settings| {
-        settings.routing = Routing::Source {
-            sources: Some(vec!["/fabrikam".into(), "/northwind".into()]),
-        };
+        settings.routing =
+            Routing::Source { sources: Some(vec!["/fabrikam".into(), "/northwind".into()]) };
     });
     let (all, url) = Hook::answering(&[]).await;
-    succeeded(
-        &fake
-            .subscribe(EventSubscription::new("all", url))
-            .await
-            .unwrap(),
-    );
+    succeeded(&fake.subscribe(EventSubscription::new("all", url)).await.unwrap());
     let (fabrikam, url) = Hook::answering(&[]).await;
     let subscription = with(EventSubscription::new("fabrikam", url), |it| {
         it.source = Some("/fabrikam".into());
@@ -263,11 +211,7 @@ async fn events_published_by_source_reach_only_the_channel_of_their_source() {
     let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint()).unwrap();
     let key = AccessKey::new(fake.access_key()).unwrap();
     let publisher = Publisher::by_source(endpoint, key, ReqwestClient::new().unwrap());
-    let sources = [
-        ("/fabrikam", "1"),
-        ("/northwind", "2"),
-        ("/unheard-of", "3"),
-    ];
+    let sources = [("/fabrikam", "1"), ("/northwind", "2"), ("/unheard-of", "3")];
     let events = sources.map(|(source, id)| {
         let event = CloudEvent::new(source, "Contoso.Items.Created").unwrap();
         event.with_id(id).unwrap()
@@ -280,43 +224,28 @@ async fn events_published_by_source_reach_only_the_channel_of_their_source() {
     ids.sort_unstable();
     assert_eq!(
         (ids, fabrikam.ids()),
-        (
-            vec![vec!["1".to_owned()], vec!["2".to_owned()]],
-            vec![vec!["1".to_owned()]]
-        )
+        (vec![vec!["1".to_owned()], vec!["2".to_owned()]], vec![vec!["1".to_owned()]])
     );
 }
 
 #[tokio::test]
 async fn a_deletion_sends_a_notice_and_cancels_deliveries() {
     for schema in SCHEMAS {
-        for notice in [
-            DeletionNotice::SubscriptionDeletion,
-            DeletionNotice::Unsubscribe,
-        ] {
+        for notice in [DeletionNotice::SubscriptionDeletion, DeletionNotice::Unsubscribe] {
             let fake = fake().await;
             fake.configure(|settings| settings.speed = 1);
-            let receiver = builder()
-                .header_secret("x-secret", SECRET)
-                .unwrap()
-                .build()
-                .unwrap();
+            let receiver = builder().header_secret("x-secret", SECRET).unwrap().build().unwrap();
             let (deletions, asked) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
             let (noted, was_asked) = (Arc::clone(&deletions), Arc::clone(&asked));
             let hook = any(move |request: Request<Body>| async move {
                 let (head, body) = request.into_parts();
                 let body = body.collect().await.unwrap().to_bytes();
                 let query = head.uri.query();
-                let request = receiver
-                    .receive(&head.method, query, &head.headers, &body)
-                    .await;
+                let request = receiver.receive(&head.method, query, &head.headers, &body).await;
                 let request = request.unwrap();
                 if let WebhookRequest::Deletion(deletion) = &request {
                     let id = deletion.subscription_id().map(str::to_owned);
-                    noted
-                        .lock()
-                        .unwrap()
-                        .push((id, deletion.subscription().map(str::to_owned)));
+                    noted.lock().unwrap().push((id, deletion.subscription().map(str::to_owned)));
                 }
                 match request.response() {
                     Some(answer) => answer.map(Body::from),
@@ -330,8 +259,7 @@ async fn a_deletion_sends_a_notice_and_cancels_deliveries() {
             let subscription = with(orders(&url, schema), |it| {
                 it.deletion_notice = notice;
                 it.dead_letters = true;
-                it.headers
-                    .insert("x-secret", HeaderValue::from_static(SECRET));
+                it.headers.insert("x-secret", HeaderValue::from_static(SECRET));
             });
             let id = subscription.id();
             succeeded(&fake.subscribe(subscription).await.unwrap());
@@ -341,16 +269,10 @@ async fn a_deletion_sends_a_notice_and_cancels_deliveries() {
             let attempt = fake.unsubscribe("ORDERS").await.unwrap().unwrap();
             assert_eq!(attempt.status(), Some(StatusCode::ACCEPTED));
             let id = (notice == DeletionNotice::SubscriptionDeletion).then_some(id);
-            assert_eq!(
-                *deletions.lock().unwrap(),
-                [(id, Some("ORDERS".to_owned()))]
-            );
+            assert_eq!(*deletions.lock().unwrap(), [(id, Some("ORDERS".to_owned()))]);
             // Does not wait for a delay of ten seconds.
             let delivery = the_delivery(&fake).await;
-            assert_eq!(
-                delivery.outcome(),
-                Outcome::Dropped(GivenUp::SubscriptionDeleted)
-            );
+            assert_eq!(delivery.outcome(), Outcome::Dropped(GivenUp::SubscriptionDeleted));
             assert!(fake.subscription_state("orders").is_none());
             let error = fake.unsubscribe("orders").await.unwrap_err();
             assert_eq!(error.to_string(), "there is no event subscription `orders`");
@@ -360,9 +282,7 @@ async fn a_deletion_sends_a_notice_and_cancels_deliveries() {
     // A subscriber that did not consent is not called.
     let fake = fake().await;
     let (requests, url) = raw(|_| StatusCode::FORBIDDEN.into_response()).await;
-    fake.subscribe(orders(&url, DeliverySchema::EventGrid))
-        .await
-        .unwrap();
+    fake.subscribe(orders(&url, DeliverySchema::EventGrid)).await.unwrap();
     assert!(fake.unsubscribe("orders").await.unwrap().is_none());
     assert_eq!(requests.lock().unwrap().len(), 1);
 }

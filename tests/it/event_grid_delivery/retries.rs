@@ -26,18 +26,11 @@ use crate::event_grid_tokens::builder_and_token;
 async fn permanent_refusals_are_not_retried() {
     type Change = Box<dyn Fn(&mut EventSubscription)>;
     let plain = || builder().build().unwrap();
-    let in_header = || {
-        builder()
-            .header_secret("x-secret", SECRET)
-            .unwrap()
-            .build()
-            .unwrap()
-    };
+    let in_header = || builder().header_secret("x-secret", SECRET).unwrap().build().unwrap();
     let nothing = || -> Change { Box::new(|_| {}) };
     let secret = |value: &'static str| -> Change {
         Box::new(move |it| {
-            it.headers
-                .insert("x-secret", HeaderValue::from_static(value));
+            it.headers.insert("x-secret", HeaderValue::from_static(value));
         })
     };
     let bearer = |token: String| -> Change {
@@ -58,19 +51,9 @@ async fn permanent_refusals_are_not_retried() {
         (plain(), nothing(), json!(7), "BadRequest"),
         (small, nothing(), cloud_event(1), "PayloadTooLarge"),
         (in_header(), secret(SECRET), cloud_event(1), "Delivered"),
-        (
-            in_header(),
-            secret(OTHER_SECRET),
-            cloud_event(1),
-            "Unauthorized",
-        ),
+        (in_header(), secret(OTHER_SECRET), cloud_event(1), "Unauthorized"),
         (right, bearer(token), cloud_event(1), "Delivered"),
-        (
-            audience,
-            bearer(other_audience),
-            cloud_event(1),
-            "Unauthorized",
-        ),
+        (audience, bearer(other_audience), cloud_event(1), "Unauthorized"),
         (role, bearer(other_role), cloud_event(1), "Forbidden"),
     ];
     for (receiver, change, event, word) in table {
@@ -89,22 +72,11 @@ async fn permanent_refusals_are_not_retried() {
                 (_, true) => (Outcome::DeadLettered(GivenUp::Refused), 0),
                 (_, false) => (Outcome::Dropped(GivenUp::Refused), 0),
             };
-            assert_eq!(
-                (delivery.outcome(), hook.seen().len()),
-                (outcome, seen),
-                "{word}"
-            );
+            assert_eq!((delivery.outcome(), hook.seen().len()), (outcome, seen), "{word}");
             let letters = fake.dead_letters();
-            assert_eq!(
-                letters.len(),
-                usize::from(dead_letters && seen == 0),
-                "{word}"
-            );
+            assert_eq!(letters.len(), usize::from(dead_letters && seen == 0), "{word}");
             if let [Value::Object(letter)] = &letters[..] {
-                assert_eq!(
-                    letter["deadletterreason"],
-                    format!("UndeliverableDueToHttp{word}")
-                );
+                assert_eq!(letter["deadletterreason"], format!("UndeliverableDueToHttp{word}"));
             }
         }
     }
@@ -122,8 +94,7 @@ async fn dead_letters_have_the_reason() {
             it.max_events_per_batch = 2;
         });
         succeeded(&fake.subscribe(subscription).await.unwrap());
-        fake.deliver("orders", [event(schema, 1), event(schema, 2)])
-            .unwrap();
+        fake.deliver("orders", [event(schema, 1), event(schema, 2)]).unwrap();
         let outcome = Outcome::DeadLettered(GivenUp::MaxDeliveryAttemptsExceeded);
         assert_eq!(the_delivery(&fake).await.outcome(), outcome);
         let expected = [1, 2].map(|id| {
@@ -133,10 +104,7 @@ async fn dead_letters_have_the_reason() {
                 ("deliveryAttempts", json!(3)),
                 ("lastDeliveryOutcome", json!("NotFound")),
                 ("publishTime", json!("2026-11-21T00:00:00.0000000Z")),
-                (
-                    "lastDeliveryAttemptTime",
-                    json!("2026-11-21T00:00:40.0000000Z"),
-                ),
+                ("lastDeliveryAttemptTime", json!("2026-11-21T00:00:40.0000000Z")),
             ] {
                 let name = match schema {
                     DeliverySchema::EventGrid => name.to_owned(),
@@ -158,15 +126,7 @@ async fn transient_errors_are_retried_until_success() {
     assert_eq!(delivery.outcome(), Outcome::Delivered);
     assert_eq!(
         outcomes(&delivery),
-        [
-            "Busy",
-            "GenericError",
-            "TimedOut",
-            "Busy",
-            "GenericError",
-            "GenericError",
-            "Delivered"
-        ]
+        ["Busy", "GenericError", "TimedOut", "Busy", "GenericError", "GenericError", "Delivered"]
     );
     // At least 30 s after 503, and 2 min after 408.
     assert_eq!(ages(&delivery), [0, 30, 60, 180, 480, 1080, 2880]);
@@ -182,10 +142,7 @@ async fn delays_scale_with_the_speed() {
         let (_, url) = Hook::answering(&[500]).await;
         let start = std::time::Instant::now();
         let delivery = delivered_to(&fake, orders(&url, DeliverySchema::CloudEvents)).await;
-        assert!(
-            start.elapsed() >= Duration::from_millis(at_least),
-            "{speed}"
-        );
+        assert!(start.elapsed() >= Duration::from_millis(at_least), "{speed}");
         assert_eq!(ages(&delivery), [0, 10], "the same at any speed");
     }
 }
@@ -198,10 +155,7 @@ async fn expired_events_are_dropped() {
         it.event_time_to_live = Duration::from_secs(60);
     });
     let delivery = delivered_to(&fake, subscription).await;
-    assert_eq!(
-        delivery.outcome(),
-        Outcome::Dropped(GivenUp::TimeToLiveExceeded)
-    );
+    assert_eq!(delivery.outcome(), Outcome::Dropped(GivenUp::TimeToLiveExceeded));
     assert_eq!(ages(&delivery), [0, 10, 40]);
 }
 
@@ -209,12 +163,7 @@ async fn expired_events_are_dropped() {
 async fn a_slow_handler_is_retried() {
     let fake = fake().await;
     let (hook, url) = Hook::answering(&[0]).await;
-    succeeded(
-        &fake
-            .subscribe(orders(&url, DeliverySchema::CloudEvents))
-            .await
-            .unwrap(),
-    );
+    succeeded(&fake.subscribe(orders(&url, DeliverySchema::CloudEvents)).await.unwrap());
     // Long enough for a busy machine to respond to the retry.
     fake.configure(|settings| settings.response_timeout = Duration::from_secs(2));
     fake.deliver("orders", [cloud_event(1)]).unwrap();

@@ -135,15 +135,9 @@ async fn send(url: &str, request: &str, token: &str) -> Response<Bytes> {
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
         builder = builder.header(name, value);
     }
-    let request = builder
-        .body(Bytes::copy_from_slice(body.as_bytes()))
-        .unwrap();
+    let request = builder.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
     let limits = Limits::new(Duration::from_secs(30), 1 << 20);
-    ReqwestClient::new()
-        .unwrap()
-        .send(request, limits)
-        .await
-        .unwrap()
+    ReqwestClient::new().unwrap().send(request, limits).await.unwrap()
 }
 
 /// The status of a delivery with this token, then of both handshakes.
@@ -162,10 +156,7 @@ async fn a_missing_role_is_answered_503_with_instructions() {
     let lacking = [
         (claims(json!({})), "it has no roles"),
         (claims(json!({"roles": []})), "it has no roles"),
-        (
-            claims(json!({"roles": ["Reader", "Writer"]})),
-            "its roles are `Reader, Writer`",
-        ),
+        (claims(json!({"roles": ["Reader", "Writer"]})), "its roles are `Reader, Writer`"),
         (
             claims(json!({"roles": [ROLE.to_lowercase()]})),
             "its roles are `azureeventgridsecurewebhooksubscriber`",
@@ -185,10 +176,7 @@ async fn a_missing_role_is_answered_503_with_instructions() {
                 assert_eq!(statuses(&url, &token).await, expected, "{roles}");
             });
             let (level, consequence) = match expected[0] {
-                503 => (
-                    "ERROR",
-                    "Event Grid keeps the event and retries for a day at most",
-                ),
+                503 => ("ERROR", "Event Grid keeps the event and retries for a day at most"),
                 _ => (
                     "WARN",
                     "the delivery is refused permanently, because `missing_role_is_final` is set",
@@ -220,17 +208,9 @@ async fn tokens_of_other_applications_are_refused_permanently() {
     let other = "22222222-2222-2222-2222-222222222222";
     let with = |changes| FIRST.token(&claims(changes));
     for (what, token, status) in [
-        (
-            "audience",
-            with(json!({"aud": "api://fabrikam.example"})),
-            401,
-        ),
+        ("audience", with(json!({"aud": "api://fabrikam.example"})), 401),
         ("tenant", with(json!({"tid": other})), 401),
-        (
-            "issuer",
-            with(json!({"iss": format!("https://sts.windows.net/{other}/")})),
-            401,
-        ),
+        ("issuer", with(json!({"iss": format!("https://sts.windows.net/{other}/")})), 401),
         ("application", with(json!({"appid": other})), 403),
         ("key", FOREIGN.token(&claims(json!({}))), 401),
     ] {
@@ -283,10 +263,7 @@ async fn handshakes_succeed_while_keys_cannot_be_fetched() {
         let (_, url) = hook(cloud, |it| it).await;
         let response = send(&url, options, &good).await;
         assert_eq!(response.status(), 200);
-        assert_eq!(
-            response.headers()["webhook-allowed-origin"],
-            "eventgrid.azure.net"
-        );
+        assert_eq!(response.headers()["webhook-allowed-origin"], "eventgrid.azure.net");
         let response = send(&url, validation, &good).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.body(), r#"{"validationResponse":"ABC"}"#);

@@ -17,32 +17,16 @@ fn page() -> String {
 fn foreign() -> Vec<String> {
     vec![
         page(),
-        json(
-            "404 Not Found",
-            r#"{ "statusCode": 404, "message": "Resource not found" }"#,
-        ),
-        json(
-            "404 Not Found",
-            r#"{"message":"no Route matched with those values"}"#,
-        ),
+        json("404 Not Found", r#"{ "statusCode": 404, "message": "Resource not found" }"#),
+        json("404 Not Found", r#"{"message":"no Route matched with those values"}"#),
         json(
             "404 Not Found",
             r#"{"error":{"code":"404","message":"The resource you are looking for has been removed."}}"#,
         ),
-        json(
-            "404 Not Found",
-            r#"{"code":5,"message":"Not Found","details":[]}"#,
-        ),
-        json(
-            "404 Not Found",
-            r#"{"status":404,"error":"Not Found","path":"/webhooks"}"#,
-        ),
+        json("404 Not Found", r#"{"code":5,"message":"Not Found","details":[]}"#),
+        json("404 Not Found", r#"{"status":404,"error":"Not Found","path":"/webhooks"}"#),
         response("404 Not Found", "", ""),
-        response(
-            "404 Not Found",
-            "ms-requestid: 1\r\ncontent-type: text/html\r\n",
-            PAGE,
-        ),
+        response("404 Not Found", "ms-requestid: 1\r\ncontent-type: text/html\r\n", PAGE),
     ]
 }
 
@@ -53,10 +37,7 @@ fn own() -> Vec<String> {
             "404 Not Found",
             r#"{"code":"1000","description":"Not found","data":[],"source":"PartnerFD"}"#,
         ),
-        json(
-            "404 Not Found",
-            r#"{"code":1000,"description":"Not found"}"#,
-        ),
+        json("404 Not Found", r#"{"code":1000,"description":"Not found"}"#),
         response("404 Not Found", "MS-RequestId: 0b6f\r\n", ""),
         response("404 Not Found", "MS-RequestId: 0b6f\r\n", "\r\n"),
         response("404 Not Found", "MS-CorrelationId: 0b6f\r\n", ""),
@@ -93,10 +74,7 @@ async fn nothing_is_posted_after_a_foreign_404() {
         assert!(peer.registration().ensure(&wanted()).await.is_err());
         assert!(peer.registration().plan(&wanted()).await.is_err());
         let requests = peer.requests();
-        assert!(
-            requests.iter().all(|it| it.starts_with("GET ")),
-            "{requests:?}"
-        );
+        assert!(requests.iter().all(|it| it.starts_with("GET ")), "{requests:?}");
     }
     // The twin: the page once, and then the service's own 404.
     let registered =
@@ -104,11 +82,7 @@ async fn nothing_is_posted_after_a_foreign_404() {
     let answers = [page(), own()[0].clone(), json("200 OK", registered)];
     let peer = Peer::saying(answers).await;
     peer.registration().ensure(&wanted()).await.unwrap();
-    let requests: Vec<_> = peer
-        .requests()
-        .iter()
-        .map(|it| it[..4].to_owned())
-        .collect();
+    let requests: Vec<_> = peer.requests().iter().map(|it| it[..4].to_owned()).collect();
     assert_eq!(requests, ["GET ", "GET ", "POST"]);
 }
 
@@ -129,10 +103,7 @@ async fn only_the_services_404_means_no_test_event_resource_or_record() {
             });
             let event = Event::from_slice(event.to_string().as_bytes()).unwrap();
             let client = peer.resources();
-            for error in [
-                client.fetch(&event).await,
-                client.audit_record(&event).await,
-            ] {
+            for error in [client.fetch(&event).await, client.audit_record(&event).await] {
                 let error = error.unwrap_err();
                 let api = error.api().unwrap();
                 assert_eq!(
@@ -155,11 +126,7 @@ async fn only_resource_managers_404_means_no_namespace() {
         (json("404 Not Found", missing), true, false),
         (json("404 Not Found", other), false, false),
         (page(), false, true),
-        (
-            response("404 Not Found", "x-ms-request-id: 1\r\n", ""),
-            false,
-            true,
-        ),
+        (response("404 Not Found", "x-ms-request-id: 1\r\n", ""), false, true),
     ] {
         let peer = Peer::saying([answer.clone()]).await;
         match peer.management().get(&id).await {

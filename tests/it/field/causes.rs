@@ -15,29 +15,13 @@ use super::{Peer, http, json, quick, response};
 #[tokio::test]
 async fn partner_centers_codes_have_their_own_advice() {
     for (status, code, advice) in [
-        (
-            "401 Unauthorized",
-            "900421",
-            "sign in with it and consent again",
-        ),
-        (
-            "401 Unauthorized",
-            "10001",
-            "sign in with it and consent again",
-        ),
+        ("401 Unauthorized", "900421", "sign in with it and consent again"),
+        ("401 Unauthorized", "10001", "sign in with it and consent again"),
         ("401 Unauthorized", "900420", "has another audience"),
         ("403 Forbidden", "900329", "needs the token of a user"),
         ("403 Forbidden", "900309", "conditional access policy"),
-        (
-            "403 Forbidden",
-            "20002",
-            "the customer has no relationship with this partner",
-        ),
-        (
-            "401 Unauthorized",
-            "20002",
-            "the customer has no relationship with this partner",
-        ),
+        ("403 Forbidden", "20002", "the customer has no relationship with this partner"),
+        ("401 Unauthorized", "20002", "the customer has no relationship with this partner"),
         ("403 Forbidden", "1002", "lacks a role"),
         ("400 Bad Request", "2000", "correct the request"),
         ("400 Bad Request", "3000", "correct the request"),
@@ -48,23 +32,14 @@ async fn partner_centers_codes_have_their_own_advice() {
         let peer = Peer::saying([json(status, &body)]).await;
         let error = peer.registration().get().await.unwrap_err();
         let text = error.to_string();
-        assert!(
-            text.contains(&format!(" code {code}: In its own words. (")),
-            "{text}"
-        );
+        assert!(text.contains(&format!(" code {code}: In its own words. (")), "{text}");
         assert!(text.contains(advice), "{text}");
-        assert!(
-            !text.contains("check that it is from a tenant that is enrolled"),
-            "{text}"
-        );
+        assert!(!text.contains("check that it is from a tenant that is enrolled"), "{text}");
         assert!(!error.is_transient(), "{text}");
     }
     // The twins: no cause, or an unknown one, where the message of the service comes without advice.
     let general = "check that it is from a tenant that is enrolled in Partner Center";
-    for (body, is_general) in [
-        ("", true),
-        (r#"{"code":"123456","description":"New."}"#, false),
-    ] {
+    for (body, is_general) in [("", true), (r#"{"code":"123456","description":"New."}"#, false)] {
         let peer = Peer::saying([json("401 Unauthorized", body)]).await;
         let text = peer.registration().get().await.unwrap_err().to_string();
         assert_eq!(text.contains(general), is_general, "{text}");
@@ -95,9 +70,8 @@ async fn counts(body: &str) -> (usize, usize, usize) {
         keep.lock().unwrap().push(token.expose_secret().to_owned());
         async { Ok(()) }
     });
-    let client = RegistrationClient::new(&api.cloud(), http(), tokens)
-        .unwrap()
-        .with_retries(quick());
+    let client =
+        RegistrationClient::new(&api.cloud(), http(), tokens).unwrap().with_retries(quick());
     client.get().await.unwrap_err();
     let saved = saved.lock().unwrap().len();
     (api.requests().len(), entra.requests().len(), saved)
@@ -109,10 +83,7 @@ async fn no_other_token_is_requested_if_it_would_be_refused_too() {
         let body = format!(r#"{{"code":"{code}","description":"x","source":"PartnerFD"}}"#);
         assert_eq!(counts(&body).await, (1, 1, 1), "{code}");
     }
-    for body in [
-        "",
-        r#"{"code":"800001","description":"Partner token missing."}"#,
-    ] {
+    for body in ["", r#"{"code":"800001","description":"Partner token missing."}"#] {
         assert_eq!(counts(body).await, (2, 2, 2), "{body}");
     }
 }
@@ -121,44 +92,22 @@ async fn no_other_token_is_requested_if_it_would_be_refused_too() {
 async fn resource_managers_codes_have_their_own_advice() {
     let id: ResourceId<PartnerNamespace> = ResourceId::parse("/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.EventGrid/partnerNamespaces/contoso").unwrap();
     for (status, code, advice) in [
-        (
-            "401 Unauthorized",
-            "ExpiredAuthenticationToken",
-            "the token has expired",
-        ),
-        (
-            "401 Unauthorized",
-            "InvalidAuthenticationTokenTenant",
-            "from another tenant",
-        ),
-        (
-            "403 Forbidden",
-            "AuthorizationFailed",
-            "EventGrid Contributor",
-        ),
+        ("401 Unauthorized", "ExpiredAuthenticationToken", "the token has expired"),
+        ("401 Unauthorized", "InvalidAuthenticationTokenTenant", "from another tenant"),
+        ("403 Forbidden", "AuthorizationFailed", "EventGrid Contributor"),
         (
             "409 Conflict",
             "MissingSubscriptionRegistration",
             "register the provider Microsoft.EventGrid",
         ),
-        (
-            "409 Conflict",
-            "ScopeLocked",
-            "the resource or its group is locked",
-        ),
+        ("409 Conflict", "ScopeLocked", "the resource or its group is locked"),
     ] {
         let body = format!(r#"{{"error":{{"code":"{code}","message":"In its own words."}}}}"#);
         let peer = Peer::saying([json(status, &body)]).await;
         let text = peer.management().get(&id).await.unwrap_err().to_string();
-        assert!(
-            text.contains(&format!(" code {code}: In its own words. (")),
-            "{text}"
-        );
+        assert!(text.contains(&format!(" code {code}: In its own words. (")), "{text}");
         assert!(text.contains(advice), "{text}");
-        assert!(
-            !text.contains("check that it is for Azure Resource Manager"),
-            "{text}"
-        );
+        assert!(!text.contains("check that it is for Azure Resource Manager"), "{text}");
     }
 }
 
@@ -180,11 +129,7 @@ async fn entras_codes_have_advice() {
         let application =
             Application::new(&peer.cloud(), "contoso.example", "id", "a-client-secret").unwrap();
         let tokens = ClientCredentials::new(application, http());
-        let text = tokens
-            .token(TokenRequest::new("scope"))
-            .await
-            .unwrap_err()
-            .to_string();
+        let text = tokens.token(TokenRequest::new("scope")).await.unwrap_err().to_string();
         assert!(
             text.contains(&format!("invalid_client, AADSTS{code}: In its own words.")),
             "{text}"
@@ -205,12 +150,7 @@ async fn entras_codes_are_read_from_the_list_too() {
         ("In words.", "[50076]", Some(50_076), Some(missing)),
         ("", "[7000215, 1]", Some(7_000_215), Some("not its id")),
         // The description comes first.
-        (
-            "AADSTS65001: In words.",
-            "[50076]",
-            Some(65_001),
-            Some("consent is missing"),
-        ),
+        ("AADSTS65001: In words.", "[50076]", Some(65_001), Some("consent is missing")),
         ("In words.", "[]", None, None),
         ("In words.", "null", None, None),
         ("In words.", "50076", None, None),
@@ -260,10 +200,7 @@ async fn the_words_of_faults_and_of_preformatted_pages_are_shown() {
         let page = response("400 Bad Request", "content-type: text/plain\r\n", body);
         let peer = Peer::saying([page]).await;
         let text = peer.registration().get().await.unwrap_err().to_string();
-        assert!(
-            text.contains(&format!("answered 400 Bad Request{words}")),
-            "{text}"
-        );
+        assert!(text.contains(&format!("answered 400 Bad Request{words}")), "{text}");
     }
 }
 
@@ -277,22 +214,14 @@ async fn grants_are_read_like_other_responses() {
         let tokens = ClientCredentials::new(application, http());
         tokens.token(TokenRequest::new("scope")).await
     };
-    let granted = ask(vec![json("200 OK", &format!("\u{feff}{GRANT}"))])
-        .await
-        .unwrap();
+    let granted = ask(vec![json("200 OK", &format!("\u{feff}{GRANT}"))]).await.unwrap();
     assert_eq!(
         granted,
-        AccessToken::new("an-access-token")
-            .unwrap()
-            .expiring_at(granted.expires_at().unwrap())
+        AccessToken::new("an-access-token").unwrap().expiring_at(granted.expires_at().unwrap())
     );
     for (message, is_transient, said) in [
         (json("200 OK", ""), true, "the response is empty"),
-        (
-            json("200 OK", r#"{"access_token":"an-acc"#),
-            true,
-            "EOF while parsing a string",
-        ),
+        (json("200 OK", r#"{"access_token":"an-acc"#), true, "EOF while parsing a string"),
         (
             json("200 OK", r#"{"access_token":["an-access-token"]}"#),
             true,
@@ -308,19 +237,11 @@ async fn grants_are_read_like_other_responses() {
             "Down: For a while.",
         ),
         (
-            response(
-                "403 Forbidden",
-                "",
-                "<html><title>Blocked by proxy</title></html>",
-            ),
+            response("403 Forbidden", "", "<html><title>Blocked by proxy</title></html>"),
             false,
             "Blocked by proxy",
         ),
-        (
-            response("400 Bad Request", "", ""),
-            false,
-            "the response says nothing more",
-        ),
+        (response("400 Bad Request", "", ""), false, "the response says nothing more"),
     ] {
         let error = ask(vec![message]).await.unwrap_err();
         assert_eq!(error.is_transient(), is_transient, "{error}");
@@ -344,22 +265,11 @@ async fn the_words_of_a_challenge_are_shown() {
             "upstream says no",
             ": upstream says no (",
         ),
-        (
-            r#"Bearer error_description="""#,
-            "",
-            "answered 401 Unauthorized (",
-        ),
-        (
-            r#"Bearer error_description="cut"#,
-            "",
-            "answered 401 Unauthorized (",
-        ),
+        (r#"Bearer error_description="""#, "", "answered 401 Unauthorized ("),
+        (r#"Bearer error_description="cut"#, "", "answered 401 Unauthorized ("),
     ] {
-        let refusal = response(
-            "401 Unauthorized",
-            &format!("www-authenticate: {challenge}\r\n"),
-            body,
-        );
+        let refusal =
+            response("401 Unauthorized", &format!("www-authenticate: {challenge}\r\n"), body);
         // One for each of two tokens.
         let peer = Peer::saying([refusal.clone(), refusal]).await;
         let text = peer.registration().get().await.unwrap_err().to_string();

@@ -59,10 +59,7 @@ impl Peer {
     /// The first lines of the requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         let requests = self.requests.lock().unwrap();
-        requests
-            .iter()
-            .map(|it| it.lines().next().unwrap_or_default().to_owned())
-            .collect()
+        requests.iter().map(|it| it.lines().next().unwrap_or_default().to_owned()).collect()
     }
 
     pub(crate) fn cloud(&self) -> Cloud {
@@ -75,21 +72,15 @@ impl Peer {
     }
 
     pub(crate) fn registration(&self) -> RegistrationClient {
-        RegistrationClient::new(&self.cloud(), http(), token())
-            .unwrap()
-            .with_retries(quick())
+        RegistrationClient::new(&self.cloud(), http(), token()).unwrap().with_retries(quick())
     }
 
     pub(crate) fn resources(&self) -> ResourceClient {
-        ResourceClient::new(&self.cloud(), http(), token())
-            .unwrap()
-            .with_retries(quick())
+        ResourceClient::new(&self.cloud(), http(), token()).unwrap().with_retries(quick())
     }
 
     pub(crate) fn management(&self) -> ManagementClient {
-        ManagementClient::new(&self.cloud(), http(), token())
-            .unwrap()
-            .with_retries(quick())
+        ManagementClient::new(&self.cloud(), http(), token()).unwrap().with_retries(quick())
     }
 }
 
@@ -125,11 +116,7 @@ pub(crate) fn response(status: &str, headers: &str, body: &str) -> String {
 }
 
 pub(crate) fn json(status: &str, body: &str) -> String {
-    response(
-        status,
-        "content-type: application/json; charset=utf-8\r\n",
-        body,
-    )
+    response(status, "content-type: application/json; charset=utf-8\r\n", body)
 }
 
 pub(crate) fn http() -> ReqwestClient {
@@ -141,9 +128,7 @@ pub(crate) fn token() -> StaticToken {
 }
 
 pub(crate) fn quick() -> RetryPolicy {
-    RetryPolicy::default()
-        .with_first_delay(std::time::Duration::from_millis(1))
-        .with_max_retries(2)
+    RetryPolicy::default().with_first_delay(std::time::Duration::from_millis(1)).with_max_retries(2)
 }
 
 pub(crate) fn wanted() -> Registration {
@@ -153,17 +138,12 @@ pub(crate) fn wanted() -> Registration {
 /// A receiver that fetches certificates under `base`, and a signer with a certificate there.
 pub(crate) fn fetching_from(base: &str) -> (Receiver, Signer) {
     let prefix = format!("{base}/cert/");
-    let location = CertificateLocation::none()
-        .danger_also_allow_loopback_http(&prefix)
-        .unwrap();
+    let location = CertificateLocation::none().danger_also_allow_loopback_http(&prefix).unwrap();
     let receiver = ReceiverBuilder::new(chain(), Download::new(http()))
         .certificate_location(location)
         .clock(|| NOW)
         .build()
         .unwrap();
     let signer = ISSUER.signer().unwrap();
-    (
-        receiver,
-        signer.with_certificate_url(format!("{prefix}a.cer")),
-    )
+    (receiver, signer.with_certificate_url(format!("{prefix}a.cer")))
 }

@@ -9,17 +9,9 @@ async fn refusal(message: String) -> (String, u64) {
     let peer = Peer::saying([message]).await;
     let (receiver, signer) = fetching_from(&peer.base);
     let callback = signer.callback(r#"{"EventName":"test-created"}"#).unwrap();
-    let error = receiver
-        .receive(&callback.headers, &callback.body)
-        .await
-        .unwrap_err();
+    let error = receiver.receive(&callback.headers, &callback.body).await.unwrap_err();
     assert_eq!(error.status(), 503);
-    (
-        error.to_string(),
-        error
-            .retry_after()
-            .map_or(0, |wait: Duration| wait.as_secs()),
-    )
+    (error.to_string(), error.retry_after().map_or(0, |wait: Duration| wait.as_secs()))
 }
 
 #[tokio::test]
@@ -92,11 +84,7 @@ async fn a_proxy_is_suspected_only_without_a_code_of_storage() {
 async fn the_wait_of_storage_is_passed_on() {
     let busy = |headers: &str| {
         let headers = format!("x-ms-error-code: ServerBusy\r\n{headers}");
-        response(
-            "503 Service Unavailable",
-            &headers,
-            "<Error><Code>ServerBusy</Code></Error>",
-        )
+        response("503 Service Unavailable", &headers, "<Error><Code>ServerBusy</Code></Error>")
     };
     for (headers, seconds) in [
         ("retry-after: 7\r\n", 7),

@@ -38,62 +38,31 @@ async fn a_wait_in_the_message_counts() {
             ),
             90,
         ),
-        (
-            json(
-                "429 Too Many Requests",
-                r#"{"message":"Blocked for 2000 seconds"}"#,
-            ),
-            300,
-        ),
+        (json("429 Too Many Requests", r#"{"message":"Blocked for 2000 seconds"}"#), 300),
     ] {
         let peer = Peer::saying([answer.clone()]).await;
-        let client = peer
-            .registration()
-            .with_retries(quick().with_deadline(Duration::from_secs(50)));
+        let client =
+            peer.registration().with_retries(quick().with_deadline(Duration::from_secs(50)));
         let error = client.get().await.unwrap_err();
-        assert_eq!(
-            error.retry_after(),
-            Some(Duration::from_secs(seconds)),
-            "{answer}"
-        );
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(seconds)), "{answer}");
         // It exceeds the deadline, so there is no retry.
         assert_eq!(peer.requests().len(), 1, "{answer}");
     }
     // The twins: a header comes first, and other refusals have no wait.
     for (answer, wait, requests) in [
         (
-            response(
-                "429 Too Many Requests",
-                "retry-after: 70\r\n",
-                "Try again in 57 seconds.",
-            ),
+            response("429 Too Many Requests", "retry-after: 70\r\n", "Try again in 57 seconds."),
             Some(70),
             1,
         ),
-        (
-            json(
-                "400 Bad Request",
-                r#"{"message":"Try again in 57 seconds."}"#,
-            ),
-            None,
-            1,
-        ),
-        (
-            json("429 Too Many Requests", r#"{"message":"Slow down."}"#),
-            None,
-            3,
-        ),
+        (json("400 Bad Request", r#"{"message":"Try again in 57 seconds."}"#), None, 1),
+        (json("429 Too Many Requests", r#"{"message":"Slow down."}"#), None, 3),
     ] {
         let peer = Peer::saying([answer.clone()]).await;
-        let client = peer
-            .registration()
-            .with_retries(quick().with_deadline(Duration::from_secs(50)));
+        let client =
+            peer.registration().with_retries(quick().with_deadline(Duration::from_secs(50)));
         let error = client.get().await.unwrap_err();
-        assert_eq!(
-            error.retry_after(),
-            wait.map(Duration::from_secs),
-            "{answer}"
-        );
+        assert_eq!(error.retry_after(), wait.map(Duration::from_secs), "{answer}");
         assert_eq!(peer.requests().len(), requests, "{answer}");
     }
 }
@@ -112,33 +81,21 @@ async fn a_truncated_or_empty_response_is_retried() {
         cut(""),
         response("204 No Content", "", ""),
     ] {
-        let peer = Peer::saying([
-            first.clone(),
-            json("200 OK", &format!("\u{feff}{REGISTERED}")),
-        ])
-        .await;
+        let peer =
+            Peer::saying([first.clone(), json("200 OK", &format!("\u{feff}{REGISTERED}"))]).await;
         let registered = peer.registration().get().await.unwrap().unwrap();
-        assert_eq!(
-            registered.webhook_url(),
-            "https://contoso.example/webhooks/callback"
-        );
+        assert_eq!(registered.webhook_url(), "https://contoso.example/webhooks/callback");
         assert_eq!(peer.requests().len(), 2, "{first}");
     }
     let peer = Peer::saying([cut("")]).await;
     let error = peer.registration().get().await.unwrap_err();
     assert!(error.is_transient());
     let text = error.to_string();
-    assert!(
-        text.contains("the response is empty (expected JSON)"),
-        "{text}"
-    );
+    assert!(text.contains("the response is empty (expected JSON)"), "{text}");
     // The twin: complete, and of another shape.
     for (whole, said) in [
         (cut("[]"), "invalid type"),
-        (
-            cut("<html><title>Sign in</title></html>"),
-            "a page that says: Sign in",
-        ),
+        (cut("<html><title>Sign in</title></html>"), "a page that says: Sign in"),
     ] {
         let peer = Peer::saying([whole]).await;
         let error = peer.registration().get().await.unwrap_err();
@@ -162,9 +119,7 @@ async fn a_deadline_error_has_the_total_time() {
         > {
             Box::pin(async move {
                 tokio::time::sleep(limits.deadline).await;
-                Err(HttpClientError::Timeout {
-                    deadline: limits.deadline,
-                })
+                Err(HttpClientError::Timeout { deadline: limits.deadline })
             })
         }
     }
@@ -174,11 +129,7 @@ async fn a_deadline_error_has_the_total_time() {
             .unwrap();
     let start = Instant::now();
     let error = client.get().await.unwrap_err();
-    assert!(
-        start.elapsed() <= Duration::from_secs(101),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() <= Duration::from_secs(101), "{:?}", start.elapsed());
     let text = error.to_string();
     assert!(
         text.starts_with("get registration: no complete response within 100s in all attempts; the previous attempt: no complete response within 30s ("),
@@ -229,26 +180,14 @@ async fn an_operation_that_failed_with_an_internal_error_is_transient() {
             r#"{"status":"Failed","error":{"code":"Internal error","message":"It failed for an internal error, and the resources are as they were. Try again in a few minutes."}}"#,
             true,
         ),
-        (
-            r#"{"status":"Failed","error":{"code":"InternalServerError","message":"x"}}"#,
-            true,
-        ),
-        (
-            r#"{"status":"Failed","error":{"code":"ServiceUnavailable"}}"#,
-            true,
-        ),
-        (
-            r#"{"status":"Failed","error":{"code":"Url validation","message":"x"}}"#,
-            false,
-        ),
+        (r#"{"status":"Failed","error":{"code":"InternalServerError","message":"x"}}"#, true),
+        (r#"{"status":"Failed","error":{"code":"ServiceUnavailable"}}"#, true),
+        (r#"{"status":"Failed","error":{"code":"Url validation","message":"x"}}"#, false),
         (
             r#"{"status":"Failed","error":{"code":"Internal error","details":[{"code":"Url validation","message":"x"}]}}"#,
             false,
         ),
-        (
-            r#"{"status":"Failed","error":{"message":"internal error"}}"#,
-            false,
-        ),
+        (r#"{"status":"Failed","error":{"message":"internal error"}}"#, false),
         (r#"{"status":"Canceled"}"#, false),
     ] {
         let error = failure(failed).await;

@@ -16,15 +16,8 @@ async fn faults_of_requests_that_are_not_processed() {
     let bodies = [
         ErrorBody::standard("800003", "Unexpected."),
         ErrorBody::Throttled { seconds: 3 },
-        ErrorBody::OData {
-            code: "c".into(),
-            message: "m".into(),
-        },
-        ErrorBody::Entra {
-            error: "invalid_grant",
-            code: 1,
-            description: "d".into(),
-        },
+        ErrorBody::OData { code: "c".into(), message: "m".into() },
+        ErrorBody::Entra { error: "invalid_grant", code: 1, description: "d".into() },
         ErrorBody::web_api("m"),
         ErrorBody::Html,
         ErrorBody::Empty,
@@ -40,24 +33,14 @@ async fn faults_of_requests_that_are_not_processed() {
     }
     for retry_after in [None, Some("7"), Some("Sat, 21 Nov 2026 00:00:07 GMT")] {
         let retry_after = retry_after.map(str::to_owned);
-        fixture.fake.inject(Fault::Throttle {
-            retry_after: retry_after.clone(),
-        });
+        fixture.fake.inject(Fault::Throttle { retry_after: retry_after.clone() });
         let response = fixture.send(Method::POST, &new).send().await.unwrap();
         assert_eq!(response.status(), 429);
-        assert_eq!(
-            header(&response, "retry-after"),
-            retry_after.unwrap_or_default()
-        );
+        assert_eq!(header(&response, "retry-after"), retry_after.unwrap_or_default());
     }
-    fixture.fake.inject(Fault::Redirect {
-        location: other.into(),
-    });
+    fixture.fake.inject(Fault::Redirect { location: other.into() });
     let response = fixture.send(Method::POST, &new).send().await.unwrap();
-    assert_eq!(
-        (response.status().as_u16(), header(&response, "location")),
-        (307, other)
-    );
+    assert_eq!((response.status().as_u16(), header(&response, "location")), (307, other));
     fixture.fake.inject(Fault::Drop);
     assert!(fixture.send(Method::POST, &new).send().await.is_err());
     assert_eq!(fixture.fake.registration(), None);
@@ -92,9 +75,7 @@ async fn faults_of_requests_that_are_processed() {
     assert!(start.elapsed() >= Duration::from_millis(200));
     fixture.fake.set_registration(&Value::Null);
     fixture.fake.inject(Fault::Slow(Duration::from_secs(60)));
-    let request = fixture
-        .send(Method::POST, &new)
-        .timeout(Duration::from_millis(300));
+    let request = fixture.send(Method::POST, &new).timeout(Duration::from_millis(300));
     assert!(request.send().await.unwrap_err().is_timeout());
     assert!(
         fixture.fake.registration().is_some(),
@@ -107,9 +88,7 @@ async fn faults_apply_in_order_to_matching_requests() {
     let fixture = Fixture::registered().await;
     fixture.fake.inject(Fault::status(500, &ErrorBody::Empty));
     fixture.fake.inject(Fault::status(502, &ErrorBody::Empty));
-    fixture
-        .fake
-        .inject_on(Method::GET, EVENTS, Fault::status(503, &ErrorBody::Empty));
+    fixture.fake.inject_on(Method::GET, EVENTS, Fault::status(503, &ErrorBody::Empty));
     assert_eq!(fixture.fake.pending_faults(), 3);
     assert_eq!(fetch(fixture.get(REGISTRATION)).await.0, 500);
     assert_eq!(fetch(fixture.get(EVENTS)).await.0, 503);

@@ -41,9 +41,7 @@ impl Fixture {
             "webhookUrl": "https://partner.example/callback",
             "webhookEvents": ["test-created"],
         }));
-        fixture
-            .fake
-            .configure(|quirks| quirks.validation = Validation::Pending);
+        fixture.fake.configure(|quirks| quirks.validation = Validation::Pending);
         fixture
     }
 
@@ -63,8 +61,7 @@ impl Fixture {
     }
 
     fn call(&self, method: Method, path: &str) -> RequestBuilder {
-        self.request(method, path)
-            .bearer_auth(self.fake.access_token())
+        self.request(method, path).bearer_auth(self.fake.access_token())
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
@@ -79,18 +76,14 @@ impl Fixture {
 
     fn validate(&self) -> RequestBuilder {
         // reqwest omits the header for an empty body.
-        self.call(Method::POST, VALIDATION)
-            .header("content-length", "0")
+        self.call(Method::POST, VALIDATION).header("content-length", "0")
     }
 
     /// Requests a token at either endpoint, with some fields changed.
     async fn token(&self, version: &str, changes: &[(&str, &str)]) -> (u16, Value) {
         let fake = &self.fake;
         let (tenant, id, secret) = (fake.tenant_id(), fake.client_id(), fake.client_secret());
-        let (refresh, scope) = (
-            fake.refresh_token(),
-            format!("{}/.default", fake.base_url()),
-        );
+        let (refresh, scope) = (fake.refresh_token(), format!("{}/.default", fake.base_url()));
         let mut form = vec![
             ("grant_type", "client_credentials"),
             ("client_id", &id),
@@ -105,9 +98,7 @@ impl Fixture {
                 form.push((name, value));
             }
         }
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(form)
-            .finish();
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = self
             .request(Method::POST, &format!("/{tenant}/oauth2/{version}token"))
             .header("content-type", "application/x-www-form-urlencoded")
@@ -127,8 +118,5 @@ async fn read(response: Response) -> (u16, Value) {
 }
 
 fn header<'r>(response: &'r Response, name: &str) -> &'r str {
-    response
-        .headers()
-        .get(name)
-        .map_or("", |value| value.to_str().unwrap())
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }

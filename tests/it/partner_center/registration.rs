@@ -26,28 +26,17 @@ async fn a_registration_is_created_once_and_then_replaced() {
     let (status, created) = fetch(fixture.send(Method::POST, &new)).await;
     assert_eq!(status, 200, "{created}");
     assert_eq!(created["webhookUrl"], url);
-    assert_eq!(
-        created["webhookEvents"],
-        json!(["subscription-updated", "test-created"])
-    );
+    assert_eq!(created["webhookEvents"], json!(["subscription-updated", "test-created"]));
     assert_eq!(created["signatureTokenToMsSignatureHeader"], true);
-    assert_eq!(
-        fetch(fixture.get(REGISTRATION)).await,
-        (200, created.clone())
-    );
+    assert_eq!(fetch(fixture.get(REGISTRATION)).await, (200, created.clone()));
 
     assert_eq!(fetch(fixture.send(Method::POST, &new)).await.0, 409);
-    fixture
-        .fake
-        .configure(|quirks| quirks.conflict_status = StatusCode::BAD_REQUEST);
+    fixture.fake.configure(|quirks| quirks.conflict_status = StatusCode::BAD_REQUEST);
     assert_eq!(fetch(fixture.send(Method::POST, &new)).await.0, 400);
 
     let without_flag = json!({"webhookUrl": url, "webhookEvents": ["invoice-ready"]});
     let (status, replaced) = fetch(fixture.send(Method::PUT, &without_flag)).await;
-    assert_eq!(
-        (status, &replaced["webhookEvents"]),
-        (200, &json!(["invoice-ready"]))
-    );
+    assert_eq!((status, &replaced["webhookEvents"]), (200, &json!(["invoice-ready"])));
     assert_eq!(replaced["signatureTokenToMsSignatureHeader"], false);
     assert_eq!(replaced["subscriberId"], created["subscriberId"]);
     assert_eq!(fixture.fake.registration().unwrap(), replaced);
@@ -73,19 +62,14 @@ async fn an_invalid_registration_is_refused_and_changes_nothing() {
     let no_type = fixture.call(Method::PUT, REGISTRATION).body("{}");
     let (status, body) = fetch(no_type).await;
     assert_eq!((status, body["Message"].is_string()), (415, true), "{body}");
-    assert_eq!(
-        fetch(fixture.call(Method::DELETE, REGISTRATION)).await.0,
-        405
-    );
+    assert_eq!(fetch(fixture.call(Method::DELETE, REGISTRATION)).await.0, 405);
     assert_eq!(fixture.fake.registration(), before);
 }
 
 #[tokio::test]
 async fn responses_are_written_in_either_case() {
     let fixture = Fixture::registered().await;
-    fixture
-        .fake
-        .configure(|quirks| quirks.casing = Casing::Guide);
+    fixture.fake.configure(|quirks| quirks.casing = Casing::Guide);
     let (_, registration) = fetch(fixture.get(REGISTRATION)).await;
     let guide = json!({
         "WebhookUrl": "https://partner.example/callback",
@@ -93,10 +77,7 @@ async fn responses_are_written_in_either_case() {
     });
     assert_eq!(registration, guide, "as in the guide's sample of GET");
     let (_, registration) = fetch(fixture.send(Method::PUT, &guide)).await;
-    assert!(
-        registration["SubscriberId"].is_string(),
-        "as in that of PUT"
-    );
+    assert!(registration["SubscriberId"].is_string(), "as in that of PUT");
 
     let (_, id) = fetch(fixture.validate()).await;
     let path = format!("{VALIDATION}/{}", id["correlationId"].as_str().unwrap());
@@ -117,8 +98,6 @@ async fn all_documented_events_are_supported() {
     let events = events.as_array().unwrap();
     assert_eq!((status, events.len()), (200, 33));
     assert!(events.contains(&json!("usagerecords-thresholdExceeded")));
-    fixture
-        .fake
-        .configure(|quirks| quirks.supported_events = vec!["test-created".to_owned()]);
+    fixture.fake.configure(|quirks| quirks.supported_events = vec!["test-created".to_owned()]);
     assert_eq!(fetch(fixture.get(EVENTS)).await.1, json!(["test-created"]));
 }

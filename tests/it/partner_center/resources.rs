@@ -21,9 +21,7 @@ async fn resources_need_the_right_token() {
         assert_eq!(fetch(fixture.get(&path)).await, (200, resource));
         assert_eq!(fetch(fixture.request(Method::GET, &path)).await.0, 401);
     }
-    let (_, delegated) = fixture
-        .token("v2.0/", &[("grant_type", "refresh_token")])
-        .await;
+    let (_, delegated) = fixture.token("v2.0/", &[("grant_type", "refresh_token")]).await;
     let delegated = delegated["access_token"].as_str().unwrap();
     for (path, resource) in [samples::invoice("G1"), samples::fraud_events("s-1")] {
         fixture.fake.put_resource(&path, resource.clone());
@@ -50,18 +48,10 @@ async fn requests_are_recorded_and_debug_hides_secrets() {
     let requests = fixture.fake.requests();
     assert_eq!(requests[1].path_and_query(), format!("{EVENTS}?a=b"));
     assert_eq!(requests[1].method(), Method::GET);
-    assert!(
-        requests[1]
-            .header("authorization")
-            .unwrap()
-            .starts_with("Bearer ey")
-    );
+    assert!(requests[1].header("authorization").unwrap().starts_with("Bearer ey"));
     let shown = format!("{requests:?}{:?}", fixture.fake);
     assert!(shown.contains("grant_type=client_credentials"), "{shown}");
-    assert!(
-        !shown.contains("Bearer") && !shown.contains(&fixture.fake.client_secret()),
-        "{shown}"
-    );
+    assert!(!shown.contains("Bearer") && !shown.contains(&fixture.fake.client_secret()), "{shown}");
 }
 
 #[tokio::test]
@@ -70,8 +60,5 @@ async fn it_stops_when_it_is_dropped() {
     let request = fixture.get(EVENTS);
     assert_eq!(fetch(fixture.get(EVENTS)).await.0, 200);
     drop(fixture.fake);
-    assert!(
-        request.send().await.is_err(),
-        "open connections are closed too"
-    );
+    assert!(request.send().await.is_err(), "open connections are closed too");
 }

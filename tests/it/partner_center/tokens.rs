@@ -51,42 +51,17 @@ async fn invalid_token_requests_are_refused_as_by_entra() {
     let fixture = Fixture::new().await;
     let graph = "https://graph.microsoft.com/User.Read";
     for (changes, status, error, code) in [
-        (
-            vec![("client_secret", "wrong")],
-            401,
-            "invalid_client",
-            7_000_215,
-        ),
-        (
-            vec![("client_id", "wrong")],
-            400,
-            "unauthorized_client",
-            700_016,
-        ),
-        (
-            vec![("grant_type", "password")],
-            400,
-            "unsupported_grant_type",
-            70_003,
-        ),
-        (
-            vec![("client_secret", "")],
-            401,
-            "invalid_client",
-            7_000_218,
-        ),
+        (vec![("client_secret", "wrong")], 401, "invalid_client", 7_000_215),
+        (vec![("client_id", "wrong")], 400, "unauthorized_client", 700_016),
+        (vec![("grant_type", "password")], 400, "unsupported_grant_type", 70_003),
+        (vec![("client_secret", "")], 401, "invalid_client", 7_000_218),
         (
             vec![("client_secret", ""), ("client_assertion_type", JWT_BEARER)],
             401,
             "invalid_client",
             7_000_218,
         ),
-        (
-            vec![("client_assertion", "e30.e30.")],
-            400,
-            "invalid_request",
-            900_144,
-        ),
+        (vec![("client_assertion", "e30.e30.")], 400, "invalid_request", 900_144),
         (vec![("scope", graph)], 400, "invalid_scope", 1_002_012),
         (
             vec![("grant_type", "refresh_token"), ("refresh_token", "wrong")],
@@ -96,17 +71,10 @@ async fn invalid_token_requests_are_refused_as_by_entra() {
         ),
     ] {
         let (found, body) = fixture.token("v2.0/", &changes).await;
-        assert_eq!(
-            (found, body["error"].as_str()),
-            (status, Some(error)),
-            "{body}"
-        );
+        assert_eq!((found, body["error"].as_str()), (status, Some(error)), "{body}");
         assert_eq!(body["error_codes"], json!([code]));
         let description = body["error_description"].as_str().unwrap();
-        assert!(
-            description.starts_with(&format!("AADSTS{code}: ")),
-            "{description}"
-        );
+        assert!(description.starts_with(&format!("AADSTS{code}: ")), "{description}");
         for member in ["timestamp", "trace_id", "correlation_id", "error_uri"] {
             assert!(body[member].is_string(), "{member}");
         }

@@ -27,13 +27,9 @@ async fn the_id_of_a_validation_event_is_that_of_the_response() {
     let fixture = Fixture::registered().await;
     let sent = "9f6a5c7e-0000-4000-8000-000000000001";
     for shape in [CorrelationIdShape::Object, CorrelationIdShape::Text] {
-        fixture
-            .fake
-            .configure(|quirks| quirks.correlation_id = shape);
-        let request = fixture
-            .validate()
-            .header("MS-CorrelationId", sent)
-            .header("MS-RequestId", "1");
+        fixture.fake.configure(|quirks| quirks.correlation_id = shape);
+        let request =
+            fixture.validate().header("MS-CorrelationId", sent).header("MS-RequestId", "1");
         let response = request.send().await.unwrap();
         let received = header(&response, "ms-correlationid").to_owned();
         assert_eq!(header(&response, "ms-requestid"), "1");
@@ -70,9 +66,7 @@ async fn two_validation_events_per_minute() {
     assert_eq!(fetch(fixture.validate()).await.0, 429);
     fixture.advance(2);
     assert_eq!(fetch(fixture.validate()).await.0, 200);
-    fixture
-        .fake
-        .configure(|quirks| quirks.validation_events_per_minute = 3);
+    fixture.fake.configure(|quirks| quirks.validation_events_per_minute = 3);
     assert_eq!(fetch(fixture.validate()).await.0, 200);
     assert_eq!(fetch(fixture.validate()).await.0, 200);
     assert_eq!(fetch(fixture.validate()).await.0, 429);
@@ -87,20 +81,14 @@ async fn results_appear_after_the_delay() {
     let poll = async || fetch(fixture.get(&path)).await.1;
     let status = poll().await;
     assert_eq!(status["partnerId"], fixture.fake.tenant_id().as_str());
-    assert_eq!(
-        (&status["status"], &status["results"]),
-        (&json!("Submitted"), &Value::Null)
-    );
+    assert_eq!((&status["status"], &status["results"]), (&json!("Submitted"), &Value::Null));
 
     fixture.fake.configure(|quirks| {
         quirks.validation = Validation::completed(Delay::Polls(2));
         quirks.no_results = NoResults::Empty;
     });
     let status = poll().await;
-    assert_eq!(
-        (&status["status"], &status["results"]),
-        (&json!("Submitted"), &json!([]))
-    );
+    assert_eq!((&status["status"], &status["results"]), (&json!("Submitted"), &json!([])));
     let status = poll().await;
     assert_eq!(status["status"], "completed");
     assert_eq!(
@@ -113,20 +101,14 @@ async fn results_appear_after_the_delay() {
         }])
     );
     let after = Delay::Time(Duration::from_secs(30));
-    fixture
-        .fake
-        .configure(|quirks| quirks.validation = Validation::failed(after));
+    fixture.fake.configure(|quirks| quirks.validation = Validation::failed(after));
     assert_eq!(poll().await["status"], "Submitted");
     fixture.advance(30);
     let status = poll().await;
     assert_eq!(status["status"], "failed");
     assert_eq!(status["results"].as_array().unwrap().len(), 10);
     fixture.advance(7 * 24 * 60 * 60);
-    assert_eq!(
-        fetch(fixture.get(&path)).await.0,
-        404,
-        "kept for seven days"
-    );
+    assert_eq!(fetch(fixture.get(&path)).await.0, 404, "kept for seven days");
 }
 
 #[tokio::test]

@@ -38,11 +38,7 @@ impl World {
             .clock(with_tokio())
             .build()
             .unwrap();
-        Self {
-            source,
-            web,
-            receiver,
-        }
+        Self { source, web, receiver }
     }
 }
 

@@ -35,11 +35,7 @@ async fn a_clock_that_is_set_back_makes_no_certificate_fresh() {
         wait(elapsed).await;
         // So much later it says, whatever the time is.
         clock.set(NOW.as_secs() + 2);
-        assert_eq!(
-            response(&receiver, &callback(&new)).await,
-            expected,
-            "{elapsed}"
-        );
+        assert_eq!(response(&receiver, &callback(&new)).await, expected, "{elapsed}");
         assert_eq!(source.fetches(), fetches, "{elapsed}");
     }
 }
@@ -57,11 +53,7 @@ async fn a_clock_that_is_set_back_makes_no_cool_down_longer() {
         source.now_answers(Ok(bundle(&signer)));
         wait(4).await;
         clock.set(start + 4 - step);
-        assert_eq!(
-            response(&receiver, &sent).await,
-            later_by(Source, told),
-            "{step}"
-        );
+        assert_eq!(response(&receiver, &sent).await, later_by(Source, told), "{step}");
         wait(1).await;
         clock.set(start + 5 - step);
         assert_eq!(response(&receiver, &sent).await, ACCEPTED, "{step}");
@@ -92,17 +84,9 @@ async fn a_clock_that_is_set_back_makes_no_revocation_final_again() {
         assert_eq!(response(&receiver, &callback(&stolen)).await, REVOKED);
         source.now_answers(Ok(bundle(&new)));
         wait(elapsed).await;
-        assert_eq!(
-            response(&receiver, &callback(&new)).await,
-            expected,
-            "{elapsed}"
-        );
+        assert_eq!(response(&receiver, &callback(&new)).await, expected, "{elapsed}");
         wait(10 - elapsed).await;
-        assert_eq!(
-            response(&receiver, &callback(&new)).await,
-            ACCEPTED,
-            "{elapsed}"
-        );
+        assert_eq!(response(&receiver, &callback(&new)).await, ACCEPTED, "{elapsed}");
     }
 }
 
@@ -122,10 +106,7 @@ async fn a_clock_that_is_set_forward_ends_no_fetch() {
     let second = tokio::spawn(async move { response(&receiver, &sent).await });
     wait(1).await;
     source.open();
-    assert_eq!(
-        (first.await.unwrap(), second.await.unwrap()),
-        (ACCEPTED, ACCEPTED)
-    );
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (ACCEPTED, ACCEPTED));
     assert_eq!(source.fetches(), 1);
 }
 

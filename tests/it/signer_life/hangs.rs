@@ -133,10 +133,7 @@ async fn a_certificate_host_that_hangs_delays_no_callback_of_a_good_signer() {
     assert_eq!(waited, PATIENCE);
     source.close(false);
     wait(MINUTE).await;
-    assert_eq!(
-        timed(&receiver, &forged(&signer)).await,
-        (MISMATCH, AT_ONCE)
-    );
+    assert_eq!(timed(&receiver, &forged(&signer)).await, (MISMATCH, AT_ONCE));
     assert_eq!(timed(&receiver, &good).await, (ACCEPTED, AT_ONCE));
 }
 
@@ -153,10 +150,7 @@ async fn a_certificate_host_that_hangs_from_the_start_is_reported_after_five_sec
     source.close(false);
     wait(5).await;
     assert_eq!(timed(&receiver, &good).await, (ACCEPTED, AT_ONCE));
-    assert_eq!(
-        timed(&receiver, &forged(&signer)).await,
-        (MISMATCH, AT_ONCE)
-    );
+    assert_eq!(timed(&receiver, &forged(&signer)).await, (MISMATCH, AT_ONCE));
 }
 
 /// An HTTP client that never responds, whatever its deadline, for certificates and lists.

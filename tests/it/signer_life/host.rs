@@ -87,9 +87,7 @@ impl Host {
         let prefix = format!("http://{}/cert/", self.address);
         let location = location.danger_also_allow_loopback_http(&prefix).unwrap();
         let source = Download::new(ReqwestClient::new().unwrap());
-        ReceiverBuilder::new(chain(), source)
-            .certificate_location(location)
-            .clock(clock.reader())
+        ReceiverBuilder::new(chain(), source).certificate_location(location).clock(clock.reader())
     }
 }
 

@@ -89,36 +89,20 @@ struct Seen {
     kind: Option<ErrorKind>,
 }
 
-const ACCEPTED: Seen = Seen {
-    status: 200,
-    retry: None,
-    kind: None,
-};
+const ACCEPTED: Seen = Seen { status: 200, retry: None, kind: None };
 const MISMATCH: Seen = refused(ErrorKind::Signature);
 const REVOKED: Seen = refused(ErrorKind::Chain);
 /// The sender did not wait any longer.
-const GIVEN_UP: Seen = Seen {
-    status: 408,
-    retry: None,
-    kind: None,
-};
+const GIVEN_UP: Seen = Seen { status: 408, retry: None, kind: None };
 
 /// A refusal for good.
 const fn refused(kind: ErrorKind) -> Seen {
-    Seen {
-        status: 401,
-        retry: None,
-        kind: Some(kind),
-    }
+    Seen { status: 401, retry: None, kind: Some(kind) }
 }
 
 /// A refusal for now.
 const fn later_by(kind: ErrorKind, seconds: u64) -> Seen {
-    Seen {
-        status: 503,
-        retry: Some(seconds),
-        kind: Some(kind),
-    }
+    Seen { status: 503, retry: Some(seconds), kind: Some(kind) }
 }
 
 /// The response to one delivery.
@@ -201,10 +185,7 @@ struct Valve<T> {
 
 impl<T> Valve<T> {
     fn of(inner: T) -> Self {
-        Self {
-            inner,
-            is_closed: Arc::default(),
-        }
+        Self { inner, is_closed: Arc::default() }
     }
 
     fn close(&self, close: bool) {

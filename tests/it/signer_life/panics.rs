@@ -33,10 +33,7 @@ struct Bomb<T> {
 
 impl<T> Bomb<T> {
     fn around(inner: T) -> Self {
-        Self {
-            inner,
-            left: Arc::default(),
-        }
+        Self { inner, left: Arc::default() }
     }
 
     /// Panics at the next `times` calls.
@@ -46,9 +43,7 @@ impl<T> Bomb<T> {
 
     fn tick(&self) {
         let count = |left: usize| left.checked_sub(1);
-        let was_armed = self
-            .left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count);
+        let was_armed = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count);
         assert!(was_armed.is_err(), "as requested");
     }
 }

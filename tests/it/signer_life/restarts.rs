@@ -78,11 +78,7 @@ async fn an_old_text_revives_no_signer_that_was_replaced_long_ago() {
         clock.set(NOW.as_secs() + day * DAY);
         let after = receiver(&source, &clock, Some(&text));
         assert_eq!(response(&after, &callback(&new)).await, ACCEPTED);
-        assert_eq!(
-            response(&after, &callback(&old)).await,
-            expected,
-            "day {day}"
-        );
+        assert_eq!(response(&after, &callback(&old)).await, expected, "day {day}");
     }
 }
 
@@ -100,11 +96,7 @@ async fn a_current_signer_is_accepted_until_the_host_serves_another() {
     for day in [1, 8, 89] {
         clock.set(NOW.as_secs() + day * DAY);
         let after = receiver(&source, &clock, Some(&text));
-        assert_eq!(
-            response(&after, &callback(&old)).await,
-            ACCEPTED,
-            "day {day}"
-        );
+        assert_eq!(response(&after, &callback(&old)).await, ACCEPTED, "day {day}");
         let stranger = callback(&successor(&issuer));
         assert_eq!(response(&after, &stranger).await.status, 503, "day {day}");
     }

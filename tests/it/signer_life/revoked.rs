@@ -49,13 +49,7 @@ impl World {
             .clock(clock.reader())
             .build()
             .unwrap();
-        Self {
-            issuer,
-            source,
-            web,
-            clock,
-            receiver,
-        }
+        Self { issuer, source, web, clock, receiver }
     }
 
     fn revoke(&self, signer: &Signer) {
@@ -96,20 +90,14 @@ async fn a_warm_up_waits_for_the_lists() {
         let world = World::new(mode, &signer);
         // The twin: its list is there, and it is not on it.
         assert!(world.receiver.warm_up().await.is_empty(), "{mode:?}");
-        assert_eq!(
-            response(&world.receiver, &callback(&signer)).await,
-            ACCEPTED
-        );
+        assert_eq!(response(&world.receiver, &callback(&signer)).await, ACCEPTED);
 
         let world = World::new(mode, &signer);
         world.revoke(&signer);
         let failures = world.receiver.warm_up().await;
         assert_eq!(failures.len(), 1, "{mode:?}");
         let text = failures[0].error.to_string();
-        assert!(
-            text.contains("the signing certificate is revoked"),
-            "{text}"
-        );
+        assert!(text.contains("the signing certificate is revoked"), "{text}");
         assert_eq!(response(&world.receiver, &callback(&signer)).await, REVOKED);
     }
 }
@@ -190,10 +178,7 @@ async fn a_revoked_current_signer_stays_refused_whatever_happens_to_its_list() {
         for port_80_is_shut in [false, true] {
             let stolen = keyed(&published(), 0, 1);
             let world = World::new(mode, &stolen);
-            assert_eq!(
-                response(&world.receiver, &callback(&stolen)).await,
-                ACCEPTED
-            );
+            assert_eq!(response(&world.receiver, &callback(&stolen)).await, ACCEPTED);
             world.revoke(&stolen);
             for day in 1..=98 {
                 world.clock.set(day * DAY);
@@ -250,10 +235,8 @@ async fn revoked_under_another_url(mode: Revocation, hour: u64) -> (super::Seen,
     let issuer = published();
     let (stolen, new) = (keyed(&issuer, 0, 1), keyed(&issuer, 1, 2));
     let elsewhere = stolen.clone().with_certificate_url(OTHER_URL);
-    let source = TwoUrls {
-        documented: Scripted::serving(&stolen),
-        other: Scripted::serving(&stolen),
-    };
+    let source =
+        TwoUrls { documented: Scripted::serving(&stolen), other: Scripted::serving(&stolen) };
     let (web, clock) = (Web::default().publishing(&issuer, BASE), Clock::default());
     let receiver = ReceiverBuilder::new(chain_of(&issuer, mode), source.clone())
         .authorities(authorities(web.clone()))

@@ -193,10 +193,7 @@ async fn begins_soon(is_cold: bool, wait: u64) {
             assert_eq!((seen.status, seen.kind), (503, Some(kind)), "{case}");
             // No sender that obeys `Retry-After` returns in vain.
             let back = second + seen.retry.unwrap();
-            assert!(
-                back >= begin.min(second + 300),
-                "{case}: retry after {back}"
-            );
+            assert!(back >= begin.min(second + 300), "{case}: retry after {back}");
         }
         if !is_cold {
             assert_eq!(response(&receiver, &old).await, ACCEPTED, "{case}");
@@ -219,13 +216,7 @@ async fn a_certificate_that_is_valid_soon_is_waited_for() {
 /// A sender that obeys `Retry-After` is accepted at the second at which the certificate becomes valid.
 #[tokio::test]
 async fn retry_after_ends_when_the_certificate_is_valid() {
-    for (wait, is_cold) in [
-        (6, true),
-        (64, false),
-        (240, true),
-        (299, false),
-        (300, true),
-    ] {
+    for (wait, is_cold) in [(6, true), (64, false), (240, true), (299, false), (300, true)] {
         let first = ISSUER.signer().unwrap();
         let recipe = ISSUER.signing_certificate().new_key().unwrap();
         let recipe = recipe.valid(later(60 + wait), later(90 * DAY));
@@ -255,10 +246,7 @@ async fn a_start_during_an_outage_takes_seconds() {
     let good = callback(&signer);
     let seen = responses(&receiver, &clock, 0..5, &good).await;
     let waits: Vec<_> = [5, 4, 3, 3, 4].map(|wait| later_by(Source, wait)).into();
-    assert_eq!(
-        seen.into_iter().map(|(_, seen)| seen).collect::<Vec<_>>(),
-        waits
-    );
+    assert_eq!(seen.into_iter().map(|(_, seen)| seen).collect::<Vec<_>>(), waits);
     source.now_answers(Ok(bundle(&signer)));
     let seen = responses(&receiver, &clock, [5], &good).await;
     assert_eq!(seen, [(5, ACCEPTED)]);

@@ -101,10 +101,7 @@ fn a_runtime_shutdown_stops_one_fetch() {
     });
     drop(first);
     let seen = second.block_on(waiting).unwrap();
-    assert_eq!(
-        seen,
-        super::later_by(partner_center_webhooks::ErrorKind::Source, 5)
-    );
+    assert_eq!(seen, super::later_by(partner_center_webhooks::ErrorKind::Source, 5));
     source.open();
     clock.set(5);
     second.block_on(async {

@@ -194,10 +194,7 @@ async fn a_forgery_is_refused_while_the_host_responds_and_deferred_while_it_does
 /// The statuses of `times` concurrent forged callbacks, fifty connections at a time.
 async fn flood(service: &Service, forged: &SignedRequest, times: usize) -> Vec<u16> {
     let deliveries = (0..times).map(|_| service.status(forged));
-    let mut statuses: Vec<_> = stream::iter(deliveries)
-        .buffer_unordered(50)
-        .collect()
-        .await;
+    let mut statuses: Vec<_> = stream::iter(deliveries).buffer_unordered(50).collect().await;
     statuses.sort_unstable();
     statuses.dedup();
     statuses

@@ -31,12 +31,7 @@ impl World {
             Some(name) => builder.warm_up_url(format!("{PREFIX}{name}.cer")),
             None => builder,
         };
-        Self {
-            receiver: builder.build().unwrap(),
-            source,
-            clock,
-            strangers: 0,
-        }
+        Self { receiver: builder.build().unwrap(), source, clock, strangers: 0 }
     }
 
     /// Twenty callbacks under unknown names, more than a full quota.
@@ -80,10 +75,7 @@ async fn a_configured_url_is_exempt_from_the_quota() {
     let mut world = World::new(Some("pcnotifications-2027"));
     world.flood().await;
     world.source.now_answers(Ok(bundle(&signer)));
-    assert_eq!(
-        response(&world.receiver, &callback(&signer)).await,
-        ACCEPTED
-    );
+    assert_eq!(response(&world.receiver, &callback(&signer)).await, ACCEPTED);
 }
 
 /// The twin: a URL that was neither configured nor verified waits with all others, and gets the time of the next attempt.
@@ -94,10 +86,7 @@ async fn an_unknown_url_is_subject_to_the_quota() {
     let responses = ten_deliveries(&mut world, &signer).await;
     assert_eq!(responses, [super::later_by(Source, 1); 10]);
     world.clock.advance(1);
-    assert_eq!(
-        response(&world.receiver, &callback(&signer)).await,
-        ACCEPTED
-    );
+    assert_eq!(response(&world.receiver, &callback(&signer)).await, ACCEPTED);
 }
 
 #[tokio::test]
@@ -105,10 +94,7 @@ async fn a_url_that_verified_once_is_exempt_from_the_quota() {
     let signer = at(&ISSUER.signer().unwrap(), "verified");
     let mut world = World::new(None);
     world.source.now_answers(Ok(bundle(&signer)));
-    assert_eq!(
-        response(&world.receiver, &callback(&signer)).await,
-        ACCEPTED
-    );
+    assert_eq!(response(&world.receiver, &callback(&signer)).await, ACCEPTED);
     // Its signer has expired, and its successor is fetched right after each flood.
     let end = 100 * DAY;
     world.clock.set(end);
@@ -123,10 +109,7 @@ async fn a_url_that_verified_once_is_exempt_from_the_quota() {
     let rotated = at(&recipe.issue().unwrap(), "verified");
     world.flood().await;
     world.source.now_answers(Ok(bundle(&rotated)));
-    assert_eq!(
-        response(&world.receiver, &callback(&rotated)).await,
-        ACCEPTED
-    );
+    assert_eq!(response(&world.receiver, &callback(&rotated)).await, ACCEPTED);
     world.clock.advance(MINUTE);
     world.flood().await;
     world.source.now_answers(Ok(bundle(&rotated)));
@@ -141,9 +124,7 @@ async fn a_url_that_verified_is_remembered_apart_from_its_signer() {
     let mut world = World::new(None);
     let signer = successor(&ISSUER);
     world.source.now_answers(Ok(bundle(&signer)));
-    let names: Vec<_> = (0..40)
-        .map(|n| at(&signer, &format!("known-{n}")))
-        .collect();
+    let names: Vec<_> = (0..40).map(|n| at(&signer, &format!("known-{n}"))).collect();
     for known in &names {
         world.clock.advance(MINUTE);
         assert_eq!(response(&world.receiver, &callback(known)).await, ACCEPTED);

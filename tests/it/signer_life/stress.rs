@@ -68,9 +68,7 @@ async fn deliver(
 ) {
     let mut n = seed;
     for _ in 0..CALLBACKS_EACH {
-        n = n
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let which = usize::try_from(n >> 33).unwrap() % callbacks.len();
         let (callback, is_genuine) = &callbacks[which];
         let receive = receiver.receive(&callback.headers, &callback.body);
@@ -95,10 +93,7 @@ async fn turn(receiver: Receiver, clock: Clock, stop: Arc<AtomicBool>) {
         n += 1;
         clock.advance(17);
         if n.is_multiple_of(50) {
-            for name in [
-                "pcnotifications-a.microsoft.com",
-                "pcnotifications*.microsoft.com",
-            ] {
+            for name in ["pcnotifications-a.microsoft.com", "pcnotifications*.microsoft.com"] {
                 receiver.replace_chain(|chain| chain.with_signer_name(name.parse().unwrap()));
             }
         }
@@ -151,10 +146,7 @@ async fn nothing_hangs_and_no_forgery_is_accepted() {
         let seen = super::response(&receiver, &callbacks[0].0).await;
         assert_ne!(seen.status, 500);
         is_accepted |= seen == super::ACCEPTED;
-        assert_ne!(
-            super::response(&receiver, &callbacks[4].0).await.status,
-            200
-        );
+        assert_ne!(super::response(&receiver, &callbacks[4].0).await.status, 200);
     }
     assert!(is_accepted);
 }

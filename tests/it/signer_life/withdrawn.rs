@@ -64,9 +64,7 @@ async fn a_current_signer_dropped_by_its_check_is_not_a_mismatch_under_its_forme
     let (old, new) = (successor(&one), successor(&two));
     let chain = chain_of_both(&two);
     let two = two.with_revoked(two.intermediate());
-    let web = Web::default()
-        .publishing(&one, BASE)
-        .publishing(&two, OTHER);
+    let web = Web::default().publishing(&one, BASE).publishing(&two, OTHER);
     let location = DistributionLocation::none().also_allow(BASE).unwrap();
     let location = location.also_allow(OTHER).unwrap();
     let authorities = Authorities::new(Arc::new(web))
@@ -126,10 +124,7 @@ struct Slow<T> {
 
 impl<T> Slow<T> {
     fn by(inner: T, seconds: u64) -> Self {
-        Self {
-            inner,
-            seconds: Arc::new(AtomicU64::new(seconds)),
-        }
+        Self { inner, seconds: Arc::new(AtomicU64::new(seconds)) }
     }
 
     async fn dawdle(&self) {
@@ -188,11 +183,7 @@ async fn a_list_that_arrives_late_applies_when_it_arrives() {
         wait(13 * HOUR).await;
         assert_eq!(response(&receiver, &callback(&signer)).await, ACCEPTED);
         wait(5).await;
-        assert_eq!(
-            response(&receiver, &callback(&signer)).await,
-            REVOKED,
-            "{mode:?}"
-        );
+        assert_eq!(response(&receiver, &callback(&signer)).await, REVOKED, "{mode:?}");
     }
 }
 
@@ -200,11 +191,7 @@ async fn a_list_that_arrives_late_applies_when_it_arrives() {
 #[tokio::test(start_paused = true)]
 async fn a_fetch_joined_late_is_not_fresh() {
     let other = Issuer::at(NOW).unwrap().published_at(BASE).unwrap();
-    let (first, second, third) = (
-        ISSUER.signer().unwrap(),
-        successor(&other),
-        successor(&ISSUER),
-    );
+    let (first, second, third) = (ISSUER.signer().unwrap(), successor(&other), successor(&ISSUER));
     let pem = format!("{}{}", ISSUER.root_pem(), other.root_pem());
     let chain = ChainVerifier::new(AwsLcRs::new(), Anchors::from_pem(pem.as_bytes()).unwrap())
         .with_intermediates(ISSUER.intermediates());

@@ -45,10 +45,7 @@ struct Bucket {
 
 impl Default for Bucket {
     fn default() -> Self {
-        Self {
-            thousandths: BURST * 1_000,
-            counted_at: 0,
-        }
+        Self { thousandths: BURST * 1_000, counted_at: 0 }
     }
 }
 
@@ -68,10 +65,7 @@ impl Bounds {
     pub(crate) fn disturbed(&mut self, at: u64) {
         self.events.retain(|event| event + KEPT_MS > at);
         self.events.push_back(at);
-        self.names = Bucket {
-            counted_at: at,
-            ..Bucket::default()
-        };
+        self.names = Bucket { counted_at: at, ..Bucket::default() };
     }
 
     /// A fetch of the signing certificate starts.
@@ -123,9 +117,8 @@ impl Bounds {
     /// The longest time that callers at a time wait for a fetch that had started before.
     pub(crate) fn joined_wait(&self, url: &str, came: u64) -> Duration {
         let departures = self.fetches.get(url).into_iter().flatten();
-        let ends = departures
-            .filter(|departed| **departed <= came)
-            .map(|departed| departed + PATIENCE_MS);
+        let ends =
+            departures.filter(|departed| **departed <= came).map(|departed| departed + PATIENCE_MS);
         Duration::from_millis(ends.max().unwrap_or(0).saturating_sub(came))
     }
 

@@ -48,9 +48,7 @@ impl Plan {
         let ground = self.world.ground.lock();
         let truth = &ground.truth;
         let current = truth.key_of(truth.current);
-        (0..KEYS)
-            .filter(|key| *key != current && !truth.is_revoked(*key))
-            .collect()
+        (0..KEYS).filter(|key| *key != current && !truth.is_revoked(*key)).collect()
     }
 
     pub(super) fn rotate(&mut self) {

@@ -68,10 +68,7 @@ impl<T> Reply<T> {
 
 impl Fakes {
     pub(crate) fn new(ground: &Shared, generation: usize) -> Self {
-        Self {
-            ground: ground.clone(),
-            generation,
-        }
+        Self { ground: ground.clone(), generation }
     }
 
     fn departs(&self, url: &str, what: Fetch) -> UnderWay {
@@ -148,10 +145,7 @@ fn certificate(ground: &mut Ground) -> Reply<Served> {
         }
         (_, None) => status(&ground.url, 503),
     };
-    Reply {
-        after: after.map(Duration::from_millis),
-        content: (serving, content),
-    }
+    Reply { after: after.map(Duration::from_millis), content: (serving, content) }
 }
 
 /// The content of a name that Microsoft does not have: nothing, or a planted file.
@@ -169,10 +163,7 @@ fn invented(ground: &mut Ground, url: &str) -> Reply<Served> {
         Host::Slow(ms) => Some(ms),
         _ => Some(quick),
     };
-    Reply {
-        after: after.map(Duration::from_millis),
-        content: (None, content),
-    }
+    Reply { after: after.map(Duration::from_millis), content: (None, content) }
 }
 
 fn status(url: &str, status: u16) -> Result<CertificateBundle, SourceError> {
@@ -245,10 +236,7 @@ fn page(ground: &mut Ground, url: &str, limits: Limits) -> Reply<Page> {
             (is_list.then_some(listing), Ok(response(200, bytes.clone())))
         }
     };
-    Reply {
-        after: after.map(Duration::from_millis),
-        content,
-    }
+    Reply { after: after.map(Duration::from_millis), content }
 }
 
 fn response(status: u16, body: Bytes) -> Response<Bytes> {

@@ -25,10 +25,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self {
-            start: Instant::now(),
-            offset_ms: Arc::default(),
-        }
+        Self { start: Instant::now(), offset_ms: Arc::default() }
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -151,9 +148,7 @@ impl Ground {
         };
         self.truth.serve(serving, at);
         self.truth.host_is(host == Host::Well, at);
-        self.log(format!(
-            "the host is {host:?}, which serves certificate {serving:?}"
-        ));
+        self.log(format!("the host is {host:?}, which serves certificate {serving:?}"));
     }
 
     pub(crate) fn authorities_are(&mut self, issuers: Reach, lists: Reach) {
@@ -229,17 +224,9 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            step,
-            at,
-            violation,
-            events,
-        } = self;
+        let Self { step, at, violation, events } = self;
         let (time, clock) = (Time(at.ms), at.clock);
-        writeln!(
-            f,
-            "step {step}, {time} (the receiver's clock says {clock}): {violation}"
-        )?;
+        writeln!(f, "step {step}, {time} (the receiver's clock says {clock}): {violation}")?;
         writeln!(f, "the last events:")?;
         events.iter().try_for_each(|event| writeln!(f, "  {event}"))
     }

@@ -104,17 +104,8 @@ impl Memory {
     }
 
     pub(crate) fn certificate_delivered(&mut self, key: usize, certificate: CertId, at: u64) {
-        if self
-            .given
-            .last()
-            .is_none_or(|last| last.certificate != certificate)
-        {
-            self.given.push(Given {
-                at,
-                key,
-                certificate,
-                is_current: false,
-            });
+        if self.given.last().is_none_or(|last| last.certificate != certificate) {
+            self.given.push(Given { at, key, certificate, is_current: false });
         }
         self.delivered.entry(certificate).or_insert(at);
     }
@@ -156,10 +147,7 @@ impl Memory {
             return false;
         };
         let is_again = before.iter().any(|given| given.certificate == certificate);
-        let is_known = self
-            .first_accepted
-            .get(&certificate)
-            .is_some_and(|first| *first <= last.at);
+        let is_known = self.first_accepted.get(&certificate).is_some_and(|first| *first <= last.at);
         !is_again || (is_known && promise.kept == Some(certificate))
     }
 
@@ -185,18 +173,15 @@ impl Memory {
             let given = &self.given[*index];
             let accepted = self.taken.get(&given.certificate);
             // Served again, it may have been accepted as the former signer that it was, although it could not be verified again.
-            let is_again = self.given[..*index]
-                .iter()
-                .any(|before| before.certificate == given.certificate);
+            let is_again =
+                self.given[..*index].iter().any(|before| before.certificate == given.certificate);
             let is_accepted = accepted.is_some_and(|accepted| *accepted >= given.at);
             given.key == key && (given.is_current || is_accepted && !is_again)
         };
         let Some(last) = (0..self.given.len()).rfind(is_taken) else {
             return false;
         };
-        let later = self.given[last + 1..]
-            .iter()
-            .filter(|given| given.key != key);
+        let later = self.given[last + 1..].iter().filter(|given| given.key != key);
         let mut others: Vec<_> = later.clone().map(|given| given.key).collect();
         others.sort_unstable();
         others.dedup();
@@ -235,13 +220,7 @@ impl Memory {
         accepted: Option<CertId>,
         now: Moment,
     ) -> Case {
-        let Promise {
-            key,
-            came,
-            kept,
-            verified,
-            ..
-        } = promise;
+        let Promise { key, came, kept, verified, .. } = promise;
         let mut case = Case {
             what: format!("a callback under key {key}"),
             forged: accepted.and_then(|id| self.objection(truth, *key, id, *came, now)),

@@ -82,11 +82,7 @@ fn a_year_holds() {
         start.elapsed()
     );
     for (rule, of_rule) in &broken {
-        let Broken {
-            times,
-            years,
-            first,
-        } = of_rule;
+        let Broken { times, years, first } = of_rule;
         println!("{rule:?}: broken {times} times in {years} years, first:\n{first}\n");
     }
     assert!(broken.is_empty(), "see above");
@@ -119,9 +115,7 @@ fn seeds() -> impl Iterator<Item = u64> {
         Err(_) => 11,
     };
     println!("SIGNER_YEAR_SEED={first}");
-    std::iter::successors(Some(first), |seed| {
-        Some(Random::new(*seed).next() & !1 | (seed & 1 ^ 1))
-    })
+    std::iter::successors(Some(first), |seed| Some(Random::new(*seed).next() & !1 | (seed & 1 ^ 1)))
 }
 
 fn budget() -> Duration {
@@ -132,11 +126,7 @@ fn budget() -> Duration {
 
 /// Simulates the year of a seed, to its end or to its first failure.
 fn simulate(seed: u64, stops: bool) -> Year {
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let baseline = Handle::current().metrics().num_alive_tasks();
         let world = World::new(seed);

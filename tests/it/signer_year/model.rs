@@ -32,21 +32,13 @@ pub(crate) struct Violation {
 
 impl Violation {
     pub(crate) fn new(rule: Rule, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self {
-            rule,
-            expected: expected.into(),
-            found: found.into(),
-        }
+        Self { rule, expected: expected.into(), found: found.into() }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            rule,
-            expected,
-            found,
-        } = self;
+        let Self { rule, expected, found } = self;
         write!(f, "{rule:?}\n  expected: {expected}\n  found:    {found}")
     }
 }
@@ -99,10 +91,7 @@ pub(crate) fn check(case: &Case, response: &Answer) -> Result<(), Violation> {
     if let Some(why) = &case.kept
         && !response.waited.is_zero()
     {
-        return wrong(
-            Rule::Waited,
-            format!("{what} gets an immediate response: {why}"),
-        );
+        return wrong(Rule::Waited, format!("{what} gets an immediate response: {why}"));
     }
     let longest = case.joined + LONGEST_WAIT;
     if response.status.is_none() || response.waited > longest {
@@ -114,9 +103,7 @@ pub(crate) fn check(case: &Case, response: &Answer) -> Result<(), Violation> {
     }
     let sensible = Duration::from_secs(1)..=Duration::from_secs(300);
     if response.status == Some(503)
-        && !response
-            .retry_after
-            .is_some_and(|wait| sensible.contains(&wait))
+        && !response.retry_after.is_some_and(|wait| sensible.contains(&wait))
     {
         let expected = format!("{what} gets a `Retry-After` of 1 to 300 seconds");
         return wrong(Rule::RetryAfter, expected);

@@ -26,10 +26,7 @@ pub(crate) static AUTHORITY: LazyLock<Issuer> =
 pub(crate) static POOL: LazyLock<Pool> = LazyLock::new(Pool::new);
 
 /// Small signed bodies.
-const BODIES: [&str; 2] = [
-    r#"{"EventName":"test-created"}"#,
-    r#"{"EventName":"invoice-ready"}"#,
-];
+const BODIES: [&str; 2] = [r#"{"EventName":"test-created"}"#, r#"{"EventName":"invoice-ready"}"#];
 /// An unsigned body.
 const ALTERED: &str = r#"{"EventName":"subscription-updated"}"#;
 
@@ -62,9 +59,7 @@ impl Pool {
             strangers: strangers.to_vec(),
             expired: bundle(recipe().expired()),
             wrong_name: bundle(
-                recipe()
-                    .valid(unix(NOW.as_secs() - DAY), year)
-                    .dns_names(["other.microsoft.com"]),
+                recipe().valid(unix(NOW.as_secs() - DAY), year).dns_names(["other.microsoft.com"]),
             ),
             of_a_stranger: CertificateBundle::new(stranger.certificate().clone(), Vec::new()),
             recipes,
@@ -115,9 +110,7 @@ pub(crate) fn chain(revocation: Revocation, knows_intermediates: bool) -> ChainV
 
 fn at_url(callback: &SignedRequest, url: &str) -> SignedRequest {
     let callback = callback.clone();
-    callback
-        .with_header("x-ms-certificate-url", url.as_bytes())
-        .unwrap()
+    callback.with_header("x-ms-certificate-url", url.as_bytes()).unwrap()
 }
 
 /// The content of an authority, by URL.
@@ -128,15 +121,10 @@ pub(crate) fn pages(at: u64, revoked: &[CertificateDer<'static>]) -> Pages {
     static KEPT: LazyLock<Mutex<HashMap<u64, Pages>>> = LazyLock::new(Mutex::default);
     let make = || {
         let issuer = AUTHORITY.at_time(unix(at));
-        let issuer = revoked.iter().fold(issuer, |issuer, certificate| {
-            issuer.with_revoked(certificate)
-        });
+        let issuer =
+            revoked.iter().fold(issuer, |issuer, certificate| issuer.with_revoked(certificate));
         let pages = issuer.publications().unwrap().into_iter();
-        Arc::new(
-            pages
-                .map(|(path, bytes)| (format!("{BASE}{path}"), bytes.into()))
-                .collect(),
-        )
+        Arc::new(pages.map(|(path, bytes)| (format!("{BASE}{path}"), bytes.into())).collect())
     };
     match revoked.is_empty() {
         true => Pages::clone(KEPT.lock().unwrap().entry(at).or_insert_with(make)),
@@ -155,10 +143,7 @@ fn lists_are_of_their_time() {
     let at = NOW.as_secs() + 100 * DAY;
     let revoked = POOL.issue(KEYS - 1, 1, at, at + DAY);
     for (pages, names_it) in [(pages(at, &[revoked]), true), (pages(at, &[]), false)] {
-        let (url, der) = pages
-            .iter()
-            .find(|(url, _)| part_of(url) == Some(1))
-            .unwrap();
+        let (url, der) = pages.iter().find(|(url, _)| part_of(url) == Some(1)).unwrap();
         assert!(url.starts_with(BASE));
         let list = RevocationList::from_der(der).unwrap();
         assert_eq!(list.next_update(), unix(at + 6 * DAY));
@@ -170,9 +155,6 @@ fn lists_are_of_their_time() {
 
 fn pages_without(at: u64) -> Bytes {
     let pages = pages(at, &[]);
-    let (_, der) = pages
-        .iter()
-        .find(|(url, _)| part_of(url) == Some(1))
-        .unwrap();
+    let (_, der) = pages.iter().find(|(url, _)| part_of(url) == Some(1)).unwrap();
     der.clone()
 }

@@ -23,11 +23,7 @@ const HOUR_MS: u64 = 3_600_000;
 
 impl Plan {
     pub(crate) fn new(seed: u64, world: World) -> Self {
-        Self {
-            random: Random::new(seed),
-            world,
-            names: 0,
-        }
+        Self { random: Random::new(seed), world, names: 0 }
     }
 
     fn now(&self) -> u64 {
@@ -105,10 +101,7 @@ impl Plan {
         let size = self.random.between(2, 8);
         let messages: Vec<_> = (0..size)
             .map(|_| match self.random.chance(60) {
-                true => Message::Signed {
-                    key: self.key(),
-                    body: 1,
-                },
+                true => Message::Signed { key: self.key(), body: 1 },
                 false => self.forgery(),
             })
             .collect();
@@ -122,10 +115,7 @@ impl Plan {
         match self.random.below(4) {
             0 => Message::Altered { key },
             1 => Message::Strange,
-            _ => Message::Invented {
-                key,
-                number: self.names,
-            },
+            _ => Message::Invented { key, number: self.names },
         }
     }
 
@@ -139,10 +129,7 @@ impl Plan {
         let genuine = self.random.below(size);
         for number in 0..size {
             let message = match number == genuine {
-                true => Message::Signed {
-                    key: self.key(),
-                    body: 0,
-                },
+                true => Message::Signed { key: self.key(), body: 0 },
                 false => self.forgery(),
             };
             let world = self.world.clone();
@@ -164,10 +151,7 @@ impl Plan {
         };
         for _ in 0..self.random.between(1, 4) {
             let message = match self.random.chance(70) {
-                true => Message::Signed {
-                    key: self.key(),
-                    body: 0,
-                },
+                true => Message::Signed { key: self.key(), body: 0 },
                 false => self.forgery(),
             };
             let after = Duration::from_millis(after);
@@ -219,9 +203,7 @@ impl Plan {
     async fn revoked_key(&mut self) {
         let revoked: Vec<_> = {
             let ground = self.world.ground.lock();
-            (0..KEYS)
-                .filter(|key| ground.truth.is_revoked(*key))
-                .collect()
+            (0..KEYS).filter(|key| ground.truth.is_revoked(*key)).collect()
         };
         for _ in 0..2 {
             if let Some(key) = self.random.pick(&revoked) {

@@ -69,12 +69,7 @@ impl World {
         let received = receiver.receive(&callback.headers, &callback.body);
         let received = timeout(patience, received).await;
         let waited = call.started.elapsed();
-        let mut response = Answer {
-            status: None,
-            retry_after: None,
-            waited,
-            text: String::new(),
-        };
+        let mut response = Answer { status: None, retry_after: None, waited, text: String::new() };
         let mut accepted = None;
         match received {
             Ok(Ok(received)) => {
@@ -116,12 +111,7 @@ impl World {
     fn check(&self, call: &Call, response: &Answer, accepted: Option<Option<CertId>>) {
         let mut guard = self.ground.lock();
         let ground = &mut *guard;
-        let Call {
-            message,
-            came,
-            generation,
-            ..
-        } = call;
+        let Call { message, came, generation, .. } = call;
         let now = ground.clock.moment();
         let status = response.status.unwrap_or(0);
         ground.log(format!(
@@ -175,9 +165,5 @@ impl World {
 }
 
 fn forged(message: Message, why: &str) -> Case {
-    Case {
-        what: format!("{message:?}"),
-        forged: Some(why.to_owned()),
-        ..Case::default()
-    }
+    Case { what: format!("{message:?}"), forged: Some(why.to_owned()), ..Case::default() }
 }

@@ -69,10 +69,7 @@ impl Truth {
             knows_intermediates,
             certificates: vec![first],
             current: 0,
-            served: vec![Served {
-                certificate: Some(0),
-                from: 0,
-            }],
+            served: vec![Served { certificate: Some(0), from: 0 }],
             host_well_since: Some(0),
             authorities_well_since: Some(0),
             clock_stepped_at: 0,
@@ -89,14 +86,9 @@ impl Truth {
         if self.serving() == certificate {
             return;
         }
-        self.served.push(Served {
-            certificate,
-            from: at,
-        });
+        self.served.push(Served { certificate, from: at });
         // Entries that ended before anything that is still kept do not matter any more.
-        let over = self
-            .times()
-            .take_while(|(.., end)| end.saturating_add(2 * KEPT_MS) < at);
+        let over = self.times().take_while(|(.., end)| end.saturating_add(2 * KEPT_MS) < at);
         let over = over.count();
         self.served.drain(..over);
     }
@@ -146,22 +138,16 @@ impl Truth {
     /// The certificates that were served, with the end of each time.
     fn times(&self) -> impl DoubleEndedIterator<Item = (Option<CertId>, u64, u64)> {
         self.served.iter().enumerate().map(|(index, served)| {
-            let end = self
-                .served
-                .get(index + 1)
-                .map_or(u64::MAX, |next| next.from);
+            let end = self.served.get(index + 1).map_or(u64::MAX, |next| next.from);
             (served.certificate, served.from, end)
         })
     }
 
     /// The keys that were served and ended no longer ago than they are kept.
     pub(crate) fn recent_keys(&self, at: u64) -> Vec<usize> {
-        let recent = self
-            .times()
-            .filter(|(_, _, end)| end.saturating_add(KEPT_MS) > at);
-        let mut keys: Vec<_> = recent
-            .filter_map(|(certificate, ..)| Some(self.key_of(certificate?)))
-            .collect();
+        let recent = self.times().filter(|(_, _, end)| end.saturating_add(KEPT_MS) > at);
+        let mut keys: Vec<_> =
+            recent.filter_map(|(certificate, ..)| Some(self.key_of(certificate?))).collect();
         keys.sort_unstable();
         keys.dedup();
         keys

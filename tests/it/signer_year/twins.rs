@@ -51,10 +51,7 @@ fn after(ms: u64, response: Answer) -> Answer {
 
 impl Scene {
     fn new(mode: Revocation) -> Self {
-        Self {
-            truth: Truth::new(mode, true, certificate(0)),
-            memory: Memory::default(),
-        }
+        Self { truth: Truth::new(mode, true, certificate(0)), memory: Memory::default() }
     }
 
     /// A callback was accepted under a certificate at a time, in milliseconds.
@@ -73,8 +70,7 @@ impl Scene {
 
     fn case(&self, key: usize, at: u64, accepted: Option<CertId>) -> Case {
         let promise = self.memory.promise(&self.truth, key, moment(at));
-        self.memory
-            .case(&self.truth, &promise, accepted, moment(at))
+        self.memory.case(&self.truth, &promise, accepted, moment(at))
     }
 
     /// The promise that a response at a time breaks.
@@ -90,10 +86,7 @@ impl Scene {
 
 #[test]
 fn a_forgery_that_is_accepted_is_objected_to() {
-    let case = Case {
-        forged: Some("it is forged".to_owned()),
-        ..Case::default()
-    };
+    let case = Case { forged: Some("it is forged".to_owned()), ..Case::default() };
     assert!(check(&case, &response(401)).is_ok());
     let violation = check(&case, &response(200)).unwrap_err();
     assert_eq!(violation.rule, Rule::Forged);
@@ -106,11 +99,7 @@ fn a_forgery_that_is_accepted_is_objected_to() {
 
 #[test]
 fn a_revoked_key_is_refused_once_the_list_was_served() {
-    let list = |part| Listing {
-        part,
-        revoked: vec![0],
-        next_update: NOW.as_secs() + 6 * DAY,
-    };
+    let list = |part| Listing { part, revoked: vec![0], next_update: NOW.as_secs() + 6 * DAY };
     for (mode, part, rule) in [
         (Revocation::BestEffort, Some(0), Some(Rule::Forged)),
         (Revocation::Required, Some(0), Some(Rule::Forged)),
@@ -123,9 +112,7 @@ fn a_revoked_key_is_refused_once_the_list_was_served() {
         scene.memory.certificate_delivered(0, 0, 0);
         scene.truth.revoke(0, 1_000);
         assert_eq!(scene.broken(0, 20_000, &response(200)), None);
-        scene
-            .memory
-            .list_delivered(&scene.truth, &list(part), 20_000);
+        scene.memory.list_delivered(&scene.truth, &list(part), 20_000);
         assert_eq!(scene.broken(0, 29_999, &response(200)), None);
         assert_eq!(scene.broken(0, 30_000, &response(200)), rule, "{mode:?}");
         assert_eq!(scene.broken(0, 30_000, &response(401)), None);
@@ -196,10 +183,7 @@ fn a_former_signer_that_was_verified_is_protected_for_seven_days() {
     scene.truth.host_is(false, 0);
     scene.rotates_to(1, HOUR);
     let end = HOUR + KEPT_MS;
-    assert_eq!(
-        scene.broken(0, end - 1, &response(401)),
-        Some(Rule::Refused)
-    );
+    assert_eq!(scene.broken(0, end - 1, &response(401)), Some(Rule::Refused));
     assert_eq!(scene.broken(0, end, &response(401)), None);
     scene.memory.restarted(true, 2 * HOUR);
     let refused = scene.broken(0, 3 * HOUR, &response(401));
@@ -315,11 +299,7 @@ fn a_kept_signer_that_waits_is_objected_to() {
     assert_eq!(scene.broken(0, 2_000, &waited), None);
     for part in [None, Some(0)] {
         let next_update = NOW.as_secs() + 10;
-        let list = Listing {
-            part,
-            revoked: Vec::new(),
-            next_update,
-        };
+        let list = Listing { part, revoked: Vec::new(), next_update };
         scene.memory.list_delivered(&scene.truth, &list, 1_000);
     }
     assert_eq!(scene.broken(0, 9_000, &waited), Some(Rule::Waited));
@@ -340,10 +320,7 @@ fn what_does_not_recover_is_objected_to() {
     let late = after(5_300, response(200));
     assert_eq!(scene.broken(0, due, &late), Some(Rule::Recovery));
     // A callback that joined a fetch may wait for the next one.
-    let joined = Case {
-        joined: Duration::from_millis(4_000),
-        ..scene.case(0, due, Some(0))
-    };
+    let joined = Case { joined: Duration::from_millis(4_000), ..scene.case(0, due, Some(0)) };
     assert!(check(&joined, &after(9_200, response(200))).is_ok());
     let late = check(&joined, &after(9_201, response(200)));
     assert_eq!(late.unwrap_err().rule, Rule::Recovery);
@@ -353,10 +330,7 @@ fn what_does_not_recover_is_objected_to() {
         let left = Duration::from_millis(left);
         assert_eq!(bounds.joined_wait("a", came), left, "{came}");
     }
-    let never = Answer {
-        status: None,
-        ..after(60_000, response(503))
-    };
+    let never = Answer { status: None, ..after(60_000, response(503)) };
     assert_eq!(scene.broken(0, 0, &never), Some(Rule::Recovery));
     // A step of the clock is one more disturbance.
     scene.truth.clock_stepped(3 * HOUR);
@@ -369,16 +343,10 @@ fn a_503_that_does_not_say_when_is_objected_to() {
     let case = Case::default();
     for (seconds, is_fine) in [(0, false), (1, true), (300, true), (301, false)] {
         let retry_after = Some(Duration::from_secs(seconds));
-        let response = Answer {
-            retry_after,
-            ..response(503)
-        };
+        let response = Answer { retry_after, ..response(503) };
         assert_eq!(check(&case, &response).is_ok(), is_fine, "{seconds}");
     }
-    let silent = Answer {
-        retry_after: None,
-        ..response(503)
-    };
+    let silent = Answer { retry_after: None, ..response(503) };
     let violation = check(&case, &silent).unwrap_err();
     assert_eq!(violation.rule, Rule::RetryAfter);
 }
@@ -420,10 +388,7 @@ fn a_fetch_too_many_is_objected_to() {
             bounds.ended(None);
             outcome
         };
-        std::iter::repeat_with(fetch)
-            .take(count)
-            .filter(Result::is_ok)
-            .count()
+        std::iter::repeat_with(fetch).take(count).filter(Result::is_ok).count()
     };
     assert_eq!(names(0, 30), 17);
     assert_eq!(names(10_000, 30), 10);

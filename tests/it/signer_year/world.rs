@@ -78,17 +78,10 @@ impl World {
         };
         let truth = Truth::new(mode, knows_intermediates, first);
         let mut ground = Ground::new(clock, truth, url, Random::new(random.next()));
-        ground.log(format!(
-            "{mode:?}, intermediates configured: {knows_intermediates}, {url}"
-        ));
+        ground.log(format!("{mode:?}, intermediates configured: {knows_intermediates}, {url}"));
         let ground = Shared::new(ground);
         let receiver = build(&ground, mode, knows_intermediates, None);
-        Self {
-            mode,
-            knows_intermediates,
-            receiver: Arc::new(Mutex::new(receiver)),
-            ground,
-        }
+        Self { mode, knows_intermediates, receiver: Arc::new(Mutex::new(receiver)), ground }
     }
 
     pub(crate) fn receiver(&self) -> Receiver {
@@ -108,12 +101,7 @@ impl World {
                 "receiver {generation} starts, with the state of the last: {exported}"
             ));
         }
-        let next = build(
-            &self.ground,
-            self.mode,
-            self.knows_intermediates,
-            state.as_ref(),
-        );
+        let next = build(&self.ground, self.mode, self.knows_intermediates, state.as_ref());
         *self.receiver.lock().unwrap() = next;
     }
 }

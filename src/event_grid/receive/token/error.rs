@@ -89,10 +89,7 @@ impl TokenRefusal {
     /// True for a genuine token that is expired or not yet valid: a retry has a newer token, and a wrong clock must not lose
     /// events.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Keys(_) | Self::Expired { .. } | Self::NotYet { .. }
-        )
+        matches!(self, Self::Keys(_) | Self::Expired { .. } | Self::NotYet { .. })
     }
 
     /// Whether retries succeed only after a repair: an administrator assigns the role.
@@ -223,9 +220,7 @@ pub enum KeysError {
 }
 
 fn says(words: &Option<Box<str>>) -> String {
-    words
-        .as_ref()
-        .map_or_else(String::new, |words| format!(": {words}"))
+    words.as_ref().map_or_else(String::new, |words| format!(": {words}"))
 }
 
 impl KeysError {

@@ -47,16 +47,12 @@ impl ExpectedToken {
         audience: impl Into<String>,
     ) -> Result<Self, WebhookConfigError> {
         if !is_uuid(tenant) {
-            return Err(WebhookConfigError::Tenant {
-                found: Excerpt::of(tenant),
-            });
+            return Err(WebhookConfigError::Tenant { found: Excerpt::of(tenant) });
         }
         let tenant = tenant.to_ascii_lowercase();
         let authority = Endpoint::new(cloud.authority(), cloud.danger_plain_http_on_loopback())?;
         let keys = authority.uri(&format!("/{tenant}/discovery/v2.0/keys"));
-        let keys = keys.map_err(|_| WebhookConfigError::Tenant {
-            found: Excerpt::of(&tenant),
-        })?;
+        let keys = keys.map_err(|_| WebhookConfigError::Tenant { found: Excerpt::of(&tenant) })?;
         let expected = Self {
             keys,
             issuers: vec![
@@ -147,10 +143,7 @@ impl ExpectedToken {
         let application = self.application(&claims)?;
         self.role(&claims, &application)?;
         let expires_at = self.expiry(&claims, now)?;
-        Ok(VerifiedToken {
-            application,
-            expires_at,
-        })
+        Ok(VerifiedToken { application, expires_at })
     }
 
     /// If a token has both `appid` and `azp`, each must be an application that may deliver.
@@ -182,10 +175,7 @@ impl ExpectedToken {
     }
 
     fn wrong_application(&self, id: &str) -> TokenRefusal {
-        TokenRefusal::Application {
-            found: Excerpt::of(id),
-            expected: any(&self.applications),
-        }
+        TokenRefusal::Application { found: Excerpt::of(id), expected: any(&self.applications) }
     }
 
     /// The expiry of the token, if it is valid now.
@@ -205,9 +195,7 @@ impl ExpectedToken {
                 Ok(expires_at)
             }
             Some(Some(not_before)) => Err(TokenRefusal::NotYet { not_before, now }),
-            Some(None) => Err(TokenRefusal::Malformed {
-                problem: "its `nbf` is not a time",
-            }),
+            Some(None) => Err(TokenRefusal::Malformed { problem: "its `nbf` is not a time" }),
         }
     }
 }

@@ -34,12 +34,7 @@ impl Source {
         client: Arc<dyn HttpClient>,
         spawn: Arc<dyn Spawn>,
     ) -> Self {
-        Self {
-            url,
-            backend,
-            client,
-            spawn,
-        }
+        Self { url, backend, client, spawn }
     }
 
     pub(super) fn on(mut self, spawn: Arc<dyn Spawn>) -> Self {
@@ -95,11 +90,7 @@ impl Source {
             });
         }
         let set = KeySet::parse(response.body(), &self.backend);
-        set.ok_or_else(|| KeysError::Unreadable {
-            url,
-            words: words(response.body()),
-            retry_after,
-        })
+        set.ok_or_else(|| KeysError::Unreadable { url, words: words(response.body()), retry_after })
     }
 }
 
@@ -116,10 +107,7 @@ fn words(body: &[u8]) -> Option<Box<str>> {
 pub(super) fn interrupted(url: &Excerpt, cause: Interrupted) -> KeysError {
     let url = url.clone();
     match cause {
-        Interrupted::Panicked => KeysError::Panicked {
-            url,
-            retry_after: Duration::ZERO,
-        },
+        Interrupted::Panicked => KeysError::Panicked { url, retry_after: Duration::ZERO },
         Interrupted::Stopped => {
             let deadline = LIMITS.deadline;
             connection(url, HttpClientError::Timeout { deadline })
@@ -129,11 +117,7 @@ pub(super) fn interrupted(url: &Excerpt, cause: Interrupted) -> KeysError {
 
 /// The wait is zero until the failure is recorded.
 fn connection(url: Excerpt, error: HttpClientError) -> KeysError {
-    KeysError::Connection {
-        url,
-        error,
-        retry_after: Duration::ZERO,
-    }
+    KeysError::Connection { url, error, retry_after: Duration::ZERO }
 }
 
 /// Entra responds in less than a second; its key sets have about 10 KiB.

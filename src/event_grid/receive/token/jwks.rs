@@ -44,9 +44,7 @@ pub(super) struct PublicKey {
 impl PublicKey {
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let sha256 = self.backend.sha256(message);
-        let verified = self
-            .key
-            .verify(SignatureAlgorithm::RsaSha256, message, &sha256, signature);
+        let verified = self.key.verify(SignatureAlgorithm::RsaSha256, message, &sha256, signature);
         verified.is_ok()
     }
 }
@@ -93,10 +91,7 @@ impl Jwk {
 
 /// The DER of an `RSAPublicKey` (RFC 8017, A.1.1): a sequence of two integers.
 fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
-    der::encode(
-        der::SEQUENCE,
-        &[integer(modulus)?, integer(exponent)?].concat(),
-    )
+    der::encode(der::SEQUENCE, &[integer(modulus)?, integer(exponent)?].concat())
 }
 
 fn integer(big_endian: &[u8]) -> Option<Vec<u8>> {

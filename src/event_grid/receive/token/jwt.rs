@@ -39,9 +39,7 @@ impl<'t> SignedToken<'t> {
             return Err(malformed("its header is not a JSON object in base64url"));
         };
         if alg != ALGORITHM {
-            return Err(TokenRefusal::Algorithm {
-                found: Excerpt::of(alg),
-            });
+            return Err(TokenRefusal::Algorithm { found: Excerpt::of(alg) });
         }
         if crit.is_some() {
             return Err(malformed("its header has critical extensions"));
@@ -52,12 +50,7 @@ impl<'t> SignedToken<'t> {
         let Some(signature) = decode(signature) else {
             return Err(malformed("its signature is not base64url"));
         };
-        Ok(Self {
-            key_id,
-            signed,
-            claims,
-            signature,
-        })
+        Ok(Self { key_id, signed, claims, signature })
     }
 
     pub(super) fn key_id(&self) -> &str {
@@ -67,20 +60,18 @@ impl<'t> SignedToken<'t> {
     /// Verifies the signature, then parses the claims.
     pub(super) fn verify(&self, key: &PublicKey) -> Result<Claims, TokenRefusal> {
         if !key.verifies(self.signed.as_bytes(), &self.signature) {
-            return Err(TokenRefusal::Signature {
-                key: Excerpt::of(&self.key_id),
-            });
+            return Err(TokenRefusal::Signature { key: Excerpt::of(&self.key_id) });
         }
         self.unverified_claims()
     }
 
     /// Parses the claims without verification: use them to refuse the token, never to accept it.
     pub(super) fn unverified_claims(&self) -> Result<Claims, TokenRefusal> {
-        decode(self.claims)
-            .and_then(|json| serde_json::from_slice(&json).ok())
-            .ok_or(TokenRefusal::Malformed {
+        decode(self.claims).and_then(|json| serde_json::from_slice(&json).ok()).ok_or(
+            TokenRefusal::Malformed {
                 problem: "its claims are not a JSON object of Microsoft Entra in base64url",
-            })
+            },
+        )
     }
 }
 

@@ -47,11 +47,7 @@ impl Keys {
 
     fn of(source: Source) -> Self {
         let flights = SingleFlight::new(Arc::clone(source.spawn()), TIMES, fetch::interrupted);
-        let inner = Arc::new(Inner {
-            source,
-            cache: Arc::default(),
-            flights,
-        });
+        let inner = Arc::new(Inner { source, cache: Arc::default(), flights });
         Self { inner }
     }
 
@@ -122,10 +118,7 @@ impl Inner {
         let about = self.source.excerpt();
         let may_start = || match self.cache.at(now) {
             Some(cached) if cached.set.get(key_id).is_some() => Err(Declined::Settled(cached.set)),
-            Some(_) => self
-                .cache
-                .start_fetch_for_unknown(now)
-                .map_err(Declined::TooSoon),
+            Some(_) => self.cache.start_fetch_for_unknown(now).map_err(Declined::TooSoon),
             None => Ok(()),
         };
         let work =
@@ -175,9 +168,7 @@ impl Inner {
                 outcome
             }
         };
-        let start = self
-            .flights
-            .join_or_start(&self.source.excerpt(), now, may_start, work);
+        let start = self.flights.join_or_start(&self.source.excerpt(), now, may_start, work);
         if let Start::Started(waiter) = start
             && waiter.is_caller_driven()
         {
@@ -193,11 +184,7 @@ async fn fetch_and_store(
     now: Duration,
 ) -> Result<Arc<KeySet>, KeysError> {
     let set = source.fetch().await?;
-    cache.store(CachedKeys {
-        set: Arc::clone(&set),
-        number,
-        fetched_at: now,
-    });
+    cache.store(CachedKeys { set: Arc::clone(&set), number, fetched_at: now });
     Ok(set)
 }
 
@@ -212,12 +199,8 @@ pub(in crate::event_grid::receive) const COOL_DOWN: Duration = Duration::from_se
 
 /// A second more than the fetch, whose own error is more specific.
 const TIMES: Times = Times {
-    limit: fetch::LIMITS
-        .deadline
-        .saturating_add(Duration::from_secs(1)),
-    patience: fetch::LIMITS
-        .deadline
-        .saturating_add(Duration::from_secs(1)),
+    limit: fetch::LIMITS.deadline.saturating_add(Duration::from_secs(1)),
+    patience: fetch::LIMITS.deadline.saturating_add(Duration::from_secs(1)),
     cool_down: COOL_DOWN,
     longest_cool_down: FETCH_INTERVAL,
     kept: Duration::ZERO,

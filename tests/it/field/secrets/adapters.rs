@@ -97,10 +97,7 @@ async fn by_axum(receiver: &Receiver, callbacks: &[SignedRequest]) -> Vec<String
     let mut all = vec![format!("{layer:?}")];
     let routes = [post(claimed), post(layered).layer(layer)];
     for route in routes {
-        let state = State {
-            receiver: receiver.clone(),
-            guard: Arc::clone(&guard),
-        };
+        let state = State { receiver: receiver.clone(), guard: Arc::clone(&guard) };
         let router = Router::new().route(PATH, route).with_state(state);
         for callback in callbacks {
             let response = router.clone().oneshot(request::<Body>(callback)).await;
@@ -120,10 +117,7 @@ async fn by_tower(receiver: &Receiver, callbacks: &[SignedRequest]) -> Vec<Strin
     }));
     let mut all = Vec::new();
     for callback in callbacks {
-        let response = service
-            .clone()
-            .oneshot(request::<Full<Bytes>>(callback))
-            .await;
+        let response = service.clone().oneshot(request::<Full<Bytes>>(callback)).await;
         all.push(shown(response.unwrap()).await);
     }
     all
@@ -156,12 +150,9 @@ async fn by_actix(receiver: &Receiver, callbacks: &[SignedRequest]) -> Vec<Strin
             let request = TestRequest::post()
                 .uri(&uri().replace(PATH, path))
                 .set_payload(callback.body.clone());
-            let request = callback
-                .headers
-                .iter()
-                .fold(request, |request, (name, value)| {
-                    request.append_header((name.as_str(), value.as_bytes()))
-                });
+            let request = callback.headers.iter().fold(request, |request, (name, value)| {
+                request.append_header((name.as_str(), value.as_bytes()))
+            });
             all.push(shown_by_actix(call_service(&app, request.to_request()).await).await);
         }
     }
@@ -178,11 +169,9 @@ async fn all_of_event_grid(receiver: &WebhookReceiver, delivered: &[Delivered]) 
     let router = Router::new()
         .route(
             PATH,
-            any(
-                |grid::axum::Delivery(notification): grid::axum::Delivery| async move {
-                    format!("{notification:?}")
-                },
-            ),
+            any(|grid::axum::Delivery(notification): grid::axum::Delivery| async move {
+                format!("{notification:?}")
+            }),
         )
         .with_state(receiver.clone());
     let app = App::new().app_data(web::Data::new(receiver.clone())).route(

@@ -60,9 +60,7 @@ pub(super) async fn refused(base: &str) -> Vec<String> {
 async fn by_registration(cloud: &Cloud) -> Vec<String> {
     let wanted = registration(&hook_url());
     let plan = Plan::new(&wanted, None);
-    let client = RegistrationClient::new(cloud, http(), token())
-        .unwrap()
-        .with_retries(quick());
+    let client = RegistrationClient::new(cloud, http(), token()).unwrap().with_retries(quick());
     let mut shown = vec![format!("{client:?} {wanted:?} {plan:?} {plan}")];
     shown.extend([
         whole(&client.create(&wanted).await),
@@ -102,10 +100,8 @@ async fn by_resources(cloud: &Cloud, base: &str) -> Vec<String> {
 pub(super) fn subscription(url: &str) -> EventSubscription {
     let mut hook = Endpoint::webhook(url);
     let headers = value!([{"name": "x-key", "type": "Static", "properties": {"value": HOOK_HEADER, "isSecret": true}}]);
-    hook.properties
-        .as_mut()
-        .unwrap()
-        .delivery_attribute_mappings = serde_json::from_value(headers).unwrap();
+    hook.properties.as_mut().unwrap().delivery_attribute_mappings =
+        serde_json::from_value(headers).unwrap();
     let mut subscription = EventSubscription::default();
     subscription.destination = Some(hook);
     subscription
@@ -115,16 +111,13 @@ async fn by_management(cloud: &Cloud) -> Vec<String> {
     let topic = group("ours").partner_topic("contoso").unwrap();
     let id = topic.event_subscription("hook").unwrap();
     let resource = ArmResource::new(subscription(&hook_url()));
-    let client = ManagementClient::new(cloud, http(), token())
-        .unwrap()
-        .with_retries(quick());
+    let client = ManagementClient::new(cloud, http(), token()).unwrap().with_retries(quick());
     let mut shown = vec![format!("{client:?} {resource:?}")];
     let update = Update::of(resource.properties.clone());
     shown.push(format!("{update:?}"));
     let namespace = group("ours").partner_namespace("contoso").unwrap();
-    let malformed = ArmResource::new(subscription(&format!(
-        "https://u:a/{SECRET}@contoso.example"
-    )));
+    let malformed =
+        ArmResource::new(subscription(&format!("https://u:a/{SECRET}@contoso.example")));
     shown.extend([
         whole(&client.create_or_update(&id, &resource).await),
         whole(&client.create_or_update(&id, &malformed).await),
@@ -183,9 +176,8 @@ async fn by_entra(cloud: &Cloud) -> Vec<String> {
             .unwrap(),
     ] {
         let application = Application::new(cloud, "contoso.example", "id", credential).unwrap();
-        let refresh = RefreshToken::new(application.clone(), REFRESH_TOKEN, http(), |_| async {
-            Ok(())
-        });
+        let refresh =
+            RefreshToken::new(application.clone(), REFRESH_TOKEN, http(), |_| async { Ok(()) });
         let own = ClientCredentials::new(application.clone(), http());
         let outcomes = [
             refresh.token(TokenRequest::new("scope")).await.map(|_| ()),
@@ -207,10 +199,7 @@ async fn a_callback_that_cannot_save_a_refresh_token_does_not_show_it() {
     let peer = super::Peer::saying([super::json("200 OK", &grant.to_string())]).await;
     for (says, shown) in [
         (format!("vault down: {new}"), "vault down: [hidden]"),
-        (
-            "PUT /?token=1.NEW%2BTOKEN%2FNEW: 503".to_owned(),
-            "PUT /?token=...: 503",
-        ),
+        ("PUT /?token=1.NEW%2BTOKEN%2FNEW: 503".to_owned(), "PUT /?token=...: 503"),
         (
             "body token=1.NEW%2bTOKEN%2fNEW&old=REFRESH-TOKEN-0.AXo".to_owned(),
             "body token=[hidden]&old=[hidden]",

@@ -91,19 +91,10 @@ fn what_is_serialized_has_secrets_only_where_they_are_sent() {
     let properties = "/destination/properties";
     let secrets = secrets();
     for (json, expected) in [
-        (
-            json(serde_json::to_value(registration(&url))),
-            vec!["/WebhookUrl".to_owned()],
-        ),
-        (
-            json(serde_json::to_value(&event)),
-            vec!["/ResourceUri".to_owned()],
-        ),
+        (json(serde_json::to_value(registration(&url))), vec!["/WebhookUrl".to_owned()]),
+        (json(serde_json::to_value(&event)), vec!["/ResourceUri".to_owned()]),
         (json(serde_json::to_value(event.name())), vec![]),
-        (
-            json(serde_json::to_value(cloud_event.unwrap())),
-            vec!["/data".to_owned()],
-        ),
+        (json(serde_json::to_value(cloud_event.unwrap())), vec!["/data".to_owned()]),
         (
             json(serde_json::to_value(&hook)),
             vec![
@@ -125,10 +116,7 @@ fn what_is_serialized_has_secrets_only_where_they_are_sent() {
     }
     // What the service answers is read, and shown without secrets, but cannot be written.
     let shown = format!("{:?} {:?}", ArmResource::new(hook.clone()), hook);
-    assert!(
-        !shown.contains(SECRET) && !shown.contains(HOOK_HEADER),
-        "{shown}"
-    );
+    assert!(!shown.contains(SECRET) && !shown.contains(HOOK_HEADER), "{shown}");
 }
 
 /// Whoever makes a type serializable says above what of it is secret.
@@ -180,11 +168,7 @@ fn serializable(source: &str) -> Vec<String> {
                 kinds.iter().find_map(|kind| Some(line.split_once(kind)?.1))
             });
             let of = name(of.unwrap());
-            found.push(if of == "$name" {
-                "models!".to_owned()
-            } else {
-                of
-            });
+            found.push(if of == "$name" { "models!".to_owned() } else { of });
         }
     }
     found

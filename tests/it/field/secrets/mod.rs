@@ -31,21 +31,12 @@ fn registration(url: &str) -> Registration {
 #[test]
 fn plans_and_debug_show_names_and_no_values() {
     for (url, shown) in [
-        (
-            FUNCTION,
-            "https://contoso.azurewebsites.net/api/callback?code=...",
-        ),
+        (FUNCTION, "https://contoso.azurewebsites.net/api/callback?code=..."),
         (BARE, "https://contoso.example/hook?..."),
     ] {
-        let (new, old) = (
-            registration(url),
-            registration("https://old.example/?key=SECRETSECRET"),
-        );
+        let (new, old) = (registration(url), registration("https://old.example/?key=SECRETSECRET"));
         let create = Plan::new(&new, None);
-        assert_eq!(
-            create.to_string(),
-            format!("register `{shown}` for test-created")
-        );
+        assert_eq!(create.to_string(), format!("register `{shown}` for test-created"));
         let update = Plan::new(&new, Some(&old));
         let texts = [
             create.to_string(),
@@ -77,10 +68,7 @@ fn errors_about_a_url_do_not_show_its_values() {
         "user:SECRETSECRET@contoso.example/hook",
     ] {
         let error = Registration::new(url, []).unwrap_err();
-        assert!(
-            error.to_string().contains("contoso.example/hook"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("contoso.example/hook"), "{error}");
         for text in [error.to_string(), format!("{error:?}")] {
             assert!(!text.contains(SECRET), "{text}");
         }
@@ -89,36 +77,20 @@ fn errors_about_a_url_do_not_show_its_values() {
 
 #[tokio::test]
 async fn a_service_that_quotes_the_url_does_not_show_it() {
-    let encoded = LOGIC_APP
-        .replace('%', "%25")
-        .replace('&', "%26")
-        .replace('=', "%3D")
-        .replace('?', "%3F");
+    let encoded =
+        LOGIC_APP.replace('%', "%25").replace('&', "%26").replace('=', "%3D").replace('?', "%3F");
     for (url, description) in [
-        (
-            LOGIC_APP,
-            format!("The WebhookUrl {LOGIC_APP} is not valid."),
-        ),
-        (
-            FUNCTION,
-            format!("The WebhookUrl '{FUNCTION}', of the tenant, is not valid."),
-        ),
+        (LOGIC_APP, format!("The WebhookUrl {LOGIC_APP} is not valid.")),
+        (FUNCTION, format!("The WebhookUrl '{FUNCTION}', of the tenant, is not valid.")),
         (FUNCTION, "code SECRETSECRET is not valid".to_owned()),
         (LOGIC_APP, format!("The WebhookUrl {encoded} is not valid.")),
         (BARE, format!("The WebhookUrl {BARE} is not valid.")),
     ] {
         let body = serde_json::json!({"code": "800002", "description": description});
         let peer = Peer::saying([json("400 Bad Request", &body.to_string())]).await;
-        let error = peer
-            .registration()
-            .create(&registration(url))
-            .await
-            .unwrap_err();
+        let error = peer.registration().create(&registration(url)).await.unwrap_err();
         let text = error.to_string();
-        assert!(
-            text.contains("code 800002: ") && text.contains("is not valid"),
-            "{text}"
-        );
+        assert!(text.contains("code 800002: ") && text.contains("is not valid"), "{text}");
         for text in [text, format!("{error:?}")] {
             assert!(!text.contains(SECRET), "{text}");
         }
@@ -238,13 +210,8 @@ fn secrets() -> Vec<String> {
         DATA,
         SECRET,
     ];
-    let texts = texts
-        .into_iter()
-        .flat_map(|text| [text.to_owned(), encoded(text)]);
-    texts
-        .chain(key.map(str::to_owned))
-        .chain([signature])
-        .collect()
+    let texts = texts.into_iter().flat_map(|text| [text.to_owned(), encoded(text)]);
+    texts.chain(key.map(str::to_owned)).chain([signature]).collect()
 }
 
 /// Looks for each of `secrets` in each of `texts`.

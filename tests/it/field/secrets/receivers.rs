@@ -42,9 +42,7 @@ pub(super) fn genuine(signer: &Signer, name: &str) -> SignedRequest {
         ("referer", &format!("https://{USER}@contoso.example/")),
     ]
     .into_iter()
-    .fold(callback, |callback, (name, value)| {
-        callback.with_header(name, value.as_bytes()).unwrap()
-    })
+    .fold(callback, |callback, (name, value)| callback.with_header(name, value.as_bytes()).unwrap())
 }
 
 /// Callbacks that are refused.
@@ -57,33 +55,16 @@ pub(super) fn spoiled(signer: &Signer) -> Vec<SignedRequest> {
         good().with_body(value!({"EventName": "x", "Key": DATA}).to_string()),
         good().with_body(""),
         good().without_header("x-ms-signature-algorithm"),
-        signer
-            .callback(format!(r#"{{"EventName":7,"Key":"{DATA}"}}"#))
-            .unwrap(),
-        signer
-            .callback(format!(r#"{{"EventName":"x","Key":"{DATA}"#))
-            .unwrap(),
+        signer.callback(format!(r#"{{"EventName":7,"Key":"{DATA}"}}"#)).unwrap(),
+        signer.callback(format!(r#"{{"EventName":"x","Key":"{DATA}"#)).unwrap(),
         with("authorization", format!("Bearer {TOKEN}").as_bytes()),
         with("authorization", format!("Basic {SAS_KEY}").as_bytes()),
         with("authorization", TOKEN.as_bytes()),
         with("authorization", format!("Signature {TOKEN}").as_bytes()),
-        with(
-            url,
-            format!("https://evil.example/cert/a.cer?sig={URL_KEY}").as_bytes(),
-        ),
-        with(
-            url,
-            format!("https://u:{USER}@evil.example/cert/a.cer").as_bytes(),
-        ),
+        with(url, format!("https://evil.example/cert/a.cer?sig={URL_KEY}").as_bytes()),
+        with(url, format!("https://u:{USER}@evil.example/cert/a.cer").as_bytes()),
         with(url, format!("evil.example/cert/a.cer?{URL_KEY}").as_bytes()),
-        with(
-            url,
-            &[
-                format!("https://evil.example/?sig={URL_KEY}").as_bytes(),
-                b"\xff",
-            ]
-            .concat(),
-        ),
+        with(url, &[format!("https://evil.example/?sig={URL_KEY}").as_bytes(), b"\xff"].concat()),
     ]
 }
 
@@ -102,9 +83,7 @@ pub(super) async fn refusing(base: &str) -> Vec<String> {
     let keys = EntraTokens::new(expected.unwrap(), AwsLcRs::new(), http());
     for webhook in [hook(keys), grid()] {
         for (method, query, headers, body) in deliveries().into_iter().chain(strangers()) {
-            let outcome = webhook
-                .receive(&method, Some(&query), &headers, &body)
-                .await;
+            let outcome = webhook.receive(&method, Some(&query), &headers, &body).await;
             shown.push(format!("{webhook:?} {outcome:?} {}", said(&outcome)));
         }
     }
@@ -119,9 +98,7 @@ pub(super) async fn accepting() -> Vec<String> {
     let mut shown = vec![format!("{receiver:?} {:?}", received.unwrap())];
     let webhook = grid();
     for (method, query, headers, body) in deliveries() {
-        let incoming = webhook
-            .receive(&method, Some(&query), &headers, &body)
-            .await;
+        let incoming = webhook.receive(&method, Some(&query), &headers, &body).await;
         shown.push(format!("{:?}", incoming.unwrap()));
     }
     shown
@@ -238,13 +215,7 @@ pub(super) fn strangers() -> Vec<Delivered> {
         handshake("evil.example"),
     ];
     let evil = validation("evil.example");
-    strangers.push(delivered(
-        "SubscriptionValidation",
-        URL_KEY,
-        HOOK_HEADER,
-        &bearer(),
-        &evil,
-    ));
+    strangers.push(delivered("SubscriptionValidation", URL_KEY, HOOK_HEADER, &bearer(), &evil));
     let (method, query, headers, _) = of(URL_KEY, HOOK_HEADER, &bearer(), &body);
     let cut = format!(r#"[{{"key":"{DATA}"#).into_bytes();
     strangers.push((method.clone(), query.clone(), headers.clone(), cut));

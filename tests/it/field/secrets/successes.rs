@@ -28,12 +28,8 @@ pub(super) async fn registering(secrets: &mut Vec<String>) -> Vec<String> {
     let fake = PartnerCenter::start().await.unwrap();
     let url = hook_url();
     let secret = fake.client_secret();
-    let application = Application::new(
-        &fake.cloud(),
-        &fake.tenant_id(),
-        fake.client_id(),
-        secret.as_str(),
-    );
+    let application =
+        Application::new(&fake.cloud(), &fake.tenant_id(), fake.client_id(), secret.as_str());
     let tokens = ClientCredentials::new(application.unwrap(), http());
     let scope = format!("{}/.default", fake.base_url());
     let granted = tokens.token(TokenRequest::new(&scope)).await.unwrap();
@@ -47,9 +43,7 @@ pub(super) async fn registering(secrets: &mut Vec<String>) -> Vec<String> {
     let status = client.send_test_event(WhenLimited::Refuse).await.unwrap();
     // Only what is sent has the URL whole.
     let sent = fake.requests();
-    let sent = sent
-        .iter()
-        .filter(|request| String::from_utf8_lossy(request.body()).contains(&url));
+    let sent = sent.iter().filter(|request| String::from_utf8_lossy(request.body()).contains(&url));
     assert_eq!(sent.count(), 1);
     secrets.extend([secret, granted.expose_secret().to_owned()]);
     vec![
@@ -61,12 +55,8 @@ pub(super) async fn registering(secrets: &mut Vec<String>) -> Vec<String> {
 /// Resources and audit records with the token of a user, whose refresh token is replaced.
 pub(super) async fn fetching(secrets: &mut Vec<String>) -> Vec<String> {
     let fake = PartnerCenter::start().await.unwrap();
-    let application = Application::new(
-        &fake.cloud(),
-        &fake.tenant_id(),
-        fake.client_id(),
-        fake.client_secret(),
-    );
+    let application =
+        Application::new(&fake.cloud(), &fake.tenant_id(), fake.client_id(), fake.client_secret());
     let first = fake.refresh_token();
     let saved: Arc<Mutex<Vec<String>>> = Arc::default();
     let save = Arc::clone(&saved);
@@ -105,11 +95,7 @@ pub(super) async fn publishing(secrets: &mut Vec<String>) -> Vec<String> {
     secrets.extend([fake.access_key(), signature, token.clone()]);
     let mut shown = vec![format!("{key:?} {sas:?} {endpoint:?}")];
     let bearer = StaticToken::new(AccessToken::new(token).unwrap());
-    for credential in [
-        Credential::from(key),
-        Credential::from(sas),
-        Credential::bearer(bearer),
-    ] {
+    for credential in [Credential::from(key), Credential::from(sas), Credential::bearer(bearer)] {
         let publisher = Publisher::by_channel_name(endpoint.clone(), credential, http());
         let channel = ChannelName::new("fabrikam").unwrap();
         let source = format!("https://contoso.example/?sig={SAS_SIGNATURE}");
@@ -140,10 +126,7 @@ pub(super) async fn managing(secrets: &mut Vec<String>) -> Vec<String> {
     assert_eq!(url.as_ref().unwrap().expose_secret(), hook_url());
     let headers = client.delivery_attributes(&id).await.unwrap();
     let keys = client.keys(&namespace).await.unwrap();
-    let new = client
-        .regenerate_key(&namespace, KeyName::Key1)
-        .await
-        .unwrap();
+    let new = client.regenerate_key(&namespace, KeyName::Key1).await.unwrap();
     for key in [&keys.key1, &keys.key2, &new.key1] {
         secrets.push(key.as_ref().unwrap().expose_secret().to_owned());
     }
