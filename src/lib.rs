@@ -134,6 +134,9 @@ pub mod receiver;
 #[cfg(feature = "receiver")]
 pub mod duplicates;
 
+#[cfg(feature = "receiver")]
+pub mod diagnosis;
+
 // What it stands on.
 pub mod body;
 

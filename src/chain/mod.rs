@@ -64,4 +64,6 @@ pub use rustls_pki_types::{CertificateDer, UnixTime};
 pub(crate) use signer::write_hex;
 pub use signer::{Fingerprint, VerifiedSigner};
 pub use summary::CertificateSummary;
+#[cfg(feature = "receiver")]
+pub(crate) use summary::rfc3339;
 pub use verifier::ChainVerifier;

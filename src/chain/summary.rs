@@ -74,7 +74,7 @@ fn list(f: &mut fmt::Formatter<'_>, items: &[Excerpt]) -> fmt::Result {
 }
 
 /// A time in RFC 3339, UTC.
-pub(super) fn rfc3339(time: UnixTime) -> String {
+pub(crate) fn rfc3339(time: UnixTime) -> String {
     i64::try_from(time.as_secs())
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())

@@ -110,9 +110,9 @@ async fn twins(gatherer: &Gatherer, mut targets: Vec<Target>) -> Vec<Certificate
     });
     let mut twins = Vec::new();
     for target in &mut targets {
-        let gathered = gatherer.issuers(target).await;
-        target.issuers.extend(gathered.issuers.iter().cloned());
-        twins.extend(gathered.issuers);
+        let found = gatherer.issuers(target, &mut Vec::new()).await;
+        target.issuers.extend(found.iter().cloned());
+        twins.extend(found);
     }
     if !twins.is_empty() {
         gatherer.lists(&targets, times::LISTS_OF_CHECK).await;

@@ -104,7 +104,7 @@ pub(crate) fn fetching(problems: &[String]) -> String {
 
 /// The reason why an issuer's certificate or a revocation list is missing.
 #[derive(Clone, Debug, Error)]
-pub(super) enum EvidenceError {
+pub(crate) enum EvidenceError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error("{error} (the next attempt to fetch `{url}` is possible in {} s)", retry_after.as_secs())]
@@ -113,10 +113,14 @@ pub(super) enum EvidenceError {
     ForeignList { url: Excerpt },
     #[error("fetching `{url}` was stopped after {limit:?}: the HTTP client exceeded its deadline")]
     Interrupted { url: Excerpt, limit: Duration },
+    #[error("the {what}s did not arrive within {limit:?}")]
+    Late { what: &'static str, limit: Duration },
     #[error("the list at `{url}` is not in force")]
     ListNotInForce { url: Excerpt },
     #[error("`{url}`: {error}")]
     NotAList { url: Excerpt, error: RevocationListError },
+    #[error("`{url}` does not serve the issuer")]
+    NotTheIssuer { url: Excerpt },
 }
 
 /// There is no usable signer now: the reason, and when to retry.

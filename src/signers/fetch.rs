@@ -15,12 +15,11 @@ use std::time::Duration;
 use rustls_pki_types::UnixTime;
 
 use super::error::{SignerError, Unavailable};
-use super::gather::Target;
+use super::gather::{EvidenceFetch, Target};
 use super::give_way::give_way;
 use super::inner::Inner;
 use super::set::{Fetched, SignerSet};
 use super::times;
-use super::verdict::is_of_issuer;
 use crate::chain::{ChainVerifier, Revocation, VerifiedSigner};
 use crate::log;
 use crate::single_flight::{Interrupted, Moment, Start, within};
@@ -176,27 +175,13 @@ async fn verify(
     }) else {
         return Err(stopped(url, Interrupted::Stopped));
     };
-    let mut target =
-        Target { certificate: bundle.signing().clone(), issuers: bundle.intermediates().to_vec() };
-    let mut problems = Vec::new();
-    let mut is_second_round = false;
-    loop {
-        let gathered = gatherer.issuers(&target).await;
-        target.issuers.extend(gathered.issuers);
-        problems.extend(gathered.problems);
-        if gatherer.chain.revocation() == Revocation::Required {
-            let unverified = unverified.iter().cloned().map(|mut unverified| {
-                unverified.issuers.extend(target.issuers.iter().cloned());
-                unverified
-            });
-            let targets: Vec<_> = std::iter::once(target.clone()).chain(unverified).collect();
-            problems.extend(gatherer.lists(&targets, times::LISTS).await);
-        }
-        match gatherer.assess(&target).verdict {
-            Ok(signer) => return Ok((Arc::new(signer), gatherer.chain)),
-            // An issuer was found revoked: the second round looks for its twin.
-            Err(error) if !is_second_round && is_of_issuer(&error) => is_second_round = true,
-            Err(error) => return Err(SignerError::Chain { error, problems }),
+    let mut target = Target::served(&bundle);
+    let mut journal = Vec::new();
+    let waits_for_lists = gatherer.chain.revocation() == Revocation::Required;
+    match gatherer.verify(&mut target, &unverified, waits_for_lists, &mut journal).await {
+        Ok(signer) => Ok((Arc::new(signer), gatherer.chain)),
+        Err(error) => {
+            Err(SignerError::Chain { error, problems: EvidenceFetch::problems(&journal) })
         }
     }
 }

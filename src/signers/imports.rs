@@ -7,9 +7,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::gather::is_of_issuer;
 use super::set::{Kept, SignerSet};
 use super::times;
-use super::verdict::{Verdict, is_about_time, is_of_issuer};
+use super::verdict::{Verdict, is_about_time};
 use crate::chain::{CertificateDer, ChainError, VerifiedSigner};
 use crate::source::CertificateUrl;
 

@@ -70,10 +70,11 @@ use crate::chain::{CertificateDer, ChainVerifier};
 use crate::source::{Authorities, CertificateSource, CertificateUrl};
 use inner::Inner;
 
-pub(crate) use error::fetching;
+pub(crate) use error::{EvidenceError, fetching};
 pub use error::{SignerError, Unavailable};
 pub use export::KeptSignersError;
 pub(crate) use export::{Exported, parse as parse_kept_signers};
+pub(crate) use gather::{EvidenceFetch, Gatherer, Target};
 pub(crate) use inner::Settings;
 pub use set::SignerSet;
 

@@ -78,8 +78,3 @@ pub(super) fn is_about_time(error: &ChainError) -> bool {
         _ => false,
     }
 }
-
-/// Whether an issuer is revoked. It may have a twin: a certificate of the same key.
-pub(super) fn is_of_issuer(error: &ChainError) -> bool {
-    matches!(error, ChainError::Path { error: PathError::Revoked, .. })
-}

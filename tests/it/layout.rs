@@ -33,6 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "spawn",
         ],
     ),
+    ("diagnosis", &["chain", "excerpt", "signers", "source", "spawn"]),
     // What it stands on.
     ("api", &["excerpt", "http_client", "json", "mask", "token"]),
     ("body", &["excerpt", "json"]),

@@ -23,6 +23,7 @@ mod chain;
 mod claims;
 mod cloud_event;
 mod credentials;
+mod diagnosis;
 mod duplicates;
 mod emulator;
 mod envelope;

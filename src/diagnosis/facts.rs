@@ -1,39 +1,34 @@
-//! What stands in a certificate, for people to read.
+//! The content of a certificate, for people to read.
 
-use std::time::Duration;
-
-use partner_center_webhooks::Excerpt;
-use partner_center_webhooks::chain::{
-    Certificate, CertificateDer, CertificateSummary, PublicKey, UnixTime,
+use crate::chain::{
+    Certificate, CertificateDer, CertificateSummary, ChainVerifier, PublicKey, UnixTime,
 };
-use partner_center_webhooks::crypto::{Backend as _, DefaultBackend};
-use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use crate::excerpt::Excerpt;
 
 /// The signing certificate.
-#[derive(Serialize)]
-pub(crate) struct Facts {
-    pub(crate) subject: String,
-    pub(crate) dns_names: Vec<String>,
-    pub(crate) issuer: String,
-    pub(crate) not_before: String,
-    pub(crate) not_after: String,
-    /// Negative once it has ended.
-    pub(crate) days_left: i64,
-    pub(crate) key: String,
-    pub(crate) is_ca: bool,
-    /// Nothing without a key usage.
-    pub(crate) digital_signature: Option<bool>,
-    /// Nothing without an extended key usage.
-    pub(crate) purposes: Option<Vec<String>>,
-    pub(crate) issuer_urls: Vec<String>,
-    pub(crate) revocation_list_urls: Vec<String>,
-    pub(crate) sha256: String,
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) subject: String,
+    pub(super) dns_names: Vec<String>,
+    pub(super) issuer: String,
+    pub(super) not_before: String,
+    pub(super) not_after: String,
+    /// Negative if it has expired.
+    pub(super) days_left: i64,
+    pub(super) key: String,
+    pub(super) is_ca: bool,
+    /// `None` without a key usage.
+    pub(super) digital_signature: Option<bool>,
+    /// `None` without an extended key usage.
+    pub(super) purposes: Option<Vec<String>>,
+    pub(super) issuer_urls: Vec<String>,
+    pub(super) revocation_list_urls: Vec<String>,
+    pub(super) sha256: String,
 }
 
 impl Facts {
-    pub(crate) fn of(
+    pub(super) fn of(
+        chain: &ChainVerifier,
         certificate: &Certificate<'_>,
         der: &CertificateDer<'_>,
         now: UnixTime,
@@ -61,42 +56,34 @@ impl Facts {
                 .map(|purposes| purposes.iter().map(|oid| purpose(oid)).collect()),
             issuer_urls: excerpts(certificate.issuer_urls()),
             revocation_list_urls: excerpts(certificate.revocation_list_urls()),
-            sha256: sha256(der),
+            sha256: chain.fingerprint(der).to_string(),
         }
     }
 }
 
-/// Enough of a certificate to tell it from its twins: re-issues of one name and one key.
-#[derive(Clone, Serialize)]
-pub(crate) struct Known {
-    pub(crate) subject: String,
-    pub(crate) not_after: String,
-    pub(crate) sha256: String,
+/// What tells a certificate from its twins, which have the same name and key.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) subject: String,
+    pub(super) not_after: String,
+    pub(super) sha256: String,
 }
 
 impl Known {
-    pub(crate) fn of(der: &CertificateDer<'_>) -> Self {
+    pub(super) fn of(chain: &ChainVerifier, der: &CertificateDer<'_>) -> Self {
         let summary = Certificate::parse(der).map(|parsed| CertificateSummary::of(&parsed));
         let (subject, not_after) = summary.map_or_else(
             |error| (error.to_string(), "?".to_owned()),
             |summary| (summary.subject.to_string(), summary.not_after),
         );
-        Self { subject, not_after, sha256: sha256(der) }
+        Self { subject, not_after, sha256: chain.fingerprint(der).to_string() }
     }
 }
 
-/// Whole days from `now` to `end`; negative if it is past.
-pub(crate) fn days_left(end: UnixTime, now: UnixTime) -> i64 {
+/// Whole days from `now` to `end`; negative if `end` is in the past.
+pub(super) fn days_left(end: UnixTime, now: UnixTime) -> i64 {
     let seconds = |time: UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     seconds(end).saturating_sub(seconds(now)).div_euclid(24 * 60 * 60)
-}
-
-/// A time as RFC 3339 has it, in UTC.
-pub(crate) fn rfc3339(time: UnixTime) -> String {
-    let since = Duration::from_secs(time.as_secs());
-    (OffsetDateTime::UNIX_EPOCH.checked_add(time::Duration::try_from(since).unwrap_or_default()))
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_else(|| format!("{} s after 1970", since.as_secs()))
 }
 
 fn excerpts(urls: &[Box<str>]) -> Vec<String> {
@@ -110,9 +97,4 @@ fn purpose(oid: &str) -> String {
         "1.3.6.1.5.5.7.3.2" => "clientAuth".to_owned(),
         other => other.to_owned(),
     }
-}
-
-fn sha256(der: &CertificateDer<'_>) -> String {
-    let digest = DefaultBackend::new().sha256(der);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,52 +1,49 @@
-//! Every chain that the names allow, each judged alone.
+//! Every chain that the names allow, each examined alone.
 
-use partner_center_webhooks::Excerpt;
-use partner_center_webhooks::chain::{
+use super::facts::Known;
+use crate::chain::{
     Certificate, CertificateDer, CertificateSummary, ChainVerifier, Evidence, PathError, UnixTime,
 };
-use serde::Serialize;
+use crate::excerpt::Excerpt;
 
-use crate::facts::Known;
-
-/// A chain from the signing certificate upwards, over certificates that are known.
-#[derive(Serialize)]
-pub(crate) struct Candidate {
-    pub(crate) certificates: Vec<Known>,
-    /// The trust anchor, if it holds.
-    pub(crate) anchor: Option<String>,
-    /// Why it does not hold.
-    pub(crate) fault: Option<String>,
-    #[serde(skip)]
-    pub(crate) error: Option<PathError>,
-    #[serde(skip)]
-    pub(crate) end: End,
+/// A chain from the signing certificate upwards, over known certificates.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) certificates: Vec<Known>,
+    /// The trust anchor, if the chain is valid.
+    pub(super) anchor: Option<String>,
+    /// Why it is not valid.
+    pub(super) fault: Option<String>,
+    pub(super) error: Option<PathError>,
+    pub(super) end: End,
 }
 
 /// The last certificate of a chain.
-#[derive(Default)]
-pub(crate) struct End {
-    pub(crate) subject: String,
-    pub(crate) issuer: String,
-    pub(crate) issuer_urls: Vec<String>,
-    pub(crate) is_self_issued: bool,
+#[derive(Clone, Debug, Default)]
+pub(super) struct End {
+    pub(super) subject: String,
+    pub(super) issuer: String,
+    pub(super) issuer_urls: Vec<String>,
+    pub(super) is_self_issued: bool,
 }
 
-/// Judges the candidates. `chain` has no intermediates; `evidence` has all of them. At most [`MAX_CANDIDATES`].
-pub(crate) fn candidates(
+/// The candidates over the intermediates of `chain` and the issuers of `evidence`: at most [`MAX_CANDIDATES`].
+pub(super) fn candidates(
     chain: &ChainVerifier,
     certificate: &CertificateDer<'static>,
     evidence: &Evidence,
     now: UnixTime,
 ) -> Vec<Candidate> {
     let mut known = Vec::new();
-    for issuer in &evidence.issuers {
+    for issuer in chain.intermediates().iter().chain(&evidence.issuers) {
         if !known.contains(&issuer) {
             known.push(issuer);
         }
     }
     let mut chains = Vec::new();
     extend(&mut vec![certificate], &known, &mut chains);
-    chains.into_iter().map(|ders| judge(chain, &ders, evidence, now)).collect()
+    let alone = chain.clone().without_intermediates();
+    chains.into_iter().map(|ders| examine(&alone, &ders, evidence, now)).collect()
 }
 
 /// Collects the chains that begin with `so_far` and cannot be longer.
@@ -86,7 +83,8 @@ fn names(certificate: &CertificateDer<'_>, issuer: &CertificateDer<'_>) -> bool 
     }
 }
 
-fn judge(
+/// Examines one chain. `chain` has no intermediates, so that no other path is found.
+fn examine(
     chain: &ChainVerifier,
     ders: &[CertificateDer<'static>],
     evidence: &Evidence,
@@ -105,14 +103,16 @@ fn judge(
     let end = ders.last().map(end).unwrap_or_default();
     match chain.find_path(certificate, &alone, now) {
         Ok(path) => Candidate {
-            certificates: (path.links().iter()).map(|link| Known::of(link.certificate())).collect(),
+            certificates: (path.links().iter())
+                .map(|link| Known::of(chain, link.certificate()))
+                .collect(),
             anchor: Some(path.anchor().to_string()),
             fault: None,
             error: None,
             end,
         },
         Err(error) => Candidate {
-            certificates: ders.iter().map(Known::of).collect(),
+            certificates: ders.iter().map(|der| Known::of(chain, der)).collect(),
             anchor: None,
             fault: Some(fault(&error, certificate, &end)),
             error: Some(error),
@@ -121,25 +121,28 @@ fn judge(
     }
 }
 
-/// The fault in words. The search tells the date of a certificate that has ended, and not which it is.
+/// The fault in words. The search names the date of an expired certificate, and not the certificate.
 fn fault(error: &PathError, certificate: &CertificateDer<'_>, end: &End) -> String {
     let own = Certificate::parse(certificate).map(|own| CertificateSummary::of(&own));
     match error {
         PathError::UnknownIssuer if end.is_self_issued => {
-            "it ends at a self-issued certificate that is no trust anchor".to_owned()
+            "it ends with a self-issued certificate that is not a trust anchor".to_owned()
         }
         PathError::UnknownIssuer => {
-            format!("the issuer of the last is neither known nor a trust anchor: {}", end.issuer)
+            format!(
+                "the issuer of the last certificate is neither known nor a trust anchor: {}",
+                end.issuer
+            )
         }
         PathError::IssuerExpired { not_after }
             if own.as_ref().is_ok_and(|own| own.not_after == *not_after) =>
         {
-            format!("the signing certificate itself ended at {not_after}")
+            format!("the signing certificate itself expired at {not_after}")
         }
         PathError::IssuerNotYetValid { not_before }
             if own.as_ref().is_ok_and(|own| own.not_before == *not_before) =>
         {
-            format!("the signing certificate itself begins at {not_before}")
+            format!("the signing certificate itself is not valid before {not_before}")
         }
         error => error.to_string(),
     }
@@ -158,7 +161,7 @@ fn end(der: &CertificateDer<'static>) -> End {
     }
 }
 
-/// More than Microsoft's names allow with every twin and cross-signature at hand.
-pub(crate) const MAX_CANDIDATES: usize = 16;
-/// The live path has two.
+/// More than Microsoft's names allow, with every twin and cross-signature.
+pub(super) const MAX_CANDIDATES: usize = 16;
+/// The current path has two.
 const MAX_ISSUERS: usize = 6;

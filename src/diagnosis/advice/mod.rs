@@ -3,29 +3,30 @@
 mod fetching;
 mod path;
 
-use partner_center_webhooks::chain::{ChainError, PolicyError, SignerName};
-use partner_center_webhooks::source::{CertificateLocation, LocationError, SourceError};
-use serde::Serialize;
+use super::examination::Examination;
+use crate::chain::{ChainError, PolicyError, SignerName};
+use crate::source::{CertificateLocation, LocationError, SourceError};
 
 use self::fetching::{about_issuers, about_lists};
 use self::path::about_path;
-use crate::examination::{Absent, Examination};
-use crate::location::also_allow;
 
-/// One thing to do.
-#[derive(Eq, PartialEq, Serialize)]
-pub(crate) struct Advice {
-    pub(crate) what: String,
-    /// The flag of the examples, if one does it.
-    pub(crate) flag: Option<String>,
-    /// The call on the receiver's builder, if one does it; perhaps in several lines.
-    pub(crate) builder: Option<String>,
-    pub(crate) weakens: String,
+/// One remedy.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Advice {
+    /// The action, in words.
+    pub action: String,
+    /// The option of the program `partner-center`, if there is one.
+    pub flag: Option<String>,
+    /// The call on [`ReceiverBuilder`](crate::receiver::ReceiverBuilder), if there is one; it may have several lines.
+    pub builder: Option<String>,
+    /// What the action weakens; `nothing` if it is safe.
+    pub weakens: String,
 }
 
 impl Advice {
-    fn new(what: impl Into<String>, weakens: &str) -> Self {
-        Self { what: what.into(), flag: None, builder: None, weakens: weakens.to_owned() }
+    fn new(action: impl Into<String>, weakens: &str) -> Self {
+        Self { action: action.into(), flag: None, builder: None, weakens: weakens.to_owned() }
     }
 
     fn with(self, flag: impl Into<String>, builder: impl Into<String>) -> Self {
@@ -33,23 +34,20 @@ impl Advice {
     }
 }
 
-/// For a certificate that could not be had.
-pub(crate) fn to_obtain(absent: &Absent) -> Vec<Advice> {
-    vec![match absent {
-        Absent::Location(LocationError::NotAllowed { url, .. }) => {
+/// For a certificate that could not be fetched.
+pub(super) fn to_obtain(error: &SourceError) -> Vec<Advice> {
+    vec![match error {
+        SourceError::Location(LocationError::NotAllowed { url, .. }) => {
             let url = url.to_string();
             let folder = url.rfind('/').and_then(|at| url.get(..=at));
-            let prefix = folder
-                .filter(|prefix| also_allow(CertificateLocation::none(), prefix).is_ok())
-                .unwrap_or("URL-PREFIX");
+            let prefix = folder.filter(|prefix| is_allowable(prefix)).unwrap_or("URL-PREFIX");
             let method = match prefix.starts_with("http://") {
                 true => "danger_also_allow_loopback_http",
                 false => "also_allow",
             };
             Advice::new(
                 "if this is where your Partner Center's certificate is, allow the location",
-                "strangers can make the receiver send requests there; what it serves is verified like any other \
-                 certificate",
+                "strangers can make the receiver send requests there; its certificates are verified like any other",
             )
             .with(
                 format!("--danger-certificate-location {prefix}"),
@@ -59,29 +57,38 @@ pub(crate) fn to_obtain(absent: &Absent) -> Vec<Advice> {
                 ),
             )
         }
-        Absent::Location(_) => Advice::new(
+        SourceError::Location(_) => Advice::new(
             "nothing allows such a URL: is it the one that Partner Center sends?",
             NOTHING,
         ),
-        Absent::Source(SourceError::Status(refusal)) if refusal.is_storage() => {
+        SourceError::Status(refusal) if refusal.is_storage() => {
             Advice::new(refusal.advice(), NOTHING)
         }
-        Absent::Source(_) => Advice::new(
+        _ => Advice::new(
             "try again, and look for a proxy or a firewall between here and that host; or fetch the file elsewhere, \
-             and examine it here with `--certificate FILE`",
+             and examine the file here",
             NOTHING,
         ),
     }]
 }
 
-/// For a certificate that is refused: for the first reason, and for the one behind it.
-pub(crate) fn to_trust(errors: &[ChainError], examination: &Examination) -> Vec<Advice> {
+/// Whether a receiver can be configured to fetch certificates from `prefix`.
+fn is_allowable(prefix: &str) -> bool {
+    let none = CertificateLocation::none();
+    match prefix.starts_with("http://") {
+        true => none.danger_also_allow_loopback_http(prefix).is_ok(),
+        false => none.also_allow(prefix).is_ok(),
+    }
+}
+
+/// For a refused certificate: for the first reason, and for the one behind it.
+pub(super) fn to_trust(errors: &[&ChainError], examination: &Examination) -> Vec<Advice> {
     let mut advice = Vec::new();
     let mut is_for_paths = true;
     for error in errors {
         match error {
             ChainError::Policy { error, .. } => advice.push(about_policy(error, examination)),
-            // Then no path holds, for the same reason.
+            // No path is valid, for the same reason.
             ChainError::Expired { now, .. } | ChainError::NotYetValid { now, .. } => {
                 advice.push(out_of_time(now));
                 is_for_paths = false;
@@ -114,8 +121,8 @@ pub(crate) fn to_trust(errors: &[ChainError], examination: &Examination) -> Vec<
 
 fn revoked() -> Advice {
     Advice::new(
-        "nothing: the authority took it back. Wait until Partner Center serves another certificate, or ask Microsoft",
-        "turning revocation off would let whoever holds a stolen key sign callbacks",
+        "nothing: the authority revoked it. Wait until Partner Center serves another certificate, or ask Microsoft",
+        "without revocation, a holder of a stolen key can sign callbacks",
     )
 }
 
@@ -123,11 +130,10 @@ fn out_of_time(now: &str) -> Advice {
     Advice::new(
         format!(
             "check the clock: it was {now}. If it is right, wait until Partner Center serves a certificate in \
-             force (a receiver fetches it by itself); if this is a file, fetch it anew. To judge an old callback as \
+             force (a receiver fetches it by itself); if this is a file, fetch it again. To verify an old callback as \
              of its time:"
         ),
-        "as of a past time, whatever was signed with a key that has ended passes: for captured callbacks only, never \
-         in a receiver",
+        "everything that was signed with an expired key is accepted: for captured callbacks only, never in a receiver",
     )
     .with("--at TIME", ".clock(move || time)")
 }
@@ -144,8 +150,8 @@ fn about_policy(error: &PolicyError, examination: &Examination) -> Advice {
     let name = names.next().map_or("NAME", String::as_str);
     Advice::new(
         "only if you know that this certificate is Partner Center's, expect its name",
-        "whatever the holder of that name signs passes as Partner Center's; with the key of `metadata.azure.com`, say, \
-         Azure signs JSON for any virtual machine that asks",
+        "everything that the holder of that name signs is accepted as Partner Center's: with the key of `metadata.azure.com`, \
+         for example, Azure signs JSON for any virtual machine that asks",
     )
     .with(
         format!("--signer-name {name}"),

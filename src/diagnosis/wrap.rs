@@ -1,8 +1,8 @@
 //! Text in 80 columns.
 
-/// Appends `text` to `out`, in lines of at most [`WIDTH`] characters: the first after `first`, the others after as many
-/// blanks. What is longer than a line, as URLs may be, is broken after a separator.
-pub(crate) fn wrap(out: &mut String, first: &str, text: &str) {
+/// Appends `text` to `out`, in lines of at most [`WIDTH`] characters: the first one after `first`, the others after as many
+/// blanks. A word that is longer than a line, such as a URL, is broken after a separator.
+pub(super) fn wrap(out: &mut String, first: &str, text: &str) {
     let indent = first.chars().count();
     let room = WIDTH.saturating_sub(indent);
     let mut line = first.to_owned();
@@ -47,4 +47,4 @@ fn broken(word: &str, room: usize) -> Option<(&str, &str)> {
     word.split_at_checked(at.unwrap_or(limit))
 }
 
-pub(crate) const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;

@@ -1,23 +1,22 @@
-//! What would make a chain hold.
-
-use partner_center_webhooks::chain::PathError;
+//! What would make a chain valid.
 
 use super::{Advice, NOTHING};
-use crate::candidates::{Candidate, End};
+use crate::chain::PathError;
+use crate::diagnosis::candidates::{Candidate, End};
 
-/// When one chain does not hold.
+/// For a chain that is not valid.
 pub(super) fn about_path(candidate: &Candidate) -> Vec<Advice> {
     match &candidate.error {
         Some(PathError::UnknownIssuer) => about_end(&candidate.end),
         Some(PathError::Revoked) => vec![Advice::new(
-            "nothing for the chain over a revoked certificate; over another certificate of that issuer it may hold",
+            "nothing for the chain over a revoked certificate; over another certificate of that issuer it may be valid",
             NOTHING,
         )],
         Some(PathError::IssuerExpired { .. } | PathError::Signature) => {
             vec![intermediates("give the issuer's current certificate, of the same name")]
         }
         Some(_) => vec![Advice::new(
-            "nothing changes the verdict on this chain; over other certificates of its issuers another may hold",
+            "nothing changes the verdict on this chain; a chain over other certificates of its issuers may be valid",
             NOTHING,
         )],
         None => Vec::new(),
@@ -33,8 +32,8 @@ fn about_end(end: &End) -> Vec<Advice> {
                 end.issuer
             ),
         },
-        "that CA can issue signing certificates then: only the policies and the signer name stand against it. What is \
-         given replaces the default anchors",
+        "then that CA can issue signing certificates: only the policies and the signer name restrict it. The file \
+         replaces the default anchors",
     )
     .with("--anchors FILE", ".anchors(Anchors::from_pem(&pem)?)");
     match end.is_self_issued {

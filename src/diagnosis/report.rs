@@ -1,16 +1,24 @@
-//! The answer as text, in 80 columns.
+//! An examination as text in 80 columns.
 
-use crate::advice::Advice;
-use crate::candidates::{Candidate, MAX_CANDIDATES};
-use crate::examination::Examination;
-use crate::facts::{Facts, Known};
-use crate::gather::{Failure, Step};
-use crate::wrap::wrap;
+use std::fmt;
 
-/// The whole answer.
-pub(crate) fn text(examination: &Examination) -> String {
+use super::advice::Advice;
+use super::candidates::{Candidate, MAX_CANDIDATES};
+use super::examination::Examination;
+use super::facts::{Facts, Known};
+use super::steps::{Failure, Step};
+use super::wrap::wrap;
+use crate::chain::rfc3339;
+
+impl fmt::Display for Examination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text(self))
+    }
+}
+
+fn text(examination: &Examination) -> String {
     let mut out = String::new();
-    wrap(&mut out, "", &format!("Judged as of {}.", examination.at));
+    wrap(&mut out, "", &format!("Examined as of {}.", examination.at));
     heading(&mut out, "What was fetched");
     for step in &examination.steps {
         fetched(&mut out, step);
@@ -36,11 +44,11 @@ pub(crate) fn text(examination: &Examination) -> String {
     if examination.certificate.is_some() {
         heading(&mut out, "Revocation");
         if examination.revocation.is_empty() {
-            wrap(&mut out, "  ", "Nothing is known: no path holds.");
+            wrap(&mut out, "  ", "Unknown: no path is valid.");
         }
     }
     for status in &examination.revocation {
-        let until = status.list_ends.as_ref();
+        let until = status.list_expires.as_ref();
         let until =
             until.map_or_else(String::new, |end| format!(", by a list in force until {end}"));
         wrap(&mut out, "  ", &format!("{}{until}", status.status));
@@ -64,7 +72,7 @@ fn heading(out: &mut String, title: &str) {
 fn fetched(out: &mut String, step: &Step) {
     let mark = match &step.failure {
         None => "  ok    ",
-        Some(Failure::Offline) => "  skip  ",
+        Some(Failure::Disabled) => "  skip  ",
         Some(_) => "  FAIL  ",
     };
     match &step.of {
@@ -87,7 +95,7 @@ fn certificate(out: &mut String, facts: &Facts) {
     match facts.dns_names.len().saturating_sub(MOST_NAMES) {
         0 if facts.dns_names.is_empty() => wrap(out, label, "(none)"),
         0 => {}
-        more => wrap(out, label, &format!("and {more} more (--json has them)")),
+        more => wrap(out, label, &format!("and {more} more (the JSON has them)")),
     }
     wrap(out, "  issuer     ", &facts.issuer);
     let days = days(facts.days_left);
@@ -149,27 +157,22 @@ fn candidate(out: &mut String, number: u32, candidate: &Candidate) {
 
 fn verdict(out: &mut String, examination: &Examination) {
     heading(out, "Verdict");
-    match (&examination.reason, &examination.valid_until) {
+    match (&examination.reason, examination.valid_until) {
         (Some(reason), _) => wrap(out, "  REFUSED: ", reason),
         (None, until) => {
-            let until = until.as_deref().unwrap_or_default();
-            let days = days(examination.days_left.unwrap_or_default());
+            let until = until.map(rfc3339).unwrap_or_default();
+            let days = days(examination.days_left().unwrap_or_default());
             wrap(out, "  TRUSTED ", &format!("until {until} ({days})"));
         }
     }
-    for ending in &examination.ends {
-        let text = format!("{}: {} ({})", ending.what, ending.at, days(ending.days_left));
-        wrap(out, "    ends: ", &text);
-    }
-    match examination.saved_intermediates {
-        None => {}
-        Some(0) => wrap(out, "  ", "Nothing was saved: no path over an intermediate holds."),
-        Some(saved) => wrap(out, "  ", &format!("Saved: {}.", count(saved, "intermediate"))),
+    for expiry in &examination.expiries {
+        let text = format!("{}: {} ({})", expiry.what, expiry.at, days(expiry.days_left));
+        wrap(out, "    expires: ", &text);
     }
 }
 
 fn advise(out: &mut String, advice: &Advice) {
-    wrap(out, "  * ", &advice.what);
+    wrap(out, "  * ", &advice.action);
     if let Some(flag) = &advice.flag {
         wrap(out, "    flag:     ", flag);
     }
@@ -189,7 +192,7 @@ fn days(left: i64) -> String {
     let days = usize::try_from(left.unsigned_abs()).unwrap_or(usize::MAX);
     let days = count(days, "day");
     match left {
-        ..=-1 => format!("ended less than {days} ago"),
+        ..=-1 => format!("expired less than {days} ago"),
         _ => format!("{days} left"),
     }
 }

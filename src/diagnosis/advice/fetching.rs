@@ -1,14 +1,13 @@
-//! What would let missing issuers and revocation lists come.
-
-use partner_center_webhooks::source::DistributionLocation;
+//! What would make missing issuers and revocation lists available.
 
 use super::{Advice, NOTHING};
-use crate::gather::{Failure, Step};
+use crate::diagnosis::steps::{Failure, Step};
+use crate::source::DistributionLocation;
 
-/// When no list covers a certificate, and one must.
+/// For a certificate without a required list.
 pub(super) fn about_lists(steps: &[Step]) -> Vec<Advice> {
     let mut advice: Vec<_> = failed(steps, "revocation list")
-        .filter(|step| matches!(step.failure, Some(Failure::Elsewhere)))
+        .filter(|step| step.failure == Some(Failure::NotAllowed))
         .map(|step| {
             let prefix = prefix(&step.from);
             Advice::new("allow the location of the revocation list", FETCHES).with(
@@ -17,11 +16,11 @@ pub(super) fn about_lists(steps: &[Step]) -> Vec<Advice> {
             )
         })
         .collect();
-    advice.extend(passing(steps, "revocation list"));
+    advice.extend(transient(steps, "revocation list"));
     advice.push(
         Advice::new(
-            "if revocation need not be known, accept what no list tells about",
-            "a revoked certificate passes for as long as its list cannot be had, also when somebody sees to that",
+            "if revocation does not have to be known, accept certificates without a list",
+            "a revoked certificate is accepted while its list cannot be fetched, also if an attacker blocks it",
         )
         .with(
             "--revocation best-effort",
@@ -31,10 +30,10 @@ pub(super) fn about_lists(steps: &[Step]) -> Vec<Advice> {
     advice
 }
 
-/// When issuers' certificates could not be fetched.
+/// For issuers' certificates that could not be fetched.
 pub(super) fn about_issuers(steps: &[Step]) -> Vec<Advice> {
     let mut advice: Vec<_> = failed(steps, "issuer")
-        .filter(|step| matches!(step.failure, Some(Failure::Elsewhere)))
+        .filter(|step| step.failure == Some(Failure::NotAllowed))
         .map(|step| {
             let prefix = prefix(&step.from);
             Advice::new("allow the location of the issuer's certificate", FETCHES).with(
@@ -43,11 +42,11 @@ pub(super) fn about_issuers(steps: &[Step]) -> Vec<Advice> {
             )
         })
         .collect();
-    advice.extend(passing(steps, "issuer"));
+    advice.extend(transient(steps, "issuer"));
     advice
 }
 
-/// The call that allows `prefix` beside the places that are allowed by default.
+/// The call that allows `prefix` in addition to the default locations.
 fn authorities(method: &str, places: &str, prefix: &str) -> String {
     format!(
         ".authorities(\n  Authorities::new(client).{method}(\n    DistributionLocation::{places}()\n      \
@@ -55,14 +54,14 @@ fn authorities(method: &str, places: &str, prefix: &str) -> String {
     )
 }
 
-/// When something might be fetched another time.
-fn passing(steps: &[Step], what: &'static str) -> Option<Advice> {
+/// For a fetch that may succeed another time.
+fn transient(steps: &[Step], what: &'static str) -> Option<Advice> {
     failed(steps, what).find_map(|step| match step.failure {
-        Some(Failure::Offline) => {
+        Some(Failure::Disabled) => {
             Some(Advice::new(format!("without --offline, the {what} would be fetched"), NOTHING))
         }
-        Some(Failure::Passing) => Some(Advice::new(
-            format!("try again, or let this machine reach where the {what} is: {}", step.from),
+        Some(Failure::Transient) => Some(Advice::new(
+            format!("try again, or let this machine reach the {what}: {}", step.from),
             NOTHING,
         )),
         _ => None,
@@ -70,10 +69,10 @@ fn passing(steps: &[Step], what: &'static str) -> Option<Advice> {
 }
 
 fn failed<'s>(steps: &'s [Step], what: &'static str) -> impl Iterator<Item = &'s Step> {
-    steps.iter().filter(move |step| step.what == what && !step.succeeded)
+    steps.iter().filter(move |step| step.what == what && step.failure.is_some())
 }
 
-/// What would have to be allowed for a URL, if it can be: the certificate that names it is not trusted.
+/// The prefix that would have to be allowed for a URL, if it can be: the URL comes from an untrusted certificate.
 fn prefix(url: &str) -> &str {
     let folder = url.rfind('/').and_then(|at| url.get(..=at));
     folder
@@ -81,5 +80,5 @@ fn prefix(url: &str) -> &str {
         .unwrap_or("URL-PREFIX")
 }
 
-const FETCHES: &str = "a certificate that is not trusted yet can make the receiver send requests there; what comes is \
-                       still worth only its signature";
+const FETCHES: &str = "an untrusted certificate can make the receiver send requests there; the response still needs a valid \
+                       signature";
