@@ -207,18 +207,6 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// Whether `child` was signed with `key`.
-pub(super) fn is_signed_with(
-    child: &CertificateDer<'_>,
-    key: &SubjectPublicKeyInfoDer<'_>,
-    backend: &dyn Backend,
-) -> bool {
-    X509Certificate::from_der(child).is_ok_and(|(_, child)| {
-        let signed = child.tbs_certificate.as_ref();
-        is_signature(key, signed, &child.signature_value.data, backend)
-    })
-}
-
 /// Whether `signature` was made over `signed` with `key`, by an accepted algorithm.
 pub(super) fn is_signature(
     key: &SubjectPublicKeyInfoDer<'_>,

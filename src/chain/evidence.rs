@@ -1,12 +1,11 @@
-//! Evidence about a signing certificate: known evidence, missing evidence, and checks on downloads.
+//! Evidence about a signing certificate, known and missing.
 
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
-use super::certificate::{Certificate, is_signed_with};
+use super::certificate::Certificate;
 use super::revocation_list::RevocationList;
 use super::signer::Fingerprint;
-use super::verifier::ChainVerifier;
 use crate::excerpt::Excerpt;
 
 /// Issuers' certificates and revocation lists for a signing certificate. Only `revoked` is trusted, and it can only refuse.
@@ -34,8 +33,7 @@ impl Evidence {
 
 /// A certificate or a list to fetch, because it may change the verdict.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum MissingEvidence {
+pub(crate) enum MissingEvidence {
     /// The certificate of an issuer.
     Issuer {
         /// The subject of the issued certificate.
@@ -54,35 +52,6 @@ pub enum MissingEvidence {
         /// The key of the issuer on the path (SubjectPublicKeyInfo, DER), which must verify the list's signature.
         issuer_key: Box<[u8]>,
     },
-}
-
-impl ChainVerifier {
-    /// Whether `issuer` is the missing CA certificate: it has the right name, and its key signed the issued certificate. A
-    /// stranger's certificate of the same name is useless, and expensive to search with.
-    pub fn is_needed_issuer(&self, missing: &MissingEvidence, issuer: &CertificateDer<'_>) -> bool {
-        let MissingEvidence::Issuer { child, .. } = missing else {
-            return false;
-        };
-        let (Ok(raw), Ok(parsed), Ok(raw_child)) = (
-            EndEntityCert::try_from(issuer),
-            Certificate::parse(issuer),
-            EndEntityCert::try_from(child),
-        ) else {
-            return false;
-        };
-        let key = raw.subject_public_key_info();
-        parsed.is_ca()
-            && raw.subject() == raw_child.issuer()
-            && is_signed_with(child, &key, &*self.backend)
-    }
-
-    /// Whether `list` is the missing list: signed with the key of the issuer on the path. Any other list is useless.
-    pub fn is_needed_list(&self, missing: &MissingEvidence, list: &RevocationList) -> bool {
-        let MissingEvidence::RevocationList { issuer_key, .. } = missing else {
-            return false;
-        };
-        list.is_signed_with(&issuer_key.to_vec().into(), &*self.backend)
-    }
 }
 
 /// The missing issuers of the certificates that are reachable by name from the signing certificate. Certificates without a

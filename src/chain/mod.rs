@@ -19,7 +19,7 @@
 //! | a list for each certificate, if [required](Revocation::Required) | [`ChainError::RevocationUnknown`] | with more evidence |
 //! | the backend accepts the key | [`ChainError::Key`] | no |
 //!
-//! [`ChainVerifier::missing_evidence`] names the issuers' certificates and [revocation lists](RevocationList) to fetch.
+//! [`Signers`](crate::signers::Signers) fetches missing issuers' certificates and [revocation lists](RevocationList).
 
 mod anchors;
 mod assess;
@@ -29,6 +29,8 @@ mod certificate;
 mod der;
 mod error;
 mod evidence;
+#[cfg(feature = "receiver")]
+mod inspection;
 mod list_reader;
 mod name;
 mod parse_error;
@@ -48,12 +50,14 @@ pub use anchors::Anchors;
 pub(crate) use assess::Assessment;
 pub use certificate::Certificate;
 pub use error::ChainError;
-pub use evidence::{Evidence, MissingEvidence};
+pub use evidence::Evidence;
+#[cfg(feature = "receiver")]
+pub(crate) use evidence::MissingEvidence;
 pub use name::{Attribute, DistinguishedName};
 pub use parse_error::ParseError;
+pub use path::Path;
 #[cfg(feature = "receiver")]
 pub(crate) use path::RevokedCertificate;
-pub use path::{Link, Path};
 pub use path_error::PathError;
 pub use pem::{CertificatesError, certificate_to_pem, certificates_from_pem};
 pub use policy::{CertificatePolicy, PolicyError, SignerName};

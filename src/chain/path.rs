@@ -21,14 +21,14 @@ use crate::excerpt::Excerpt;
 /// A valid path from a certificate to a trust anchor. It does not show who owns the certificate.
 #[derive(Clone, Debug)]
 pub struct Path {
-    pub(super) links: Vec<Link>,
+    pub(crate) links: Vec<Link>,
     pub(super) anchor: Excerpt,
 }
 
 impl Path {
     /// The certificate, then its issuers, without the anchor.
-    pub fn links(&self) -> &[Link] {
-        &self.links
+    pub fn certificates(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.links.iter().map(|link| &link.der)
     }
 
     /// The name of the anchor.
@@ -39,14 +39,16 @@ impl Path {
 
 /// One certificate of a [`Path`].
 #[derive(Clone, Debug)]
-pub struct Link {
+pub(crate) struct Link {
     pub(super) der: CertificateDer<'static>,
-    pub(super) subject: Excerpt,
+    pub(crate) subject: Excerpt,
     pub(super) not_before: UnixTime,
     pub(super) not_after: UnixTime,
     pub(super) revocation_list_urls: Vec<Box<str>>,
     pub(super) issuer_key: Box<[u8]>,
-    pub(super) list_ends: Option<UnixTime>,
+    /// When the revocation list that covers the certificate expires, if there is one. It is in force, or expired less than
+    /// [a day](RevocationList::GRACE) ago.
+    pub(crate) list_ends: Option<UnixTime>,
 }
 
 /// A certificate that a list of its issuer names as revoked.
@@ -256,22 +258,6 @@ fn add_revoked(
 }
 
 impl Link {
-    /// The certificate.
-    pub fn certificate(&self) -> &CertificateDer<'static> {
-        &self.der
-    }
-
-    /// The subject.
-    pub fn subject(&self) -> &Excerpt {
-        &self.subject
-    }
-
-    /// When the revocation list that covers the certificate expires, if there is one. It is in force, or expired less than
-    /// [a day](RevocationList::GRACE) ago.
-    pub fn revocation_list_ends(&self) -> Option<UnixTime> {
-        self.list_ends
-    }
-
     /// Whether the certificate names a list, but no list in force at the time `now` covers it.
     pub(super) fn misses_list(&self, now: UnixTime) -> bool {
         self.list_ends.is_none_or(|end| end <= now) && !self.revocation_list_urls.is_empty()

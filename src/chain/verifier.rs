@@ -5,11 +5,8 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 
 use super::anchors::Anchors;
-use super::certificate::Certificate;
-use super::policy::{CertificatePolicy, Key, Organization, PolicyError, SignerName, Usage};
+use super::policy::{CertificatePolicy, Key, Organization, SignerName, Usage};
 use super::revocation::Revocation;
-#[cfg(feature = "receiver")]
-use super::signer::Fingerprint;
 use crate::crypto::Backend;
 
 /// Decides which signing certificates are trusted.
@@ -117,23 +114,6 @@ impl ChainVerifier {
     pub fn require(mut self, policy: impl CertificatePolicy + 'static) -> Self {
         self.policies.push(Arc::new(policy));
         self
-    }
-
-    /// The name and the verdict of each policy; the signer name comes last.
-    #[cfg(feature = "receiver")]
-    pub(crate) fn policy_verdicts(
-        &self,
-        certificate: &Certificate<'_>,
-    ) -> Vec<(String, Result<(), PolicyError>)> {
-        let policies = self.policies.iter().map(|policy| &**policy);
-        let name = self.signer_name.iter().map(|name| -> &dyn CertificatePolicy { name });
-        policies.chain(name).map(|policy| (policy.name(), policy.check(certificate))).collect()
-    }
-
-    /// The fingerprint of a certificate, by this verifier's backend.
-    #[cfg(feature = "receiver")]
-    pub(crate) fn fingerprint(&self, certificate: &CertificateDer<'_>) -> Fingerprint {
-        Fingerprint::of(certificate, &*self.backend)
     }
 
     /// The configured intermediates.

@@ -103,9 +103,7 @@ fn examine(
     let end = ders.last().map(end).unwrap_or_default();
     match chain.find_path(certificate, &alone, now) {
         Ok(path) => Candidate {
-            certificates: (path.links().iter())
-                .map(|link| Known::of(chain, link.certificate()))
-                .collect(),
+            certificates: path.certificates().map(|der| Known::of(chain, der)).collect(),
             anchor: Some(path.anchor().to_string()),
             fault: None,
             error: None,

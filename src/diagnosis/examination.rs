@@ -155,7 +155,10 @@ impl Examination {
                 if let (true, Err(behind)) = (is_of_name, &any_name) {
                     errors.push(behind);
                 }
-                self.advice = advice::to_trust(&errors, self);
+                let dns_names = self.certificate.as_ref().map_or(&[][..], |facts| &facts.dns_names);
+                let (steps, candidates) = (&*self.steps, &*self.candidates);
+                self.advice =
+                    advice::to_trust(&errors, advice::Findings { steps, candidates, dns_names });
                 self.error = Some(error);
             }
         }
@@ -172,17 +175,17 @@ impl Examination {
         let Ok(path) = chain.find_path(certificate, evidence, now) else {
             return;
         };
-        self.issuers = path.links().iter().skip(1).map(|link| link.certificate().clone()).collect();
+        self.issuers = path.certificates().skip(1).cloned().collect();
         let status = |list_expires| match (chain.revocation(), list_expires) {
             (Revocation::DangerOff, _) => RevocationStatus::NotChecked,
             (_, Some(_)) => RevocationStatus::Good,
             (_, None) => RevocationStatus::Unknown,
         };
-        self.revocation = (path.links().iter())
+        self.revocation = (path.links.iter())
             .map(|link| Status {
-                subject: link.subject().to_string(),
-                status: status(link.revocation_list_ends()),
-                list_expires: link.revocation_list_ends().map(rfc3339),
+                subject: link.subject.to_string(),
+                status: status(link.list_ends),
+                list_expires: link.list_ends.map(rfc3339),
             })
             .collect();
     }

@@ -1,6 +1,6 @@
 //! What would make missing issuers and revocation lists available.
 
-use super::{Advice, NOTHING};
+use super::remedy::{Advice, NOTHING};
 use crate::diagnosis::steps::{Failure, Step};
 use crate::source::DistributionLocation;
 

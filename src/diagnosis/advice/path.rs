@@ -1,6 +1,6 @@
 //! What would make a chain valid.
 
-use super::{Advice, NOTHING};
+use super::remedy::{Advice, NOTHING};
 use crate::chain::PathError;
 use crate::diagnosis::candidates::{Candidate, End};
 
