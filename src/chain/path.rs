@@ -83,7 +83,7 @@ impl Search<'_> {
     /// and uses only one of several lists.
     pub(super) fn run(&self, certificate: &CertificateDer<'_>) -> Searched {
         let revoked = RefCell::new(Vec::new());
-        let path = self.find(certificate, &revoked);
+        let path = self.find(certificate, &revoked).map_err(PathError::of);
         Searched { path, revoked: revoked.into_inner() }
     }
 
@@ -91,7 +91,7 @@ impl Search<'_> {
         &self,
         certificate: &CertificateDer<'_>,
         revoked: &RefCell<Vec<RevokedCertificate>>,
-    ) -> Result<Path, PathError> {
+    ) -> Result<Path, webpki::Error> {
         let end_entity = EndEntityCert::try_from(certificate)?;
         let links = RefCell::new(Vec::new());
         let path = end_entity.verify_for_usage(

@@ -60,8 +60,8 @@ pub enum PathError {
     UnknownIssuer,
 }
 
-impl From<webpki::Error> for PathError {
-    fn from(error: webpki::Error) -> Self {
+impl PathError {
+    pub(super) fn of(error: webpki::Error) -> Self {
         use webpki::Error as E;
         match error {
             E::CaUsedAsEndEntity | E::EndEntityUsedAsCa => Self::CaRole,

@@ -36,7 +36,7 @@ impl Signature {
             let decoded = STANDARD.decode_slice(base64, bytes);
             decoded.map_err(|error| EnvelopeError::MalformedSignature {
                 header,
-                problem: Base64Problem::from(error),
+                problem: problem_of(error),
             })
         };
         if base64.len() == *BASE64_LENGTHS.start() {
@@ -67,15 +67,15 @@ impl fmt::Debug for Signature {
     }
 }
 
-impl From<DecodeSliceError> for Base64Problem {
-    fn from(error: DecodeSliceError) -> Self {
-        match error {
-            DecodeSliceError::DecodeError(DecodeError::InvalidByte(offset, found)) => {
-                Self::Character { offset, found }
-            }
-            DecodeSliceError::DecodeError(DecodeError::InvalidLastSymbol { .. }) => Self::SpareBits,
-            DecodeSliceError::DecodeError(DecodeError::InvalidPadding) => Self::Padding,
-            _ => Self::Length,
+fn problem_of(error: DecodeSliceError) -> Base64Problem {
+    match error {
+        DecodeSliceError::DecodeError(DecodeError::InvalidByte(offset, found)) => {
+            Base64Problem::Character { offset, found }
         }
+        DecodeSliceError::DecodeError(DecodeError::InvalidLastSymbol { .. }) => {
+            Base64Problem::SpareBits
+        }
+        DecodeSliceError::DecodeError(DecodeError::InvalidPadding) => Base64Problem::Padding,
+        _ => Base64Problem::Length,
     }
 }

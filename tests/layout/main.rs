@@ -7,6 +7,7 @@
     reason = "helpers of tests are tests too, and figures are printed"
 )]
 
+mod foreign;
 mod graph;
 mod source;
 
