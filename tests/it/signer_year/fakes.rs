@@ -111,9 +111,7 @@ impl CertificateSource for Fakes {
             if let Some(served) = served
                 && ground.memory.generation == self.generation
             {
-                let at = ground.clock.moment().ms;
-                let key = ground.truth.key_of(served);
-                ground.memory.certificate_delivered(key, served, at);
+                ground.certificate_delivered(served);
             }
             outcome
         })

@@ -159,6 +159,12 @@ impl Ground {
         self.log(format!("issuers are {issuers:?}, lists {lists:?}"));
     }
 
+    /// The host served this certificate to the current receiver.
+    pub(crate) fn certificate_delivered(&mut self, certificate: CertId) {
+        let now = self.clock.moment();
+        self.memory.certificate_delivered(&self.truth, certificate, now);
+    }
+
     /// Lists must be published again, because a certificate was revoked.
     pub(crate) fn publish(&mut self) {
         self.published = None;

@@ -18,7 +18,7 @@ pub(crate) struct Listing {
 }
 
 /// What the current receiver got. What an earlier one got counts if its state was exported.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) generation: usize,
     started: u64,
@@ -34,6 +34,8 @@ pub(crate) struct Memory {
     given: Vec<Given>,
     /// When a callback was last accepted under a certificate.
     taken: BTreeMap<CertId, u64>,
+    /// When the host last served a certificate that this receiver had verified before, with its lists: it was verified again.
+    renewed: BTreeMap<CertId, u64>,
     /// When the last receiver exported a certificate that the host served it.
     exported: BTreeMap<CertId, u64>,
     /// Until when the lists that it got are in force, by part.
@@ -64,12 +66,6 @@ pub(crate) struct Promise {
     verified: Option<(CertId, u64)>,
 }
 
-/// Whether a callback was accepted under a certificate since a time. If none was, the certificate may have been served without
-/// its path or its lists, so that the receiver did not verify it.
-fn is_since(taken: &BTreeMap<CertId, u64>, certificate: CertId, time: u64) -> bool {
-    taken.get(&certificate).is_some_and(|taken| *taken >= time)
-}
-
 /// A fetch that got a list has ended after this time.
 const LANDED_MS: u64 = 10_000;
 /// How many replaced signers are kept, and how long.
@@ -95,7 +91,8 @@ impl Memory {
             self.exported = before.exported;
             for id in before.delivered.into_keys() {
                 let exported = self.exported.entry(id).or_insert(at);
-                if is_since(&self.taken, id, before.started) {
+                // Others may have been served without their path or their lists, so that they were not verified.
+                if before.renewed.contains_key(&id) {
                     *exported = at;
                 }
             }
@@ -103,7 +100,17 @@ impl Memory {
         }
     }
 
-    pub(crate) fn certificate_delivered(&mut self, key: usize, certificate: CertId, at: u64) {
+    pub(crate) fn certificate_delivered(
+        &mut self,
+        truth: &Truth,
+        certificate: CertId,
+        now: Moment,
+    ) {
+        let (key, at) = (truth.key_of(certificate), now.ms);
+        let is_known = self.first_accepted.contains_key(&certificate);
+        if is_known && self.has_lists(truth, certificate, now) {
+            self.renewed.insert(certificate, at);
+        }
         if self.given.last().is_none_or(|last| last.certificate != certificate) {
             self.given.push(Given { at, key, certificate, is_current: false });
         }
@@ -188,8 +195,11 @@ impl Memory {
         // A signer that was exported seven days ago may have been replaced then: only the host knows.
         let certificate = self.given[last].certificate;
         let is_new = !self.exported.contains_key(&certificate);
-        let is_verified = is_new || is_since(&self.taken, certificate, self.started);
-        let known_at = match is_verified && self.delivered.contains_key(&certificate) {
+        let is_verified = match is_new {
+            true => self.delivered.contains_key(&certificate),
+            false => self.renewed.contains_key(&certificate),
+        };
+        let known_at = match is_verified {
             true => now,
             false => self.exported.get(&certificate).copied().unwrap_or(0),
         };

@@ -38,7 +38,7 @@ struct Served {
     from: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Truth {
     pub(crate) mode: Revocation,
     /// Whether the issuer is configured, so that no authority is needed for a path.

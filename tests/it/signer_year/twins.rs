@@ -14,6 +14,7 @@ use crate::support::NOW;
 const HOUR: u64 = 3_600_000;
 
 /// A world with certificate 0 of key 0, and the evidence of its receiver.
+#[derive(Clone)]
 struct Scene {
     truth: Truth,
     memory: Memory,
@@ -52,6 +53,11 @@ fn after(ms: u64, response: Answer) -> Answer {
 impl Scene {
     fn new(mode: Revocation) -> Self {
         Self { truth: Truth::new(mode, true, certificate(0)), memory: Memory::default() }
+    }
+
+    /// The host served a certificate at a time, in milliseconds.
+    fn delivered(&mut self, id: CertId, at: u64) {
+        self.memory.certificate_delivered(&self.truth, id, moment(at));
     }
 
     /// A callback was accepted under a certificate at a time, in milliseconds.
@@ -109,7 +115,7 @@ fn a_revoked_key_is_refused_once_the_list_was_served() {
         (Revocation::BestEffort, None, None),
     ] {
         let mut scene = Scene::new(mode);
-        scene.memory.certificate_delivered(0, 0, 0);
+        scene.delivered(0, 0);
         scene.truth.revoke(0, 1_000);
         assert_eq!(scene.broken(0, 20_000, &response(200)), None);
         scene.memory.list_delivered(&scene.truth, &list(part), 20_000);
@@ -135,7 +141,7 @@ fn a_revoked_key_is_refused_after_a_day_of_callbacks() {
         (u64::MAX, false, false, None),
     ] {
         let mut scene = Scene::new(Revocation::BestEffort);
-        scene.memory.certificate_delivered(0, 0, 0);
+        scene.delivered(0, 0);
         scene.truth.revoke(0, 1_000);
         let mut at = if gap == u64::MAX { gap } else { 0 };
         while at < 1_000 + OVERDUE_MS {
@@ -148,8 +154,8 @@ fn a_revoked_key_is_refused_after_a_day_of_callbacks() {
         }
         if is_back {
             scene.rotates_to(1, HOUR);
-            scene.memory.certificate_delivered(1, 1, HOUR);
-            scene.memory.certificate_delivered(0, 0, 9 * HOUR);
+            scene.delivered(1, HOUR);
+            scene.delivered(0, 9 * HOUR);
         }
         assert_eq!(scene.broken(0, OVERDUE_MS + 999, &response(200)), None);
         let due = OVERDUE_MS + 1_000;
@@ -204,16 +210,16 @@ fn a_former_signer_is_protected_as_far_as_the_receiver_can_know() {
     // The host serves another key from the eighth day on, and goes back to the first a moment before the callback.
     let scene = |again_at: Option<u64>, restarted_at: Option<u64>| {
         let mut scene = Scene::new(Revocation::BestEffort);
-        scene.memory.certificate_delivered(0, 0, 0);
+        scene.delivered(0, 0);
         scene.accepted(0, 1_000);
         if let Some(at) = restarted_at {
             scene.memory.restarted(true, at);
         }
         let other = scene.rotates_to(1, 8 * DAY);
-        scene.memory.certificate_delivered(1, other, 8 * DAY);
+        scene.delivered(other, 8 * DAY);
         if let Some(at) = again_at {
-            scene.memory.certificate_delivered(0, 0, at);
-            scene.memory.certificate_delivered(1, other, at + HOUR);
+            scene.delivered(0, at);
+            scene.delivered(other, at + HOUR);
             scene.accepted(0, at + 2 * HOUR);
         }
         scene.truth.serve(Some(0), 16 * DAY);
@@ -236,24 +242,43 @@ fn a_former_signer_is_protected_as_far_as_the_receiver_can_know() {
     }
 }
 
-/// A certificate that is served again after a restart, and cannot be verified, stays as old as its export.
+/// A certificate that is served again after a restart, and is not verified again, stays as old as its export: a callback under it
+/// may have been accepted because of the export.
 #[test]
 fn an_export_is_renewed_by_what_was_verified_since() {
     const DAY: u64 = 24 * HOUR;
-    for (accepted_again, rule) in [(true, Some(Rule::Refused)), (false, None)] {
+    let refused = Some(Rule::Refused);
+    for (accepted_at, served_at, rule) in [
+        (Some(5 * DAY), Some(5 * DAY + HOUR), refused),
+        (Some(5 * DAY), None, None),
+        (None, Some(5 * DAY), None),
+        (Some(5 * DAY), Some(5 * DAY - HOUR), None),
+    ] {
         let mut scene = Scene::new(Revocation::BestEffort);
-        scene.memory.certificate_delivered(0, 0, 0);
+        scene.delivered(0, 0);
         scene.accepted(0, 1_000);
         scene.memory.restarted(true, 4 * DAY);
-        scene.memory.certificate_delivered(0, 0, 5 * DAY);
-        if accepted_again {
-            scene.accepted(0, 5 * DAY + 1_000);
+        let mut steps = vec![];
+        steps.extend(accepted_at.map(|at| (at, true)));
+        steps.extend(served_at.map(|at| (at, false)));
+        steps.sort_unstable();
+        for (at, is_accepted) in steps {
+            match is_accepted {
+                true => scene.accepted(0, at),
+                false => scene.delivered(0, at),
+            }
         }
-        scene.memory.restarted(true, 6 * DAY);
-        let other = scene.rotates_to(1, 8 * DAY);
-        scene.memory.certificate_delivered(1, other, 8 * DAY);
-        let broken = scene.broken(0, 12 * DAY, &response(401));
-        assert_eq!(broken, rule, "{accepted_again}");
+        // Within one receiver, and after another export.
+        for restarts in [false, true] {
+            let mut scene = scene.clone();
+            if restarts {
+                scene.memory.restarted(true, 6 * DAY);
+            }
+            let other = scene.rotates_to(1, 8 * DAY);
+            scene.delivered(other, 8 * DAY);
+            let broken = scene.broken(0, 12 * DAY, &response(401));
+            assert_eq!(broken, rule, "{accepted_at:?} {served_at:?} {restarts}");
+        }
     }
 }
 
@@ -263,18 +288,18 @@ fn a_former_signer_that_is_served_again_is_current_if_it_must_have_been_verified
     const DAY: u64 = 24 * HOUR;
     for (restarts, rule) in [(false, Some(Rule::Refused)), (true, None)] {
         let mut scene = Scene::new(Revocation::BestEffort);
-        scene.memory.certificate_delivered(0, 0, 0);
+        scene.delivered(0, 0);
         scene.accepted(0, 1_000);
         let other = scene.rotates_to(1, 8 * DAY);
-        scene.memory.certificate_delivered(1, other, 8 * DAY);
+        scene.delivered(other, 8 * DAY);
         if restarts {
             scene.memory.restarted(true, 9 * DAY);
         }
         scene.truth.serve(Some(0), 10 * DAY);
-        scene.memory.certificate_delivered(0, 0, 10 * DAY);
+        scene.delivered(0, 10 * DAY);
         scene.accepted(0, 10 * DAY + HOUR);
         scene.truth.serve(Some(other), 11 * DAY);
-        scene.memory.certificate_delivered(1, other, 11 * DAY);
+        scene.delivered(other, 11 * DAY);
         let broken = scene.broken(0, 16 * DAY, &response(401));
         assert_eq!(broken, rule, "{restarts}");
     }
