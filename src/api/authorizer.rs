@@ -69,12 +69,11 @@ impl Authorizer for Bearer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::StaticToken;
 
     #[tokio::test]
     async fn an_echoed_token_is_redacted() {
         let token = AccessToken::new("s3cr3t-token").unwrap();
-        let bearer = Bearer { tokens: Box::new(StaticToken::new(token)), scope: "scope".into() };
+        let bearer = Bearer { tokens: Box::new(token), scope: "scope".into() };
         let auth = bearer.authorize(None).await.unwrap();
         assert_eq!(auth.value, "Bearer s3cr3t-token");
         assert!(auth.value.is_sensitive() && auth.token.is_some());

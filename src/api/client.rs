@@ -9,7 +9,7 @@ use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::authorizer::{AuthHeader, Authorizer};
+use super::authorizer::{AuthHeader, Authorizer, Bearer};
 use super::call::{Call, JSON};
 use super::cause::ApiErrorCause;
 use super::error::ApiError;
@@ -24,7 +24,7 @@ use crate::http_client::retry_after::{retry_after, wait_in_words};
 use crate::http_client::words::{Words, is_markup};
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::json::response::Unreadable;
-use crate::token::{AccessToken, TokenError};
+use crate::token::{AccessToken, TokenError, TokenProvider};
 
 /// An API: its endpoint, its service, its credentials, and how calls are retried.
 #[derive(Clone)]
@@ -60,6 +60,24 @@ enum WaitsFor {
 }
 
 impl Api {
+    /// The API of `service` at `endpoint`, with tokens from `tokens` for `scope`, the default retries and no extra headers.
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        service: &'static Service,
+        client: Arc<dyn HttpClient>,
+        tokens: impl TokenProvider + 'static,
+        scope: String,
+    ) -> Self {
+        Self {
+            endpoint,
+            authorizer: Arc::new(Bearer { tokens: Box::new(tokens), scope: scope.into() }),
+            client,
+            service,
+            retries: RetryPolicy::default(),
+            headers: HeaderMap::new(),
+        }
+    }
+
     /// The deadline of a call that starts now.
     pub(crate) fn deadline(&self) -> Instant {
         after(self.retries.deadline)

@@ -26,10 +26,10 @@ use crate::excerpt::Excerpt;
 /// use partner_center_webhooks::registration::RegistrationClient;
 /// use partner_center_webhooks::testing::PartnerCenter;
 /// use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault};
-/// use partner_center_webhooks::token::{AccessToken, StaticToken};
+/// use partner_center_webhooks::token::{AccessToken};
 ///
 /// let partner_center = PartnerCenter::start().await?;
-/// let token = StaticToken::new(AccessToken::new("token")?);
+/// let token = AccessToken::new("token")?;
 /// let client = RegistrationClient::new(&partner_center.cloud(), ReqwestClient::new()?, token)?;
 ///
 /// let body = ErrorBody::Standard { code: "900150".into(), description: "The role lacks rights.".into() };

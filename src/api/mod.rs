@@ -55,4 +55,5 @@ pub use refusal::RefusalDetail;
 pub(crate) use response::ApiResponse;
 pub use retry::RetryPolicy;
 #[cfg(feature = "event-grid")]
-pub(crate) use service::{KnownCause, Service};
+pub(crate) use service::KnownCause;
+pub(crate) use service::Service;

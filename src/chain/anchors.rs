@@ -2,7 +2,8 @@
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
-use super::pem::{CertificatesError, certificates_from_pem};
+use super::parse_error::ParseError;
+use super::pem::certificates_from_pem;
 use crate::crypto::Backend;
 
 /// The trust anchors of a [`ChainVerifier`](super::ChainVerifier).
@@ -37,8 +38,8 @@ impl Anchors {
     ///
     /// # Errors
     ///
-    /// [`CertificatesError`] if there is no certificate, or one cannot be an anchor.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, CertificatesError> {
+    /// [`ParseError`] if there is no certificate, or one cannot be an anchor.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, ParseError> {
         Self::from_certificates(&certificates_from_pem(pem)?)
     }
 
@@ -46,17 +47,15 @@ impl Anchors {
     ///
     /// # Errors
     ///
-    /// [`CertificatesError`] if there is no certificate, or one cannot be an anchor.
-    pub fn from_certificates(
-        certificates: &[CertificateDer<'_>],
-    ) -> Result<Self, CertificatesError> {
+    /// [`ParseError`] if there is no certificate, or one cannot be an anchor.
+    pub fn from_certificates(certificates: &[CertificateDer<'_>]) -> Result<Self, ParseError> {
         if certificates.is_empty() {
-            return Err(CertificatesError::Empty);
+            return Err(ParseError::NoAnchor);
         }
         let anchor = |(index, der): (usize, &CertificateDer<'_>)| {
             webpki::anchor_from_trusted_cert(der)
                 .map(|anchor| anchor.to_owned())
-                .map_err(|_| CertificatesError::NotAnAnchor { number: index.saturating_add(1) })
+                .map_err(|_| ParseError::NotAnAnchor { number: index.saturating_add(1) })
         };
         certificates.iter().enumerate().map(anchor).collect::<Result<_, _>>().map(Self)
     }

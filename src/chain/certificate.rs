@@ -56,10 +56,13 @@ impl<'a> Certificate<'a> {
     ///
     /// [`ParseError`], also for trailing bytes, and for an extension that occurs twice or is malformed.
     pub fn parse(der: &'a CertificateDer<'_>) -> Result<Self, ParseError> {
-        let (rest, parsed) =
-            X509Certificate::from_der(der).map_err(|error| ParseError::new("structure", error))?;
+        let (rest, parsed) = X509Certificate::from_der(der)
+            .map_err(|error| ParseError::of_certificate("structure", error))?;
         if !rest.is_empty() {
-            return Err(ParseError::new("structure", "trailing bytes after the certificate"));
+            return Err(ParseError::of_certificate(
+                "structure",
+                "trailing bytes after the certificate",
+            ));
         }
         let mut certificate = Self {
             subject: DistinguishedName::new(&parsed.tbs_certificate.subject),
@@ -79,7 +82,7 @@ impl<'a> Certificate<'a> {
         for extension in parsed.extensions() {
             parsed
                 .get_extension_unique(&extension.oid)
-                .map_err(|error| ParseError::new("extensions", error))?;
+                .map_err(|error| ParseError::of_certificate("extensions", error))?;
             certificate.read_extension(extension.parsed_extension())?;
         }
         Ok(certificate)
@@ -134,7 +137,7 @@ impl<'a> Certificate<'a> {
                 self.revocation_list_urls = names.flat_map(uris).collect();
             }
             ParsedExtension::ParseError { error } => {
-                return Err(ParseError::new("extensions", error));
+                return Err(ParseError::of_certificate("extensions", error));
             }
             _ => {}
         }
@@ -247,7 +250,7 @@ fn uris(point: &DistributionPointName<'_>) -> Vec<Box<str>> {
 fn unix(time: ASN1Time) -> Result<UnixTime, ParseError> {
     u64::try_from(time.timestamp())
         .map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
-        .map_err(|_| ParseError::new("validity", "it begins or ends before 1970"))
+        .map_err(|_| ParseError::of_certificate("validity", "it begins or ends before 1970"))
 }
 
 pub(super) const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";

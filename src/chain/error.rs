@@ -9,7 +9,7 @@ use super::parse_error::ParseError;
 use super::path_error::PathError;
 use super::policy::PolicyError;
 use super::summary::CertificateSummary;
-use crate::crypto::KeyRejected;
+use crate::crypto::CryptoError;
 use crate::excerpt::Excerpt;
 
 /// Why a signing certificate is not trusted.
@@ -28,7 +28,7 @@ pub enum ChainError {
     #[error("{error}; the signing certificate is: {certificate}")]
     Key {
         /// The error of the backend.
-        error: KeyRejected,
+        error: CryptoError,
         /// The certificate.
         certificate: Box<CertificateSummary>,
     },

@@ -31,7 +31,7 @@ impl PublicKey {
         if *algorithm != oid::OID_PKCS1_RSAENCRYPTION {
             return Ok(Self::Other { algorithm: algorithm_name(algorithm) });
         }
-        let malformed = || ParseError::new("public key", "it is not a DER RSAPublicKey");
+        let malformed = || ParseError::of_certificate("public key", "it is not a DER RSAPublicKey");
         let parsed = info.parsed().map_err(|_| malformed())?;
         let x509_parser::public_key::PublicKey::RSA(key) = parsed else {
             return Err(malformed());

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
-use thiserror::Error;
 use webpki::Cert;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::certificate::{Certificate, is_signature};
 use super::list_reader::{ParsedList, Part, read_list};
+use super::parse_error::ParseError;
 use crate::crypto::Backend;
 use crate::excerpt::Excerpt;
 
@@ -75,10 +75,10 @@ impl RevocationList {
     ///
     /// # Errors
     ///
-    /// [`RevocationListError`], also for lists without `nextUpdate`, for incomplete lists (deltas, indirect lists, lists for
-    /// some reasons only), and for lists with an unknown critical extension.
-    pub fn from_der(der: &[u8]) -> Result<Self, RevocationListError> {
-        let refused = |problem: &str| RevocationListError { problem: Excerpt::of(problem) };
+    /// [`ParseError::RevocationList`], also for lists without `nextUpdate`, for incomplete lists (deltas, indirect lists, lists
+    /// for some reasons only), and for lists with an unknown critical extension.
+    pub fn from_der(der: &[u8]) -> Result<Self, ParseError> {
+        let refused = |problem: &str| ParseError::RevocationList { problem: Excerpt::of(problem) };
         let ParsedList { signed, signature, issuer, this_update, next_update, serials, part } =
             read_list(der).map_err(refused)?;
         // If the two parsers ever disagree, the list is refused.
@@ -199,13 +199,4 @@ impl fmt::Debug for RevocationList {
 pub(super) fn after_grace(next_update: UnixTime) -> UnixTime {
     let seconds = next_update.as_secs().saturating_add(RevocationList::GRACE.as_secs());
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
-}
-
-/// A revocation list that cannot be used.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("it is not a usable revocation list: {problem}")]
-#[non_exhaustive]
-pub struct RevocationListError {
-    /// The reason.
-    pub problem: Excerpt,
 }

@@ -24,16 +24,13 @@ mod rustcrypto;
 
 #[cfg(feature = "aws-lc-rs")]
 pub use aws_lc_rs::AwsLcRs;
-pub use backend::{
-    Backend, KeyRejected, PrivateKeyRejected, RsaKey, RsaSigningKey, SignatureAlgorithm,
-    SignatureMismatch, SigningFailed,
-};
+pub use backend::{Backend, CryptoError, RsaKey, RsaSigningKey, SignatureAlgorithm};
 #[cfg(feature = "rustcrypto")]
 pub use rustcrypto::RustCrypto;
 
-/// The default backend: [`AwsLcRs`] with feature `aws-lc-rs`, otherwise [`RustCrypto`].
+/// The default backend: [`AwsLcRs`] with feature `aws-lc-rs`, otherwise `RustCrypto`.
 #[cfg(feature = "aws-lc-rs")]
-pub type DefaultBackend = AwsLcRs;
-/// The default backend: [`AwsLcRs`] with feature `aws-lc-rs`, otherwise [`RustCrypto`].
+pub use aws_lc_rs::AwsLcRs as DefaultBackend;
+/// The default backend: `AwsLcRs` with feature `aws-lc-rs`, otherwise [`RustCrypto`].
 #[cfg(all(feature = "rustcrypto", not(feature = "aws-lc-rs")))]
-pub type DefaultBackend = RustCrypto;
+pub use rustcrypto::RustCrypto as DefaultBackend;

@@ -34,7 +34,7 @@ use thiserror::Error;
 use crate::excerpt::Excerpt;
 
 #[cfg(feature = "token")]
-pub use self::endpoint::{Endpoint, EndpointError};
+pub use self::endpoint::EndpointError;
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::ReqwestClient;
 

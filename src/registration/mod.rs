@@ -52,4 +52,4 @@ pub use client::RegistrationClient;
 pub use error::RegistrationError;
 pub use plan::{Change, Plan};
 pub use test_event::{TestEvent, TestEventStatus, TestResult, WhenLimited};
-pub use types::{CallbackUrlError, Registration};
+pub use types::Registration;

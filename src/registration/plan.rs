@@ -55,7 +55,7 @@ impl Plan {
     /// let plan = Plan::new(&wanted, Some(&current));
     /// assert_eq!(plan.to_string(), "update the registration: add invoice-ready");
     /// assert_eq!(plan.registration().webhook_events(), [EventName::TestCreated, EventName::InvoiceReady]);
-    /// # Ok::<(), partner_center_webhooks::registration::CallbackUrlError>(())
+    /// # Ok::<(), partner_center_webhooks::registration::RegistrationError>(())
     /// ```
     pub fn new(wanted: &Registration, current: Option<&Registration>) -> Self {
         let mut registration = wanted.clone();

@@ -7,9 +7,9 @@ use http::uri::InvalidUri;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use thiserror::Error;
 use time::OffsetDateTime;
 
+use super::error::RegistrationError;
 use super::members::{Members, boolean, text};
 use crate::event::EventName;
 use crate::excerpt::Excerpt;
@@ -29,7 +29,7 @@ use crate::json::date::date;
 ///
 /// ```
 /// use partner_center_webhooks::event::EventName;
-/// use partner_center_webhooks::registration::{CallbackUrlError, Registration};
+/// use partner_center_webhooks::registration::{Registration, RegistrationError};
 ///
 /// let url = "https://contoso.example/webhooks/callback";
 /// let registration = Registration::new(url, [EventName::InvoiceReady, EventName::from("brand-new")])?
@@ -41,7 +41,7 @@ use crate::json::date::date;
 ///
 /// let error = Registration::new("http://contoso.example/", []).unwrap_err();
 /// assert_eq!(error.to_string(), "`http://contoso.example/` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)");
-/// # Ok::<(), CallbackUrlError>(())
+/// # Ok::<(), RegistrationError>(())
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Registration {
@@ -60,11 +60,11 @@ impl Registration {
     ///
     /// # Errors
     ///
-    /// [`CallbackUrlError`].
+    /// [`RegistrationError::MalformedUrl`] or [`RegistrationError::NotHttps`].
     pub fn new(
         webhook_url: &str,
         events: impl IntoIterator<Item = EventName>,
-    ) -> Result<Self, CallbackUrlError> {
+    ) -> Result<Self, RegistrationError> {
         Self::build(webhook_url, events, false)
     }
 
@@ -72,11 +72,11 @@ impl Registration {
     ///
     /// # Errors
     ///
-    /// [`CallbackUrlError`].
+    /// [`RegistrationError::MalformedUrl`] or [`RegistrationError::NotHttps`].
     pub fn danger_plain_http(
         webhook_url: &str,
         events: impl IntoIterator<Item = EventName>,
-    ) -> Result<Self, CallbackUrlError> {
+    ) -> Result<Self, RegistrationError> {
         Self::build(webhook_url, events, true)
     }
 
@@ -84,7 +84,7 @@ impl Registration {
         webhook_url: &str,
         events: impl IntoIterator<Item = EventName>,
         danger_plain_http: bool,
-    ) -> Result<Self, CallbackUrlError> {
+    ) -> Result<Self, RegistrationError> {
         let registration = Self {
             webhook_url: webhook_url.into(),
             webhook_events: events.into_iter().collect(),
@@ -150,9 +150,9 @@ impl Registration {
             && (first.path(), first.query()) == (second.path(), second.query())
     }
 
-    pub(super) fn check_url(&self) -> Result<(), CallbackUrlError> {
+    pub(super) fn check_url(&self) -> Result<(), RegistrationError> {
         let found = || Excerpt::of_url(&*self.webhook_url);
-        let malformed = || CallbackUrlError::Malformed { found: found() };
+        let malformed = || RegistrationError::MalformedUrl { found: found() };
         let uri: Uri = self.webhook_url.parse().map_err(|_: InvalidUri| malformed())?;
         let authority = uri.authority().ok_or_else(malformed)?;
         let is_odd = !is_host_and_port(authority) || self.webhook_url.contains('#');
@@ -160,7 +160,7 @@ impl Registration {
             _ if is_odd => Err(malformed()),
             Some("https") => Ok(()),
             Some("http") if self.danger_plain_http => Ok(()),
-            Some("http") => Err(CallbackUrlError::NotHttps { found: found() }),
+            Some("http") => Err(RegistrationError::NotHttps { found: found() }),
             _ => Err(malformed()),
         }
     }
@@ -234,28 +234,6 @@ impl<'de> Deserialize<'de> for Registration {
             danger_plain_http: false,
         })
     }
-}
-
-/// Why a callback URL cannot be registered.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum CallbackUrlError {
-    /// It is not a valid callback URL.
-    #[error(
-        "`{found}` is not a callback URL (expected `https://`, a host, and no user or fragment)"
-    )]
-    Malformed {
-        /// The URL.
-        found: Excerpt,
-    },
-    /// It is plain http, where eavesdroppers can read the events.
-    #[error(
-        "`{found}` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)"
-    )]
-    NotHttps {
-        /// The URL.
-        found: Excerpt,
-    },
 }
 
 #[cfg(test)]

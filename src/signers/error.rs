@@ -7,12 +7,12 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::times;
-use crate::chain::{ChainError, RevocationListError};
+use crate::chain::{ChainError, ParseError};
 use crate::excerpt::Excerpt;
 use crate::single_flight::{Failure, Interrupted};
 use crate::source::{CertificateUrl, SourceError};
 
-/// The reason why a URL has no usable signer.
+/// The reason why a URL has no usable signer: a verdict on its certificate, or a failure to fetch that.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum SignerError {
@@ -24,6 +24,15 @@ pub enum SignerError {
         /// The failures to fetch issuers' certificates and revocation lists, in order.
         problems: Vec<String>,
     },
+    /// There is no verdict on the certificate.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+}
+
+/// The reason why a certificate could not be fetched for a callback. A later attempt may succeed.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum FetchError {
     /// The fetch was stopped: its deadline passed, it panicked, or its runtime was shut down.
     #[error(
         "fetching `{url}` {}: the certificate source exceeded its deadline of {limit:?}, or its runtime is blocked",
@@ -47,7 +56,7 @@ pub enum SignerError {
         /// The longest that a callback waits.
         patience: Duration,
     },
-    /// The quota of downloads for URLs that never verified is used up. A later attempt may succeed.
+    /// The quota of downloads for URLs that never verified is used up.
     #[error(
         "`{url}` was not fetched: it has never verified, and the quota of {per_minute} downloads a minute for such URLs \
          is used up; if genuine callbacks name it, configure it with `warm_up_url`"
@@ -58,7 +67,16 @@ pub enum SignerError {
         /// The quota.
         per_minute: NonZeroU32,
     },
-    /// The certificate could not be fetched. A later attempt may succeed.
+    /// The certificate that was served last is revoked, and it may not be fetched again yet, although it may have been replaced
+    /// since.
+    #[error("{error}{}", fetching(.problems))]
+    Revoked {
+        /// The verdict on that certificate: [`ChainError::Revoked`].
+        error: ChainError,
+        /// The failures to fetch issuers' certificates and revocation lists, in order.
+        problems: Vec<String>,
+    },
+    /// The certificate source failed.
     #[error(transparent)]
     Source(SourceError),
     /// A kept signer cannot be verified at this time, so it is unknown whether it signed the callback.
@@ -80,11 +98,9 @@ impl SignerError {
         limit: Duration,
         cause: Interrupted,
     ) -> Self {
-        Self::Interrupted {
-            url: Excerpt::of_url(url.as_str()),
-            limit,
-            panicked: cause == Interrupted::Panicked,
-        }
+        let url = Excerpt::of_url(url.as_str());
+        let panicked = cause == Interrupted::Panicked;
+        FetchError::Interrupted { url, limit, panicked }.into()
     }
 
     /// Whether the signing certificate is revoked. Only another certificate resolves this error.
@@ -116,24 +132,24 @@ pub(super) enum EvidenceError {
     #[error("the list at `{url}` is not in force")]
     ListNotInForce { url: Excerpt },
     #[error("`{url}`: {error}")]
-    NotAList { url: Excerpt, error: RevocationListError },
+    NotAList { url: Excerpt, error: ParseError },
 }
 
 /// There is no usable signer now: the reason, and when to retry.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Unavailable {
+pub struct Unavailable<E = SignerError> {
     /// The reason.
-    pub error: Box<SignerError>,
+    pub error: Box<E>,
     /// The age of the failed attempt, if it was not made for this callback.
     pub failed_ago: Option<Duration>,
     /// When to retry: from 1 to 300 seconds.
     pub retry_after: Duration,
 }
 
-impl std::error::Error for Unavailable {}
+impl<E: fmt::Debug + fmt::Display> std::error::Error for Unavailable<E> {}
 
-impl fmt::Display for Unavailable {
+impl<E: fmt::Display> fmt::Display for Unavailable<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.error)?;
         match self.failed_ago {
@@ -160,12 +176,12 @@ impl Unavailable {
     pub const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
     /// An error with a retry time that is rounded up to seconds and limited to 1 to 300.
-    pub fn new(error: SignerError, retry_after: Duration) -> Self {
+    pub fn new(error: impl Into<SignerError>, retry_after: Duration) -> Self {
         // A sender that returns a moment early would fail again.
         let seconds =
             retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
         Self {
-            error: Box::new(error),
+            error: Box::new(error.into()),
             failed_ago: None,
             retry_after: Duration::from_secs(seconds.max(1)).min(Self::LONGEST_RETRY),
         }
@@ -177,13 +193,10 @@ impl Unavailable {
     /// certificate is valid, and the age of the outage. So ten tries of an obedient sender outlast an outage of some minutes.
     pub(super) fn after(failure: &Failure<SignerError>, now: Duration) -> Self {
         let outage = failure.since.age(now);
-        let valid_from = match failure.error {
-            SignerError::Chain { ref error, .. } => error.retry_at(),
-            _ => None,
-        };
-        let host = match failure.error {
-            SignerError::Source(ref error) => error.retry_after(),
-            _ => None,
+        let (valid_from, host) = match &failure.error {
+            SignerError::Chain { error, .. } => (error.retry_at(), None),
+            SignerError::Fetch(FetchError::Source(error)) => (None, error.retry_after()),
+            SignerError::Fetch(_) => (None, None),
         };
         let host = host.unwrap_or_default();
         let until_valid = valid_from

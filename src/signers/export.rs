@@ -19,7 +19,7 @@ use super::imports::{Import, MAX_IMPORTS};
 use super::set::SignerSet;
 use super::times;
 use crate::chain::{
-    CertificateDer, CertificatesError, Fingerprint, RevokedCertificate, certificate_to_pem,
+    CertificateDer, Fingerprint, ParseError, RevokedCertificate, certificate_to_pem,
     certificates_from_pem,
 };
 use crate::excerpt::Excerpt;
@@ -32,10 +32,9 @@ pub(crate) struct Exported {
     pub(super) revoked: Vec<RevokedCertificate>,
 }
 
-/// A fault of a text of kept signers.
+/// A fault of a text of kept signers. An operator only reads it: the remedy is always the same.
 #[derive(Clone, Debug, Error)]
-#[non_exhaustive]
-pub enum KeptSignersError {
+pub(crate) enum KeptSignersError {
     /// The text was cut off or changed.
     #[error(
         "the text of kept signers was cut off or changed: it has {found} signers and revoked certificates, and its last line{}; \
@@ -72,7 +71,7 @@ pub enum KeptSignersError {
         /// The certificate, counted from 1.
         number: usize,
         /// The fault.
-        error: CertificatesError,
+        error: ParseError,
     },
     /// The text has more signers than a receiver keeps.
     #[error(
@@ -151,7 +150,7 @@ fn import(
     let certificate = certificates
         .into_iter()
         .next()
-        .ok_or(KeptSignersError::Pem { number, error: CertificatesError::NoPem })?;
+        .ok_or(KeptSignersError::Pem { number, error: ParseError::NoPem })?;
     let allowed = location.check(url).ok();
     Ok(allowed.map(|url| Import {
         url: url.into_owned(),

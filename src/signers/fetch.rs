@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 
-use super::error::{SignerError, Unavailable};
+use super::error::{FetchError, SignerError, Unavailable};
 use super::gather::Target;
 use super::give_way::give_way;
 use super::inner::Inner;
@@ -158,7 +158,7 @@ async fn download(
     let owned = url.clone();
     let work = async move { source.fetch(&owned).await };
     match within(&spawn, times::CERTIFICATE, work).await {
-        Ok(fetched) => fetched.map_err(SignerError::Source),
+        Ok(fetched) => fetched.map_err(|error| FetchError::Source(error).into()),
         Err(cause) => Err(stopped(url, cause)),
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 
-use super::error::{SignerError, Unavailable};
+use super::error::{FetchError, Unavailable};
 use super::fetch::{Declined, Reason};
 use super::give_way::give_way;
 use super::inner::Inner;
@@ -171,7 +171,7 @@ impl Inner {
     /// The error of a callback whose patience ended. In an outage, the sender waits as long as the outage has lasted.
     fn late(&self, url: &CertificateUrl<'_>, now: Duration) -> Unavailable {
         let error =
-            SignerError::Late { url: Excerpt::of_url(url.as_str()), patience: self.patience };
+            FetchError::Late { url: Excerpt::of_url(url.as_str()), patience: self.patience };
         let failure = self.fetches.failure(&url.clone().into_owned());
         let outage = failure.map_or(Duration::ZERO, |failure| failure.since.age(now));
         Unavailable::new(error, times::CERTIFICATE.max(outage))
@@ -180,7 +180,7 @@ impl Inner {
 
 fn unverified(url: &CertificateUrl<'_>) -> Unavailable {
     let url = Excerpt::of_url(url.as_str());
-    Unavailable::new(SignerError::Unverified { url }, times::REFRESH_RETRY)
+    Unavailable::new(FetchError::Unverified { url }, times::REFRESH_RETRY)
 }
 
 /// The most fetches that a callback waits for when its signature does not match.

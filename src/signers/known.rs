@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::error::{SignerError, Unavailable};
+use super::error::{FetchError, Unavailable};
 use super::quota::Quota;
 use super::times;
 use crate::excerpt::Excerpt;
@@ -47,7 +47,7 @@ impl KnownUrls {
         let per_minute = state.quota.per_minute();
         state.quota.take(now.as_secs()).map_err(|wait| {
             let url = Excerpt::of_url(url.as_str());
-            Unavailable::new(SignerError::Quota { url, per_minute }, wait)
+            Unavailable::new(FetchError::Quota { url, per_minute }, wait)
         })
     }
 

@@ -71,8 +71,7 @@ use crate::source::{Authorities, CertificateSource, CertificateUrl};
 use inner::Inner;
 
 pub(crate) use error::fetching;
-pub use error::{SignerError, Unavailable};
-pub use export::KeptSignersError;
+pub use error::{FetchError, SignerError, Unavailable};
 pub(crate) use export::{Exported, parse as parse_kept_signers};
 pub(crate) use inner::Settings;
 pub use set::SignerSet;

@@ -55,7 +55,7 @@ impl Credential {
     /// A token from another identity provider that the application trusts (workload identity federation).
     ///
     /// `token` is called for each request to Microsoft Entra: once for each access token. If it fails, the request fails with
-    /// [`TokenError::Provider`] of an [`AssertionError`]. A later request calls it again.
+    /// [`TokenError::Provider`]. A later request calls it again.
     ///
     /// # Source
     ///
@@ -63,7 +63,7 @@ impl Credential {
     pub fn federated<F, R>(token: F) -> Self
     where
         F: Fn() -> R + Send + Sync + 'static,
-        R: Future<Output = Result<SecretString, FederatedTokenError>> + Send + 'static,
+        R: Future<Output = Result<SecretString, Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
         Self::assertion(Federated(token))
     }
@@ -72,7 +72,7 @@ impl Credential {
     /// replaces the token before it expires.
     ///
     /// White space around the token is ignored. If the file is missing, empty or longer than 16 KiB, the request fails with
-    /// [`TokenError::Provider`] of an [`AssertionError`]. A later request reads it again.
+    /// [`TokenError::Provider`]. A later request reads it again.
     ///
     /// # Source
     ///
@@ -159,7 +159,7 @@ struct Federated<F>(F);
 impl<F, R> ClientAssertion for Federated<F>
 where
     F: Fn() -> R + Send + Sync + 'static,
-    R: Future<Output = Result<SecretString, FederatedTokenError>> + Send + 'static,
+    R: Future<Output = Result<SecretString, BoxError>> + Send + 'static,
 {
     fn kind(&self) -> &'static str {
         "federated token"
@@ -216,16 +216,15 @@ fn read(path: &Path) -> io::Result<Zeroizing<String>> {
     Ok(text)
 }
 
-/// Why the closure of [`Credential::federated`] failed.
-pub type FederatedTokenError = Box<dyn StdError + Send + Sync>;
+/// Any error of a closure.
+type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Why there is no client assertion. [`TokenError::Provider`] wraps it.
+/// Why there is no client assertion. [`TokenError::Provider`] wraps it, because a caller can only report it and retry.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum AssertionError {
+pub(super) enum AssertionError {
     /// The closure of [`Credential::federated`] failed.
     #[error("there is no federated token: {0}")]
-    Federated(FederatedTokenError),
+    Federated(BoxError),
     /// The file of [`Credential::federated_token_file`] could not be read.
     #[error(
         "the federated token file `{file}` could not be read: {error} (expected the path that \

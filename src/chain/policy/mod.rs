@@ -4,7 +4,6 @@
 //! accepted and refused certificates in `tests/it/chain.rs`.
 
 mod key;
-mod lifetime;
 mod organization;
 mod signer_name;
 mod usage;
@@ -16,11 +15,10 @@ use thiserror::Error;
 use super::certificate::{CLIENT_AUTH, Certificate, SERVER_AUTH};
 use crate::excerpt::Excerpt;
 
-pub use key::Key;
-pub use lifetime::Lifetime;
-pub use organization::Organization;
+pub(super) use key::Key;
+pub(super) use organization::Organization;
 pub use signer_name::{SignerName, SignerNameError};
-pub use usage::Usage;
+pub(super) use usage::Usage;
 
 /// A requirement on signing certificates.
 ///

@@ -12,7 +12,6 @@ use super::handshake::HandshakeRules;
 use super::receiver::{Settings, WebhookReceiver};
 use super::secret::{Place, SharedSecret};
 use super::token::EntraTokens;
-use crate::body::BodyLimit;
 use crate::excerpt::Excerpt;
 
 impl WebhookReceiver {
@@ -168,8 +167,8 @@ impl WebhookReceiverBuilder {
         self
     }
 
-    /// Sets the limit on bodies. Default: [`WebhookReceiver::BODY_LIMIT`]. Longer deliveries are answered 413, and lost.
-    pub fn body_limit(mut self, limit: BodyLimit) -> Self {
+    /// Sets the limit on bodies, in bytes. Default: [`WebhookReceiver::BODY_LIMIT`]. Longer deliveries are answered 413, and lost.
+    pub fn body_limit(mut self, limit: usize) -> Self {
         self.settings.body_limit = limit;
         self
     }
