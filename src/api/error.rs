@@ -85,10 +85,7 @@ impl ApiError {
             ApiErrorCause::Refused { status, .. } | ApiErrorCause::Unreadable { status, .. } => {
                 Some(*status)
             }
-            ApiErrorCause::Connection(_)
-            | ApiErrorCause::Deadline { .. }
-            | ApiErrorCause::Limit { .. }
-            | ApiErrorCause::Token(_) => None,
+            _ => None,
         }
     }
 
@@ -147,9 +144,7 @@ impl ApiError {
             ApiErrorCause::Limit { retry_after } => Some(*retry_after),
             ApiErrorCause::Refused { retry_after, .. } => *retry_after,
             ApiErrorCause::Token(error) => error.retry_after(),
-            ApiErrorCause::Connection(_)
-            | ApiErrorCause::Deadline { .. }
-            | ApiErrorCause::Unreadable { .. } => None,
+            _ => None,
         }
     }
 

@@ -42,8 +42,10 @@ pub struct Certificate<'a> {
     public_key: PublicKey,
     is_ca: bool,
     digital_signature: Option<bool>,
-    signs_certificates: Option<bool>,
-    signs_lists: Option<bool>,
+    /// Whether the key usage allows signatures over certificates; `None` without a key usage.
+    pub(super) signs_certificates: Option<bool>,
+    /// Whether the key usage allows signatures over revocation lists; `None` without a key usage.
+    pub(super) signs_lists: Option<bool>,
     purposes: Option<Vec<Box<str>>>,
     issuer_urls: Vec<Box<str>>,
     revocation_list_urls: Vec<Box<str>>,
@@ -121,12 +123,8 @@ impl<'a> Certificate<'a> {
                 let ca_issuers = access.accessdescs.iter().filter(|each| {
                     each.access_method == oid::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS
                 });
-                let url = |name: &GeneralName<'_>| match name {
-                    GeneralName::URI(url) => Some(Box::from(*url)),
-                    _ => None,
-                };
                 self.issuer_urls =
-                    ca_issuers.filter_map(|each| url(&each.access_location)).collect();
+                    ca_issuers.filter_map(|each| uri(&each.access_location)).collect();
             }
             ParsedExtension::CRLDistributionPoints(points) => {
                 // Lists for some reasons only, and lists of other issuers, are incomplete.
@@ -184,16 +182,6 @@ impl<'a> Certificate<'a> {
         self.digital_signature
     }
 
-    /// Whether the key usage allows signatures over certificates; `None` without a key usage.
-    pub(super) fn signs_certificates(&self) -> Option<bool> {
-        self.signs_certificates
-    }
-
-    /// Whether the key usage allows signatures over revocation lists; `None` without a key usage.
-    pub(super) fn signs_lists(&self) -> Option<bool> {
-        self.signs_lists
-    }
-
     /// The object identifiers of the extended key usage; `None` without one.
     pub fn purposes(&self) -> Option<&[Box<str>]> {
         self.purposes.as_deref()
@@ -237,14 +225,17 @@ pub(super) fn is_signature(
 
 /// The URIs of a distribution point.
 fn uris(point: &DistributionPointName<'_>) -> Vec<Box<str>> {
-    let DistributionPointName::FullName(names) = point else {
-        return Vec::new();
-    };
-    let uri = |name: &GeneralName<'_>| match name {
+    match point {
+        DistributionPointName::FullName(names) => names.iter().filter_map(uri).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn uri(name: &GeneralName<'_>) -> Option<Box<str>> {
+    match name {
         GeneralName::URI(uri) => Some(Box::from(*uri)),
         _ => None,
-    };
-    names.iter().filter_map(uri).collect()
+    }
 }
 
 fn unix(time: ASN1Time) -> Result<UnixTime, ParseError> {

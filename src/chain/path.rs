@@ -129,7 +129,7 @@ impl Search<'_> {
             .collect::<Result<_, _>>()
             .map_err(|_| webpki::Error::MalformedExtensions)?;
         let mut issuers = parsed.iter().skip(1);
-        if issuers.any(|issuer| issuer.signs_certificates() == Some(false)) {
+        if issuers.any(|issuer| issuer.signs_certificates == Some(false)) {
             return Err(webpki::Error::EndEntityUsedAsCa);
         }
         let mut is_revoked = false;
@@ -235,7 +235,7 @@ impl Issuer {
         let parsed = Certificate::parse(&der);
         Self {
             key: Some(certificate.subject_public_key_info().to_vec()),
-            signs_lists: parsed.is_ok_and(|issuer| issuer.signs_lists() != Some(false)),
+            signs_lists: parsed.is_ok_and(|issuer| issuer.signs_lists != Some(false)),
         }
     }
 }

@@ -203,29 +203,24 @@ impl SignatureVerificationAlgorithm for CertificateAlgorithm {
     }
 }
 
-const fn rsa(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
-    CertificateAlgorithm {
-        family: Family::Rsa,
-        hash,
-        public_key: alg_id::RSA_ENCRYPTION,
-        signature,
-    }
+const fn algorithm(
+    family: Family,
+    hash: Hash,
+    public_key: AlgorithmIdentifier,
+    signature: AlgorithmIdentifier,
+) -> CertificateAlgorithm {
+    CertificateAlgorithm { family, hash, public_key, signature }
 }
 
-const fn p256(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
-    CertificateAlgorithm { family: Family::P256, hash, public_key: alg_id::ECDSA_P256, signature }
-}
-
-const fn p384(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
-    CertificateAlgorithm { family: Family::P384, hash, public_key: alg_id::ECDSA_P384, signature }
-}
-
-const CERTIFICATE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
-    &rsa(Hash::Sha256, alg_id::RSA_PKCS1_SHA256),
-    &rsa(Hash::Sha384, alg_id::RSA_PKCS1_SHA384),
-    &rsa(Hash::Sha512, alg_id::RSA_PKCS1_SHA512),
-    &p256(Hash::Sha256, alg_id::ECDSA_SHA256),
-    &p256(Hash::Sha384, alg_id::ECDSA_SHA384),
-    &p384(Hash::Sha256, alg_id::ECDSA_SHA256),
-    &p384(Hash::Sha384, alg_id::ECDSA_SHA384),
-];
+const CERTIFICATE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = {
+    use alg_id::{ECDSA_P256, ECDSA_P384, ECDSA_SHA256, ECDSA_SHA384, RSA_ENCRYPTION};
+    &[
+        &algorithm(Family::Rsa, Hash::Sha256, RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA256),
+        &algorithm(Family::Rsa, Hash::Sha384, RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA384),
+        &algorithm(Family::Rsa, Hash::Sha512, RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA512),
+        &algorithm(Family::P256, Hash::Sha256, ECDSA_P256, ECDSA_SHA256),
+        &algorithm(Family::P256, Hash::Sha384, ECDSA_P256, ECDSA_SHA384),
+        &algorithm(Family::P384, Hash::Sha256, ECDSA_P384, ECDSA_SHA256),
+        &algorithm(Family::P384, Hash::Sha384, ECDSA_P384, ECDSA_SHA384),
+    ]
+};

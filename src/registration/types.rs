@@ -5,7 +5,7 @@ use std::fmt;
 use http::Uri;
 use http::uri::InvalidUri;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
@@ -43,15 +43,21 @@ use crate::json::date::date;
 /// assert_eq!(error.to_string(), "`http://contoso.example/` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)");
 /// # Ok::<(), RegistrationError>(())
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Registration {
     webhook_url: Box<str>,
     pub(super) webhook_events: Vec<EventName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) signature_token_to_ms_signature_header: Option<bool>,
+    #[serde(skip)]
     subscriber_id: Option<Box<str>>,
+    #[serde(skip)]
     last_modified: Option<Box<str>>,
     /// Unknown members.
+    #[serde(flatten)]
     pub(super) others: Map<String, Value>,
+    #[serde(skip)]
     danger_plain_http: bool,
 }
 
@@ -180,28 +186,6 @@ impl fmt::Debug for Registration {
             .field("last_modified", &self.last_modified)
             .field("others", &self.others.keys())
             .finish_non_exhaustive()
-    }
-}
-
-impl Serialize for Registration {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Sent<'a> {
-            webhook_url: &'a str,
-            webhook_events: &'a [EventName],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            signature_token_to_ms_signature_header: Option<bool>,
-            #[serde(flatten)]
-            others: &'a Map<String, Value>,
-        }
-        let sent = Sent {
-            webhook_url: &self.webhook_url,
-            webhook_events: &self.webhook_events,
-            signature_token_to_ms_signature_header: self.signature_token_to_ms_signature_header,
-            others: &self.others,
-        };
-        sent.serialize(serializer)
     }
 }
 

@@ -32,7 +32,7 @@ impl Inner {
     ) -> Option<Check> {
         match self.check(url, now)? {
             Start::Started(waiter) => Some(waiter),
-            Start::Cooling(_) | Start::Declined(()) | Start::Joined(_) => None,
+            _ => None,
         }
     }
 
@@ -44,7 +44,7 @@ impl Inner {
     ) -> Option<Check> {
         match self.check(url, now)? {
             Start::Started(waiter) | Start::Joined(waiter) => Some(waiter),
-            Start::Cooling(_) | Start::Declined(()) => None,
+            _ => None,
         }
     }
 

@@ -135,15 +135,15 @@ fn import(
         let value = lines.find(|(found, _)| found.trim() == name).map(|(_, value)| value.trim());
         value.ok_or(KeptSignersError::Line { number, name })
     };
+    let time = |name: &'static str| {
+        let seconds = line(name)?.parse().map_err(|_| KeptSignersError::Line { number, name })?;
+        Ok(Duration::from_secs(seconds))
+    };
     let until = match line("until")? {
         CURRENT => Duration::MAX,
-        seconds => Duration::from_secs(
-            seconds.parse().map_err(|_| KeptSignersError::Line { number, name: "until" })?,
-        ),
+        _ => time("until")?,
     };
-    let exported = line("exported")?;
-    let exported =
-        exported.parse().map_err(|_| KeptSignersError::Line { number, name: "exported" })?;
+    let exported = time("exported")?;
     let url = line("url")?;
     let certificates = certificates_from_pem(block.as_bytes())
         .map_err(|error| KeptSignersError::Pem { number, error })?;
@@ -155,7 +155,7 @@ fn import(
     Ok(allowed.map(|url| Import {
         url: url.into_owned(),
         until,
-        exported: Duration::from_secs(exported),
+        exported,
         certificate,
         is_out_of_time: false,
     }))

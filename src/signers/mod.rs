@@ -92,12 +92,9 @@ impl Signers {
     pub const PATIENCE: Duration = times::PATIENCE;
     /// How long a replaced signer is accepted.
     pub const FORMER_AGE: Duration = times::FORMER_AGE;
-    /// A signer is refreshed when it has been kept for a day, or expires within a week; in seconds.
+    /// A signer is refreshed when it has been kept for a day, in seconds, or expires within a week. Attempts are at least ten
+    /// minutes apart.
     pub const REFRESH_AGE_SECONDS: u64 = times::REFRESH_AGE.as_secs();
-    /// See [`Self::REFRESH_AGE_SECONDS`].
-    pub const REFRESH_BEFORE_END_SECONDS: u64 = times::REFRESH_BEFORE_END.as_secs();
-    /// The least time between two attempts to refresh, in seconds.
-    pub const REFRESH_RETRY_SECONDS: u64 = times::REFRESH_RETRY.as_secs();
     /// The time until revocation lists that could not be fetched are requested again: an hour, in seconds.
     pub const REVOCATION_RETRY_SECONDS: u64 = times::REVOCATION_RETRY.as_secs();
     /// The default quota of downloads a minute for URLs that never verified.

@@ -70,6 +70,11 @@ struct Schedule {
 }
 
 impl Schedule {
+    /// An attempt started at the time `now`; the next one is due after `wait`, whatever its outcome.
+    fn after_attempt(now: Duration, wait: Duration) -> Self {
+        Self { attempted: now, next: now.saturating_add(wait) }
+    }
+
     /// A clock that was set back makes everything due.
     fn is_due(&self, now: Duration) -> bool {
         now < self.attempted || self.next <= now
@@ -85,6 +90,13 @@ impl SignerSet {
             refresh: Schedule::default(),
             check: Schedule::default(),
         }))
+    }
+
+    /// The set with a change.
+    fn with(&self, change: impl FnOnce(&mut Set)) -> Self {
+        let mut set = Set::clone(&self.0);
+        change(&mut set);
+        Self(Arc::new(set))
     }
 
     /// The signer whose certificate the URL served last or, before the first fetch after a start, the latest import.
@@ -155,16 +167,12 @@ impl SignerSet {
 
     /// The set after a fetch of the certificate has started.
     pub(super) fn with_refresh_attempt(&self, now: Duration) -> Self {
-        let mut set = Set::clone(&self.0);
-        set.refresh = Schedule { attempted: now, next: now.saturating_add(times::REFRESH_RETRY) };
-        Self(Arc::new(set))
+        self.with(|set| set.refresh = Schedule::after_attempt(now, times::REFRESH_RETRY))
     }
 
     /// The set after a check of its revocation lists has started.
     pub(super) fn with_check_attempt(&self, now: Duration) -> Self {
-        let mut set = Set::clone(&self.0);
-        set.check = Schedule { attempted: now, next: now.saturating_add(times::REVOCATION_RETRY) };
-        Self(Arc::new(set))
+        self.with(|set| set.check = Schedule::after_attempt(now, times::REVOCATION_RETRY))
     }
 
     /// The set with the signers in `verdicts` renewed or dropped; `None` if none is left.
@@ -198,7 +206,6 @@ impl SignerSet {
         if !self.iter().all(was_checked) {
             return self.clone();
         }
-        let mut set = Set::clone(&self.0);
         let lists_end = self.iter().filter_map(|signer| signer.revocation_lists_end()).min();
         let day_before = lists_end.map_or(Duration::MAX, |end| {
             Duration::from_secs(end.as_secs()).saturating_sub(times::REFRESH_AGE)
@@ -207,12 +214,9 @@ impl SignerSet {
             true => times::REVOCATION_RETRY,
             false => times::LIST_AGE,
         };
-        set.check = Schedule {
-            attempted: now,
-            next: (now.saturating_add(age).min(day_before))
-                .max(now.saturating_add(times::REFRESH_RETRY)),
-        };
-        Self(Arc::new(set))
+        let next =
+            (now.saturating_add(age).min(day_before)).max(now.saturating_add(times::REFRESH_RETRY));
+        self.with(|set| set.check = Schedule { attempted: now, next })
     }
 
     /// The set with `signer` as the current one.
@@ -246,13 +250,13 @@ impl SignerSet {
             return Self::of(former, Vec::new());
         };
         let former = former.replaced(now);
-        let mut set = Set::clone(&before.0);
         let is_held = before.iter().any(|kept| kept.has_key_of(&former.signer));
-        if !is_held && now < former.until && set.others.len() < times::MAX_FORMERS {
-            set.others.push(former);
-            set.check = Schedule::default();
-        }
-        Self(Arc::new(set))
+        before.with(|set| {
+            if !is_held && now < former.until && set.others.len() < times::MAX_FORMERS {
+                set.others.push(former);
+                set.check = Schedule::default();
+            }
+        })
     }
 
     /// The former signers once `current` is the current one: at most two, of other keys.
