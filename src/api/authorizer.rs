@@ -12,6 +12,8 @@ use crate::mask::text;
 use crate::token::{AccessToken, TokenError, TokenProvider, TokenRequest};
 
 /// Authorizes calls.
+///
+/// A seam, because Event Grid also takes keys and signatures, which no provider can replace.
 pub(crate) trait Authorizer: fmt::Debug + Send + Sync {
     /// The credentials for one attempt. `rejected` is a token that the service answered with 401.
     fn authorize<'a>(
@@ -34,6 +36,8 @@ pub(crate) struct AuthHeader {
 }
 
 /// `text` without `secrets`, and without the secrets in URLs.
+///
+/// Every text of a response passes through it before it gets into an error.
 pub(super) fn redact(secrets: &[SecretString], text: &str) -> String {
     text::redact(text, secrets.iter().map(SecretString::expose_secret))
 }

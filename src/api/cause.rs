@@ -28,6 +28,8 @@ use crate::token::TokenError;
 /// }
 /// # let _ = is_about_credentials;
 /// ```
+///
+/// The texts of the service are escaped, cut, and without the secrets of the request.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ApiErrorCause {
@@ -84,6 +86,8 @@ pub enum ApiErrorCause {
 
 impl ApiErrorCause {
     /// Whether a retry may help, for a call that may be processed twice or must not be.
+    ///
+    /// A call that must not be processed twice is repeated only if the first one was certainly not processed.
     pub(super) fn is_retryable(&self, is_repeatable: bool) -> bool {
         let was_not_processed = match self {
             Self::Connection(error) => matches!(error, HttpClientError::Connect(_)),
@@ -109,6 +113,8 @@ impl ApiErrorCause {
     }
 
     /// Whether the service may have processed the request.
+    ///
+    /// In doubt it is true: a lost response says nothing about the request.
     pub(super) fn may_have_succeeded(&self) -> bool {
         match self {
             Self::Connection(HttpClientError::Connect(_) | HttpClientError::Setup(_))

@@ -43,6 +43,8 @@ pub(crate) struct Api {
 }
 
 /// The state of a call, kept when the deadline cuts it off.
+///
+/// A deadline drops the future of the attempts, and what it knew with it, unless that is kept here.
 struct Progress {
     ids: CallIds,
     /// Decides what a passed deadline means.
@@ -79,6 +81,8 @@ impl Api {
     }
 
     /// The deadline of a call that starts now.
+    ///
+    /// Callers that make several calls in a row share one deadline.
     pub(crate) fn deadline(&self) -> Instant {
         after(self.retries.deadline)
     }
@@ -169,6 +173,8 @@ impl Api {
     }
 
     /// Sends `call` once, and returns the token that it used beside the outcome.
+    ///
+    /// The deadline of the HTTP client is the shorter one of the attempt's and what is left of the call's.
     async fn attempt<T>(
         &self,
         call: &Call<'_>,
@@ -318,6 +324,8 @@ fn deadline_passed(deadline: Duration, last: Option<ApiError>) -> ApiErrorCause 
 }
 
 /// The instant after `wait`, at most a year from now.
+///
+/// So a wait of any length, as a service may ask for, cannot overflow.
 pub(crate) fn after(wait: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(wait.min(YEAR)).unwrap_or(now)

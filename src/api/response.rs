@@ -42,6 +42,8 @@ impl ApiResponse {
     }
 
     /// Reads the body as JSON.
+    ///
+    /// With or without a byte order mark. An empty body is an error, because a lost body must not look like an empty result.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
         response::read(&self.body)
     }

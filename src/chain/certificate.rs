@@ -90,6 +90,7 @@ impl<'a> Certificate<'a> {
         Ok(certificate)
     }
 
+    /// Extensions that no check needs are ignored here: webpki refuses unknown critical ones on the path.
     fn read_extension(&mut self, extension: &ParsedExtension<'a>) -> Result<(), ParseError> {
         match extension {
             ParsedExtension::BasicConstraints(constraints) => self.is_ca = constraints.ca,
@@ -143,26 +144,36 @@ impl<'a> Certificate<'a> {
     }
 
     /// The subject.
+    ///
+    /// Its organizations are compared by a policy; its text is for display.
     pub fn subject(&self) -> &DistinguishedName<'a> {
         &self.subject
     }
 
     /// The issuer.
+    ///
+    /// A claim, until the path is verified.
     pub fn issuer(&self) -> &DistinguishedName<'a> {
         &self.issuer
     }
 
     /// The DNS names in the subject alternative name.
+    ///
+    /// As they are in the certificate: wildcards are not expanded, and the case is kept. The common name is not among them.
     pub fn dns_names(&self) -> &[&'a str] {
         &self.dns_names
     }
 
     /// The first second of the validity.
+    ///
+    /// Inclusive: the certificate is valid in this second.
     pub fn not_before(&self) -> UnixTime {
         self.not_before
     }
 
     /// The last second of the validity.
+    ///
+    /// Inclusive: the certificate is still valid in this second.
     pub fn not_after(&self) -> UnixTime {
         self.not_after
     }
@@ -183,22 +194,31 @@ impl<'a> Certificate<'a> {
     }
 
     /// The object identifiers of the extended key usage; `None` without one.
+    ///
+    /// In dotted form, such as `1.3.6.1.5.5.7.3.1` for TLS servers, known ones first.
     pub fn purposes(&self) -> Option<&[Box<str>]> {
         self.purposes.as_deref()
     }
 
     /// The URLs of the revocation list that covers the certificate (CRL distribution points).
+    ///
+    /// Not checked: a certificate can name any URL. [`DistributionLocation`](crate::source::DistributionLocation) decides what is
+    /// fetched.
     pub fn revocation_list_urls(&self) -> &[Box<str>] {
         &self.revocation_list_urls
     }
 
     /// The URLs of the issuer's certificate (authority information access, `caIssuers`).
+    ///
+    /// Not checked, like those of revocation lists.
     pub fn issuer_urls(&self) -> &[Box<str>] {
         &self.issuer_urls
     }
 }
 
 /// Whether `child` was signed with `key`.
+///
+/// False if one of them cannot be parsed. It says nothing about names, validity or usage.
 pub(super) fn is_signed_with(
     child: &CertificateDer<'_>,
     key: &SubjectPublicKeyInfoDer<'_>,
@@ -211,6 +231,8 @@ pub(super) fn is_signed_with(
 }
 
 /// Whether `signature` was made over `signed` with `key`, by an accepted algorithm.
+///
+/// All accepted algorithms are tried, so that the name of the algorithm, which a forger can choose, decides nothing.
 pub(super) fn is_signature(
     key: &SubjectPublicKeyInfoDer<'_>,
     signed: &[u8],
@@ -238,12 +260,14 @@ fn uri(name: &GeneralName<'_>) -> Option<Box<str>> {
     }
 }
 
+/// A validity that begins or ends before 1970 is malformed.
 fn unix(time: ASN1Time) -> Result<UnixTime, ParseError> {
     u64::try_from(time.timestamp())
         .map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
         .map_err(|_| ParseError::of_certificate("validity", "it begins or ends before 1970"))
 }
 
+/// RFC 5280, section 4.2.1.12, as are the other two.
 pub(super) const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
 pub(super) const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
 const ANY_PURPOSE: &str = "2.5.29.37.0";

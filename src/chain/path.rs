@@ -19,6 +19,8 @@ use crate::crypto::{Backend, der};
 use crate::excerpt::Excerpt;
 
 /// A valid path from a certificate to a trust anchor. It does not show who owns the certificate.
+///
+/// [`ChainVerifier::find_path`](super::ChainVerifier::find_path) returns it, to explain a refusal.
 #[derive(Clone, Debug)]
 pub struct Path {
     pub(super) links: Vec<Link>,
@@ -42,10 +44,13 @@ impl Path {
 pub struct Link {
     pub(super) der: CertificateDer<'static>,
     pub(super) subject: Excerpt,
+    /// Inclusive, as its end.
     pub(super) not_before: UnixTime,
     pub(super) not_after: UnixTime,
     pub(super) revocation_list_urls: Vec<Box<str>>,
+    /// SubjectPublicKeyInfo, DER. Empty if the anchor's is too long to be written, so that no list matches.
     pub(super) issuer_key: Box<[u8]>,
+    /// The end of the last list in force that covers it and does not name it.
     pub(super) list_ends: Option<UnixTime>,
 }
 
@@ -57,6 +62,8 @@ pub(crate) struct RevokedCertificate {
 }
 
 /// The input of a search for a path.
+///
+/// Lists and revocations are empty if revocation is off.
 pub(super) struct Search<'s> {
     pub(super) anchors: &'s Anchors,
     pub(super) issuers: &'s [CertificateDer<'s>],
@@ -85,6 +92,8 @@ impl Search<'_> {
         Searched { path, revoked: revoked.into_inner() }
     }
 
+    /// webpki calls back for each path with valid signatures; an error there makes it try the next one. Its own limits bound the search
+    /// (signatures and path steps).
     fn find(
         &self,
         certificate: &CertificateDer<'_>,
@@ -169,11 +178,14 @@ impl Search<'_> {
         }
     }
 
+    /// Fingerprints are computed only if there is something to compare with.
     fn is_known_as_revoked(&self, der: &CertificateDer<'_>) -> bool {
         !self.revoked.is_empty() && self.revoked.contains(&Fingerprint::of(der, self.backend))
     }
 
     /// The status of the certificate in the lists that `issuer` signed.
+    ///
+    /// A revocation on any list counts. Otherwise the list that expires last decides how long the certificate is covered.
     fn listed_status(
         &self,
         certificate: &Cert<'_>,
@@ -224,6 +236,7 @@ struct Issuer {
 }
 
 impl Issuer {
+    /// `certificate` is the next one of the path, or `None` if the anchor follows.
     fn of(certificate: Option<&Cert<'_>>, anchor: &TrustAnchor<'_>) -> Self {
         let Some(certificate) = certificate else {
             return Self {
@@ -240,6 +253,7 @@ impl Issuer {
     }
 }
 
+/// Each certificate once, although several paths share it.
 fn add_revoked(
     revoked: &mut Vec<RevokedCertificate>,
     der: &CertificateDer<'_>,

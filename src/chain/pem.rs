@@ -39,6 +39,8 @@ pub fn certificates_from_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
 }
 
 /// Writes a certificate as PEM, in lines of 64 characters.
+///
+/// Lines end in a single line feed. [`certificates_from_pem`] reads it back.
 pub fn certificate_to_pem(certificate: &CertificateDer<'_>) -> String {
     let base64 = STANDARD.encode(certificate);
     let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");

@@ -6,6 +6,8 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use super::parse_error::ParseError;
 
 /// A certificate's public key.
+///
+/// Only RSA keys can verify callbacks; others are named in the refusal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PublicKey {

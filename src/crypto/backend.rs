@@ -26,6 +26,8 @@ pub trait Backend: fmt::Debug + Send + Sync {
     fn certificate_algorithms(&self) -> &'static [&'static dyn SignatureVerificationAlgorithm];
 
     /// The SHA-256 of `data`.
+    ///
+    /// Of certificates (fingerprints) and of bodies (digests).
     fn sha256(&self, data: &[u8]) -> [u8; 32];
 
     /// Parses a DER `RSAPublicKey` (RFC 8017, A.1.1) for verification.

@@ -86,6 +86,7 @@ impl RsaKey for Key {
 }
 
 impl Key {
+    /// `hashed` is the digest by `hash`.
     fn verify_hash(&self, hash: Hash, hashed: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
         let scheme = match hash {
             Hash::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
@@ -136,6 +137,7 @@ fn parse(public_key: &[u8]) -> Result<RsaPublicKey, CryptoError> {
     RsaPublicKey::new_with_max_size(modulus, exponent, 8192).map_err(|_| CryptoError::PublicKey)
 }
 
+/// The hashes of signatures.
 #[derive(Clone, Copy, Debug)]
 enum Hash {
     Sha256,
@@ -153,6 +155,7 @@ impl Hash {
     }
 }
 
+/// The kinds of keys of certificates.
 #[derive(Debug)]
 enum Family {
     P256,

@@ -9,6 +9,8 @@ use crate::cloud::Cloud;
 use crate::excerpt::Excerpt;
 
 /// Why a base URL is not an endpoint.
+///
+/// Only the URLs of a [`Cloud::Custom`](crate::cloud::Cloud::Custom) and those that the application gives can have it.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -106,6 +108,8 @@ impl Endpoint {
 }
 
 /// User, host and port of a URI, without the default port of its scheme.
+///
+/// Two URIs with the same one lead to the same server; letters are compared in any case by the callers.
 pub(crate) fn canonical_authority(uri: &Uri) -> &str {
     let authority = uri.authority().map_or("", Authority::as_str);
     let default = match uri.scheme_str() {

@@ -1,7 +1,42 @@
 //! The HTTP client of the crate: a trait with one method and limits, over [`http`] types.
 //!
 //! All requests go through [`HttpClient`]. Feature `reqwest` provides [`ReqwestClient`]; any other client implements the
-//! trait in a few lines.
+//! trait in a few lines. So an application decides about proxies, resolvers, TLS and connection pools, and a test needs no
+//! network:
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
+//!
+//! /// Responds to each request with its path.
+//! #[derive(Debug)]
+//! struct Echo;
+//!
+//! impl HttpClient for Echo {
+//!     fn send(
+//!         &self,
+//!         request: Request<Bytes>,
+//!         limits: Limits,
+//!     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
+//!         let body = Bytes::from(request.uri().path().to_owned());
+//!         Box::pin(async move {
+//!             match body.len() > limits.max_body {
+//!                 true => Err(HttpClientError::BodyTooLong { limit: limits.max_body }),
+//!                 false => Ok(Response::new(body)),
+//!             }
+//!         })
+//!     }
+//! }
+//!
+//! let limits = Limits::new(std::time::Duration::from_secs(5), 1024);
+//! let request = Request::get("https://host.example/a.cer").body(Bytes::new()).unwrap();
+//! assert_eq!(Echo.send(request, limits).await.unwrap().body(), "/a.cer");
+//! # });
+//! ```
+//!
+//! Which responses are errors, and which errors are transient, is decided by the callers, by one rule for all of them.
 
 #[cfg(feature = "token")]
 pub(crate) mod endpoint;
@@ -86,6 +121,9 @@ impl Limits {
 }
 
 /// Why there was no response.
+///
+/// The variants tell whether the request may have been processed: after [`Connect`](Self::Connect) and [`Setup`](Self::Setup) it was
+/// not sent.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum HttpClientError {

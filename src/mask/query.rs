@@ -6,6 +6,8 @@ use secrecy::SecretString;
 use super::url::named;
 
 /// The values in the query of a URL, raw and decoded.
+///
+/// A member without a name may be a value, so it counts as one.
 pub(crate) fn query_secrets(url: &str) -> Vec<SecretString> {
     let (_, query) = url.split_once('?').unwrap_or_default();
     // A fragment is never sent.

@@ -40,6 +40,7 @@
 //! # Ok(()) }) }
 //! ```
 
+mod callback_url;
 mod client;
 mod ensure;
 mod error;

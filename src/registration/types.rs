@@ -3,17 +3,15 @@
 use std::fmt;
 
 use http::Uri;
-use http::uri::InvalidUri;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::error::RegistrationError;
 use super::members::{Members, boolean, text};
 use crate::event::EventName;
 use crate::excerpt::Excerpt;
-use crate::http_client::endpoint::{canonical_authority, is_host_and_port};
+use crate::http_client::endpoint::canonical_authority;
 use crate::json::date::date;
 
 /// A webhook registration: the callback URL of a partner's tenant, and its events.
@@ -46,63 +44,22 @@ use crate::json::date::date;
 #[derive(Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Registration {
-    webhook_url: Box<str>,
+    pub(super) webhook_url: Box<str>,
     pub(super) webhook_events: Vec<EventName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) signature_token_to_ms_signature_header: Option<bool>,
     #[serde(skip)]
-    subscriber_id: Option<Box<str>>,
+    pub(super) subscriber_id: Option<Box<str>>,
     #[serde(skip)]
-    last_modified: Option<Box<str>>,
+    pub(super) last_modified: Option<Box<str>>,
     /// Unknown members.
     #[serde(flatten)]
     pub(super) others: Map<String, Value>,
     #[serde(skip)]
-    danger_plain_http: bool,
+    pub(super) danger_plain_http: bool,
 }
 
 impl Registration {
-    /// A registration of `webhook_url`, which must be https, for `events`.
-    ///
-    /// # Errors
-    ///
-    /// [`RegistrationError::MalformedUrl`] or [`RegistrationError::NotHttps`].
-    pub fn new(
-        webhook_url: &str,
-        events: impl IntoIterator<Item = EventName>,
-    ) -> Result<Self, RegistrationError> {
-        Self::build(webhook_url, events, false)
-    }
-
-    /// Like [`new`](Self::new), but also accepts plain http, where eavesdroppers can read the events. For tests.
-    ///
-    /// # Errors
-    ///
-    /// [`RegistrationError::MalformedUrl`] or [`RegistrationError::NotHttps`].
-    pub fn danger_plain_http(
-        webhook_url: &str,
-        events: impl IntoIterator<Item = EventName>,
-    ) -> Result<Self, RegistrationError> {
-        Self::build(webhook_url, events, true)
-    }
-
-    fn build(
-        webhook_url: &str,
-        events: impl IntoIterator<Item = EventName>,
-        danger_plain_http: bool,
-    ) -> Result<Self, RegistrationError> {
-        let registration = Self {
-            webhook_url: webhook_url.into(),
-            webhook_events: events.into_iter().collect(),
-            signature_token_to_ms_signature_header: None,
-            subscriber_id: None,
-            last_modified: None,
-            others: Map::new(),
-            danger_plain_http,
-        };
-        registration.check_url().map(|()| registration)
-    }
-
     /// Requests the signature in `x-ms-signature` (`true`) instead of `Authorization`, which some gateways remove. Default: an
     /// update keeps the current setting.
     #[must_use]
@@ -154,21 +111,6 @@ impl Registration {
         first.scheme() == second.scheme()
             && canonical_authority(&first).eq_ignore_ascii_case(canonical_authority(&second))
             && (first.path(), first.query()) == (second.path(), second.query())
-    }
-
-    pub(super) fn check_url(&self) -> Result<(), RegistrationError> {
-        let found = || Excerpt::of_url(&*self.webhook_url);
-        let malformed = || RegistrationError::MalformedUrl { found: found() };
-        let uri: Uri = self.webhook_url.parse().map_err(|_: InvalidUri| malformed())?;
-        let authority = uri.authority().ok_or_else(malformed)?;
-        let is_odd = !is_host_and_port(authority) || self.webhook_url.contains('#');
-        match uri.scheme_str() {
-            _ if is_odd => Err(malformed()),
-            Some("https") => Ok(()),
-            Some("http") if self.danger_plain_http => Ok(()),
-            Some("http") => Err(RegistrationError::NotHttps { found: found() }),
-            _ => Err(malformed()),
-        }
     }
 }
 

@@ -13,6 +13,35 @@ use crate::single_flight::{Failure, Interrupted};
 use crate::source::{CertificateUrl, SourceError};
 
 /// The reason why a URL has no usable signer: a verdict on its certificate, or a failure to fetch that.
+///
+/// A verdict speaks of a certificate, and another certificate or another configuration changes it. A failure to fetch says nothing
+/// about the certificate, and passes by itself.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::chain::{ChainError, ChainVerifier};
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::signers::{SignerError, Signers};
+/// use partner_center_webhooks::source::{CertificateBundle, CertificateLocation};
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?; // not a CA of Microsoft's
+/// let source = CertificateBundle::new(issuer.signer()?.certificate().clone(), Vec::new());
+/// let signers = Signers::new(source, ChainVerifier::microsoft(DefaultBackend::new()));
+///
+/// let location = CertificateLocation::default();
+/// let url = location.check("https://3psostorageacct.blob.core.windows.net/cert/a.cer")?;
+/// let unavailable = signers.find(&url, issuer.now()).await.unwrap_err();
+/// assert!(matches!(
+///     *unavailable.error,
+///     SignerError::Chain { error: ChainError::UnknownIssuer { .. }, .. }
+/// ));
+/// assert_eq!(unavailable.retry_after.as_secs(), 5); // nothing is fetched until then
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum SignerError {
@@ -30,6 +59,9 @@ pub enum SignerError {
 }
 
 /// The reason why a certificate could not be fetched for a callback. A later attempt may succeed.
+///
+/// Every message names the URL and what an operator can do. Callbacks are answered with 503 and the `Retry-After` of
+/// [`Unavailable`].
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -110,6 +142,8 @@ impl SignerError {
 }
 
 /// The suffix of a message that names at most four failures to fetch evidence.
+///
+/// Four are enough: a path has two intermediates, and each names two URLs.
 pub(crate) fn fetching(problems: &[String]) -> String {
     let problems: Vec<_> = problems.iter().take(4).map(String::as_str).collect();
     match problems.is_empty() {
@@ -119,6 +153,8 @@ pub(crate) fn fetching(problems: &[String]) -> String {
 }
 
 /// The reason why an issuer's certificate or a revocation list is missing.
+///
+/// It becomes a line of text in `problems`, because the verdict on the certificate decides, not the way to it.
 #[derive(Clone, Debug, Error)]
 pub(super) enum EvidenceError {
     #[error(transparent)]
@@ -136,6 +172,51 @@ pub(super) enum EvidenceError {
 }
 
 /// There is no usable signer now: the reason, and when to retry.
+///
+/// `E` is [`SignerError`], or [`FetchError`] where a verdict is impossible.
+///
+/// The message has the age, because a failure that was remembered is not a new one.
+///
+/// # Example: a host that is down
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # use partner_center_webhooks::chain::ChainVerifier;
+/// # use partner_center_webhooks::crypto::DefaultBackend;
+/// # use partner_center_webhooks::http_client::BoxFuture;
+/// # use partner_center_webhooks::source::{CertificateBundle, CertificateLocation, CertificateUrl};
+/// # use partner_center_webhooks::testing::Issuer;
+/// use std::time::Duration;
+///
+/// use partner_center_webhooks::signers::{FetchError, SignerError, Signers};
+/// use partner_center_webhooks::source::{CertificateSource, SourceError, StatusRefusal};
+///
+/// #[derive(Debug)]
+/// struct Down;
+///
+/// impl CertificateSource for Down {
+///     fn fetch<'a>(
+///         &'a self,
+///         url: &'a CertificateUrl<'a>,
+///     ) -> BoxFuture<'a, Result<CertificateBundle, SourceError>> {
+///         let refusal = StatusRefusal::new(url.as_str(), 503);
+///         Box::pin(async { Err(SourceError::Status(Box::new(refusal))) })
+///     }
+/// }
+///
+/// # let now = Issuer::new()?.now();
+/// # let location = CertificateLocation::default();
+/// # let url = location.check("https://3psostorageacct.blob.core.windows.net/cert/a.cer")?;
+/// let signers = Signers::new(Down, ChainVerifier::microsoft(DefaultBackend::new()));
+/// let first = signers.find(&url, now).await.unwrap_err();
+/// assert!(matches!(*first.error, SignerError::Fetch(FetchError::Source(_))));
+/// assert_eq!((first.failed_ago, first.retry_after), (None, Duration::from_secs(5)));
+///
+/// let second = signers.find(&url, now).await.unwrap_err();
+/// assert!(second.failed_ago.is_some()); // the same failure: nothing was fetched
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Unavailable<E = SignerError> {
@@ -205,6 +286,8 @@ impl Unavailable {
     }
 
     /// [`after`](Self::after), for a callback that came later than the attempt: with its age.
+    ///
+    /// The message says so, because the host may have recovered since.
     pub(super) fn remembered(failure: &Failure<SignerError>, now: Duration) -> Self {
         Self { failed_ago: Some(failure.at.age(now)), ..Self::after(failure, now) }
     }

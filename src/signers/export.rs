@@ -26,6 +26,8 @@ use crate::excerpt::Excerpt;
 use crate::source::{CertificateLocation, CertificateUrl};
 
 /// The content of a text of kept signers.
+///
+/// Nothing in it is trusted: signers are verified again, and a revocation can only refuse.
 #[derive(Debug, Default)]
 pub(crate) struct Exported {
     pub(super) signers: Vec<Import>,
@@ -86,6 +88,9 @@ pub(crate) enum KeptSignersError {
 }
 
 /// Reads a text of kept signers. URLs that are not allowed any more are skipped.
+///
+/// A text without any line is valid and empty, as a first start has it. The last line is checked first: a file that was cut off
+/// while it was written must not look like fewer signers.
 pub(crate) fn parse(
     pem: &str,
     location: &CertificateLocation,
@@ -111,11 +116,14 @@ pub(crate) fn parse(
 }
 
 /// Counts the signers and the revoked certificates of a text.
+///
+/// It counts what can be lost, and is the same for the writer and the reader.
 fn count(pem: &str) -> usize {
     let revoked = pem.lines().filter(|line| line.starts_with(REVOKED));
     pem.matches(END).count().saturating_add(revoked.count())
 }
 
+/// `None` unless it is `revoked: ` with 64 hexadecimal digits and a time in Unix seconds.
 fn revoked(line: &str) -> Option<RevokedCertificate> {
     let (fingerprint, not_after) = line.strip_prefix(REVOKED)?.trim().split_once(' ')?;
     let not_after = Duration::from_secs(not_after.parse().ok()?);
@@ -125,6 +133,7 @@ fn revoked(line: &str) -> Option<RevokedCertificate> {
     })
 }
 
+/// `None` if its URL is not allowed any more: the operator has changed the configuration since. `block` ends with the certificate.
 fn import(
     block: &str,
     number: usize,
@@ -162,6 +171,8 @@ fn import(
 }
 
 /// Writes `rows`, then the imports that do not verify yet: the next receiver may find the missing evidence.
+///
+/// Revocations come first, so that a reader that stops early errs on the safe side.
 pub(super) fn write(
     revoked: &[RevokedCertificate],
     rows: &[(CertificateUrl<'static>, SignerSet)],
@@ -189,6 +200,7 @@ pub(super) fn write(
     text
 }
 
+/// Its four parts: the URL, the end of its acceptance, the time of the export, and the certificate in PEM.
 fn write_signer(
     text: &mut String,
     url: &CertificateUrl<'_>,
@@ -206,10 +218,13 @@ fn write_signer(
     let _ = write!(text, "url: {url}\nuntil: {until}\nexported: {exported}\n{pem}");
 }
 
+/// The value of `until:` for a signer that its URL served last.
 const CURRENT: &str = "current";
+/// Begins a line about a revoked certificate.
 const REVOKED: &str = "revoked:";
 /// The last line.
 const COUNT: &str = "complete:";
 /// The most that are ever remembered.
 const MAX_REVOKED: usize = 256;
+/// Ends the description of a signer.
 const END: &str = "-----END CERTIFICATE-----";

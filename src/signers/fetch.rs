@@ -27,6 +27,8 @@ use crate::single_flight::{Interrupted, Moment, Start, within};
 use crate::source::{CertificateBundle, CertificateUrl};
 
 /// The reason for a fetch.
+///
+/// It decides which kept signers make the fetch unnecessary by the time it may start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Reason {
     /// There is no signer.
@@ -38,6 +40,8 @@ pub(super) enum Reason {
 }
 
 /// Why a fetch is not started although none is under way.
+///
+/// Decided under the lock of the single flight, so that two callers do not both start.
 pub(super) enum Declined {
     /// The table already has the requested signers.
     Settled(SignerSet),
@@ -45,10 +49,13 @@ pub(super) enum Declined {
     Refused(Unavailable),
 }
 
+/// A fetch that was joined, started, declined, or is cooling down.
 pub(super) type Started = Start<SignerSet, SignerError, Declined>;
 
 impl Inner {
     /// Joins the fetch of `url`, or starts one.
+    ///
+    /// The reason is looked at again once the lock is held: the fetch that another caller just ended may have settled it.
     pub(super) fn start_fetch(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -87,6 +94,8 @@ struct Fetch {
 }
 
 /// Runs `fetch`. Holds no strong reference to `inner` while it waits.
+///
+/// A receiver that is dropped ends its fetches: each step upgrades the reference again, and stops if that fails.
 async fn run(inner: Weak<Inner>, fetch: Fetch) -> Result<SignerSet, SignerError> {
     let weak = inner;
     let (url, now) = (fetch.url, fetch.now);
@@ -147,6 +156,7 @@ fn settled(
     }
 }
 
+/// The certificate alone has a deadline of its own, so that a slow host leaves time for the issuers.
 async fn download(
     inner: &Weak<Inner>,
     url: &CertificateUrl<'static>,
@@ -164,6 +174,11 @@ async fn download(
 }
 
 /// Verifies the certificate in `bundle`, and gathers the evidence for that.
+///
+/// The second round serves one case: a list shows that an issuer is revoked, and a twin (another certificate of the same key, or of
+/// the same name) may lead to another path.
+///
+/// With revocation required, lists of signers that cannot be verified yet are gathered beside, because the callback may be theirs.
 async fn verify(
     inner: &Weak<Inner>,
     url: &CertificateUrl<'static>,
@@ -202,6 +217,8 @@ async fn verify(
 }
 
 /// Warns of certificates and lists that expire within a week.
+///
+/// Only routine fetches warn, so that strangers cannot fill the log by mismatches.
 fn warn_of_ends(signer: &VerifiedSigner, now: Duration) {
     let left = |end: UnixTime| Duration::from_secs(end.as_secs()).saturating_sub(now);
     for (what, end) in signer.expiries() {
@@ -211,6 +228,7 @@ fn warn_of_ends(signer: &VerifiedSigner, now: Duration) {
     }
 }
 
+/// The error if the receiver, the runtime or the deadline ended the fetch.
 fn stopped(url: &CertificateUrl<'_>, cause: Interrupted) -> SignerError {
     SignerError::interrupted(url, times::CERTIFICATE, cause)
 }

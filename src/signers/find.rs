@@ -24,6 +24,8 @@ use crate::source::CertificateUrl;
 
 impl Inner {
     /// The usable signers of `url`: the hot path, two loads and a short search.
+    ///
+    /// `now` is the time since 1970. A signer that new evidence refuses is gone before the table is read.
     pub(super) async fn find(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -40,6 +42,9 @@ impl Inner {
 
     /// The signers of `url` after a signature failed under `tried`, for a callback that arrived at `arrival`. `None` if `tried`
     /// is what the URL serves: then the signature is refused for good.
+    ///
+    /// The loop needs two rounds: the fetch that is joined first may have started before the callback arrived, and would prove
+    /// nothing about a certificate that was replaced in between.
     pub(super) async fn find_newer(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -73,6 +78,8 @@ impl Inner {
     }
 
     /// Starts due fetches and checks in the background, and returns the kept signers.
+    ///
+    /// They get a few turns of the runtime to complete, so that a client without a network, as in tests, needs no second callback.
     async fn keep_up(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -94,6 +101,8 @@ impl Inner {
     }
 
     /// The signers of a URL without a usable one: a fetch decides.
+    ///
+    /// If it fails, a signer may have been adopted from an import meanwhile.
     async fn find_cold(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -111,6 +120,8 @@ impl Inner {
     }
 
     /// The outcome of a fetch that is joined or started.
+    ///
+    /// A failure that was joined is reported with its age, because it was not made for this callback.
     async fn fetched(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -184,4 +195,6 @@ fn unverified(url: &CertificateUrl<'_>) -> Unavailable {
 }
 
 /// The most fetches that a callback waits for when its signature does not match.
+///
+/// One for the fetch that was under way, and one that started after the callback arrived.
 const MAX_FETCHES: usize = 2;

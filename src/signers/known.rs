@@ -19,14 +19,18 @@ pub(super) struct KnownUrls {
     state: Mutex<State>,
 }
 
+/// One lock for both: a URL that is remembered while its download is counted would otherwise be charged.
 #[derive(Debug)]
 struct State {
     /// In the order of their first verification.
+    ///
+    /// At most [`times::MAX_VERIFIED_URLS`]. A search through them costs less than the fetch that it decides about.
     verified: VecDeque<Box<str>>,
     quota: Quota,
 }
 
 impl KnownUrls {
+    /// `configured` are URLs in canonical form, as [`CertificateUrl::as_str`] returns them.
     pub(super) fn new(configured: Vec<Box<str>>, per_minute: NonZeroU32) -> Self {
         Self {
             configured: configured.into_iter().collect(),
@@ -35,6 +39,8 @@ impl KnownUrls {
     }
 
     /// Takes a download from the quota, unless `url` is known.
+    ///
+    /// The error has the time until the next download, which becomes the `Retry-After`.
     pub(super) fn may_fetch(
         &self,
         url: &CertificateUrl<'_>,
@@ -68,6 +74,7 @@ impl KnownUrls {
         }
     }
 
+    /// Every change under the lock is complete, so a poisoned lock is usable.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

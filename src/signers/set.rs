@@ -20,15 +20,20 @@ use crate::chain::VerifiedSigner;
 use crate::single_flight::Moment;
 
 /// The signers of one URL: the current one, and up to two that it replaced. Cheap to clone.
+///
+/// [`Signers::find`](super::Signers::find) returns it. A callback keeps the set that it was given, whatever happens to the URL
+/// meanwhile.
 #[derive(Clone, Debug)]
 pub struct SignerSet(Arc<Set>);
 
+/// Never changed, so that the callbacks that hold it agree on its signers.
 #[derive(Clone, Debug)]
 struct Set {
     /// The current signer or, if there is none, the one replaced last.
     first: Kept,
     /// Replaced signers, the latest first.
     others: Vec<Kept>,
+    /// `None` for imports before the first fetch: then no mismatch is final.
     fetched: Option<Fetched>,
     refresh: Schedule,
     check: Schedule,
@@ -65,7 +70,9 @@ pub(super) struct Fetched {
 /// When an action is next due. An attempt counts from its start.
 #[derive(Clone, Copy, Debug, Default)]
 struct Schedule {
+    /// When the last attempt started.
     attempted: Duration,
+    /// When the next one may start.
     next: Duration,
 }
 
@@ -82,6 +89,7 @@ impl Schedule {
 }
 
 impl SignerSet {
+    /// A set that was not fetched: everything is due at once.
     fn of(first: Kept, others: Vec<Kept>) -> Self {
         Self(Arc::new(Set {
             first,
@@ -130,11 +138,14 @@ impl SignerSet {
         self.kept().map(|kept| &kept.signer)
     }
 
+    /// Each signer with the end of its acceptance, the current one first.
     pub(super) fn kept(&self) -> impl Iterator<Item = &Kept> {
         std::iter::once(&self.0.first).chain(&self.0.others)
     }
 
     /// Whether a signer that is usable at the time `now` is not among `tried`.
+    ///
+    /// If so, the signature is tried under it before anything is fetched.
     pub(super) fn has_other_than(&self, tried: &Self, now: UnixTime) -> bool {
         self.usable(now).any(|signer| {
             let is_tried =
@@ -152,6 +163,7 @@ impl SignerSet {
         })
     }
 
+    /// The fetch starts behind the callback that sees this.
     pub(super) fn refresh_is_due(&self, now: Duration) -> bool {
         self.0.refresh.is_due(now)
     }
@@ -161,21 +173,28 @@ impl SignerSet {
         self.0.fetched.as_ref().map(|fetched| &fetched.at)
     }
 
+    /// The check starts behind the callback that sees this.
     pub(super) fn check_is_due(&self, now: Duration) -> bool {
         self.0.check.is_due(now)
     }
 
     /// The set after a fetch of the certificate has started.
+    ///
+    /// Recorded at the start, so that a fetch that hangs or fails is not repeated by each callback.
     pub(super) fn with_refresh_attempt(&self, now: Duration) -> Self {
         self.with(|set| set.refresh = Schedule::after_attempt(now, times::REFRESH_RETRY))
     }
 
     /// The set after a check of its revocation lists has started.
+    ///
+    /// Recorded at the start, as that of a fetch.
     pub(super) fn with_check_attempt(&self, now: Duration) -> Self {
         self.with(|set| set.check = Schedule::after_attempt(now, times::REVOCATION_RETRY))
     }
 
     /// The set with the signers in `verdicts` renewed or dropped; `None` if none is left.
+    ///
+    /// The schedules of a set whose current signer is gone start anew: what the URL serves is unknown then.
     pub(super) fn after(&self, verdicts: &[Verdict]) -> Option<Self> {
         let renew = |kept: &Kept| {
             let verdict = verdicts.iter().find(|verdict| verdict.is_about(&kept.signer));
@@ -199,6 +218,8 @@ impl SignerSet {
 
     /// The set after a check of the signers in `checked` that started at the time `now`. A signer that was added meanwhile still
     /// needs a check of its own.
+    ///
+    /// The next check is due before the first list expires, so that there is always one in force.
     pub(super) fn checked(&self, checked: &Self, now: Duration) -> Self {
         let was_checked = |signer: &Arc<VerifiedSigner>| {
             (checked.iter()).any(|checked| checked.fingerprint() == signer.fingerprint())
@@ -220,6 +241,9 @@ impl SignerSet {
     }
 
     /// The set with `signer` as the current one.
+    ///
+    /// A signer of the same certificate keeps its schedule of checks. The previous one becomes a former signer, unless it has the same
+    /// key: its signatures verify under the new certificate too.
     pub(super) fn with_current(
         before: Option<&Self>,
         signer: Arc<VerifiedSigner>,
@@ -245,6 +269,8 @@ impl SignerSet {
     }
 
     /// The set with an imported signer. It is the current one until the URL has been fetched.
+    ///
+    /// A signer whose key is held already adds nothing, and neither does a third former one.
     pub(super) fn with_former(before: Option<&Self>, former: Kept, now: Duration) -> Self {
         let Some(before) = before else {
             return Self::of(former, Vec::new());
@@ -260,6 +286,8 @@ impl SignerSet {
     }
 
     /// The former signers once `current` is the current one: at most two, of other keys.
+    ///
+    /// The order is kept, so the one that was replaced first is dropped first.
     fn formers_behind(&self, current: &VerifiedSigner, now: Duration) -> Vec<Kept> {
         let mut others: Vec<Kept> = Vec::new();
         for kept in self.kept() {
@@ -272,6 +300,7 @@ impl SignerSet {
         others
     }
 
+    /// The end of its last signer, in seconds since 1970: what the row is worth when room is needed.
     pub(super) fn valid_until(&self) -> u64 {
         let ends = self.iter().map(|signer| signer.valid_until().as_secs());
         ends.max().unwrap_or_default()

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use crate::spawn::Spawn;
 
 /// A time by two clocks: the caller's, which can be set, and the spawner's, which cannot.
+///
+/// Receivers take their time from the application, which may correct it at any moment; the spawner's clock is monotonic, and stops
+/// while the machine sleeps. Each covers the fault of the other.
 #[derive(Clone)]
 pub(crate) struct Moment {
     /// By the caller's clock: the time since 1970.

@@ -30,6 +30,9 @@ use crate::spawn::Spawn;
 /// );
 /// # Ok::<(), ApplicationError>(())
 /// ```
+///
+/// It holds no tokens: give one [`ClientCredentials`](super::ClientCredentials) or [`RefreshToken`](super::RefreshToken) to several
+/// API clients, so that they share them.
 #[derive(Clone)]
 pub struct Application {
     pub(super) token_endpoint: Box<str>,
@@ -46,6 +49,8 @@ impl Application {
     /// # Errors
     ///
     /// [`ApplicationError`].
+    ///
+    /// `tenant` is the id of the partner's tenant or one of its domain names; `client_id` is that of the application's registration.
     pub fn new(
         cloud: &Cloud,
         tenant: &str,

@@ -78,6 +78,7 @@ impl Credential {
     }
 }
 
+/// PEM is decoded into memory that is wiped; DER is the caller's.
 fn signing_key(
     backend: &dyn Backend,
     private_key: &[u8],
@@ -95,6 +96,7 @@ fn is_der(bytes: &[u8]) -> bool {
     matches!(bytes, [0x30, 0x80..=0xff, ..])
 }
 
+/// It signs a JSON Web Token for each request, with the certificate's thumbprint in its header.
 struct Certificate {
     /// SHA-256, base64url.
     thumbprint: String,

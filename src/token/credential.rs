@@ -48,6 +48,8 @@ enum Kind {
 
 impl Credential {
     /// A client secret.
+    ///
+    /// The value of a client secret, not its id. Secrets expire: [`TokenError`] names that cause (AADSTS7000222).
     pub fn secret(secret: impl Into<SecretString>) -> Self {
         Self(Kind::Secret(secret.into()))
     }
@@ -141,6 +143,8 @@ impl fmt::Debug for Credential {
 }
 
 /// Makes client assertions (RFC 7521, section 4.2).
+///
+/// An assertion is a JSON Web Token that replaces a secret. It is made anew for each request, because it lives for minutes.
 pub(super) trait ClientAssertion: Send + Sync {
     /// The kind of credential, for `Debug`.
     fn kind(&self) -> &'static str;
@@ -154,6 +158,7 @@ pub(super) trait ClientAssertion: Send + Sync {
     ) -> BoxFuture<'a, Result<SecretString, AssertionError>>;
 }
 
+/// A closure of the application.
 struct Federated<F>(F);
 
 impl<F, R> ClientAssertion for Federated<F>
@@ -176,6 +181,7 @@ where
     }
 }
 
+/// A file that the platform replaces.
 struct TokenFile(PathBuf);
 
 impl ClientAssertion for TokenFile {
@@ -253,6 +259,8 @@ pub(super) enum AssertionError {
 }
 
 /// The client authentication of one request.
+///
+/// Wiped when it is dropped, like what it was made from.
 pub(super) enum ClientAuth {
     Assertion(SecretString),
     None,
@@ -273,6 +281,8 @@ impl ClientAuth {
     }
 
     /// The secret in it.
+    ///
+    /// It is redacted from errors, because services echo requests.
     pub(super) fn secret(&self) -> Option<&str> {
         match self {
             Self::Assertion(secret) | Self::Secret(secret) => Some(secret.expose_secret()),

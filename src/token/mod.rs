@@ -7,6 +7,35 @@
 //!
 //! Secrets are wiped from memory when they are dropped, and no `Debug`, error or log shows one.
 //!
+//! ```text
+//! API client ─► TokenProvider ─┬ AccessToken        one token, until it is rejected
+//!                              ├ from_fn            a closure of the application
+//!                              ├ AzureCredential    the Azure SDK
+//!                              ├ ClientCredentials ─┐
+//!                              └ RefreshToken ──────┴► Cached ─► Application + Credential ─► Microsoft Entra
+//! ```
+//!
+//! # Which one
+//!
+//! | the API needs | use |
+//! |---|---|
+//! | an application: registration, subscriptions, customers, audit records, Event Grid | [`ClientCredentials`] |
+//! | a user who consented: invoices, fraud events, referrals | [`RefreshToken`] |
+//! | a managed identity or the developer's own sign-in | `AzureCredential` |
+//!
+//! | the application authenticates with | constructor |
+//! |---|---|
+//! | a secret | [`Credential::secret`], or any string |
+//! | a certificate | `Credential::certificate` |
+//! | a token of another identity provider | [`Credential::federated`], [`Credential::federated_token_file`] |
+//! | nothing, as a public client | [`Credential::public_client`] |
+//!
+//! # A rejected token
+//!
+//! A token can be revoked before it expires. A client that gets 401 asks once more, and names the rejected token
+//! ([`TokenRequest::refused`]). The provider returns another one, or [`TokenError::NoAlternative`]; then the client reports the
+//! refusal of the API, which says more.
+//!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {

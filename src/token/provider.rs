@@ -13,6 +13,9 @@ use super::error::TokenError;
 use crate::http_client::BoxFuture;
 
 /// Provides access tokens.
+///
+/// Object-safe. A client calls it for each attempt, so a provider whose calls are expensive is wrapped in
+/// [`Cached`](super::Cached). It is called concurrently.
 pub trait TokenProvider: fmt::Debug + Send + Sync {
     /// Returns a token for `request`.
     ///
@@ -98,6 +101,8 @@ impl AccessToken {
     }
 
     /// The value of an `Authorization` header, marked as sensitive.
+    ///
+    /// `Bearer` and the token. `Debug` of it shows `Sensitive`.
     pub fn authorization(&self) -> HeaderValue {
         self.header.clone()
     }

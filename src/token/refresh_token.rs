@@ -98,6 +98,7 @@ struct Held {
 }
 
 impl Grant {
+    /// One at a time: two requests with the same refresh token would each get a new one, and one of them would be lost.
     async fn grant(&self, scope: &str) -> Result<AccessToken, TokenError> {
         let mut held = self.held.lock().await;
         self.save(&mut held).await?;
@@ -111,6 +112,7 @@ impl Grant {
         Ok(granted.access)
     }
 
+    /// A token that was received and not saved is saved before anything else, also after a failure.
     async fn save(&self, held: &mut Held) -> Result<(), TokenError> {
         let Some(token) = &held.unsaved else {
             return Ok(());
