@@ -10,8 +10,8 @@ use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::crypto::DefaultBackend;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::token::{
-    AccessToken, Application, ApplicationError, ClientCredentials, Credential, ExposeSecret as _,
-    RefreshToken, SecretString, TokenProvider,
+    AccessToken, Application, ApplicationError, ClientCredentials, Credential, RefreshToken,
+    SecretString, TokenProvider,
 };
 
 use crate::environment::variable;

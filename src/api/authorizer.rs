@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
-use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::http_client::BoxFuture;
+use crate::mask::secret::SecretString;
 use crate::mask::text;
 use crate::token::{AccessToken, TokenError, TokenProvider, TokenRequest};
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
-use secrecy::SecretString;
+
+use crate::mask::secret::SecretString;
 
 /// One operation: what is sent, and what limits it.
 #[derive(Clone)]

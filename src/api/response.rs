@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::authorizer::{AuthHeader, redact};
 use super::service::Service;
 use crate::json::response::{self, Unreadable};
+use crate::mask::secret::SecretString;
 
 /// The response to a call.
 #[derive(Debug)]

@@ -14,6 +14,8 @@
 
 #[cfg(any(feature = "event-grid", feature = "registration"))]
 mod query;
+#[cfg(feature = "token")]
+pub(crate) mod secret;
 #[cfg(any(feature = "event", feature = "token", feature = "verify"))]
 pub(crate) mod text;
 mod url;

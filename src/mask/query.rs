@@ -1,9 +1,8 @@
 //! Secrets in the query of a URL in a request, redacted from errors because services echo requests.
 
-use form_urlencoded::parse;
-use secrecy::SecretString;
-
+use super::secret::SecretString;
 use super::url::named;
+use form_urlencoded::parse;
 
 /// The values in the query of a URL, raw and decoded.
 ///
@@ -24,8 +23,6 @@ pub(crate) fn query_secrets(url: &str) -> Vec<SecretString> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     #[test]

@@ -55,10 +55,12 @@ impl Inner {
         let time = UnixTime::since_unix_epoch(now);
         let mut kept = self.table.get(url, now);
         // A fetch that was joined may have started too early. The one after it did not.
-        for _ in 0..MAX_FETCHES {
+        let mut fetches = 0..MAX_FETCHES;
+        loop {
             match kept {
                 Some(set) if set.has_other_than(tried, time) => return Ok(Some(set)),
                 Some(set) if set.is_fresh(arrival, now) => return self.refused(url, now),
+                _ if fetches.next().is_none() => return Err(self.late(url, now)),
                 _ => {}
             }
             kept = match self.fetched(url, now, Reason::Mismatch).await {
@@ -69,11 +71,6 @@ impl Inner {
                     _ => return Err(self.unless_unverified(url, unavailable, now)),
                 },
             };
-        }
-        match kept {
-            Some(set) if set.has_other_than(tried, time) => Ok(Some(set)),
-            Some(set) if set.is_fresh(arrival, now) => self.refused(url, now),
-            _ => Err(self.late(url, now)),
         }
     }
 

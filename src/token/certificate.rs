@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -19,6 +18,7 @@ use super::credential::{AssertionError, ClientAssertion, Credential};
 use crate::crypto::{Backend, CryptoError, RsaSigningKey};
 use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
+use crate::mask::secret::SecretString;
 
 impl Credential {
     /// A certificate that is uploaded to the application's registration, and its private key, which signs each request.

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::error::TokenError;
 use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
+use crate::mask::secret::SecretString;
 
 /// How an [`Application`](super::Application) authenticates to Microsoft Entra: with a secret, with a client assertion, or
 /// not at all.

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use form_urlencoded::Serializer;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use secrecy::SecretString;
 use secrecy::zeroize::{Zeroize as _, Zeroizing};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -27,6 +26,7 @@ use crate::http_client::retry_after::{retry_after, wait_in_words};
 use crate::http_client::words::Words;
 use crate::http_client::{HttpClient, Limits};
 use crate::json::response as json;
+use crate::mask::secret::SecretString;
 use crate::mask::text::redact;
 
 /// Requests tokens for an application.

@@ -62,6 +62,7 @@ pub(crate) mod provider;
 mod refresh_token;
 mod token_store;
 
+pub use crate::mask::secret::SecretString;
 pub use application::{Application, ApplicationError};
 #[cfg(feature = "azure-identity")]
 pub use azure_identity::AzureCredential;
@@ -71,6 +72,3 @@ pub use credential::Credential;
 pub use error::{EntraRefusal, TokenError};
 pub use provider::{AccessToken, TokenProvider, TokenRequest, from_fn};
 pub use refresh_token::RefreshToken;
-
-/// Text that is wiped from memory when it is dropped and that `Debug` does not show, and the trait that exposes it.
-pub use secrecy::{ExposeSecret, SecretString};

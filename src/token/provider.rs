@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderValue;
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 
 use super::error::TokenError;
 use crate::http_client::BoxFuture;
+use crate::mask::secret::SecretString;
 
 /// Provides access tokens.
 ///

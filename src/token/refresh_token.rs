@@ -4,13 +4,13 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
 use super::entra::{Entra, GRANT_TYPE};
 use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
 use crate::excerpt::Excerpt;
 use crate::http_client::{BoxFuture, HttpClient};
+use crate::mask::secret::SecretString;
 use crate::mask::text::redact;
 
 /// The outcome of the callback that saves a refresh token.
@@ -38,7 +38,7 @@ type Saved = Result<(), Box<dyn StdError + Send + Sync>>;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use partner_center_webhooks::cloud::Cloud;
 /// use partner_center_webhooks::http_client::ReqwestClient;
-/// use partner_center_webhooks::token::{Application, ExposeSecret as _, RefreshToken, SecretString};
+/// use partner_center_webhooks::token::{Application, RefreshToken, SecretString};
 ///
 /// async fn save(refresh_token: SecretString) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 ///     // In production: a vault, which the next start reads.

@@ -17,8 +17,8 @@ use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::Signer;
 use partner_center_webhooks::testing::partner_center::{Fault, PartnerCenter};
 use partner_center_webhooks::token::{
-    AccessToken, Application, ApplicationError, ClientCredentials, Credential, ExposeSecret as _,
-    RefreshToken, SecretString, TokenError, TokenProvider, TokenRequest,
+    AccessToken, Application, ApplicationError, ClientCredentials, Credential, RefreshToken,
+    SecretString, TokenError, TokenProvider, TokenRequest,
 };
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey as _;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use secrecy::SecretString;
 use serde_json::Value;
 
 use super::error::ManagementError;
@@ -19,6 +18,7 @@ use crate::api::{Api, ApiError, ApiResponse, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::http_client::HttpClient;
 use crate::http_client::endpoint::{Endpoint, EndpointError};
+use crate::mask::secret::SecretString;
 use crate::token::TokenProvider;
 
 /// Manages the resources of Event Grid through Azure Resource Manager. Cheap to clone.

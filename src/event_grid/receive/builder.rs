@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use http::HeaderName;
-use secrecy::SecretString;
 
 use super::config_error::WebhookConfigError;
 use super::handshake::HandshakeRules;
@@ -13,6 +12,7 @@ use super::receiver::{Settings, WebhookReceiver};
 use super::secret::{Place, SharedSecret};
 use super::token::EntraTokens;
 use crate::excerpt::Excerpt;
+use crate::mask::secret::SecretString;
 
 impl WebhookReceiver {
     /// Builds a receiver. The builder must be given at least one way to authenticate deliveries.

@@ -13,8 +13,8 @@ use partner_center_webhooks::resources::ResourceClient;
 use partner_center_webhooks::testing::EventGrid;
 use partner_center_webhooks::testing::partner_center::{PartnerCenter, samples};
 use partner_center_webhooks::token::{
-    AccessToken, Application, ClientCredentials, ExposeSecret as _, RefreshToken, SecretString,
-    TokenProvider as _, TokenRequest,
+    AccessToken, Application, ClientCredentials, RefreshToken, SecretString, TokenProvider as _,
+    TokenRequest,
 };
 use serde_json::json as value;
 use time::{Duration, OffsetDateTime};
