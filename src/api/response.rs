@@ -26,6 +26,8 @@ pub(crate) struct ApiResponse {
 
 impl ApiResponse {
     /// The response to a request that carried `auth`.
+    ///
+    /// It keeps the secrets of the request, so that no text gets out of it unredacted.
     pub(super) fn new(response: Response<Bytes>, auth: &AuthHeader) -> Self {
         let (parts, body) = response.into_parts();
         Self {

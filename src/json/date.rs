@@ -1,4 +1,6 @@
 //! Dates in Microsoft's JSON.
+//!
+//! They are kept as text where they are passed on, and read where they are asked for: an unreadable date is not an error.
 
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};

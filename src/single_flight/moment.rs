@@ -1,4 +1,13 @@
 //! A point in time whose age is known even if the caller's clock is set back.
+//!
+//! | event | the caller's clock | the spawner's clock | the age |
+//! |---|---|---|---|
+//! | time passes | goes on | goes on | right |
+//! | the clock is set back | falls behind | goes on | right |
+//! | the clock is set forward | runs ahead | goes on | too great: a cool-down is cut short |
+//! | the machine sleeps | goes on | stops, on some systems | right |
+//!
+//! An age that is too great costs a fetch; one that is too small would refuse callbacks for as long as the clock was wrong.
 
 use std::fmt;
 use std::sync::Arc;
