@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use partner_center_webhooks::chain::{Certificate, ChainVerifier, PublicKey, SignerName};
-use partner_center_webhooks::crypto::{
-    AwsLcRs, Backend, CryptoError, RsaKey, RsaSigningKey,
-};
+use partner_center_webhooks::crypto::{AwsLcRs, Backend, CryptoError, RsaKey, RsaSigningKey};
 use partner_center_webhooks::testing::{Issuer, Signer};
 use rustls_pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, PrivateKeyDer,

@@ -151,14 +151,11 @@ pub enum HttpClientError {
 }
 
 /// Whether the host of a URI is `localhost` or a loopback address. IPv6 addresses are in brackets.
-///
-/// ```
-/// use partner_center_webhooks::http_client::is_loopback;
-///
-/// assert!(is_loopback("127.0.0.1") && is_loopback("[::1]"));
-/// assert!(!is_loopback("127.0.0.1.example") && !is_loopback("[127.0.0.1]"));
-/// ```
-pub fn is_loopback(host: &str) -> bool {
+#[cfg_attr(
+    not(any(feature = "reqwest", feature = "token", feature = "verify")),
+    allow(dead_code, reason = "without these, no URL is checked")
+)]
+pub(crate) fn is_loopback(host: &str) -> bool {
     let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match v6 {
         Some(v6) => v6.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),
@@ -175,4 +172,15 @@ fn innermost(error: &(dyn StdError + 'static)) -> Excerpt {
         last = source;
     }
     Excerpt::of(last.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn loopback_hosts() {
+        assert!(is_loopback("127.0.0.1") && is_loopback("[::1]"));
+        assert!(!is_loopback("127.0.0.1.example") && !is_loopback("[127.0.0.1]"));
+    }
 }

@@ -151,7 +151,7 @@ impl Error {
         }
     }
 
-    /// Whether callbacks stay refused until somebody acts: page an operator. Such errors are logged at level error.
+    /// Whether callbacks stay refused until an operator acts: page one. Such errors are logged at level error.
     ///
     /// They are genuine bodies that this program cannot read, and certificates of Microsoft's own store that are refused or revoked.
     /// A stranger can cause the latter only by naming another certificate that exists in that store, so look at the URL. All other [undecided](Verdict::Undecided) callbacks are counted: outages heal, and strangers can cause

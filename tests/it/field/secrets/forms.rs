@@ -131,7 +131,6 @@ fn the_types_that_can_be_serialized() {
         "EventName",
         "ExtensionValue", // a member of a CloudEvent
         "Registration",   // what is sent
-        "Sent",           // of a registration
         "Unchecked",      // of a CloudEvent
         "Update",         // what is sent
         "models!",        // what is sent, and read
