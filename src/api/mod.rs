@@ -77,9 +77,8 @@ mod response;
 mod retry;
 mod service;
 
-pub(crate) use authorizer::Bearer;
 #[cfg(feature = "event-grid")]
-pub(crate) use authorizer::{AuthHeader, Authorizer};
+pub(crate) use authorizer::{AuthHeader, Authorizer, Bearer};
 pub(crate) use call::Call;
 pub use cause::ApiErrorCause;
 pub(crate) use client::{Api, after};

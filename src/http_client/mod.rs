@@ -39,6 +39,10 @@
 //! Which responses are errors, and which errors are transient, is decided by the callers, by one rule for all of them.
 
 #[cfg(feature = "token")]
+#[cfg_attr(
+    not(feature = "event-grid"),
+    allow(dead_code, reason = "without `event-grid`, the clients use some of it")
+)]
 pub(crate) mod endpoint;
 #[cfg(feature = "reqwest")]
 mod reqwest;
