@@ -10,11 +10,11 @@
 //! use partner_center_webhooks::{Error, EventName, Receiver};
 //!
 //! async fn callback(receiver: &Receiver, headers: &http::HeaderMap, body: &[u8]) -> Result<(), Error> {
-//!     let received = receiver.receive(headers, body).await?; // on Err(e): answer with e.status()
+//!     let received = receiver.receive(headers, body).await?; // on Err(e): respond with e.status()
 //!     match received.event().name() {
 //!         EventName::SubscriptionUpdated => println!("{:?}", received.event().resource()),
 //!         EventName::InvoiceReady => println!("an invoice"),
-//!         other => println!("not for us: {other}"), // names of tomorrow are values, never errors
+//!         other => println!("not for us: {other}"), // an unknown name is not an error
 //!     }
 //!     Ok(())
 //! }
@@ -36,10 +36,10 @@
 //! | [`chain`] | certificates, a time | [`VerifiedSigner`](chain::VerifiedSigner): trusted | `verify` |
 //! | [`signature`] | signer, envelope, body | [`VerifiedBody`](signature::VerifiedBody): Microsoft's, byte for byte | `verify` |
 //! | [`event`] | a body | [`Event`] | `event` |
-//! | [`Receiver`] | headers and body | [`Received`], or an [`Error`] that knows the HTTP answer | `receiver` |
+//! | [`Receiver`] | headers and body | [`Received`], or an [`Error`] that knows the HTTP response | `receiver` |
 //!
-//! Adapters: `tower`, `axum`, `actix_web`. They answer alike, and any other framework is served by
-//! [`Receiver::receive_stream`]. [`duplicates`] has each callback handled once.
+//! Adapters: `tower`, `axum`, `actix_web`. They give the same responses; for any other framework there is
+//! [`Receiver::receive_stream`]. With [`duplicates`] each callback is handled once.
 //!
 //! [`signers`] keeps verified signers between callbacks, and gathers what their chains need: issuers' certificates and
 //! revocation lists. [`testing`] is a test kit that signs callbacks as Partner Center
@@ -47,16 +47,16 @@
 //!
 //! # Beside the pipeline
 //!
-//! [`registration`] says which URL is called for which events, and tests it; [`resources`] reads what an event is about,
-//! and shows the [`token`] to nobody but the cloud's own API. [`event_grid`] passes events on: it publishes them to
+//! [`registration`] sets the URL that is called and its events, and tests it; [`resources`] reads the resource of an event,
+//! and sends the [`token`] only to the cloud's own API. [`event_grid`] passes events on: it publishes them to
 //! customers' channels in Azure Event Grid, and receives what Event Grid delivers to a web hook.
 //!
 //! # What it does not do
 //!
-//! - OCSP is not asked: revocation is judged by lists (CRLs), which Microsoft's certificates name.
-//! - The protocol has neither nonce nor time: a genuine callback can be replayed by whoever saw it. Partner Center itself
-//!   delivers up to ten times. Tell repeated deliveries by their [`digest`](Received::digest), or have [`duplicates`] keep
-//!   them from your handler.
+//! - OCSP is not used: revocation is checked with lists (CRLs), which Microsoft's certificates name.
+//! - The protocol has neither nonce nor time: anyone who saw a genuine callback can replay it. Partner Center itself
+//!   delivers up to ten times. Recognize repeated deliveries by their [`digest`](Received::digest), or let [`duplicates`]
+//!   keep them from your handler.
 //! - An event does not say which partner it is for. If several tenants share an endpoint, give each its own URL.
 //!
 //! # Features

@@ -41,46 +41,35 @@ pub(crate) mod receiver {
         );
     }
 
-    /// A callback was refused. `digest` is that of its body, if the body is genuine.
+    /// A callback was refused. `digest` is that of its body, if the body is genuine. With `needs_repair`, each retry will be refused
+    /// until an operator repairs this side, and the level is error.
     pub(crate) fn refused(
+        needs_repair: bool,
         kind: &'static str,
         status: u16,
         verdict: &'static str,
         digest: Option<&dyn Display>,
         reason: &dyn Display,
     ) {
-        log!(
-            warn,
-            "partner_center_webhooks",
-            outcome = "refused",
-            kind,
-            status,
-            verdict,
-            digest = digest.map(tracing::field::display),
-            %reason,
-            "callback refused"
-        );
-    }
-
-    /// A callback was refused, as each retry will be until an operator repairs this side.
-    pub(crate) fn refused_until_repair(
-        kind: &'static str,
-        status: u16,
-        verdict: &'static str,
-        digest: Option<&dyn Display>,
-        reason: &dyn Display,
-    ) {
-        log!(
-            error,
-            "partner_center_webhooks",
-            outcome = "refused",
-            kind,
-            status,
-            verdict,
-            digest = digest.map(tracing::field::display),
-            %reason,
-            "callback refused"
-        );
+        macro_rules! refused {
+            ($level:ident) => {{
+                log!(
+                    $level,
+                    "partner_center_webhooks",
+                    outcome = "refused",
+                    kind,
+                    status,
+                    verdict,
+                    digest = digest.map(tracing::field::display),
+                    %reason,
+                    "callback refused"
+                );
+            }};
+        }
+        match needs_repair {
+            true => refused!(error),
+            false => refused!(warn),
+        }
     }
 
     /// The outcome of an attempt to handle a callback.

@@ -9,6 +9,8 @@ use crate::excerpt::Excerpt;
 ///
 /// webpki reports the fault, but not the certificate. Validity and usages of the signing certificate are checked first, so
 /// such a fault is about an issuer.
+///
+/// webpki ranks the faults of several paths, and reports the most telling one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PathError {

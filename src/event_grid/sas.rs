@@ -9,13 +9,13 @@ use hmac::{Hmac, Mac as _};
 use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use thiserror::Error;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::publish::PublishEndpoint;
 use crate::api::AuthHeader;
+use crate::mask::secret::SecretString;
 use crate::token::provider::secret_header;
 
 /// One of the two keys of a partner namespace. Anyone who has it can publish to the namespace until it is regenerated.

@@ -40,6 +40,7 @@
 //! # Ok(()) }) }
 //! ```
 
+mod callback_url;
 mod client;
 mod ensure;
 mod error;
@@ -52,4 +53,4 @@ pub use client::RegistrationClient;
 pub use error::RegistrationError;
 pub use plan::{Change, Plan};
 pub use test_event::{TestEvent, TestEventStatus, TestResult, WhenLimited};
-pub use types::{CallbackUrlError, Registration};
+pub use types::Registration;

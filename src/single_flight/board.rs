@@ -1,4 +1,11 @@
 //! The state of all work: flights under way and failures.
+//!
+//! One call of [`SingleFlight::join_or_start`] decides under one lock, in this order: work that is under way is joined; a failure
+//! that cools down is returned; the caller may decline; otherwise the attempt is recorded, and starts after the lock is released.
+//! So two callers cannot both start, and an attempt that never runs is known nevertheless.
+//!
+//! Whatever is removed is dropped after the lock is released: errors and outcomes may hold values of the application, whose
+//! destructors could call back.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,6 +30,8 @@ pub(crate) enum Interrupted {
 }
 
 /// The result of [`SingleFlight::join_or_start`].
+///
+/// The caller decides what each of them means: a callback waits for joined work, a refresh does not.
 pub(crate) enum Start<T, E, S>
 where
     T: Send + 'static,
@@ -39,6 +48,8 @@ where
 }
 
 /// Work by key. There is at most one piece of work for a key at a time.
+///
+/// `K` is the key, `T` what the work returns, `E` its error. Values are cloned for each waiter, so they are small or shared.
 pub(crate) struct SingleFlight<K, T, E> {
     board: Arc<Mutex<Board<K, T, E>>>,
     /// How many flights were started, which numbers them. Read without the lock.
@@ -48,6 +59,7 @@ pub(crate) struct SingleFlight<K, T, E> {
     interrupted: fn(&K, Interrupted) -> E,
 }
 
+/// Bounded: work under way by the callers' own limits, failures by [`MAX_FAILURES`].
 struct Board<K, T, E> {
     under_way: HashMap<K, UnderWay<T, E>>,
     failures: HashMap<K, Failure<E>>,
@@ -58,10 +70,12 @@ type Removed<T, E> = (Option<UnderWay<T, E>>, Option<Failure<E>>);
 
 type SharedFlight<T, E> = Arc<Flight<Result<T, E>>>;
 
+/// Work that has not ended, or that ended well and is still joined.
 struct UnderWay<T, E> {
     flight: SharedFlight<T, E>,
     number: u64,
     since: Moment,
+    /// It has succeeded, and is joined until it is too old.
     is_finished: bool,
 }
 
@@ -161,6 +175,7 @@ where
         drop(failures);
     }
 
+    /// The number and the entry are made under the same lock, so that numbers follow the order of entries.
     fn begin(
         &self,
         board: &mut Board<K, T, E>,
@@ -180,6 +195,7 @@ where
         (flight, finisher)
     }
 
+    /// If no runtime takes the task, the waiters drive it.
     fn run<W>(&self, flight: &SharedFlight<T, E>, mut finisher: Finisher<K, T, E>, work: W)
     where
         W: Future<Output = Result<T, E>> + Send + 'static,
@@ -208,6 +224,7 @@ where
         let _ = self.spawn.spawn(task, self.times.patience);
     }
 
+    /// They are ended outside the lock, by dropping what this returns.
     fn overdue(&self, now: &Moment) -> Vec<Finisher<K, T, E>> {
         let board = lock(&self.board);
         let is_overdue = |work: &UnderWay<T, E>| {
@@ -223,6 +240,7 @@ where
         overdue.map(|(key, work)| self.finisher(key, work)).collect()
     }
 
+    /// The right to end this work. The number prevents that it ends later work of the same key.
     fn finisher(&self, key: &K, work: &UnderWay<T, E>) -> Finisher<K, T, E> {
         Finisher {
             board: Arc::downgrade(&self.board),
@@ -252,6 +270,8 @@ impl<K: Clone + Eq + Hash, T, E> Board<K, T, E> {
 }
 
 /// Finishes a flight, also by being dropped.
+///
+/// However the task ends, it is dropped: so no waiter waits forever.
 struct Finisher<K: Clone + Eq + Hash, T, E: Clone> {
     board: Weak<Mutex<Board<K, T, E>>>,
     /// Weak, because a caller-driven flight holds the task, which holds this.
@@ -276,6 +296,7 @@ impl<K: Clone + Eq + Hash, T, E: Clone> Finisher<K, T, E> {
         flight.finish(outcome);
     }
 
+    /// Does nothing if the work has ended.
     fn interrupt(&mut self, cause: Interrupted) {
         if self.flight.is_some() {
             let error = (self.interrupted)(&self.key, cause);
@@ -283,6 +304,7 @@ impl<K: Clone + Eq + Hash, T, E: Clone> Finisher<K, T, E> {
         }
     }
 
+    /// Returns what was replaced, for the caller to drop outside the lock.
     fn record(&self, board: &mut Board<K, T, E>, error: Option<&E>) -> Removed<T, E> {
         let under_way = board.under_way.get_mut(&self.key);
         let Some(under_way) = under_way.filter(|work| work.number == self.number) else {
@@ -331,6 +353,8 @@ impl<K, T, E> fmt::Debug for SingleFlight<K, T, E> {
 }
 
 /// Every change under the lock is complete, so a poisoned lock is safe to use.
+///
+/// No holder runs foreign code, so none can panic halfway.
 fn lock<B>(board: &Mutex<B>) -> MutexGuard<'_, B> {
     board.lock().unwrap_or_else(PoisonError::into_inner)
 }

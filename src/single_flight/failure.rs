@@ -1,4 +1,11 @@
 //! Failures, and how long they prevent the next attempt.
+//!
+//! | failures in a row | cool-down, from the start of the last attempt |
+//! |---|---|
+//! | 1 | the configured one |
+//! | 2, 3, … | twice, three times as long, up to the limit |
+//!
+//! A success ends the row. A failure is forgotten ten minutes after its cool-down.
 
 use std::time::Duration;
 
@@ -20,6 +27,8 @@ pub(crate) struct Times {
 }
 
 /// A remembered failure.
+///
+/// It is counted from the start of the attempt: work that took long cools down for less.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure<E> {
     pub(crate) error: E,
@@ -29,6 +38,7 @@ pub(crate) struct Failure<E> {
     pub(crate) at: Moment,
     /// How long after that the next attempt may start.
     cool_down: Duration,
+    /// How many attempts have failed since the last success.
     in_a_row: u32,
 }
 
@@ -57,6 +67,7 @@ impl<E> Failure<E> {
         end.saturating_sub(now).min(self.cool_down)
     }
 
+    /// By the greater of both clocks' values, so that a clock that is set back does not prolong it.
     pub(super) fn is_cooling(&self, now: &Moment) -> bool {
         self.at.age_at(now) < self.cool_down
     }

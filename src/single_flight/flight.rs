@@ -1,4 +1,11 @@
 //! One piece of work with many waiters.
+//!
+//! A waiter registers its waker, looks at the state, and leaves with the outcome, or without one when its patience ends. It can be
+//! dropped at any time: the others wait on.
+//!
+//! Where no runtime takes the task, the waiters drive it: each poll of a waiter polls the task, one at a time. The task is woken
+//! through all waiters, and a waiter that is dropped passes its wake-up on, because any single one may be gone when the task can
+//! go on. When the last waiter is dropped, the task stays where it is until the next one arrives.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -20,6 +27,7 @@ pub(super) struct Flight<T> {
     cell: Mutex<Cell<T>>,
 }
 
+/// All that changes, under one lock.
 struct Cell<T> {
     state: State<T>,
     /// By the numbers of the waiters.
@@ -30,6 +38,7 @@ struct Cell<T> {
     is_caller_driven: bool,
 }
 
+/// It only moves down this list.
 enum State<T> {
     UnderWay,
     /// Under way for longer than the waiters' patience.
@@ -92,6 +101,7 @@ impl<T> Flight<T> {
         wake(wakers);
     }
 
+    /// The wakers are cloned first, because waking runs foreign code.
     fn wake_all(&self) {
         let wakers: Vec<_> = self.lock().wakers.values().cloned().collect();
         wakers.into_iter().for_each(Waker::wake);
@@ -160,6 +170,7 @@ impl<T: Send + 'static> Waiter<T> {
 }
 
 impl<T: Clone + Send + 'static> Waiter<T> {
+    /// With a waker, registers it unless the flight is over for this waiter.
     fn look(&self, waker: Option<&Waker>) -> Poll<Result<T, Late>> {
         let mut cell = self.flight.lock();
         match &cell.state {
@@ -208,6 +219,8 @@ fn wake(wakers: BTreeMap<u64, Waker>) {
 }
 
 /// Runs `work`; `None` if it panics.
+///
+/// The future is dropped after a panic, and not polled again.
 pub(super) async fn caught<W: Future>(work: W) -> Option<W::Output> {
     let mut work = Box::pin(work);
     poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {

@@ -1,4 +1,13 @@
 //! A point in time whose age is known even if the caller's clock is set back.
+//!
+//! | event | the caller's clock | the spawner's clock | the age |
+//! |---|---|---|---|
+//! | time passes | goes on | goes on | right |
+//! | the clock is set back | falls behind | goes on | right |
+//! | the clock is set forward | runs ahead | goes on | too great: a cool-down is cut short |
+//! | the machine sleeps | goes on | stops, on some systems | right |
+//!
+//! An age that is too great costs a fetch; one that is too small would refuse callbacks for as long as the clock was wrong.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +16,9 @@ use std::time::{Duration, Instant};
 use crate::spawn::Spawn;
 
 /// A time by two clocks: the caller's, which can be set, and the spawner's, which cannot.
+///
+/// Receivers take their time from the application, which may correct it at any moment; the spawner's clock is monotonic, and stops
+/// while the machine sleeps. Each covers the fault of the other.
 #[derive(Clone)]
 pub(crate) struct Moment {
     /// By the caller's clock: the time since 1970.

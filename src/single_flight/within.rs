@@ -1,4 +1,7 @@
 //! Part of a piece of work, under a deadline of its own.
+//!
+//! A fetch of a signing certificate, for example, consists of a download, of issuers and of lists. Each has its own deadline, so that
+//! one slow host does not use up the time of the others.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -8,6 +11,9 @@ use super::flight::{Flight, Task, Waiter, caught};
 use crate::spawn::Spawn;
 
 /// Runs `work` in a task of its own, for `limit` at most.
+///
+/// The outer work may be cancelled or have a longer deadline: this part ends at its own. If no runtime takes it, the caller drives it,
+/// and only the deadline of the outer work ends it.
 pub(crate) async fn within<T: Clone + Send + 'static>(
     spawn: &Arc<dyn Spawn>,
     limit: Duration,

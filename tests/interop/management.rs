@@ -13,7 +13,7 @@ use partner_center_webhooks::event_grid::manage::{
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::ResourceManager;
 use partner_center_webhooks::testing::resource_manager::RecordedRequest;
-use partner_center_webhooks::token::{AccessToken, StaticToken};
+use partner_center_webhooks::token::AccessToken;
 use serde_json::{Value, json};
 
 use super::{install_python, script};
@@ -60,7 +60,7 @@ async fn run(python: PathBuf, fake: &ResourceManager) -> Value {
 
 /// The steps of the script.
 async fn manage(fake: &ResourceManager) -> Value {
-    let tokens = StaticToken::new(AccessToken::new(fake.access_token()).unwrap());
+    let tokens = AccessToken::new(fake.access_token()).unwrap();
     let http = ReqwestClient::new().unwrap();
     let client = ManagementClient::new(&fake.cloud(), http, tokens)
         .unwrap()

@@ -15,7 +15,7 @@ use partner_center_webhooks::event_grid::activation::{
 };
 use partner_center_webhooks::event_grid::manage::{Channel, ManagementClient, ResourceId};
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
-use partner_center_webhooks::token::{AccessToken, StaticToken};
+use partner_center_webhooks::token::AccessToken;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::time::{Instant, advance, timeout};
@@ -91,7 +91,7 @@ fn scene(names: &[&str]) -> (Service, ActivationWatcher) {
     for name in names {
         service.set(name, waiting());
     }
-    let tokens = StaticToken::new(AccessToken::new("token").unwrap());
+    let tokens = AccessToken::new("token").unwrap();
     let client = ManagementClient::new(&Cloud::Global, service.clone(), tokens).unwrap();
     let client = client.with_retries(RetryPolicy::default().with_max_retries(0));
     let start = service.start;

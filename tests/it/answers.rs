@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures_util::stream;
 use partner_center_webhooks::ErrorKind::{self, *};
 use partner_center_webhooks::Verdict::{self, Forged, Handled, Undecided};
-use partner_center_webhooks::body::BodyLimit;
 use partner_center_webhooks::chain::Revocation;
 use partner_center_webhooks::duplicates::{
     Claim, DuplicateGuard, GuardError, InMemory, Lease, Settled,
@@ -118,7 +117,7 @@ async fn requests() {
     let pieces = [Ok::<_, Infallible>(good.body.clone())];
     let streamed = receiver.receive_stream(&good.headers, stream::iter(pieces));
     assert!(streamed.await.is_ok());
-    let exact = BodyLimit::new(good.body.len());
+    let exact = good.body.len();
     let exact = builder(&Scripted::serving(&ISSUER.signer().unwrap())).body_limit(exact);
     let exact = exact.build().unwrap();
     assert!(exact.receive(&good.headers, &good.body).await.is_ok());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partner_center_webhooks::chain::{
-    ChainError, ChainVerifier, PathError, Revocation, RevocationStatus, UnixTime,
-    certificates_from_pem,
+    Certificate, CertificatePolicy, ChainError, ChainVerifier, PathError, PolicyError, Revocation,
+    RevocationStatus, UnixTime, certificates_from_pem,
 };
 use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::receiver::ReceiverBuilder;
@@ -15,7 +15,7 @@ use partner_center_webhooks::source::{
     Authorities, CertificateLocation, CertificateUrl, DistributionLocation,
 };
 use partner_center_webhooks::testing::{Issuer, Signer};
-use partner_center_webhooks::{Error, ErrorKind};
+use partner_center_webhooks::{Error, ErrorKind, Excerpt};
 
 use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, Web, find_settled, later};
 
@@ -508,20 +508,35 @@ async fn a_chain_replaced_during_a_fetch_applies_to_it() {
     );
 }
 
+/// A policy of the application: limits the validity of the certificate, in seconds.
+#[derive(Debug)]
+struct Lifetime(u64);
+
+impl CertificatePolicy for Lifetime {
+    fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {
+        // Both ends are included.
+        let seconds = certificate.not_after().as_secs() - certificate.not_before().as_secs() + 1;
+        match seconds > self.0 {
+            true => Err(PolicyError::Other(Excerpt::of(format!(
+                "it is valid for {seconds} seconds (expected at most {})",
+                self.0
+            )))),
+            false => Ok(()),
+        }
+    }
+}
+
 #[test]
 fn a_limit_on_lifetimes() {
-    use partner_center_webhooks::chain::policy::Lifetime;
     let issuer = published();
-    let days = |days: u64| Duration::from_secs(days * 86_400);
     // From a day ago to 99 days ahead, both ends included.
     let signer = issuer.signer().unwrap();
     let chain = || chain(Revocation::DangerOff).with_intermediates(issuer.intermediates());
-    let longer = days(100) + Duration::from_secs(1);
     let verify = |chain: ChainVerifier, now: UnixTime| {
         chain.verify(signer.certificate(), &[], now).map(drop)
     };
-    verify(chain().require(Lifetime::at_most(longer)), NOW).unwrap();
-    let error = verify(chain().require(Lifetime::at_most(days(100))), NOW).unwrap_err();
+    verify(chain().require(Lifetime(8_640_001)), NOW).unwrap();
+    let error = verify(chain().require(Lifetime(8_640_000)), NOW).unwrap_err();
     assert!(
         error.to_string().contains("it is valid for 8640001 seconds (expected at most 8640000)"),
         "{error}"

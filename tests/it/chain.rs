@@ -1,7 +1,7 @@
 //! Stage 3, with both backends: one valid certificate, and each kind of refusal.
 
 use partner_center_webhooks::Excerpt;
-use partner_center_webhooks::chain::policy::SignerNameError;
+use partner_center_webhooks::chain::SignerNameError;
 use partner_center_webhooks::chain::{
     Anchors, Certificate, CertificatePolicy, ChainError, ChainVerifier, PathError, PolicyError,
     SignerName,

@@ -6,11 +6,11 @@ use std::time::Duration;
 use partner_center_webhooks::body::BodyError;
 use partner_center_webhooks::body::typed::{BodyFormatError, FromVerifiedBody as _};
 use partner_center_webhooks::duplicates::{DuplicateError, GuardError};
-use partner_center_webhooks::envelope::{Base64Problem, EnvelopeError};
+use partner_center_webhooks::envelope::EnvelopeError;
 use partner_center_webhooks::event::Event;
 use partner_center_webhooks::http_client::HttpClientError;
 use partner_center_webhooks::signature::BodyDigest;
-use partner_center_webhooks::signers::{SignerError, Unavailable};
+use partner_center_webhooks::signers::{FetchError, Unavailable};
 use partner_center_webhooks::source::{
     BundleError, CertificateLocation, SourceError, StatusRefusal,
 };
@@ -102,15 +102,20 @@ fn envelopes() {
         400,
         "the signature in header `authorization` has 4 characters of base64 (expected 344 to 1368)",
     );
-    for (problem, words) in [
-        (Base64Problem::Character { offset: 7, found: b'_' }, "`_` at offset 7"),
-        (Base64Problem::Character { offset: 7, found: b'\n' }, r"`\n` at offset 7"),
-        (Base64Problem::Length, "it is cut short"),
-        (Base64Problem::Padding, "its padding is wrong"),
-        (Base64Problem::SpareBits, "its last character has spare bits that are not zero"),
+    let character = |found| EnvelopeError::Base64Character { header, offset: 7, found };
+    let form = |problem| EnvelopeError::Base64Form { header, problem };
+    for (error, words) in [
+        (character(b'_'), "`_` at offset 7"),
+        (character(b'\n'), r"`\n` at offset 7"),
+        (form("it is cut short"), "it is cut short"),
+        (form("its padding is wrong"), "its padding is wrong"),
+        (
+            form("its last character has spare bits that are not zero"),
+            "its last character has spare bits that are not zero",
+        ),
     ] {
         says(
-            EnvelopeError::MalformedSignature { header, problem },
+            error,
             400,
             &format!("the signature in header `authorization` is not standard base64: {words}"),
         );
@@ -162,7 +167,7 @@ fn sources() {
     let url = || Excerpt::of("https://host.example/a.cer");
     let says = |error: SourceError, message| {
         says(
-            Unavailable::new(SignerError::Source(error), Duration::from_millis(9_001)),
+            Unavailable::new(FetchError::Source(error), Duration::from_millis(9_001)),
             ErrorKind::Source,
             503,
             Some(10),
@@ -187,7 +192,7 @@ fn sources() {
     );
     self::says(
         Unavailable::new(
-            SignerError::Quota { url: url(), per_minute: std::num::NonZeroU32::MIN },
+            FetchError::Quota { url: url(), per_minute: std::num::NonZeroU32::MIN },
             Duration::from_secs(60),
         ),
         ErrorKind::Source,
@@ -295,7 +300,7 @@ fn verdicts_have_names() {
 #[test]
 fn causes_are_kept() {
     let cause = std::io::Error::other("cable pulled\nlevel=error");
-    let error = SignerError::Source(SourceError::Http {
+    let error = FetchError::Source(SourceError::Http {
         url: Excerpt::of("u"),
         error: HttpClientError::Transport(std::sync::Arc::new(cause)),
     });
@@ -309,7 +314,7 @@ fn causes_are_kept() {
     let Error::Source(Unavailable { error, .. }) = error else {
         panic!("{error:?}");
     };
-    let SignerError::Source(SourceError::Http { error, .. }) = *error else {
+    let FetchError::Source(SourceError::Http { error, .. }) = *error else {
         panic!("{error:?}");
     };
     assert_eq!(error.source().unwrap().to_string(), "cable pulled\nlevel=error");

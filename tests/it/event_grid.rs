@@ -15,7 +15,7 @@ use partner_center_webhooks::event_grid::{
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::EventGrid;
 use partner_center_webhooks::testing::event_grid::{ErrorBody, Fault, Routing};
-use partner_center_webhooks::token::{AccessToken, StaticToken, from_fn};
+use partner_center_webhooks::token::{AccessToken, from_fn};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -142,8 +142,7 @@ async fn every_credential_has_its_refused_twins() {
     let sas = |key: &AccessKey, endpoint: &PublishEndpoint, seconds| {
         SasToken::mint(key, endpoint, now + time::Duration::seconds(seconds)).unwrap()
     };
-    let bearer =
-        |token: String| Credential::bearer(StaticToken::new(AccessToken::new(token).unwrap()));
+    let bearer = |token: String| Credential::bearer(AccessToken::new(token).unwrap());
     let second = AccessKey::new(fake.second_access_key()).unwrap();
     let stranger = AccessKey::new("bm90IG9uZSBvZiB0aGUga2V5cw==").unwrap();
     let here = endpoint(&fake);
@@ -526,7 +525,7 @@ async fn secrets_are_redacted() {
     let sas = SasToken::mint(&key, &endpoint(&fake), OffsetDateTime::UNIX_EPOCH).unwrap();
     let signature = sas.expose_secret().split("&s=").nth(1).unwrap().to_owned();
     let token = fake.access_token();
-    let bearer = Credential::bearer(StaticToken::new(AccessToken::new(token.clone()).unwrap()));
+    let bearer = Credential::bearer(AccessToken::new(token.clone()).unwrap());
     let secrets = [fake.access_key(), signature, token];
     for credential in [key.into(), sas.into(), bearer] {
         let publisher = to_channels(&fake, credential);

@@ -25,7 +25,7 @@ use partner_center_webhooks::event_grid::{
     AccessKey, ChannelName, CloudEvent, PublishEndpoint, Publisher,
 };
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
-use partner_center_webhooks::token::{AccessToken, StaticToken};
+use partner_center_webhooks::token::AccessToken;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
@@ -88,7 +88,7 @@ fn no_response() -> Outcome {
 }
 
 fn manager(service: &Script) -> ManagementClient {
-    let tokens = StaticToken::new(AccessToken::new("token").unwrap());
+    let tokens = AccessToken::new("token").unwrap();
     ManagementClient::new(&Cloud::Global, service.clone(), tokens).unwrap()
 }
 

@@ -10,7 +10,6 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use partner_center_webhooks::body::BodyLimit;
 use partner_center_webhooks::event_grid::activation::ResourceEvent;
 use partner_center_webhooks::event_grid::receive::axum::Delivery;
 use partner_center_webhooks::event_grid::receive::{
@@ -542,7 +541,7 @@ async fn bodies_without_events() {
     let error = post(&receiver(), "Notification", b"{\"a\":\"\xff\"}").await.unwrap_err();
     assert_eq!(error.status(), 400);
 
-    let small = WebhookReceiver::builder().body_limit(BodyLimit::new(9));
+    let small = WebhookReceiver::builder().body_limit(9);
     let small = small.query_secret("code", SECRET).unwrap().build().unwrap();
     assert!(post(&small, "Notification", "{\"a\":123}").await.is_ok());
     let error = post(&small, "Notification", "{\"a\":1234}").await.unwrap_err();

@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cloud", &[]),
     ("crypto", &[]),
     ("excerpt", &["mask"]),
-    ("http_client", &["excerpt", "json"]),
+    ("http_client", &["cloud", "excerpt", "json"]),
     ("json", &[]),
     ("mask", &[]),
     (

@@ -23,7 +23,7 @@ use partner_center_webhooks::http_client::{
 };
 use partner_center_webhooks::testing::ResourceManager;
 use partner_center_webhooks::testing::resource_manager::{ErrorBody, Fault, RecordedRequest};
-use partner_center_webhooks::token::{AccessToken, StaticToken, from_fn};
+use partner_center_webhooks::token::{AccessToken, from_fn};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -33,7 +33,7 @@ pub(crate) fn group(name: &str) -> ResourceGroup {
 }
 
 pub(crate) fn client(fake: &ResourceManager) -> ManagementClient {
-    let tokens = StaticToken::new(AccessToken::new(fake.access_token()).unwrap());
+    let tokens = AccessToken::new(fake.access_token()).unwrap();
     let retries = RetryPolicy::default()
         .with_first_delay(Duration::from_millis(5))
         .with_deadline(Duration::from_secs(10));
@@ -693,7 +693,7 @@ impl HttpClient for Noted {
 #[tokio::test]
 async fn an_operation_url_names_the_port_of_its_scheme() {
     let noted = Noted::default();
-    let tokens = StaticToken::new(AccessToken::new("token").unwrap());
+    let tokens = AccessToken::new("token").unwrap();
     let client = ManagementClient::new(&Cloud::Global, noted.clone(), tokens).unwrap();
     let client = client.with_polling(Polling::default().with_interval(Duration::ZERO));
     let id = group("ours").partner_topic("contoso").unwrap();

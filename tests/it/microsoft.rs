@@ -18,9 +18,7 @@ use partner_center_webhooks::envelope::SignatureEnvelope;
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use partner_center_webhooks::signature::{SignatureError, VerifiedBody};
 use partner_center_webhooks::signers::{SignerError, Signers};
-use partner_center_webhooks::source::{
-    Authorities, CertificateBundle, CertificateLocation, Pinned,
-};
+use partner_center_webhooks::source::{Authorities, CertificateBundle, CertificateLocation};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::support::DISPATCH_URL;
@@ -264,7 +262,7 @@ async fn without_configuration_issuers_are_fetched_for_every_real_leaf() {
                 ChainVerifier::microsoft(AwsLcRs::new()).with_signer_name(name.parse().unwrap());
             let bundle = CertificateBundle::new(leaf.clone(), Vec::new());
             let signers = Signers::build(
-                Arc::new(Pinned::new(bundle)),
+                Arc::new(bundle),
                 Some(Authorities::new(Arc::new(sites))),
                 chain,
                 Signers::NEW_DOWNLOADS_PER_MINUTE,

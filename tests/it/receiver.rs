@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
-use partner_center_webhooks::body::BodyLimit;
 use partner_center_webhooks::cloud::{Cloud, CloudProfile};
 use partner_center_webhooks::crypto::{AwsLcRs, Backend, RustCrypto};
 use partner_center_webhooks::envelope::SignatureAlgorithm;
@@ -306,9 +305,9 @@ async fn settings() {
     assert_eq!(kind(build().build().unwrap()).await, None);
     let narrow = build().algorithms([SignatureAlgorithm::RsaSha256]).build().unwrap();
     assert_eq!(kind(narrow).await, Some(ErrorKind::Envelope));
-    let short = build().body_limit(BodyLimit::new(EVENT.len() - 1)).build().unwrap();
+    let short = build().body_limit(EVENT.len() - 1).build().unwrap();
     assert_eq!(kind(short).await, Some(ErrorKind::Body));
-    let exact = build().body_limit(BodyLimit::new(EVENT.len())).build().unwrap();
+    let exact = build().body_limit(EVENT.len()).build().unwrap();
     assert_eq!(kind(exact).await, None);
     let other = build().signer_name("other.example".parse().unwrap()).build().unwrap();
     assert_eq!(kind(other).await, Some(ErrorKind::Chain));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use partner_center_webhooks::signers::{SignerError, Signers};
+use partner_center_webhooks::signers::{FetchError, SignerError, Signers};
 use partner_center_webhooks::source::{CertificateLocation, CertificateUrl, SourceError};
 use partner_center_webhooks::testing::Signer;
 
@@ -161,7 +161,7 @@ async fn failed_refreshes_and_refetches_are_spaced() {
         let tried = signers.find(&dispatch(), now).await.unwrap();
         let error = signers.find_newer(&dispatch(), &tried, now).await;
         let error = *error.unwrap_err().error;
-        assert!(matches!(error, SignerError::Source(_)), "second {second}");
+        assert!(matches!(error, SignerError::Fetch(FetchError::Source(_))), "second {second}");
     }
     // The six fetches before it failed, too.
     assert_eq!(source.fetches(), 1 + 6 + 3_600 / 15);
@@ -176,7 +176,7 @@ async fn a_mismatch_during_an_outage_reports_it() {
     for second in 60..120 {
         let error = signers.find_newer(&dispatch(), &tried, later(second)).await;
         let error = *error.unwrap_err().error;
-        assert!(matches!(error, SignerError::Source(_)));
+        assert!(matches!(error, SignerError::Fetch(FetchError::Source(_))));
     }
     // At seconds 60, 65, 75, 90 and 105.
     assert_eq!(source.fetches(), 1 + 5);
@@ -196,7 +196,10 @@ async fn a_failing_host_is_retried_after_a_growing_cool_down() {
     for second in 0..60 {
         let before = source.fetches();
         let unavailable = signers.find(&dispatch(), later(second)).await.unwrap_err();
-        assert!(matches!(*unavailable.error, SignerError::Source(SourceError::Status(_))));
+        assert!(matches!(
+            *unavailable.error,
+            SignerError::Fetch(FetchError::Source(SourceError::Status(_)))
+        ));
         let was_fetched = source.fetches() > before;
         assert_eq!(unavailable.failed_ago.is_none(), was_fetched);
         // The age of the outage, and at least the time until the next attempt.
@@ -250,14 +253,14 @@ async fn invented_names_use_the_quota_and_known_urls_do_not() {
         let name = url(&format!("made-up-{n}"));
         let unavailable = signers.find(&name, NOW).await.unwrap_err();
         match *unavailable.error {
-            SignerError::Quota { per_minute, .. } => {
+            SignerError::Fetch(FetchError::Quota { per_minute, .. }) => {
                 assert_eq!(
                     (per_minute.get(), unavailable.retry_after),
                     (60, Duration::from_secs(1))
                 );
                 quota += 1;
             }
-            SignerError::Source(_) => {}
+            SignerError::Fetch(FetchError::Source(_)) => {}
             other => panic!("{other}"),
         }
     }
@@ -277,7 +280,7 @@ async fn invented_names_use_the_quota_and_known_urls_do_not() {
         let _ = signers.find(&url(&format!("more-{n}")), hundred_days).await;
     }
     let quota = signers.find(&url("one-more"), hundred_days).await.unwrap_err();
-    assert!(matches!(*quota.error, SignerError::Quota { .. }), "{quota}");
+    assert!(matches!(*quota.error, SignerError::Fetch(FetchError::Quota { .. })), "{quota}");
     source.now_answers(Ok(bundle(&genuine)));
     let error = signers.find(&url("verified-before"), hundred_days).await.unwrap_err();
     assert!(matches!(*error.error, SignerError::Chain { .. }), "it was fetched: {error}");
@@ -324,7 +327,7 @@ async fn a_valid_signer_outlives_an_outage() {
         signers.find(&dispatch(), later(second)).await.unwrap();
     }
     let error = signers.find(&dispatch(), later(end + 1)).await.unwrap_err();
-    assert!(matches!(*error.error, SignerError::Source(_)));
+    assert!(matches!(*error.error, SignerError::Fetch(FetchError::Source(_))));
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::spawn::{Spawn, Task};
 use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault, PartnerCenter};
 use partner_center_webhooks::token::{
-    AccessToken, Application, AzureCredential, ClientCredentials, ExposeSecret as _, RefreshToken,
-    SecretString, TokenError, TokenProvider, TokenRequest,
+    AccessToken, Application, AzureCredential, ClientCredentials, RefreshToken, SecretString,
+    TokenError, TokenProvider, TokenRequest,
 };
 use time::OffsetDateTime;
 

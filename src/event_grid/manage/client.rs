@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
-use secrecy::SecretString;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::error::ManagementError;
@@ -15,10 +14,11 @@ use super::resource_type::{ResourceType, Writable};
 use super::secret::secrets_of;
 use super::service::RESOURCE_MANAGER;
 use super::webhook_url;
-use crate::api::{Api, ApiError, ApiResponse, Bearer, Call, RetryPolicy};
+use crate::api::{Api, ApiError, ApiResponse, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::http_client::HttpClient;
-use crate::http_client::{Endpoint, EndpointError};
+use crate::http_client::endpoint::{Endpoint, EndpointError};
+use crate::mask::secret::SecretString;
 use crate::token::TokenProvider;
 
 /// Manages the resources of Event Grid through Azure Resource Manager. Cheap to clone.
@@ -81,17 +81,13 @@ impl ManagementClient {
     ) -> Result<Self, EndpointError> {
         let base = cloud.management_base();
         Ok(Self {
-            api: Api {
-                endpoint: Endpoint::new(base, cloud.danger_plain_http_on_loopback())?,
-                authorizer: Arc::new(Bearer {
-                    tokens: Box::new(tokens),
-                    scope: format!("{base}/.default").into(),
-                }),
-                client: Arc::new(client),
-                service: &RESOURCE_MANAGER,
-                retries: RetryPolicy::default(),
-                headers: HeaderMap::new(),
-            },
+            api: Api::new(
+                Endpoint::of_cloud(cloud, base)?,
+                &RESOURCE_MANAGER,
+                Arc::new(client),
+                tokens,
+                format!("{base}/.default"),
+            ),
             polling: Polling::default(),
             always_preview: false,
             danger_plain_http_on_loopback: cloud.danger_plain_http_on_loopback(),

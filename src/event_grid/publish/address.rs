@@ -36,7 +36,7 @@ impl PublishEndpoint {
     ///
     /// [`PublishEndpointError`] if the URL is not https or its path is not `/api/events`.
     pub fn new(url: &str) -> Result<Self, PublishEndpointError> {
-        Self::parse(url, false)
+        Self::parse(url, Endpoint::new(url)?)
     }
 
     /// Also accepts plain http on loopback addresses, for tests.
@@ -45,11 +45,10 @@ impl PublishEndpoint {
     ///
     /// As [`new`](Self::new).
     pub fn danger_plain_http_on_loopback(url: &str) -> Result<Self, PublishEndpointError> {
-        Self::parse(url, true)
+        Self::parse(url, Endpoint::danger_plain_http_on_loopback(url)?)
     }
 
-    fn parse(url: &str, danger_plain_http: bool) -> Result<Self, PublishEndpointError> {
-        let endpoint = Endpoint::new(url, danger_plain_http)?;
+    fn parse(url: &str, endpoint: Endpoint) -> Result<Self, PublishEndpointError> {
         let path: Option<Uri> = url.parse().ok();
         let path = path.as_ref().map_or("", Uri::path);
         match path {

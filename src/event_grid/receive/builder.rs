@@ -5,15 +5,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use http::HeaderName;
-use secrecy::SecretString;
 
 use super::config_error::WebhookConfigError;
 use super::handshake::HandshakeRules;
 use super::receiver::{Settings, WebhookReceiver};
 use super::secret::{Place, SharedSecret};
 use super::token::EntraTokens;
-use crate::body::BodyLimit;
 use crate::excerpt::Excerpt;
+use crate::mask::secret::SecretString;
 
 impl WebhookReceiver {
     /// Builds a receiver. The builder must be given at least one way to authenticate deliveries.
@@ -168,8 +167,8 @@ impl WebhookReceiverBuilder {
         self
     }
 
-    /// Sets the limit on bodies. Default: [`WebhookReceiver::BODY_LIMIT`]. Longer deliveries are answered 413, and lost.
-    pub fn body_limit(mut self, limit: BodyLimit) -> Self {
+    /// Sets the limit on bodies, in bytes. Default: [`WebhookReceiver::BODY_LIMIT`]. Longer deliveries are answered 413, and lost.
+    pub fn body_limit(mut self, limit: usize) -> Self {
         self.settings.body_limit = limit;
         self
     }

@@ -4,12 +4,12 @@ use std::fmt;
 
 use form_urlencoded::parse;
 use http::{HeaderMap, HeaderName};
-use secrecy::{ExposeSecret as _, SecretString};
 use subtle::{Choice, ConstantTimeEq as _};
 use thiserror::Error;
 
 use super::config_error::WebhookConfigError;
 use crate::excerpt::Excerpt;
+use crate::mask::secret::SecretString;
 
 /// The place of a secret and its accepted values: more than one during a rotation.
 pub(super) struct SharedSecret {

@@ -7,10 +7,10 @@ use super::key::{IssuerError, Key};
 use super::revocation_list::RevocationListRecipe;
 use super::signer::Signer;
 use super::x509::{Name, Recipe, SERVER_AUTH};
-use crate::chain::{Anchors, CertificatesError, ChainVerifier, certificate_to_pem};
+use crate::chain::{Anchors, ChainVerifier, ParseError, certificate_to_pem};
 use crate::crypto::Backend;
 use crate::receiver::ReceiverBuilder;
-use crate::source::{CertificateBundle, Pinned};
+use crate::source::CertificateBundle;
 
 /// A throw-away root and intermediate CA with fresh keys.
 ///
@@ -265,7 +265,7 @@ impl Issuer {
     /// # Errors
     ///
     /// None in practice: an issuer's root is a valid anchor.
-    pub fn anchors(&self) -> Result<Anchors, CertificatesError> {
+    pub fn anchors(&self) -> Result<Anchors, ParseError> {
         Anchors::from_certificates(std::slice::from_ref(&self.root))
     }
 
@@ -280,10 +280,10 @@ impl Issuer {
         &self,
         backend: impl Backend + 'static,
         signer: &Signer,
-    ) -> Result<ReceiverBuilder, CertificatesError> {
+    ) -> Result<ReceiverBuilder, ParseError> {
         let chain =
             ChainVerifier::new(backend, self.anchors()?).with_intermediates(self.intermediates());
-        let source = Pinned::new(CertificateBundle::new(signer.certificate().clone(), Vec::new()));
+        let source = CertificateBundle::new(signer.certificate().clone(), Vec::new());
         let now = self.now;
         Ok(ReceiverBuilder::new(chain, source).clock(move || now))
     }

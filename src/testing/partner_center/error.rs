@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::chain::CertificatesError;
+use crate::chain::ParseError;
 use crate::excerpt::Excerpt;
 use crate::source::PrefixError;
 use crate::testing::authority::IssuerError;
@@ -13,7 +13,7 @@ use crate::testing::authority::IssuerError;
 pub enum PartnerCenterError {
     /// The root cannot be an anchor.
     #[error(transparent)]
-    Anchors(#[from] CertificatesError),
+    Anchors(#[from] ParseError),
     /// The URL is not absolute, or neither http nor https.
     #[error("`{found}` is not an absolute http or https URL")]
     InvalidUrl {

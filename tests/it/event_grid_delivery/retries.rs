@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
-use partner_center_webhooks::body::BodyLimit;
 use partner_center_webhooks::event_grid::receive::WebhookReceiver;
 use partner_center_webhooks::testing::event_grid::{
     DeliverySchema, EventSubscription, GivenUp, Outcome,
@@ -45,7 +44,7 @@ async fn permanent_refusals_are_not_retried() {
     let (role, other_role) = builder_and_token("roles", json!(["Other"]));
     let [right, audience, role] =
         [right, audience, role.missing_role_is_final()].map(|it| it.build().unwrap());
-    let small = builder().body_limit(BodyLimit::new(80)).build().unwrap();
+    let small = builder().body_limit(80).build().unwrap();
     let table: [(WebhookReceiver, Change, Value, &str); 8] = [
         (plain(), nothing(), cloud_event(1), "Delivered"),
         (plain(), nothing(), json!(7), "BadRequest"),

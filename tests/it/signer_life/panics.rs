@@ -13,7 +13,7 @@ use partner_center_webhooks::chain::{
 };
 use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
 use partner_center_webhooks::receiver::ReceiverBuilder;
-use partner_center_webhooks::signers::{SignerError, Signers};
+use partner_center_webhooks::signers::{FetchError, SignerError, Signers};
 use partner_center_webhooks::source::{
     CertificateBundle, CertificateSource, CertificateUrl, SourceError,
 };
@@ -122,7 +122,7 @@ async fn a_panic_is_named_in_the_error() {
     let signers = Signers::new(source, chain());
     let unavailable = signers.find(&dispatch(), NOW).await.unwrap_err();
     assert_eq!(unavailable.retry_after, Duration::from_secs(5));
-    let SignerError::Interrupted { panicked, .. } = *unavailable.error else {
+    let SignerError::Fetch(FetchError::Interrupted { panicked, .. }) = *unavailable.error else {
         panic!("{unavailable}");
     };
     assert!(panicked);

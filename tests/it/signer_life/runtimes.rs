@@ -85,8 +85,12 @@ fn a_runtime_shutdown_stops_one_fetch() {
     let source = Scripted::serving(&signer).held_back();
     let clock = super::Clock::default();
     let first = runtime();
+    let spawn = {
+        let _entered = first.enter();
+        TokioSpawn::new()
+    };
     let receiver = ReceiverBuilder::new(chain(), source.clone())
-        .spawn(TokioSpawn::on(first.handle().clone()))
+        .spawn(spawn)
         .clock(clock.reader())
         .build()
         .unwrap();

@@ -50,7 +50,7 @@ impl ExpectedToken {
             return Err(WebhookConfigError::Tenant { found: Excerpt::of(tenant) });
         }
         let tenant = tenant.to_ascii_lowercase();
-        let authority = Endpoint::new(cloud.authority(), cloud.danger_plain_http_on_loopback())?;
+        let authority = Endpoint::of_cloud(cloud, cloud.authority())?;
         let keys = authority.uri(&format!("/{tenant}/discovery/v2.0/keys"));
         let keys = keys.map_err(|_| WebhookConfigError::Tenant { found: Excerpt::of(&tenant) })?;
         let expected = Self {

@@ -15,8 +15,8 @@ use partner_center_webhooks::event_grid::{
 use partner_center_webhooks::registration::{Plan, RegistrationClient, WhenLimited};
 use partner_center_webhooks::resources::ResourceClient;
 use partner_center_webhooks::token::{
-    self, AccessToken, Application, ClientCredentials, RefreshToken, SecretString, StaticToken,
-    TokenProvider, TokenRequest,
+    self, AccessToken, Application, ClientCredentials, RefreshToken, SecretString, TokenProvider,
+    TokenRequest,
 };
 use serde_json::json as value;
 
@@ -26,8 +26,8 @@ use super::{
 };
 use crate::management::group;
 
-fn token() -> StaticToken {
-    StaticToken::new(AccessToken::new(TOKEN).unwrap())
+fn token() -> AccessToken {
+    AccessToken::new(TOKEN).unwrap()
 }
 
 /// A callback URL with a key in its query.

@@ -13,8 +13,8 @@ use partner_center_webhooks::resources::ResourceClient;
 use partner_center_webhooks::testing::EventGrid;
 use partner_center_webhooks::testing::partner_center::{PartnerCenter, samples};
 use partner_center_webhooks::token::{
-    AccessToken, Application, ClientCredentials, ExposeSecret as _, RefreshToken, SecretString,
-    StaticToken, TokenProvider as _, TokenRequest,
+    AccessToken, Application, ClientCredentials, RefreshToken, SecretString, TokenProvider as _,
+    TokenRequest,
 };
 use serde_json::json as value;
 use time::{Duration, OffsetDateTime};
@@ -94,7 +94,7 @@ pub(super) async fn publishing(secrets: &mut Vec<String>) -> Vec<String> {
     let signature = sas.expose_secret().rsplit("s=").next().unwrap().to_owned();
     secrets.extend([fake.access_key(), signature, token.clone()]);
     let mut shown = vec![format!("{key:?} {sas:?} {endpoint:?}")];
-    let bearer = StaticToken::new(AccessToken::new(token).unwrap());
+    let bearer = AccessToken::new(token).unwrap();
     for credential in [Credential::from(key), Credential::from(sas), Credential::bearer(bearer)] {
         let publisher = Publisher::by_channel_name(endpoint.clone(), credential, http());
         let channel = ChannelName::new("fabrikam").unwrap();
