@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::error::TokenRefusal;
 use super::expected::{ExpectedToken, VerifiedToken};
+use super::fetch::Source;
 use super::jwt::SignedToken;
 use super::keys::{COOL_DOWN, Keys};
 use crate::crypto::Backend;
@@ -57,17 +58,13 @@ impl EntraTokens {
         backend: impl Backend + 'static,
         client: impl HttpClient + 'static,
     ) -> Self {
-        let url = expected.keys().clone();
-        Self {
-            expected,
-            keys: Keys::new(
-                url,
-                Arc::new(backend),
-                Arc::new(client),
-                Arc::new(DefaultSpawn::new()),
-            ),
-            clock: Arc::new(OffsetDateTime::now_utc),
-        }
+        let keys = Keys::new(Source {
+            url: expected.keys().clone(),
+            backend: Arc::new(backend),
+            client: Arc::new(client),
+            spawn: Arc::new(DefaultSpawn::new()),
+        });
+        Self { expected, keys, clock: Arc::new(OffsetDateTime::now_utc) }
     }
 
     /// Reads the time from `clock`. Default: the system's.

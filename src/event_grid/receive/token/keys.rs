@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
 use time::OffsetDateTime;
 
-use super::error::{KeysError, TokenRefusal};
+use super::error::TokenRefusal;
 use super::fetch::{self, Source};
 use super::jwks::{KeySet, PublicKey};
 use super::key_cache::{CachedKeys, FETCH_INTERVAL, KeyCache};
-use crate::crypto::Backend;
 use crate::excerpt::Excerpt;
-use crate::http_client::HttpClient;
 use crate::log;
 use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
 use crate::spawn::Spawn;
 
 /// Finds keys by their ids. Cheap to clone; clones share the cache.
+///
+/// A token is refused for an unknown key only after a fetch that started when the token was already here: Entra may have
+/// published the key since an earlier fetch started.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     inner: Arc<Inner>,
@@ -27,28 +27,19 @@ pub(super) struct Keys {
 struct Inner {
     source: Source,
     cache: Arc<KeyCache>,
-    flights: SingleFlight<Excerpt, Arc<KeySet>, KeysError>,
+    flights: SingleFlight<Excerpt, Arc<KeySet>, TokenRefusal>,
 }
 
 impl Keys {
-    pub(super) fn new(
-        url: Uri,
-        backend: Arc<dyn Backend>,
-        client: Arc<dyn HttpClient>,
-        spawn: Arc<dyn Spawn>,
-    ) -> Self {
-        Self::of(Source::new(url, backend, client, spawn))
+    /// An empty cache over `source`.
+    pub(super) fn new(source: Source) -> Self {
+        let flights = SingleFlight::new(Arc::clone(&source.spawn), TIMES, fetch::interrupted);
+        Self { inner: Arc::new(Inner { source, cache: Arc::default(), flights }) }
     }
 
     /// The same keys, fetched on `spawn`, with an empty cache.
     pub(super) fn on(&self, spawn: Arc<dyn Spawn>) -> Self {
-        Self::of(self.inner.source.clone().on(spawn))
-    }
-
-    fn of(source: Source) -> Self {
-        let flights = SingleFlight::new(Arc::clone(source.spawn()), TIMES, fetch::interrupted);
-        let inner = Arc::new(Inner { source, cache: Arc::default(), flights });
-        Self { inner }
+        Self::new(Source { spawn, ..self.inner.source.clone() })
     }
 
     /// The key with this id, if it is cached.
@@ -113,7 +104,7 @@ impl Inner {
         &self,
         key_id: &str,
         clock: &(dyn Fn() -> OffsetDateTime + Send + Sync),
-    ) -> Result<Fetched, KeysError> {
+    ) -> Result<Fetched, TokenRefusal> {
         let now = since_1970(clock());
         let about = self.source.excerpt();
         let may_start = || match self.cache.at(now) {
@@ -131,8 +122,11 @@ impl Inner {
                 return Ok(Fetched { set, was_joined });
             }
             Start::Declined(Declined::TooSoon(retry_after)) => {
-                let key = Excerpt::of(key_id);
-                return Err(KeysError::TooSoon { key, retry_after });
+                let reason = format!(
+                    "the token's key `{}` is not known, and the last fetch of the keys was less than a minute ago",
+                    Excerpt::of(key_id)
+                );
+                return Err(TokenRefusal::Keys { reason: reason.into(), retry_after });
             }
             Start::Cooling(failure) => {
                 let wait = failure.wait(now);
@@ -182,7 +176,7 @@ async fn fetch_and_store(
     cache: Arc<KeyCache>,
     number: u64,
     now: Duration,
-) -> Result<Arc<KeySet>, KeysError> {
+) -> Result<Arc<KeySet>, TokenRefusal> {
     let set = source.fetch().await?;
     cache.store(CachedKeys { set: Arc::clone(&set), number, fetched_at: now });
     Ok(set)
