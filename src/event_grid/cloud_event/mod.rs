@@ -1,11 +1,11 @@
 //! CloudEvents 1.0 in JSON: lenient in what is read, strict in what is written.
 //!
-//! A receiver must not lose an event over an attribute that nobody reads, so [`CloudEvent::from_slice`] refuses only what has no
-//! meaning: another version, a missing `id`, `source` or `type`, a member that occurs twice. A publisher must not send what
-//! other receivers refuse, so every setter and [`CloudEvent::check`] apply the specification.
+//! A receiver must not lose an event because of an attribute that its application does not read. So [`CloudEvent::from_slice`]
+//! does not check times, schemas, media types and extensions; it refuses another version, a missing `id`, `source` or `type`,
+//! and a member that occurs twice. A publisher must not send events that other receivers refuse. So every setter and
+//! [`CloudEvent::check`] apply the specification.
 //!
-//! Data and extensions stay the text that was read. So numbers keep their digits, and an event costs one pass to read and one to
-//! write.
+//! Data and extensions are kept as text: numbers keep their digits, and an event is parsed once and written once.
 
 mod attribute;
 mod error;

@@ -136,7 +136,7 @@ impl ManagementClient {
 
     /// Reads a resource, or returns `None` if it does not exist.
     ///
-    /// It does not exist if the service answers 404 with the code `ResourceNotFound`, `ParentResourceNotFound`,
+    /// It does not exist if the service responds with 404 and the code `ResourceNotFound`, `ParentResourceNotFound`,
     /// `ResourceGroupNotFound` or `NotFound`. A 404 with another code, such as `SubscriptionNotFound`, or without one is an
     /// error.
     ///

@@ -219,5 +219,5 @@ pub enum InvalidResource {
     },
 }
 
-/// In characters. Source: the service, which answers 400 `InvalidRequest` to longer ones.
+/// In characters. Source: the service, which refuses longer ones with 400 and the code `InvalidRequest`.
 pub(super) const MAX_ACTIVATION_MESSAGE: usize = 256;

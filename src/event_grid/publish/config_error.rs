@@ -26,7 +26,7 @@ pub enum PublishConfigError {
     /// The text is not an access key.
     #[error("the access key is empty or not base64 (expected it as the portal shows it)")]
     Key,
-    /// The path of the endpoint is missing or wrong: the service would answer 404.
+    /// The path of the endpoint is missing or wrong: the service would respond with 404.
     #[error(
         "`{url}` has the path `{path}` (expected `/api/events`, as in the namespace's property `endpoint`)"
     )]

@@ -10,7 +10,7 @@
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //! use partner_center_webhooks::testing::EventGrid;
 //!
-//! let fake = EventGrid::start().await?; // on loopback: judges keys, signatures, limits and events
+//! let fake = EventGrid::start().await?; // on loopback: checks keys, signatures, limits and events
 //! let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint())?; // in production: PublishEndpoint::new
 //! let key = AccessKey::new(fake.access_key())?;
 //! let publisher = Publisher::new(endpoint, key, ReqwestClient::new()?);

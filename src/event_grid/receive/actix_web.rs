@@ -34,7 +34,7 @@ use super::stream::ShortCircuit;
 use crate::actix_web::extract::{LocalBoxFuture, data};
 use crate::actix_web::of_actix;
 
-/// Extracts events from a request. Handshakes and notices are answered without calling the handler.
+/// Extracts events from a request. Handshakes and notices get their response without a call of the handler.
 ///
 /// The receiver must be in the application's data as `web::Data<WebhookReceiver>`; without it the response is 500. Everything
 /// else is checked before the body is read, and the body is read up to the receiver's limit. Route all methods here

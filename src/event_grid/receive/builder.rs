@@ -20,15 +20,12 @@ impl WebhookReceiver {
         WebhookReceiverBuilder {
             settings: Settings {
                 body_limit: Self::BODY_LIMIT,
-                secrets: Vec::new(),
-                tokens: None,
-                handshakes_need_token: false,
-                missing_role_is_final: false,
                 handshakes: HandshakeRules {
                     origins: vec![DOMAIN.into()],
                     domain: DOMAIN.into(),
                     ..HandshakeRules::default()
                 },
+                ..Settings::default()
             },
             may_be_open: false,
         }

@@ -52,7 +52,8 @@ pub struct WebhookReceiver {
     pub(super) settings: Arc<Settings>,
 }
 
-#[derive(Debug)]
+/// The settings that clones of a receiver share.
+#[derive(Debug, Default)]
 pub(super) struct Settings {
     pub(super) body_limit: BodyLimit,
     pub(super) secrets: Vec<SharedSecret>,

@@ -1,4 +1,4 @@
-//! The four kinds of requests, and how they are told apart.
+//! The four kinds of requests, and how they are recognized.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use crate::json::without_mark;
 
 /// An authentic request to the webhook.
 ///
-/// Only [`Notification`](Self::Notification) needs the application: [`response`](Self::response) answers the others, and
+/// Only [`Notification`](Self::Notification) needs the application. The others have a [`response`](Self::response), and
 /// [`into_notification`](Self::into_notification) separates them.
 #[derive(Clone, Debug)]
 #[must_use]

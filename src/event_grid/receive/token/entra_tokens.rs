@@ -43,7 +43,7 @@ use crate::spawn::{DefaultSpawn, Spawn};
 #[derive(Clone)]
 pub struct EntraTokens {
     expected: ExpectedToken,
-    keys: Keys,
+    keys: Arc<Keys>,
     clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
 }
 
@@ -58,12 +58,12 @@ impl EntraTokens {
         backend: impl Backend + 'static,
         client: impl HttpClient + 'static,
     ) -> Self {
-        let keys = Keys::new(Source {
+        let keys = Arc::new(Keys::new(Source {
             url: expected.keys().clone(),
             backend: Arc::new(backend),
             client: Arc::new(client),
             spawn: Arc::new(DefaultSpawn::new()),
-        });
+        }));
         Self { expected, keys, clock: Arc::new(OffsetDateTime::now_utc) }
     }
 
@@ -80,7 +80,7 @@ impl EntraTokens {
     /// Fetches keys on `spawn`, with an empty cache. Default: [`DefaultSpawn`].
     #[must_use]
     pub fn with_spawn(mut self, spawn: impl Spawn + 'static) -> Self {
-        self.keys = self.keys.on(Arc::new(spawn));
+        self.keys = Arc::new(self.keys.on(Arc::new(spawn)));
         self
     }
 

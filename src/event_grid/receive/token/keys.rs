@@ -14,17 +14,12 @@ use crate::log;
 use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
 use crate::spawn::Spawn;
 
-/// Finds keys by their ids. Cheap to clone; clones share the cache.
+/// Finds keys by their ids.
 ///
 /// A token is refused for an unknown key only after a fetch that started when the token was already here: Entra may have
 /// published the key since an earlier fetch started.
-#[derive(Clone, Debug)]
-pub(super) struct Keys {
-    inner: Arc<Inner>,
-}
-
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Keys {
     source: Source,
     cache: Arc<KeyCache>,
     flights: SingleFlight<Excerpt, Arc<KeySet>, TokenRefusal>,
@@ -34,17 +29,17 @@ impl Keys {
     /// An empty cache over `source`.
     pub(super) fn new(source: Source) -> Self {
         let flights = SingleFlight::new(Arc::clone(&source.spawn), TIMES, fetch::interrupted);
-        Self { inner: Arc::new(Inner { source, cache: Arc::default(), flights }) }
+        Self { source, cache: Arc::default(), flights }
     }
 
     /// The same keys, fetched on `spawn`, with an empty cache.
     pub(super) fn on(&self, spawn: Arc<dyn Spawn>) -> Self {
-        Self::new(Source { spawn, ..self.inner.source.clone() })
+        Self::new(Source { spawn, ..self.source.clone() })
     }
 
     /// The key with this id, if it is cached.
     pub(super) fn cached(&self, key_id: &str, now: OffsetDateTime) -> Option<PublicKey> {
-        let cached = self.inner.cache.at(since_1970(now))?;
+        let cached = self.cache.at(since_1970(now))?;
         cached.set.get(key_id).cloned()
     }
 
@@ -55,50 +50,24 @@ impl Keys {
         clock: &(dyn Fn() -> OffsetDateTime + Send + Sync),
     ) -> Result<PublicKey, TokenRefusal> {
         let now = since_1970(clock());
-        if let Some(cached) = self.inner.cache.at(now)
+        if let Some(cached) = self.cache.at(now)
             && let Some(key) = cached.set.get(key_id)
         {
             if !cached.is_fresh(now) {
-                self.inner.refresh(now).await;
+                self.refresh(now).await;
             }
             return Ok(key.clone());
         }
-        let mut fetched = self.inner.join_or_fetch(key_id, clock).await?;
+        let mut fetched = self.join_or_fetch(key_id, clock).await?;
         if !fetched.is_conclusive(key_id) {
             // The fetch started before this delivery arrived, so the key may be newer.
-            fetched = self.inner.join_or_fetch(key_id, clock).await?;
+            fetched = self.join_or_fetch(key_id, clock).await?;
         }
-        let unknown = || TokenRefusal::UnknownKey {
-            key: Excerpt::of(key_id),
-            url: self.inner.source.excerpt(),
-        };
+        let unknown =
+            || TokenRefusal::UnknownKey { key: Excerpt::of(key_id), url: self.source.excerpt() };
         fetched.set.get(key_id).cloned().ok_or_else(unknown)
     }
-}
 
-/// The result of a fetch.
-struct Fetched {
-    set: Arc<KeySet>,
-    /// Whether the fetch was already in flight.
-    was_joined: bool,
-}
-
-impl Fetched {
-    /// Whether the set has the key, or was fetched for it.
-    fn is_conclusive(&self, key_id: &str) -> bool {
-        !self.was_joined || self.set.get(key_id).is_some()
-    }
-}
-
-/// Why a fetch is not started although none is in flight.
-enum Declined {
-    /// A fetch completed since the caller read the cache.
-    Settled(Arc<KeySet>),
-    /// The last fetch is too recent.
-    TooSoon(Duration),
-}
-
-impl Inner {
     /// Waits for the fetch in flight, or starts one if the interval permits.
     async fn join_or_fetch(
         &self,
@@ -169,6 +138,28 @@ impl Inner {
             let _ = waiter.await;
         }
     }
+}
+
+/// The result of a fetch.
+struct Fetched {
+    set: Arc<KeySet>,
+    /// Whether the fetch was already in flight.
+    was_joined: bool,
+}
+
+impl Fetched {
+    /// Whether the set has the key, or was fetched for it.
+    fn is_conclusive(&self, key_id: &str) -> bool {
+        !self.was_joined || self.set.get(key_id).is_some()
+    }
+}
+
+/// Why a fetch is not started although none is in flight.
+enum Declined {
+    /// A fetch completed since the caller read the cache.
+    Settled(Arc<KeySet>),
+    /// The last fetch is too recent.
+    TooSoon(Duration),
 }
 
 async fn fetch_and_store(
