@@ -137,8 +137,7 @@ impl Scene {
 
     async fn publish(&self, credential: impl Into<Credential>) {
         let http = ReqwestClient::new().unwrap();
-        let publisher: Publisher =
-            Publisher::by_channel_name(endpoint(&self.fake), credential, http);
+        let publisher: Publisher = Publisher::new(endpoint(&self.fake), credential, http);
         let channel = ChannelName::new(CHANNEL).unwrap();
         let accepted = publisher.publish(&channel, self.events()).await.unwrap();
         assert_eq!((accepted.events(), accepted.requests()), (2, 1));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use partner_center_webhooks::event_grid::manage::{
     ArmResource, Channel, Endpoint, EventSubscription, Filter, KeyName, ListQuery,
     ManagementClient, Partner, PartnerConfiguration, PartnerNamespace, PartnerRegistration,
-    Polling, ResourceGroup, RoutingMode, SubscriptionId,
+    ResourceGroup, RoutingMode, SubscriptionId,
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::ResourceManager;
@@ -64,7 +64,7 @@ async fn manage(fake: &ResourceManager) -> Value {
     let http = ReqwestClient::new().unwrap();
     let client = ManagementClient::new(&fake.cloud(), http, tokens)
         .unwrap()
-        .with_polling(Polling::default().with_interval(Duration::ZERO));
+        .with_poll_interval(Duration::ZERO);
     let group =
         |name| ResourceGroup::new(SubscriptionId::new(SUBSCRIPTION).unwrap(), name).unwrap();
     let (ours, theirs) = (group("ours"), group("theirs"));

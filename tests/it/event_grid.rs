@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Response};
 use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
 use partner_center_webhooks::event_grid::{
-    AccessKey, BatchLimits, BySource, ChannelName, CloudEvent, CloudEventError, Credential,
-    PublishEndpoint, PublishError, Publisher, SasToken,
+    AccessKey, ChannelName, CloudEvent, CloudEventError, Credential, PublishEndpoint, PublishError,
+    Publisher, SasToken,
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::EventGrid;
@@ -38,12 +38,7 @@ fn key(fake: &EventGrid) -> AccessKey {
 
 fn to_channels(fake: &EventGrid, credential: impl Into<Credential>) -> Publisher {
     let http = ReqwestClient::new().unwrap();
-    Publisher::by_channel_name(endpoint(fake), credential, http).with_retries(quick())
-}
-
-fn by_source(fake: &EventGrid) -> Publisher<BySource> {
-    let http = ReqwestClient::new().unwrap();
-    Publisher::by_source(endpoint(fake), key(fake), http).with_retries(quick())
+    Publisher::new(endpoint(fake), credential, http).with_retries(quick())
 }
 
 async fn scene() -> (EventGrid, Publisher) {
@@ -380,7 +375,7 @@ async fn events_that_the_service_would_refuse_are_not_sent() {
     assert_eq!(accepted_ids(&fake), ["0", "2", "4", "1"]);
     assert_eq!(fake.requests()[1].body().len(), limit, "as long as may be");
 
-    let unguarded = publisher.with_limits(BatchLimits::default().with_max_bytes(usize::MAX));
+    let unguarded = publisher.with_max_bytes(usize::MAX);
     let error = unguarded.publish(&channel(), [long(limit + 1)]).await.unwrap_err();
     assert_eq!(error.failures()[0].error.api().unwrap().status().unwrap(), 413);
 }
@@ -415,15 +410,14 @@ impl std::borrow::Borrow<CloudEvent> for Watched<'_> {
 
 #[tokio::test]
 async fn ten_thousand_events_fill_batches() {
-    for (limits, requests) in [
-        (BatchLimits::default(), 2),
-        (BatchLimits::default().with_max_events(999), 11),
-        (BatchLimits::default().with_max_events(100), 100),
-    ] {
+    for (most, requests) in [(None, 2), (Some(999), 11), (Some(100), 100)] {
         let (fake, publisher) = scene().await;
         let looks = Cell::new(0);
         let events = (0..10_000).map(|id| Watched(event(id), &looks));
-        let publisher = publisher.with_limits(limits);
+        let publisher = match most {
+            Some(most) => publisher.with_max_events(most),
+            None => publisher,
+        };
         let accepted = publisher.publish(&channel(), events).await.ok().unwrap();
         assert_eq!((accepted.events(), accepted.requests()), (10_000, requests));
         assert_eq!(looks.get(), 10_000, "each event is written once");
@@ -432,7 +426,7 @@ async fn ten_thousand_events_fill_batches() {
     }
     // By bytes: the first event of the next request does not fit.
     let (fake, publisher) = scene().await;
-    let publisher = publisher.with_limits(BatchLimits::default().with_max_bytes(10_000));
+    let publisher = publisher.with_max_bytes(10_000);
     publisher.publish(&channel(), (0..2000).map(event)).await.unwrap();
     let bodies: Vec<_> = fake.requests().iter().map(|it| it.body().clone()).collect();
     for (body, next) in bodies.iter().zip(&bodies[1..]) {
@@ -443,7 +437,7 @@ async fn ten_thousand_events_fill_batches() {
     assert_eq!(accepted_ids(&fake).len(), 2000);
 
     let (_fake, publisher) = scene().await;
-    let publisher = publisher.with_limits(BatchLimits::default().with_max_events(0));
+    let publisher = publisher.with_max_events(0);
     let accepted = publisher.publish(&channel(), (0..3).map(event)).await.unwrap();
     assert_eq!(accepted.requests(), 3, "one goes anyway");
 }
@@ -452,7 +446,7 @@ async fn ten_thousand_events_fill_batches() {
 #[tokio::test]
 async fn a_failed_batch_is_reported_event_by_event() {
     let (fake, publisher) = scene().await;
-    let publisher = publisher.with_limits(BatchLimits::default().with_max_events(1000));
+    let publisher = publisher.with_max_events(1000);
     let ok = || Fault::Slow(Duration::ZERO);
     for fault in [ok(), ok(), ok(), status(400), ok(), ok(), ok(), status(403)] {
         fake.inject(fault);
@@ -508,7 +502,8 @@ async fn events_are_routed_by_source_without_a_channel_header() {
         settings.routing = Routing::Source { sources };
     });
     let elsewhere = event(2).with_source("/nobody").unwrap();
-    let accepted = by_source(&fake).publish([event(1), elsewhere]).await.unwrap();
+    let accepted =
+        to_channels(&fake, key(&fake)).publish_by_source([event(1), elsewhere]).await.unwrap();
     assert_eq!(accepted.events(), 2, "accepted is not delivered");
     assert_eq!(fake.unmatched(), 1);
     assert_eq!(fake.requests()[0].header("aeg-channel-name"), None);

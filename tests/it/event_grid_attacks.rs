@@ -12,7 +12,7 @@ use partner_center_webhooks::api::RetryPolicy;
 use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::event_grid::activation::{
-    ActivationWatcher, ChannelState, Pace, ResourceEvent,
+    ActivationWatcher, ChannelState, ResourceEvent,
 };
 use partner_center_webhooks::event_grid::manage::{
     ArmResource, Channel, Endpoint, EventSubscription, ListQuery, ManagementClient,
@@ -116,7 +116,7 @@ async fn events_that_may_have_been_accepted_are_not_reported_as_refused() {
         let endpoint =
             PublishEndpoint::new("https://contoso.westeurope-1.eventgrid.azure.net/api/events");
         let key = AccessKey::new("dGhpcyBpcyBub3QgYSByZWFsIEV2ZW50R3JpZCBrZXk=").unwrap();
-        let publisher = Publisher::by_channel_name(endpoint.unwrap(), key, service);
+        let publisher = Publisher::new(endpoint.unwrap(), key, service);
         let event = CloudEvent::new("/contoso", "Contoso.Ordered").unwrap();
         let channel = ChannelName::new("fabrikam").unwrap();
         let error = publisher.publish(&channel, [event]).await.unwrap_err();
@@ -610,7 +610,6 @@ fn a_host_that_is_not_a_name_is_not_event_grids() {
 /// A channel that waits for activation, with other responses to the reads of these numbers.
 fn channels(
     others: impl Fn(usize) -> Option<Outcome> + Send + Sync + 'static,
-    pace: Pace,
 ) -> (Script, ActivationWatcher) {
     let service = Script::new(move |_, number| {
         let waiting = json!({"properties": {"readinessState": "NeverActivated"}});
@@ -619,7 +618,7 @@ fn channels(
     let client = manager(&service).with_retries(RetryPolicy::default().with_max_retries(0));
     let namespace = group("ours").partner_namespace("contoso").unwrap();
     let watcher = ActivationWatcher::new(client, [namespace.channel("fabrikam").unwrap()]);
-    (service, watcher.with_pace(pace))
+    (service, watcher)
 }
 
 fn activated() -> Outcome {
@@ -650,7 +649,7 @@ async fn a_hint_without_a_change_does_not_delay_reads() {
             6 => after_hint(),
             _ => Some(activated()),
         };
-        let (_, mut watcher) = channels(others, Pace::default());
+        let (_, mut watcher) = channels(others);
         let started = Instant::now();
         let state = watcher.next().await.unwrap().unwrap().state;
         assert!(matches!(state, ChannelState::NeverActivated { .. }));
@@ -675,8 +674,8 @@ async fn a_hint_without_a_change_does_not_delay_reads() {
 #[tokio::test(start_paused = true)]
 async fn delays_do_not_exceed_the_maximum() {
     let others = |number| (number == 1).then(activated);
-    let pace = Pace::default().with_longest_delay(Duration::from_secs(5));
-    let (_, mut watcher) = channels(others, pace);
+    let (_, watcher) = channels(others);
+    let mut watcher = watcher.with_longest_delay(Duration::from_secs(5));
     let started = Instant::now();
     watcher.next().await.unwrap().unwrap();
     watcher.next().await.unwrap().unwrap();
@@ -690,7 +689,7 @@ async fn one_missing_read_is_not_a_deletion() {
         0 => Some(absent()),
         _ => Some(activated()),
     };
-    let (_, mut watcher) = channels(others, Pace::default());
+    let (_, mut watcher) = channels(others);
     let state = watcher.next().await.unwrap().unwrap().state;
     assert_eq!(state, ChannelState::Activated);
 
@@ -706,7 +705,7 @@ async fn one_missing_read_is_not_a_deletion() {
             Some(_) => Some(absent()),
             None => Some(activated()),
         };
-        let (service, mut watcher) = channels(others, Pace::default());
+        let (service, mut watcher) = channels(others);
         let state = loop {
             match watcher.next().await.unwrap() {
                 Ok(change) if change.state.is_final() => break change.state,
@@ -725,7 +724,7 @@ async fn a_404_about_something_else_is_not_a_deletion() {
         3 => Some(activated()),
         _ => None,
     };
-    let (_, mut watcher) = channels(others, Pace::default());
+    let (_, mut watcher) = channels(others);
     let state = watcher.next().await.unwrap().unwrap().state;
     assert!(matches!(state, ChannelState::NeverActivated { .. }));
     for _ in 0..2 {
@@ -754,8 +753,8 @@ fn all_futures_are_send() {
     let mut watcher = ActivationWatcher::new(client.clone(), []);
     is_send(watcher.next());
     let endpoint = PublishEndpoint::new("https://a.example/api/events").unwrap();
-    let publisher = Publisher::by_source(endpoint, AccessKey::new("a2V5").unwrap(), service);
+    let publisher = Publisher::new(endpoint, AccessKey::new("a2V5").unwrap(), service);
     let event = CloudEvent::new("/contoso", "Contoso.Ordered").unwrap();
-    is_send(publisher.publish([&event]));
-    is_send(publisher.publish(vec![event.clone()]));
+    is_send(publisher.publish_by_source([&event]));
+    is_send(publisher.publish_by_source(vec![event.clone()]));
 }

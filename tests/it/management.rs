@@ -14,9 +14,8 @@ use partner_center_webhooks::event_grid::manage::{
     ArmResource, Channel, ChannelType, DeliveryAttribute, Endpoint, EventDeliverySchema,
     EventSubscription, Filter, InvalidResource, KeyName, ListQuery, ManagementClient,
     ManagementError, Partner, PartnerConfiguration, PartnerConfigurationUpdate,
-    PartnerDestinationInfo, PartnerNamespace, PartnerRegistration, PartnerTopic, Polling,
-    ProvisioningState, ReadinessState, ResourceGroup, ResourceId, RoutingMode, SubscriptionId,
-    SystemTopic, Update,
+    PartnerDestinationInfo, PartnerNamespace, PartnerRegistration, PartnerTopic, ProvisioningState,
+    ReadinessState, ResourceGroup, ResourceId, RoutingMode, SubscriptionId, SystemTopic, Update,
 };
 use partner_center_webhooks::http_client::{
     BoxFuture, HttpClient, HttpClientError, Limits, ReqwestClient,
@@ -40,7 +39,7 @@ pub(crate) fn client(fake: &ResourceManager) -> ManagementClient {
     ManagementClient::new(&fake.cloud(), ReqwestClient::new().unwrap(), tokens)
         .unwrap()
         .with_retries(retries)
-        .with_polling(Polling::default().with_interval(Duration::ZERO))
+        .with_poll_interval(Duration::ZERO)
 }
 
 pub(crate) async fn scene() -> (ResourceManager, ManagementClient) {
@@ -523,22 +522,22 @@ async fn waiting_ends_at_the_deadline_without_overflow() {
         let resource = ArmResource::new(namespace).at("westeurope");
         client.create_or_update(&id, &resource).await.unwrap_err()
     };
-    let polling = Polling::default().with_interval(Duration::from_millis(20));
-    let polling = polling.with_deadline(Duration::from_millis(150));
-    let error = create(&client.clone().with_polling(polling)).await;
+    let hasty = client.clone().with_poll_interval(Duration::from_millis(20));
+    let error = create(&hasty.with_poll_deadline(Duration::from_millis(150))).await;
     assert!(error.is_transient());
     let text = error.to_string();
     assert!(text.ends_with("was still `InProgress` after 0 s (deadline: 0 s)"), "{text}");
 
     // Durations that would overflow an instant.
-    let endless = Polling::default().with_deadline(Duration::MAX);
-    for (polling, told) in [
-        (Polling::default().with_interval(Duration::MAX), None),
-        (Polling::default(), Some(u64::MAX.to_string())),
-        (endless.with_interval(Duration::MAX), None),
+    let client = client.with_poll_interval(Duration::from_secs(10));
+    let endless = client.clone().with_poll_deadline(Duration::MAX);
+    for (client, told) in [
+        (client.clone().with_poll_interval(Duration::MAX), None),
+        (client, Some(u64::MAX.to_string())),
+        (endless.with_poll_interval(Duration::MAX), None),
     ] {
         fake.configure(|settings| settings.retry_after = told);
-        let error = create(&client.clone().with_polling(polling)).await;
+        let error = create(&client).await;
         assert!(matches!(error, ManagementError::NotFinished { .. }), "{error}");
     }
 }
@@ -556,7 +555,7 @@ async fn nothing_is_sent_to_another_host() {
     });
     let http = ReqwestClient::new().unwrap();
     let client = ManagementClient::new(&fake.cloud(), http, tokens).unwrap();
-    let client = client.with_polling(Polling::default().with_interval(Duration::ZERO));
+    let client = client.with_poll_interval(Duration::ZERO);
     let id = group("ours").partner_namespace("contoso").unwrap();
     let away = [
         format!("{}/x", other.base_url()),
@@ -695,7 +694,7 @@ async fn an_operation_url_names_the_port_of_its_scheme() {
     let noted = Noted::default();
     let tokens = AccessToken::new("token").unwrap();
     let client = ManagementClient::new(&Cloud::Global, noted.clone(), tokens).unwrap();
-    let client = client.with_polling(Polling::default().with_interval(Duration::ZERO));
+    let client = client.with_poll_interval(Duration::ZERO);
     let id = group("ours").partner_topic("contoso").unwrap();
     assert!(client.delete(&id).await.unwrap());
     let noted = noted.0.lock().unwrap();

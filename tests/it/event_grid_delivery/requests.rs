@@ -169,7 +169,7 @@ async fn published_events_reach_the_subscribers_of_their_channel() {
     assert_eq!(state.await.unwrap().to_string(), "AwaitingManualAction");
     let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint()).unwrap();
     let key = AccessKey::new(fake.access_key()).unwrap();
-    let publisher = Publisher::by_channel_name(endpoint, key, ReqwestClient::new().unwrap());
+    let publisher = Publisher::new(endpoint, key, ReqwestClient::new().unwrap());
     let events = [1, 2, 3].map(|id| {
         let event = CloudEvent::new("/contoso", "Contoso.Items.Created").unwrap();
         event.with_id(&id.to_string()).unwrap()
@@ -210,13 +210,13 @@ async fn events_published_by_source_reach_only_the_channel_of_their_source() {
 
     let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint()).unwrap();
     let key = AccessKey::new(fake.access_key()).unwrap();
-    let publisher = Publisher::by_source(endpoint, key, ReqwestClient::new().unwrap());
+    let publisher = Publisher::new(endpoint, key, ReqwestClient::new().unwrap());
     let sources = [("/fabrikam", "1"), ("/northwind", "2"), ("/unheard-of", "3")];
     let events = sources.map(|(source, id)| {
         let event = CloudEvent::new(source, "Contoso.Items.Created").unwrap();
         event.with_id(id).unwrap()
     });
-    publisher.publish(&events).await.unwrap();
+    publisher.publish_by_source(&events).await.unwrap();
     fake.settled().await;
     // An event whose source has no channel is accepted and dropped.
     assert_eq!((fake.accepted().len(), fake.unmatched()), (3, 1));

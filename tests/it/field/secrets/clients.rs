@@ -150,9 +150,9 @@ async fn by_publishers(base: &str) -> Vec<String> {
         Credential::bearer(token()),
     ] {
         shown.push(format!("{credential:?}"));
-        let publisher = Publisher::by_source(endpoint(), credential, http()).with_retries(quick());
+        let publisher = Publisher::new(endpoint(), credential, http()).with_retries(quick());
         let event = CloudEvent::new("/contoso", "x").unwrap();
-        let outcome = publisher.publish([event]).await.map(|_| ());
+        let outcome = publisher.publish_by_source([event]).await.map(|_| ());
         shown.push(format!("{publisher:?} {outcome:?} {}", said(&outcome)));
     }
     for url in [

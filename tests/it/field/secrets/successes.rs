@@ -96,7 +96,7 @@ pub(super) async fn publishing(secrets: &mut Vec<String>) -> Vec<String> {
     let mut shown = vec![format!("{key:?} {sas:?} {endpoint:?}")];
     let bearer = AccessToken::new(token).unwrap();
     for credential in [Credential::from(key), Credential::from(sas), Credential::bearer(bearer)] {
-        let publisher = Publisher::by_channel_name(endpoint.clone(), credential, http());
+        let publisher = Publisher::new(endpoint.clone(), credential, http());
         let channel = ChannelName::new("fabrikam").unwrap();
         let source = format!("https://contoso.example/?sig={SAS_SIGNATURE}");
         let event = CloudEvent::new(&source, "x")
