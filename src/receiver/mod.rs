@@ -57,7 +57,7 @@
 //! - **Rotations**: a signature is refused for good only under a certificate that was fetched after the callback arrived or at most
 //!   five seconds before. A new certificate is found at its first signature, and two former ones stay good for seven days.
 //! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and give them to the next receiver
-//!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::learned_issuers_pem`]). Then it needs no fetch at the start, and
+//!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::intermediates`]). Then it needs no fetch at the start, and
 //!   repeated deliveries under a former certificate are not lost. Ignore a damaged file: a receiver works without it.
 //! - **Changes at run time**: [`Receiver::replace_chain`] sets new anchors, intermediates, policies or names while callbacks go on.
 //! - **Expiry**: with feature `tracing`, a warning is logged when less than a week is left of a signing certificate, an issuer or a
