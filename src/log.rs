@@ -41,18 +41,17 @@ pub(crate) mod receiver {
         );
     }
 
-    /// A callback was refused. `digest` is that of its body, if the body is genuine. With `needs_repair`, each retry will be refused
-    /// until an operator repairs this side, and the level is error.
-    pub(crate) fn refused(
-        needs_repair: bool,
-        kind: &'static str,
-        status: u16,
-        verdict: &'static str,
-        digest: Option<&dyn Display>,
-        reason: &dyn Display,
-    ) {
-        macro_rules! refused {
-            ($level:ident) => {{
+    /// One function for each level, because tracing fixes the level of an event when it is compiled.
+    macro_rules! refusals {
+        ($($(#[doc = $doc:literal])+ $name:ident: $level:ident,)+) => {$(
+            $(#[doc = $doc])+
+            pub(crate) fn $name(
+                kind: &'static str,
+                status: u16,
+                verdict: &'static str,
+                digest: Option<&dyn Display>,
+                reason: &dyn Display,
+            ) {
                 log!(
                     $level,
                     "partner_center_webhooks",
@@ -64,12 +63,15 @@ pub(crate) mod receiver {
                     %reason,
                     "callback refused"
                 );
-            }};
-        }
-        match needs_repair {
-            true => refused!(error),
-            false => refused!(warn),
-        }
+            }
+        )+};
+    }
+
+    refusals! {
+        /// A callback was refused. `digest` is that of its body, if the body is genuine.
+        refused: warn,
+        /// A callback was refused, as each retry will be until an operator repairs this side.
+        refused_until_repair: error,
     }
 
     /// The outcome of an attempt to handle a callback.

@@ -98,8 +98,11 @@ fn log_unreadable(error: Error, digest: BodyDigest) -> Error {
 }
 
 fn log_error(error: Error, digest: Option<&dyn fmt::Display>) -> Error {
+    let refused = match error.needs_repair() {
+        true => log::receiver::refused_until_repair,
+        false => log::receiver::refused,
+    };
     let (kind, verdict) = (error.kind().as_str(), error.verdict().as_str());
-    let status = error.status().as_u16();
-    log::receiver::refused(error.needs_repair(), kind, status, verdict, digest, &error);
+    refused(kind, error.status().as_u16(), verdict, digest, &error);
     error
 }

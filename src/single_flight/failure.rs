@@ -16,13 +16,15 @@ use super::moment::Moment;
 pub(crate) struct Times {
     /// The deadline of the work.
     pub(crate) limit: Duration,
-    /// How long waiters wait, counted from the start of the work.
+    /// How long waiters wait, counted from the start of the work. The work goes on after that, so that it can be joined by the
+    /// next caller.
     pub(crate) patience: Duration,
     /// The least time from the start of failed work to the next start. Each failure in a row adds as much.
     pub(crate) cool_down: Duration,
     /// The limit of that growth.
     pub(crate) longest_cool_down: Duration,
-    /// How long after its start successful work is joined like work that is under way.
+    /// How long after its start successful work is joined like work that is under way. Zero for work whose result is kept
+    /// elsewhere, as signers and tokens are.
     pub(crate) kept: Duration,
 }
 

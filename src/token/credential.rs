@@ -243,6 +243,7 @@ pub(super) enum AssertionError {
         error: Excerpt,
     },
     /// The private key of the certificate could not sign.
+    #[cfg_attr(not(feature = "crypto"), expect(dead_code, reason = "only certificates sign"))]
     #[error("the client assertion could not be signed: the system is out of memory or randomness")]
     NotSigned,
     /// The file of [`Credential::federated_token_file`] does not hold a token.
