@@ -3,14 +3,14 @@
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_cert::ext::pkix::KeyUsages;
 
-use super::key::{IssuerError, Key};
-use super::revocation_list::RevocationListRecipe;
+use super::key::Key;
 use super::signer::Signer;
-use super::x509::{Name, Recipe, SERVER_AUTH};
+use super::x509::{Recipe, RevocationListRecipe, SERVER_AUTH};
 use crate::chain::{Anchors, CertificatesError, ChainVerifier, certificate_to_pem};
 use crate::crypto::Backend;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{CertificateBundle, Pinned};
+use crate::testing::error::TestKitError;
 
 /// A throw-away root and intermediate CA with fresh keys.
 ///
@@ -20,7 +20,7 @@ use crate::source::{CertificateBundle, Pinned};
 #[derive(Clone, Debug)]
 pub struct Issuer {
     now: UnixTime,
-    root_name: Name,
+    root_name: String,
     root: CertificateDer<'static>,
     root_key: Key,
     /// The content of the intermediate certificate.
@@ -38,8 +38,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a key could not be generated.
-    pub fn new() -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if a key could not be generated.
+    pub fn new() -> Result<Self, TestKitError> {
         Self::at(UnixTime::now())
     }
 
@@ -47,8 +47,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a key could not be generated.
-    pub fn at(now: UnixTime) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if a key could not be generated.
+    pub fn at(now: UnixTime) -> Result<Self, TestKitError> {
         let root_key = Key::generate()?;
         let root_name = name(ROOT_NAME);
         let intermediate_key = Key::generate()?;
@@ -71,9 +71,12 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the name cannot be encoded.
-    pub fn with_intermediate_name(&self, name: Name) -> Result<Self, IssuerError> {
-        self.with_intermediate(Recipe { subject: name, ..self.intermediate_recipe.clone() })
+    /// [`TestKitError`] if the name cannot be encoded.
+    pub fn with_intermediate_name(&self, name: &str) -> Result<Self, TestKitError> {
+        self.with_intermediate(Recipe {
+            subject: name.to_owned(),
+            ..self.intermediate_recipe.clone()
+        })
     }
 
     /// Returns the issuer with its intermediate certificate reissued: same name and key, another serial number. Microsoft
@@ -81,8 +84,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the certificate could not be issued.
-    pub fn reissued(&self) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if the certificate could not be issued.
+    pub fn reissued(&self) -> Result<Self, TestKitError> {
         self.with_intermediate(Recipe {
             not_before: self.intermediate_recipe.not_before.saturating_add(1),
             ..self.intermediate_recipe.clone()
@@ -93,8 +96,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the certificate could not be issued.
-    pub fn with_expired_intermediate(&self) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if the certificate could not be issued.
+    pub fn with_expired_intermediate(&self) -> Result<Self, TestKitError> {
         self.with_intermediate(Recipe {
             not_after: self.now.as_secs().saturating_sub(1),
             ..self.intermediate_recipe.clone()
@@ -106,8 +109,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the URL cannot be encoded.
-    pub fn published_at(&self, base_url: impl Into<String>) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if the URL cannot be encoded.
+    pub fn published_at(&self, base_url: impl Into<String>) -> Result<Self, TestKitError> {
         let base_url = base_url.into();
         let recipe = Recipe {
             issuer_urls: vec![format!("{base_url}{ROOT_FILE}")],
@@ -156,8 +159,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the certificate could not be issued.
-    pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, IssuerError> {
+    /// [`TestKitError`] if the certificate could not be issued.
+    pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, TestKitError> {
         let recipe = Recipe { subject: self.root_name.clone(), ..authority(ROOT_NAME, self.now) };
         recipe.issue(&self.root_key, &other.root_name, &other.root_key)
     }
@@ -166,18 +169,18 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the name cannot be encoded.
-    pub fn with_root_name(&self, name: Name) -> Result<Self, IssuerError> {
-        let recipe = Recipe { subject: name.clone(), ..authority(ROOT_NAME, self.now) };
+    /// [`TestKitError`] if the name cannot be encoded.
+    pub fn with_root_name(&self, name: &str) -> Result<Self, TestKitError> {
+        let recipe = Recipe { subject: name.to_owned(), ..authority(ROOT_NAME, self.now) };
         Self {
-            root: recipe.issue(&self.root_key, &name, &self.root_key)?,
-            root_name: name,
+            root: recipe.issue(&self.root_key, name, &self.root_key)?,
+            root_name: name.to_owned(),
             ..self.clone()
         }
         .with_intermediate(self.intermediate_recipe.clone())
     }
 
-    fn with_intermediate(&self, recipe: Recipe) -> Result<Self, IssuerError> {
+    fn with_intermediate(&self, recipe: Recipe) -> Result<Self, TestKitError> {
         Ok(Self {
             intermediate: recipe.issue(&self.intermediate_key, &self.root_name, &self.root_key)?,
             intermediate_recipe: recipe,
@@ -190,11 +193,11 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a list could not be issued.
-    pub fn publications(&self) -> Result<Vec<(String, Vec<u8>)>, IssuerError> {
+    /// [`TestKitError`] if a list could not be issued.
+    pub fn publications(&self) -> Result<Vec<(String, Vec<u8>)>, TestKitError> {
         let day = 24 * 60 * 60;
         let now = self.now.as_secs();
-        let list = |issuer: &Name, key: &Key, path: &str, partitioned: bool| {
+        let list = |issuer: &str, key: &Key, path: &str, partitioned: bool| {
             let list = RevocationListRecipe {
                 issuer,
                 this_update: now.saturating_sub(day),
@@ -202,7 +205,7 @@ impl Issuer {
                 revoked: &self.revoked,
                 partition: partitioned.then(|| format!("{}{path}", self.base_url)),
             };
-            Ok::<_, IssuerError>((path.to_owned(), list.issue(key)?))
+            Ok::<_, TestKitError>((path.to_owned(), list.issue(key)?))
         };
         let mut published = vec![
             (ROOT_FILE.to_owned(), self.root.to_vec()),
@@ -288,7 +291,7 @@ impl Issuer {
         Ok(ReceiverBuilder::new(chain, source).clock(move || now))
     }
 
-    pub(super) fn intermediate_name(&self) -> &Name {
+    pub(super) fn intermediate_name(&self) -> &str {
         &self.intermediate_recipe.subject
     }
 
@@ -319,8 +322,8 @@ fn authority(common_name: &str, now: UnixTime) -> Recipe {
 }
 
 /// A name in the form of Microsoft's CAs.
-fn name(common_name: &str) -> Name {
-    Name::new().country("US").organization("Microsoft Corporation").common_name(common_name)
+fn name(common_name: &str) -> String {
+    format!("CN={common_name},O=Microsoft Corporation,C=US")
 }
 
 fn partition_path(number: u32) -> String {

@@ -2,13 +2,10 @@
 
 mod issuer;
 mod key;
-mod revocation_list;
 mod signer;
 mod signing_certificate;
 mod x509;
 
 pub use issuer::Issuer;
-pub use key::IssuerError;
 pub use signer::{SignedRequest, Signer};
 pub use signing_certificate::SigningCertificate;
-pub use x509::{Name, StringType};

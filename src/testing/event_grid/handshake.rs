@@ -9,8 +9,9 @@ use time::OffsetDateTime;
 
 use super::delivery::event_time;
 use super::settings::Settings;
-use super::subscription::{DeliverySchema, EventSubscription};
-use super::subscription_state::{HandshakeFailure, SubscriptionState};
+use super::subscription::{
+    DeliverySchema, EventSubscription, SubscriptionError, SubscriptionState,
+};
 use super::wire::{add_credentials, post, system_event};
 use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
@@ -88,9 +89,9 @@ pub(super) fn state_after(
         Ok(response) if response.status() == 200 => response,
         Ok(response) => {
             let found = response.status().as_u16();
-            return Failed(HandshakeFailure::Status { found });
+            return Failed(SubscriptionError::WrongStatus { found });
         }
-        Err(error) => return Failed(HandshakeFailure::NoResponse(error)),
+        Err(error) => return Failed(SubscriptionError::NoResponse(error)),
     };
     let consent = match &handshake.expected {
         Expected::Code(code) => has_code(response.body(), code),
@@ -104,25 +105,25 @@ pub(super) fn state_after(
 }
 
 /// Whether a body echoes the code; false if it contains none.
-fn has_code(body: &[u8], code: &str) -> Result<bool, HandshakeFailure> {
+fn has_code(body: &[u8], code: &str) -> Result<bool, SubscriptionError> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     match body.get("validationResponse") {
         None => Ok(false),
         Some(found) if found == code => Ok(true),
-        Some(found) => Err(HandshakeFailure::Code {
+        Some(found) => Err(SubscriptionError::WrongCode {
             found: Excerpt::of(found.as_str().unwrap_or(&found.to_string())),
         }),
     }
 }
 
 /// Whether headers allow `origin` to send; false if they do not name an origin.
-fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, HandshakeFailure> {
+fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, SubscriptionError> {
     let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let Some(found) = text("webhook-allowed-origin") else {
         return Ok(false);
     };
     if found != "*" && !found.eq_ignore_ascii_case(origin) {
-        return Err(HandshakeFailure::Origin {
+        return Err(SubscriptionError::WrongOrigin {
             found: Excerpt::of(&*found),
             expected: Excerpt::of(origin),
         });
@@ -132,7 +133,7 @@ fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, Han
     match rate {
         None if !has_rate => Ok(true),
         Some(rate) if is_rate(&rate) => Ok(true),
-        rate => Err(HandshakeFailure::Rate { found: Excerpt::of(&*rate.unwrap_or_default()) }),
+        rate => Err(SubscriptionError::NoRate { found: Excerpt::of(&*rate.unwrap_or_default()) }),
     }
 }
 

@@ -14,9 +14,8 @@ use super::credentials::Credentials;
 use super::delivery::Delivery;
 use super::handshake::{CONFIRMATION_PATH, CONFIRMATION_TIME};
 use super::refusal::{malformed, not_found, refusal, too_large};
-use super::settings::{Routing, Settings};
-use super::subscription::EventSubscription;
-use super::subscription_state::{HandshakeFailure, SubscriptionState};
+use super::settings::Settings;
+use super::subscription::{EventSubscription, SubscriptionError, SubscriptionState};
 use crate::testing::loopback::clock::Clock;
 use crate::testing::loopback::deliveries::{CONCURRENT_ATTEMPTS, Deliveries};
 use crate::testing::loopback::refusal::Refusal;
@@ -115,28 +114,24 @@ impl service::State for State {
 impl Settings {
     /// The channel that the request names, if the routing is by channel name.
     fn channel(&self, request: &RecordedRequest) -> Result<Option<String>, Refusal> {
-        let named = request.header("aeg-channel-name");
-        match (&self.routing, named) {
-            (Routing::Source { .. }, None) => Ok(None),
-            (Routing::Source { .. }, Some(_)) => {
-                Err(malformed("The namespace does not route by channel name."))
+        match (self.route_by_source, request.header("aeg-channel-name")) {
+            (true, None) => Ok(None),
+            (true, Some(_)) => Err(malformed("The namespace does not route by channel name.")),
+            (false, None) => Err(malformed("The header aeg-channel-name is missing.")),
+            (false, Some(named)) if self.has_channel(|known| known.eq_ignore_ascii_case(named)) => {
+                Ok(Some(named.to_owned()))
             }
-            (Routing::ChannelName { .. }, None) => {
-                Err(malformed("The header aeg-channel-name is missing."))
-            }
-            (Routing::ChannelName { channels }, Some(named)) => {
-                let mut known = channels.iter().flatten();
-                match channels.is_none() || known.any(|known| known.eq_ignore_ascii_case(named)) {
-                    true => Ok(Some(named.to_owned())),
-                    false => Err(refusal(
-                        self.unknown_channel.as_u16(),
-                        "NotFound",
-                        "ResourceNotFound",
-                        format!("The channel {named} was not found."),
-                    )),
-                }
+            (false, Some(named)) => {
+                let (status, message) =
+                    (self.unknown_channel.as_u16(), format!("The channel {named} was not found."));
+                Err(refusal(status, "NotFound", "ResourceNotFound", message))
             }
         }
+    }
+
+    /// Whether a channel exists for which `is_it` holds, or any channel is accepted.
+    fn has_channel(&self, is_it: impl FnMut(&String) -> bool) -> bool {
+        self.channels.as_ref().is_none_or(|channels| channels.iter().any(is_it))
     }
 
     /// The events of a request, by its media type.
@@ -163,12 +158,8 @@ impl Settings {
     }
 
     fn is_unmatched(&self, event: &Map<String, Value>) -> bool {
-        match &self.routing {
-            Routing::Source { sources: Some(sources) } => {
-                !sources.iter().any(|source| event.get("source") == Some(&Value::from(&**source)))
-            }
-            _ => false,
-        }
+        let source = event.get("source").and_then(Value::as_str);
+        self.route_by_source && !self.has_channel(|known| source == Some(known))
     }
 }
 
@@ -249,7 +240,7 @@ impl Subscribed {
     pub(super) fn state_at(&self, now: OffsetDateTime) -> SubscriptionState {
         match self.state {
             SubscriptionState::AwaitingManualAction if now - self.asked > CONFIRMATION_TIME => {
-                SubscriptionState::Failed(HandshakeFailure::Expired)
+                SubscriptionState::Failed(SubscriptionError::NotConfirmed)
             }
             _ => self.state.clone(),
         }

@@ -14,8 +14,9 @@ use super::fake::EventGrid;
 use super::handshake::{self, Handshake};
 use super::refusal::{malformed, not_found, refusal};
 use super::state::{State, Subscribed};
-use super::subscription::{DeliverySchema, EventSubscription, SubscriptionError};
-use super::subscription_state::SubscriptionState;
+use super::subscription::{
+    DeliverySchema, EventSubscription, SubscriptionError, SubscriptionState,
+};
 use super::wire;
 use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient as _, Limits};
@@ -129,7 +130,7 @@ impl EventGrid {
         if !found.is_validated(now) {
             return Err(SubscriptionError::NotValidated {
                 name: Excerpt::of(name),
-                state: found.state_at(now),
+                state: Box::new(found.state_at(now)),
             });
         }
         let (subscription, uri) = (Arc::clone(&found.subscription), found.uri.clone());

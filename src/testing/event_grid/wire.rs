@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::delivery::{Delivery, event_time};
-use super::subscription::{DeletionNotice, DeliverySchema, EventSubscription};
+use super::subscription::{DeliverySchema, EventSubscription};
 use crate::testing::loopback::response::{guid, header};
 
 /// Splits `events` into batches by the settings of `subscription`, in order.
@@ -68,9 +68,9 @@ pub(super) fn deletion(
     uri: Uri,
     now: OffsetDateTime,
 ) -> Request<Bytes> {
-    let mut request = match subscription.deletion_notice {
-        DeletionNotice::Unsubscribe => post(subscription, uri, "Unsubscribe", Bytes::new()),
-        DeletionNotice::SubscriptionDeletion => {
+    let mut request = match subscription.unsubscribe_notice {
+        true => post(subscription, uri, "Unsubscribe", Bytes::new()),
+        false => {
             let data = json!({"eventSubscriptionId": subscription.id()});
             let event = system_event(subscription, "SubscriptionDeletedEvent", data, now);
             let body = body(subscription, &[event]);

@@ -3,12 +3,12 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::error::PartnerCenterError;
 use super::forgery::Forgery;
 use super::registration::is_absolute;
 use super::state::State;
 use crate::event::EventName;
 use crate::excerpt::Excerpt;
+use crate::testing::error::TestKitError;
 use crate::testing::loopback::service::Service;
 
 /// A command for the emulated Partner Center, entered in the example `partner_center` or sent to `POST /emulator/commands`.
@@ -57,7 +57,7 @@ down, up                   stop or start the certificate host
 deliveries                 list all deliveries
 ";
 
-    pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, PartnerCenterError> {
+    pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, TestKitError> {
         let number = match &self.0 {
             Kind::Deliveries => {
                 let state = service.state();
@@ -103,15 +103,15 @@ deliveries                 list all deliveries
 }
 
 impl FromStr for Command {
-    type Err = PartnerCenterError;
+    type Err = TestKitError;
 
-    fn from_str(line: &str) -> Result<Self, PartnerCenterError> {
+    fn from_str(line: &str) -> Result<Self, TestKitError> {
         let (verb, rest) = split(line);
         if let Some(kind) = without_arguments(verb) {
             return finish(kind, rest);
         }
         let (first, more) = split(rest);
-        let missing = |expected: &'static str| PartnerCenterError::MissingArgument {
+        let missing = |expected: &'static str| TestKitError::MissingArgument {
             command: Excerpt::of(verb),
             expected,
         };
@@ -123,7 +123,7 @@ impl FromStr for Command {
             "forge" => finish(Kind::Forge(first.parse()?), more),
             "register" if first.is_empty() => Err(missing("a URL")),
             "register" if !is_absolute(first) => {
-                Err(PartnerCenterError::InvalidUrl { found: Excerpt::of(first) })
+                Err(TestKitError::InvalidUrl { found: Excerpt::of(first) })
             }
             "register" => {
                 let events = more.split_whitespace().map(str::to_owned).collect();
@@ -139,16 +139,16 @@ impl FromStr for Command {
                 "x-ms-signature" => finish(Kind::SignatureHeader(true), more),
                 _ => Err(missing("`authorization` or `x-ms-signature`")),
             },
-            _ => Err(PartnerCenterError::UnknownCommand { found: Excerpt::of(verb) }),
+            _ => Err(TestKitError::UnknownCommand { found: Excerpt::of(verb) }),
         }
     }
 }
 
 /// The command, unless arguments are left over.
-fn finish(kind: Kind, rest: &str) -> Result<Command, PartnerCenterError> {
+fn finish(kind: Kind, rest: &str) -> Result<Command, TestKitError> {
     match rest {
         "" => Ok(Command(kind)),
-        rest => Err(PartnerCenterError::UnexpectedArgument { found: Excerpt::of(rest) }),
+        rest => Err(TestKitError::UnexpectedArgument { found: Excerpt::of(rest) }),
     }
 }
 

@@ -13,7 +13,8 @@ use super::command::Command;
 use super::delivery::Delivery;
 use super::state::State;
 use crate::http_client::is_loopback;
-use crate::testing::authority::{Issuer, IssuerError};
+use crate::testing::authority::Issuer;
+use crate::testing::error::TestKitError;
 use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, ok};
 use crate::testing::loopback::service::Service;
@@ -83,7 +84,7 @@ fn configuration(service: &Service<State>) -> Value {
 
 fn pem(service: &Service<State>, of: impl Fn(&Issuer) -> String) -> Response<Bytes> {
     let mut state = service.state();
-    let pem: Result<_, IssuerError> =
+    let pem: Result<_, TestKitError> =
         state.certificates(service.base_url()).map(|certificates| of(certificates.issuer()));
     match pem {
         Ok(pem) => plain(pem),

@@ -12,7 +12,6 @@ use time::OffsetDateTime;
 use super::certificates::{CERT, FILE, PKI};
 use super::command::Command;
 use super::delivery::{Delivery, Outcome};
-use super::error::PartnerCenterError;
 use super::forgery::Forgery;
 use super::quirks::Quirks;
 use super::registration::Registration;
@@ -25,7 +24,8 @@ use crate::event::EventName;
 use crate::http_client::HttpClient;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{Authorities, DistributionLocation, Download};
-use crate::testing::authority::{IssuerError, Signer};
+use crate::testing::authority::Signer;
+use crate::testing::error::TestKitError;
 use crate::testing::loopback::client::PlainClient;
 use crate::testing::loopback::clock::Clock;
 use crate::testing::loopback::fault::Fault;
@@ -172,8 +172,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError`], for example if the event is not registered; nothing is sent then.
-    pub fn emit(&self, name: &EventName) -> Result<usize, PartnerCenterError> {
+    /// [`TestKitError`], for example if the event is not registered; nothing is sent then.
+    pub fn emit(&self, name: &EventName) -> Result<usize, TestKitError> {
         self.server.service().emit(name)
     }
 
@@ -181,8 +181,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError`].
-    pub fn emit_body(&self, body: impl Into<Bytes>) -> Result<usize, PartnerCenterError> {
+    /// [`TestKitError`].
+    pub fn emit_body(&self, body: impl Into<Bytes>) -> Result<usize, TestKitError> {
         self.server.service().emit_body(body.into())
     }
 
@@ -190,8 +190,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError::Refused`] if the API refuses it.
-    pub fn request_validation_event(&self) -> Result<String, PartnerCenterError> {
+    /// [`TestKitError::Refused`] if the API refuses it.
+    pub fn request_validation_event(&self) -> Result<String, TestKitError> {
         self.server.service().request_validation_event()
     }
 
@@ -199,8 +199,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError`].
-    pub fn forge(&self, forgery: Forgery) -> Result<usize, PartnerCenterError> {
+    /// [`TestKitError`].
+    pub fn forge(&self, forgery: Forgery) -> Result<usize, TestKitError> {
         self.server.service().forge(forgery)
     }
 
@@ -208,8 +208,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError`].
-    pub fn replay(&self, number: usize) -> Result<usize, PartnerCenterError> {
+    /// [`TestKitError`].
+    pub fn replay(&self, number: usize) -> Result<usize, TestKitError> {
         self.server.service().replay(number)
     }
 
@@ -217,8 +217,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a certificate could not be issued.
-    pub fn rotate(&self) -> Result<(), IssuerError> {
+    /// [`TestKitError`] if a certificate could not be issued.
+    pub fn rotate(&self) -> Result<(), TestKitError> {
         self.server.service().rotate()
     }
 
@@ -226,8 +226,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the issuer could not be created.
-    pub fn revoke(&self) -> Result<(), IssuerError> {
+    /// [`TestKitError`] if the issuer could not be created.
+    pub fn revoke(&self) -> Result<(), TestKitError> {
         let mut state = self.server.state();
         state.certificates(self.base_url())?.revoke();
         Ok(())
@@ -247,8 +247,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the issuer could not be created.
-    pub fn signer(&self) -> Result<Signer, IssuerError> {
+    /// [`TestKitError`] if the issuer could not be created.
+    pub fn signer(&self) -> Result<Signer, TestKitError> {
         let mut state = self.server.state();
         Ok(state.certificates(self.base_url())?.signer().clone())
     }
@@ -262,8 +262,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the issuer could not be created.
-    pub fn anchors_pem(&self) -> Result<String, IssuerError> {
+    /// [`TestKitError`] if the issuer could not be created.
+    pub fn anchors_pem(&self) -> Result<String, TestKitError> {
         let mut state = self.server.state();
         Ok(state.certificates(self.base_url())?.issuer().root_pem())
     }
@@ -273,8 +273,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the issuer could not be created.
-    pub fn intermediates_pem(&self) -> Result<String, IssuerError> {
+    /// [`TestKitError`] if the issuer could not be created.
+    pub fn intermediates_pem(&self) -> Result<String, TestKitError> {
         let mut state = self.server.state();
         let certificates = state.certificates(self.base_url())?;
         Ok(certificates.issuer().intermediate_pem())
@@ -287,11 +287,11 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError`] if the issuer could not be created.
+    /// [`TestKitError`] if the issuer could not be created.
     pub fn receiver_builder(
         &self,
         backend: impl Backend + 'static,
-    ) -> Result<ReceiverBuilder, PartnerCenterError> {
+    ) -> Result<ReceiverBuilder, TestKitError> {
         let anchors = {
             let mut state = self.server.state();
             state.certificates(self.base_url())?.issuer().anchors()?
@@ -360,8 +360,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError`].
-    pub fn run(&self, command: &Command) -> Result<String, PartnerCenterError> {
+    /// [`TestKitError`].
+    pub fn run(&self, command: &Command) -> Result<String, TestKitError> {
         command.run(self.server.service())
     }
 }

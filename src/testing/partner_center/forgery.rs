@@ -4,10 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::certificates::{Certificates, FILE};
-use super::error::PartnerCenterError;
 use crate::envelope::{ALGORITHM_HEADER, AUTHORIZATION_HEADER};
 use crate::excerpt::Excerpt;
-use crate::testing::authority::{Issuer, IssuerError, SignedRequest};
+use crate::testing::authority::{Issuer, SignedRequest};
+use crate::testing::error::TestKitError;
 
 /// A way to forge a callback. A receiver must refuse each of them.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -64,7 +64,7 @@ impl Forgery {
         certificates: &mut Certificates,
         base_url: &str,
         body: String,
-    ) -> Result<SignedRequest, IssuerError> {
+    ) -> Result<SignedRequest, TestKitError> {
         let (genuine, file) = (certificates.signer().clone(), format!("{self}.cer"));
         let forger = match self {
             Self::AnotherBody => {
@@ -104,15 +104,13 @@ impl fmt::Display for Forgery {
 }
 
 impl FromStr for Forgery {
-    type Err = PartnerCenterError;
+    type Err = TestKitError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut all = Self::ALL.iter().copied();
-        all.find(|forgery| forgery.as_str() == text).ok_or_else(|| {
-            PartnerCenterError::UnknownForgery {
-                found: Excerpt::of(text),
-                expected: Self::ALL.iter().map(|forgery| forgery.as_str()).collect(),
-            }
+        all.find(|forgery| forgery.as_str() == text).ok_or_else(|| TestKitError::UnknownForgery {
+            found: Excerpt::of(text),
+            expected: Self::ALL.iter().map(|forgery| forgery.as_str()).collect(),
         })
     }
 }

@@ -14,7 +14,8 @@ use super::tokens::Tokens;
 use super::validation::Validations;
 use crate::envelope::SIGNATURE_HEADER;
 use crate::http_client::HttpClient;
-use crate::testing::authority::{Issuer, IssuerError, SignedRequest};
+use crate::testing::authority::{Issuer, SignedRequest};
+use crate::testing::error::TestKitError;
 use crate::testing::loopback::clock::Clock;
 use crate::testing::loopback::deliveries::Deliveries;
 use crate::testing::loopback::service::{Service, Traffic};
@@ -64,7 +65,7 @@ impl State {
     pub(super) fn certificates(
         &mut self,
         base_url: &str,
-    ) -> Result<&mut Certificates, IssuerError> {
+    ) -> Result<&mut Certificates, TestKitError> {
         let certificates = match (self.certificates.take(), self.issuer.take()) {
             (Some(certificates), _) => certificates,
             (None, Some(issuer)) => Certificates::new(&issuer, base_url)?,
@@ -78,7 +79,7 @@ impl State {
         &mut self,
         base_url: &str,
         body: Bytes,
-    ) -> Result<SignedRequest, IssuerError> {
+    ) -> Result<SignedRequest, TestKitError> {
         let callback = self.certificates(base_url)?.signer().callback(body)?;
         self.place_signature(callback)
     }
@@ -87,7 +88,7 @@ impl State {
     pub(super) fn place_signature(
         &self,
         callback: SignedRequest,
-    ) -> Result<SignedRequest, IssuerError> {
+    ) -> Result<SignedRequest, TestKitError> {
         let registration = self.registration.as_ref();
         if !registration.is_some_and(|it| it.signature_token_to_ms_signature_header) {
             return Ok(callback);
