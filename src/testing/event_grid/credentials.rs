@@ -10,9 +10,8 @@ use time::{Date, Month, OffsetDateTime, Time};
 
 use super::refusal::unauthorized;
 use crate::json::date::date;
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::guid;
+use crate::testing::loopback::response::{Refusal, guid};
 
 /// The credentials that may publish.
 pub(super) struct Credentials {

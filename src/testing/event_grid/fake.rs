@@ -1,15 +1,23 @@
-//! [`EventGrid`]: the publish endpoint.
+//! [`EventGrid`] and its settings.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use time::OffsetDateTime;
+use http::StatusCode;
+use serde_json::Value;
 
-use super::settings::Settings;
-use super::state::{AcceptedEvent, PATH, State};
-use crate::testing::loopback::clock::Clock;
-use crate::testing::loopback::fault::Fault;
-use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::server::Server;
+use super::deliveries;
+use super::delivery::{Attempt, Delivery};
+use super::handshake::{self, Handshake};
+use super::state::{AcceptedEvent, PATH, State, Subscribed};
+use super::subscription::{EventSubscription, SubscriptionError, SubscriptionState};
+use super::wire;
+use crate::excerpt::Excerpt;
+use crate::http_client::{HttpClient as _, Limits};
+use crate::testing::loopback::client::PlainClient;
+use crate::testing::loopback::deliveries::RESPONSE_LIMIT;
+use crate::testing::loopback::server::{Server, shared_methods};
 
 /// A partner namespace on a port of 127.0.0.1, with new keys. It stops when it is dropped.
 #[derive(Debug)]
@@ -28,11 +36,6 @@ impl EventGrid {
         let server = Server::start(State::new()).await?;
         let endpoint = format!("{}{PATH}", server.base_url());
         Ok(Self { server, endpoint })
-    }
-
-    /// The base URL, without a trailing slash. Confirmation URLs lie under it by default.
-    pub fn base_url(&self) -> &str {
-        self.server.base_url()
     }
 
     /// The publish endpoint: plain http, with the path.
@@ -67,16 +70,6 @@ impl EventGrid {
         self.server.state().credentials.tokens.clear();
     }
 
-    /// Changes the settings, from the next request on.
-    pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
-        change(&mut self.server.state().settings);
-    }
-
-    /// Sets the clock, which decides whether signatures have expired. Default: the system's.
-    pub fn set_clock(&self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) {
-        self.server.state().clock = Clock::new(clock);
-    }
-
     /// The accepted events, in order.
     pub fn accepted(&self) -> Vec<AcceptedEvent> {
         self.server.state().accepted.clone()
@@ -87,18 +80,184 @@ impl EventGrid {
         self.server.state().unmatched
     }
 
-    /// Injects `fault` into the next request. Several faults apply in order, one per request.
-    pub fn inject(&self, fault: Fault) {
-        self.server.state().traffic.faults.push(fault);
+    /// Subscribes a web hook, replacing a subscription of the same name: performs the handshake of its schema, and returns the
+    /// resulting state. Once that is `Succeeded`, events published to its channel are delivered.
+    ///
+    /// The handshake is not retried. Its confirmation URL is valid from the end of this call, for ten minutes by the fake's
+    /// clock; see [`subscription_state`](Self::subscription_state).
+    ///
+    /// # Errors
+    ///
+    /// [`SubscriptionError`] if the endpoint cannot be called at all. A refusal is a state, not an error.
+    ///
+    /// # Source
+    ///
+    /// CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery", section 4; "Endpoint validation with CloudEvents schema", "… with
+    /// Event Grid event schema". It is not documented that a wrong code or origin fails at once.
+    pub async fn subscribe(
+        &self,
+        subscription: EventSubscription,
+    ) -> Result<SubscriptionState, SubscriptionError> {
+        let uri = subscription.check()?;
+        let (settings, now) = {
+            let state = self.server.state();
+            (state.settings.clone(), state.base.clock.now())
+        };
+        let base_url = self.server.base_url();
+        let mut handshake = Handshake::new(&subscription, uri.clone(), base_url, &settings, now);
+        let limits = Limits::new(settings.response_timeout, RESPONSE_LIMIT);
+        let request = std::mem::take(&mut handshake.request);
+        let response = PlainClient.send(request, limits).await;
+        let outcome = handshake::state_after(&handshake, response);
+        let mut state = self.server.state();
+        let subscribed = Subscribed {
+            subscription: Arc::new(subscription),
+            uri,
+            asked: state.base.clock.now(),
+            confirmation: handshake.confirmation,
+            state: outcome.clone(),
+        };
+        state.remove_subscription(&subscribed.subscription.name);
+        state.subscriptions.push(subscribed);
+        Ok(outcome)
     }
 
-    /// The number of pending faults.
-    pub fn pending_faults(&self) -> usize {
-        self.server.state().traffic.faults.len()
+    /// The state of an event subscription, if it exists.
+    pub fn subscription_state(&self, name: &str) -> Option<SubscriptionState> {
+        let state = self.server.state();
+        let now = state.base.clock.now();
+        state.subscription(name).map(|it| it.state_at(now))
     }
 
-    /// All requests so far, including those that met a fault.
-    pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.server.state().traffic.requests.clone()
+    /// Deletes an event subscription: gives up its deliveries in progress, and sends its endpoint one notice. Returns the
+    /// result of the notice, or `None` if the endpoint had not consented.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscriptionError::NoSubscription`].
+    ///
+    /// # Source
+    ///
+    /// "Azure Event Grid system events", `Microsoft.EventGrid.SubscriptionDeletedEvent`. It is not documented
+    /// whether the notice is retried.
+    pub async fn unsubscribe(&self, name: &str) -> Result<Option<Attempt>, SubscriptionError> {
+        let (removed, now, timeout) = {
+            let mut state = self.server.state();
+            let removed = state.remove_subscription(name);
+            (removed, state.base.clock.now(), state.settings.response_timeout)
+        };
+        let Some(removed) = removed else {
+            let name = Excerpt::of(name);
+            return Err(SubscriptionError::NoSubscription { name });
+        };
+        if !removed.is_validated(now) {
+            return Ok(None);
+        }
+        let request = wire::deletion(&removed.subscription, removed.uri, now);
+        let limits = Limits::new(timeout, RESPONSE_LIMIT);
+        let response = PlainClient.send(request, limits).await;
+        Ok(Some(Attempt {
+            age: Duration::ZERO,
+            response: response.map(|response| response.status()),
+        }))
+    }
+
+    /// Delivers `events`, unchecked, to the event subscription `name`. Returns the numbers of the deliveries.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscriptionError`] if it does not exist, or its endpoint has not consented.
+    pub fn deliver(
+        &self,
+        name: &str,
+        events: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<usize>, SubscriptionError> {
+        let events = events.into_iter().collect();
+        let mut state = self.server.state();
+        let now = state.base.clock.now();
+        let Some(found) = state.subscription(name) else {
+            let name = Excerpt::of(name);
+            return Err(SubscriptionError::NoSubscription { name });
+        };
+        if !found.is_validated(now) {
+            return Err(SubscriptionError::NotValidated {
+                name: Excerpt::of(name),
+                state: Box::new(found.state_at(now)),
+            });
+        }
+        let (subscription, uri) = (Arc::clone(&found.subscription), found.uri.clone());
+        let State { deliveries, settings, .. } = &mut *state;
+        let (service, target) = (self.server.service(), (&subscription, &uri));
+        Ok(deliveries::begin(deliveries, service, target, events, now, settings))
+    }
+
+    /// All deliveries so far, in the order in which they began.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.server.state().deliveries.to_vec()
+    }
+
+    /// The dead letters, as Event Grid writes them to blobs: each event with the reason, the number of attempts, the last
+    /// outcome and the times, by the fake's clock and the documented pauses.
+    pub fn dead_letters(&self) -> Vec<Value> {
+        let deliveries = self.deliveries();
+        deliveries.iter().flat_map(Delivery::dead_letters).collect()
+    }
+
+    /// Waits until no delivery is in progress.
+    pub async fn settled(&self) {
+        self.server.service().settled().await;
+    }
+}
+
+shared_methods!(EventGrid, settings: Settings);
+
+/// The properties of the namespace, the limits of the service, and the delivery settings.
+///
+/// Change them with [`EventGrid::configure`](super::EventGrid::configure).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The existing channels: their names, or their sources if [`route_by_source`](Self::route_by_source) is set. Default:
+    /// `None`, any channel is accepted.
+    pub channels: Option<Vec<String>>,
+    /// The base of confirmation URLs, for example `https://rp-westeurope.eventgrid.azure.net:553`. Default: the fake's own base
+    /// URL, where they work. A `WebhookReceiver` accepts only Event Grid's.
+    pub confirmation_base_url: Option<String>,
+    /// Whether keys and signatures are refused: `disableLocalAuth`. Default: false.
+    pub disable_local_auth: bool,
+    /// The maximum size of a request and of an event, in bytes. Default: 1 MiB, as documented.
+    pub max_bytes: usize,
+    /// The maximum number of events in a request. Default: 5000, as documented.
+    pub max_events: usize,
+    /// The origin in handshakes and deliveries of CloudEvents. Default: `eventgrid.azure.net`, as observed.
+    pub origin: String,
+    /// The time limit for the response to a handshake or a delivery. Default: 30 seconds, as documented.
+    pub response_timeout: Duration,
+    /// Whether events find their channel by their source (`SourceEventAttribute` of `partnerTopicRoutingMode`), and not by the
+    /// header `aeg-channel-name` (`ChannelNameHeader`). Default: false.
+    ///
+    /// An event whose source no channel has is accepted, and counted as [unmatched](super::EventGrid::unmatched).
+    pub route_by_source: bool,
+    /// The factor by which pauses between attempts are shortened; 0 removes them. The ages of events count as documented
+    /// nevertheless. Applies to deliveries that begin later. Default: 1.
+    pub speed: u32,
+    /// The status for an unknown channel, which is not documented. Default: 404.
+    pub unknown_channel: StatusCode,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            channels: None,
+            confirmation_base_url: None,
+            disable_local_auth: false,
+            max_bytes: 1024 * 1024,
+            max_events: 5000,
+            origin: "eventgrid.azure.net".to_owned(),
+            response_timeout: Duration::from_secs(30),
+            route_by_source: false,
+            speed: 1,
+            unknown_channel: StatusCode::NOT_FOUND,
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! Event Grid's errors. Codes other than those of 404 are made up, because they are not documented.
 
-use crate::testing::loopback::refusal::Refusal;
-use crate::testing::loopback::response::ErrorBody;
+use crate::testing::loopback::response::{ErrorBody, Refusal};
 
 pub(super) fn refusal(
     status: u16,

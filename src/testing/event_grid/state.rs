@@ -2,32 +2,29 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, Uri};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::credentials::Credentials;
+use super::deliveries;
 use super::delivery::Delivery;
+use super::fake::Settings;
 use super::handshake::{CONFIRMATION_PATH, CONFIRMATION_TIME};
-use super::refusal::{malformed, not_found, refusal, too_large};
-use super::settings::Settings;
-use super::subscription::{EventSubscription, SubscriptionError, SubscriptionState};
-use crate::testing::loopback::clock::Clock;
+use super::refusal::{malformed, not_found, refusal};
+use super::subscription::{
+    DeliverySchema, EventSubscription, SubscriptionError, SubscriptionState,
+};
 use crate::testing::loopback::deliveries::{CONCURRENT_ATTEMPTS, Deliveries};
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::{ErrorBody, guid, header};
-use crate::testing::loopback::service::{self, Service, Traffic};
+use crate::testing::loopback::response::{ErrorBody, Refusal, guid, header, ok};
+use crate::testing::loopback::server::{self, Base, Service};
 
 /// The state of an [`EventGrid`](super::EventGrid).
 pub(super) struct State {
-    pub(super) clock: Clock,
     pub(super) settings: Settings,
-    pub(super) traffic: Traffic,
+    pub(super) base: Base,
     pub(super) credentials: Credentials,
     pub(super) accepted: Vec<AcceptedEvent>,
     pub(super) unmatched: usize,
@@ -38,9 +35,8 @@ pub(super) struct State {
 impl State {
     pub(super) fn new() -> Self {
         Self {
-            clock: Clock::default(),
             settings: Settings::default(),
-            traffic: Traffic::default(),
+            base: Base::default(),
             credentials: Credentials::new(),
             accepted: Vec::new(),
             unmatched: 0,
@@ -49,47 +45,67 @@ impl State {
         }
     }
 
-    /// Accepts all events of a request, or none.
-    fn publish(
+    pub(super) fn subscription(&self, name: &str) -> Option<&Subscribed> {
+        let mut subscriptions = self.subscriptions.iter();
+        subscriptions.find(|it| it.subscription.name.eq_ignore_ascii_case(name))
+    }
+
+    pub(super) fn remove_subscription(&mut self, name: &str) -> Option<Subscribed> {
+        let mut subscriptions = self.subscriptions.iter();
+        let at = subscriptions.position(|it| it.subscription.name.eq_ignore_ascii_case(name))?;
+        let removed = self.subscriptions.remove(at);
+        deliveries::give_up(&mut self.deliveries, &removed.subscription);
+        Some(removed)
+    }
+
+    /// Begins to deliver `events`, published to `channel`, to the subscriptions that want them.
+    pub(super) fn forward(
         &mut self,
         service: &Arc<Service<Self>>,
+        channel: Option<&str>,
+        events: &[Value],
+        now: OffsetDateTime,
+    ) {
+        for it in self.subscriptions.iter().filter(|it| it.is_validated(now)) {
+            let wanted = events.iter().filter(|event| it.subscription.wants(channel, event));
+            let (events, target) = (wanted.cloned().collect(), (&it.subscription, &it.uri));
+            let (deliveries, settings) = (&mut self.deliveries, &self.settings);
+            deliveries::begin(deliveries, service, target, events, now, settings);
+        }
+    }
+
+    /// Handles a call to a confirmation URL.
+    pub(super) fn confirm(
+        &mut self,
         request: &RecordedRequest,
-    ) -> Result<(), Refusal> {
-        if request.path() != PATH || request.method() != Method::POST {
-            return Err(not_found("The resource was not found."));
+    ) -> Result<Response<Bytes>, Refusal> {
+        let now = self.base.clock.now();
+        let mut subscriptions = self.subscriptions.iter_mut();
+        let found = subscriptions.find(|it| it.confirmation == request.path_and_query());
+        let Some(found) = found else {
+            return Err(not_found("There is no such validation."));
+        };
+        let is_cloud_events = found.subscription.schema == DeliverySchema::CloudEvents;
+        match *request.method() {
+            Method::GET => {}
+            Method::POST if is_cloud_events => {}
+            _ => {
+                return Err(refusal(405, "MethodNotAllowed", "MethodNotAllowed", ""));
+            }
         }
-        let (settings, now) = (&self.settings, self.clock.now());
-        let endpoint = format!("{}{PATH}", service.base_url());
-        let disable_local_auth = settings.disable_local_auth;
-        self.credentials.check(request, &endpoint, disable_local_auth, now)?;
-        if request.path_and_query() != format!("{PATH}?api-version=2018-01-01") {
-            return Err(malformed("The api-version is missing or not known."));
+        match found.state_at(now) {
+            SubscriptionState::AwaitingManualAction => {
+                found.state = SubscriptionState::Succeeded;
+                Ok(ok(&Value::from("Webhook successfully validated as a subscription endpoint")))
+            }
+            _ => Err(malformed("The validation has ended.")),
         }
-        if request.body().len() > settings.max_bytes {
-            return Err(too_large("The request is too large."));
-        }
-        let channel = settings.channel(request)?;
-        let events = settings.events(request)?;
-        for event in &events {
-            check(event)?;
-        }
-        let is_matched = |event: &&Map<String, Value>| !settings.is_unmatched(event);
-        let matched = events.iter().filter(is_matched).cloned();
-        let matched: Vec<Value> = matched.map(Value::from).collect();
-        let unmatched = events.len().saturating_sub(matched.len());
-        self.unmatched = self.unmatched.saturating_add(unmatched);
-        self.forward(service, channel.as_deref(), &matched, now);
-        let events: Vec<Value> = events.into_iter().map(Value::from).collect();
-        let accepted =
-            events.into_iter().map(|event| AcceptedEvent { channel: channel.clone(), event });
-        self.accepted.extend(accepted);
-        Ok(())
     }
 }
 
-impl service::State for State {
-    fn traffic(&mut self) -> &mut Traffic {
-        &mut self.traffic
+impl server::State for State {
+    fn base(&mut self) -> &mut Base {
+        &mut self.base
     }
 
     fn process(
@@ -109,113 +125,6 @@ impl service::State for State {
     fn stop(&mut self) {
         self.deliveries.abort();
     }
-}
-
-impl Settings {
-    /// The channel that the request names, if the routing is by channel name.
-    fn channel(&self, request: &RecordedRequest) -> Result<Option<String>, Refusal> {
-        match (self.route_by_source, request.header("aeg-channel-name")) {
-            (true, None) => Ok(None),
-            (true, Some(_)) => Err(malformed("The namespace does not route by channel name.")),
-            (false, None) => Err(malformed("The header aeg-channel-name is missing.")),
-            (false, Some(named)) if self.has_channel(|known| known.eq_ignore_ascii_case(named)) => {
-                Ok(Some(named.to_owned()))
-            }
-            (false, Some(named)) => {
-                let (status, message) =
-                    (self.unknown_channel.as_u16(), format!("The channel {named} was not found."));
-                Err(refusal(status, "NotFound", "ResourceNotFound", message))
-            }
-        }
-    }
-
-    /// Whether a channel exists for which `is_it` holds, or any channel is accepted.
-    fn has_channel(&self, is_it: impl FnMut(&String) -> bool) -> bool {
-        self.channels.as_ref().is_none_or(|channels| channels.iter().any(is_it))
-    }
-
-    /// The events of a request, by its media type.
-    fn events(&self, request: &RecordedRequest) -> Result<Vec<Map<String, Value>>, Refusal> {
-        let is_batch = request.is_of_type("application/cloudevents-batch+json");
-        let is_single = request.is_of_type("application/cloudevents+json");
-        let events = match request.json() {
-            Some(Value::Array(events)) if is_batch => events,
-            Some(event @ Value::Object(_)) if is_single => vec![event],
-            _ => {
-                return Err(malformed(
-                    "The content type is not that of CloudEvents, or the body does not match it.",
-                ));
-            }
-        };
-        if events.len() > self.max_events {
-            return Err(too_large("The batch has too many events."));
-        }
-        let events = events.into_iter().map(|event| match event {
-            Value::Object(event) => Ok(event),
-            _ => Err(malformed("An event is not an object.")),
-        });
-        events.collect()
-    }
-
-    fn is_unmatched(&self, event: &Map<String, Value>) -> bool {
-        let source = event.get("source").and_then(Value::as_str);
-        self.route_by_source && !self.has_channel(|known| source == Some(known))
-    }
-}
-
-/// Checks an event against CloudEvents 1.0, where null means absent. The names of extensions are checked too, although the
-/// service is not known to do so.
-fn check(event: &Map<String, Value>) -> Result<(), Refusal> {
-    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
-    if text("specversion") != "1.0" {
-        return Err(malformed("The specversion is not 1.0."));
-    }
-    for name in ["id", "source", "type"] {
-        if text(name).is_empty() {
-            return Err(malformed(format!("The attribute {name} is missing.")));
-        }
-    }
-    for (name, value) in event {
-        let may_be = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        if name != "data_base64" && !name.bytes().all(may_be) {
-            return Err(malformed(format!("{name} is not an attribute name.")));
-        }
-        if value.is_object() && name != "data" {
-            return Err(malformed(format!("{name} is an object.")));
-        }
-        let may_be: fn(&str) -> bool = match &**name {
-            "time" => is_time,
-            "datacontenttype" => is_media_type,
-            "data_base64" => |text| STANDARD.decode(text).is_ok(),
-            _ => continue,
-        };
-        if !value.is_null() && !value.as_str().is_some_and(may_be) {
-            return Err(malformed(format!("{name} is malformed.")));
-        }
-    }
-    let has = |name: &str| event.get(name).is_some_and(|value| !value.is_null());
-    match has("data") && has("data_base64") {
-        true => Err(malformed("data and data_base64 exclude each other.")),
-        false => Ok(()),
-    }
-}
-
-/// RFC 3339, section 5.6. The parser takes any character for the `T`.
-fn is_time(text: &str) -> bool {
-    let separator = text.as_bytes().get("2026-11-21".len());
-    separator.is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'))
-        && OffsetDateTime::parse(text, &Rfc3339).is_ok()
-}
-
-/// RFC 9110, section 8.3.1: a type, a subtype, and perhaps parameters.
-fn is_media_type(text: &str) -> bool {
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    let is_token = |part: &str| {
-        let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        !part.is_empty() && part.bytes().all(may_be)
-    };
-    let parts = essence.split_once('/');
-    parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
 }
 
 fn write_ids(request: &RecordedRequest, headers: &mut HeaderMap) {
@@ -254,8 +163,8 @@ impl Subscribed {
 /// An accepted event.
 #[derive(Clone, Debug)]
 pub struct AcceptedEvent {
-    channel: Option<String>,
-    event: Value,
+    pub(super) channel: Option<String>,
+    pub(super) event: Value,
 }
 
 impl AcceptedEvent {

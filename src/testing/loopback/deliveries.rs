@@ -5,7 +5,6 @@
 //!                                      └──► end (delivered, refused or given up)
 //! ```
 
-use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::service::{Service, State};
+use super::server::{Service, State};
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 
 /// A fake that delivers.
@@ -143,12 +142,6 @@ impl<D: Clone + Send + 'static> Deliveries<D> {
     /// Stops all deliveries in progress.
     pub(crate) fn abort(&mut self) {
         self.tasks.abort_all();
-    }
-}
-
-impl<D> fmt::Debug for Deliveries<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deliveries").field("len", &self.entries.len()).finish_non_exhaustive()
     }
 }
 

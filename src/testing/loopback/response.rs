@@ -169,6 +169,22 @@ fn entra(error: &str, code: u32, description: &str) -> Value {
     })
 }
 
+/// Why a fake refuses a request: the status and body of its response.
+pub(crate) struct Refusal {
+    status: u16,
+    body: ErrorBody,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, body: ErrorBody) -> Self {
+        Self { status, body }
+    }
+
+    pub(crate) fn response(&self) -> Response<Bytes> {
+        self.body.response(self.status)
+    }
+}
+
 /// A 200 response with this body.
 pub(crate) fn ok(body: &Value) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body.to_string()));

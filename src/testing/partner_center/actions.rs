@@ -17,7 +17,7 @@ use crate::excerpt::Excerpt;
 use crate::testing::authority::SignedRequest;
 use crate::testing::error::TestKitError;
 use crate::testing::loopback::response::guid;
-use crate::testing::loopback::service::Service;
+use crate::testing::loopback::server::Service;
 
 impl Service<State> {
     /// Emits an event with this name.
@@ -89,7 +89,7 @@ impl State {
         };
         let registration = json!({"webhookUrl": url, "webhookEvents": events});
         let number = events.len();
-        self.registration = Registration::from_value(&registration, self.clock.now());
+        self.registration = Registration::from_value(&registration, self.base.clock.now());
         number
     }
 
@@ -102,7 +102,11 @@ impl State {
     }
 
     fn scene<'a>(&'a self, base_url: &'a str) -> Scene<'a> {
-        Scene { base_url, partner_id: &self.tokens.credentials.tenant_id, now: self.clock.now() }
+        Scene {
+            base_url,
+            partner_id: &self.tokens.credentials.tenant_id,
+            now: self.base.clock.now(),
+        }
     }
 
     fn webhook_url(&self) -> Result<String, TestKitError> {
@@ -131,7 +135,7 @@ impl State {
         let id = guid().to_string();
         let body = self.scene(service.base_url()).validation_event(&id);
         let number = self.emit(service, body.into())?;
-        let (url, now) = (self.webhook_url()?, self.clock.now());
+        let (url, now) = (self.webhook_url()?, self.base.clock.now());
         self.validations.add(&id, url, number, now);
         Ok(number)
     }
@@ -142,7 +146,7 @@ impl State {
         service: &Arc<Service<Self>>,
         correlation_id: &str,
     ) -> Response<Bytes> {
-        let (quirks, now) = (&self.quirks, self.clock.now());
+        let (quirks, now) = (&self.quirks, self.base.clock.now());
         let registration = self.registration.as_ref();
         let response = self.validations.create(registration, correlation_id, quirks, now);
         let is_delivered = matches!(quirks.validation, Validation::Delivered);

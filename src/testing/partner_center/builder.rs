@@ -13,8 +13,8 @@ use super::fake::PartnerCenter;
 use super::state::State;
 use crate::http_client::HttpClient;
 use crate::testing::authority::Issuer;
-use crate::testing::loopback::clock::Clock;
 use crate::testing::loopback::deliveries::{self, Deliveries};
+use crate::testing::loopback::server::Clock;
 use crate::testing::loopback::server::Server;
 
 impl PartnerCenter {

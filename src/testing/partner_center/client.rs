@@ -14,8 +14,7 @@ use uuid::Uuid;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use crate::testing::loopback::refusal::Refusal;
-use crate::testing::loopback::response::ErrorBody;
+use crate::testing::loopback::response::{ErrorBody, Refusal};
 
 /// The configuration of a client.
 #[derive(Clone)]

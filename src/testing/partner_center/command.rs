@@ -9,7 +9,7 @@ use super::state::State;
 use crate::event::EventName;
 use crate::excerpt::Excerpt;
 use crate::testing::error::TestKitError;
-use crate::testing::loopback::service::Service;
+use crate::testing::loopback::server::Service;
 
 /// A command for the emulated Partner Center, entered in the example `partner_center` or sent to `POST /emulator/commands`.
 ///

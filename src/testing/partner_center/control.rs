@@ -17,7 +17,7 @@ use crate::testing::authority::Issuer;
 use crate::testing::error::TestKitError;
 use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, ok};
-use crate::testing::loopback::service::Service;
+use crate::testing::loopback::server::Service;
 
 /// Responds to control requests; `None` if the request is for Partner Center.
 pub(super) fn respond(

@@ -14,7 +14,7 @@ use crate::http_client::{HttpClient, HttpClientError};
 use crate::testing::authority::SignedRequest;
 use crate::testing::loopback::client::PlainClient;
 use crate::testing::loopback::deliveries::{Deliverer, Deliveries, NextAttempt};
-use crate::testing::loopback::service::Service;
+use crate::testing::loopback::server::Service;
 
 impl Deliverer for State {
     type Delivery = Delivery;
@@ -63,7 +63,7 @@ impl Deliverer for State {
         took: Duration,
         response: Result<StatusCode, AttemptError>,
     ) -> Option<Duration> {
-        let at = self.clock.now();
+        let at = self.base.clock.now();
         let delivery = self.deliveries.get_mut(number)?;
         let response = response.map_err(|error| error.0);
         delivery.attempts.push(Attempt { at, took, response });

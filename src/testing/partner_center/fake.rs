@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
 use rustls_pki_types::CertificateDer;
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use super::certificates::{CERT, FILE, PKI};
 use super::command::Command;
@@ -27,10 +25,7 @@ use crate::source::{Authorities, DistributionLocation, Download};
 use crate::testing::authority::Signer;
 use crate::testing::error::TestKitError;
 use crate::testing::loopback::client::PlainClient;
-use crate::testing::loopback::clock::Clock;
-use crate::testing::loopback::fault::Fault;
-use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::server::Server;
+use crate::testing::loopback::server::{Server, shared_methods};
 
 /// A Partner Center on a port of 127.0.0.1. It stops when it is dropped.
 ///
@@ -42,11 +37,6 @@ pub struct PartnerCenter {
 }
 
 impl PartnerCenter {
-    /// The base URL, without a trailing slash.
-    pub fn base_url(&self) -> &str {
-        self.server.base_url()
-    }
-
     /// The cloud to configure a client with. All endpoints are at this fake: Graph under `/graph`, referrals under
     /// `/referrals`, certificates under `/cert/`.
     pub fn cloud(&self) -> Cloud {
@@ -84,7 +74,7 @@ impl PartnerCenter {
     /// Issues an access token of the application for the Partner Center API, without a token request.
     pub fn access_token(&self) -> String {
         let mut state = self.server.state();
-        let (lifetime, now) = (state.quirks.token_lifetime, state.clock.now());
+        let (lifetime, now) = (state.quirks.token_lifetime, state.base.clock.now());
         state.tokens.issue_directly(self.base_url(), lifetime, now)
     }
 
@@ -98,21 +88,10 @@ impl PartnerCenter {
         self.server.state().tokens.revoke();
     }
 
-    /// Changes the quirks, from the next request or attempt on. The fake is blocked until `change` returns.
-    pub fn configure(&self, change: impl FnOnce(&mut Quirks)) {
-        change(&mut self.server.state().quirks);
-    }
-
-    /// Sets the clock, which decides on the expiry of tokens, the limit of validation events, and times in responses. Default:
-    /// the system's.
-    pub fn set_clock(&self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) {
-        self.server.state().clock = Clock::new(clock);
-    }
-
     /// Moves the clock forward, also for its [receivers](Self::receiver_builder), which fetch a rotated certificate at most
     /// once a minute.
     pub fn advance(&self, time: Duration) {
-        self.server.state().clock.advance(time);
+        self.server.state().base.clock.advance(time);
     }
 
     /// Serves `resource` at `GET path_and_query`, for example `/v1/customers/1`, to requests with a token for it.
@@ -122,34 +101,6 @@ impl PartnerCenter {
     pub fn put_resource(&self, path_and_query: impl Into<String>, resource: Value) {
         let mut state = self.server.state();
         state.resources.put(path_and_query.into(), resource);
-    }
-
-    /// Injects `fault` into the next request that no fault of [`inject_on`](Self::inject_on) matches. Several faults apply in
-    /// order, one per request.
-    pub fn inject(&self, fault: Fault) {
-        self.server.state().traffic.faults.push(fault);
-    }
-
-    /// Injects `fault` into the next request with this method and path prefix.
-    pub fn inject_on(&self, method: Method, path_prefix: impl Into<String>, fault: Fault) {
-        let mut state = self.server.state();
-        let faults = &mut state.traffic.faults;
-        faults.push_on(method, path_prefix.into(), fault);
-    }
-
-    /// Removes all pending faults.
-    pub fn clear_faults(&self) {
-        self.server.state().traffic.faults.clear();
-    }
-
-    /// The number of pending faults.
-    pub fn pending_faults(&self) -> usize {
-        self.server.state().traffic.faults.len()
-    }
-
-    /// All requests so far, including token requests and those that met a fault.
-    pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.server.state().traffic.requests.clone()
     }
 
     /// The registration, with the members of the REST reference.
@@ -162,7 +113,7 @@ impl PartnerCenter {
     /// are read in any case.
     pub fn set_registration(&self, registration: &Value) {
         let mut state = self.server.state();
-        state.registration = Registration::from_value(registration, state.clock.now());
+        state.registration = Registration::from_value(registration, state.base.clock.now());
     }
 
     /// Emits an event: stores the resource that it points to, and delivers it to the registered webhook URL. Returns the
@@ -307,7 +258,7 @@ impl PartnerCenter {
         let receiver = ReceiverBuilder::new(chain, Download::over(client))
             .authorities(authorities)
             .warm_up_url(self.certificate_url())
-            .clock(move || service.state().clock.unix_time());
+            .clock(move || service.state().base.clock.unix_time());
         Ok(receiver.cloud(&self.cloud())?)
     }
 
@@ -365,3 +316,5 @@ impl PartnerCenter {
         command.run(self.server.service())
     }
 }
+
+shared_methods!(PartnerCenter, quirks: Quirks);

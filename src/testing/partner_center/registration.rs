@@ -6,9 +6,8 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::quirks::{Casing, Quirks};
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::{ErrorBody, date_time, guid, ok};
+use crate::testing::loopback::response::{ErrorBody, Refusal, date_time, guid, ok};
 
 /// A registration.
 #[derive(Clone, Debug)]

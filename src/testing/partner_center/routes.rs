@@ -16,11 +16,11 @@ use super::tokens::{Tokens, unauthorized};
 use crate::testing::loopback::fault::Fault;
 use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
-use crate::testing::loopback::service::{self, Service, Traffic};
+use crate::testing::loopback::server::{self, Base, Service};
 
-impl service::State for State {
-    fn traffic(&mut self) -> &mut Traffic {
-        &mut self.traffic
+impl server::State for State {
+    fn base(&mut self) -> &mut Base {
+        &mut self.base
     }
 
     fn control(service: &Arc<Service<Self>>, request: &RecordedRequest) -> Option<Response<Bytes>> {
@@ -42,7 +42,7 @@ impl service::State for State {
             return self.serve_file(path, service.base_url());
         }
         if Tokens::is_endpoint(path) {
-            let (lifetime, now) = (self.quirks.token_lifetime, self.clock.now());
+            let (lifetime, now) = (self.quirks.token_lifetime, self.base.clock.now());
             return self.tokens.respond(request, lifetime, now);
         }
         self.serve_api(service, request)
@@ -76,7 +76,7 @@ impl State {
             _ => base_url.to_owned(),
         };
         let ids = Ids::of(request);
-        let mut response = match self.tokens.check(request, &audience, self.clock.now()) {
+        let mut response = match self.tokens.check(request, &audience, self.base.clock.now()) {
             Err(refusal) => unauthorized(&refusal),
             // As http.sys in front of ASP.NET.
             Ok(_) if lacks_length(request) => ErrorBody::Html.response(411),
@@ -102,7 +102,7 @@ impl State {
         request: &RecordedRequest,
         ids: &Ids,
     ) -> Response<Bytes> {
-        let now = self.clock.now();
+        let now = self.base.clock.now();
         let quirks = &self.quirks;
         match (request.method(), rest) {
             (_, "") => registration::respond(&mut self.registration, request, quirks, now),

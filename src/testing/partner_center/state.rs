@@ -16,15 +16,14 @@ use crate::envelope::SIGNATURE_HEADER;
 use crate::http_client::HttpClient;
 use crate::testing::authority::{Issuer, SignedRequest};
 use crate::testing::error::TestKitError;
-use crate::testing::loopback::clock::Clock;
 use crate::testing::loopback::deliveries::Deliveries;
-use crate::testing::loopback::service::{Service, Traffic};
+use crate::testing::loopback::server::Clock;
+use crate::testing::loopback::server::{Base, Service};
 
 /// The state of a [`PartnerCenter`](super::PartnerCenter).
 pub(super) struct State {
-    pub(super) clock: Clock,
     pub(super) quirks: Quirks,
-    pub(super) traffic: Traffic,
+    pub(super) base: Base,
     pub(super) tokens: Tokens,
     pub(super) registration: Option<Registration>,
     pub(super) validations: Validations,
@@ -46,9 +45,8 @@ impl State {
         client: Option<Arc<dyn HttpClient>>,
     ) -> Self {
         Self {
-            clock,
+            base: Base { clock, ..Base::default() },
             quirks: Quirks::default(),
-            traffic: Traffic::default(),
             tokens: Tokens::new(),
             registration: None,
             validations: Validations::default(),
@@ -69,7 +67,7 @@ impl State {
         let certificates = match (self.certificates.take(), self.issuer.take()) {
             (Some(certificates), _) => certificates,
             (None, Some(issuer)) => Certificates::new(&issuer, base_url)?,
-            (None, None) => Certificates::new(&Issuer::at(self.clock.unix_time())?, base_url)?,
+            (None, None) => Certificates::new(&Issuer::at(self.base.clock.unix_time())?, base_url)?,
         };
         Ok(self.certificates.insert(certificates))
     }
@@ -113,7 +111,7 @@ impl Service<State> {
             if state.certificates.is_some() || state.issuer.is_some() {
                 return;
             }
-            state.clock.unix_time()
+            state.base.clock.unix_time()
         };
         if let Ok(Ok(issuer)) = spawn_blocking(move || Issuer::at(now)).await {
             // Of several created concurrently, only the first may be used.

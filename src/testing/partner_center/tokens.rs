@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::client::{Client, Credentials, refusal};
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::{FORM, RecordedRequest};
-use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
+use crate::testing::loopback::response::{ErrorBody, Refusal, guid, header, ok};
 
 /// One application of one tenant, and its tokens.
 #[derive(Debug)]

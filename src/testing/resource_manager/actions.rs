@@ -7,14 +7,13 @@ use super::resources::{Stored, new_key};
 use super::route::Route;
 use super::state::{Outcome, State, not_found, refusal};
 use super::writes::utc;
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::ok;
+use crate::testing::loopback::response::{Refusal, ok};
 
 impl State {
     pub(super) fn act(&mut self, route: Route, request: &RecordedRequest) -> Outcome {
         let (route, action) = route.split_action();
-        let (id, now) = (route.id(), self.clock.now());
+        let (id, now) = (route.id(), self.base.clock.now());
         let body = request.json().unwrap_or_default();
         let stored = self.resources.get_mut(&id);
         let stored = stored.ok_or_else(|| not_found(&route))?;

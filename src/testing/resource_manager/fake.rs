@@ -1,19 +1,13 @@
-//! [`ResourceManager`].
+//! [`ResourceManager`] and its settings.
 
 use std::io;
 
-use http::Method;
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use super::resources::Stored;
-use super::settings::Settings;
 use super::state::State;
 use crate::cloud::{Cloud, CloudProfile};
-use crate::testing::loopback::clock::Clock;
-use crate::testing::loopback::fault::Fault;
-use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::server::Server;
+use crate::testing::loopback::server::{Server, shared_methods};
 
 /// An Azure Resource Manager on a port of 127.0.0.1. It stops when it is dropped.
 #[derive(Debug)]
@@ -32,11 +26,6 @@ impl ResourceManager {
         Ok(Self { server })
     }
 
-    /// The base URL, without a trailing slash.
-    pub fn base_url(&self) -> &str {
-        self.server.base_url()
-    }
-
     /// The cloud to configure a client with.
     pub fn cloud(&self) -> Cloud {
         let mut profile = CloudProfile::new(self.base_url(), self.base_url());
@@ -48,16 +37,6 @@ impl ResourceManager {
     /// The only access token that is accepted.
     pub fn access_token(&self) -> String {
         self.server.state().token.clone()
-    }
-
-    /// Changes the settings, from the next request on.
-    pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
-        change(&mut self.server.state().settings);
-    }
-
-    /// Sets the clock. Default: the system's.
-    pub fn set_clock(&self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) {
-        self.server.state().clock = Clock::new(clock);
     }
 
     /// The current state of a resource, by its id in any case.
@@ -76,21 +55,37 @@ impl ResourceManager {
     pub fn remove_resource(&self, id: &str) {
         self.server.state().resources.remove(id);
     }
+}
 
-    /// Injects `fault` into the next request that no fault of [`inject_on`](Self::inject_on) matches. Several faults apply in
-    /// order, one per request.
-    pub fn inject(&self, fault: Fault) {
-        self.server.state().traffic.faults.push(fault);
-    }
+shared_methods!(ResourceManager, settings: Settings);
 
-    /// Injects `fault` into the next request with this method and path prefix.
-    pub fn inject_on(&self, method: Method, path_prefix: impl Into<String>, fault: Fault) {
-        let mut state = self.server.state();
-        state.traffic.faults.push_on(method, path_prefix.into(), fault);
-    }
+/// The settings of a [`ResourceManager`](super::ResourceManager).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How many polls an operation is in progress for. Default: 1.
+    pub polls: usize,
+    /// The error with which the next accepted operation fails: `{"code", "message", …}`. Default: none.
+    pub failure: Option<Value>,
+    /// Whether deletions name their operation in `Location` only. Default: false, they send `Azure-AsyncOperation` too.
+    pub location_only: bool,
+    /// Whether writes and deletions do not name their operation. Default: false, they send `Azure-AsyncOperation`.
+    pub no_operation: bool,
+    /// The `Retry-After` of operations in progress. Default: none, as recorded.
+    pub retry_after: Option<String>,
+    /// The number of resources on a page without `$top`. Default: 20.
+    pub page_size: usize,
+}
 
-    /// All requests so far, including those that met a fault.
-    pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.server.state().traffic.requests.clone()
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            polls: 1,
+            failure: None,
+            location_only: false,
+            no_operation: false,
+            retry_after: None,
+            page_size: 20,
+        }
     }
 }

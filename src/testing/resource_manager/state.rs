@@ -7,20 +7,17 @@ use http::header::HeaderName;
 use http::{Method, Response};
 use serde_json::Value;
 
+use super::fake::Settings;
 use super::resources::{Operations, Resources};
 use super::route::Route;
-use super::settings::Settings;
-use crate::testing::loopback::clock::Clock;
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
-use crate::testing::loopback::service::{self, Service, Traffic};
+use crate::testing::loopback::response::{ErrorBody, Refusal, guid, header, ok};
+use crate::testing::loopback::server::{self, Base, Service};
 
 /// The state of a [`ResourceManager`](super::ResourceManager).
 pub(super) struct State {
-    pub(super) clock: Clock,
     pub(super) settings: Settings,
-    pub(super) traffic: Traffic,
+    pub(super) base: Base,
     pub(super) token: String,
     pub(super) resources: Resources,
     pub(super) operations: Operations,
@@ -29,9 +26,9 @@ pub(super) struct State {
 /// The response to a request, or why it is refused.
 pub(super) type Outcome = Result<Response<Bytes>, Refusal>;
 
-impl service::State for State {
-    fn traffic(&mut self) -> &mut Traffic {
-        &mut self.traffic
+impl server::State for State {
+    fn base(&mut self) -> &mut Base {
+        &mut self.base
     }
 
     fn process(
@@ -53,9 +50,8 @@ impl service::State for State {
 impl State {
     pub(super) fn new() -> Self {
         Self {
-            clock: Clock::default(),
             settings: Settings::default(),
-            traffic: Traffic::default(),
+            base: Base::default(),
             token: format!("eyJ0eXAiOiJKV1Qi.{}", guid().simple()),
             resources: Resources::default(),
             operations: Operations::default(),

@@ -8,8 +8,7 @@ use time::{Duration, OffsetDateTime};
 use super::resources::Stored;
 use super::route::Route;
 use super::state::{Outcome, State, not_found, refusal};
-use crate::testing::loopback::refusal::Refusal;
-use crate::testing::loopback::response::{ErrorBody, date_time, guid, ok};
+use crate::testing::loopback::response::{ErrorBody, Refusal, date_time, guid, ok};
 
 impl State {
     pub(super) fn put(&mut self, route: &Route, body: &Value) -> Outcome {
@@ -100,7 +99,7 @@ impl State {
             stored.set("readinessState", "Activated");
             return Ok(());
         }
-        let now = self.clock.now();
+        let now = self.base.clock.now();
         let expires = now.checked_add(Duration::days(7)).unwrap_or(now);
         complete(
             stored,
