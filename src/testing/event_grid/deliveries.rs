@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::delivery::{Attempt, Course, Delivery, GivenUp, Outcome};
-use super::fake::Settings;
+use super::settings::Settings;
 use super::state::State;
 use super::subscription::EventSubscription;
 use super::wire;

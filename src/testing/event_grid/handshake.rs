@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::delivery::event_time;
-use super::fake::Settings;
+use super::settings::Settings;
 use super::subscription::{
     DeliverySchema, EventSubscription, SubscriptionError, SubscriptionState,
 };

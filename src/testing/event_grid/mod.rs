@@ -85,14 +85,17 @@ mod fake;
 mod handshake;
 mod publish;
 mod refusal;
+mod settings;
 mod state;
 mod subscription;
+mod subscriptions;
 mod wire;
 
 pub use crate::testing::loopback::fault::Fault;
 pub use crate::testing::loopback::request::RecordedRequest;
 pub use crate::testing::loopback::response::ErrorBody;
 pub use delivery::{Attempt, Delivery, GivenUp, Outcome};
-pub use fake::{EventGrid, Settings};
+pub use fake::EventGrid;
+pub use settings::Settings;
 pub use state::AcceptedEvent;
 pub use subscription::{DeliverySchema, EventSubscription, SubscriptionError, SubscriptionState};

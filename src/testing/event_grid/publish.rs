@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::fake::Settings;
 use super::refusal::{malformed, not_found, refusal, too_large};
+use super::settings::Settings;
 use super::state::{AcceptedEvent, PATH, State};
 use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::Refusal;

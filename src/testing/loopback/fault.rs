@@ -73,14 +73,13 @@ pub(crate) fn throttled(retry_after: Option<&str>) -> Response<Bytes> {
 }
 
 /// The pending faults, in order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Faults {
     any: VecDeque<Fault>,
     chosen: Vec<Chosen>,
 }
 
 /// A fault of matching requests only.
-#[derive(Debug)]
 struct Chosen {
     method: Method,
     prefix: String,

@@ -68,11 +68,6 @@ pub(crate) struct Service<S> {
 }
 
 impl<S> Service<S> {
-    /// Creates a service at `base_url`, which has no trailing slash.
-    pub(crate) fn new(base_url: String, state: S) -> Self {
-        Self { base_url, state: Mutex::new(state) }
-    }
-
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }
@@ -109,9 +104,9 @@ impl<S: State> Server<S> {
         Ok(Self::on(listener, base_url, state))
     }
 
-    /// Starts a server on `listener`, which clients reach at `base_url`.
+    /// Starts a server on `listener`, which clients reach at `base_url` (no trailing slash).
     pub(crate) fn on(listener: TcpListener, base_url: String, state: S) -> Self {
-        let service = Arc::new(Service::new(base_url, state));
+        let service = Arc::new(Service { base_url, state: Mutex::new(state) });
         let task = tokio::spawn(serve(listener, Arc::clone(&service)));
         Self { service, task }
     }

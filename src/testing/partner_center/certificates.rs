@@ -9,7 +9,6 @@ use crate::testing::authority::{Issuer, Signer};
 use crate::testing::error::TestKitError;
 
 /// The signer of callbacks, its issuer, and the signers of forgeries.
-#[derive(Debug)]
 pub(super) struct Certificates {
     issuer: Issuer,
     signer: Signer,

@@ -1,7 +1,6 @@
 //! Client authentication as Entra checks it: by secret, by client assertion, or none for a public client.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
@@ -17,21 +16,11 @@ use x509_parser::prelude::FromDer as _;
 use crate::testing::loopback::response::{ErrorBody, Refusal};
 
 /// The configuration of a client.
-#[derive(Clone)]
 pub(super) struct Credentials {
     pub(super) tenant_id: String,
     pub(super) client_id: String,
     pub(super) client_secret: String,
     pub(super) refresh_token: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("tenant_id", &self.tenant_id)
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
-    }
 }
 
 /// The credentials that the application is accepted with, beside its secret.
@@ -171,12 +160,6 @@ impl Client {
                  the expected signature value.]",
             )),
         }
-    }
-}
-
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").finish_non_exhaustive()
     }
 }
 

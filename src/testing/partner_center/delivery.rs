@@ -16,7 +16,7 @@ use crate::testing::loopback::response::date_time;
 /// A callback, and all attempts to deliver it so far.
 ///
 /// `Display` is one line about the latest attempt.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Delivery {
     pub(super) number: usize,
     pub(super) origin: Origin,
@@ -83,20 +83,6 @@ impl Delivery {
             "outcome": self.outcome.as_str(),
             "attempts": attempts.collect::<Value>(),
         })
-    }
-}
-
-impl fmt::Debug for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery")
-            .field("number", &self.number)
-            .field("origin", &self.origin)
-            .field("event_name", &self.event_name)
-            .field("webhook_url", &self.webhook_url)
-            .field("body", &self.body)
-            .field("attempts", &self.attempts)
-            .field("outcome", &self.outcome)
-            .finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,6 @@ use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, Refusal, date_time, guid, ok};
 
 /// A registration.
-#[derive(Clone, Debug)]
 pub(super) struct Registration {
     subscriber_id: String,
     pub(super) webhook_url: String,

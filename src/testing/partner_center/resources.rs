@@ -11,7 +11,7 @@ use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, ok};
 
 /// Resources by path and query.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Resources(HashMap<String, Value>);
 
 impl Resources {
@@ -47,7 +47,7 @@ impl Resources {
 }
 
 /// Whether errors of this path have the OData shape.
-pub(super) fn is_odata(path: &str) -> bool {
+fn is_odata(path: &str) -> bool {
     path.starts_with(GRAPH) || path.starts_with(REFERRALS)
 }
 

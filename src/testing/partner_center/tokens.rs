@@ -1,7 +1,6 @@
 //! Tokens, as issued by Entra and accepted by Partner Center.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +14,6 @@ use crate::testing::loopback::request::{FORM, RecordedRequest};
 use crate::testing::loopback::response::{ErrorBody, Refusal, guid, header, ok};
 
 /// One application of one tenant, and its tokens.
-#[derive(Debug)]
 pub(super) struct Tokens {
     pub(super) credentials: Credentials,
     refresh_tokens: Vec<String>,
@@ -29,12 +27,6 @@ struct Issued {
     /// Whether it is a user's token, obtained with a refresh token.
     is_delegated: bool,
     expires_at: OffsetDateTime,
-}
-
-impl fmt::Debug for Issued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued").field("audience", &self.audience).finish_non_exhaustive()
-    }
 }
 
 /// The versions of the token endpoint, which differ in parameters and in the form of numbers.

@@ -15,14 +15,13 @@ use crate::testing::loopback::fault::throttled;
 use crate::testing::loopback::response::{ErrorBody, date_time, ok};
 
 /// The validation events of the tenant.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Validations {
     events: HashMap<String, ValidationEvent>,
     /// The start of the current rate-limit window, and the requests in it.
     window: Option<(OffsetDateTime, u32)>,
 }
 
-#[derive(Debug)]
 struct ValidationEvent {
     callback_url: String,
     created: OffsetDateTime,

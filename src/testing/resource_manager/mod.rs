@@ -36,10 +36,12 @@ mod lists;
 mod operations;
 mod resources;
 mod route;
+mod settings;
 mod state;
 mod writes;
 
 pub use crate::testing::loopback::fault::Fault;
 pub use crate::testing::loopback::request::RecordedRequest;
 pub use crate::testing::loopback::response::ErrorBody;
-pub use fake::{ResourceManager, Settings};
+pub use fake::ResourceManager;
+pub use settings::Settings;

@@ -1,7 +1,6 @@
 //! The stored resources and operations.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 
 use aws_lc_rs::rand;
 use base64::Engine as _;
@@ -9,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 /// Resources by id, in any case, and which of them mirror each other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Resources {
     all: BTreeMap<String, Stored>,
     /// Channels by the ids of their mirrors.
@@ -44,12 +43,6 @@ impl Stored {
     pub(super) fn text(&self, pointer: &str) -> &str {
         let text = self.value.pointer(pointer).and_then(Value::as_str);
         text.unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for Stored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stored").field("value", &self.value).finish_non_exhaustive()
     }
 }
 
@@ -120,7 +113,6 @@ pub(super) fn new_key() -> String {
 pub(super) type Operations = HashMap<String, Operation>;
 
 /// A long-running operation.
-#[derive(Debug)]
 pub(super) struct Operation {
     /// The id of the resource.
     pub(super) id: String,

@@ -7,9 +7,9 @@ use http::header::HeaderName;
 use http::{Method, Response};
 use serde_json::Value;
 
-use super::fake::Settings;
 use super::resources::{Operations, Resources};
 use super::route::Route;
+use super::settings::Settings;
 use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, Refusal, guid, header, ok};
 use crate::testing::loopback::server::{self, Base, Service};
