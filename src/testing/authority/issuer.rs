@@ -180,6 +180,7 @@ impl Issuer {
         .with_intermediate(self.intermediate_recipe.clone())
     }
 
+    /// Reissues the intermediate from `recipe`.
     fn with_intermediate(&self, recipe: Recipe) -> Result<Self, TestKitError> {
         Ok(Self {
             intermediate: recipe.issue(&self.intermediate_key, &self.root_name, &self.root_key)?,
@@ -219,6 +220,7 @@ impl Issuer {
         Ok(published)
     }
 
+    /// Where the intermediate is published, as signing certificates name it.
     pub(super) fn issuer_urls(&self) -> Vec<String> {
         match self.base_url.is_empty() {
             true => Vec::new(),
@@ -226,6 +228,7 @@ impl Issuer {
         }
     }
 
+    /// Where a partition of the intermediate's revocation list is published.
     pub(super) fn revocation_list_urls(&self, number: u32) -> Vec<String> {
         match self.base_url.is_empty() {
             true => Vec::new(),
@@ -326,6 +329,7 @@ fn name(common_name: &str) -> String {
     format!("CN={common_name},O=Microsoft Corporation,C=US")
 }
 
+/// The path of a partition, in the form of Microsoft's.
 fn partition_path(number: u32) -> String {
     format!("crl/partition/Throw-away_Partition{number:05}.crl")
 }

@@ -1,4 +1,4 @@
-//! RSA keys.
+//! RSA keys, and public keys without a private half.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,12 +25,14 @@ pub(super) enum Key {
 }
 
 impl Key {
+    /// Generates a key of 2048 bits, which takes about a tenth of a second.
     pub(super) fn generate() -> Result<Self, TestKitError> {
         KeyPair::generate(KeySize::Rsa2048)
             .map(|pair| Self::Strong(Arc::new(pair)))
             .map_err(|error| TestKitError::creating("an RSA key")(error.into()))
     }
 
+    /// The public half, as it stands in a certificate.
     pub(super) fn public_key(&self) -> Result<SubjectPublicKeyInfoOwned, TestKitError> {
         let der = match self {
             Self::Strong(pair) => PublicKey::as_der(pair.public_key())
@@ -51,7 +53,8 @@ impl Key {
         }
     }
 
-    /// Signs with RSASSA-PKCS1-v1_5.
+    /// Signs with RSASSA-PKCS1-v1_5. Without a private half, the signature is 256 zero bytes: no verifier accepts it, but a
+    /// certificate can still be built.
     pub(super) fn sign(
         &self,
         algorithm: SignatureAlgorithm,

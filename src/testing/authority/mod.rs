@@ -1,4 +1,12 @@
 //! A throw-away CA shaped like Microsoft's, and callbacks signed under it.
+//!
+//! ```text
+//! root ──► intermediate ──► signing certificate ──► signature of a callback
+//!  │        O=Microsoft Corporation   pcnotifications-dispatch.microsoft.com
+//!  └─ its list   └─ its list, in partitions
+//! ```
+//!
+//! Certificates are built with x509-cert and signed with aws-lc-rs, independently of the code that verifies them.
 
 mod issuer;
 mod key;

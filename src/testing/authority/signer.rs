@@ -15,6 +15,26 @@ use crate::envelope::{ALGORITHM_HEADER, CERTIFICATE_URL_HEADER, SIGNATURE_HEADER
 use crate::testing::error::TestKitError;
 
 /// A signing certificate and its private key.
+///
+/// # Example: a body that was altered on its way
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use partner_center_webhooks::ErrorKind;
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let signer = issuer.signer()?;
+/// let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+///
+/// let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+/// let altered = callback.with_body(r#"{"EventName":"test-created"}"#);
+/// let error = receiver.receive(&altered.headers, &altered.body).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Signature);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Signer {
     certificate: CertificateDer<'static>,

@@ -29,6 +29,22 @@ impl Issuer {
 /// Builds a signing certificate, valid by default.
 ///
 /// Created by [`Issuer::signing_certificate`]. Most methods introduce one defect that a verifier should reject.
+///
+/// # Example: a certificate for another service
+///
+/// ```
+/// use partner_center_webhooks::chain::{ChainError, ChainVerifier};
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?)
+///     .with_intermediates(issuer.intermediates());
+/// let signer = issuer.signing_certificate().dns_names(["metadata.azure.com"]).issue()?;
+/// let refused = chain.verify(signer.certificate(), &[], issuer.now()).unwrap_err();
+/// assert!(matches!(refused, ChainError::Policy { .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SigningCertificate<'i> {
@@ -38,6 +54,7 @@ pub struct SigningCertificate<'i> {
 }
 
 impl<'i> SigningCertificate<'i> {
+    /// A certificate like Microsoft's: issued a day ago, for 100 days.
     fn new(issuer: &'i Issuer, key: Key) -> Self {
         let day = 24 * 60 * 60;
         let now = issuer.now().as_secs();

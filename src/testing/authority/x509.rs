@@ -45,6 +45,7 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
+    /// Builds the certificate of `key`, signed by `issuer_key` in the name of `issuer`.
     pub(super) fn issue(
         &self,
         key: &Key,
@@ -80,6 +81,7 @@ impl Recipe {
         Ok(CertificateDer::from(certificate.to_der()?))
     }
 
+    /// Writes the extensions in the order of RFC 5280, section 4.2. Empty lists omit their extension.
     fn extensions(&self) -> Result<Vec<Extension>, TestKitError> {
         let mut extensions = vec![extension(
             "2.5.29.19",
@@ -138,7 +140,9 @@ pub(super) struct RevocationListRecipe<'r> {
     pub(super) partition: Option<String>,
 }
 
+/// RFC 5280, section 5: version 2, with a CRL number, and the issuing distribution point if it is a partition.
 impl RevocationListRecipe<'_> {
+    /// Builds the list, signed by `key`. Its number is the time of its issue, so a later list has a higher number.
     pub(super) fn issue(&self, key: &Key) -> Result<Vec<u8>, TestKitError> {
         let entry = |der: &CertificateDer<'_>| {
             let certificate: CertificateInner = CertificateInner::from_der(der)?;
@@ -202,10 +206,12 @@ fn name(text: &str) -> Result<RdnSequence, TestKitError> {
     Ok(RdnSequence(names?))
 }
 
+/// A URL as a general name.
 fn uri(url: &str) -> Result<GeneralName, TestKitError> {
     Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(url)?))
 }
 
+/// An extension with this object identifier, whose value is DER already.
 fn extension(oid: &str, critical: bool, value: Vec<u8>) -> Result<Extension, TestKitError> {
     Ok(Extension {
         extn_id: ObjectIdentifier::new(oid).map_err(der::Error::from)?,
@@ -214,6 +220,7 @@ fn extension(oid: &str, critical: bool, value: Vec<u8>) -> Result<Extension, Tes
     })
 }
 
+/// RFC 4055, section 5: the parameters are NULL, not absent.
 fn sha256_with_rsa() -> AlgorithmIdentifierOwned {
     AlgorithmIdentifierOwned { oid: SHA256_WITH_RSA, parameters: Some(Any::from(Null)) }
 }
@@ -227,6 +234,8 @@ fn time(seconds: u64) -> Result<Time, TestKitError> {
     })
 }
 
+/// The purpose of TLS servers (RFC 5280, section 4.2.1.12).
 pub(super) const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+/// The method of authority information access (RFC 5280, section 4.2.2.1).
 const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");

@@ -28,6 +28,7 @@ pub(super) struct Bench {
 }
 
 impl Bench {
+    /// The node with this number: 0 or 1.
     pub(super) fn node(&self, number: usize) -> &dyn DuplicateGuard {
         let [even, odd] = &self.nodes;
         match number {
@@ -36,6 +37,7 @@ impl Bench {
         }
     }
 
+    /// Claims the one callback of most rules.
     pub(super) async fn claim(&self, node: usize) -> Claimed {
         self.claim_of(node, DIGEST).await
     }
@@ -67,6 +69,7 @@ pub(super) const fn digest(number: u8) -> BodyDigest {
 pub(super) struct Rule(pub(super) &'static str);
 
 impl Rule {
+    /// The lease, if the claim is first.
     pub(super) fn first(self, claim: Claimed) -> Outcome<Lease> {
         match self.succeeded(claim)? {
             Claim::First(lease) => Ok(lease),
@@ -74,6 +77,7 @@ impl Rule {
         }
     }
 
+    /// Checks that the callback is in progress.
     pub(super) fn in_progress(self, claim: Claimed) -> Outcome {
         self.lease_left(claim).map(drop)
     }
@@ -86,6 +90,7 @@ impl Rule {
         }
     }
 
+    /// Checks that the callback is completed.
     pub(super) fn done(self, claim: Claimed) -> Outcome {
         match self.succeeded(claim)? {
             Claim::Done => Ok(()),
@@ -93,6 +98,7 @@ impl Rule {
         }
     }
 
+    /// Checks that settling had the `expected` result: whether the lease was current.
     pub(super) fn settled(self, expected: Settled, found: Result<Settled, GuardError>) -> Outcome {
         let found = self.succeeded(found)?;
         match expected {
@@ -102,6 +108,7 @@ impl Rule {
         }
     }
 
+    /// The result of a call that must not fail.
     pub(super) fn succeeded<T>(self, result: Result<T, GuardError>) -> Outcome<T> {
         let rule = self.0;
         result.map_err(|error| Nonconformance::Failed { rule, error })
@@ -184,10 +191,12 @@ pub(super) enum Start {
 }
 
 impl Start {
+    /// Both orders, with up to four polls ahead: more than the steps of a typical call, so that each step is interrupted once.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         (0..5).flat_map(|ahead| [Self::Settling(ahead), Self::Claiming(ahead)])
     }
 
+    /// Runs both calls, in this order.
     pub(super) async fn race<S, C>(self, settle: S, claim: C) -> (S::Output, C::Output)
     where
         S: Future + Unpin,

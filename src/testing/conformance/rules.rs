@@ -1,4 +1,7 @@
-//! The rules of the contract. A fresh store is opened for each.
+//! The rules of the contract of [`DuplicateGuard`](crate::duplicates::DuplicateGuard). A fresh store is opened for each.
+//!
+//! Each rule says which mistake breaks it. All mistakes named here are ones that a guard over a database can make; the tests
+//! of this crate make each of them.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -14,6 +17,8 @@ use crate::signature::BodyDigest;
 
 /// Rules that sequential callers can break.
 impl Bench {
+    /// The core of the contract. Broken by nodes that do not share a store, and by a guard that keeps an attempt in progress after
+    /// its completion.
     pub(super) async fn one_at_a_time(&self) -> Outcome {
         let rule = Rule("one claim at a time, and none after completion");
         let lease = rule.first(self.claim(0).await)?;
@@ -23,6 +28,8 @@ impl Bench {
         rule.done(self.claim(1).await)
     }
 
+    /// Broken by a release that does nothing, or that ignores the token: then the old lease could settle the new attempt. Also
+    /// broken by tokens that repeat.
     pub(super) async fn released_claims_are_open(&self) -> Outcome {
         let rule = Rule("a released claim is open to the next claim, and its own lease is stale");
         let old = rule.first(self.claim(0).await)?;
@@ -36,6 +43,7 @@ impl Bench {
         rule.settled(Settled::Current, self.complete(0, &new).await)
     }
 
+    /// Broken by a key that is a truncated digest: another callback would be taken for a duplicate, and be lost.
     pub(super) async fn digests_are_compared_in_full(&self) -> Outcome {
         let rule = Rule("digests are compared in every byte");
         rule.first(self.claim(0).await)?;
@@ -49,6 +57,7 @@ impl Bench {
         Ok(())
     }
 
+    /// Broken by `update … where token = ?` without the digest.
     pub(super) async fn settling_affects_one_callback(&self) -> Outcome {
         // Tokens need not differ between digests: a counter for each digest starts with the same one.
         let rule = Rule("settling one callback affects no other");
@@ -73,6 +82,7 @@ impl Bench {
         rule.settled(Settled::Current, self.complete(1, open).await)
     }
 
+    /// Broken by one row for all completed callbacks.
     pub(super) async fn all_completions_are_remembered(&self) -> Outcome {
         let rule = Rule("a completed callback is remembered when others complete");
         for number in 1..=MANY {
@@ -86,6 +96,7 @@ impl Bench {
         Ok(())
     }
 
+    /// Without the first half, a callback is processed twice at the same time; without the second, a crash loses it.
     pub(super) async fn a_crashed_attempt_ends_with_its_lease(&self) -> Outcome {
         let rule = Rule("a crashed attempt ends with its lease, and no earlier");
         rule.first(self.claim(0).await)?;
@@ -96,6 +107,8 @@ impl Bench {
         rule.in_progress(self.claim(0).await)
     }
 
+    /// A response tells Partner Center to retry after this time. If it is too short, the retry is wasted; if it is longer than
+    /// the lease, the guard has reported more than it grants. A guard may also report nothing.
     pub(super) async fn the_remaining_lease_is_true(&self) -> Outcome {
         let rule =
             Rule("the reported remaining lease is not too long, and a claim after it is first");
@@ -119,6 +132,8 @@ impl Bench {
         Ok(())
     }
 
+    /// The lease of an attempt expires while it still runs, and another attempt takes over. Broken by settling without
+    /// comparing the token, and by an abandoned claim that is deleted whatever its state.
     pub(super) async fn a_stale_lease_has_no_effect(&self) -> Outcome {
         let rule = Rule("a stale lease cannot affect the current attempt");
         let old = rule.first(self.claim(0).await)?;
@@ -139,6 +154,7 @@ impl Bench {
         Ok(())
     }
 
+    /// The work is done, even if it took longer than its lease. Broken by a completion that requires a current lease.
     pub(super) async fn a_late_completion_counts(&self) -> Outcome {
         let rule = Rule("a late completion counts if there is no successor");
         let lease = rule.first(self.claim(0).await)?;
@@ -147,6 +163,7 @@ impl Bench {
         rule.done(self.claim(1).await)
     }
 
+    /// Broken by an abandoned claim that counts as completed: the callback would be lost.
     pub(super) async fn abandoned_claims_are_not_completed(&self) -> Outcome {
         let rule = Rule("an abandoned claim is open again once its lease has expired");
         let lease = rule.first(self.claim(0).await)?;
@@ -155,6 +172,7 @@ impl Bench {
         rule.first(self.claim(1).await).map(drop)
     }
 
+    /// The time to live counts from the completion, not from the claim.
     pub(super) async fn completions_are_remembered_for_the_time_to_live(&self) -> Outcome {
         let rule = Rule("a completed callback is remembered for the time to live");
         let lease = rule.first(self.claim(0).await)?;
@@ -167,6 +185,8 @@ impl Bench {
         rule.done(self.claim(0).await)
     }
 
+    /// A clock is set back when it is synchronized. Broken by a guard that takes a start in the
+    /// future for an expired lease, and by one that waits until the clock has caught up.
     pub(super) async fn a_clock_set_back_expires_nothing(&self) -> Outcome {
         let rule = Rule(
             "a clock that is set back expires no lease, forgets nothing, and blocks no claim permanently",
@@ -188,6 +208,7 @@ impl Bench {
         rule.first(self.claim_of(1, crashed).await).map(drop)
     }
 
+    /// Broken by a guard that mistrusts jumps of the clock, and by tokens that are derived from the time.
     pub(super) async fn a_clock_set_forward_lets_time_pass(&self) -> Outcome {
         let rule = Rule("a clock that is set forward lets time pass, and tokens stay distinct");
         let old = rule.first(self.claim(0).await)?;
@@ -200,6 +221,8 @@ impl Bench {
         rule.done(self.claim(0).await)
     }
 
+    /// A client disconnects, and its request's future is dropped between two steps of a call. Broken by locks in the store that
+    /// only the end of the call releases.
     pub(super) async fn dropped_calls_end_with_their_lease(&self) -> Outcome {
         let rule = Rule("a call that is dropped halfway blocks no claim for longer than a lease");
         for (number, turn) in (1..).zip(0..TURNS) {
@@ -233,6 +256,7 @@ impl Bench {
 
 /// Rules that concurrent calls can break: on one thread between two polls, on several at any point.
 impl Bench {
+    /// Broken by `select` followed by `insert`, without a unique key.
     pub(super) async fn one_of_many_claims_is_first(&self) -> Outcome {
         let rule = Rule("of many concurrent claims, one is first");
         for _ in 0..ROUNDS {
@@ -242,6 +266,7 @@ impl Bench {
         Ok(())
     }
 
+    /// Broken by `insert … on conflict` for new rows, but `select` followed by `update` for expired leases.
     pub(super) async fn one_of_many_claims_takes_over(&self) -> Outcome {
         let rule = Rule("of many concurrent claims after a crash, one is first");
         rule.first(self.claim(0).await)?;
@@ -252,10 +277,13 @@ impl Bench {
         Ok(())
     }
 
+    /// Claims of one callback, alternating between the nodes, polled on one thread.
     async fn concurrent_claims(&self) -> Vec<Claimed> {
         join_all((0..CONCURRENT_CLAIMS).map(|number| self.claim(number % 2))).await
     }
 
+    /// Either the completion is current and no successor exists, or a successor exists and the completion is stale. Broken by
+    /// `select token` followed by `update … set done`.
     pub(super) async fn a_late_completion_excludes_a_successor(&self) -> Outcome {
         let rule = Rule("a late completion and a successor exclude each other");
         for (number, start) in (1..).zip(Start::all()) {
@@ -280,6 +308,7 @@ impl Bench {
         Ok(())
     }
 
+    /// Broken by `select token` followed by `delete`: the delete removes the successor's row.
     pub(super) async fn a_late_release_spares_the_successor(&self) -> Outcome {
         let rule = Rule("a late release does not open the successor");
         for (number, start) in (1..).zip(Start::all()) {
@@ -306,6 +335,7 @@ impl Bench {
         Ok(())
     }
 
+    /// Finds races that need no suspension point, which a single thread cannot see. A panic of the guard is reported too.
     pub(super) async fn one_of_many_threads_is_first(&self) -> Outcome {
         let rule = Rule("of many claims on as many threads, one is first");
         for _ in 0..ROUNDS {
@@ -353,7 +383,7 @@ fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
 
-/// How many callbacks are completed: fewer than any guard has room for.
+/// How many callbacks are completed. Few enough for the capacity of any guard.
 const MANY: u8 = 16;
 /// More polls than a call in memory needs; one over a network is dropped while it waits for its first response.
 const TURNS: usize = 8;

@@ -1,4 +1,11 @@
 //! Checks of keys, signatures and tokens, independent of the code that creates them.
+//!
+//! A request has exactly one credential: `aeg-sas-key` with a key of the namespace, `aeg-sas-token` or
+//! `Authorization: SharedAccessSignature …` with a signature under one, or `Authorization: Bearer …` with a token.
+//!
+//! # Source
+//!
+//! "Authenticate clients that publish events to Event Grid custom topics, domains, and partner namespaces".
 
 use std::collections::{HashMap, HashSet};
 
@@ -64,6 +71,8 @@ impl Credentials {
         }
     }
 
+    /// A signature is `r=<resource>&e=<expiry>&s=<HMAC>`, each part percent-encoded. The HMAC is over the text before `&s=`, as
+    /// it was sent, under the decoded key.
     fn check_signature(
         &self,
         token: &str,
@@ -95,6 +104,7 @@ impl Credentials {
     }
 }
 
+/// A new key: 32 bytes in base64, like the service's.
 fn new_key() -> String {
     let [one, other] = [guid(), guid()];
     STANDARD.encode([*one.as_bytes(), *other.as_bytes()].concat())

@@ -1,4 +1,7 @@
 //! Deliveries to web hooks on the shared engine, by the rules of "Event Grid message delivery and retry".
+//!
+//! The age of events counts the documented pauses and not the real ones, so that a day of retries can run in milliseconds and
+//! still ends where the time to live says. [`Settings::speed`] sets the real pauses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,6 +120,7 @@ pub(super) fn give_up(
 /// What follows an attempt.
 #[derive(Debug, PartialEq)]
 enum Verdict {
+    /// The endpoint has the events.
     Delivered,
     GivenUp(GivenUp),
     /// The next attempt follows after this pause.

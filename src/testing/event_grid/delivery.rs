@@ -14,6 +14,8 @@ use crate::http_client::HttpClientError;
 use crate::testing::loopback::response::date_time;
 
 /// Events delivered in one request, and all attempts so far.
+///
+/// A value as of the time when it was read: read it again with [`EventGrid::deliveries`](super::EventGrid::deliveries).
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub(super) number: usize,

@@ -1,4 +1,15 @@
 //! The handshakes of both schemas, by which an endpoint consents to deliveries.
+//!
+//! | schema | request | consent |
+//! |---|---|---|
+//! | CloudEvents | `OPTIONS` with `WebHook-Request-Origin` | `WebHook-Allowed-Origin` with that origin or `*`, and a rate if one was requested |
+//! | Event Grid | `POST` with a `SubscriptionValidationEvent` | `validationResponse` with its `validationCode` |
+//!
+//! Of both, a response 200 without consent waits for a call to the confirmation URL.
+//!
+//! # Source
+//!
+//! "HTTP 1.1 Web Hooks for Event Delivery", section 4; "Endpoint validation with Event Grid event schema".
 
 use std::time::Duration;
 

@@ -1,4 +1,8 @@
 //! Publishing: the checks of a request and of each event.
+//!
+//! In order: path and method (404), credential (401), API version (400), size (413), channel (400 or
+//! [`Settings::unknown_channel`]), media type and body (400), number of events (413), each event (400). The first failure
+//! refuses the whole request, so that no event of a refused batch is accepted.
 
 use std::sync::Arc;
 

@@ -7,6 +7,21 @@ use http::StatusCode;
 /// The properties of the namespace, the limits of the service, and the delivery settings.
 ///
 /// Change them with [`EventGrid::configure`](super::EventGrid::configure).
+///
+/// # Example: a namespace with two channels that accepts tokens only
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::testing::EventGrid;
+///
+/// let fake = EventGrid::start().await?;
+/// fake.configure(|settings| {
+///     settings.disable_local_auth = true;
+///     settings.channels = Some(vec!["contoso".into(), "fabrikam".into()]);
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {

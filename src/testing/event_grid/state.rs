@@ -1,4 +1,5 @@
-//! The state of the fake, and how it processes requests.
+//! The state of the fake, and how it processes requests: those under `/eventsubscriptions/` confirm a handshake, all others
+//! publish.
 
 use std::sync::Arc;
 
@@ -66,6 +67,7 @@ impl server::State for State {
     }
 }
 
+/// Every response has an id of its own, and repeats the client's.
 fn write_ids(request: &RecordedRequest, headers: &mut HeaderMap) {
     headers.insert("x-ms-request-id", header(&guid().to_string()));
     headers.insert("api-supported-versions", header("2018-01-01"));
@@ -85,6 +87,7 @@ pub(super) struct Subscribed {
 }
 
 impl Subscribed {
+    /// The state now: a handshake without confirmation fails when its time is over.
     pub(super) fn state_at(&self, now: OffsetDateTime) -> SubscriptionState {
         match self.state {
             SubscriptionState::AwaitingManualAction if now - self.asked > CONFIRMATION_TIME => {
@@ -94,6 +97,7 @@ impl Subscribed {
         }
     }
 
+    /// Whether the endpoint has consented, so that events may be delivered to it.
     pub(super) fn is_validated(&self, now: OffsetDateTime) -> bool {
         matches!(self.state_at(now), SubscriptionState::Succeeded)
     }

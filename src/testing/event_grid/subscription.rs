@@ -18,6 +18,21 @@ use crate::http_client::HttpClientError;
 ///
 /// `Debug` hides secrets.
 ///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use partner_center_webhooks::testing::event_grid::{DeliverySchema, EventSubscription};
+///
+/// let mut subscription = EventSubscription::new("orders", "http://127.0.0.1:8080/events?code=secret");
+/// subscription.schema = DeliverySchema::EventGrid;
+/// subscription.max_delivery_attempts = 3;
+/// subscription.event_time_to_live = Duration::from_secs(30 * 60);
+/// assert!(subscription.id().ends_with("/providers/Microsoft.EventGrid/eventSubscriptions/orders"));
+/// assert!(!format!("{subscription:?}").contains("secret"));
+/// ```
+///
 /// # Source
 ///
 /// "Event Subscriptions - Create Or Update"; "Event Grid message delivery and retry"; "Custom delivery properties".

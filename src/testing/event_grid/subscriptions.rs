@@ -16,11 +16,13 @@ use crate::testing::loopback::response::{Refusal, ok};
 use crate::testing::loopback::server::Service;
 
 impl State {
+    /// The event subscription with this name, in any case.
     pub(super) fn subscription(&self, name: &str) -> Option<&Subscribed> {
         let mut subscriptions = self.subscriptions.iter();
         subscriptions.find(|it| it.subscription.name.eq_ignore_ascii_case(name))
     }
 
+    /// Removes an event subscription, and gives up its deliveries in progress.
     pub(super) fn remove_subscription(&mut self, name: &str) -> Option<Subscribed> {
         let mut subscriptions = self.subscriptions.iter();
         let at = subscriptions.position(|it| it.subscription.name.eq_ignore_ascii_case(name))?;

@@ -1,4 +1,17 @@
 //! The requests of deliveries and notices.
+//!
+//! | header | value |
+//! |---|---|
+//! | `aeg-event-type` | `Notification`, `SubscriptionValidation`, `SubscriptionDeletion` or `Unsubscribe` |
+//! | `aeg-subscription-name` | the name in upper case, as observed |
+//! | `aeg-delivery-count` | the number of earlier attempts |
+//! | `aeg-metadata-version` | `1`, or `1.0` for CloudEvents |
+//! | `aeg-output-event-id`, `aeg-data-version` | of the only event; the second not for CloudEvents |
+//! | `origin` | of CloudEvents only |
+//!
+//! # Source
+//!
+//! "Event Grid message delivery and retry", "Webhook event delivery"; "HTTP protocol binding for CloudEvents".
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
@@ -133,6 +146,7 @@ pub(super) fn add_credentials(subscription: &EventSubscription, headers: &mut He
     }
 }
 
+/// Whether deliveries are arrays even if they contain one event.
 fn is_batched(subscription: &EventSubscription) -> bool {
     subscription.max_events_per_batch > 1
 }

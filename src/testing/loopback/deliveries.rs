@@ -135,6 +135,7 @@ impl<D: Clone + Send + 'static> Deliveries<D> {
         }
     }
 
+    /// Calls `observer` after each attempt, without the lock. Replaces an earlier observer.
     pub(crate) fn observe(&mut self, observer: impl Fn(&D) + Send + Sync + 'static) {
         self.observer = Some(Arc::new(observer));
     }
@@ -196,11 +197,13 @@ struct Progress {
 }
 
 impl Progress {
+    /// Counts one more delivery.
     fn start(count: &watch::Sender<usize>) -> Self {
         count.send_modify(|count| *count = count.saturating_add(1));
         Self { count: count.clone(), has_ended: AtomicBool::new(false) }
     }
 
+    /// Counts the delivery as ended, unless it is already: its task ends after a deletion has ended it.
     fn end(&self) {
         if !self.has_ended.swap(true, Ordering::SeqCst) {
             self.count.send_modify(|count| *count = count.saturating_sub(1));

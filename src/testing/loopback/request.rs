@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::excerpt::Excerpt;
 
-/// A request as received.
+/// A request as received, including those that met a [`Fault`](crate::testing::partner_center::Fault).
 ///
 /// `Debug` hides the values of `Authorization`, `Cookie`, `aeg-sas-key` and `aeg-sas-token`, and the secrets of a token
 /// request.
@@ -66,12 +66,14 @@ impl RecordedRequest {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
+    /// Whether the media type is `essence`, in any case and with any parameters (RFC 9110, section 8.3.1).
     pub(crate) fn is_of_type(&self, essence: &str) -> bool {
         let sent = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
         let sent = sent.split(';').next().unwrap_or_default();
         sent.trim().eq_ignore_ascii_case(essence)
     }
 
+    /// The body for `Debug`: an excerpt, or the fields of a form with the values hidden that may be secret.
     fn shown_body(&self) -> String {
         if !self.is_of_type(FORM) {
             return Excerpt::of(&self.body).to_string();

@@ -152,6 +152,7 @@ impl ErrorBody {
     }
 }
 
+/// The body of Entra's token endpoint. Clients read the code, and support asks for the trace and correlation ids.
 fn entra(error: &str, code: u32, description: &str) -> Value {
     let (trace, correlation) = (guid().to_string(), guid().to_string());
     let mut timestamp = date_time(OffsetDateTime::now_utc(), 0).replace('T', " ");

@@ -1,4 +1,14 @@
 //! The base of every fake: its state behind one lock, the HTTP server with its connection faults, and the clock.
+//!
+//! ```text
+//! request ──► control (the test kit's own endpoints; not recorded)
+//!         └─► standing fault, or else the next injected one ──► record
+//!               ├─ responds without processing: Status, Throttle, Redirect, Drop
+//!               └─ process ──► Slow, CutJson, Truncated, DropAfter change how the response arrives
+//! ```
+//!
+//! The lock is held while a request is processed, so requests are processed one after the other, and a test that reads the
+//! state sees whole requests only. It is never held while a request is sent or a key is generated.
 
 use std::fmt;
 use std::io;
@@ -68,6 +78,7 @@ pub(crate) struct Service<S> {
 }
 
 impl<S> Service<S> {
+    /// Without a trailing slash.
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }
@@ -125,6 +136,7 @@ impl<S: State> Server<S> {
     }
 }
 
+/// Connections are closed, and deliveries stop in the middle of an attempt or a pause.
 impl<S: State> Drop for Server<S> {
     fn drop(&mut self) {
         self.task.abort();
@@ -249,6 +261,7 @@ async fn respond<S: State>(
     }
 }
 
+/// A response without a fault.
 fn whole(response: Response<Bytes>) -> Response<UnsyncBoxBody<Bytes, Cut>> {
     response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
 }
@@ -268,6 +281,7 @@ fn truncated(mut response: Response<Bytes>) -> Response<UnsyncBoxBody<Bytes, Cut
     })
 }
 
+/// The first half of the body, rounded down: JSON that is cut there does not parse.
 fn half(body: &Bytes) -> Bytes {
     body.slice(..body.len() / 2)
 }

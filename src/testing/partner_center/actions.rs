@@ -1,4 +1,7 @@
 //! Actions at Partner Center and its certificate host, and forged callbacks.
+//!
+//! They are methods of the shared [`Service`], because both [`PartnerCenter`](super::PartnerCenter) and the control endpoints
+//! run them.
 
 use std::sync::Arc;
 
@@ -101,6 +104,7 @@ impl State {
         Ok(())
     }
 
+    /// The context of a sample event: this fake, its tenant, and now.
     fn scene<'a>(&'a self, base_url: &'a str) -> Scene<'a> {
         Scene {
             base_url,
@@ -109,6 +113,7 @@ impl State {
         }
     }
 
+    /// The registered webhook URL.
     fn webhook_url(&self) -> Result<String, TestKitError> {
         let registration = self.registration.as_ref();
         let url = registration.map(|registration| registration.webhook_url.clone());
@@ -162,6 +167,7 @@ impl State {
         response
     }
 
+    /// Begins a delivery whose callback is signed already.
     fn send(
         &mut self,
         service: &Arc<Service<Self>>,
@@ -173,6 +179,7 @@ impl State {
         self.deliver(service, origin, webhook_url, body, Some(callback))
     }
 
+    /// Begins a delivery. Without a `callback`, the first attempt signs the body.
     fn deliver(
         &mut self,
         service: &Arc<Service<Self>>,
@@ -194,6 +201,7 @@ impl State {
     }
 }
 
+/// The event name in a body; `None` if it is not an event.
 fn event_name(body: &[u8]) -> Option<String> {
     let event = Event::from_slice(body).ok()?;
     Some(event.name().as_str().to_owned())

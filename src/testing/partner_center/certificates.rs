@@ -1,4 +1,7 @@
 //! The certificate host: signing certificates under `/cert/`, issuer certificates and revocation lists under `/pki/`.
+//!
+//! A rotation replaces the certificate and its key under the same URL, as Microsoft does about twice a year. A receiver that
+//! still has the old certificate must fetch the new one.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,6 +24,7 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
+    /// Publishes `issuer` at this fake, and issues the first signing certificate.
     pub(super) fn new(issuer: &Issuer, base_url: &str) -> Result<Self, TestKitError> {
         let issuer = issuer.published_at(format!("{base_url}{PKI}"))?;
         let location = format!("{base_url}{CERT}");
@@ -108,6 +112,7 @@ pub(super) struct Rotation {
 }
 
 impl Rotation {
+    /// Generates the key and issues the certificate. Slow: call it without the lock.
     pub(super) fn issue(&self) -> Result<Signer, TestKitError> {
         let [not_before, not_after] = self.valid;
         let certificate = self.issuer.signing_certificate();

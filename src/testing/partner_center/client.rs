@@ -1,4 +1,11 @@
 //! Client authentication as Entra checks it: by secret, by client assertion, or none for a public client.
+//!
+//! Each refusal has Entra's own number (`AADSTS…`) and wording, because operators search for them.
+//!
+//! # Source
+//!
+//! "OAuth 2.0 client credentials flow", "Microsoft identity platform application authentication certificate credentials",
+//! "Microsoft Entra authentication and authorization error codes"; RFC 7521 and 7523.
 
 use std::collections::HashMap;
 
@@ -163,11 +170,13 @@ impl Client {
     }
 }
 
+/// A part of a JWT: base64url of a JSON object.
 fn object(part: &str) -> Option<Value> {
     let json = URL_SAFE_NO_PAD.decode(part).ok()?;
     serde_json::from_slice(&json).ok().filter(Value::is_object)
 }
 
+/// The client is not authenticated: 401.
 fn invalid(code: u32, reason: impl Into<String>) -> Refusal {
     entra(401, "invalid_client", code, reason)
 }

@@ -1,4 +1,4 @@
-//! Text commands.
+//! Text commands: the language of the emulator's prompt and of `POST /emulator/commands`.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,14 +13,27 @@ use crate::testing::loopback::server::Service;
 
 /// A command for the emulated Partner Center, entered in the example `partner_center` or sent to `POST /emulator/commands`.
 ///
+/// A command is one line: a verb, and arguments separated by spaces. [`HELP`](Self::HELP) lists all of them. Parsing checks the
+/// form only; whether an event is registered, or a delivery exists, is known when the command [runs](super::PartnerCenter::run).
+///
 /// # Example
 ///
 /// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::testing::PartnerCenter;
 /// use partner_center_webhooks::testing::partner_center::Command;
 ///
-/// assert!("emit subscription-updated".parse::<Command>().is_ok());
 /// let error = "emit".parse::<Command>().unwrap_err();
 /// assert_eq!(error.to_string(), "`emit` needs an event name");
+///
+/// let fake = PartnerCenter::start().await?;
+/// let run = |line: &str| fake.run(&line.parse()?);
+/// assert_eq!(run("emit invoice-ready").unwrap_err().to_string(), "no webhook URL is registered");
+/// let registered = run("register http://127.0.0.1:8080/callback invoice-ready")?;
+/// assert_eq!(registered, "1 events are registered for http://127.0.0.1:8080/callback");
+/// assert_eq!(run("down")?, "the certificate host is down");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Command(Kind);
@@ -57,6 +70,7 @@ down, up                   stop or start the certificate host
 deliveries                 list all deliveries
 ";
 
+    /// Runs the command, and describes its effect.
     pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, TestKitError> {
         let number = match &self.0 {
             Kind::Deliveries => {
@@ -152,6 +166,7 @@ fn finish(kind: Kind, rest: &str) -> Result<Command, TestKitError> {
     }
 }
 
+/// The commands that consist of a verb only.
 fn without_arguments(verb: &str) -> Option<Kind> {
     Some(match verb {
         "deliveries" => Kind::Deliveries,

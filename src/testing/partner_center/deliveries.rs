@@ -1,4 +1,8 @@
 //! Deliveries of callbacks, on the shared engine.
+//!
+//! A callback is signed when it is emitted, and retried with the same signature, unless
+//! [`Quirks::signs_each_attempt`](super::Quirks::signs_each_attempt) is set. The pauses between attempts double. A forgery or a
+//! replay has one attempt, because Partner Center is not its sender.
 
 use std::sync::Arc;
 use std::time::Duration;

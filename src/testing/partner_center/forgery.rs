@@ -10,6 +10,26 @@ use crate::testing::authority::{Issuer, SignedRequest};
 use crate::testing::error::TestKitError;
 
 /// A way to forge a callback. A receiver must refuse each of them.
+///
+/// | forgery | refused because of |
+/// |---|---|
+/// | `another-body`, `weak-algorithm` | the signature or its envelope |
+/// | `another-service`, `expired` | the certificate |
+/// | `elsewhere` | the location of the certificate |
+/// | `foreign-issuer`, `self-signed` | the chain |
+/// | `no-signature` | the missing header |
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::testing::partner_center::Forgery;
+///
+/// assert_eq!("self-signed".parse::<Forgery>()?, Forgery::SelfSigned);
+/// assert_eq!(Forgery::ALL.len(), 8);
+/// let error = "selfsigned".parse::<Forgery>().unwrap_err();
+/// assert!(error.to_string().starts_with("`selfsigned` is not a kind of forgery (expected one of: "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Forgery {

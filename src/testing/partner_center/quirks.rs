@@ -9,6 +9,22 @@ use crate::event::EventName;
 /// The behaviour of the fake where the service is undocumented, documented inconsistently, or slow.
 ///
 /// Change it with [`PartnerCenter::configure`](super::PartnerCenter::configure).
+///
+/// # Example: a validation event that fails on the third poll
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::testing::PartnerCenter;
+/// use partner_center_webhooks::testing::partner_center::{Casing, Validation};
+///
+/// let fake = PartnerCenter::start().await?;
+/// fake.configure(|quirks| {
+///     quirks.casing = Casing::Pascal;
+///     quirks.validation = Validation::failed(2);
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Quirks {

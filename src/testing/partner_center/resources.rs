@@ -15,6 +15,7 @@ use crate::testing::loopback::response::{ErrorBody, ok};
 pub(super) struct Resources(HashMap<String, Value>);
 
 impl Resources {
+    /// Serves `resource` at this path and query, replacing an earlier one.
     pub(super) fn put(&mut self, path_and_query: String, resource: Value) {
         self.0.insert(path_and_query, resource);
     }

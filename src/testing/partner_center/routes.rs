@@ -1,4 +1,12 @@
 //! Routing: how the fake processes requests.
+//!
+//! | path | what is there | token |
+//! |---|---|---|
+//! | `/cert/`, `/pki/` | the certificate host | none |
+//! | `/{tenant}/oauth2/…` | the token endpoints | none |
+//! | `/webhooks/v1/registration…` | the registration API | for the base URL |
+//! | `/graph…`, `/referrals…` | resources of Graph and of the referrals API | for the base URL and that prefix |
+//! | all others | resources of the Partner Center API | for the base URL |
 
 use std::sync::Arc;
 
@@ -54,6 +62,7 @@ impl server::State for State {
 }
 
 impl State {
+    /// Serves a file of the certificate host.
     fn serve_file(&mut self, path: &str, base_url: &str) -> Response<Bytes> {
         let file = self.certificates(base_url).and_then(|host| host.file(path));
         match file {
@@ -63,6 +72,7 @@ impl State {
         }
     }
 
+    /// Checks the token, and responds for the API that the path belongs to.
     fn serve_api(
         &mut self,
         service: &Arc<Service<Self>>,
@@ -95,6 +105,7 @@ impl State {
         response
     }
 
+    /// Responds for the registration API. `rest` is the path after `/registration`.
     fn serve_registration(
         &mut self,
         service: &Arc<Service<Self>>,
@@ -127,6 +138,7 @@ struct Ids {
 }
 
 impl Ids {
+    /// The ids that the client sent, or new ones.
     fn of(request: &RecordedRequest) -> Self {
         let sent = |name: &HeaderName| request.header(name.as_str()).map(str::to_owned);
         // The correlation id of a validation event is new, not the one in the request.
@@ -146,6 +158,7 @@ impl Ids {
     }
 }
 
+/// Whether a request that may have a body announces none.
 fn lacks_length(request: &RecordedRequest) -> bool {
     let has_body = [Method::POST, Method::PUT].contains(request.method());
     let headers = request.headers();

@@ -1,4 +1,12 @@
 //! Tokens, as issued by Entra and accepted by Partner Center.
+//!
+//! | endpoint | audience | numbers |
+//! |---|---|---|
+//! | `/{tenant}/oauth2/token` | `resource` | text |
+//! | `/{tenant}/oauth2/v2.0/token` | the resource in `scope` | numbers |
+//!
+//! Tokens are opaque here. A token is accepted only for the audience it was issued for and until it expires, and a user's
+//! token is distinguished from the application's, because some calls need a user.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -60,6 +68,7 @@ impl Tokens {
         endpoint(path).is_some()
     }
 
+    /// Forgets all access tokens. Refresh tokens stay valid.
     pub(super) fn revoke(&mut self) {
         self.issued.clear();
     }
@@ -78,6 +87,7 @@ impl Tokens {
         }
     }
 
+    /// Checks a token request in Entra's order: method, tenant, application, grant, client, refresh token, audience.
     fn grant(
         &mut self,
         request: &RecordedRequest,
@@ -135,6 +145,7 @@ impl Tokens {
         Ok(self.issue(version, audience, is_delegated, lifetime, now))
     }
 
+    /// Issues a token, and a new refresh token with a user's.
     fn issue(
         &mut self,
         version: Version,

@@ -1,4 +1,12 @@
 //! Validation events: creation, rate limit, and polling.
+//!
+//! A request for one returns a correlation id at once. Polling with that id shows `Submitted` until the first attempt, then the
+//! result of each attempt, and `completed` or `failed` at the end. How the service behaves in between is a matter of
+//! [`Quirks`].
+//!
+//! # Source
+//!
+//! "Partner Center webhooks", "Send a validation event", "Verify that the event was delivered".
 
 use std::collections::HashMap;
 
@@ -152,6 +160,7 @@ impl ValidationEvent {
     }
 }
 
+/// The results before the first attempt.
 fn none(quirks: &Quirks) -> Value {
     match quirks.empty_results {
         true => json!([]),

@@ -11,6 +11,27 @@ use crate::cloud::{Cloud, CloudProfile};
 use crate::testing::loopback::server::{Server, shared_methods};
 
 /// An Azure Resource Manager on a port of 127.0.0.1. It stops when it is dropped.
+///
+/// # Example: an operation that takes three polls, and then fails
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::testing::ResourceManager;
+/// use serde_json::json;
+///
+/// let fake = ResourceManager::start().await?;
+/// fake.configure(|settings| {
+///     settings.polls = 3;
+///     settings.failure = Some(json!({"code": "Conflict", "message": "The namespace is in use."}));
+/// });
+///
+/// let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/partnerTopics/orders";
+/// fake.put_resource(id, json!({"name": "orders", "properties": {"activationState": "Activated"}}));
+/// let stored = fake.resource(&id.to_uppercase()).expect("ids are compared in any case");
+/// assert_eq!(stored["properties"]["activationState"], "Activated");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ResourceManager {
     server: Server<State>,
@@ -50,11 +71,6 @@ impl ResourceManager {
     pub fn put_resource(&self, id: &str, resource: Value) {
         let mut state = self.server.state();
         state.resources.put(id, Stored::of(resource));
-    }
-
-    /// Removes a resource and its mirror.
-    pub fn remove_resource(&self, id: &str) {
-        self.server.state().resources.remove(id);
     }
 }
 

@@ -1,4 +1,7 @@
-//! Paged lists.
+//! Paged lists: `$filter` with one comparison of names, `$top` from 1 to 100, and `nextLink` with `$skiptoken`.
+//!
+//! A list of a resource group is ordered by id. A list of a whole subscription is merged from several regions, and so its
+//! order is arbitrary; here it is reversed, so that no client relies on an order.
 
 use http::header::HeaderName;
 use serde_json::{Value, json};
@@ -8,6 +11,7 @@ use super::state::{Outcome, State, refusal};
 use crate::testing::loopback::response::{guid, header, ok};
 
 impl State {
+    /// Responds with one page of the resources of a type.
     pub(super) fn list(&self, route: &Route) -> Outcome {
         let filter = route.query.get("$filter").map_or("", String::as_str);
         let filter = Filter::of(filter)
@@ -78,6 +82,7 @@ enum Filter {
 }
 
 impl Filter {
+    /// Parses a filter; `None` if it is not supported.
     fn of(text: &str) -> Option<Self> {
         let quoted = |text: &str| {
             let text = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
@@ -96,6 +101,7 @@ impl Filter {
         }
     }
 
+    /// Whether a resource of this name is listed.
     fn holds(&self, name: &str) -> bool {
         match self {
             Self::All => true,

@@ -1,4 +1,8 @@
 //! Long-running operations.
+//!
+//! A write or a deletion is accepted with the URL of its operation. Polling that URL shows `InProgress` for
+//! [`Settings::polls`](super::Settings::polls) polls, and then the result; only then does the resource change. A client that
+//! does not poll sees the resource as it was accepted.
 
 use bytes::Bytes;
 use http::header::{HeaderName, LOCATION, RETRY_AFTER};

@@ -26,20 +26,24 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// A resource with new keys.
     pub(super) fn of(value: Value) -> Self {
         Self { value, keys: [new_key(), new_key()], full_url: None, attributes: Vec::new() }
     }
 
+    /// Its `properties`.
     pub(super) fn properties(&mut self) -> Option<&mut Map<String, Value>> {
         self.value.get_mut("properties")?.as_object_mut()
     }
 
+    /// Sets one of its properties.
     pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
         if let Some(properties) = self.properties() {
             properties.insert(name.to_owned(), value.into());
         }
     }
 
+    /// The text at a JSON pointer, or an empty one.
     pub(super) fn text(&self, pointer: &str) -> &str {
         let text = self.value.pointer(pointer).and_then(Value::as_str);
         text.unwrap_or_default()
@@ -55,6 +59,7 @@ impl Resources {
         self.all.get_mut(&id.to_ascii_lowercase())
     }
 
+    /// Stores a resource, replacing an earlier one with this id.
     pub(super) fn put(&mut self, id: &str, stored: Stored) {
         self.all.insert(id.to_ascii_lowercase(), stored);
     }

@@ -1,4 +1,7 @@
 //! The state of the fake, and how it processes requests.
+//!
+//! Every request needs the token (401), a path of `Microsoft.EventGrid` (404) and an `api-version` (400). Partner
+//! destinations need a preview version (400).
 
 use std::sync::Arc;
 
@@ -93,6 +96,7 @@ impl State {
         }
     }
 
+    /// Reads one resource.
     fn get(&mut self, route: &Route) -> Outcome {
         if self.settings.no_operation {
             self.finish_unnamed(&route.id());
@@ -102,6 +106,7 @@ impl State {
     }
 }
 
+/// The body, which must be a JSON object.
 fn body(request: &RecordedRequest) -> Result<Value, Refusal> {
     let body = request.json().filter(Value::is_object);
     body.ok_or_else(|| {
@@ -110,6 +115,7 @@ fn body(request: &RecordedRequest) -> Result<Value, Refusal> {
     })
 }
 
+/// 404 for this resource.
 pub(super) fn not_found(route: &Route) -> Refusal {
     let message = format!(
         "The Resource 'Microsoft.EventGrid/{}/{}' was not found.",
@@ -119,6 +125,7 @@ pub(super) fn not_found(route: &Route) -> Refusal {
     refusal(404, "ResourceNotFound", message)
 }
 
+/// A refusal in the shape of Azure Resource Manager.
 pub(super) fn refusal(status: u16, code: &str, message: impl Into<String>) -> Refusal {
     let body = ErrorBody::ResourceManager { code: code.to_owned(), message: message.into() };
     Refusal::new(status, body)
