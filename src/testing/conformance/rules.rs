@@ -96,7 +96,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Without the first half, a callback is processed twice at the same time; without the second, a crash loses it.
+    /// If a lease expired early, two attempts would run at the same time; if it never expired, a crash would lose the callback.
     pub(super) async fn a_crashed_attempt_ends_with_its_lease(&self) -> Outcome {
         let rule = Rule("a crashed attempt ends with its lease, and no earlier");
         rule.first(self.claim(0).await)?;

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{StatusCode, Uri};
+use http::StatusCode;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::delivery::{Attempt, Course, Delivery, GivenUp, Outcome};
+use super::delivery::{Attempt, Delivery, GivenUp, Outcome};
 use super::settings::Settings;
 use super::state::State;
 use super::subscription::EventSubscription;
@@ -33,7 +33,7 @@ impl Deliverer for State {
         let delivery = (delivery.outcome == Outcome::Pending).then(|| delivery.clone())?;
         Some(NextAttempt {
             client: Arc::new(PlainClient),
-            timeout: delivery.course.response_timeout,
+            timeout: delivery.settings.response_timeout,
             request: Box::new(move || Ok(wire::notification(&delivery))),
         })
     }
@@ -59,7 +59,7 @@ impl Deliverer for State {
         }
         delivery.outcome = match verdict {
             Verdict::Retry(pause) => {
-                return Some(pause.checked_div(delivery.course.speed).unwrap_or_default());
+                return Some(pause.checked_div(delivery.settings.speed).unwrap_or_default());
             }
             Verdict::Delivered => Outcome::Delivered,
             Verdict::GivenUp(why) if delivery.subscription.dead_letters => {
@@ -71,11 +71,11 @@ impl Deliverer for State {
     }
 }
 
-/// Begins to deliver `events` to `subscription` at `uri`. Returns the numbers of the deliveries.
+/// Begins to deliver `events` to `subscription`. Returns the numbers of the deliveries.
 pub(super) fn begin(
     deliveries: &mut Deliveries<Delivery>,
     service: &Arc<Service<State>>,
-    (subscription, uri): (&Arc<EventSubscription>, &Uri),
+    subscription: &Arc<EventSubscription>,
     events: Vec<Value>,
     now: OffsetDateTime,
     settings: &Settings,
@@ -91,12 +91,7 @@ pub(super) fn begin(
             attempts: Vec::new(),
             next_age: Duration::ZERO,
             outcome: Outcome::Pending,
-            course: Course {
-                uri: uri.clone(),
-                origin: settings.origin.clone(),
-                response_timeout: settings.response_timeout,
-                speed: settings.speed,
-            },
+            settings: settings.clone(),
         })
     };
     batches.map(begin).collect()

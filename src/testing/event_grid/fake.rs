@@ -98,13 +98,12 @@ impl EventGrid {
         &self,
         subscription: EventSubscription,
     ) -> Result<SubscriptionState, SubscriptionError> {
-        let uri = subscription.check()?;
+        subscription.check()?;
         let (settings, now) = {
             let state = self.server.state();
             (state.settings.clone(), state.base.clock.now())
         };
-        let base_url = self.server.base_url();
-        let mut handshake = Handshake::new(&subscription, uri.clone(), base_url, &settings, now);
+        let mut handshake = Handshake::new(&subscription, self.base_url(), &settings, now);
         let limits = Limits::new(settings.response_timeout, RESPONSE_LIMIT);
         let request = std::mem::take(&mut handshake.request);
         let response = PlainClient.send(request, limits).await;
@@ -112,7 +111,6 @@ impl EventGrid {
         let mut state = self.server.state();
         let subscribed = Subscribed {
             subscription: Arc::new(subscription),
-            uri,
             asked: state.base.clock.now(),
             confirmation: handshake.confirmation,
             state: outcome.clone(),
@@ -153,7 +151,7 @@ impl EventGrid {
         if !removed.is_validated(now) {
             return Ok(None);
         }
-        let request = wire::deletion(&removed.subscription, removed.uri, now);
+        let request = wire::deletion(&removed.subscription, now);
         let limits = Limits::new(timeout, RESPONSE_LIMIT);
         let response = PlainClient.send(request, limits).await;
         Ok(Some(Attempt {
@@ -185,10 +183,10 @@ impl EventGrid {
                 state: Box::new(found.state_at(now)),
             });
         }
-        let (subscription, uri) = (Arc::clone(&found.subscription), found.uri.clone());
+        let subscription = Arc::clone(&found.subscription);
         let State { deliveries, settings, .. } = &mut *state;
-        let (service, target) = (self.server.service(), (&subscription, &uri));
-        Ok(deliveries::begin(deliveries, service, target, events, now, settings))
+        let service = self.server.service();
+        Ok(deliveries::begin(deliveries, service, &subscription, events, now, settings))
     }
 
     /// All deliveries so far, in the order in which they began.

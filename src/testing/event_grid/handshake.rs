@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -43,10 +43,9 @@ enum Expected {
 }
 
 impl Handshake {
-    /// The handshake for `subscription`, whose endpoint is `uri`, with the fake at `base_url`.
+    /// The handshake for `subscription`, with the fake at `base_url`.
     pub(super) fn new(
         subscription: &EventSubscription,
-        uri: Uri,
         base_url: &str,
         settings: &Settings,
         now: OffsetDateTime,
@@ -63,7 +62,7 @@ impl Handshake {
                 let rate = subscription.requested_rate;
                 let mut request = Request::new(Bytes::new());
                 *request.method_mut() = Method::OPTIONS;
-                *request.uri_mut() = uri;
+                *request.uri_mut() = subscription.uri();
                 let headers = request.headers_mut();
                 headers.insert("webhook-request-origin", header(&settings.origin));
                 headers.insert("webhook-request-callback", header(&url));
@@ -79,7 +78,7 @@ impl Handshake {
                 let data = json!({"validationCode": code, "validationUrl": url});
                 let event = system_event(subscription, "SubscriptionValidationEvent", data, now);
                 let body = json!([event]).to_string().into();
-                let request = post(subscription, uri, "SubscriptionValidation", body);
+                let request = post(subscription, "SubscriptionValidation", body);
                 (request, Expected::Code(code))
             }
         };

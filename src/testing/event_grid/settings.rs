@@ -16,6 +16,7 @@ use http::StatusCode;
 ///
 /// let fake = EventGrid::start().await?;
 /// fake.configure(|settings| {
+///     assert_eq!(settings.max_events, 5000); // as documented
 ///     settings.disable_local_auth = true;
 ///     settings.channels = Some(vec!["contoso".into(), "fabrikam".into()]);
 /// });

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, Uri};
+use http::{HeaderMap, Response};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -79,7 +79,6 @@ fn write_ids(request: &RecordedRequest, headers: &mut HeaderMap) {
 /// An event subscription, and the state of its handshake.
 pub(super) struct Subscribed {
     pub(super) subscription: Arc<EventSubscription>,
-    pub(super) uri: Uri,
     pub(super) asked: OffsetDateTime,
     /// The path and query of the confirmation URL.
     pub(super) confirmation: String,

@@ -104,8 +104,8 @@ impl EventSubscription {
         format!("{topic}/providers/Microsoft.EventGrid/eventSubscriptions/{name}")
     }
 
-    /// Checks every setting against its limits. Returns the endpoint.
-    pub(super) fn check(&self) -> Result<Uri, SubscriptionError> {
+    /// Checks every setting against its limits.
+    pub(super) fn check(&self) -> Result<(), SubscriptionError> {
         let name_may_have = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(3..=64).contains(&self.name.len()) || !self.name.bytes().all(name_may_have) {
             return Err(SubscriptionError::Name { found: Excerpt::of(&self.name) });
@@ -131,11 +131,17 @@ impl EventSubscription {
                 return Err(SubscriptionError::Header { name: name.clone() });
             }
         }
-        let uri = self.endpoint.parse::<Uri>().ok();
-        let uri = uri.filter(|uri| uri.scheme() == Some(&Scheme::HTTP) && uri.host().is_some());
-        uri.ok_or_else(|| SubscriptionError::Endpoint {
-            found: Excerpt::of(self.endpoint.split('?').next().unwrap_or_default()),
-        })
+        let uri = self.uri();
+        if uri.scheme() != Some(&Scheme::HTTP) || uri.host().is_none() {
+            let found = Excerpt::of(self.endpoint.split('?').next().unwrap_or_default());
+            return Err(SubscriptionError::Endpoint { found });
+        }
+        Ok(())
+    }
+
+    /// The endpoint. Of no use before [`check`](Self::check) has accepted it.
+    pub(super) fn uri(&self) -> Uri {
+        self.endpoint.parse().unwrap_or_default()
     }
 
     /// Whether `event`, published to `channel`, is delivered. Event Grid converts its own schema to CloudEvents, but not back.

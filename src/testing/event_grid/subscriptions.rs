@@ -41,9 +41,9 @@ impl State {
     ) {
         for it in self.subscriptions.iter().filter(|it| it.is_validated(now)) {
             let wanted = events.iter().filter(|event| it.subscription.wants(channel, event));
-            let (events, target) = (wanted.cloned().collect(), (&it.subscription, &it.uri));
+            let events = wanted.cloned().collect();
             let (deliveries, settings) = (&mut self.deliveries, &self.settings);
-            deliveries::begin(deliveries, service, target, events, now, settings);
+            deliveries::begin(deliveries, service, &it.subscription, events, now, settings);
         }
     }
 

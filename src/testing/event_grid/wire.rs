@@ -11,11 +11,11 @@
 //!
 //! # Source
 //!
-//! "Event Grid message delivery and retry", "Webhook event delivery"; "HTTP protocol binding for CloudEvents".
+//! "Event Grid message delivery and retry"; "Custom delivery properties"; recorded deliveries.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -54,14 +54,13 @@ pub(super) fn body(subscription: &EventSubscription, events: &[Value]) -> Bytes 
 
 /// The request of the next attempt of `delivery`.
 pub(super) fn notification(delivery: &Delivery) -> Request<Bytes> {
-    let (subscription, course) = (&*delivery.subscription, &delivery.course);
-    let body = delivery.body.clone();
-    let mut request = post(subscription, course.uri.clone(), "Notification", body);
+    let subscription = &*delivery.subscription;
+    let mut request = post(subscription, "Notification", delivery.body.clone());
     let headers = request.headers_mut();
     headers.insert(DELIVERY_COUNT, header(&delivery.attempts.len().to_string()));
     let is_cloud_events = subscription.schema == DeliverySchema::CloudEvents;
     if is_cloud_events {
-        headers.insert(ORIGIN, header(&course.origin));
+        headers.insert(ORIGIN, header(&delivery.settings.origin));
     }
     // For batches it is not documented which event these headers describe.
     if let ([event], false) = (&*delivery.events, is_batched(subscription)) {
@@ -76,18 +75,14 @@ pub(super) fn notification(delivery: &Delivery) -> Request<Bytes> {
 }
 
 /// The notice that `subscription` was deleted.
-pub(super) fn deletion(
-    subscription: &EventSubscription,
-    uri: Uri,
-    now: OffsetDateTime,
-) -> Request<Bytes> {
+pub(super) fn deletion(subscription: &EventSubscription, now: OffsetDateTime) -> Request<Bytes> {
     let mut request = match subscription.unsubscribe_notice {
-        true => post(subscription, uri, "Unsubscribe", Bytes::new()),
+        true => post(subscription, "Unsubscribe", Bytes::new()),
         false => {
             let data = json!({"eventSubscriptionId": subscription.id()});
             let event = system_event(subscription, "SubscriptionDeletedEvent", data, now);
             let body = body(subscription, &[event]);
-            post(subscription, uri, "SubscriptionDeletion", body)
+            post(subscription, "SubscriptionDeletion", body)
         }
     };
     add_credentials(subscription, request.headers_mut());
@@ -117,7 +112,6 @@ pub(super) fn system_event(
 /// A `POST` with the headers that all requests share.
 pub(super) fn post(
     subscription: &EventSubscription,
-    uri: Uri,
     event_type: &'static str,
     body: Bytes,
 ) -> Request<Bytes> {
@@ -128,7 +122,7 @@ pub(super) fn post(
     };
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
+    *request.uri_mut() = subscription.uri();
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, header(&format!("{media_type}; charset=utf-8")));
     headers.insert("aeg-event-type", header(event_type));

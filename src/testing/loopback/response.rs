@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 use uuid::{Builder, Uuid};
 
 /// An error body, in one of the shapes that clients of Microsoft's services must read.
@@ -113,7 +114,7 @@ impl ErrorBody {
                 code,
                 description,
             } => entra(error, *code, description).to_string(),
-            Self::Html => "<!DOCTYPE html><html><body><h1>Our services aren't available right now</h1></body></html>".to_owned(),
+            Self::Html => HTML.to_owned(),
             Self::OData { code, message } => {
                 json!({"error": {"code": code, "message": message, "target": null, "innerError": null}}).to_string()
             }
@@ -209,15 +210,9 @@ pub(crate) fn guid() -> Uuid {
 
 /// ISO 8601 without an offset, with `digits` fractional digits: how the API writes times that only their names mark as UTC.
 pub(crate) fn date_time(at: OffsetDateTime, digits: usize) -> String {
-    let mut text = format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    );
+    let whole = at.replace_nanosecond(0).unwrap_or(at).to_offset(UtcOffset::UTC);
+    let text = whole.format(&Rfc3339).unwrap_or_default();
+    let mut text = text.trim_end_matches('Z').to_owned();
     if digits > 0 {
         let nanoseconds = format!("{:09}", at.nanosecond());
         let _ = write!(text, ".{}", nanoseconds.get(..digits).unwrap_or_default());
@@ -225,6 +220,9 @@ pub(crate) fn date_time(at: OffsetDateTime, digits: usize) -> String {
     text
 }
 
+/// What a front end shows when nothing behind it responds.
+const HTML: &str =
+    "<!DOCTYPE html><html><body><h1>Our services aren't available right now</h1></body></html>";
 const JSON: &str = "application/json; charset=utf-8";
 
 #[cfg(test)]

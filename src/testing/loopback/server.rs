@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The lock is held while a request is processed, so requests are processed one after the other, and a test that reads the
-//! state sees whole requests only. It is never held while a request is sent or a key is generated.
+//! state sees whole requests only. It is never held while a request is sent.
 
 use std::fmt;
 use std::io;

@@ -1,6 +1,6 @@
 //! The certificate host: signing certificates under `/cert/`, issuer certificates and revocation lists under `/pki/`.
 //!
-//! A rotation replaces the certificate and its key under the same URL, as Microsoft does about twice a year. A receiver that
+//! A rotation replaces the certificate and its key under the same URL, as Microsoft does. A receiver that
 //! still has the old certificate must fetch the new one.
 
 use std::collections::HashMap;

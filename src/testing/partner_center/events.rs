@@ -1,6 +1,6 @@
 //! Sample events as Partner Center sends them, and the resources they point to.
 //!
-//! Events of one subject differ in their names only, so the table of [`subject`] and the rules of each subject describe all of
+//! Events of one subject have the same members, so the table of [`subject`] and the rules of each subject describe all of
 //! them. The tests compare the members and their order with the documented samples.
 
 use serde_json::{Value, json};

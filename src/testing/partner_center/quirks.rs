@@ -19,6 +19,7 @@ use crate::event::EventName;
 ///
 /// let fake = PartnerCenter::start().await?;
 /// fake.configure(|quirks| {
+///     assert_eq!(quirks.delivery_attempts, 10); // as documented
 ///     quirks.casing = Casing::Pascal;
 ///     quirks.validation = Validation::failed(2);
 /// });

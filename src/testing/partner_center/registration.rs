@@ -9,7 +9,7 @@
 //!
 //! # Source
 //!
-//! "Partner Center webhooks", "Register to receive events", "Update an event registration"; the REST reference.
+//! "Partner Center webhooks"; the REST reference.
 
 use bytes::Bytes;
 use http::{Method, Response};

@@ -87,7 +87,7 @@ impl Tokens {
         }
     }
 
-    /// Checks a token request in Entra's order: method, tenant, application, grant, client, refresh token, audience.
+    /// Checks a token request, in this order: method, tenant, application, grant, client, refresh token, audience.
     fn grant(
         &mut self,
         request: &RecordedRequest,

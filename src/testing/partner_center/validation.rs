@@ -6,7 +6,7 @@
 //!
 //! # Source
 //!
-//! "Partner Center webhooks", "Send a validation event", "Verify that the event was delivered".
+//! "Partner Center webhooks".
 
 use std::collections::HashMap;
 

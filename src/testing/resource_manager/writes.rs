@@ -6,8 +6,8 @@
 //! | registration, configuration | 200 | 200 | 200 |
 //! | all others | 200 | 200 | 202, long-running |
 //!
-//! A resource that does not exist is deleted with 204. A new channel creates its mirror: the topic or destination in the
-//! customer's subscription, which stays when the channel changes and goes when it is deleted.
+//! A resource that does not exist is deleted with 204. A new channel creates its mirror, the topic or destination in the
+//! customer's subscription, which is deleted with it.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
