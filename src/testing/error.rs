@@ -11,6 +11,17 @@ use crate::source::PrefixError;
 
 /// Why the test kit could not create something, or could not run an action or a
 /// [`Command`](super::partner_center::Command).
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::testing::TestKitError;
+/// use partner_center_webhooks::testing::partner_center::Command;
+///
+/// let error = "replay".parse::<Command>().unwrap_err();
+/// assert!(matches!(error, TestKitError::MissingArgument { .. }));
+/// assert_eq!(error.to_string(), "`replay` needs a delivery number");
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TestKitError {

@@ -17,6 +17,27 @@ use crate::testing::error::TestKitError;
 /// Creating one takes some tenths of a second, because it generates three RSA keys; issuing a certificate takes a millisecond.
 ///
 /// An issuer is a value: methods that change it return a new issuer, and issued certificates stay as they are.
+///
+/// # Example: an intermediate that is reissued
+///
+/// ```
+/// use partner_center_webhooks::chain::ChainVerifier;
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let reissued = issuer.reissued()?;
+/// assert_ne!(issuer.intermediate(), reissued.intermediate());
+///
+/// // Name and key are the same, so either leads from the signing certificate to the root.
+/// let signer = issuer.signer()?;
+/// for issuer in [&issuer, &reissued] {
+///     let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?)
+///         .with_intermediates(issuer.intermediates());
+///     assert!(chain.verify(signer.certificate(), &[], issuer.now()).is_ok());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Issuer {
     now: UnixTime,
@@ -148,6 +169,17 @@ impl Issuer {
     }
 
     /// Returns the issuer with `certificate`, of a signer or of its intermediate, revoked.
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let issuer = Issuer::new()?.published_at("http://pki.example/")?;
+    /// let signer = issuer.signer()?;
+    /// let revoked = issuer.with_revoked(signer.certificate());
+    /// assert_ne!(revoked.publications()?, issuer.publications()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_revoked(&self, certificate: &CertificateDer<'_>) -> Self {
         let mut issuer = self.clone();
@@ -195,6 +227,17 @@ impl Issuer {
     /// # Errors
     ///
     /// [`TestKitError`] if a list could not be issued.
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let issuer = Issuer::new()?.published_at("http://pki.example/")?;
+    /// let files = issuer.publications()?;
+    /// let lists = files.iter().filter(|(path, _)| path.ends_with(".crl"));
+    /// assert_eq!((files.len(), lists.count()), (6, 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn publications(&self) -> Result<Vec<(String, Vec<u8>)>, TestKitError> {
         let day = 24 * 60 * 60;
         let now = self.now.as_secs();

@@ -160,6 +160,16 @@ impl SignedRequest {
     }
 
     /// Moves the signature to `x-ms-signature`, as a registration can ask for.
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let callback = Issuer::new()?.signer()?.callback("{}")?.in_signature_header();
+    /// assert!(callback.headers["x-ms-signature"].to_str()?.starts_with("Signature "));
+    /// assert!(!callback.headers.contains_key("authorization"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn in_signature_header(mut self) -> Self {
         if let Some(signature) = self.headers.remove(AUTHORIZATION) {

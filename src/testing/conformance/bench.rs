@@ -132,6 +132,21 @@ impl Rule {
 }
 
 /// A clock for guards that moves only when it is set. Clones share the time.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use partner_center_webhooks::testing::TestClock;
+///
+/// let clock = TestClock::default();
+/// let (other, start) = (clock.clone(), clock.now());
+/// clock.advance(Duration::from_millis(1999));
+/// assert_eq!(other.now() - start, Duration::from_secs(1), "in whole seconds");
+/// clock.set_back(Duration::from_secs(1));
+/// assert_eq!(other.now(), start);
+/// ```
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<AtomicU64>);
 

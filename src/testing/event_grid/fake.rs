@@ -56,6 +56,19 @@ impl EventGrid {
     }
 
     /// Replaces both keys. Signatures under the old ones become invalid.
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::testing::EventGrid;
+    ///
+    /// let fake = EventGrid::start().await?;
+    /// let keys = [fake.access_key(), fake.second_access_key()];
+    /// fake.regenerate_keys();
+    /// assert!(!keys.contains(&fake.access_key()) && !keys.contains(&fake.second_access_key()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn regenerate_keys(&self) {
         self.server.state().credentials.regenerate_keys();
     }
@@ -94,6 +107,21 @@ impl EventGrid {
     ///
     /// CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery", section 4; "Endpoint validation with CloudEvents schema", "… with
     /// Event Grid event schema". It is not documented that a wrong code or origin fails at once.
+    /// # Example: an endpoint that is down
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::testing::EventGrid;
+    /// use partner_center_webhooks::testing::event_grid::EventSubscription;
+    ///
+    /// let fake = EventGrid::start().await?;
+    /// let state = fake.subscribe(EventSubscription::new("orders", "http://127.0.0.1:1/")).await?;
+    /// assert!(state.to_string().starts_with("Failed: the handshake had no response: "), "{state}");
+    /// let error = fake.deliver("orders", []).unwrap_err();
+    /// assert!(error.to_string().ends_with(", so no events are delivered to it"), "{error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn subscribe(
         &self,
         subscription: EventSubscription,
@@ -196,6 +224,41 @@ impl EventGrid {
 
     /// The dead letters, as Event Grid writes them to blobs: each event with the reason, the number of attempts, the last
     /// outcome and the times, by the fake's clock and the documented pauses.
+    /// # Example: an endpoint that refuses events
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use axum::Router;
+    /// use axum::http::{Method, StatusCode};
+    /// use axum::routing::any;
+    /// use partner_center_webhooks::testing::EventGrid;
+    /// use partner_center_webhooks::testing::event_grid::EventSubscription;
+    /// use serde_json::json;
+    ///
+    /// let hook = any(|method: Method| async move {
+    ///     match method {
+    ///         Method::OPTIONS => (StatusCode::OK, [("webhook-allowed-origin", "*")]),
+    ///         _ => (StatusCode::BAD_REQUEST, [("x-reason", "malformed")]),
+    ///     }
+    /// });
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let url = format!("http://{}/events", listener.local_addr()?);
+    /// tokio::spawn(async move { axum::serve(listener, Router::new().route("/events", hook)).await });
+    ///
+    /// let fake = EventGrid::start().await?;
+    /// let mut subscription = EventSubscription::new("orders", url);
+    /// subscription.dead_letters = true;
+    /// fake.subscribe(subscription).await?;
+    /// fake.deliver("orders", [json!({"specversion": "1.0", "id": "1", "source": "/a", "type": "b"})])?;
+    /// fake.settled().await;
+    ///
+    /// let letters = fake.dead_letters();
+    /// assert_eq!((letters.len(), &letters[0]["id"]), (1, &json!("1")));
+    /// assert_eq!(letters[0]["deadletterreason"], "UndeliverableDueToHttpBadRequest");
+    /// assert_eq!(letters[0]["deliveryattempts"], 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn dead_letters(&self) -> Vec<Value> {
         let deliveries = self.deliveries();
         deliveries.iter().flat_map(Delivery::dead_letters).collect()

@@ -13,6 +13,9 @@ use uuid::{Builder, Uuid};
 
 /// An error body, in one of the shapes that clients of Microsoft's services must read.
 ///
+/// One client meets several of them: a call to Partner Center can be refused by Entra, by the API's gateway, by the front end
+/// (HTML or nothing) or by the API itself, each in its own shape. The status comes with [`response`](Self::response).
+///
 /// # Source
 ///
 /// "Error codes" and "API throttling guidance" of Partner Center; the error documents of Entra, OData and ASP.NET; a

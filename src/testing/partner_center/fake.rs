@@ -98,6 +98,30 @@ impl PartnerCenter {
     ///
     /// Graph resources lie under `/graph/` and referrals under `/referrals/`, each with its own audience: the base URL and that
     /// path. See [`samples`](super::samples).
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use std::time::Duration;
+    ///
+    /// use bytes::Bytes;
+    /// use http::Request;
+    /// use partner_center_webhooks::http_client::{HttpClient, Limits, ReqwestClient};
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    /// use serde_json::json;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// fake.put_resource("/v1/customers/1", json!({"id": "1"}));
+    ///
+    /// let request = Request::get(format!("{}/v1/customers/1", fake.base_url()))
+    ///     .header("authorization", format!("Bearer {}", fake.access_token()))
+    ///     .body(Bytes::new())?;
+    /// let limits = Limits::new(Duration::from_secs(5), 1024);
+    /// let response = ReqwestClient::new()?.send(request, limits).await?;
+    /// assert_eq!(response.body(), r#"{"id":"1"}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn put_resource(&self, path_and_query: impl Into<String>, resource: Value) {
         let mut state = self.server.state();
         state.resources.put(path_and_query.into(), resource);
@@ -111,6 +135,22 @@ impl PartnerCenter {
 
     /// Replaces the registration unchecked, or removes it if the value is not an object. Members may be missing, and their names
     /// are read in any case.
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    /// use serde_json::json;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// assert_eq!(fake.registration(), None);
+    /// fake.set_registration(&json!({"WebhookUrl": "https://contoso.example/callback"}));
+    /// let registration = fake.registration().expect("it was set");
+    /// assert_eq!(registration["webhookUrl"], "https://contoso.example/callback");
+    /// assert_eq!(registration["webhookEvents"], json!([]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_registration(&self, registration: &Value) {
         let mut state = self.server.state();
         state.registration = Registration::from_value(registration, state.base.clock.now());
@@ -124,6 +164,21 @@ impl PartnerCenter {
     /// # Errors
     ///
     /// [`TestKitError`], for example if the event is not registered; nothing is sent then.
+    /// # Example: an event that is not registered
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::EventName;
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// fake.run(&"register http://127.0.0.1:8080/callback invoice-ready".parse()?)?;
+    /// let error = fake.emit(&EventName::ReferralCreated).unwrap_err();
+    /// let expected = "the event `referral-created` is not registered (registered: invoice-ready)";
+    /// assert_eq!(error.to_string(), expected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn emit(&self, name: &EventName) -> Result<usize, TestKitError> {
         self.server.service().emit(name)
     }
@@ -151,6 +206,46 @@ impl PartnerCenter {
     /// # Errors
     ///
     /// [`TestKitError`].
+    /// # Example: a service that refuses every forgery
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use axum::Router;
+    /// use axum::body::Bytes;
+    /// use axum::http::{HeaderMap, StatusCode};
+    /// use axum::routing::post;
+    /// use partner_center_webhooks::crypto::DefaultBackend;
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    /// use partner_center_webhooks::testing::partner_center::{Forgery, Outcome};
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// let receiver = fake.receiver_builder(DefaultBackend::new())?.build()?;
+    /// let callback = post(move |headers: HeaderMap, body: Bytes| {
+    ///     let receiver = receiver.clone();
+    ///     async move {
+    ///         match receiver.receive(&headers, &body).await {
+    ///             Ok(_) => StatusCode::OK,
+    ///             Err(error) => error.status(),
+    ///         }
+    ///     }
+    /// });
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let url = format!("http://{}/callback", listener.local_addr()?);
+    /// tokio::spawn(async move {
+    ///     axum::serve(listener, Router::new().route("/callback", callback)).await
+    /// });
+    ///
+    /// fake.run(&format!("register {url}").parse()?)?;
+    /// for forgery in Forgery::ALL {
+    ///     fake.forge(*forgery)?;
+    /// }
+    /// fake.settled().await;
+    /// for delivery in fake.deliveries() {
+    ///     assert_eq!(delivery.outcome(), Outcome::Refused, "{delivery}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn forge(&self, forgery: Forgery) -> Result<usize, TestKitError> {
         self.server.service().forge(forgery)
     }
@@ -169,6 +264,20 @@ impl PartnerCenter {
     /// # Errors
     ///
     /// [`TestKitError`] if a certificate could not be issued.
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// let (old, url) = (fake.signer()?, fake.certificate_url());
+    /// fake.rotate()?;
+    /// assert_ne!(fake.signer()?.certificate(), old.certificate());
+    /// assert_eq!(fake.certificate_url(), url);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rotate(&self) -> Result<(), TestKitError> {
         self.server.service().rotate()
     }
@@ -185,6 +294,22 @@ impl PartnerCenter {
     }
 
     /// Stops the certificate host: requests for signing certificates, issuer certificates and revocation lists get no response.
+    /// # Example: a receiver that cannot fetch the certificate
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::crypto::DefaultBackend;
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// let receiver = fake.receiver_builder(DefaultBackend::new())?.build()?;
+    /// let callback = fake.signer()?.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// fake.stop_certificate_host();
+    /// let error = receiver.receive(&callback.headers, &callback.body).await.unwrap_err();
+    /// assert_eq!(error.status(), 503, "Partner Center will retry");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop_certificate_host(&self) {
         self.server.state().certificate_host_is_down = true;
     }
@@ -280,11 +405,46 @@ impl PartnerCenter {
     }
 
     /// Waits until no delivery is in progress and the [observer](Self::on_attempt) has seen the last attempt.
+    /// # Example: nothing is in progress yet
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// fake.settled().await;
+    /// assert!(fake.deliveries().is_empty() && fake.offline_queue().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn settled(&self) {
         self.server.service().settled().await;
     }
 
     /// Calls `observer` after each attempt, with the delivery as it stands. Replaces an earlier observer.
+    /// # Example: a log of all attempts
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// fake.run(&"register http://127.0.0.1:1/".parse()?)?; // No server listens there.
+    /// fake.configure(|quirks| quirks.delivery_attempts = 1);
+    ///
+    /// let log = Arc::new(Mutex::new(Vec::new()));
+    /// let lines = Arc::clone(&log);
+    /// fake.on_attempt(move |delivery| lines.lock().unwrap().push(delivery.to_string()));
+    /// fake.run(&"emit invoice-ready".parse()?)?;
+    /// fake.settled().await;
+    /// let log = log.lock().unwrap();
+    /// assert!(log[0].starts_with("delivery 1 invoice-ready attempt 1: no response: "), "{log:?}");
+    /// assert!(log[0].ends_with(", offline"), "{log:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_attempt(&self, observer: impl Fn(&Delivery) + Send + Sync + 'static) {
         self.server.state().deliveries.observe(observer);
     }

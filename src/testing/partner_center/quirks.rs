@@ -103,6 +103,22 @@ pub enum Casing {
 }
 
 /// The outcome of validation events.
+///
+/// # Example: one failed attempt, shown half a minute after the event was requested
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use partner_center_webhooks::testing::partner_center::{Validation, ValidationResult};
+///
+/// let validation = Validation::Scripted {
+///     delay: Duration::from_secs(30),
+///     polls: 0,
+///     status: "failed".to_owned(),
+///     results: vec![ValidationResult::new("Unauthorized", "Unauthorized", false)],
+/// };
+/// assert!(matches!(validation, Validation::Scripted { polls: 0, .. }));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Validation {
