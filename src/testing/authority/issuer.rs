@@ -169,6 +169,7 @@ impl Issuer {
     }
 
     /// Returns the issuer with `certificate`, of a signer or of its intermediate, revoked.
+    ///
     /// # Example
     ///
     /// ```
@@ -227,6 +228,7 @@ impl Issuer {
     /// # Errors
     ///
     /// [`TestKitError`] if a list could not be issued.
+    ///
     /// # Example
     ///
     /// ```

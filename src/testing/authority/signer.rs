@@ -160,6 +160,7 @@ impl SignedRequest {
     }
 
     /// Moves the signature to `x-ms-signature`, as a registration can ask for.
+    ///
     /// # Example
     ///
     /// ```

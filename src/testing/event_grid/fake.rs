@@ -56,6 +56,7 @@ impl EventGrid {
     }
 
     /// Replaces both keys. Signatures under the old ones become invalid.
+    ///
     /// # Example
     ///
     /// ```
@@ -107,6 +108,7 @@ impl EventGrid {
     ///
     /// CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery", section 4; "Endpoint validation with CloudEvents schema", "… with
     /// Event Grid event schema". It is not documented that a wrong code or origin fails at once.
+    ///
     /// # Example: an endpoint that is down
     ///
     /// ```
@@ -224,6 +226,7 @@ impl EventGrid {
 
     /// The dead letters, as Event Grid writes them to blobs: each event with the reason, the number of attempts, the last
     /// outcome and the times, by the fake's clock and the documented pauses.
+    ///
     /// # Example: an endpoint that refuses events
     ///
     /// ```

@@ -1,16 +1,12 @@
-//! [`PartnerCenter`]: all public methods.
+//! [`PartnerCenter`]: what it is configured with, and what it serves.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rustls_pki_types::CertificateDer;
 use serde_json::Value;
 
 use super::certificates::{CERT, FILE, PKI};
-use super::command::Command;
-use super::delivery::{Delivery, Outcome};
-use super::forgery::Forgery;
 use super::quirks::Quirks;
 use super::registration::Registration;
 use super::resources::{GRAPH, REFERRALS};
@@ -18,7 +14,6 @@ use super::state::State;
 use crate::chain::ChainVerifier;
 use crate::cloud::{Cloud, CloudProfile};
 use crate::crypto::Backend;
-use crate::event::EventName;
 use crate::http_client::HttpClient;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{Authorities, DistributionLocation, Download};
@@ -98,14 +93,14 @@ impl PartnerCenter {
     ///
     /// Graph resources lie under `/graph/` and referrals under `/referrals/`, each with its own audience: the base URL and that
     /// path. See [`samples`](super::samples).
+    ///
     /// # Example
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// use std::time::Duration;
     ///
-    /// use bytes::Bytes;
-    /// use http::Request;
+    ///     /// use http::Request;
     /// use partner_center_webhooks::http_client::{HttpClient, Limits, ReqwestClient};
     /// use partner_center_webhooks::testing::PartnerCenter;
     /// use serde_json::json;
@@ -135,6 +130,7 @@ impl PartnerCenter {
 
     /// Replaces the registration unchecked, or removes it if the value is not an object. Members may be missing, and their names
     /// are read in any case.
+    ///
     /// # Example
     ///
     /// ```
@@ -156,114 +152,12 @@ impl PartnerCenter {
         state.registration = Registration::from_value(registration, state.base.clock.now());
     }
 
-    /// Emits an event: stores the resource that it points to, and delivers it to the registered webhook URL. Returns the
-    /// number of the delivery.
-    ///
-    /// The body is compact JSON with the documented members in their documented order; it points to resources of this fake.
-    ///
-    /// # Errors
-    ///
-    /// [`TestKitError`], for example if the event is not registered; nothing is sent then.
-    /// # Example: an event that is not registered
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-    /// use partner_center_webhooks::EventName;
-    /// use partner_center_webhooks::testing::PartnerCenter;
-    ///
-    /// let fake = PartnerCenter::start().await?;
-    /// fake.run(&"register http://127.0.0.1:8080/callback invoice-ready".parse()?)?;
-    /// let error = fake.emit(&EventName::ReferralCreated).unwrap_err();
-    /// let expected = "the event `referral-created` is not registered (registered: invoice-ready)";
-    /// assert_eq!(error.to_string(), expected);
-    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn emit(&self, name: &EventName) -> Result<usize, TestKitError> {
-        self.server.service().emit(name)
-    }
-
-    /// Signs and delivers `body` unchanged. If it contains an event name, that event must be registered.
-    ///
-    /// # Errors
-    ///
-    /// [`TestKitError`].
-    pub fn emit_body(&self, body: impl Into<Bytes>) -> Result<usize, TestKitError> {
-        self.server.service().emit_body(body.into())
-    }
-
-    /// Requests a validation event, as through the API and under its limit. Returns the correlation id.
-    ///
-    /// # Errors
-    ///
-    /// [`TestKitError::Refused`] if the API refuses it.
-    pub fn request_validation_event(&self) -> Result<String, TestKitError> {
-        self.server.service().request_validation_event()
-    }
-
-    /// Sends a forged callback, once.
-    ///
-    /// # Errors
-    ///
-    /// [`TestKitError`].
-    /// # Example: a service that refuses every forgery
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-    /// use axum::Router;
-    /// use axum::body::Bytes;
-    /// use axum::http::{HeaderMap, StatusCode};
-    /// use axum::routing::post;
-    /// use partner_center_webhooks::crypto::DefaultBackend;
-    /// use partner_center_webhooks::testing::PartnerCenter;
-    /// use partner_center_webhooks::testing::partner_center::{Forgery, Outcome};
-    ///
-    /// let fake = PartnerCenter::start().await?;
-    /// let receiver = fake.receiver_builder(DefaultBackend::new())?.build()?;
-    /// let callback = post(move |headers: HeaderMap, body: Bytes| {
-    ///     let receiver = receiver.clone();
-    ///     async move {
-    ///         match receiver.receive(&headers, &body).await {
-    ///             Ok(_) => StatusCode::OK,
-    ///             Err(error) => error.status(),
-    ///         }
-    ///     }
-    /// });
-    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    /// let url = format!("http://{}/callback", listener.local_addr()?);
-    /// tokio::spawn(async move {
-    ///     axum::serve(listener, Router::new().route("/callback", callback)).await
-    /// });
-    ///
-    /// fake.run(&format!("register {url}").parse()?)?;
-    /// for forgery in Forgery::ALL {
-    ///     fake.forge(*forgery)?;
-    /// }
-    /// fake.settled().await;
-    /// for delivery in fake.deliveries() {
-    ///     assert_eq!(delivery.outcome(), Outcome::Refused, "{delivery}");
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn forge(&self, forgery: Forgery) -> Result<usize, TestKitError> {
-        self.server.service().forge(forgery)
-    }
-
-    /// Sends delivery `number` again, once, with its original signature.
-    ///
-    /// # Errors
-    ///
-    /// [`TestKitError`].
-    pub fn replay(&self, number: usize) -> Result<usize, TestKitError> {
-        self.server.service().replay(number)
-    }
-
     /// Replaces the signing certificate and its key. Deliveries in progress keep their signature.
     ///
     /// # Errors
     ///
     /// [`TestKitError`] if a certificate could not be issued.
+    ///
     /// # Example
     ///
     /// ```
@@ -294,6 +188,7 @@ impl PartnerCenter {
     }
 
     /// Stops the certificate host: requests for signing certificates, issuer certificates and revocation lists get no response.
+    ///
     /// # Example: a receiver that cannot fetch the certificate
     ///
     /// ```
@@ -387,68 +282,6 @@ impl PartnerCenter {
         Ok(receiver.cloud(&self.cloud())?)
     }
 
-    /// All deliveries so far, in order.
-    pub fn deliveries(&self) -> Vec<Delivery> {
-        self.server.state().deliveries.to_vec()
-    }
-
-    /// The delivery with this number.
-    pub fn delivery(&self, number: usize) -> Option<Delivery> {
-        self.server.state().deliveries.get(number).cloned()
-    }
-
-    /// The offline queue: deliveries whose attempts all failed. They are not retried.
-    pub fn offline_queue(&self) -> Vec<Delivery> {
-        let mut deliveries = self.deliveries();
-        deliveries.retain(|delivery| delivery.outcome() == Outcome::Offline);
-        deliveries
-    }
-
-    /// Waits until no delivery is in progress and the [observer](Self::on_attempt) has seen the last attempt.
-    /// # Example: nothing is in progress yet
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-    /// use partner_center_webhooks::testing::PartnerCenter;
-    ///
-    /// let fake = PartnerCenter::start().await?;
-    /// fake.settled().await;
-    /// assert!(fake.deliveries().is_empty() && fake.offline_queue().is_empty());
-    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub async fn settled(&self) {
-        self.server.service().settled().await;
-    }
-
-    /// Calls `observer` after each attempt, with the delivery as it stands. Replaces an earlier observer.
-    /// # Example: a log of all attempts
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-    /// use std::sync::{Arc, Mutex};
-    ///
-    /// use partner_center_webhooks::testing::PartnerCenter;
-    ///
-    /// let fake = PartnerCenter::start().await?;
-    /// fake.run(&"register http://127.0.0.1:1/".parse()?)?; // No server listens there.
-    /// fake.configure(|quirks| quirks.delivery_attempts = 1);
-    ///
-    /// let log = Arc::new(Mutex::new(Vec::new()));
-    /// let lines = Arc::clone(&log);
-    /// fake.on_attempt(move |delivery| lines.lock().unwrap().push(delivery.to_string()));
-    /// fake.run(&"emit invoice-ready".parse()?)?;
-    /// fake.settled().await;
-    /// let log = log.lock().unwrap();
-    /// assert!(log[0].starts_with("delivery 1 invoice-ready attempt 1: no response: "), "{log:?}");
-    /// assert!(log[0].ends_with(", offline"), "{log:?}");
-    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn on_attempt(&self, observer: impl Fn(&Delivery) + Send + Sync + 'static) {
-        self.server.state().deliveries.observe(observer);
-    }
-
     /// Adds a certificate to the application: client assertions signed with its key are accepted, and the secret still is.
     pub fn trust_certificate(&self, certificate: &CertificateDer<'_>) {
         let certificate = certificate.clone().into_owned();
@@ -465,15 +298,6 @@ impl PartnerCenter {
     /// Makes the application a public client: requests with a secret or an assertion are refused.
     pub fn make_client_public(&self) {
         self.server.state().tokens.client.is_public = true;
-    }
-
-    /// Runs a command, and returns a short description of its effect.
-    ///
-    /// # Errors
-    ///
-    /// [`TestKitError`].
-    pub fn run(&self, command: &Command) -> Result<String, TestKitError> {
-        command.run(self.server.service())
     }
 }
 

@@ -68,6 +68,7 @@
 
 mod actions;
 mod builder;
+mod callbacks;
 mod certificates;
 mod client;
 mod command;
