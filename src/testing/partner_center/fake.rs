@@ -100,7 +100,8 @@ impl PartnerCenter {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// use std::time::Duration;
     ///
-    ///     /// use http::Request;
+    /// use bytes::Bytes;
+    /// use http::Request;
     /// use partner_center_webhooks::http_client::{HttpClient, Limits, ReqwestClient};
     /// use partner_center_webhooks::testing::PartnerCenter;
     /// use serde_json::json;
