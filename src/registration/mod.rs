@@ -19,7 +19,7 @@
 //! use partner_center_webhooks::token::{Application, ClientCredentials};
 //!
 //! let fake = PartnerCenter::start().await?; // on loopback, with the quirks of the real one; needs tokio around it
-//! fake.configure(|quirks| quirks.validation = Validation::completed(Delay::Polls(0)));
+//! fake.configure(|quirks| quirks.validation = Validation::completed(0));
 //!
 //! let (cloud, http) = (fake.cloud(), ReqwestClient::new()?); // in production: Cloud::Global
 //! let application = Application::new(&cloud, &fake.tenant_id(), fake.client_id(), fake.client_secret())?;

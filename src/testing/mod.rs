@@ -31,15 +31,15 @@
 
 mod authority;
 mod conformance;
+mod error;
 pub mod event_grid;
 mod loopback;
 pub mod partner_center;
 pub mod resource_manager;
 
-pub use authority::{
-    Issuer, IssuerError, Name, SignedRequest, Signer, SigningCertificate, StringType,
-};
+pub use authority::{Issuer, SignedRequest, Signer, SigningCertificate};
 pub use conformance::{Nonconformance, TestClock, duplicate_guard_conformance};
+pub use error::TestKitError;
 pub use event_grid::EventGrid;
 pub use partner_center::PartnerCenter;
 pub use resource_manager::ResourceManager;

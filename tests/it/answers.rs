@@ -23,6 +23,7 @@ use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer, SigningCer
 use partner_center_webhooks::{Error, Excerpt, Receiver};
 
 use crate::fronts::{Answer, Front, HOLD, Handler, deliver, eventually};
+use crate::pki::small_key;
 use crate::support::{
     EVENT, ISSUER, NOW, Scripted, Web, background, bundle, chain, event, later, outage,
 };
@@ -144,7 +145,7 @@ async fn certificates() {
         ("not a certificate", Err(not_a_certificate), unavailable),
         ("path", Ok(bundle(&stranger)), untrusted),
         ("policy", issue(|it| it.without_digital_signature()), untrusted),
-        ("key", issue(|it| it.small_key()), untrusted),
+        ("key", issue(|it| it.public_key(&small_key())), untrusted),
         ("name", issue(|it| it.dns_names(["other.microsoft.com"])), untrusted),
         ("expired", issue(|it| it.expired()), untrusted),
         (

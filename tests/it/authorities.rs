@@ -156,7 +156,7 @@ async fn a_fetched_certificate_is_not_an_anchor() {
 async fn a_cross_signature_is_found_two_steps_away() {
     let top = Issuer::at(NOW).unwrap();
     let bottom = ISSUER
-        .with_root_name(partner_center_webhooks::testing::Name::microsoft("Throw-away Bridge"))
+        .with_root_name("CN=Throw-away Bridge,O=Microsoft Corporation,L=Redmond,ST=WA,C=US")
         .unwrap()
         .published_at(BASE)
         .unwrap();

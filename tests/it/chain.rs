@@ -7,9 +7,10 @@ use partner_center_webhooks::chain::{
     SignerName,
 };
 use partner_center_webhooks::crypto::{AwsLcRs, RustCrypto};
-use partner_center_webhooks::testing::{Issuer, Name, Signer, SigningCertificate, StringType};
+use partner_center_webhooks::testing::{Issuer, Signer, SigningCertificate};
 use rustls_pki_types::CertificateDer;
 
+use crate::pki::{elliptic_key, key_with_exponent, small_key};
 use crate::support::{ISSUER, NOW, chain, chain_of, later};
 
 /// Verifies with both backends, which must give the same result.
@@ -55,9 +56,8 @@ fn a_valid_certificate() {
     verify(good().purposes(None).unwrap()).unwrap();
     verify(good().purposes(Some(&["1.3.6.1.5.5.7.3.2"])).unwrap()).unwrap();
     verify(good().purposes(Some(&["1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.1"])).unwrap()).unwrap();
-    verify(good().subject(Name::new().common_name("no organization, as until 2022"))).unwrap();
-    let utf8 = Name::new().organization_as(StringType::Utf8, "Microsoft Corporation");
-    verify(good().subject(utf8)).unwrap();
+    verify(good().subject("CN=no organization\\, as until 2022")).unwrap();
+    verify(good().subject(organization_as(UTF8, "Microsoft Corporation"))).unwrap();
 
     let signer = ISSUER.signer().unwrap();
     let verified = chain().verify(signer.certificate(), &[], NOW).unwrap();
@@ -221,7 +221,7 @@ fn signer_name_patterns() {
 
 #[test]
 fn organizations_of_the_subject() {
-    let with = |name: Name| policy(good().subject(name));
+    let with = |name: &str| policy(good().subject(name));
     let refused =
         |error: PolicyError| matches!(error, PolicyError::Organization { of: "subject", .. });
     for organization in [
@@ -232,43 +232,50 @@ fn organizations_of_the_subject() {
         "Microsoft  Corporation",
         "",
     ] {
-        assert!(refused(with(Name::new().organization(organization))), "{organization}");
+        assert!(refused(with(&format!("O={organization}"))), "{organization}");
     }
-    assert!(refused(with(Name::new().organization("Microsoft Corporation").organization("Evil"))));
-    assert!(refused(with(
-        Name::new().organization("Microsoft Corporation").organization("Microsoft Corporation")
-    )));
-    assert!(refused(with(
-        Name::new().common_name("x").organization("Microsoft Corporation").joined()
-    )));
+    assert!(refused(with("O=Evil,O=Microsoft Corporation")));
+    assert!(refused(with("O=Microsoft Corporation,O=Microsoft Corporation")));
+    assert!(refused(with("CN=x+O=Microsoft Corporation")));
     let utf16: Vec<u8> =
         "Microsoft Corporation".encode_utf16().flat_map(u16::to_be_bytes).collect();
-    assert!(refused(with(Name::new().organization_as(StringType::Bmp, utf16))));
-    for other in [StringType::Ia5, StringType::Teletex] {
-        assert!(refused(with(Name::new().organization_as(other, "Microsoft Corporation"))));
+    assert!(refused(with(&organization_as(BMP, utf16))));
+    for other in [IA5, TELETEX] {
+        assert!(refused(with(&organization_as(other, "Microsoft Corporation"))));
     }
-    assert!(refused(with(
-        Name::new().organization_as(StringType::Utf8, "Microsoft Corporation\0")
-    )));
+    assert!(refused(with(&organization_as(UTF8, "Microsoft Corporation\0"))));
 }
+
+/// A name with one organization of this ASN.1 type.
+fn organization_as(tag: u8, value: impl AsRef<[u8]>) -> String {
+    let value = value.as_ref();
+    let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("O=#{tag:02x}{:02x}{hex}", value.len())
+}
+
+/// Tags of ASN.1's string types.
+const BMP: u8 = 0x1e;
+const IA5: u8 = 0x16;
+const TELETEX: u8 = 0x14;
+const UTF8: u8 = 0x0c;
 
 #[test]
 fn organizations_of_the_issuer() {
-    let verify_with = |name: Name| {
+    let verify_with = |name: &str| {
         let issuer = ISSUER.with_intermediate_name(name).unwrap();
         verify_under(&issuer, &issuer.signer().unwrap())
     };
-    verify_with(Name::new().organization("Microsoft Corporation").common_name("x")).unwrap();
+    verify_with("CN=x,O=Microsoft Corporation").unwrap();
     for name in [
-        Name::new().common_name("O=Microsoft Corporation"),
-        Name::new().organizational_unit("O=Microsoft Corporation").common_name("x"),
-        Name::new().organization("Evil, O=Microsoft Corporation").common_name("x"),
-        Name::new().organization("Microsoft Corporation2").common_name("x"),
-        Name::new().organization("Evil").organization("Microsoft Corporation"),
-        Name::new().common_name("x").organization("Microsoft Corporation").joined(),
-        Name::new().organization_as(StringType::Teletex, "Microsoft Corporation"),
+        "CN=O=Microsoft Corporation",
+        "CN=x,OU=O=Microsoft Corporation",
+        "CN=x,O=Evil\\, O=Microsoft Corporation",
+        "CN=x,O=Microsoft Corporation2",
+        "O=Microsoft Corporation,O=Evil",
+        "CN=x+O=Microsoft Corporation",
+        &organization_as(TELETEX, "Microsoft Corporation"),
     ] {
-        match verify_with(name.clone()) {
+        match verify_with(name) {
             Err(ChainError::Policy {
                 error: PolicyError::Organization { of: "issuer", .. },
                 ..
@@ -277,11 +284,7 @@ fn organizations_of_the_issuer() {
         }
     }
     assert_eq!(
-        verify_with(Name::new().common_name("O=Microsoft Corporation"))
-            .unwrap_err()
-            .to_string()
-            .split(';')
-            .next(),
+        verify_with("CN=O=Microsoft Corporation").unwrap_err().to_string().split(';').next(),
         Some(
             "the signing certificate is refused: the organization of its issuer is missing (expected one, `Microsoft Corporation`)"
         )
@@ -290,15 +293,18 @@ fn organizations_of_the_issuer() {
 
 #[test]
 fn keys_and_usages() {
-    assert_eq!(policy(good().small_key()), PolicyError::KeySize { found: 1024 });
-    assert_eq!(policy(good().elliptic_key()), PolicyError::NotRsa { found: "EC".into() });
+    assert_eq!(policy(good().public_key(&small_key())), PolicyError::KeySize { found: 1024 });
+    assert_eq!(
+        policy(good().public_key(&elliptic_key())),
+        PolicyError::NotRsa { found: "EC".into() }
+    );
     for exponent in [1, 2, 3, 17, 65_535, 65_536, 65_538] {
         assert_eq!(
-            policy(good().exponent(exponent).unwrap()),
+            policy(good().public_key(&key_with_exponent(exponent))),
             PolicyError::KeyExponent { found: Some(u64::from(exponent)) }
         );
     }
-    verify(good().exponent(65_539).unwrap()).unwrap();
+    verify(good().public_key(&key_with_exponent(65_539))).unwrap();
     assert_eq!(policy(good().certificate_authority()), PolicyError::CertificateAuthority);
     assert_eq!(policy(good().without_digital_signature()), PolicyError::KeyUsage);
     for purpose in
@@ -338,9 +344,8 @@ fn chains_without_an_anchor() {
         matches!(error, ChainError::Policy { .. } | ChainError::UnknownIssuer { .. }),
         "{error}"
     );
-    let microsoft = Name::new().organization("Microsoft Corporation");
-    let error =
-        verify_under(&ISSUER, &good().subject(microsoft).self_signed().unwrap()).unwrap_err();
+    let microsoft = good().subject("O=Microsoft Corporation").self_signed().unwrap();
+    let error = verify_under(&ISSUER, &microsoft).unwrap_err();
     assert!(matches!(error, ChainError::UnknownIssuer { .. }), "{error}");
 }
 

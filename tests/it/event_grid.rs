@@ -14,7 +14,7 @@ use partner_center_webhooks::event_grid::{
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::EventGrid;
-use partner_center_webhooks::testing::event_grid::{ErrorBody, Fault, Routing};
+use partner_center_webhooks::testing::event_grid::{ErrorBody, Fault};
 use partner_center_webhooks::token::{AccessToken, from_fn};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -248,7 +248,7 @@ async fn final_errors_are_not_retried_and_have_full_messages() {
     }
     // A path that does not exist, with the recorded message.
     let (fake, publisher) = scene().await;
-    fake.configure(|settings| settings.routing = Routing::ChannelName { channels: Some(vec![]) });
+    fake.configure(|settings| settings.channels = Some(vec![]));
     let error = publisher.publish(&channel(), [event(7)]).await.unwrap_err();
     let api = error.failures()[0].error.api().unwrap();
     let sent = fake.requests()[0].header("x-ms-client-request-id").unwrap().to_owned();
@@ -498,8 +498,8 @@ async fn a_failed_batch_is_reported_event_by_event() {
 async fn events_are_routed_by_source_without_a_channel_header() {
     let fake = EventGrid::start().await.unwrap();
     fake.configure(|settings| {
-        let sources = Some(vec!["/contoso".to_owned()]);
-        settings.routing = Routing::Source { sources };
+        settings.route_by_source = true;
+        settings.channels = Some(vec!["/contoso".to_owned()]);
     });
     let elsewhere = event(2).with_source("/nobody").unwrap();
     let accepted =

@@ -15,7 +15,7 @@ use partner_center_webhooks::crypto::{AwsLcRs, RustCrypto};
 use rustls_pki_types::CertificateDer;
 use x509_cert::certificate::{Certificate, TbsCertificate, Version};
 use x509_cert::crl::{CertificateList, RevokedCert, TbsCertList};
-use x509_cert::der::asn1::{BitString, Ia5String, ObjectIdentifier, OctetString, UtcTime};
+use x509_cert::der::asn1::{BitString, Ia5String, ObjectIdentifier, OctetString, Uint, UtcTime};
 use x509_cert::der::{Decode as _, Encode};
 use x509_cert::ext::pkix::crl::dp::{DistributionPoint, IssuingDistributionPoint};
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
@@ -320,6 +320,38 @@ pub(crate) fn partition(url: &str) -> IssuingDistributionPoint {
 pub(crate) fn full_name(url: &str) -> DistributionPointName {
     let url = Ia5String::new(url).unwrap();
     DistributionPointName::FullName(vec![GeneralName::UniformResourceIdentifier(url)])
+}
+
+/// A SubjectPublicKeyInfo with a complete RSA key of 1024 bits, which aws-lc-rs does not generate.
+pub(crate) fn small_key() -> Vec<u8> {
+    const MODULUS: &str = "00bffa13d2e49ad29bd45dc31c2cf0ecf3c9846d3f85ea817e6fb607e5b7682a79623640dd40202c8d1b34a1b92ee69f73\
+        b42d2e91db37423f01a336d75d3a507949c198e2b64059d0031a7900bb27cbc51b7c91fec5053f47797e12b9f445a2b3\
+        bd16e090e1d52c8fe9cc713d10fca353be97ca2eee8ba9fac0a2b78bc2b90329";
+    let pair = |at| u8::from_str_radix(&MODULUS[at..at + 2], 16).unwrap();
+    let modulus: Vec<u8> = (0..MODULUS.len()).step_by(2).map(pair).collect();
+    rsa_key(&modulus, 65_537)
+}
+
+/// The key of the signing certificate, with another exponent.
+pub(crate) fn key_with_exponent(exponent: u32) -> Vec<u8> {
+    let key = Vec::<Uint>::from_der(RSA_KEY.subject_public_key.raw_bytes()).unwrap();
+    rsa_key(key[0].as_bytes(), exponent)
+}
+
+/// RFC 3279, section 2.3.1: `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }`.
+fn rsa_key(modulus: &[u8], exponent: u32) -> Vec<u8> {
+    let key = [modulus, &exponent.to_be_bytes()].map(|number| Uint::new(number).unwrap());
+    let key = SubjectPublicKeyInfoOwned {
+        algorithm: RSA_KEY.algorithm.clone(),
+        subject_public_key: BitString::from_bytes(&key.to_vec().to_der().unwrap()).unwrap(),
+    };
+    key.to_der().unwrap()
+}
+
+/// A SubjectPublicKeyInfo with a key on P-256.
+pub(crate) fn elliptic_key() -> Vec<u8> {
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    key.public_key().as_der().unwrap().as_ref().to_vec()
 }
 
 static RSA_KEY: LazyLock<SubjectPublicKeyInfoOwned> = LazyLock::new(|| {

@@ -12,7 +12,7 @@ use partner_center_webhooks::registration::{
     Plan, Registration, RegistrationClient, RegistrationError, TestEventStatus, WhenLimited,
 };
 use partner_center_webhooks::testing::partner_center::{
-    Casing, CorrelationIdShape, Delay, ErrorBody, Fault, PartnerCenter, RecordedRequest, Validation,
+    Casing, ErrorBody, Fault, PartnerCenter, RecordedRequest, Validation,
 };
 use partner_center_webhooks::token::{Application, ClientCredentials};
 use serde_json::{Value, json};
@@ -180,12 +180,12 @@ async fn only_404_reads_as_none() {
 #[tokio::test]
 async fn both_spellings_of_responses() {
     for casing in [Casing::Camel, Casing::Guide, Casing::Pascal] {
-        for shape in [CorrelationIdShape::Object, CorrelationIdShape::Text] {
+        for is_text in [false, true] {
             let (partner_center, client) = scene().await;
             partner_center.configure(|quirks| {
                 quirks.casing = casing;
-                quirks.correlation_id = shape;
-                quirks.validation = Validation::completed(Delay::Polls(2));
+                quirks.text_correlation_id = is_text;
+                quirks.validation = Validation::completed(2);
             });
             let names = ["test-created", "brand-new"];
             partner_center.configure(|quirks| {
@@ -412,7 +412,7 @@ async fn huge_durations_do_not_overflow() {
     let endless = quick().with_deadline(Duration::MAX).with_max_retries(0);
     let client = client_with(&partner_center, endless);
     register(&partner_center, &["test-created"]);
-    partner_center.configure(|quirks| quirks.validation = Validation::completed(Delay::Polls(1)));
+    partner_center.configure(|quirks| quirks.validation = Validation::completed(1));
     let id = client.send_test_event(WhenLimited::Wait).await.unwrap();
     client.wait_for_test_event(&id, Duration::MAX, |_| {}).await.unwrap();
 
@@ -618,7 +618,7 @@ async fn a_test_event_that_is_not_delivered() {
     assert!(error.to_string().ends_with("the service does not know it"), "{error}");
 
     // Finished does not mean delivered.
-    partner_center.configure(|quirks| quirks.validation = Validation::failed(Delay::Polls(1)));
+    partner_center.configure(|quirks| quirks.validation = Validation::failed(1));
     let other = client_with(&partner_center, quick());
     partner_center.configure(|quirks| quirks.validation_events_per_minute = 100);
     let id = other.send_test_event(WhenLimited::Refuse).await.unwrap();

@@ -9,7 +9,8 @@ use axum::routing::post;
 use partner_center_webhooks::EventName;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::PartnerCenter;
-use partner_center_webhooks::testing::partner_center::{Outcome, PartnerCenterError, ResponseCode};
+use partner_center_webhooks::testing::TestKitError;
+use partner_center_webhooks::testing::partner_center::Outcome;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -75,7 +76,7 @@ async fn only_registered_events_are_delivered() {
     let (service, url) = Credulous::start([]).await;
     let partner_center = PartnerCenter::start().await.unwrap();
     let none = partner_center.emit(&EventName::InvoiceReady).unwrap_err();
-    assert!(matches!(none, PartnerCenterError::NoRegistration));
+    assert!(matches!(none, TestKitError::NoRegistration));
     register(&partner_center, &url, &json!({"webhookEvents": ["Invoice-Ready"]}));
     partner_center.emit(&EventName::InvoiceReady).unwrap();
     let refused = partner_center.emit(&EventName::TestCreated).unwrap_err();
@@ -211,7 +212,7 @@ async fn validation_events_report_the_attempts() {
     assert_eq!(body["EventName"], "test-created");
     assert!(body["ResourceUri"].as_str().unwrap().ends_with(&id));
 
-    partner_center.configure(|quirks| quirks.response_code = ResponseCode::Number);
+    partner_center.configure(|quirks| quirks.numeric_response_code = true);
     let (_, status) = validate(&partner_center).await;
     assert_eq!(status["results"][0]["responseCode"], "200");
 

@@ -14,7 +14,7 @@ use partner_center_webhooks::event_grid::{
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::event_grid::{
-    DeletionNotice, DeliverySchema, EventSubscription, GivenUp, Outcome, Routing,
+    DeliverySchema, EventSubscription, GivenUp, Outcome,
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -197,8 +197,8 @@ async fn published_events_reach_the_subscribers_of_their_channel() {
 async fn events_published_by_source_reach_only_the_channel_of_their_source() {
     let fake = fake().await;
     fake.configure(|settings| {
-        settings.routing =
-            Routing::Source { sources: Some(vec!["/fabrikam".into(), "/northwind".into()]) };
+        settings.route_by_source = true;
+        settings.channels = Some(vec!["/fabrikam".into(), "/northwind".into()]);
     });
     let (all, url) = Hook::answering(&[]).await;
     succeeded(&fake.subscribe(EventSubscription::new("all", url)).await.unwrap());
@@ -231,7 +231,7 @@ async fn events_published_by_source_reach_only_the_channel_of_their_source() {
 #[tokio::test]
 async fn a_deletion_sends_a_notice_and_cancels_deliveries() {
     for schema in SCHEMAS {
-        for notice in [DeletionNotice::SubscriptionDeletion, DeletionNotice::Unsubscribe] {
+        for is_unsubscribe in [false, true] {
             let fake = fake().await;
             fake.configure(|settings| settings.speed = 1);
             let receiver = builder().header_secret("x-secret", SECRET).unwrap().build().unwrap();
@@ -257,7 +257,7 @@ async fn a_deletion_sends_a_notice_and_cancels_deliveries() {
             });
             let url = serve(Router::new().fallback(hook)).await;
             let subscription = with(orders(&url, schema), |it| {
-                it.deletion_notice = notice;
+                it.unsubscribe_notice = is_unsubscribe;
                 it.dead_letters = true;
                 it.headers.insert("x-secret", HeaderValue::from_static(SECRET));
             });
@@ -268,7 +268,7 @@ async fn a_deletion_sends_a_notice_and_cancels_deliveries() {
 
             let attempt = fake.unsubscribe("ORDERS").await.unwrap().unwrap();
             assert_eq!(attempt.status(), Some(StatusCode::ACCEPTED));
-            let id = (notice == DeletionNotice::SubscriptionDeletion).then_some(id);
+            let id = (!is_unsubscribe).then_some(id);
             assert_eq!(*deletions.lock().unwrap(), [(id, Some("ORDERS".to_owned()))]);
             // Does not wait for a delay of ten seconds.
             let delivery = the_delivery(&fake).await;

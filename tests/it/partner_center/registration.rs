@@ -1,7 +1,7 @@
 //! The registration, with member names in every case.
 
 use http::{Method, StatusCode};
-use partner_center_webhooks::testing::partner_center::{Casing, Delay, Validation};
+use partner_center_webhooks::testing::partner_center::{Casing, Validation};
 use serde_json::json;
 
 use super::{EVENTS, Fixture, REGISTRATION, VALIDATION, fetch};
@@ -84,7 +84,7 @@ async fn responses_are_written_in_either_case() {
     assert!(fetch(fixture.get(&path)).await.1["callbackUrl"].is_string());
     fixture.fake.configure(|quirks| {
         quirks.casing = Casing::Pascal;
-        quirks.validation = Validation::completed(Delay::Polls(0));
+        quirks.validation = Validation::completed(0);
     });
     let (_, status) = fetch(fixture.get(&path)).await;
     assert_eq!(status["CallbackUrl"], "https://partner.example/callback");

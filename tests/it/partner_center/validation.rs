@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use partner_center_webhooks::testing::partner_center::{
-    CorrelationIdShape, Delay, NoResults, Validation,
-};
+use partner_center_webhooks::testing::partner_center::Validation;
 use serde_json::{Value, json};
 
 use super::{Fixture, REGISTRATION, VALIDATION, fetch, header, read};
@@ -26,18 +24,15 @@ async fn a_validation_event_needs_a_registration() {
 async fn the_id_of_a_validation_event_is_that_of_the_response() {
     let fixture = Fixture::registered().await;
     let sent = "9f6a5c7e-0000-4000-8000-000000000001";
-    for shape in [CorrelationIdShape::Object, CorrelationIdShape::Text] {
-        fixture.fake.configure(|quirks| quirks.correlation_id = shape);
+    for is_text in [false, true] {
+        fixture.fake.configure(|quirks| quirks.text_correlation_id = is_text);
         let request =
             fixture.validate().header("MS-CorrelationId", sent).header("MS-RequestId", "1");
         let response = request.send().await.unwrap();
         let received = header(&response, "ms-correlationid").to_owned();
         assert_eq!(header(&response, "ms-requestid"), "1");
         let (_, body) = read(response).await;
-        let id = match shape {
-            CorrelationIdShape::Object => &body["correlationId"],
-            _ => &body,
-        };
+        let id = if is_text { &body } else { &body["correlationId"] };
         assert_eq!(id.as_str(), Some(received.as_str()));
         assert_ne!(received, sent);
         let status = fetch(fixture.get(&format!("{VALIDATION}/{received}"))).await;
@@ -84,8 +79,8 @@ async fn results_appear_after_the_delay() {
     assert_eq!((&status["status"], &status["results"]), (&json!("Submitted"), &Value::Null));
 
     fixture.fake.configure(|quirks| {
-        quirks.validation = Validation::completed(Delay::Polls(2));
-        quirks.no_results = NoResults::Empty;
+        quirks.validation = Validation::completed(2);
+        quirks.empty_results = true;
     });
     let status = poll().await;
     assert_eq!((&status["status"], &status["results"]), (&json!("Submitted"), &json!([])));
@@ -100,8 +95,11 @@ async fn results_appear_after_the_delay() {
             "dateTimeUtc": "2026-11-21T00:00:00.0000000",
         }])
     );
-    let after = Delay::Time(Duration::from_secs(30));
-    fixture.fake.configure(|quirks| quirks.validation = Validation::failed(after));
+    let mut failed = Validation::failed(0);
+    if let Validation::Scripted { delay, .. } = &mut failed {
+        *delay = Duration::from_secs(30);
+    }
+    fixture.fake.configure(|quirks| quirks.validation = failed);
     assert_eq!(poll().await["status"], "Submitted");
     fixture.advance(30);
     let status = poll().await;

@@ -1,28 +1,47 @@
-//! The error of actions and commands.
+//! The error of the issuer and of the fake Partner Center.
+
+use std::error::Error as StdError;
 
 use thiserror::Error;
+use x509_cert::der;
 
 use crate::chain::ParseError;
 use crate::excerpt::Excerpt;
 use crate::source::PrefixError;
-use crate::testing::authority::IssuerError;
 
-/// Why an action or a [`Command`](super::Command) failed.
+/// Why the test kit could not create something, or could not run an action or a
+/// [`Command`](super::partner_center::Command).
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::testing::TestKitError;
+/// use partner_center_webhooks::testing::partner_center::Command;
+///
+/// let error = "replay".parse::<Command>().unwrap_err();
+/// assert!(matches!(error, TestKitError::MissingArgument { .. }));
+/// assert_eq!(error.to_string(), "`replay` needs a delivery number");
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum PartnerCenterError {
+pub enum TestKitError {
     /// The root cannot be an anchor.
     #[error(transparent)]
     Anchors(#[from] ParseError),
+    /// A certificate, a key or a signature could not be created.
+    #[error("cannot create {what}: {problem}")]
+    Create {
+        /// What could not be created.
+        what: &'static str,
+        /// Why.
+        problem: Excerpt,
+    },
     /// The URL is not absolute, or neither http nor https.
     #[error("`{found}` is not an absolute http or https URL")]
     InvalidUrl {
         /// The argument.
         found: Excerpt,
     },
-    /// A certificate or a signature could not be created.
-    #[error(transparent)]
-    Issuer(#[from] IssuerError),
     /// The base URL cannot be a prefix of certificate URLs.
     #[error(transparent)]
     Location(#[from] PrefixError),
@@ -79,4 +98,17 @@ pub enum PartnerCenterError {
         /// The known names.
         expected: Vec<&'static str>,
     },
+}
+
+impl TestKitError {
+    /// Reports `what` as impossible to create. Takes any cause, because the causes are types of private dependencies.
+    pub(super) fn creating(what: &'static str) -> impl Fn(Box<dyn StdError>) -> Self {
+        move |error| Self::Create { what, problem: Excerpt::of(error.to_string()) }
+    }
+}
+
+impl From<der::Error> for TestKitError {
+    fn from(error: der::Error) -> Self {
+        Self::creating("a certificate")(error.into())
+    }
 }
