@@ -148,8 +148,6 @@ pub mod cloud;
 #[cfg(feature = "crypto")]
 pub mod crypto;
 
-mod excerpt;
-
 mod json;
 
 #[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
@@ -159,9 +157,6 @@ mod mask;
 
 #[cfg(feature = "http-client")]
 pub mod http_client;
-
-#[cfg(any(feature = "receiver", feature = "token"))]
-mod single_flight;
 
 #[cfg(feature = "http-client")]
 pub mod spawn;
@@ -194,7 +189,7 @@ pub mod testing;
 
 #[cfg(feature = "event")]
 pub use event::{Event, EventName};
-pub use excerpt::Excerpt;
+pub use mask::Excerpt;
 #[cfg(feature = "receiver")]
 pub use receiver::{Error, ErrorKind, Received, Receiver, Verdict};
 

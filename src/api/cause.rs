@@ -6,9 +6,9 @@ use http::StatusCode;
 use thiserror::Error;
 
 use super::refusal::RefusalDetail;
-use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::http_client::transience::is_transient;
+use crate::mask::Excerpt;
 use crate::token::TokenError;
 
 /// Why a call failed.

@@ -18,12 +18,12 @@ use super::refusal::Refusal;
 use super::response::ApiResponse;
 use super::retry::RetryPolicy;
 use super::service::Service;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::Endpoint;
 use crate::http_client::retry_after::{retry_after, wait_in_words};
 use crate::http_client::words::{Words, is_markup};
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::json::response::Unreadable;
+use crate::mask::Excerpt;
 use crate::token::{AccessToken, TokenError, TokenProvider};
 
 /// An API: its endpoint, its service, its credentials, and how calls are retried.

@@ -10,7 +10,7 @@ use super::cause::ApiErrorCause;
 use super::ids::CallIds;
 use super::refusal::RefusalDetail;
 use super::service::{KnownCause, Service};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A failed call to one of Microsoft's APIs.
 ///

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::service::Service;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The ids of a call. All attempts share one request id.
 ///

@@ -4,9 +4,9 @@ use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 use serde_json::Value;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::words::Words;
 use crate::json::without_mark;
+use crate::mask::Excerpt;
 
 /// One detail of a refusal: an item of `error.details` from Azure's services.
 ///

@@ -10,7 +10,7 @@ use super::path_error::PathError;
 use super::policy::PolicyError;
 use super::summary::CertificateSummary;
 use crate::crypto::CryptoError;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why a signing certificate is not trusted.
 ///

@@ -6,7 +6,7 @@ use webpki::EndEntityCert;
 use super::certificate::Certificate;
 use super::revocation_list::RevocationList;
 use super::signer::Fingerprint;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Issuers' certificates and revocation lists for a signing certificate. Only `revoked` is trusted, and it can only refuse.
 ///

@@ -6,7 +6,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::X509Name;
 
 use crate::crypto::der;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A subject or an issuer.
 ///

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why an input is not a certificate, a set of trust anchors or a revocation list.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

@@ -16,7 +16,7 @@ use super::policy;
 use super::revocation_list::{Coverage, RevocationList};
 use super::signer::Fingerprint;
 use crate::crypto::{Backend, der};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A valid path from a certificate to a trust anchor. It does not show who owns the certificate.
 ///

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::summary::rfc3339;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The fault of the best path.
 ///

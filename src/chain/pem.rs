@@ -6,7 +6,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use super::parse_error::ParseError;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Reads the certificates of a PEM file, in order; text between the blocks is skipped.
 ///

@@ -14,7 +14,7 @@ use super::certificate::{Certificate, is_signature};
 use super::list_reader::{ParsedList, Part, read_list};
 use super::parse_error::ParseError;
 use crate::crypto::Backend;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A parsed certificate revocation list (RFC 5280, section 5). Its signature is not verified yet.
 ///

@@ -10,7 +10,7 @@ use super::revocation::RevocationStatus;
 use super::revocation_list::after_grace;
 use super::summary::CertificateSummary;
 use crate::crypto::{Backend, RsaKey};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A trusted signing certificate with its parsed key. Only verification creates one, so it is the proof of trust.
 ///

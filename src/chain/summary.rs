@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::certificate::Certificate;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A summary of a certificate for error messages and logs; each text is bounded and escaped.
 ///

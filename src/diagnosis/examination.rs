@@ -8,7 +8,7 @@ use crate::chain::{
     Certificate, CertificateDer, ChainError, ChainVerifier, Evidence, PolicyError, Revocation,
     RevocationStatus, UnixTime, VerifiedSigner, rfc3339,
 };
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::signers::{EvidenceFetch, Gatherer, Target};
 use crate::source::{CertificateBundle, SourceError};
 

@@ -1,6 +1,6 @@
 //! The attempts to fetch something, in order.
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::signers::{EvidenceError, EvidenceFetch};
 use crate::source::{CertificateBundle, SourceError};
 

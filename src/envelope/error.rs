@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::header::{AUTHORIZATION_HEADER, BASE64_LENGTHS};
 use crate::crypto::SignatureAlgorithm;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A fault of the signature headers.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

@@ -10,7 +10,7 @@ mod header;
 mod signature;
 
 use self::signature::Signature;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 pub use self::error::EnvelopeError;
 pub use self::header::{

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::is_loopback;
 use crate::cloud::Cloud;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why a base URL is not an endpoint.
 ///

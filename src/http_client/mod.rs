@@ -70,7 +70,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 #[cfg(feature = "token")]
 pub use self::endpoint::EndpointError;

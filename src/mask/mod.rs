@@ -12,6 +12,7 @@
 //!
 //! Masks cannot be undone: what is masked is not in the error, whatever is logged of it.
 
+mod excerpt;
 #[cfg(any(feature = "event-grid", feature = "registration"))]
 mod query;
 #[cfg(feature = "token")]
@@ -20,6 +21,7 @@ pub(crate) mod secret;
 pub(crate) mod text;
 mod url;
 
+pub use excerpt::Excerpt;
 #[cfg(any(feature = "event-grid", feature = "registration"))]
 pub(crate) use query::query_secrets;
 pub(crate) use url::url;

@@ -84,7 +84,7 @@ use futures_util::future::join_all;
 use rustls_pki_types::UnixTime;
 
 use crate::chain::{ChainVerifier, certificate_to_pem};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::signature::VerifiedBody;
 use crate::source::Authorities;
 use stages::Stages;

@@ -9,8 +9,8 @@ use serde_json::Map;
 use super::error::RegistrationError;
 use super::types::Registration;
 use crate::event::EventName;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::is_host_and_port;
+use crate::mask::Excerpt;
 
 impl Registration {
     /// A registration of `webhook_url`, which must be https, for `events`.

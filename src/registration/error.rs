@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::test_event::{TestEvent, TestResult};
 use crate::api::ApiError;
 use crate::event::Id;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why an operation on the registration failed.
 #[derive(Clone, Debug, Error)]

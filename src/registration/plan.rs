@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::types::Registration;
 use crate::event::EventName;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// What [`ensure`](super::RegistrationClient::ensure) would do, or did.
 #[derive(Clone, Debug, PartialEq)]

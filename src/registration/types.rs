@@ -10,9 +10,9 @@ use time::OffsetDateTime;
 
 use super::members::{Members, boolean, text};
 use crate::event::EventName;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::canonical_authority;
 use crate::json::date::date;
+use crate::mask::Excerpt;
 
 /// A webhook registration: the callback URL of a partner's tenant, and its events.
 ///

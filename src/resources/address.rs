@@ -6,8 +6,8 @@ use http::uri::InvalidUri;
 use super::error::ResourceError;
 use crate::cloud::Cloud;
 use crate::event::{Event, Resource};
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::{Endpoint, canonical_authority};
+use crate::mask::Excerpt;
 
 /// The API that serves a resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

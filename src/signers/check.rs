@@ -17,8 +17,8 @@ use super::times;
 use super::verdict::Rules;
 use crate::chain::{CertificateDer, ChainError, Revocation};
 use crate::log;
-use crate::single_flight::{Start, Waiter};
 use crate::source::CertificateUrl;
+use crate::spawn::single_flight::{Start, Waiter};
 
 /// The end of a check.
 ///

@@ -8,9 +8,9 @@ use thiserror::Error;
 
 use super::times;
 use crate::chain::{ChainError, ParseError};
-use crate::excerpt::Excerpt;
-use crate::single_flight::{Failure, Interrupted};
+use crate::mask::Excerpt;
 use crate::source::{CertificateUrl, SourceError};
+use crate::spawn::single_flight::{Failure, Interrupted};
 
 /// The reason why a URL has no usable signer: a verdict on its certificate, or a failure to fetch that.
 ///

@@ -22,7 +22,7 @@ use crate::chain::{
     CertificateDer, Fingerprint, ParseError, RevokedCertificate, certificate_to_pem,
     certificates_from_pem,
 };
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::source::{CertificateLocation, CertificateUrl};
 
 /// The content of a text of kept signers.

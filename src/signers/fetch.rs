@@ -22,8 +22,8 @@ use super::set::{Fetched, SignerSet};
 use super::times;
 use crate::chain::{ChainVerifier, Revocation, VerifiedSigner};
 use crate::log;
-use crate::single_flight::{Interrupted, Moment, Start, within};
 use crate::source::{CertificateBundle, CertificateUrl};
+use crate::spawn::single_flight::{Interrupted, Moment, Start, within};
 
 /// The reason for a fetch.
 ///

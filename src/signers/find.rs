@@ -18,9 +18,9 @@ use super::give_way::give_way;
 use super::inner::Inner;
 use super::set::SignerSet;
 use super::times;
-use crate::excerpt::Excerpt;
-use crate::single_flight::Start;
+use crate::mask::Excerpt;
 use crate::source::CertificateUrl;
+use crate::spawn::single_flight::Start;
 
 impl Inner {
     /// The usable signers of `url`: the hot path, two loads and a short search.

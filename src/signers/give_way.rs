@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::single_flight::Waiter;
+use crate::spawn::single_flight::Waiter;
 
 /// Yields a few turns to the task behind `waiter`, so that work without network access completes. Where only callers drive the
 /// task, waits for its end.

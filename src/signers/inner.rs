@@ -26,8 +26,8 @@ use super::times;
 use super::verdict::{Rules, Verdict};
 use crate::chain::{CertificateDer, ChainVerifier, VerifiedSigner};
 use crate::log;
-use crate::single_flight::SingleFlight;
 use crate::source::{Authorities, CertificateSource, CertificateUrl};
+use crate::spawn::single_flight::SingleFlight;
 use crate::spawn::{DefaultSpawn, Spawn};
 
 /// Settings other than the certificate source and the chain verifier.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::error::{FetchError, Unavailable};
 use super::quota::Quota;
 use super::times;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::source::CertificateUrl;
 
 /// The configured URLs, and those that verified once. They are remembered apart from their signers, so that one failed fetch does

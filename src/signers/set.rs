@@ -17,7 +17,7 @@ use rustls_pki_types::UnixTime;
 use super::times;
 use super::verdict::Verdict;
 use crate::chain::VerifiedSigner;
-use crate::single_flight::Moment;
+use crate::spawn::single_flight::Moment;
 
 /// The signers of one URL: the current one, and up to two that it replaced. Cheap to clone.
 ///

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::single_flight::Times;
+use crate::spawn::single_flight::Times;
 
 /// The URLs whose signers are kept. Microsoft has published two in eight years.
 pub(super) const MAX_URLS: usize = 16;

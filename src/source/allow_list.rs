@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::is_loopback;
+use crate::mask::Excerpt;
 
 /// A prefix that cannot be allowed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

@@ -7,7 +7,7 @@ use thiserror::Error;
 use x509_parser::asn1_rs::{Any, Class, Tag};
 use x509_parser::prelude::FromDer as _;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A signing certificate and the intermediates served with it. Parsed, but not trusted yet.
 ///

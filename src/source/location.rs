@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::cloud::DOCUMENTED_CERTIFICATE_LOCATION;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 use super::allow_list::{Prefix, PrefixError, matches, texts};
 use super::url::{CertificateUrl, DOCUMENTED_NAME, LocationError};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::retry_after::retry_after;
 use crate::http_client::words::Words;
+use crate::mask::Excerpt;
 use crate::mask::text::urls;
 
 /// A response with a status other than 200.

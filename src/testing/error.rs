@@ -6,7 +6,7 @@ use thiserror::Error;
 use x509_cert::der;
 
 use crate::chain::ParseError;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::source::PrefixError;
 
 /// Why the test kit could not create something, or could not run an action or a

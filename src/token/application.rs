@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 
 use super::credential::Credential;
 use crate::cloud::Cloud;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::{Endpoint, EndpointError};
+use crate::mask::Excerpt;
 use crate::spawn::Spawn;
 
 /// An application that is registered in Microsoft Entra, and its tenant.

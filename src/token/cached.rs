@@ -10,7 +10,7 @@ use super::error::TokenError;
 use super::provider::{AccessToken, TokenProvider, TokenRequest};
 use super::token_store::{self, TokenStore};
 use crate::http_client::BoxFuture;
-use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
+use crate::spawn::single_flight::{Interrupted, SingleFlight, Start, Times};
 use crate::spawn::{DefaultSpawn, Spawn};
 
 /// Caches the tokens of another provider, one for each scope.

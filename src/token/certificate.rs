@@ -16,8 +16,8 @@ use x509_parser::prelude::FromDer as _;
 use super::application::ApplicationError;
 use super::credential::{AssertionError, ClientAssertion, Credential};
 use crate::crypto::{Backend, CryptoError, RsaSigningKey};
-use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
+use crate::mask::Excerpt;
 use crate::mask::secret::SecretString;
 
 impl Credential {

@@ -12,8 +12,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::error::TokenError;
-use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
+use crate::mask::Excerpt;
 use crate::mask::secret::SecretString;
 
 /// How an [`Application`](super::Application) authenticates to Microsoft Entra: with a secret, with a client assertion, or

@@ -21,11 +21,11 @@ use super::application::Application;
 use super::cached::Cached;
 use super::error::{EntraRefusal, TokenError};
 use super::provider::{AccessToken, TokenProvider};
-use crate::excerpt::Excerpt;
 use crate::http_client::retry_after::{retry_after, wait_in_words};
 use crate::http_client::words::Words;
 use crate::http_client::{HttpClient, Limits};
 use crate::json::response as json;
+use crate::mask::Excerpt;
 use crate::mask::secret::SecretString;
 use crate::mask::text::redact;
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::http_client::transience::{is_transient, is_transient_code};
+use crate::mask::Excerpt;
 use crate::mask::text::urls;
 
 /// Why there is no token. `Debug` shows the same text as `Display`, because the source can be of any size.

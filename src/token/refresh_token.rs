@@ -8,8 +8,8 @@ use tokio::sync::Mutex;
 
 use super::entra::{Entra, GRANT_TYPE};
 use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
-use crate::excerpt::Excerpt;
 use crate::http_client::{BoxFuture, HttpClient};
+use crate::mask::Excerpt;
 use crate::mask::secret::SecretString;
 use crate::mask::text::redact;
 

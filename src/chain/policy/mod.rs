@@ -13,7 +13,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::certificate::{CLIENT_AUTH, Certificate, SERVER_AUTH};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 pub(super) use key::Key;
 pub(super) use organization::Organization;

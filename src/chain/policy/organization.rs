@@ -3,7 +3,7 @@
 use super::{CertificatePolicy, PolicyError};
 use crate::chain::certificate::Certificate;
 use crate::chain::name::{Attribute, DistinguishedName};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Requires the issuer to have exactly one organization, `Microsoft Corporation`, and the subject to have the same one or
 /// none.

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::event_grid::manage::{Channel, ManagementError, ResourceId};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why a channel or an event about one could not be read.
 #[derive(Clone, Debug, Error)]

@@ -5,8 +5,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::error::ActivationError;
-use crate::excerpt::Excerpt;
 use crate::json::without_mark;
+use crate::mask::Excerpt;
 
 /// A `Microsoft.Resources` event: an operation on an Azure resource.
 ///

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::attribute;
 use super::error::CloudEventError;
 use super::extension;
-use crate::excerpt::Excerpt;
 use crate::json::date::date;
+use crate::mask::Excerpt;
 
 /// An event of CloudEvents 1.0.
 ///

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::attribute::is_text;
 use super::error::CloudEventError;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Checks the name and value of an extension.
 ///

@@ -5,8 +5,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::api::{ApiError, RefusalDetail};
-use crate::excerpt::Excerpt;
 use crate::http_client::transience::is_transient_code;
+use crate::mask::Excerpt;
 
 /// Why an operation on a resource failed.
 #[derive(Clone, Debug, Error)]

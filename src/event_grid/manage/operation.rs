@@ -23,9 +23,9 @@ use super::resource::ArmResource;
 use super::resource_id::ResourceId;
 use super::resource_type::ResourceType;
 use crate::api::{ApiError, ApiResponse, Call, Refusal, after};
-use crate::excerpt::Excerpt;
 use crate::http_client::retry_after::retry_after;
 use crate::json::response::Unreadable;
+use crate::mask::Excerpt;
 
 /// The first response to a change.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use super::error::InvalidResource;
 use super::resource_type::ResourceType;
 use super::scope::{PROVIDER, PROVIDERS, check_scope, path_of};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The id of a resource of type `K`: `/subscriptions/…/providers/Microsoft.EventGrid/…`.
 ///

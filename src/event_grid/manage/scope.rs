@@ -5,7 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::error::InvalidResource;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Which names are valid for a resource type.
 ///

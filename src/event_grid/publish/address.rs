@@ -6,8 +6,8 @@ use http::Uri;
 
 use super::config_error::PublishConfigError;
 use crate::event_grid::manage::NameRule;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::Endpoint;
+use crate::mask::Excerpt;
 
 /// The endpoint of a partner namespace: `https://{namespace}.{region}-1.eventgrid.azure.net/api/events`.
 ///

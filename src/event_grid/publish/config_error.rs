@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::EndpointError;
+use crate::mask::Excerpt;
 
 /// An endpoint, a channel name or a credential for a [`Publisher`](crate::event_grid::Publisher) is invalid.
 ///

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::api::ApiError;
 use crate::event_grid::cloud_event::{CloudEvent, CloudEventError};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The number of events that the service accepted. They may not be routed or delivered yet.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -10,7 +10,7 @@ use super::handshake::{DOMAIN, HandshakeRules};
 use super::receiver::{Settings, WebhookReceiver};
 use super::secret::{Place, SharedSecret};
 use super::token::EntraTokens;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::mask::secret::SecretString;
 
 impl WebhookReceiver {

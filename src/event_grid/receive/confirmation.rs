@@ -6,7 +6,7 @@ use http::Uri;
 use http::uri::Scheme;
 
 use super::error::ReceiveError;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A URL of Event Grid that confirms a subscription when it is requested.
 ///

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::token::{COOL_DOWN, TokenRefusal};
 use crate::body::BodyError;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why a request was refused, or could not be checked.
 ///

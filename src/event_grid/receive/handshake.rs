@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::confirmation::ConfirmationUrl;
 use super::error::{POST, ReceiveError};
 use super::headers::{Headers, visible};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The `OPTIONS` request that precedes the creation of a subscription with the CloudEvents schema.
 ///

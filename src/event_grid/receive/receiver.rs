@@ -9,8 +9,8 @@ use super::request::{DeliveryHeaders, Kind, WebhookRequest};
 use super::secret::SharedSecret;
 use super::token::{EntraTokens, TokenRefusal};
 use crate::body::{BodyError, check_length};
-use crate::excerpt::Excerpt;
 use crate::log;
+use crate::mask::Excerpt;
 
 /// Receives the requests that Event Grid sends to a webhook. Cheap to clone; clones share the keys.
 ///

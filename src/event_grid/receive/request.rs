@@ -13,8 +13,8 @@ use super::event::GridEvent;
 use super::handshake::{Handshake, HandshakeRules, Validation};
 use super::headers::Headers;
 use super::unrecognized::UnrecognizedEvent;
-use crate::excerpt::Excerpt;
 use crate::json::without_mark;
+use crate::mask::Excerpt;
 
 /// An authentic request to the webhook.
 ///

@@ -9,7 +9,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 use super::config_error::WebhookConfigError;
 use super::error::ReceiveError;
 use super::headers::Headers;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::mask::secret::SecretString;
 
 /// The place of a secret and its accepted values: more than one during a rotation.

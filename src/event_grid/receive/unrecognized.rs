@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::event_grid_event::EventGridEvent;
 use crate::event_grid::cloud_event::{CloudEvent, CloudEventError};
-use crate::excerpt::Excerpt;
 use crate::json::raw::{Members, json_type, string};
+use crate::mask::Excerpt;
 
 /// A JSON object that is neither a CloudEvent nor an event of Event Grid's schema. `Debug` does not show it.
 ///

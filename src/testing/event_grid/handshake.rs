@@ -24,8 +24,8 @@ use super::subscription::{
     DeliverySchema, EventSubscription, SubscriptionError, SubscriptionState,
 };
 use super::wire::{add_credentials, post, system_event};
-use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
+use crate::mask::Excerpt;
 use crate::testing::loopback::response::{guid, header};
 
 /// A handshake in progress.

@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderName, Uri};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
+use crate::mask::Excerpt;
 
 /// An event subscription with a web hook, for [`EventGrid::subscribe`](super::EventGrid::subscribe).
 ///

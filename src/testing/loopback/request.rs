@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName, Method, Uri};
 use serde_json::Value;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A request as received, including those that met a [`Fault`](crate::testing::partner_center::Fault).
 ///

@@ -16,7 +16,7 @@ use super::quirks::Validation;
 use super::registration::Registration;
 use super::state::State;
 use crate::event::{Event, EventName};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::testing::authority::SignedRequest;
 use crate::testing::error::TestKitError;
 use crate::testing::loopback::response::guid;

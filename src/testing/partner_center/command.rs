@@ -7,7 +7,7 @@ use super::forgery::Forgery;
 use super::registration::is_absolute;
 use super::state::State;
 use crate::event::EventName;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::testing::error::TestKitError;
 use crate::testing::loopback::server::Service;
 

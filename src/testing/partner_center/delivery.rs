@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::forgery::Forgery;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::testing::authority::SignedRequest;
 use crate::testing::loopback::response::date_time;
 

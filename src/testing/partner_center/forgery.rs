@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::certificates::{Certificates, FILE};
 use crate::envelope::{ALGORITHM_HEADER, AUTHORIZATION_HEADER};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::testing::authority::{Issuer, SignedRequest};
 use crate::testing::error::TestKitError;
 

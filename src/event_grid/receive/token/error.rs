@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why a token was refused, or could not be verified.
 ///

@@ -7,8 +7,8 @@ use super::error::TokenRefusal;
 use super::jwt::Claims;
 use crate::cloud::Cloud;
 use crate::event_grid::receive::config_error::WebhookConfigError;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::Endpoint;
+use crate::mask::Excerpt;
 
 /// The expected issuer, tenant, audience, application and role of a token. Every claim must match. No I/O.
 ///

@@ -11,12 +11,12 @@ use super::error::TokenRefusal;
 use super::jwks::KeySet;
 use crate::api::Refusal;
 use crate::crypto::Backend;
-use crate::excerpt::Excerpt;
 use crate::http_client::words::is_markup;
 use crate::http_client::{HttpClient, HttpClientError, Limits};
+use crate::mask::Excerpt;
 use crate::mask::text::urls;
-use crate::single_flight::{Interrupted, within};
 use crate::spawn::Spawn;
+use crate::spawn::single_flight::{Interrupted, within};
 
 /// The URL of the keys, and the means to fetch and parse them. The URL is built from settings: no token can name another.
 #[derive(Clone, Debug)]

@@ -9,10 +9,10 @@ use super::error::TokenRefusal;
 use super::fetch::{self, Source};
 use super::jwks::{KeySet, PublicKey};
 use super::key_cache::{CachedKeys, FETCH_INTERVAL, KeyCache};
-use crate::excerpt::Excerpt;
 use crate::log;
-use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
+use crate::mask::Excerpt;
 use crate::spawn::Spawn;
+use crate::spawn::single_flight::{Interrupted, SingleFlight, Start, Times};
 
 /// Finds keys by their ids.
 ///
