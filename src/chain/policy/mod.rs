@@ -1,7 +1,7 @@
 //! Requirements on a signing certificate beyond its path: one policy a file, each of which can only refuse.
 //!
 //! To add one, add a file with a type that implements [`CertificatePolicy`], its line in `ChainVerifier::new`, and rows of
-//! accepted and refused certificates in `tests/it/chain.rs`.
+//! accepted and refused certificates in `tests/it/chain/verifier.rs`.
 
 mod key;
 mod organization;

@@ -24,7 +24,7 @@ use super::{
     ASSERTION, CERTIFIED, CLIENT_SECRET, HOOK_HEADER, REFRESH_TOKEN, SAS_KEY, SAS_SIGNATURE,
     SECRET, TOKEN, URL_KEY, http, quick, registration, said,
 };
-use crate::management::group;
+use crate::event_grid::manage::group;
 
 fn token() -> AccessToken {
     AccessToken::new(TOKEN).unwrap()

@@ -21,7 +21,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::clients::{hook_url, subscription};
 use super::{DATA, SAS_SIGNATURE, SECRET, http, registration};
-use crate::management::{channel, group, namespace, scene};
+use crate::event_grid::manage::{channel, group, namespace, scene};
 
 /// A token and a registration, from the first to the last call. `secrets` gets those of the service.
 pub(super) async fn registering(secrets: &mut Vec<String>) -> Vec<String> {
