@@ -30,7 +30,7 @@
 //! let examiner = Examiner::new(chain.clone(), Arc::new(TokioSpawn::new()));
 //! let examination = examiner.examine("signing.cer", Ok(served.clone()), issuer.now()).await;
 //! assert!(!examination.is_trusted());
-//! assert_eq!(examination.advice()[1].flag.as_deref(), Some("--intermediates FILE"));
+//! assert_eq!(examination.advice()[0].flag.as_deref(), Some("--intermediates FILE"));
 //! assert!(examination.to_string().contains("REFUSED: no path leads from the signing certificate"));
 //!
 //! let chain = chain.with_intermediates(issuer.intermediates());

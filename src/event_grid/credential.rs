@@ -16,10 +16,10 @@ use crate::token::{AccessToken, TokenError, TokenProvider};
 ///
 /// ```
 /// use partner_center_webhooks::event_grid::{AccessKey, Credential};
-/// use partner_center_webhooks::token::{AccessToken, StaticToken};
+/// use partner_center_webhooks::token::AccessToken;
 ///
 /// let key = Credential::from(AccessKey::new("dGhpcyBpcyBub3QgYSByZWFsIEV2ZW50R3JpZCBrZXk=")?);
-/// let tokens = Credential::bearer(StaticToken::new(AccessToken::new("s3cret")?)); // in production: ClientCredentials
+/// let tokens = Credential::bearer(AccessToken::new("s3cret")?); // in production: ClientCredentials
 /// assert!(!format!("{key:?} {tokens:?}").contains("s3cret"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

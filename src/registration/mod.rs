@@ -15,7 +15,7 @@
 //! use partner_center_webhooks::EventName;
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //! use partner_center_webhooks::registration::{Registration, RegistrationClient, WhenLimited};
-//! use partner_center_webhooks::testing::partner_center::{Delay, PartnerCenter, Validation}; // feature `testing`
+//! use partner_center_webhooks::testing::partner_center::{PartnerCenter, Validation}; // feature `testing`
 //! use partner_center_webhooks::token::{Application, ClientCredentials};
 //!
 //! let fake = PartnerCenter::start().await?; // on loopback, with the quirks of the real one; needs tokio around it
