@@ -3,7 +3,6 @@
 use std::error::Error as StdError;
 
 use thiserror::Error;
-use x509_cert::der;
 
 use crate::chain::ParseError;
 use crate::mask::Excerpt;
@@ -104,11 +103,5 @@ impl TestKitError {
     /// Reports `what` as impossible to create. Takes any cause, because the causes are types of private dependencies.
     pub(super) fn creating(what: &'static str) -> impl Fn(Box<dyn StdError>) -> Self {
         move |error| Self::Create { what, problem: Excerpt::of(error.to_string()) }
-    }
-}
-
-impl From<der::Error> for TestKitError {
-    fn from(error: der::Error) -> Self {
-        Self::creating("a certificate")(error.into())
     }
 }

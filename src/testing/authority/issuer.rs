@@ -195,7 +195,7 @@ impl Issuer {
     /// [`TestKitError`] if the certificate could not be issued.
     pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, TestKitError> {
         let recipe = Recipe { subject: self.root_name.clone(), ..authority(ROOT_NAME, self.now) };
-        recipe.issue(&self.root_key, &other.root_name, &other.root_key)
+        Ok(recipe.issue(&self.root_key, &other.root_name, &other.root_key)?)
     }
 
     /// Returns the issuer with another name on its root.

@@ -12,6 +12,7 @@ use aws_lc_rs::signature::{
 use x509_cert::der::Decode as _;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
+use super::fault::Fault;
 use crate::crypto::SignatureAlgorithm;
 use crate::testing::error::TestKitError;
 
@@ -41,7 +42,7 @@ impl Key {
                 .to_vec(),
             Self::PublicOnly(info) => info.to_vec(),
         };
-        Ok(SubjectPublicKeyInfoOwned::from_der(&der)?)
+        Ok(SubjectPublicKeyInfoOwned::from_der(&der).map_err(Fault::from)?)
     }
 
     /// The private key as PKCS#8.

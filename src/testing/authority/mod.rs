@@ -8,6 +8,7 @@
 //!
 //! Certificates are built with x509-cert and signed with aws-lc-rs, independently of the code that verifies them.
 
+mod fault;
 mod issuer;
 mod key;
 mod signer;

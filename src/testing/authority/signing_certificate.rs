@@ -4,6 +4,7 @@ use rustls_pki_types::UnixTime;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsages;
 
+use super::fault::Fault;
 use super::issuer::Issuer;
 use super::key::Key;
 use super::signer::Signer;
@@ -138,7 +139,7 @@ impl<'i> SigningCertificate<'i> {
     pub fn purposes(mut self, purposes: Option<&[&str]>) -> Result<Self, TestKitError> {
         let oids = |oids: &[&str]| oids.iter().map(|oid| ObjectIdentifier::new(oid)).collect();
         self.recipe.purposes =
-            purposes.map(oids).transpose().map_err(x509_cert::der::Error::from)?;
+            purposes.map(oids).transpose().map_err(|error| Fault::Encoding(error.into()))?;
         Ok(self)
     }
 

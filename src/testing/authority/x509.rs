@@ -24,9 +24,9 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::{Time, Validity};
 
+use super::fault::Fault;
 use super::key::Key;
 use crate::crypto::SignatureAlgorithm;
-use crate::testing::error::TestKitError;
 
 /// The content of a certificate.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Recipe {
         key: &Key,
         issuer: &str,
         issuer_key: &Key,
-    ) -> Result<CertificateDer<'static>, TestKitError> {
+    ) -> Result<CertificateDer<'static>, Fault> {
         let algorithm = sha256_with_rsa();
         let subject_public_key_info = key.public_key()?;
         // Certificates of one subject differ in their dates, so the dates make a unique serial number.
@@ -82,7 +82,7 @@ impl Recipe {
     }
 
     /// Writes the extensions in the order of RFC 5280, section 4.2. Empty lists omit their extension.
-    fn extensions(&self) -> Result<Vec<Extension>, TestKitError> {
+    fn extensions(&self) -> Result<Vec<Extension>, Fault> {
         let mut extensions = vec![extension(
             "2.5.29.19",
             true,
@@ -143,10 +143,10 @@ pub(super) struct RevocationListRecipe<'r> {
 /// RFC 5280, section 5: version 2, with a CRL number, and the issuing distribution point if it is a partition.
 impl RevocationListRecipe<'_> {
     /// Builds the list, signed by `key`. Its number is the time of its issue, so a later list has a higher number.
-    pub(super) fn issue(&self, key: &Key) -> Result<Vec<u8>, TestKitError> {
+    pub(super) fn issue(&self, key: &Key) -> Result<Vec<u8>, Fault> {
         let entry = |der: &CertificateDer<'_>| {
             let certificate: CertificateInner = CertificateInner::from_der(der)?;
-            Ok::<_, TestKitError>(RevokedCert {
+            Ok::<_, Fault>(RevokedCert {
                 serial_number: certificate.tbs_certificate.serial_number,
                 revocation_date: time(self.this_update)?,
                 crl_entry_extensions: None,
@@ -189,7 +189,7 @@ impl RevocationListRecipe<'_> {
 /// order, the commas in values escaped, `+` between attributes of one relative name.
 ///
 /// Text becomes a PrintableString, as in Microsoft's certificates, unless a value is given in DER (`O=#0c0141`).
-fn name(text: &str) -> Result<RdnSequence, TestKitError> {
+fn name(text: &str) -> Result<RdnSequence, Fault> {
     let parsed = RdnSequence::from_str(text)?;
     if text.contains("=#") {
         return Ok(parsed);
@@ -207,12 +207,12 @@ fn name(text: &str) -> Result<RdnSequence, TestKitError> {
 }
 
 /// A URL as a general name.
-fn uri(url: &str) -> Result<GeneralName, TestKitError> {
+fn uri(url: &str) -> Result<GeneralName, Fault> {
     Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(url)?))
 }
 
 /// An extension with this object identifier, whose value is DER already.
-fn extension(oid: &str, critical: bool, value: Vec<u8>) -> Result<Extension, TestKitError> {
+fn extension(oid: &str, critical: bool, value: Vec<u8>) -> Result<Extension, Fault> {
     Ok(Extension {
         extn_id: ObjectIdentifier::new(oid).map_err(der::Error::from)?,
         critical,
@@ -226,7 +226,7 @@ fn sha256_with_rsa() -> AlgorithmIdentifierOwned {
 }
 
 /// UTCTime until 2049, then GeneralizedTime (RFC 5280, 4.1.2.5).
-fn time(seconds: u64) -> Result<Time, TestKitError> {
+fn time(seconds: u64) -> Result<Time, Fault> {
     let since_epoch = Duration::from_secs(seconds);
     Ok(match UtcTime::from_unix_duration(since_epoch) {
         Ok(time) => Time::UtcTime(time),
