@@ -93,7 +93,7 @@
 //! |---|---|---|
 //! | a callback is genuine | info | `outcome` = `accepted`, `event` (its name, where it was read), `digest`, `signer` |
 //! | a callback is refused | warn | `outcome` = `refused`, `kind`, `status`, `verdict` = `forged` or `undecided`, `reason` |
-//! | the same, until an operator acts ([`Error::needs_repair`]): kinds `chain`, `event` and `format` | error | the same, and `digest` where the body is genuine |
+//! | the same, until an operator acts ([`Error::needs_repair`]): kinds `chain`, `event` and `format`, and `stale` if the successor of a kept certificate is refused | error | the same, and `digest` where the body is genuine |
 //! | it was handled before, or is being handled | info | `outcome` = `duplicate` or `in_progress`, `digest` |
 //! | its attempt is over | info | `outcome` = `completed`, `released` or `abandoned`, `digest` |
 //! | its attempt was settled after another had begun: it may have been handled twice | warn | `outcome` = `stale`, `step` = `complete` or `release`, `digest` |

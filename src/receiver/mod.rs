@@ -52,10 +52,12 @@
 //! # In production
 //!
 //! - **Fetches run in the background**, in tasks of their own with deadlines of 5 s. Build the receiver in the tokio runtime that
-//!   keeps running (other runtimes: [`ReceiverBuilder::spawn`]). A URL is fetched once for all its callbacks. A callback with a
-//!   good signer never waits for the network; one without a signer waits at most 5 s, and is then answered with 503.
+//!   keeps running (other runtimes: [`ReceiverBuilder::spawn`]). A URL is fetched once for all its callbacks. A callback
+//!   that a kept signer signed never waits for the network; any other waits at most 5 s, and is then answered with 503.
 //! - **Rotations**: a signature is refused for good only under a certificate that was fetched after the callback arrived or at most
-//!   five seconds before. A new certificate is found at its first signature, and two former ones stay good for seven days.
+//!   five seconds before. A new certificate is found at its first signature, unless the old one was fetched less than five seconds
+//!   before (401). While the host is down, callbacks under a new certificate get 503, and those under a kept one go on. Two former
+//!   signers stay good for seven days.
 //! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and give them to the next receiver
 //!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::intermediates`]). Then it needs no fetch at the start, and
 //!   repeated deliveries under a former certificate are not lost. Ignore a damaged file: a receiver works without it.

@@ -80,7 +80,8 @@ pub enum FetchError {
     },
     /// The fetch takes longer than a callback waits. It goes on in the background.
     #[error(
-        "`{url}` is still being fetched after {patience:?}, the longest that a callback waits; the fetch goes on"
+        "the certificate at `{url}`, or an issuer's certificate or a list that its chain needs from port 80 of a certificate \
+         authority, is still being fetched after {patience:?}, the longest that a callback waits; the fetch goes on"
     )]
     Late {
         /// The URL.

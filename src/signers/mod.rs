@@ -68,12 +68,12 @@
 //! - **No request owns a fetch.** Fetches run in tasks of their own ([`Spawn`](crate::spawn::Spawn)), with deadlines of 5 s for the
 //!   certificate, 5 s for its issuers and 3 s for revocation lists, whatever the HTTP client does. All callbacks that wait for a
 //!   URL share one fetch. An attempt is recorded when it starts.
-//! - **A callback whose URL has a good signer never waits for the network.**
+//! - **A callback that a kept signer signed never waits for the network.**
 //! - A callback without a signer waits for the path, 5 s by default. Then it fails, and the fetch goes on. It waits for
 //!   revocation lists only with [`Revocation::Required`](crate::chain::Revocation::Required).
 //! - **A signature is refused for good only under a fresh certificate**: fetched after the callback arrived, or at most 5 s
 //!   before. Under an older one, a mismatch causes one fetch, shared by all callbacks. If the fetch under way had started before
-//!   the callback arrived, a second one follows.
+//!   the callback arrived, and more than 5 s before its end, a second one follows.
 //! - **Revocation covers every kept signer.** A certificate that was once seen revoked stays refused, even if the list is lost.
 //! - At most two replaced signers are accepted, for seven days: a repeated delivery may carry their signature.
 //! - A failure is remembered for 5 s, and for up to 15 s when failures repeat. Meanwhile nothing is fetched.
@@ -148,8 +148,9 @@ impl Signers {
     pub const MAX_URLS: usize = times::MAX_URLS;
     /// The greatest age of a certificate under which a signature is refused for good.
     ///
-    /// Five seconds: the host served the certificate so recently that a replaced one is out of the question. It is also the least
-    /// time between two fetches that strangers' signatures cause for one URL.
+    /// Five seconds: the host served the certificate so recently that a mismatch is taken for a forgery. A genuine callback under a
+    /// certificate that was replaced within these seconds is refused with 401. It is also the least time between two fetches that
+    /// strangers' signatures cause for one URL.
     pub const FRESH: Duration = times::FRESH;
     /// How long a callback without a signer waits by default.
     ///

@@ -31,6 +31,22 @@ fn says(error: impl Into<Error>, kind: ErrorKind, status: u16, retry: Option<u64
 }
 
 #[test]
+fn a_late_fetch_names_all_that_may_be_late() {
+    let late = FetchError::Late {
+        url: Excerpt::of_url("https://a.example/a.cer"),
+        patience: Duration::from_secs(5),
+    };
+    says(
+        Unavailable::new(late, Duration::from_secs(5)),
+        ErrorKind::Source,
+        503,
+        Some(5),
+        "the certificate at `https://a.example/a.cer`, or an issuer's certificate or a list that its chain needs from port 80 of a \
+         certificate authority, is still being fetched after 5s, the longest that a callback waits; the fetch goes on",
+    );
+}
+
+#[test]
 fn bodies() {
     says(BodyError::Empty, ErrorKind::Body, 400, None, "the body is empty");
     says(
