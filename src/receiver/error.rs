@@ -67,7 +67,7 @@ pub enum Error {
          kept certificate: {mismatch}",
         match &*unavailable.error {
             SignerError::Chain { .. } => "",
-            SignerError::Fetch(_) => " (if that lasts, check that its host can be reached)",
+            SignerError::Fetch(_) => " (if that persists, check that its host can be reached)",
         }
     )]
     #[non_exhaustive]

@@ -91,8 +91,8 @@ pub enum FetchError {
     },
     /// The quota of downloads for URLs that never verified is used up.
     #[error(
-        "`{url}` was not fetched: it has never verified, and the quota of {per_minute} downloads a minute for such URLs \
-         is used up; if genuine callbacks name it, configure it with `warm_up_url`"
+        "`{url}` was not fetched: no signer of it was ever verified, and the quota of {per_minute} downloads a minute for \
+         such URLs is used up; if genuine callbacks name it, configure it with `warm_up_url`"
     )]
     Quota {
         /// The URL.
@@ -172,7 +172,7 @@ pub(crate) enum EvidenceError {
     ListNotInForce { url: Excerpt },
     #[error("`{url}`: {error}")]
     NotAList { url: Excerpt, error: ParseError },
-    #[error("`{url}` does not serve the issuer")]
+    #[error("`{url}` does not serve the issuer's certificate")]
     NotTheIssuer { url: Excerpt },
 }
 

@@ -14,7 +14,7 @@
 //! | a callback without a signer waits five seconds at most | yes | no: put a timeout around it |
 //!
 //! Certificates and revocation lists of signers, the keys of Microsoft Entra and access tokens are all fetched like this. The
-//! table holds for deliveries from Event Grid and for calls that need a token, too.
+//! table also applies to deliveries from Event Grid and to calls that need a token.
 
 mod caller_driven;
 #[cfg(any(feature = "receiver", feature = "token"))]

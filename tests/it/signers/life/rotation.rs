@@ -108,7 +108,7 @@ async fn a_successor_that_is_refused_needs_a_repair() {
             outage(),
             &good,
             false,
-            " (if that lasts, check that its host can be reached); under the kept",
+            " (if that persists, check that its host can be reached); under the kept",
         ),
     ] {
         let (receiver, clock, source) = kept(&first).await;
