@@ -423,7 +423,7 @@ fn faults_of_the_command_line_are_told_apart() {
             &["--revocation", "strict"],
             "--revocation strict: no mode (expected off, best-effort or required)",
         ),
-        (&["--issuer-location", "a"], "--issuer-location: `a` is no"),
+        (&["--issuer-location", "a"], "--issuer-location: `a` cannot be an allowed URL prefix"),
         (&["--at", "noon"], "--at noon: no time"),
         (&["--strange"], "invalid option '--strange'"),
     ];
