@@ -2,7 +2,7 @@
 //!
 //! A receiver reports the first fault of a certificate. [`Examiner`] continues after it: it examines every policy, every chain
 //! that the names allow, and the revocation of each certificate on the path. It shows each attempt to fetch evidence, and gives
-//! [`Advice`]: the flag of the program `partner-center`, the call on
+//! [`Advice`]: the command-line option, the call on
 //! [`ReceiverBuilder`](crate::receiver::ReceiverBuilder), and how that weakens the check.
 //!
 //! It fetches evidence with the receiver's gatherer, so that both look in the same places and reach the same verdict. There are

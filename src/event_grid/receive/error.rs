@@ -228,5 +228,5 @@ impl ReceiveError {
 /// The most events that an event subscription can ask for in one delivery (`maxEventsPerBatch`).
 pub(super) const EVENTS_LIMIT: usize = 5000;
 
-/// The only method of deliveries, for the header `allow`.
+/// The value of the header `Allow`: deliveries have no other method.
 pub(super) const POST: HeaderValue = HeaderValue::from_static("POST");
