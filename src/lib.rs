@@ -44,7 +44,7 @@
 //!
 //! [`signers`] keeps verified signers between callbacks, and gathers the issuers' certificates and revocation lists that their
 //! chains need. [`testing`] is a test kit that signs callbacks as Partner Center does, and forges them in every way that
-//! matters.
+//! matters. [`diagnosis`] examines a certificate or a captured callback, and says why it is refused.
 //!
 //! # Beside the pipeline
 //!
@@ -82,7 +82,7 @@
 //! | `rustcrypto` | the backend over the crates `rsa`, `sha2`, `p256` and `p384`; pure Rust, slower | |
 //! | `azure-identity` | access tokens from the credentials of the Azure SDK | |
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
-//! | `testing` | a throw-away certificate authority that signs callbacks, a Partner Center on loopback that delivers them, and a fake Event Grid | |
+//! | `testing` | a throw-away certificate authority that signs callbacks, a Partner Center on loopback that delivers them, and fakes of Event Grid and Resource Manager | |
 //! | `tracing` | log events through `tracing`, see below | |
 //!
 //! # What is logged
@@ -90,19 +90,19 @@
 //! With feature `tracing`, the crate emits log events with target `partner_center_webhooks`. Their fields are stable; untrusted
 //! text is escaped and truncated, and tokens never appear. The example `observe` exports them.
 //!
-//! | event | level | fields |
-//! |---|---|---|
-//! | a callback is genuine | info | `outcome` = `accepted`, `event` (its name, if it was read), `digest`, `signer` |
-//! | a callback is refused | warn | `outcome` = `refused`, `kind`, `status`, `verdict` = `forged` or `undecided`, `reason` |
-//! | the same, if an operator must act ([`Error::needs_repair`]): kinds `chain`, `event` and `format`, and `stale` if the successor of a kept certificate is refused | error | the same, and `digest` if the body is genuine |
-//! | a callback was handled before, or is being handled | info | `outcome` = `duplicate` or `in_progress`, `digest` |
-//! | an attempt has ended | info | `outcome` = `completed`, `released` or `abandoned`, `digest` |
-//! | an attempt was settled after another had started: the callback may have been handled twice | warn | `outcome` = `stale`, `step` = `complete` or `release`, `digest` |
-//! | the duplicate guard failed | warn | `outcome` = `unknown`, `step` = `claim`, `complete` or `release`, `digest`, `reason` |
-//! | a certificate authority could not be reached, or a signing certificate could not be renewed | warn | `reason` |
-//! | no current revocation list covers a signer | warn | `signer` |
-//! | the application did not set up an adapter | error | `reason` |
-//! | a certificate or a list that callbacks depend on expires soon | warn | `what`, `days_left` |
+//! | message | level | when | fields |
+//! |---|---|---|---|
+//! | `callback accepted` | info | it is genuine | `outcome` = `accepted`, `event` (its name, if it was read), `digest`, `signer` |
+//! | `callback refused` | warn | see [`Error::status`] | `outcome` = `refused`, `kind`, `status`, `verdict` = `forged` or `undecided`, `reason` |
+//! | `callback refused` | error | an operator should look ([`Error::needs_repair`]): kinds `chain`, `event` and `format`, and `stale` if the successor of a kept certificate is refused | the same, and `digest` if the body is genuine |
+//! | `attempt duplicate`, `attempt in_progress` | info | the callback was handled before, or is being handled | `outcome`, `digest` |
+//! | `attempt completed`, `attempt released`, `attempt abandoned` | info | an attempt is over | `outcome`, `digest` |
+//! | `attempt settled too late` | warn | another attempt had started: the callback may have been handled twice | `outcome` = `stale`, `step` = `complete` or `release`, `digest` |
+//! | `duplicate guard failed` | warn | | `outcome` = `unknown`, `step` = `claim`, `complete` or `release`, `digest`, `reason` |
+//! | `certificate authority not reached`, `signing certificate not renewed` | warn | a fetch failed | `reason` |
+//! | `revocation unknown: no revocation list could be fetched` | warn | no current list covers a signer | `signer` |
+//! | `expires soon and has not been renewed` | warn | a certificate of the current path has less than a week, or a list less than a day | `what`, `days_left` |
+//! | `not set up to receive callbacks` | error | the application did not set up an adapter | `reason` |
 //!
 //! # Backends
 //!

@@ -70,7 +70,7 @@ pub(crate) mod receiver {
     refusals! {
         /// A callback was refused. `digest` is that of its body, if the body is genuine.
         refused: warn,
-        /// A callback was refused, as each retry will be until an operator repairs this side.
+        /// A callback was refused, as retries probably will be until an operator repairs this side.
         refused_until_repair: error,
     }
 
@@ -109,9 +109,9 @@ pub(crate) mod receiver {
         );
     }
 
-    /// A certificate or a list that callbacks depend on expires within days.
-    pub(crate) fn ends_soon(what: &dyn Display, days_left: u64) {
-        log!(warn, "partner_center_webhooks", %what, days_left, "ends soon and has not been renewed");
+    /// A certificate that callbacks depend on expires within days, or a list within one.
+    pub(crate) fn expires_soon(what: &dyn Display, days_left: u64) {
+        log!(warn, "partner_center_webhooks", %what, days_left, "expires soon and has not been renewed");
     }
 
     /// An adapter lacks data that the application must provide.

@@ -25,7 +25,7 @@ fn every_documented_name_has_a_vector_which_reads_as_its_resource() {
         assert_eq!(event.name(), name);
         assert_eq!(resource(&event), documented_resource(name), "{name}");
         assert!(event.resource_change_utc_date().is_some(), "{name}");
-        assert_eq!(event.extra().count(), 0, "{name}");
+        assert_eq!(event.extra().count(), 0, "{name}: an unknown member; add it to `MEMBERS`");
         assert_given_back(&event, &body);
     }
     let files = fs::read_dir(vectors()).unwrap();

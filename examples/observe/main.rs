@@ -37,7 +37,7 @@ impl<S: Subscriber> Layer<S> for Export {
             return;
         }
         let fields = Fields::of(event);
-        let labels: Vec<_> = ["outcome", "kind", "status", "step"]
+        let labels: Vec<_> = ["outcome", "kind", "status", "verdict", "step"]
             .iter()
             .filter_map(|name| Some(format!("{name}={:?}", fields.text(name)?)))
             .collect();

@@ -29,11 +29,13 @@ use crate::crypto::Backend;
 /// let certificate = Certificate::parse(signer.certificate())?;
 /// assert_eq!(certificate.dns_names(), ["pcnotifications-dispatch.microsoft.com"]);
 /// assert!(!certificate.is_ca());
+/// assert_eq!(certificate.der(), signer.certificate().as_ref());
 /// assert!(matches!(certificate.public_key(), PublicKey::Rsa { bits: 2048, .. }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Certificate<'a> {
+    der: &'a [u8],
     subject: DistinguishedName<'a>,
     issuer: DistinguishedName<'a>,
     dns_names: Vec<&'a str>,
@@ -67,6 +69,7 @@ impl<'a> Certificate<'a> {
             ));
         }
         let mut certificate = Self {
+            der,
             subject: DistinguishedName::new(&parsed.tbs_certificate.subject),
             issuer: DistinguishedName::new(&parsed.tbs_certificate.issuer),
             dns_names: Vec::new(),
@@ -141,6 +144,11 @@ impl<'a> Certificate<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The certificate as received, for a policy that reads a field or an extension without a method here.
+    pub fn der(&self) -> &'a [u8] {
+        self.der
     }
 
     /// The subject.

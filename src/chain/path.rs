@@ -286,11 +286,15 @@ impl Link {
         self.list_ends.is_none_or(|end| end <= now) && !self.revocation_list_urls.is_empty()
     }
 
-    /// When the certificate and its revocation list expire.
-    pub(super) fn expiries(&self) -> impl Iterator<Item = (Excerpt, UnixTime)> {
+    /// When the certificate expires, with its subject.
+    pub(super) fn certificate_expires(&self) -> (Excerpt, UnixTime) {
+        (self.subject.clone(), self.not_after)
+    }
+
+    /// When its revocation list expires, with a description.
+    pub(super) fn list_expires(&self) -> Option<(Excerpt, UnixTime)> {
         let list = Excerpt::of(format!("the revocation list for {}", self.subject));
-        std::iter::once((self.subject.clone(), self.not_after))
-            .chain(self.list_ends.map(|end| (list, end)))
+        self.list_ends.map(|end| (list, end))
     }
 }
 

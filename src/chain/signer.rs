@@ -28,7 +28,8 @@ pub struct VerifiedSigner {
     pub(super) valid_until: UnixTime,
     pub(super) certificate: CertificateDer<'static>,
     pub(super) issuers: Vec<CertificateDer<'static>>,
-    pub(super) expiries: Vec<(Excerpt, UnixTime)>,
+    pub(super) certificates_expire: Vec<(Excerpt, UnixTime)>,
+    pub(super) lists_expire: Vec<(Excerpt, UnixTime)>,
     pub(super) revocation_lists_end: Option<UnixTime>,
     pub(super) misses_lists: bool,
     pub(super) path: Vec<Excerpt>,
@@ -70,7 +71,7 @@ impl VerifiedSigner {
     #[cfg_attr(not(feature = "receiver"), expect(dead_code, reason = "used by feature `receiver`"))]
     pub(crate) fn misses_evidence_at(&self, now: UnixTime) -> bool {
         let lists_ended = self.evidence_ends().is_some_and(|end| end <= now);
-        let is_in_force = self.expiries.first().is_some_and(|(_, end)| now <= *end);
+        let is_in_force = self.certificates_expire.first().is_some_and(|(_, end)| now <= *end);
         lists_ended && is_in_force && self.valid_from <= now && !self.is_valid_at(now)
     }
 
@@ -107,7 +108,19 @@ impl VerifiedSigner {
     ///
     /// For monitoring: an entry is a description and the time.
     pub fn expiries(&self) -> Vec<(Excerpt, UnixTime)> {
-        self.expiries.clone()
+        [&*self.certificates_expire, &*self.lists_expire].concat()
+    }
+
+    /// The subject and the expiry of each certificate of the path, without the anchor.
+    #[cfg(feature = "receiver")]
+    pub(crate) fn certificates_expire(&self) -> &[(Excerpt, UnixTime)] {
+        &self.certificates_expire
+    }
+
+    /// A description and the expiry of each revocation list of the path.
+    #[cfg(feature = "receiver")]
+    pub(crate) fn lists_expire(&self) -> &[(Excerpt, UnixTime)] {
+        &self.lists_expire
     }
 
     /// The issuers' certificates of the path, without the anchor.

@@ -40,12 +40,12 @@ macro_rules! event_names {
         #[non_exhaustive]
         pub enum EventName {
             $($(#[doc = $meaning])+ $variant,)+
-            /// A name that was not documented when this version was published; as received.
+            /// A name that was not known when this version was published; as received.
             Other(OtherEventName),
         }
 
         impl EventName {
-            /// Every documented name, in the order of the documentation.
+            /// Every known name, in the order of the documentation. The few that are not documented there say so.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The name on the wire: the documented spelling if it is known, otherwise the received one.

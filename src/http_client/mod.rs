@@ -82,8 +82,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Sends a request and reads the whole response, within limits.
 ///
-/// An implementation must not follow redirects or decompress the body. It must stop reading at [`Limits::max_body`] and fail
-/// at [`Limits::deadline`]. The crate checks the length of the body again.
+/// An implementation must not follow redirects: they would carry a token to another host, or lead past the allowed certificate
+/// URLs. It must not decompress the body, must stop reading at [`Limits::max_body`], and must fail at [`Limits::deadline`]. The
+/// crate checks the length of the body again. Certificate authorities are called over plain `http`, all else over `https`.
 pub trait HttpClient: fmt::Debug + Send + Sync {
     /// Sends `request`.
     ///

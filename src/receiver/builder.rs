@@ -32,7 +32,9 @@ pub struct ReceiverBuilder {
 impl ReceiverBuilder {
     /// Starts from a chain verifier and a certificate source.
     ///
-    /// With features `reqwest` and a backend, [`Receiver::builder`] needs neither.
+    /// Nothing is fetched from certificate authorities until [`http_client`](Self::http_client) or
+    /// [`authorities`](Self::authorities) is called: issuers must be configured, and the state of revocation stays unknown.
+    /// With features `reqwest` and a backend, [`Receiver::builder`] needs none of these.
     pub fn new(chain: ChainVerifier, source: impl CertificateSource + 'static) -> Self {
         Self::start(chain, Ok(Arc::new(source)), None)
     }

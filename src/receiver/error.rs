@@ -63,12 +63,8 @@ pub enum Error {
     Source(Unavailable<FetchError>),
     /// The signature does not match under the kept certificate, and it is unknown whether that was replaced.
     #[error(
-        "it is unknown whether the signature is good, because the certificate could not be renewed: {unavailable}{}; under the \
-         kept certificate: {mismatch}",
-        match &*unavailable.error {
-            SignerError::Chain { .. } => "",
-            SignerError::Fetch(_) => " (if that persists, check that its host can be reached)",
-        }
+        "it is unknown whether the signature is good, because {}; under the kept certificate: {mismatch}",
+        no_other_signer(unavailable)
     )]
     #[non_exhaustive]
     Stale {
@@ -110,11 +106,11 @@ impl Error {
     /// | envelope: the signature is missing or of another scheme | forged | 401 | |
     /// | envelope: all else | forged | 400 | |
     /// | location | forged | 401 | |
-    /// | source: the certificate could not be fetched, or its fetch is late | undecided | 503 | 1 to 300 s: the longest of the time until the next attempt, the age of the outage, and the host's own `Retry-After` |
+    /// | source: the certificate could not be fetched, its fetch is late, it was revoked at an older fetch, or the quota is used up | undecided | 503 | 1 to 300 s: the longest of the time until the next attempt, the age of the outage, and the host's own `Retry-After` |
     /// | chain: the signing certificate is revoked, according to a fetch at most 5 s ago | forged | 401 | |
-    /// | chain: all else, because the certificate came from Microsoft's own store | undecided | 503 | as for source |
+    /// | chain: all else, because the certificate came from Microsoft's own store | undecided | 503 | as for source, or the time until the certificate is valid |
     /// | signature, under a certificate fetched after the callback arrived or at most 5 s before | forged | 401 | |
-    /// | a kept signer of the URL cannot be verified at this time, and the signature matches no other | undecided | 503 | 300 s |
+    /// | stale or source: a kept signer of the URL cannot be verified at this time, and the signature matches no other | undecided | 503 | 300 s |
     /// | stale: the signature does not match, and the certificate could not be fetched again, or its successor is not trusted | undecided | 503 | as for source |
     /// | event, format: genuine, but not readable by this program | undecided | 503 | 300 s, because it needs a repair |
     /// | duplicate: handled before | handled | 200 | |
@@ -155,12 +151,13 @@ impl Error {
         }
     }
 
-    /// Whether callbacks stay refused until an operator acts: page one. Such errors are logged at level error.
+    /// Whether an operator should look now: page one. Such errors are logged at level error.
     ///
     /// They are genuine bodies that this program cannot read, and certificates of Microsoft's own store that are refused or revoked,
-    /// also the successor of a kept one. A stranger can cause the latter only by naming another certificate that exists in that
-    /// store, so look at the URL. All other [undecided](Verdict::Undecided) callbacks are counted: outages heal, and strangers can
-    /// cause them, but a rate that stays high means that events are being lost.
+    /// also the successor of a kept one. Most stay until an operator acts. Some heal: the certificate authorities can be reached
+    /// again, or the certificate becomes valid. A stranger can cause them only by naming another certificate that exists in that
+    /// store: the message has its names. All other [undecided](Verdict::Undecided) callbacks are counted: outages heal, and
+    /// strangers can cause them. A high rate without accepted callbacks may mean that events are being lost.
     ///
     /// # Example
     ///
@@ -266,6 +263,19 @@ impl From<Unavailable> for Error {
     }
 }
 
+/// Why no signer but the kept ones is known. Only a host that was not reached is worth a check.
+fn no_other_signer(unavailable: &Unavailable) -> String {
+    match &*unavailable.error {
+        SignerError::Fetch(FetchError::Unverified { .. }) => unavailable.to_string(),
+        SignerError::Chain { .. } => {
+            format!("the certificate could not be renewed: {unavailable}")
+        }
+        SignerError::Fetch(_) => format!(
+            "the certificate could not be renewed: {unavailable} (if that persists, check that its host can be reached)"
+        ),
+    }
+}
+
 /// The verdict on a callback that is not handled now. It decides the status, see [`Error::status`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -276,7 +286,8 @@ pub enum Verdict {
     /// It was handled before.
     Handled,
     /// It is or may be genuine and is not handled yet: a retry or a repair on this side can turn it into a success. If that does not
-    /// happen, the event is lost after ten tries: alert on a rate that lasts, and page for [`Error::needs_repair`].
+    /// happen, the event is lost after ten tries: alert on a rate that lasts without accepted callbacks, and page for
+    /// [`Error::needs_repair`].
     Undecided,
 }
 

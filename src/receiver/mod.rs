@@ -51,24 +51,27 @@
 //!
 //! # In production
 //!
-//! - **Fetches run in the background**, in tasks of their own with deadlines of 5 s. Build the receiver in the tokio runtime that
-//!   keeps running (other runtimes: [`ReceiverBuilder::spawn`]). A URL is fetched once for all its callbacks. A callback
-//!   that a kept signer signed never waits for the network; any other waits at most 5 s, and is then answered with 503.
+//! - **Fetches run in the background**, in tasks of their own with deadlines: 5 s for the certificate, 23 s with all that its path
+//!   needs. Build the receiver in the tokio runtime that keeps running (other runtimes: [`ReceiverBuilder::spawn`]; without one,
+//!   callbacks drive the fetches, see [`spawn`](crate::spawn)). A URL is fetched once for all its callbacks. A callback that a
+//!   kept signer signed never waits for the network; any other waits at most 5 s, and then gets 503.
 //! - **Rotations**: a signature is refused for good only under a certificate that was fetched after the callback arrived or at most
 //!   five seconds before. A new certificate is fetched when its first signature arrives, unless the old one was fetched less
-//!   than five seconds before (401). While the host is down, callbacks under a new certificate get 503, and those under a kept
-//!   one are still accepted. Two former signers stay accepted for seven days.
+//!   than five seconds before (401). While the host is down, callbacks under a new certificate get 503, as forged ones do, and
+//!   those under a kept one are still accepted. Two former signers stay accepted for seven days.
 //! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and give them to the next receiver
 //!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::intermediates`]). Then it needs no fetch at the start, and
-//!   repeated deliveries under a former certificate are not lost. Ignore a damaged file: a receiver works without it.
+//!   deliveries under a former certificate are accepted. Without them, these get 401, are counted as forged, and their events are
+//!   lost. Ignore a damaged file: a receiver works without it.
 //! - **Changes at run time**: [`Receiver::replace_chain`] sets new anchors, intermediates, policies or names while callbacks go on.
-//! - **Expiry**: with feature `tracing`, a warning is logged when a signing certificate, an issuer or a revocation list expires
-//!   in less than a week.
+//! - **Expiry**: with feature `tracing`, a warning is logged when a signing certificate or an issuer expires in less than a
+//!   week, or a revocation list in less than a day.
 //! - **Cost**: one RSA verification, 14 µs on a core of a small machine, plus 4 %. No locks, and only the event is allocated.
 //!   `cargo bench --all-features --bench receive` prints each figure beside that of the raw primitive.
 //!   `benches/throughput.sh` prints the requests per second of an axum server: 0.95 of the rate with the RSA primitive alone,
 //!   if server and load generator have a core each.
-//! - **Strangers** can cause at most 60 fetches a minute, a shared quota, and at most one in five seconds for a known URL.
+//! - **Strangers** can cause at most 60 fetches a minute and 16 at once, a shared quota, and at most one in five seconds for a known
+//!   URL.
 
 mod admitted;
 mod builder;

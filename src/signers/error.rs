@@ -60,7 +60,7 @@ pub enum SignerError {
 
 /// The reason why a certificate could not be fetched for a callback. A later attempt may succeed.
 ///
-/// Every message names the URL and what an operator can do. Callbacks are answered with 503 and the `Retry-After` of
+/// Messages name the URL, or the revoked certificate, and what an operator can do. Callbacks are answered with 503 and the `Retry-After` of
 /// [`Unavailable`].
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]

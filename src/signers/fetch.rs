@@ -7,7 +7,7 @@
 //! 3. Gather its issuers and, if lists are required, its lists; twice, if an issuer turns out revoked.
 //! 4. Keep the signer, or note the failure. A failure drops no kept signer, unless it shows a revocation.
 //! 5. Try imports again, verify kept signers again if there is new evidence, and start the check against lists.
-//! 6. Log certificates and lists that expire within a week.
+//! 6. Log certificates that expire within a week, and lists that expire within a day.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use super::set::{Fetched, SignerSet};
 use super::times;
 use crate::chain::{ChainVerifier, Revocation, VerifiedSigner};
 use crate::log;
+use crate::mask::Excerpt;
 use crate::source::{CertificateBundle, CertificateUrl};
 use crate::spawn::single_flight::{Interrupted, Moment, Start, within};
 
@@ -130,7 +131,7 @@ async fn run(inner: Weak<Inner>, fetch: Fetch) -> Result<SignerSet, SignerError>
     if fetch.is_routine
         && let Some(set) = weak.upgrade().and_then(|inner| inner.table.row(&url))
     {
-        set.iter().for_each(|signer| warn_of_ends(signer, now));
+        warn_of_expiry(set.current(), now);
     }
     outcome
 }
@@ -201,16 +202,19 @@ async fn verify(
     }
 }
 
-/// Warns of certificates and lists that expire within a week.
+/// Warns of certificates that expire within a week, and of lists that expire within a day.
 ///
-/// Only routine fetches warn, so that strangers cannot fill the log by mismatches.
-fn warn_of_ends(signer: &VerifiedSigner, now: Duration) {
+/// Lists are fetched twice a day and are valid for a week, so one with a day left was not renewed. Only routine fetches warn, so
+/// that strangers cannot fill the log by mismatches.
+fn warn_of_expiry(signer: &VerifiedSigner, now: Duration) {
     let left = |end: UnixTime| Duration::from_secs(end.as_secs()).saturating_sub(now);
-    for (what, end) in signer.expiries() {
-        if left(end) < times::REFRESH_BEFORE_END {
-            log::receiver::ends_soon(&what, left(end).as_secs() / (24 * 60 * 60));
+    let warn_within = |expiries: &[(Excerpt, UnixTime)], limit: Duration| {
+        for (what, end) in expiries.iter().filter(|(_, end)| left(*end) < limit) {
+            log::receiver::expires_soon(what, left(*end).as_secs() / (24 * 60 * 60));
         }
-    }
+    };
+    warn_within(signer.certificates_expire(), times::REFRESH_BEFORE_END);
+    warn_within(signer.lists_expire(), 2 * times::LIST_AGE);
 }
 
 /// The error if the receiver, the runtime or the deadline ended the fetch.

@@ -65,8 +65,9 @@
 //! # Guarantees
 //!
 //! - A hit costs a few atomic loads and a search through at most [`Signers::MAX_URLS`] entries: no lock, no allocation.
-//! - **No request owns a fetch.** Fetches run in tasks of their own ([`Spawn`](crate::spawn::Spawn)), with deadlines of 5 s for the
-//!   certificate, 5 s for its issuers and 3 s for revocation lists, whatever the HTTP client does. All callbacks that wait for a
+//! - **No request owns a fetch.** Fetches run in tasks of their own ([`Spawn`](crate::spawn::Spawn)), with deadlines whatever the
+//!   HTTP client does: 5 s for the certificate, then twice 5 s for issuers and 3 s for lists, 23 s in all. A check of lists has 30 s.
+//!   Without a runtime, callers drive them: see [`CallerDriven`](crate::spawn::CallerDriven). All callbacks that wait for a
 //!   URL share one fetch. An attempt is recorded when it starts.
 //! - **A callback that a kept signer signed never waits for the network.**
 //! - A callback without a signer waits for the path, 5 s by default. Then it fails, and the fetch goes on. It waits for
@@ -93,7 +94,7 @@
 //! | signers of a URL | the current one and 2 former ones | the former one that was replaced first |
 //! | URLs that once had a verified signer, without the signers | 256 | the one that had it first |
 //! | failures, after their cool-down | 512 | all whose cool-down is over |
-//! | imports | 96 | none is added |
+//! | imports from one text | 96 | the text is refused |
 //! | issuers' certificates, lists, revocations | 64, 32, 256 | see the evidence store |
 
 mod check;

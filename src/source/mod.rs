@@ -49,7 +49,7 @@ pub trait CertificateSource: fmt::Debug + Send + Sync {
 /// A bundle is its own source for every allowed URL, without waiting: for captured callbacks, for tests, and for networks
 /// without outgoing connections.
 ///
-/// The certificate still has to pass stage 3, and it expires: Microsoft's are valid for some weeks.
+/// The certificate still has to pass stage 3, and it expires: Microsoft's are valid for some months.
 impl CertificateSource for CertificateBundle {
     fn fetch<'a>(&'a self, _: &'a CertificateUrl<'a>) -> BoxFuture<'a, Result<Self, SourceError>> {
         Box::pin(ready(Ok(self.clone())))

@@ -126,6 +126,12 @@ fn out_of_time(now: &str) -> Advice {
 }
 
 fn about_policy(error: &PolicyError, dns_names: &[String]) -> Advice {
+    if let PolicyError::Other(_) = error {
+        return Advice::new(
+            "this is a policy of your application: change it where it is passed to `require`",
+            NOTHING,
+        );
+    }
     let PolicyError::SignerName { .. } = error else {
         return Advice::new(
             "nothing turns this policy off: is it the certificate that Partner Center signs with?",

@@ -144,7 +144,9 @@ impl Front {
                     .app_data(web::Data::new(state.handler.clone()))
                     .route(PATH, route)
             };
-            let server = HttpServer::new(app).workers(1).disable_signals();
+            // Otherwise actix responds to slow headers with 408, and on a loaded machine they are slow.
+            let server = HttpServer::new(app).workers(1).client_request_timeout(Duration::ZERO);
+            let server = server.disable_signals();
             let server = server.listen(listener).unwrap().run();
             actix_web::rt::System::new().block_on(server).unwrap();
         });

@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use partner_center_webhooks::ErrorKind::Stale;
 use partner_center_webhooks::Receiver;
-use partner_center_webhooks::chain::{Revocation, UnixTime};
+use partner_center_webhooks::chain::{Anchors, ChainVerifier, Revocation, UnixTime};
+use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::receiver::ReceiverBuilder;
+use partner_center_webhooks::testing::Issuer;
 
 use super::{
     ACCEPTED, BASE, DAY, MISMATCH, authorities, callback, chain_of, published, response, successor,
@@ -173,4 +176,40 @@ async fn a_text_that_is_cut_off_is_refused() {
         assert!(!is_read(&text[..cut]), "{}", &text[..cut]);
     }
     assert!(!is_read(&format!("{text}{text}")), "two texts in one");
+}
+
+/// A former signer without its issuer: the message names what is missing, and not the certificate host, which is well.
+#[tokio::test]
+async fn a_former_signer_without_its_issuer_does_not_blame_the_certificate_host() {
+    let (one, other) = (published(), Issuer::at(NOW).unwrap());
+    let (old, new) = (successor(&one), successor(&other));
+    let anchors =
+        Anchors::from_pem([one.root_pem(), other.root_pem()].concat().as_bytes()).unwrap();
+    let chain = |intermediates: &[&Issuer]| {
+        let intermediates = intermediates.iter().flat_map(|issuer| issuer.intermediates());
+        ChainVerifier::new(AwsLcRs::new(), anchors.clone())
+            .with_intermediates(intermediates.collect::<Vec<_>>())
+    };
+    let source = Scripted::serving(&old);
+    let receiver = |chain| ReceiverBuilder::new(chain, source.clone()).clock(|| NOW);
+    let before = receiver(chain(&[&one, &other])).build().unwrap();
+    assert_eq!(response(&before, &callback(&old)).await, ACCEPTED);
+    source.now_answers(Ok(bundle(&new)));
+    let after = receiver(chain(&[&other])).kept_signers_pem(before.kept_signers_pem());
+    let after = after.build().unwrap();
+    assert_eq!(response(&after, &callback(&new)).await, ACCEPTED);
+    let callback = callback(&old);
+    let error = after.receive(&callback.headers, &callback.body).await.unwrap_err();
+    assert_eq!((error.kind(), error.status().as_u16()), (Stale, 503));
+    let message = error.to_string();
+    assert!(
+        message.starts_with(
+            "it is unknown whether the signature is good, because a former signer of \
+             `https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer` cannot be verified \
+             at this time, because an issuer's certificate or a revocation list is missing: check that certificate authorities \
+             are reachable over port 80"
+        ),
+        "{message}"
+    );
+    assert!(!message.contains("renewed") && !message.contains("its host"), "{message}");
 }
