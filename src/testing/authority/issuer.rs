@@ -20,6 +20,8 @@ use crate::source::{CertificateBundle, Pinned};
 #[derive(Clone, Debug)]
 pub struct Issuer {
     now: UnixTime,
+    /// The time that CA certificates are valid around.
+    created: UnixTime,
     root_name: Name,
     root: CertificateDer<'static>,
     root_key: Key,
@@ -49,9 +51,23 @@ impl Issuer {
     ///
     /// [`IssuerError`] if a key could not be generated.
     pub fn at(now: UnixTime) -> Result<Self, IssuerError> {
-        let root_key = Key::generate()?;
+        Self::with_keys(now, [Key::generate()?, Key::generate()?, Key::generate()?])
+    }
+
+    /// Restores the issuer that was created at `created`, from its [private keys](Self::private_keys).
+    pub(in crate::testing) fn restored(
+        created: UnixTime,
+        [root, intermediate, signing]: &[Vec<u8>; 3],
+    ) -> Result<Self, IssuerError> {
+        let key = |pkcs8: &[u8]| Key::from_private_key(pkcs8);
+        Self::with_keys(created, [key(root)?, key(intermediate)?, key(signing)?])
+    }
+
+    fn with_keys(
+        now: UnixTime,
+        [root_key, intermediate_key, signing_key]: [Key; 3],
+    ) -> Result<Self, IssuerError> {
         let root_name = name(ROOT_NAME);
-        let intermediate_key = Key::generate()?;
         let intermediate_recipe = authority(INTERMEDIATE_NAME, now);
         Ok(Self {
             now,
@@ -61,7 +77,8 @@ impl Issuer {
             root_key,
             intermediate_recipe,
             intermediate_key,
-            signing_key: Key::generate()?,
+            signing_key,
+            created: now,
             base_url: String::new(),
             revoked: Vec::new(),
         })
@@ -233,6 +250,17 @@ impl Issuer {
     /// The time around which certificates are valid.
     pub fn now(&self) -> UnixTime {
         self.now
+    }
+
+    /// The time that CA certificates are valid around.
+    pub(in crate::testing) fn created(&self) -> UnixTime {
+        self.created
+    }
+
+    /// The private keys of root, intermediate and signer, as PKCS#8.
+    pub(in crate::testing) fn private_keys(&self) -> Result<[Vec<u8>; 3], IssuerError> {
+        let key = |key: &Key| Ok::<_, IssuerError>(key.private_key()?.as_ref().to_vec());
+        Ok([key(&self.root_key)?, key(&self.intermediate_key)?, key(&self.signing_key)?])
     }
 
     /// The root certificate.

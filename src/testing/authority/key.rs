@@ -60,6 +60,13 @@ impl Key {
             .map_err(|error| IssuerError::new("an RSA key")(error.into()))
     }
 
+    /// A key from its private half as PKCS#8.
+    pub(super) fn from_private_key(pkcs8: &[u8]) -> Result<Self, IssuerError> {
+        KeyPair::from_pkcs8(pkcs8)
+            .map(|pair| Self::Strong(Arc::new(pair)))
+            .map_err(|error| IssuerError::new("an RSA key")(error.into()))
+    }
+
     /// A point on P-256.
     pub(super) fn elliptic() -> Self {
         Self::PublicOnly(P256_PUBLIC_KEY.into())

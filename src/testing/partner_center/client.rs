@@ -15,7 +15,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
 use crate::testing::loopback::refusal::Refusal;
-use crate::testing::loopback::response::ErrorBody;
+use crate::testing::loopback::response::{ErrorBody, guid};
 
 /// The configuration of a client.
 #[derive(Clone)]
@@ -24,6 +24,18 @@ pub(super) struct Credentials {
     pub(super) client_id: String,
     pub(super) client_secret: String,
     pub(super) refresh_token: String,
+}
+
+impl Credentials {
+    /// New ids and secrets.
+    pub(super) fn new() -> Self {
+        Self {
+            tenant_id: guid().to_string(),
+            client_id: guid().to_string(),
+            client_secret: format!("secret~{}", guid().simple()),
+            refresh_token: format!("0.refresh.{}", guid().simple()),
+        }
+    }
 }
 
 impl fmt::Debug for Credentials {

@@ -11,7 +11,7 @@ use crate::event::EventName;
 use crate::excerpt::Excerpt;
 use crate::testing::loopback::service::Service;
 
-/// A command for the emulated Partner Center, entered in the example `partner_center` or sent to `POST /emulator/commands`.
+/// A command for the emulated Partner Center, run by `partner-center emulate` or sent to `POST /emulator/commands`.
 ///
 /// # Example
 ///
@@ -28,6 +28,7 @@ pub struct Command(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Deliveries,
+    DeliverNow,
     Down,
     Emit(EventName),
     EmitBody(String),
@@ -54,6 +55,7 @@ replay N                   send delivery N again
 rotate                     replace the signing certificate
 revoke                     revoke the signing certificate
 down, up                   stop or start the certificate host
+deliver-now                make the next attempt of all pending deliveries at once
 deliveries                 list all deliveries
 ";
 
@@ -63,6 +65,10 @@ deliveries                 list all deliveries
                 let state = service.state();
                 let lines = state.deliveries.iter().map(ToString::to_string);
                 return Ok(lines.collect::<Vec<_>>().join("\n"));
+            }
+            Kind::DeliverNow => {
+                service.state().deliveries.hurry();
+                return Ok("pending deliveries are attempted now".to_owned());
             }
             Kind::Down => {
                 service.state().certificate_host_is_down = true;
@@ -154,6 +160,7 @@ fn finish(kind: Kind, rest: &str) -> Result<Command, PartnerCenterError> {
 
 fn without_arguments(verb: &str) -> Option<Kind> {
     Some(match verb {
+        "deliver-now" => Kind::DeliverNow,
         "deliveries" => Kind::Deliveries,
         "down" => Kind::Down,
         "revoke" => Kind::Revoke,

@@ -8,9 +8,10 @@ use http::uri::Authority;
 use http::{HeaderValue, Method, Response, Uri};
 use serde_json::{Value, json};
 
-use super::certificates::{CERT, FILE};
+use super::certificates::{CERT, FILE, PKI};
 use super::command::Command;
 use super::delivery::Delivery;
+use super::emulator::EMULATOR;
 use super::state::State;
 use crate::http_client::is_loopback;
 use crate::testing::authority::{Issuer, IssuerError};
@@ -33,7 +34,7 @@ pub(super) fn respond(
         (&Method::GET, "/anchors.pem") => pem(service, Issuer::root_pem),
         (&Method::GET, "/deliveries") => {
             let state = service.state();
-            ok(&state.deliveries.iter().map(Delivery::to_value).collect())
+            ok(&state.deliveries.iter().map(Delivery::to_json).collect())
         }
         (&Method::GET, "/intermediates.pem") => pem(service, Issuer::intermediate_pem),
         (&Method::POST, "/commands") => {
@@ -62,10 +63,11 @@ fn is_for_emulator(service: &Service<State>, request: &RecordedRequest) -> bool 
 }
 
 /// The configuration of a client.
-fn configuration(service: &Service<State>) -> Value {
+pub(super) fn configuration(service: &Service<State>) -> Value {
     let state = service.state();
     let (base_url, credentials) = (service.base_url(), &state.tokens.credentials);
     json!({
+        "emulator": EMULATOR,
         "baseUrl": base_url,
         "tokenUrl": format!("{base_url}/{}/oauth2/v2.0/token", credentials.tenant_id),
         "tenantId": credentials.tenant_id,
@@ -76,6 +78,7 @@ fn configuration(service: &Service<State>) -> Value {
         "registrationUrl": format!("{base_url}/webhooks/v1/registration"),
         "certificateLocation": format!("{base_url}{CERT}"),
         "certificateUrl": format!("{base_url}{CERT}{FILE}"),
+        "publishedLocation": format!("{base_url}{PKI}"),
         "anchorsUrl": format!("{base_url}/emulator/anchors.pem"),
         "intermediatesUrl": format!("{base_url}/emulator/intermediates.pem"),
     })

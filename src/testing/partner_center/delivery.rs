@@ -65,7 +65,8 @@ impl Delivery {
         self.outcome
     }
 
-    pub(super) fn to_value(&self) -> Value {
+    /// The delivery as in the list at `GET /emulator/deliveries`.
+    pub fn to_json(&self) -> Value {
         let attempts = self.attempts.iter().map(|attempt| {
             json!({
                 "status": attempt.status().map(|status| status.as_u16()),

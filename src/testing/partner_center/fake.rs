@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use super::certificates::{CERT, FILE, PKI};
 use super::command::Command;
+use super::control;
 use super::delivery::{Delivery, Outcome};
 use super::error::PartnerCenterError;
 use super::forgery::Forgery;
@@ -57,6 +58,11 @@ impl PartnerCenter {
         profile.referrals_base = format!("{base_url}{REFERRALS}");
         profile.danger_plain_http_on_loopback = true;
         Cloud::Custom(profile)
+    }
+
+    /// The configuration of a client: the object at `GET /emulator`.
+    pub fn configuration(&self) -> Value {
+        control::configuration(self.server.service())
     }
 
     /// The partner's tenant id.

@@ -41,6 +41,7 @@ impl State {
     pub(super) fn new(
         clock: Clock,
         issuer: Option<Issuer>,
+        tokens: Tokens,
         deliveries: Deliveries<Delivery>,
         client: Option<Arc<dyn HttpClient>>,
     ) -> Self {
@@ -48,7 +49,7 @@ impl State {
             clock,
             quirks: Quirks::default(),
             traffic: Traffic::default(),
-            tokens: Tokens::new(),
+            tokens,
             registration: None,
             validations: Validations::default(),
             resources: Resources::default(),
