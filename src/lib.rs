@@ -83,6 +83,7 @@
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
 //! | `testing` | a throw-away certificate authority that signs callbacks, a Partner Center on loopback that delivers them, and a fake Event Grid | |
 //! | `tracing` | log events through tracing, see below | |
+//! | `cli` | the program `partner-center` | |
 //!
 //! # What is logged
 //!

@@ -9,7 +9,7 @@
 //! The headers are checked before the body is read, and the body is read no further than the receiver's limit. A refused
 //! request gets a response with a status and nothing else, see [`Error::status`], without a call of the handler.
 //!
-//! There is no deadline for the body: put a timeout around the route, as the example `receive_actix` does.
+//! There is no deadline for the body: put a timeout around the route, as the example `actix_web` does.
 //!
 //! # Example
 //!
