@@ -37,7 +37,7 @@ use partner_center_webhooks::source::{
     Authorities, CertificateBundle, CertificateSource, CertificateUrl, DistributionLocation,
     SourceError, StatusRefusal,
 };
-use partner_center_webhooks::testing::{Issuer, Name, SignedRequest, Signer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer};
 use partner_center_webhooks::{ErrorKind, Event, Receiver};
 use rustls_pki_types::UnixTime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -286,7 +286,7 @@ impl Bench {
         let base = "http://pki.example/";
         let bottom = self
             .issuer
-            .with_root_name(Name::microsoft("Throw-away Bridge"))
+            .with_root_name("CN=Throw-away Bridge,O=Microsoft Corporation,L=Redmond,ST=WA,C=US")
             .and_then(|issuer| issuer.published_at(base))
             .expect("an issuer");
         let bridge = bottom.cross_signed_by(&top).expect("a cross-signature");

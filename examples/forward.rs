@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let forwarder = Forwarder {
         channel: ChannelName::new(&variable("CHANNEL")?)?,
         guard: Arc::new(InMemory::new()),
-        publisher: Publisher::by_channel_name(endpoint, key, ReqwestClient::new()?),
+        publisher: Publisher::new(endpoint, key, ReqwestClient::new()?),
         receiver,
     };
     let router = Router::new().route("/webhooks/callback", post(callback)).with_state(forwarder);

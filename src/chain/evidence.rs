@@ -6,9 +6,12 @@ use webpki::EndEntityCert;
 use super::certificate::Certificate;
 use super::revocation_list::RevocationList;
 use super::signer::Fingerprint;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Issuers' certificates and revocation lists for a signing certificate. Only `revoked` is trusted, and it can only refuse.
+///
+/// Nothing has to be complete or in order. Certificates and lists that do not fit are ignored, so those of several signers can be
+/// passed together.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Evidence {
@@ -32,6 +35,8 @@ impl Evidence {
 }
 
 /// A certificate or a list to fetch, because it may change the verdict.
+///
+/// Whether its URLs may be fetched is the caller's decision: certificates that are not trusted yet can name any URL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum MissingEvidence {
     /// The certificate of an issuer.
@@ -56,6 +61,9 @@ pub(crate) enum MissingEvidence {
 
 /// The missing issuers of the certificates that are reachable by name from the signing certificate. Certificates without a
 /// known issuer come first.
+///
+/// Names are followed, not signatures, because the search has failed: a certificate of the right name may be a stranger's. Certificates
+/// that have a known issuer come last, because another issuer of theirs is only worth a try.
 pub(super) fn needed_issuers(
     certificate: &CertificateDer<'_>,
     known: &[CertificateDer<'_>],

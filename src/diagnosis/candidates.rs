@@ -4,7 +4,7 @@ use super::facts::Known;
 use crate::chain::{
     Certificate, CertificateDer, CertificateSummary, ChainVerifier, Evidence, PathError, UnixTime,
 };
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A chain from the signing certificate upwards, over known certificates.
 #[derive(Clone, Debug)]

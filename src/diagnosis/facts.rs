@@ -3,7 +3,7 @@
 use crate::chain::{
     Certificate, CertificateDer, CertificateSummary, ChainVerifier, PublicKey, UnixTime,
 };
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The signing certificate.
 #[derive(Clone, Debug)]

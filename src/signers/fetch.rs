@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 
-use super::error::{SignerError, Unavailable};
+use super::error::{FetchError, SignerError, Unavailable};
 use super::gather::{EvidenceFetch, Target};
 use super::give_way::give_way;
 use super::inner::Inner;
@@ -22,10 +22,12 @@ use super::set::{Fetched, SignerSet};
 use super::times;
 use crate::chain::{ChainVerifier, Revocation, VerifiedSigner};
 use crate::log;
-use crate::single_flight::{Interrupted, Moment, Start, within};
 use crate::source::{CertificateBundle, CertificateUrl};
+use crate::spawn::single_flight::{Interrupted, Moment, Start, within};
 
 /// The reason for a fetch.
+///
+/// It decides which kept signers make the fetch unnecessary by the time it may start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Reason {
     /// There is no signer.
@@ -37,6 +39,8 @@ pub(super) enum Reason {
 }
 
 /// Why a fetch is not started although none is under way.
+///
+/// Decided under the lock of the single flight, so that two callers do not both start.
 pub(super) enum Declined {
     /// The table already has the requested signers.
     Settled(SignerSet),
@@ -44,10 +48,13 @@ pub(super) enum Declined {
     Refused(Unavailable),
 }
 
+/// A fetch that was joined, started, declined, or is cooling down.
 pub(super) type Started = Start<SignerSet, SignerError, Declined>;
 
 impl Inner {
     /// Joins the fetch of `url`, or starts one.
+    ///
+    /// The reason is looked at again once the lock is held: the fetch that another caller just ended may have settled it.
     pub(super) fn start_fetch(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -86,6 +93,8 @@ struct Fetch {
 }
 
 /// Runs `fetch`. Holds no strong reference to `inner` while it waits.
+///
+/// A receiver that is dropped ends its fetches: each step upgrades the reference again, and stops if that fails.
 async fn run(inner: Weak<Inner>, fetch: Fetch) -> Result<SignerSet, SignerError> {
     let weak = inner;
     let (url, now) = (fetch.url, fetch.now);
@@ -146,6 +155,7 @@ fn settled(
     }
 }
 
+/// The certificate alone has a deadline of its own, so that a slow host leaves time for the issuers.
 async fn download(
     inner: &Weak<Inner>,
     url: &CertificateUrl<'static>,
@@ -157,12 +167,17 @@ async fn download(
     let owned = url.clone();
     let work = async move { source.fetch(&owned).await };
     match within(&spawn, times::CERTIFICATE, work).await {
-        Ok(fetched) => fetched.map_err(SignerError::Source),
+        Ok(fetched) => fetched.map_err(|error| FetchError::Source(error).into()),
         Err(cause) => Err(stopped(url, cause)),
     }
 }
 
 /// Verifies the certificate in `bundle`, and gathers the evidence for that.
+///
+/// The second round serves one case: a list shows that an issuer is revoked, and a twin (another certificate of the same key, or of
+/// the same name) may lead to another path.
+///
+/// With revocation required, lists of signers that cannot be verified yet are gathered beside, because the callback may be theirs.
 async fn verify(
     inner: &Weak<Inner>,
     url: &CertificateUrl<'static>,
@@ -187,6 +202,8 @@ async fn verify(
 }
 
 /// Warns of certificates and lists that expire within a week.
+///
+/// Only routine fetches warn, so that strangers cannot fill the log by mismatches.
 fn warn_of_ends(signer: &VerifiedSigner, now: Duration) {
     let left = |end: UnixTime| Duration::from_secs(end.as_secs()).saturating_sub(now);
     for (what, end) in signer.expiries() {
@@ -196,6 +213,7 @@ fn warn_of_ends(signer: &VerifiedSigner, now: Duration) {
     }
 }
 
+/// The error if the receiver, the runtime or the deadline ended the fetch.
 fn stopped(url: &CertificateUrl<'_>, cause: Interrupted) -> SignerError {
     SignerError::interrupted(url, times::CERTIFICATE, cause)
 }

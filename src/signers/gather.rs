@@ -29,10 +29,10 @@ use crate::chain::{
     Assessment, CertificateDer, ChainError, ChainVerifier, Evidence, MissingEvidence, PathError,
     Revocation, UnixTime, VerifiedSigner,
 };
-use crate::excerpt::Excerpt;
-use crate::single_flight::within;
+use crate::mask::Excerpt;
 use crate::source::{Authorities, CertificateBundle};
 use crate::spawn::Spawn;
+use crate::spawn::single_flight::within;
 
 /// A certificate, and the issuers that were served with it.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@
 //! | [`Issuer`] | a throw-away CA shaped like Microsoft's: a root, an intermediate with `O=Microsoft Corporation`, and signing certificates for `pcnotifications-dispatch.microsoft.com`; only receivers configured for it trust it |
 //! | [`PartnerCenter`] | a fake of Partner Center: registration API with its quirks, certificate host, deliveries |
 //! | [`Emulator`] | trust in a Partner Center that `partner-center emulate` runs in another process |
-//! | [`EventGrid`] | a fake of Event Grid: publish endpoint of a partner namespace, deliveries to web hooks |
+//! | [`EventGrid`] | a fake of Event Grid: publish endpoint of a partner namespace, deliveries to webhooks |
 //! | [`ResourceManager`] | a fake of Azure Resource Manager with the resources of Event Grid |
 //! | [`duplicate_guard_conformance`] | checks an implementation of [`DuplicateGuard`](crate::duplicates::DuplicateGuard) |
 //!
@@ -32,15 +32,15 @@
 
 mod authority;
 mod conformance;
+mod error;
 pub mod event_grid;
 mod loopback;
 pub mod partner_center;
 pub mod resource_manager;
 
-pub use authority::{
-    Issuer, IssuerError, Name, SignedRequest, Signer, SigningCertificate, StringType,
-};
+pub use authority::{Issuer, SignedRequest, Signer, SigningCertificate};
 pub use conformance::{Nonconformance, TestClock, duplicate_guard_conformance};
+pub use error::TestKitError;
 pub use event_grid::EventGrid;
 pub use partner_center::{Emulator, PartnerCenter};
 pub use resource_manager::ResourceManager;

@@ -1,7 +1,7 @@
 //! `event-grid`, with a fake namespace behind it.
 
 use partner_center_webhooks::testing::EventGrid;
-use partner_center_webhooks::testing::event_grid::{ErrorBody, Fault, Routing};
+use partner_center_webhooks::testing::event_grid::{ErrorBody, Fault};
 use tokio::runtime::Runtime;
 
 use crate::process::{Directory, Ended, program};
@@ -69,7 +69,7 @@ fn with_every_credential() {
         );
     }
     assert_eq!(scene.fake.accepted().len(), 9);
-    scene.fake.configure(|settings| settings.routing = Routing::Source { sources: None });
+    scene.fake.configure(|settings| settings.route_by_source = true);
     let ended = scene.publish(&["--by-source", &one], ("EVENT_GRID_KEY", &key));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }

@@ -1,7 +1,7 @@
 //! `event-grid forward`: from a callback to its customer's channel in a fake namespace. It is stopped with a signal, so these
 //! tests are for Unix.
 
-use partner_center_webhooks::testing::event_grid::{Fault, Routing};
+use partner_center_webhooks::testing::event_grid::Fault;
 use partner_center_webhooks::testing::{EventGrid, SignedRequest, Signer};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -160,8 +160,7 @@ fn nothing_is_acknowledged_before_it_is_accepted() {
     let status = |body: &str| post(forward.address, &scene.callback(body)).status;
     let channels = |names: &[&str]| {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        let routing = Routing::ChannelName { channels: Some(names) };
-        scene.grid.configure(|settings| settings.routing = routing);
+        scene.grid.configure(|settings| settings.channels = Some(names));
     };
 
     channels(&["wingtip"]);
@@ -205,7 +204,7 @@ fn what_can_never_be_published_is_told_so() {
     let deep = format!(r#"{{"EventName":"invoice-ready","more":{deep}}}"#);
     for (body, reason) in [
         (&unnamed, r"attribute `type` is `Microsoft.PartnerCenter.invoice\x07ready`"),
-        (&deep, "the data nests too deeply"),
+        (&deep, "the data is nested too deeply"),
     ] {
         // Nobody kept it, so it is not acknowledged, however often it comes.
         assert_eq!((status(body), status(body)), (503, 503));
@@ -281,7 +280,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
                 "--danger-certificate-location",
                 "a.example/cert/?s3cret",
             ],
-            "--danger-certificate-location: `a.example/cert/?...` is not a URL prefix to allow",
+            "--danger-certificate-location: `a.example/cert/?...` cannot be an allowed URL prefix",
         ),
         (&["--unknown"], "unexpected argument '--unknown' found"),
     ] {

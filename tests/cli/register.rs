@@ -3,7 +3,7 @@
 use http::Method;
 use partner_center_webhooks::testing::Issuer;
 use partner_center_webhooks::testing::partner_center::{
-    Delay, ErrorBody, Fault, PartnerCenter, Validation, samples,
+    ErrorBody, Fault, PartnerCenter, Validation, samples,
 };
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -75,7 +75,7 @@ fn from_nothing_to_a_tested_registration() {
         )
     );
 
-    let validation = Validation::completed(Delay::Polls(1));
+    let validation = Validation::completed(1);
     scene.partner_center.configure(|quirks| quirks.validation = validation);
     let ended = scene.run(&["test", "--wait"]);
     assert_eq!(ended.code, Some(0));
@@ -85,7 +85,7 @@ fn from_nothing_to_a_tested_registration() {
     assert!(lines[1].contains(" OK"), "{lines:?}");
     assert_eq!(lines[2..], ["the callback accepted it"]);
 
-    let validation = Validation::failed(Delay::Polls(0));
+    let validation = Validation::failed(0);
     scene.partner_center.configure(|quirks| quirks.validation = validation);
     let ended = scene.run(&["test", "--wait", "--timeout", "20s"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -106,7 +106,7 @@ fn an_event_is_followed() {
 
     let ended = scene.run(&["fetch", &file, "--audit"]);
     assert_eq!(ended.code, Some(1));
-    assert_eq!(ended.stderr, "error: the event names no audit record\n");
+    assert_eq!(ended.stderr, "error: the event does not name an audit record\n");
     let event = json!({"EventName": "x", "ResourceUri": "https://evil.example/v1/customers/1"});
     let ended = scene.run(&["fetch", &directory.write("event.json", event.to_string())]);
     assert!(
@@ -164,7 +164,7 @@ fn events_are_followed_to_graph_and_to_referrals() {
                 Some(4),
                 format!(
                     "error: the resource is read from {host}, and the client has no token provider for it: this is not a \
-                     permission in Entra, but a missing call of `ResourceClient::{method}` in the program\n  because: set \
+                     permission in Entra, but a missing call to `ResourceClient::{method}` in the program\n  because: set \
                      PARTNER_CENTER_GRAPH_TOKEN or PARTNER_CENTER_REFERRALS_TOKEN, or the variables of an application\n"
                 )
             )

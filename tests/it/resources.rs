@@ -11,7 +11,7 @@ use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault, Partner
 use partner_center_webhooks::token::{TokenError, TokenProvider, from_fn};
 use serde_json::json;
 
-use crate::registration::tokens;
+use crate::registration::client::tokens;
 use crate::support::{ISSUER, receiver};
 
 const CUSTOMER: &str = "4cfba01c-47d4-4b91-9559-740129e7352b";
@@ -264,8 +264,8 @@ const ELSEWHERE: [(&str, &str, &str); 5] = [
 ];
 
 /// The error without a provider.
-const GRAPH: &str = "the resource is read from Microsoft Graph, and the client has no token provider for it: this is not a permission in Entra, but a missing call of `ResourceClient::with_graph` in the program";
-const REFERRALS: &str = "the resource is read from the referrals API, and the client has no token provider for it: this is not a permission in Entra, but a missing call of `ResourceClient::with_referrals` in the program";
+const GRAPH: &str = "the resource is read from Microsoft Graph, and the client has no token provider for it: this is not a permission in Entra, but a missing call to `ResourceClient::with_graph` in the program";
+const REFERRALS: &str = "the resource is read from the referrals API, and the client has no token provider for it: this is not a permission in Entra, but a missing call to `ResourceClient::with_referrals` in the program";
 
 #[tokio::test]
 async fn events_are_followed_to_graph_and_to_referrals() {

@@ -1,7 +1,7 @@
 //! The types and traits of other crates in public signatures: each of these crates is a promise to users.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::{fs, io};
 
 use serde_json::Value;
 
@@ -14,18 +14,15 @@ const ALLOWED: &[(&str, &str)] = &[
     ("axum_core", "the framework of feature `axum`"),
     ("azure_core", "the credentials that feature `azure-identity` adapts"),
     ("bytes", "bodies"),
-    ("der", "errors of the throw-away authority"),
     ("futures_core", "`Stream`, which is not in `std` yet: bodies in parts"),
     ("http", "headers, requests and responses"),
     ("http_body", "the bodies of feature `tower`"),
     ("http_body_util", "the bodies of feature `tower`"),
     ("reqwest", "`ReqwestClient::customized`: proxies and roots are set on its own builder"),
     ("rustls_pki_types", "certificates, keys and times"),
-    ("secrecy", "secrets that are wiped"),
     ("serde_core", "typed payloads, and resources"),
     ("serde_json", "members without a type"),
     ("time", "dates of events and resources"),
-    ("tokio", "`TokioSpawn::on`: the runtime of background tasks"),
     ("tower_layer", "the framework of feature `tower`"),
     ("tower_service", "the framework of feature `tower`"),
     ("uuid", "identifiers"),
@@ -34,7 +31,10 @@ const ALLOWED: &[(&str, &str)] = &[
 #[test]
 fn nothing_foreign_is_in_public_signatures_but_what_is_listed() {
     let Some(path) = std::env::var_os("PUBLIC_API_JSON") else {
-        println!("skipped: PUBLIC_API_JSON does not name rustdoc's JSON (`.ci/run` makes it)");
+        // Not through `println!`, which the test harness keeps to itself.
+        let skipped =
+            b"skipped: PUBLIC_API_JSON does not name rustdoc's JSON (`.ci/run` makes it)\n";
+        let _ = io::Write::write_all(&mut io::stderr(), skipped);
         return;
     };
     let api: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();

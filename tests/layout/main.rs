@@ -112,4 +112,4 @@ const MAX_ENTRIES: usize = 29;
 const MAX_TYPES: usize = 282;
 const MAX_ERRORS: usize = 66;
 /// Folder, per cent of its lines.
-const DOC_SHARES: &[(&str, usize)] = &[("", 19), ("api", 18), ("signers", 13)];
+const DOC_SHARES: &[(&str, usize)] = &[("", 25), ("api", 20), ("signers", 20)];

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::json::raw::DEPTH_LIMIT;
+use crate::mask::Excerpt;
 
 /// Why a value is not an event of CloudEvents 1.0, or cannot be serialized as one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -52,7 +52,7 @@ pub enum CloudEventError {
         reason: Excerpt,
     },
     /// The data nests deeper than JSON parsers accept in a batch.
-    #[error("the data nests too deeply (expected at most {DATA_DEPTH_LIMIT} levels)")]
+    #[error("the data is nested too deeply (expected at most {DATA_DEPTH_LIMIT} levels)")]
     TooDeep,
     /// The event has both `data` and `data_base64`.
     #[error("`data` and `data_base64` are both present (expected at most one)")]

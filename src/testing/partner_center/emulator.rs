@@ -7,15 +7,15 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::Value;
 
-use super::error::PartnerCenterError;
 use crate::chain::{Anchors, ChainVerifier};
 use crate::crypto::Backend;
-use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient, Limits};
+use crate::mask::Excerpt;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{
     Authorities, CertificateLocation, DistributionLocation, Download, PrefixError,
 };
+use crate::testing::error::TestKitError;
 use crate::testing::loopback::client::PlainClient;
 
 /// A Partner Center that `partner-center emulate` runs, as a service sees it that trusts it.
@@ -51,9 +51,9 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError::NotAnEmulator`] if nothing answers there within 5 seconds, or something else.
-    pub async fn trust(url: &str) -> Result<Self, PartnerCenterError> {
-        let fail = |problem: String| PartnerCenterError::NotAnEmulator {
+    /// [`TestKitError::NotAnEmulator`] if nothing answers there within 5 seconds, or something else.
+    pub async fn trust(url: &str) -> Result<Self, TestKitError> {
+        let fail = |problem: String| TestKitError::NotAnEmulator {
             url: Excerpt::of_url(url),
             problem: Excerpt::of(problem),
         };

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::builder::PartnerCenterBuilder;
 use super::client::Credentials;
-use super::error::PartnerCenterError;
 use super::fake::PartnerCenter;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::testing::authority::Issuer;
+use crate::testing::error::TestKitError;
 
 impl PartnerCenter {
     /// The identity as JSON, for [`PartnerCenterBuilder::identity`]: private keys of the issuer, and the secrets of the
@@ -20,8 +20,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError::Issuer`] if the issuer could not be created.
-    pub fn identity(&self) -> Result<String, PartnerCenterError> {
+    /// [`TestKitError`] if the issuer could not be created.
+    pub fn identity(&self) -> Result<String, TestKitError> {
         let mut state = self.server.state();
         let credentials = state.tokens.credentials.clone();
         let issuer = state.certificates(self.base_url())?.issuer();
@@ -44,7 +44,7 @@ impl PartnerCenterBuilder {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError::Identity`] if the text is not such an identity.
+    /// [`TestKitError::Identity`] if the text is not such an identity.
     ///
     /// # Example
     ///
@@ -63,10 +63,9 @@ impl PartnerCenterBuilder {
     /// assert_eq!(error.to_string(), "this is not an identity: `keys` is missing or malformed");
     /// # Ok(()) }) }
     /// ```
-    pub fn identity(self, identity: &str) -> Result<Self, PartnerCenterError> {
-        let value: Value = serde_json::from_str(identity).map_err(|error| {
-            PartnerCenterError::Identity { problem: Excerpt::of(error.to_string()) }
-        })?;
+    pub fn identity(self, identity: &str) -> Result<Self, TestKitError> {
+        let value: Value = serde_json::from_str(identity)
+            .map_err(|error| TestKitError::Identity { problem: Excerpt::of(error.to_string()) })?;
         let text = |name: &'static str| {
             let text = value.get(name).and_then(Value::as_str);
             text.map(str::to_owned).ok_or_else(|| malformed(name))
@@ -90,8 +89,6 @@ impl PartnerCenterBuilder {
     }
 }
 
-fn malformed(name: &str) -> PartnerCenterError {
-    PartnerCenterError::Identity {
-        problem: Excerpt::of(format!("`{name}` is missing or malformed")),
-    }
+fn malformed(name: &str) -> TestKitError {
+    TestKitError::Identity { problem: Excerpt::of(format!("`{name}` is missing or malformed")) }
 }

@@ -68,6 +68,7 @@
 
 mod actions;
 mod builder;
+mod callbacks;
 mod certificates;
 mod client;
 mod command;
@@ -75,7 +76,6 @@ mod control;
 mod deliveries;
 mod delivery;
 mod emulator;
-mod error;
 mod events;
 mod fake;
 mod forgery;
@@ -96,11 +96,7 @@ pub use builder::PartnerCenterBuilder;
 pub use command::Command;
 pub use delivery::{Attempt, Delivery, Origin, Outcome};
 pub use emulator::Emulator;
-pub use error::PartnerCenterError;
 pub use events::sample_event;
 pub use fake::PartnerCenter;
 pub use forgery::Forgery;
-pub use quirks::{
-    Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
-    ValidationResult,
-};
+pub use quirks::{Casing, Quirks, Validation, ValidationResult};

@@ -10,8 +10,8 @@ use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::crypto::DefaultBackend;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::token::{
-    AccessToken, Application, ApplicationError, ClientCredentials, Credential, ExposeSecret as _,
-    RefreshToken, SaveError, SecretString, StaticToken, TokenProvider,
+    AccessToken, Application, ApplicationError, ClientCredentials, Credential, RefreshToken,
+    SecretString, TokenProvider,
 };
 
 use super::files::{self, read, replace_secret};
@@ -74,12 +74,12 @@ impl AccountOptions {
         http: ReqwestClient,
     ) -> Result<Providers, Failure> {
         if let Some(partner_center) =
-            static_token("access-token", self.access_token_file.as_deref())?
+            access_token("access-token", self.access_token_file.as_deref())?
         {
             return Ok(Providers {
                 partner_center,
-                graph: static_token("graph-token", self.graph_token_file.as_deref())?,
-                referrals: static_token("referrals-token", self.referrals_token_file.as_deref())?,
+                graph: access_token("graph-token", self.graph_token_file.as_deref())?,
+                referrals: access_token("referrals-token", self.referrals_token_file.as_deref())?,
             });
         }
         let application = self.application(cloud, http)?;
@@ -114,7 +114,7 @@ impl AccountOptions {
         let file = self.refresh_token_file.clone().unwrap_or_default();
         let save = move |token: SecretString| {
             let saved = replace_secret(&file, token.expose_secret().as_bytes());
-            async move { saved.map_err(SaveError::from) }
+            async move { saved.map_err(Into::into) }
         };
         Ok(Arc::new(RefreshToken::new(application, refresh_token, http, save)))
     }
@@ -142,7 +142,7 @@ impl AccountOptions {
     }
 }
 
-fn static_token(
+fn access_token(
     name: &str,
     file: Option<&Path>,
 ) -> Result<Option<Arc<dyn TokenProvider>>, Failure> {
@@ -151,7 +151,7 @@ fn static_token(
     };
     let invalid = |error: &dyn Display| Failure::usage(format_args!("{}: {error}", variable(name)));
     let token = AccessToken::new(token).map_err(|error| invalid(&error))?;
-    Ok(Some(Arc::new(StaticToken::new(token))))
+    Ok(Some(Arc::new(token)))
 }
 
 /// A secret from its file or its variable.

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use partner_center_webhooks::testing::partner_center::{Command, PartnerCenterError};
+use partner_center_webhooks::testing::TestKitError;
+use partner_center_webhooks::testing::partner_center::Command;
 
 /// A command of the emulator or of this program.
 pub(super) enum Line {
@@ -23,9 +24,9 @@ quit                       end the script
 }
 
 impl FromStr for Line {
-    type Err = PartnerCenterError;
+    type Err = TestKitError;
 
-    fn from_str(line: &str) -> Result<Self, PartnerCenterError> {
+    fn from_str(line: &str) -> Result<Self, TestKitError> {
         Ok(match line.trim() {
             "" => Self::Nothing,
             line if line.starts_with('#') => Self::Nothing,

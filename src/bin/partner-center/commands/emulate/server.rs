@@ -69,7 +69,7 @@ pub(super) async fn run(options: &ServerOptions, out: Out) -> Result<Exit, Failu
     let emulator = start(options).await?;
     emulator.on_attempt(move |delivery| {
         // Deliveries go on even if standard output is closed.
-        let _ = out.show(delivery, &delivery.to_json());
+        let _ = out.show(delivery, &delivery.to_value());
     });
     write_files(options, &emulator)?;
     if let Some(url) = &options.register {

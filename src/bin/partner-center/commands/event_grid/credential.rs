@@ -6,7 +6,7 @@ use std::error::Error;
 use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::event_grid::{AccessKey, Credential, SasToken};
 use partner_center_webhooks::http_client::ReqwestClient;
-use partner_center_webhooks::token::{AccessToken, Application, ClientCredentials, StaticToken};
+use partner_center_webhooks::token::{AccessToken, Application, ClientCredentials};
 
 use crate::failure::Failure;
 
@@ -39,7 +39,7 @@ pub(super) fn of_environment(http: ReqwestClient) -> Result<Credential, Failure>
     }
     if let Some(token) = variable("EVENT_GRID_TOKEN") {
         let token = AccessToken::new(token).map_err(|error| invalid("EVENT_GRID_TOKEN", &error))?;
-        return Ok(Credential::bearer(StaticToken::new(token)));
+        return Ok(Credential::bearer(token));
     }
     let required = |name| {
         variable(name).ok_or_else(|| {

@@ -90,7 +90,7 @@ pub(super) async fn run(options: &ForwardOptions) -> Result<Exit, Failure> {
     let http = ReqwestClient::new().map_err(Failure::unknown)?;
     let credential = of_environment(http.clone())?;
     let retries = RetryPolicy::default().with_deadline(PUBLISHING);
-    let publisher = Publisher::by_channel_name(endpoint, credential, http).with_retries(retries);
+    let publisher = Publisher::new(endpoint, credential, http).with_retries(retries);
     let trust = options.trust.load().await?;
     let receiver = trust.receiver().build().map_err(Failure::unknown)?;
 

@@ -76,19 +76,12 @@ pub(crate) async fn run(command: &EventGridCommand, out: Out) -> Result<Exit, Fa
             }
             let http = ReqwestClient::new().map_err(Failure::unknown)?;
             let credential = credential::of_environment(http.clone())?;
-            show(
-                match channel {
-                    Some(channel) => {
-                        let publisher = Publisher::by_channel_name(endpoint, credential, http);
-                        publisher.publish(channel, events).await
-                    }
-                    None => {
-                        let publisher = Publisher::by_source(endpoint, credential, http);
-                        publisher.publish(events).await
-                    }
-                },
-                out,
-            )
+            let publisher = Publisher::new(endpoint, credential, http);
+            let outcome = match channel {
+                Some(channel) => publisher.publish(channel, events).await,
+                None => publisher.publish_by_source(events).await,
+            };
+            show(outcome, out)
         }
         EventGridCommand::Receive(options) => receive::run(options).await,
         EventGridCommand::Forward(options) => forward::run(options).await,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use http::{HeaderMap, HeaderValue};
 use partner_center_webhooks::envelope::CERTIFICATE_URL_HEADER;
-use partner_center_webhooks::source::{CertificateBundle, Pinned};
+use partner_center_webhooks::source::CertificateBundle;
 use partner_center_webhooks::{Error, ErrorKind, Receiver};
 
 use crate::exit::Exit;
@@ -113,8 +113,7 @@ fn captured(options: &VerifyOptions) -> Result<Captured, Failure> {
 fn receiver(options: &VerifyOptions, trust: &Trust) -> Result<Receiver, Failure> {
     let mut builder = trust.receiver();
     if let Some(path) = &options.certificate {
-        let source = Pinned::new(certificate(path)?);
-        builder = builder.certificate_source(source).danger_without_authorities();
+        builder = builder.certificate_source(certificate(path)?).danger_without_authorities();
     }
     if let Some(Instant(time)) = options.at {
         builder = builder.clock(move || time);
