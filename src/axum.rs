@@ -7,7 +7,7 @@
 //! `Arc<dyn DuplicateGuard>`. The headers are checked before the body is read, and the body is read no further than the
 //! receiver's limit. A refused request is answered without calling the handler.
 //!
-//! There is no deadline for the body: put a timeout around the route, as the example `receive_axum` does.
+//! There is no deadline for the body: put a timeout around the route, as the example `axum` does.
 //!
 //! # Example
 //!

@@ -84,6 +84,7 @@
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
 //! | `testing` | a throw-away certificate authority that signs callbacks, a Partner Center on loopback that delivers them, and fakes of Event Grid and Resource Manager | |
 //! | `tracing` | log events through `tracing`, see below | |
+//! | `cli` | the program `partner-center` | |
 //!
 //! # What is logged
 //!

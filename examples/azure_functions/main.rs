@@ -9,31 +9,39 @@
 //! - Azure may keep `Authorization` to itself. Register with `SignatureTokenToMsSignatureHeader` set to true, and the
 //!   signature comes in `x-ms-signature`, which is read as well.
 //!
-//! Each event is one JSON line on standard output, which the host logs; put your own work in its place. The flags are those
-//! of `receive_axum`, given as `arguments` in `host.json`. Build for the Linux that Azure runs:
-//! `cargo build --release --target x86_64-unknown-linux-musl --example azure_functions --features axum,tracing`.
-
-#[path = "../support/service/axum.rs"]
-mod on_axum;
-#[path = "../support/service/mod.rs"]
-mod service;
+//! Build for the Linux that Azure runs:
+//! `cargo build --release --target x86_64-unknown-linux-musl --example azure_functions --features axum,testing`.
+//!
+//! With `EMULATOR=http://127.0.0.1:4400` it trusts the emulator of `partner-center emulate`, and nothing from Microsoft.
+#![expect(clippy::print_stdout, reason = "the host logs the output")]
 
 use std::env;
-use std::net::SocketAddr;
-use std::process::ExitCode;
+use std::error::Error;
 
-use service::{LOCALHOST, Program};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
+use partner_center_webhooks::Receiver;
+use partner_center_webhooks::axum::Callback;
+use partner_center_webhooks::crypto::DefaultBackend;
+use partner_center_webhooks::testing::Emulator;
+use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let port = env::var(PORT).ok().and_then(|port| port.parse().ok());
-    let program = Program {
-        name: "azure_functions",
-        about: ", as a custom handler of Azure Functions.\nThe host says in FUNCTIONS_CUSTOMHANDLER_PORT where to listen",
-        path: "/api/callback",
-        listen: SocketAddr::new(LOCALHOST.ip(), port.unwrap_or(LOCALHOST.port())),
+async fn main() -> Result<(), Box<dyn Error>> {
+    let receiver = match env::var("EMULATOR") {
+        Ok(url) => Emulator::trust(&url).await?.receiver_builder(DefaultBackend::new())?.build()?,
+        Err(_) => Receiver::builder().build()?,
     };
-    program.run(on_axum::serve).await
+    let router = Router::new().route("/api/callback", post(callback)).with_state(receiver);
+    let port = env::var("FUNCTIONS_CUSTOMHANDLER_PORT").unwrap_or_else(|_| "8080".to_owned());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    println!("listening on {}", listener.local_addr()?);
+    Ok(axum::serve(listener, router).await?)
 }
 
-const PORT: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
+/// Called for genuine callbacks only. Put your own work here.
+async fn callback(Callback(received): Callback) -> StatusCode {
+    println!("{} {}", received.event().name(), received.digest());
+    StatusCode::OK
+}

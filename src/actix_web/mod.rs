@@ -9,7 +9,7 @@
 //! The headers are checked before the body is read, and the body is read no further than the receiver's limit. A refused
 //! request is answered with a status and nothing else, see [`Error::status`], without calling the handler.
 //!
-//! There is no deadline for the body: put a timeout around the route, as the example `receive_actix` does. To slow headers actix
+//! There is no deadline for the body: put a timeout around the route, as the example `actix_web` does. To slow headers actix
 //! itself responds with 408, after 5 s by default: raise `HttpServer::client_request_timeout`, because the callback may be genuine.
 //!
 //! # Example

@@ -3,7 +3,7 @@
 use super::advice::{self, Advice};
 use super::candidates::{Candidate, candidates};
 use super::facts::{Facts, days_left};
-use super::steps::Step;
+use super::steps::{Failure, Step};
 use crate::chain::{
     Certificate, CertificateDer, ChainError, ChainVerifier, Evidence, PolicyError,
     RevocationStatus, UnixTime, VerifiedSigner, rfc3339,
@@ -12,7 +12,7 @@ use crate::mask::Excerpt;
 use crate::signers::{EvidenceFetch, Gatherer, Target, fetching};
 use crate::source::{CertificateBundle, SourceError};
 
-/// The result of an examination. `Display` is a report in 80 columns, [`to_json`](Self::to_json) the same for machines.
+/// The result of an examination. `Display` is a report in 80 columns without broken URLs, [`to_json`](Self::to_json) the same for machines.
 #[derive(Clone, Debug)]
 pub struct Examination {
     pub(super) at: String,
@@ -89,6 +89,20 @@ impl Examination {
     /// Whether a receiver with these rules trusts the certificate.
     pub fn is_trusted(&self) -> bool {
         self.reason.is_none()
+    }
+
+    /// Whether it is refused, and a transient failure to fetch something may have caused that: try again.
+    pub fn is_undecided(&self) -> bool {
+        let may_matter = match &self.error {
+            None => !self.is_trusted(),
+            Some(error) => matches!(
+                error,
+                ChainError::Path { .. }
+                    | ChainError::RevocationUnknown { .. }
+                    | ChainError::UnknownIssuer { .. }
+            ),
+        };
+        may_matter && self.steps.iter().any(|step| step.failure == Some(Failure::Transient))
     }
 
     /// Why it is refused: the receiver's error, and the failed fetches that may have caused it.

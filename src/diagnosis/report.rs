@@ -1,4 +1,4 @@
-//! An examination as text in 80 columns.
+//! An examination as text in 80 columns, but for URLs, which are not broken.
 
 use std::fmt;
 

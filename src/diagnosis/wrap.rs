@@ -1,7 +1,7 @@
 //! Text in 80 columns.
 
 /// Appends `text` to `out`, in lines of at most [`WIDTH`] characters: the first one after `first`, the others after as many
-/// blanks. A word that is longer than a line, such as a URL, is broken after a separator.
+/// blanks. A word that is longer than a line is broken after a separator, except a URL, which must stay fit for copying.
 pub(super) fn wrap(out: &mut String, first: &str, text: &str) {
     let indent = first.chars().count();
     let room = WIDTH.saturating_sub(indent);
@@ -38,12 +38,13 @@ fn end(out: &mut String, line: &str, indent: usize) -> String {
 
 /// The part of a long word that fits, and the rest.
 fn broken(word: &str, room: usize) -> Option<(&str, &str)> {
+    if word.contains("://") {
+        return None;
+    }
     let (limit, _) = word.char_indices().nth(room)?;
     let fitting = word.get(..limit)?;
-    // An escape, such as `%20`, stays whole.
-    let escape = word.get(..=limit).and_then(|more| more.rfind('%'));
     let after_separator = fitting.rfind(['/', '(', ',', ';', '-']).map(|at| at + 1);
-    let at = escape.max(after_separator).filter(|at| *at > 0);
+    let at = after_separator.filter(|at| *at > 0);
     word.split_at_checked(at.unwrap_or(limit))
 }
 

@@ -107,7 +107,7 @@ fn remedy(is_callback: bool, done: &str) -> String {
              {done} `authorization`: set `signatureTokenToMsSignatureHeader` in the registration to receive the signature in \
              `x-ms-signature` (`Registration::with_signature_token_to_ms_signature_header(true)` with \
              `RegistrationClient::ensure`, which keeps the other settings, or \
-             `cargo run --example registration -- ensure --url URL --ms-signature`)"
+             `partner-center register ensure --url URL --ms-signature`)"
         ),
         false => String::new(),
     }

@@ -35,6 +35,12 @@ pub enum TestKitError {
         /// Why.
         problem: Excerpt,
     },
+    /// The text is not an identity.
+    #[error("this is not an identity: {problem}")]
+    Identity {
+        /// What is wrong with it.
+        problem: Excerpt,
+    },
     /// The URL is not absolute, or neither http nor https.
     #[error("`{found}` is not an absolute http or https URL")]
     InvalidUrl {
@@ -61,6 +67,14 @@ pub enum TestKitError {
     /// There is no registration.
     #[error("no webhook URL is registered")]
     NoRegistration,
+    /// There is no emulator at the URL.
+    #[error("there is no emulator at `{url}`: {problem}")]
+    NotAnEmulator {
+        /// The URL.
+        url: Excerpt,
+        /// What happened instead.
+        problem: Excerpt,
+    },
     /// The event is not registered.
     #[error("the event `{name}` is not registered (registered: {})", .registered.join(", "))]
     NotRegistered {

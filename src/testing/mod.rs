@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Issuer`] | a throw-away CA shaped like Microsoft's: a root, an intermediate with `O=Microsoft Corporation`, and signing certificates for `pcnotifications-dispatch.microsoft.com`; only receivers configured for it trust it |
 //! | [`PartnerCenter`] | a fake of Partner Center: registration API with its quirks, certificate host, deliveries |
+//! | [`Emulator`] | trust in a Partner Center that `partner-center emulate` runs in another process |
 //! | [`EventGrid`] | a fake of Event Grid: publish endpoint of a partner namespace, deliveries to webhooks |
 //! | [`ResourceManager`] | a fake of Azure Resource Manager with the resources of Event Grid |
 //! | [`duplicate_guard_conformance`] | checks an implementation of [`DuplicateGuard`](crate::duplicates::DuplicateGuard) |
@@ -41,5 +42,5 @@ pub use authority::{Issuer, SignedRequest, Signer, SigningCertificate};
 pub use conformance::{Nonconformance, TestClock, duplicate_guard_conformance};
 pub use error::TestKitError;
 pub use event_grid::EventGrid;
-pub use partner_center::PartnerCenter;
+pub use partner_center::{Emulator, PartnerCenter};
 pub use resource_manager::ResourceManager;

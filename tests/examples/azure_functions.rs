@@ -2,28 +2,27 @@
 
 use std::path::Path;
 
+use partner_center_webhooks::testing::PartnerCenter;
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
-use crate::http::{head, send, serve};
-use crate::microsoft::{BODY, ISSUER, SIGNER, body_on_one_line};
-use crate::process::{Directory, example, run};
+use crate::http::{head, send};
+use crate::process::example;
 use crate::running::Running;
+
+const BODY: &str = r#"{"EventName":"invoice-ready"}"#;
 
 #[test]
 fn a_forwarded_request_is_verified_by_the_signature_in_its_own_header() {
-    let directory = Directory::new();
-    let host = serve(|_| Some(SIGNER.certificate().to_vec()));
+    let runtime = Runtime::new().unwrap();
+    let partner_center = runtime.block_on(PartnerCenter::start()).unwrap();
     let mut command = example("azure_functions");
-    command
-        .env("FUNCTIONS_CUSTOMHANDLER_PORT", "0")
-        .args(["--anchors", &directory.write("anchors.pem", ISSUER.root_pem())])
-        .args(["--intermediates", &directory.write("ca.pem", ISSUER.intermediate_pem())])
-        .args(["--danger-certificate-location", &format!("{host}cert/")]);
+    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", "0").env("EMULATOR", partner_center.base_url());
     let mut handler = Running::spawn(&mut command);
 
-    let callback = SIGNER
-        .clone()
-        .with_certificate_url(format!("{host}cert/a.cer"))
+    let callback = partner_center
+        .signer()
+        .unwrap()
         .callback(BODY)
         .unwrap()
         .in_signature_header()
@@ -34,24 +33,11 @@ fn a_forwarded_request_is_verified_by_the_signature_in_its_own_header() {
         let head = head(&callback, &length).replace("/webhooks/callback", path);
         send(handler.address, format!("{head}{body}").as_bytes())
     };
-    assert_eq!(request("/api/callback", &BODY.replace("1.50", "1.51")).status, 401);
+    assert_eq!(request("/api/callback", &BODY.replace("ready", "READY")).status, 401);
     assert_eq!(request("/webhooks/callback", BODY).status, 404);
-    let answer = request("/api/callback", BODY);
-    assert_eq!((answer.status, &*answer.body), (200, ""));
-    assert!(handler.line().contains(&body_on_one_line()));
-    handler.signal("TERM");
-    assert_eq!(handler.end().code, Some(0));
-}
-
-#[test]
-fn the_port_is_the_hosts_to_choose() {
-    let help = |port: &str| {
-        let mut command = example("azure_functions");
-        let output = command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port).arg("--help").output();
-        String::from_utf8(output.unwrap().stdout).unwrap()
-    };
-    assert!(help("49321").contains("Default: 127.0.0.1:49321."));
-    assert!(run("azure_functions", &["--help"]).stdout.contains("Default: 127.0.0.1:8080."));
+    let response = request("/api/callback", BODY);
+    assert_eq!((response.status, &*response.body), (200, ""));
+    assert!(handler.line().starts_with("invoice-ready "));
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! HTTP/1.1, as little of it as is needed, with every byte under control.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::thread;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use partner_center_webhooks::testing::SignedRequest;
@@ -26,15 +24,7 @@ impl Answer {
     }
 }
 
-/// Posts a callback to where callbacks belong.
-pub(crate) fn post(address: SocketAddr, callback: &SignedRequest) -> Answer {
-    let length = format!("content-length: {}\r\n", callback.body.len());
-    let mut request = head(callback, &length).into_bytes();
-    request.extend_from_slice(&callback.body);
-    send(address, &request)
-}
-
-/// The head of that request, with `framing` to say how long the body is.
+/// The head of a callback, with `framing` to say how long the body is.
 pub(crate) fn head(callback: &SignedRequest, framing: &str) -> String {
     let headers: String = callback
         .headers
@@ -76,35 +66,6 @@ fn head_of(stream: &mut TcpStream) -> Option<Vec<u8>> {
         }
     }
     Some(head)
-}
-
-/// Answers every GET with what `file` gives for its path, or with 404. Gives the URL of its root.
-pub(crate) fn serve(file: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let file = Arc::new(file);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let file = Arc::clone(&file);
-            thread::spawn(move || answer(stream.unwrap(), &*file));
-        }
-    });
-    format!("http://{address}/")
-}
-
-fn answer(mut stream: TcpStream, file: &dyn Fn(&str) -> Option<Vec<u8>>) {
-    let Some(request) = head_of(&mut stream) else {
-        return;
-    };
-    let request = String::from_utf8(request).unwrap();
-    let (status, body) = match file(request.split(' ').nth(1).unwrap()) {
-        Some(body) => ("200 OK", body),
-        None => ("404 Not Found", Vec::new()),
-    };
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-    let _ = stream.write_all(&[head.as_bytes(), &body].concat());
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);

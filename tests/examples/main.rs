@@ -2,31 +2,19 @@
 //!
 //! `cargo test` builds the examples before this runs; with a filter such as `--test examples` it does not, and what
 //! was built last is run.
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "the helpers of tests may fail like tests"
-)]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may fail like tests")]
 
 #[cfg(unix)]
 mod azure_functions;
-mod doctor;
-mod event_grid_publish;
 #[cfg(unix)]
-mod event_grid_receive;
-#[cfg(unix)]
-mod forward;
+mod event_grid;
 #[cfg(unix)]
 mod http;
-mod microsoft;
 mod observe;
-#[cfg(unix)]
-mod partner_center;
 mod process;
 mod quickstart;
 #[cfg(unix)]
-mod receive;
+mod receivers;
 mod registration;
 #[cfg(unix)]
 mod running;
-mod verify_callback;

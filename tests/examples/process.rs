@@ -1,9 +1,7 @@
 //! Examples as processes.
 
-use std::path::PathBuf;
+use std::env;
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs};
 
 /// An example's executable, cut off from every network but loopback.
 pub(crate) fn example(name: &str) -> Command {
@@ -48,36 +46,4 @@ impl From<Output> for Ended {
 pub(crate) fn run<S: AsRef<str>>(name: &str, arguments: &[S]) -> Ended {
     let arguments = arguments.iter().map(AsRef::as_ref);
     example(name).args(arguments).output().unwrap().into()
-}
-
-/// A directory of its own, for the files that arguments name.
-pub(crate) struct Directory(PathBuf);
-
-impl Directory {
-    pub(crate) fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("examples-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// Writes a file, and gives its path.
-    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
-    /// The path of a file that is not there.
-    pub(crate) fn missing(&self) -> String {
-        self.0.join("missing").to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -49,7 +49,7 @@ pub(crate) fn remedy(done: &str) -> String {
          {done} `authorization`: set `signatureTokenToMsSignatureHeader` in the registration to receive the signature in \
          `x-ms-signature` (`Registration::with_signature_token_to_ms_signature_header(true)` with \
          `RegistrationClient::ensure`, which keeps the other settings, or \
-         `cargo run --example registration -- ensure --url URL --ms-signature`)"
+         `partner-center register ensure --url URL --ms-signature`)"
     )
 }
 

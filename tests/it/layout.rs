@@ -141,7 +141,10 @@ fn imports(src: &Path) -> BTreeMap<String, BTreeSet<String>> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                // The program is a crate of its own.
+                if !path.ends_with("src/bin") {
+                    folders.push(path);
+                }
                 continue;
             }
             // Unit tests may use whatever they need.

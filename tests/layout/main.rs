@@ -21,23 +21,36 @@ fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
+/// The files of the library.
+fn library() -> Vec<Source> {
+    let mut sources = read_all(&src());
+    sources.retain(|source| !source.file.starts_with("bin/"));
+    sources
+}
+
+/// The files of the program, which is a crate of its own.
+fn program() -> Vec<Source> {
+    read_all(&src().join("bin/partner-center"))
+}
+
 /// An import through a re-export counts as an import of the file that defines the item; a re-export is not an import.
 #[test]
 fn no_files_import_each_other_in_a_circle() {
-    let sources = read_all(&src());
-    let graph = Graph::new(&sources);
-    for circle in graph.circles() {
-        println!("{} files: {}", circle.len(), circle.join(", "));
-        graph.arrows_within(&circle).for_each(|(from, to)| println!("    {from} -> {to}"));
+    for (name, sources) in [("library", library()), ("program", program())] {
+        let graph = Graph::new(&sources);
+        for circle in graph.circles() {
+            println!("{} files: {}", circle.len(), circle.join(", "));
+            graph.arrows_within(&circle).for_each(|(from, to)| println!("    {from} -> {to}"));
+        }
+        let circles = graph.circles().len();
+        println!("circles between files of the {name}: {circles}");
+        assert_eq!(circles, 0);
     }
-    let circles = graph.circles().len();
-    println!("circles between files: {circles}");
-    assert_eq!(circles, 0);
 }
 
 #[test]
 fn nothing_is_imported_through_the_front_page() {
-    let sources = read_all(&src());
+    let sources = library();
     let importers = sources.iter().filter(|source| source.imports_root_items());
     let files: Vec<_> = importers.map(|source| &source.file).collect();
     println!("files that import `crate::Name`: {files:?}");
@@ -64,8 +77,9 @@ fn files_and_functions_are_short() {
 
 #[test]
 fn the_house_does_not_grow() {
-    let sources = read_all(&src());
-    let entries = fs::read_dir(src()).unwrap().count();
+    let sources = library();
+    let entries = fs::read_dir(src()).unwrap();
+    let entries = entries.filter(|entry| entry.as_ref().unwrap().file_name() != "bin").count();
     let types: usize = sources.iter().map(|source| source.types).sum();
     let errors: usize = sources.iter().map(|source| source.errors).sum();
     let lines: usize = sources.iter().map(|source| source.lines).sum();
@@ -94,8 +108,8 @@ fn doc_share(sources: &[Source], folder: &str) -> usize {
 const MAX_FILE: usize = 400;
 /// Lines of a function's body.
 const MAX_FUNCTION: usize = 60;
-const MAX_ENTRIES: usize = 28;
-const MAX_TYPES: usize = 240;
-const MAX_ERRORS: usize = 45;
+const MAX_ENTRIES: usize = 29;
+const MAX_TYPES: usize = 282;
+const MAX_ERRORS: usize = 66;
 /// Folder, per cent of its lines.
 const DOC_SHARES: &[(&str, usize)] = &[("", 25), ("api", 20), ("signers", 20)];

@@ -58,7 +58,7 @@ impl Source {
         let stem = file.trim_end_matches(".rs");
         let stem = stem.trim_end_matches("/mod");
         let module = match stem {
-            "lib" => Vec::new(),
+            "lib" | "main" => Vec::new(),
             stem => stem.split('/').map(str::to_owned).collect(),
         };
         let parsed = syn::parse_file(text).unwrap();

@@ -1,11 +1,10 @@
 //! The throw-away CA.
 
 use rustls_pki_types::{CertificateDer, UnixTime};
-use x509_cert::ext::pkix::KeyUsages;
 
 use super::key::Key;
 use super::signer::Signer;
-use super::x509::{Recipe, RevocationListRecipe, SERVER_AUTH};
+use super::x509::{Recipe, RevocationListRecipe};
 use crate::chain::{Anchors, ChainVerifier, ParseError, certificate_to_pem};
 use crate::crypto::Backend;
 use crate::receiver::ReceiverBuilder;
@@ -41,6 +40,8 @@ use crate::testing::error::TestKitError;
 #[derive(Clone, Debug)]
 pub struct Issuer {
     now: UnixTime,
+    /// The time that CA certificates are valid around.
+    created: UnixTime,
     root_name: String,
     root: CertificateDer<'static>,
     root_key: Key,
@@ -70,19 +71,35 @@ impl Issuer {
     ///
     /// [`TestKitError`] if a key could not be generated.
     pub fn at(now: UnixTime) -> Result<Self, TestKitError> {
-        let root_key = Key::generate()?;
+        Self::with_keys(now, [Key::generate()?, Key::generate()?, Key::generate()?])
+    }
+
+    /// Restores the issuer that was created at `created`, from its [private keys](Self::private_keys).
+    pub(in crate::testing) fn restored(
+        created: UnixTime,
+        [root, intermediate, signing]: &[Vec<u8>; 3],
+    ) -> Result<Self, TestKitError> {
+        let key = |pkcs8: &[u8]| Key::from_private_key(pkcs8);
+        Self::with_keys(created, [key(root)?, key(intermediate)?, key(signing)?])
+    }
+
+    fn with_keys(
+        now: UnixTime,
+        [root_key, intermediate_key, signing_key]: [Key; 3],
+    ) -> Result<Self, TestKitError> {
         let root_name = name(ROOT_NAME);
-        let intermediate_key = Key::generate()?;
-        let intermediate_recipe = authority(INTERMEDIATE_NAME, now);
+        let intermediate_recipe = Recipe::authority(name(INTERMEDIATE_NAME), now);
         Ok(Self {
             now,
-            root: authority(ROOT_NAME, now).issue(&root_key, &root_name, &root_key)?,
+            root: Recipe::authority(root_name.clone(), now)
+                .issue(&root_key, &root_name, &root_key)?,
             intermediate: intermediate_recipe.issue(&intermediate_key, &root_name, &root_key)?,
             root_name,
             root_key,
             intermediate_recipe,
             intermediate_key,
-            signing_key: Key::generate()?,
+            signing_key,
+            created: now,
             base_url: String::new(),
             revoked: Vec::new(),
         })
@@ -194,7 +211,7 @@ impl Issuer {
     ///
     /// [`TestKitError`] if the certificate could not be issued.
     pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, TestKitError> {
-        let recipe = Recipe { subject: self.root_name.clone(), ..authority(ROOT_NAME, self.now) };
+        let recipe = Recipe::authority(self.root_name.clone(), self.now);
         Ok(recipe.issue(&self.root_key, &other.root_name, &other.root_key)?)
     }
 
@@ -204,7 +221,7 @@ impl Issuer {
     ///
     /// [`TestKitError`] if the name cannot be encoded.
     pub fn with_root_name(&self, name: &str) -> Result<Self, TestKitError> {
-        let recipe = Recipe { subject: name.to_owned(), ..authority(ROOT_NAME, self.now) };
+        let recipe = Recipe::authority(name.to_owned(), self.now);
         Self {
             root: recipe.issue(&self.root_key, name, &self.root_key)?,
             root_name: name.to_owned(),
@@ -286,6 +303,17 @@ impl Issuer {
         self.now
     }
 
+    /// The time that CA certificates are valid around.
+    pub(in crate::testing) fn created(&self) -> UnixTime {
+        self.created
+    }
+
+    /// The private keys of root, intermediate and signer, as PKCS#8.
+    pub(in crate::testing) fn private_keys(&self) -> Result<[Vec<u8>; 3], TestKitError> {
+        let key = |key: &Key| Ok::<_, TestKitError>(key.private_key()?.as_ref().to_vec());
+        Ok([key(&self.root_key)?, key(&self.intermediate_key)?, key(&self.signing_key)?])
+    }
+
     /// The root certificate.
     pub fn root(&self) -> &CertificateDer<'static> {
         &self.root
@@ -349,23 +377,6 @@ impl Issuer {
 
     pub(super) fn signing_key(&self) -> &Key {
         &self.signing_key
-    }
-}
-
-/// A CA certificate, valid for ten years around `now`.
-fn authority(common_name: &str, now: UnixTime) -> Recipe {
-    let five_years = 5 * 365 * 24 * 60 * 60;
-    Recipe {
-        subject: name(common_name),
-        not_before: now.as_secs().saturating_sub(five_years),
-        not_after: now.as_secs().saturating_add(five_years),
-        dns_names: Vec::new(),
-        is_ca: true,
-        key_usage: Some(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
-        purposes: Some(vec![SERVER_AUTH]),
-        unknown_critical: false,
-        issuer_urls: Vec::new(),
-        revocation_list_urls: Vec::new(),
     }
 }
 

@@ -33,6 +33,13 @@ impl Key {
             .map_err(|error| TestKitError::creating("an RSA key")(error.into()))
     }
 
+    /// Restores a key from its private half as PKCS#8.
+    pub(super) fn from_private_key(pkcs8: &[u8]) -> Result<Self, TestKitError> {
+        KeyPair::from_pkcs8(pkcs8)
+            .map(|pair| Self::Strong(Arc::new(pair)))
+            .map_err(|error| TestKitError::creating("an RSA key")(error.into()))
+    }
+
     /// The public half, as it stands in a certificate.
     pub(super) fn public_key(&self) -> Result<SubjectPublicKeyInfoOwned, TestKitError> {
         let der = match self {

@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::certificate::{CertificateInner, TbsCertificateInner, Version};
 use x509_cert::crl::{CertificateList, RevokedCert, TbsCertList};
@@ -45,6 +45,23 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
+    /// A CA certificate, valid for ten years around `now`.
+    pub(super) fn authority(subject: String, now: UnixTime) -> Self {
+        let five_years = 5 * 365 * 24 * 60 * 60;
+        Self {
+            subject,
+            not_before: now.as_secs().saturating_sub(five_years),
+            not_after: now.as_secs().saturating_add(five_years),
+            dns_names: Vec::new(),
+            is_ca: true,
+            key_usage: Some(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
+            purposes: Some(vec![SERVER_AUTH]),
+            unknown_critical: false,
+            issuer_urls: Vec::new(),
+            revocation_list_urls: Vec::new(),
+        }
+    }
+
     /// Builds the certificate of `key`, signed by `issuer_key` in the name of `issuer`.
     pub(super) fn issue(
         &self,

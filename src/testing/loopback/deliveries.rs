@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::server::{Service, State};
 use crate::http_client::{HttpClient, HttpClientError, Limits};
@@ -64,6 +64,8 @@ pub(crate) struct Deliveries<D> {
     in_progress: watch::Sender<usize>,
     /// One permit for each concurrent attempt.
     permits: Arc<Semaphore>,
+    /// Ends the pauses.
+    hurry: Arc<Notify>,
 }
 
 struct Entry<D> {
@@ -84,6 +86,7 @@ impl<D: Clone + Send + 'static> Deliveries<D> {
             observer: None,
             in_progress: watch::Sender::default(),
             permits: Arc::new(Semaphore::new(concurrent)),
+            hurry: Arc::default(),
         }
     }
 
@@ -140,6 +143,11 @@ impl<D: Clone + Send + 'static> Deliveries<D> {
         self.observer = Some(Arc::new(observer));
     }
 
+    /// Ends the current pauses.
+    pub(crate) fn hurry(&self) {
+        self.hurry.notify_waiters();
+    }
+
     /// Stops all deliveries in progress.
     pub(crate) fn abort(&mut self) {
         self.tasks.abort_all();
@@ -173,12 +181,14 @@ async fn deliver<S: Deliverer>(service: Arc<Service<S>>, permits: Arc<Semaphore>
         };
         let response = response.map(|response| response.status());
         drop(permit);
-        let (pause, observed) = {
+        let (pause, hurry, observed) = {
             let mut state = service.state();
             let pause = state.record(number, started.elapsed(), response);
             let deliveries = state.deliveries();
             let observer = deliveries.observer.clone();
-            (pause, observer.and_then(|it| Some((it, deliveries.get(number)?.clone()))))
+            // It is told of what happens from here on.
+            let hurry = Arc::clone(&deliveries.hurry).notified_owned();
+            (pause, hurry, observer.and_then(|it| Some((it, deliveries.get(number)?.clone()))))
         };
         if let Some((observer, delivery)) = observed {
             observer(&delivery);
@@ -186,7 +196,7 @@ async fn deliver<S: Deliverer>(service: Arc<Service<S>>, permits: Arc<Semaphore>
         let Some(pause) = pause else {
             return;
         };
-        sleep(pause).await;
+        let _ = timeout(pause, hurry).await;
     }
 }
 

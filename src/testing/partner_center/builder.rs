@@ -9,8 +9,10 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
+use super::client::Credentials;
 use super::fake::PartnerCenter;
 use super::state::State;
+use super::tokens::Tokens;
 use crate::http_client::HttpClient;
 use crate::testing::authority::Issuer;
 use crate::testing::loopback::deliveries::{self, Deliveries};
@@ -54,6 +56,7 @@ pub struct PartnerCenterBuilder {
     address: SocketAddr,
     base_url: Option<String>,
     issuer: Option<Issuer>,
+    credentials: Option<Credentials>,
     client: Option<Arc<dyn HttpClient>>,
     concurrent_attempts: usize,
     clock: Clock,
@@ -65,6 +68,7 @@ impl PartnerCenterBuilder {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             base_url: None,
             issuer: None,
+            credentials: None,
             client: None,
             concurrent_attempts: deliveries::CONCURRENT_ATTEMPTS,
             clock: Clock::default(),
@@ -88,6 +92,12 @@ impl PartnerCenterBuilder {
     /// Sets the issuer of signing certificates. Default: a new one, created at the clock's time when first needed.
     pub fn issuer(mut self, issuer: Issuer) -> Self {
         self.issuer = Some(issuer);
+        self
+    }
+
+    pub(super) fn restored(mut self, issuer: Issuer, credentials: Credentials) -> Self {
+        self.issuer = Some(issuer);
+        self.credentials = Some(credentials);
         self
     }
 
@@ -124,7 +134,13 @@ impl PartnerCenterBuilder {
         }
         let base_url = self.base_url.unwrap_or_else(|| format!("http://{address}"));
         let deliveries = Deliveries::new(self.concurrent_attempts);
-        let state = State::new(self.clock, self.issuer, deliveries, self.client);
+        // A restored issuer may be older than its signing certificates are valid.
+        let issuer = match &self.credentials {
+            Some(_) => self.issuer.map(|issuer| issuer.at_time(self.clock.unix_time())),
+            None => self.issuer,
+        };
+        let tokens = Tokens::new(self.credentials.unwrap_or_else(Credentials::new));
+        let state = State::new(self.clock, issuer, tokens, deliveries, self.client);
         let server = Server::on(listener, base_url, state);
         Ok(PartnerCenter { server })
     }

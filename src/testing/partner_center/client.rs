@@ -20,14 +20,27 @@ use uuid::Uuid;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use crate::testing::loopback::response::{ErrorBody, Refusal};
+use crate::testing::loopback::response::{ErrorBody, Refusal, guid};
 
 /// The configuration of a client.
+#[derive(Clone)]
 pub(super) struct Credentials {
     pub(super) tenant_id: String,
     pub(super) client_id: String,
     pub(super) client_secret: String,
     pub(super) refresh_token: String,
+}
+
+impl Credentials {
+    /// Creates new ids and secrets.
+    pub(super) fn new() -> Self {
+        Self {
+            tenant_id: guid().to_string(),
+            client_id: guid().to_string(),
+            client_secret: format!("secret~{}", guid().simple()),
+            refresh_token: format!("0.refresh.{}", guid().simple()),
+        }
+    }
 }
 
 /// The credentials that the application is accepted with, beside its secret.

@@ -11,7 +11,7 @@ use crate::mask::Excerpt;
 use crate::testing::error::TestKitError;
 use crate::testing::loopback::server::Service;
 
-/// A command for the emulated Partner Center, entered in the example `partner_center` or sent to `POST /emulator/commands`.
+/// A command for the emulated Partner Center, run by `partner-center emulate` or sent to `POST /emulator/commands`.
 ///
 /// A command is one line: a verb, and arguments separated by spaces. [`HELP`](Self::HELP) lists all of them. Parsing checks the
 /// form only; whether an event is registered, or a delivery exists, is known when the command [runs](super::PartnerCenter::run).
@@ -41,6 +41,7 @@ pub struct Command(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Deliveries,
+    DeliverNow,
     Down,
     Emit(EventName),
     EmitBody(String),
@@ -67,6 +68,7 @@ replay N                   send delivery N again
 rotate                     replace the signing certificate
 revoke                     revoke the signing certificate
 down, up                   stop or start the certificate host
+deliver-now                make the next attempt of all pending deliveries at once
 deliveries                 list all deliveries
 ";
 
@@ -77,6 +79,10 @@ deliveries                 list all deliveries
                 let state = service.state();
                 let lines = state.deliveries.iter().map(ToString::to_string);
                 return Ok(lines.collect::<Vec<_>>().join("\n"));
+            }
+            Kind::DeliverNow => {
+                service.state().deliveries.hurry();
+                return Ok("pending deliveries are attempted now".to_owned());
             }
             Kind::Down => {
                 service.state().certificate_host_is_down = true;
@@ -169,6 +175,7 @@ fn finish(kind: Kind, rest: &str) -> Result<Command, TestKitError> {
 /// The commands that consist of a verb only.
 fn without_arguments(verb: &str) -> Option<Kind> {
     Some(match verb {
+        "deliver-now" => Kind::DeliverNow,
         "deliveries" => Kind::Deliveries,
         "down" => Kind::Down,
         "revoke" => Kind::Revoke,

@@ -18,9 +18,10 @@ use http::uri::Authority;
 use http::{HeaderValue, Method, Response, Uri};
 use serde_json::{Value, json};
 
-use super::certificates::{CERT, FILE};
+use super::certificates::{CERT, FILE, PKI};
 use super::command::Command;
 use super::delivery::Delivery;
+use super::emulator::EMULATOR;
 use super::state::State;
 use crate::http_client::is_loopback;
 use crate::testing::authority::Issuer;
@@ -73,10 +74,11 @@ fn is_for_emulator(service: &Service<State>, request: &RecordedRequest) -> bool 
 }
 
 /// The configuration of a client.
-fn configuration(service: &Service<State>) -> Value {
+pub(super) fn configuration(service: &Service<State>) -> Value {
     let state = service.state();
     let (base_url, credentials) = (service.base_url(), &state.tokens.credentials);
     json!({
+        "emulator": EMULATOR,
         "baseUrl": base_url,
         "tokenUrl": format!("{base_url}/{}/oauth2/v2.0/token", credentials.tenant_id),
         "tenantId": credentials.tenant_id,
@@ -87,6 +89,7 @@ fn configuration(service: &Service<State>) -> Value {
         "registrationUrl": format!("{base_url}/webhooks/v1/registration"),
         "certificateLocation": format!("{base_url}{CERT}"),
         "certificateUrl": format!("{base_url}{CERT}{FILE}"),
+        "publishedLocation": format!("{base_url}{PKI}"),
         "anchorsUrl": format!("{base_url}/emulator/anchors.pem"),
         "intermediatesUrl": format!("{base_url}/emulator/intermediates.pem"),
     })

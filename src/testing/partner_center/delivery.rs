@@ -67,7 +67,7 @@ impl Delivery {
     }
 
     /// The delivery as `GET /emulator/deliveries` shows it.
-    pub(super) fn to_value(&self) -> Value {
+    pub fn to_value(&self) -> Value {
         let attempts = self.attempts.iter().map(|attempt| {
             json!({
                 "status": attempt.status().map(|status| status.as_u16()),

@@ -7,6 +7,7 @@ use rustls_pki_types::CertificateDer;
 use serde_json::Value;
 
 use super::certificates::{CERT, FILE, PKI};
+use super::control;
 use super::quirks::Quirks;
 use super::registration::Registration;
 use super::resources::{GRAPH, REFERRALS};
@@ -42,6 +43,11 @@ impl PartnerCenter {
         profile.referrals_base = format!("{base_url}{REFERRALS}");
         profile.danger_plain_http_on_loopback = true;
         Cloud::Custom(profile)
+    }
+
+    /// The configuration of a client: the object at `GET /emulator`.
+    pub fn configuration(&self) -> Value {
+        control::configuration(self.server.service())
     }
 
     /// The partner's tenant id.

@@ -63,8 +63,8 @@
 //! # Ok(()) }) }
 //! ```
 //!
-//! The example `partner_center` is a command-line emulator for services in any language: `GET /emulator` returns the
-//! configuration of a client, and `POST /emulator/commands` runs a [`Command`].
+//! `partner-center emulate` runs it for services in any language: `GET /emulator` returns the configuration of a client, and
+//! `POST /emulator/commands` runs a [`Command`]. An [`Emulator`] is that configuration for a service in Rust.
 
 mod actions;
 mod builder;
@@ -75,9 +75,11 @@ mod command;
 mod control;
 mod deliveries;
 mod delivery;
+mod emulator;
 mod events;
 mod fake;
 mod forgery;
+mod identity;
 mod quirks;
 mod registration;
 mod resources;
@@ -93,6 +95,7 @@ pub use crate::testing::loopback::response::ErrorBody;
 pub use builder::PartnerCenterBuilder;
 pub use command::Command;
 pub use delivery::{Attempt, Delivery, Origin, Outcome};
+pub use emulator::Emulator;
 pub use events::sample_event;
 pub use fake::PartnerCenter;
 pub use forgery::Forgery;

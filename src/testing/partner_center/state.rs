@@ -44,13 +44,14 @@ impl State {
     pub(super) fn new(
         clock: Clock,
         issuer: Option<Issuer>,
+        tokens: Tokens,
         deliveries: Deliveries<Delivery>,
         client: Option<Arc<dyn HttpClient>>,
     ) -> Self {
         Self {
             base: Base { clock, ..Base::default() },
             quirks: Quirks::default(),
-            tokens: Tokens::new(),
+            tokens,
             registration: None,
             validations: Validations::default(),
             resources: Resources::default(),

@@ -47,13 +47,7 @@ enum Version {
 }
 
 impl Tokens {
-    pub(super) fn new() -> Self {
-        let credentials = Credentials {
-            tenant_id: guid().to_string(),
-            client_id: guid().to_string(),
-            client_secret: format!("secret~{}", guid().simple()),
-            refresh_token: format!("0.refresh.{}", guid().simple()),
-        };
+    pub(super) fn new(credentials: Credentials) -> Self {
         Self {
             refresh_tokens: vec![credentials.refresh_token.clone()],
             credentials,

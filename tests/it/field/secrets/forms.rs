@@ -139,7 +139,7 @@ fn collect(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {
-            true if path.ends_with("testing") => {}
+            true if path.ends_with("testing") || path.ends_with("bin") => {}
             true => collect(&path, found),
             false => found.extend(serializable(&fs::read_to_string(&path).unwrap())),
         }
