@@ -41,6 +41,8 @@
 //! Adapters: `tower`, `axum`, `actix_web`. They answer alike, and any other framework is served by
 //! [`Receiver::receive_stream`]. [`duplicates`] has each callback handled once.
 //!
+//! [`inbox`] stores callbacks before the response, in SQLite or PostgreSQL, and has them handled afterwards, with retries.
+//!
 //! [`signers`] keeps verified signers between callbacks, and gathers what their chains need: issuers' certificates and
 //! revocation lists. [`testing`] is a test kit that signs callbacks as Partner Center
 //! does, and wrongly in every way that matters.
@@ -74,6 +76,9 @@
 //! | `token` | access tokens from Microsoft Entra, kept and renewed | by `registration` and `event-grid` |
 //! | `crypto` | what is asked of a cryptographic library, and the backends that are on | by `verify` and `event-grid-receive` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
+//! | `inbox` | a durable inbox for callbacks: its types, its worker and its adapters; no database | |
+//! | `inbox-sqlite` | the inbox in a file of SQLite; needs a C compiler and Rust 1.94 | |
+//! | `inbox-postgres` | the inbox in PostgreSQL, for many nodes; needs Rust 1.94 | |
 //! | `actix-web` | extractors and middleware for actix-web | |
 //! | `axum` | extractors for axum | |
 //! | `tower` | a layer for any tower service over `http` types | |
@@ -133,6 +138,9 @@ pub mod receiver;
 
 #[cfg(feature = "receiver")]
 pub mod duplicates;
+
+#[cfg(feature = "inbox")]
+pub mod inbox;
 
 // What it stands on.
 pub mod body;

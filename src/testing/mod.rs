@@ -7,6 +7,7 @@
 //! | [`EventGrid`] | a fake of Event Grid: publish endpoint of a partner namespace, deliveries to web hooks |
 //! | [`ResourceManager`] | a fake of Azure Resource Manager with the resources of Event Grid |
 //! | [`duplicate_guard_conformance`] | checks an implementation of [`DuplicateGuard`](crate::duplicates::DuplicateGuard) |
+//! | `MemoryInbox`, `inbox_conformance` | with feature `inbox`: an inbox in memory, and a check of implementations |
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,13 +34,19 @@ mod authority;
 mod conformance;
 pub mod event_grid;
 mod loopback;
+#[cfg(feature = "inbox")]
+mod memory_inbox;
 pub mod partner_center;
 pub mod resource_manager;
 
 pub use authority::{
     Issuer, IssuerError, Name, SignedRequest, Signer, SigningCertificate, StringType,
 };
+#[cfg(feature = "inbox")]
+pub use conformance::{InboxNonconformance, InboxSetup, inbox_conformance};
 pub use conformance::{Nonconformance, TestClock, duplicate_guard_conformance};
 pub use event_grid::EventGrid;
+#[cfg(feature = "inbox")]
+pub use memory_inbox::MemoryInbox;
 pub use partner_center::PartnerCenter;
 pub use resource_manager::ResourceManager;

@@ -53,6 +53,23 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("actix_web", &["body", "duplicates", "log", "receiver"]),
     ("axum", &["body", "duplicates", "receiver"]),
     ("tower", &["duplicates", "http_client", "receiver", "signature"]),
+    // Behind it.
+    (
+        "inbox",
+        &[
+            "chain",
+            "duplicates",
+            "envelope",
+            "event",
+            "excerpt",
+            "http_client",
+            "log",
+            "mask",
+            "receiver",
+            "signature",
+        ],
+    ),
+    ("inbox/actix_web", &["actix_web"]),
     // Beside it.
     (
         "event_grid",
@@ -87,6 +104,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "event",
             "excerpt",
             "http_client",
+            "inbox",
             "json",
             "receiver",
             "signature",

@@ -93,8 +93,8 @@ fn doc_share(sources: &[Source], folder: &str) -> usize {
 const MAX_FILE: usize = 400;
 /// Lines of a function's body.
 const MAX_FUNCTION: usize = 60;
-const MAX_ENTRIES: usize = 28;
-const MAX_TYPES: usize = 280;
-const MAX_ERRORS: usize = 66;
+const MAX_ENTRIES: usize = 29;
+const MAX_TYPES: usize = 318;
+const MAX_ERRORS: usize = 72;
 /// Folder, per cent of its lines.
 const DOC_SHARES: &[(&str, usize)] = &[("", 19), ("api", 18), ("signers", 13)];

@@ -1,6 +1,8 @@
 //! Conformance of [`DuplicateGuard`] implementations.
 
 mod bench;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod rules;
 
 use std::sync::Arc;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use crate::duplicates::DuplicateGuard;
 use bench::Bench;
 pub use bench::{Nonconformance, TestClock};
+#[cfg(feature = "inbox")]
+pub use inbox::{InboxNonconformance, InboxSetup, inbox_conformance};
 
 /// Checks a [`DuplicateGuard`] against every rule of its contract.
 ///
