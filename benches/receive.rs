@@ -37,7 +37,7 @@ use partner_center_webhooks::source::{
     Authorities, CertificateBundle, CertificateSource, CertificateUrl, DistributionLocation,
     SourceError, StatusRefusal,
 };
-use partner_center_webhooks::testing::{Issuer, Name, SignedRequest, Signer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer};
 use partner_center_webhooks::{ErrorKind, Event, Receiver};
 use rustls_pki_types::UnixTime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -50,7 +50,13 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const BODY: &str = r#"{"EventName":"subscription-updated","ResourceUri":"https://api.partnercenter.microsoft.com/webhooks/v1/customers/4cfba01c/subscriptions/bf8c56ab","ResourceName":"subscription","AuditUri":"https://api.partnercenter.microsoft.com/v1/auditrecords/4cfba","ResourceChangeUtcDate":"2017-11-16T16:19:06.35"}"#;
 
 fn main() {
-    let is_bench = std::env::args().any(|argument| argument == "--bench");
+    let arguments: Vec<_> = std::env::args().collect();
+    if let [_, flag, what, calls, ..] = &*arguments
+        && flag == "--count"
+    {
+        return Bench::new(TRIAL).count(what, calls.parse().expect("a number"));
+    }
+    let is_bench = arguments.iter().any(|argument| argument == "--bench");
     let bench = Bench::new(if is_bench { EARNEST } else { TRIAL });
     println!(
         "{:<62} {:>12} {:>12} {:>12} {:>8}  target",
@@ -113,6 +119,17 @@ impl Bench {
             issuer,
             signer,
             callback,
+        }
+    }
+
+    /// Makes so many calls, for a tool that counts instructions: see `instructions.sh`.
+    fn count(&self, what: &str, calls: u32) {
+        let receiver = self.receiver();
+        for _ in 0..calls {
+            match what {
+                "hit" => self.hit(&receiver),
+                _ => self.raw(),
+            }
         }
     }
 
@@ -269,7 +286,7 @@ impl Bench {
         let base = "http://pki.example/";
         let bottom = self
             .issuer
-            .with_root_name(Name::microsoft("Throw-away Bridge"))
+            .with_root_name("CN=Throw-away Bridge,O=Microsoft Corporation,L=Redmond,ST=WA,C=US")
             .and_then(|issuer| issuer.published_at(base))
             .expect("an issuer");
         let bridge = bottom.cross_signed_by(&top).expect("a cross-signature");
@@ -494,10 +511,12 @@ impl Bench {
         receiver
     }
 
+    #[inline(never)]
     fn hit(&self, receiver: &Receiver) {
         verify(receiver, &self.callback);
     }
 
+    #[inline(never)]
     fn raw(&self) {
         let body = black_box(self.callback.body.as_ref());
         self.raw_key.verify_sig(body, &self.signature).expect("genuine");

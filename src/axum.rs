@@ -45,8 +45,7 @@ use serde::de::DeserializeOwned;
 
 use crate::body::typed::{BodyFormatError, FromVerifiedBody, json};
 use crate::duplicates::{Attempt, DuplicateGuard};
-use crate::receiver::Error;
-use crate::receiver::{Received, Receiver};
+use crate::receiver::{Error, Received, Receiver};
 
 /// Extracts a genuine callback from a request.
 #[derive(Clone, Debug)]

@@ -10,11 +10,11 @@
 //! use partner_center_webhooks::{Error, EventName, Receiver};
 //!
 //! async fn callback(receiver: &Receiver, headers: &http::HeaderMap, body: &[u8]) -> Result<(), Error> {
-//!     let received = receiver.receive(headers, body).await?; // on Err(e): answer with e.status()
+//!     let received = receiver.receive(headers, body).await?; // on Err(e): respond with e.status()
 //!     match received.event().name() {
 //!         EventName::SubscriptionUpdated => println!("{:?}", received.event().resource()),
 //!         EventName::InvoiceReady => println!("an invoice"),
-//!         other => println!("not for us: {other}"), // names of tomorrow are values, never errors
+//!         other => println!("not for us: {other}"), // an unknown name is not an error
 //!     }
 //!     Ok(())
 //! }
@@ -36,10 +36,10 @@
 //! | [`chain`] | certificates, a time | [`VerifiedSigner`](chain::VerifiedSigner): trusted | `verify` |
 //! | [`signature`] | signer, envelope, body | [`VerifiedBody`](signature::VerifiedBody): Microsoft's, byte for byte | `verify` |
 //! | [`event`] | a body | [`Event`] | `event` |
-//! | [`Receiver`] | headers and body | [`Received`], or an [`Error`] that knows the HTTP answer | `receiver` |
+//! | [`Receiver`] | headers and body | [`Received`], or an [`Error`] that knows the HTTP response | `receiver` |
 //!
-//! Adapters: `tower`, `axum`, `actix_web`. They answer alike, and any other framework is served by
-//! [`Receiver::receive_stream`]. [`duplicates`] has each callback handled once.
+//! Adapters: `tower`, `axum`, `actix_web`. They give the same responses; for any other framework there is
+//! [`Receiver::receive_stream`]. With [`duplicates`] each callback is handled once.
 //!
 //! [`inbox`] stores callbacks before the response, in SQLite or PostgreSQL, and has them handled afterwards, with retries.
 //!
@@ -49,16 +49,16 @@
 //!
 //! # Beside the pipeline
 //!
-//! [`registration`] says which URL is called for which events, and tests it; [`resources`] reads what an event is about,
-//! and shows the [`token`] to nobody but the cloud's own API. [`event_grid`] passes events on: it publishes them to
+//! [`registration`] sets the URL that is called and its events, and tests it; [`resources`] reads the resource of an event,
+//! and sends the [`token`] only to the cloud's own API. [`event_grid`] passes events on: it publishes them to
 //! customers' channels in Azure Event Grid, and receives what Event Grid delivers to a web hook.
 //!
 //! # What it does not do
 //!
-//! - OCSP is not asked: revocation is judged by lists (CRLs), which Microsoft's certificates name.
-//! - The protocol has neither nonce nor time: a genuine callback can be replayed by whoever saw it. Partner Center itself
-//!   delivers up to ten times. Tell repeated deliveries by their [`digest`](Received::digest), or have [`duplicates`] keep
-//!   them from your handler.
+//! - OCSP is not used: revocation is checked with lists (CRLs), which Microsoft's certificates name.
+//! - The protocol has neither nonce nor time: anyone who saw a genuine callback can replay it. Partner Center itself
+//!   delivers up to ten times. Recognize repeated deliveries by their [`digest`](Received::digest), or let [`duplicates`]
+//!   keep them from your handler.
 //! - An event does not say which partner it is for. If several tenants share an endpoint, give each its own URL.
 //!
 //! # Features
@@ -139,6 +139,9 @@ pub mod receiver;
 #[cfg(feature = "receiver")]
 pub mod duplicates;
 
+#[cfg(feature = "receiver")]
+pub mod diagnosis;
+
 #[cfg(feature = "inbox")]
 pub mod inbox;
 
@@ -153,8 +156,6 @@ pub mod cloud;
 #[cfg(feature = "crypto")]
 pub mod crypto;
 
-mod excerpt;
-
 mod json;
 
 #[cfg(any(feature = "event-grid-receive", feature = "receiver"))]
@@ -164,9 +165,6 @@ mod mask;
 
 #[cfg(feature = "http-client")]
 pub mod http_client;
-
-#[cfg(any(feature = "receiver", feature = "token"))]
-mod single_flight;
 
 #[cfg(feature = "http-client")]
 pub mod spawn;
@@ -199,7 +197,7 @@ pub mod testing;
 
 #[cfg(feature = "event")]
 pub use event::{Event, EventName};
-pub use excerpt::Excerpt;
+pub use mask::Excerpt;
 #[cfg(feature = "receiver")]
 pub use receiver::{Error, ErrorKind, Received, Receiver, Verdict};
 

@@ -41,46 +41,37 @@ pub(crate) mod receiver {
         );
     }
 
-    /// A callback was refused. `digest` is that of its body, if the body is genuine.
-    pub(crate) fn refused(
-        kind: &'static str,
-        status: u16,
-        verdict: &'static str,
-        digest: Option<&dyn Display>,
-        reason: &dyn Display,
-    ) {
-        log!(
-            warn,
-            "partner_center_webhooks",
-            outcome = "refused",
-            kind,
-            status,
-            verdict,
-            digest = digest.map(tracing::field::display),
-            %reason,
-            "callback refused"
-        );
+    /// One function for each level, because tracing fixes the level of an event when it is compiled.
+    macro_rules! refusals {
+        ($($(#[doc = $doc:literal])+ $name:ident: $level:ident,)+) => {$(
+            $(#[doc = $doc])+
+            pub(crate) fn $name(
+                kind: &'static str,
+                status: u16,
+                verdict: &'static str,
+                digest: Option<&dyn Display>,
+                reason: &dyn Display,
+            ) {
+                log!(
+                    $level,
+                    "partner_center_webhooks",
+                    outcome = "refused",
+                    kind,
+                    status,
+                    verdict,
+                    digest = digest.map(tracing::field::display),
+                    %reason,
+                    "callback refused"
+                );
+            }
+        )+};
     }
 
-    /// A callback was refused, as each retry will be until an operator repairs this side.
-    pub(crate) fn refused_until_repair(
-        kind: &'static str,
-        status: u16,
-        verdict: &'static str,
-        digest: Option<&dyn Display>,
-        reason: &dyn Display,
-    ) {
-        log!(
-            error,
-            "partner_center_webhooks",
-            outcome = "refused",
-            kind,
-            status,
-            verdict,
-            digest = digest.map(tracing::field::display),
-            %reason,
-            "callback refused"
-        );
+    refusals! {
+        /// A callback was refused. `digest` is that of its body, if the body is genuine.
+        refused: warn,
+        /// A callback was refused, as each retry will be until an operator repairs this side.
+        refused_until_repair: error,
     }
 
     /// The outcome of an attempt to handle a callback.

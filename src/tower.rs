@@ -70,8 +70,7 @@ use tower_service::Service;
 
 use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::http_client::BoxFuture;
-use crate::receiver::Error;
-use crate::receiver::{Received, Receiver};
+use crate::receiver::{Error, Received, Receiver};
 use crate::signature::BodyDigest;
 
 /// Wraps services in [`Verify`]. See the [module](self) for an example.
@@ -215,9 +214,7 @@ impl<R> VerifyLayer<R> {
             None => Ok(None),
         }
     }
-}
 
-impl<R> VerifyLayer<R> {
     fn refuse<B>(&self, error: &Error) -> Response<B>
     where
         R: Refusal<B>,

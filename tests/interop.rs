@@ -23,7 +23,7 @@ use partner_center_webhooks::event_grid::{
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::EventGrid;
 use partner_center_webhooks::testing::event_grid::RecordedRequest;
-use partner_center_webhooks::token::{AccessToken, StaticToken};
+use partner_center_webhooks::token::AccessToken;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -115,7 +115,7 @@ impl Scene {
         self.publish(self.key.clone()).await;
         self.publish(self.sas.clone()).await;
         self.publish(self.sas.clone()).await;
-        self.publish(Credential::bearer(StaticToken::new(token))).await;
+        self.publish(Credential::bearer(token)).await;
 
         let requests = self.fake.requests();
         assert_eq!(requests.len(), 8);
@@ -137,8 +137,7 @@ impl Scene {
 
     async fn publish(&self, credential: impl Into<Credential>) {
         let http = ReqwestClient::new().unwrap();
-        let publisher: Publisher =
-            Publisher::by_channel_name(endpoint(&self.fake), credential, http);
+        let publisher: Publisher = Publisher::new(endpoint(&self.fake), credential, http);
         let channel = ChannelName::new(CHANNEL).unwrap();
         let accepted = publisher.publish(&channel, self.events()).await.unwrap();
         assert_eq!((accepted.events(), accepted.requests()), (2, 1));

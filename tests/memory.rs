@@ -51,7 +51,7 @@ async fn publish(count: usize) -> (usize, usize) {
     let gauge = Gauge::default();
     let endpoint = PublishEndpoint::new("https://a.example/api/events").unwrap();
     let key = AccessKey::new("a2V5").unwrap();
-    let publisher = Publisher::by_source(endpoint, key, gauge.clone());
+    let publisher = Publisher::new(endpoint, key, gauge.clone());
     let data = "x".repeat(1000);
     let events = (0..count).map(|id| {
         CloudEvent::new("/contoso", "Contoso.Items.Created")
@@ -60,7 +60,7 @@ async fn publish(count: usize) -> (usize, usize) {
             .unwrap()
     });
     let before = live();
-    let accepted = publisher.publish(events).await.unwrap();
+    let accepted = publisher.publish_by_source(events).await.unwrap();
     assert_eq!(accepted.events(), count);
     assert!(gauge.bytes.load(Ordering::SeqCst) > count * 1000);
     let peak = gauge.peak.load(Ordering::SeqCst).saturating_sub(before);

@@ -34,16 +34,16 @@ mod primitives {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 }
 
-#[path = "../src/single_flight/board.rs"]
+#[path = "../src/spawn/single_flight/board.rs"]
 mod board;
 
-#[path = "../src/single_flight/failure.rs"]
+#[path = "../src/spawn/single_flight/failure.rs"]
 mod failure;
 
-#[path = "../src/single_flight/flight.rs"]
+#[path = "../src/spawn/single_flight/flight.rs"]
 mod flight;
 
-#[path = "../src/single_flight/moment.rs"]
+#[path = "../src/spawn/single_flight/moment.rs"]
 mod moment;
 
 const TIMES: Times = Times {

@@ -4,62 +4,81 @@
 //! doctor --intermediates microsoft.pem
 //! ```
 
-mod advice;
 #[path = "../support/arguments.rs"]
 mod arguments;
-mod candidates;
-mod examination;
-mod facts;
-mod gather;
 #[path = "../support/instant.rs"]
 mod instant;
-#[path = "../support/json.rs"]
-mod json;
 #[path = "../support/location.rs"]
 mod location;
 mod options;
 #[path = "../support/pem.rs"]
 mod pem;
-mod report;
-mod wrap;
 
 use std::fs;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use examination::examine;
-use options::Options;
+use options::{Options, Origin};
 use partner_center_webhooks::chain::certificate_to_pem;
+use partner_center_webhooks::diagnosis::{Examination, Examiner};
+use partner_center_webhooks::source::{CertificateSource as _, SourceError};
+use partner_center_webhooks::spawn::TokioSpawn;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let answer = match Options::parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => answer(&options).await,
+    let outcome = match Options::parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => run(&options).await,
         Ok(None) => print(Options::HELP, ExitCode::SUCCESS),
         Err(error) => Err(error),
     };
-    answer.unwrap_or_else(|error| arguments::refuse("doctor", &error))
+    outcome.unwrap_or_else(|error| arguments::refuse("doctor", &error))
 }
 
-async fn answer(options: &Options) -> Result<ExitCode, lexopt::Error> {
-    let (mut examination, issuers) = examine(options).await;
+async fn run(options: &Options) -> Result<ExitCode, lexopt::Error> {
+    let examination = examine(options).await;
+    let mut text = match options.json {
+        true => format!("{}\n", examination.to_json()),
+        false => examination.to_string(),
+    };
     if let Some(path) = &options.save_intermediates {
+        let issuers = examination.issuers();
         let pem: String = issuers.iter().map(certificate_to_pem).collect();
         if !pem.is_empty() {
             let about = |error| format!("--save-intermediates {}: {error}", path.display());
             fs::write(path, pem).map_err(about)?;
         }
-        examination.saved_intermediates = Some(issuers.len());
+        if !options.json {
+            text += &match issuers.len() {
+                0 => "\nNothing was saved: no path over an intermediate is valid.\n".to_owned(),
+                saved => format!("\nSaved intermediates: {saved}.\n"),
+            };
+        }
     }
-    let text = match options.json {
-        true => json::line(&examination).map_err(|error| error.to_string())? + "\n",
-        false => report::text(&examination),
-    };
     let code = match examination.is_trusted() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     };
     print(&text, code)
+}
+
+async fn examine(options: &Options) -> Examination {
+    let mut examiner = Examiner::new(options.chain.clone(), Arc::new(TokioSpawn::new()));
+    if let Some(authorities) = options.authorities.clone() {
+        examiner = examiner.with_authorities(authorities);
+    }
+    match &options.origin {
+        Origin::File { path, bundle } => {
+            examiner.examine(path, Ok(bundle.clone()), options.now).await
+        }
+        Origin::Url { url, location, download } => {
+            let served = match location.check(url) {
+                Ok(url) => download.fetch(&url).await,
+                Err(error) => Err(SourceError::Location(error)),
+            };
+            examiner.examine(url, served, options.now).await
+        }
+    }
 }
 
 fn print(text: &str, code: ExitCode) -> Result<ExitCode, lexopt::Error> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use lexopt::Arg::{Long, Short};
-use partner_center_webhooks::chain::{CertificateDer, ChainVerifier, Revocation, UnixTime};
+use partner_center_webhooks::chain::{ChainVerifier, Revocation, UnixTime};
 use partner_center_webhooks::crypto::DefaultBackend;
 use partner_center_webhooks::http_client::{HttpClient, ReqwestClient};
 use partner_center_webhooks::source::{
@@ -20,9 +20,7 @@ use crate::pem::{anchors, certificates, file};
 /// What the command line asks for.
 pub(crate) struct Options {
     pub(crate) origin: Origin,
-    /// Without the intermediates, so that a candidate can be judged without them too.
     pub(crate) chain: ChainVerifier,
-    pub(crate) intermediates: Vec<CertificateDer<'static>>,
     /// Nothing is fetched from authorities without it.
     pub(crate) authorities: Option<Authorities>,
     pub(crate) now: UnixTime,
@@ -151,8 +149,7 @@ Exit code: 0 trusted, 1 refused, 2 a fault of the command line or of a file.
                 location,
                 download: Download::over(client),
             }),
-            chain,
-            intermediates,
+            chain: chain.with_intermediates(intermediates),
             authorities: (!offline).then_some(authorities),
             now,
             save_intermediates,

@@ -41,15 +41,10 @@ async fn run(options: Options) -> Result<bool, Failure> {
         }
         Command::Publish { routing, events } => {
             let credential = publisher_credential::credential(http.clone())?;
+            let publisher = Publisher::new(endpoint, credential, http);
             told(match routing {
-                Routing::ByChannelName(channel) => {
-                    let publisher = Publisher::by_channel_name(endpoint, credential, http);
-                    publisher.publish(&channel, events).await
-                }
-                Routing::BySource => {
-                    let publisher = Publisher::by_source(endpoint, credential, http);
-                    publisher.publish(events).await
-                }
+                Routing::ByChannelName(channel) => publisher.publish(&channel, events).await,
+                Routing::BySource => publisher.publish_by_source(events).await,
             })
         }
     }

@@ -107,7 +107,7 @@ their callback as id. Logs, with the reason of every refusal, go to standard err
         Ok(Some(Self {
             channels,
             listen,
-            publisher: Publisher::by_channel_name(endpoint, credential, http),
+            publisher: Publisher::new(endpoint, credential, http),
             receiver: receiver.map_err(said)?,
         }))
     }

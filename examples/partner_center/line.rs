@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use partner_center_webhooks::testing::partner_center::{Command, PartnerCenterError};
+use partner_center_webhooks::testing::TestKitError;
+use partner_center_webhooks::testing::partner_center::Command;
 
 /// A command of the emulator or of this program.
 pub(crate) enum Line {
@@ -28,9 +29,9 @@ Services in any language: GET /emulator returns the configuration as JSON, POST 
 }
 
 impl FromStr for Line {
-    type Err = PartnerCenterError;
+    type Err = TestKitError;
 
-    fn from_str(line: &str) -> Result<Self, PartnerCenterError> {
+    fn from_str(line: &str) -> Result<Self, TestKitError> {
         Ok(match line.trim() {
             "" => Self::Nothing,
             "help" => Self::Help,

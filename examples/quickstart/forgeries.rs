@@ -8,7 +8,7 @@ use partner_center_webhooks::envelope::{
     ALGORITHM_HEADER, AUTHORIZATION_HEADER, CERTIFICATE_URL_HEADER, SIGNATURE_HEADER,
 };
 use partner_center_webhooks::testing::partner_center::sample_event;
-use partner_center_webhooks::testing::{Issuer, IssuerError, Name, SignedRequest, Signer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer, TestKitError};
 use partner_center_webhooks::{ErrorKind, EventName};
 
 use crate::certificate_host::CertificateHost;
@@ -90,7 +90,7 @@ fn headers(genuine: &SignedRequest) -> Result<Vec<Case>, Box<dyn Error>> {
     ])
 }
 
-fn locations(genuine: &SignedRequest) -> Result<Vec<Case>, IssuerError> {
+fn locations(genuine: &SignedRequest) -> Result<Vec<Case>, TestKitError> {
     let file = "/cert/pcnotifications-dispatch.microsoft.com.cer";
     let urls = [
         ("another host", format!("https://attacker.example{file}")),
@@ -114,9 +114,9 @@ fn certificates(
     issuer: &Issuer,
     genuine: &SignedRequest,
     host: &mut CertificateHost,
-) -> Result<Vec<Case>, IssuerError> {
+) -> Result<Vec<Case>, TestKitError> {
     let certificate = || issuer.signing_certificate();
-    let contoso = Name::new().country("US").organization("Contoso Ltd").common_name("Contoso CA");
+    let contoso = "CN=Contoso CA,O=Contoso Ltd,C=US";
     let signers = [
         ("right names, an unknown issuer", "foreign", Issuer::new()?.signer()?),
         ("right names, issued by itself", "self-signed", certificate().self_signed()?),
@@ -151,7 +151,7 @@ fn misfits(
     signer: &Signer,
     genuine: &SignedRequest,
     host: &mut CertificateHost,
-) -> Result<Vec<Case>, IssuerError> {
+) -> Result<Vec<Case>, TestKitError> {
     host.serve("error-page", b"<html><title>Server busy</title></html>".to_vec());
     let from = |name: &str| {
         let elsewhere = signer.clone().with_certificate_url(host.url(name));

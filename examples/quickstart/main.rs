@@ -21,7 +21,6 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use certificate_host::CertificateHost;
-use partner_center_webhooks::body::BodyLimit;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::source::CertificateLocation;
 use partner_center_webhooks::testing::{Issuer, SignedRequest};
@@ -68,7 +67,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .certificate_location(location.danger_also_allow_loopback_http(host.location())?)
         .anchors(issuer.anchors()?)
         .intermediates(issuer.intermediates())
-        .body_limit(BodyLimit::new(BODY_LIMIT))
+        .body_limit(BODY_LIMIT)
         // A proxy that the environment names cannot reach our loopback.
         .http_client(ReqwestClient::customized(|client| client.no_proxy())?)
         .build()?;

@@ -10,8 +10,8 @@ use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::crypto::DefaultBackend;
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::token::{
-    AccessToken, Application, ApplicationError, ClientCredentials, Credential, ExposeSecret as _,
-    RefreshToken, SaveError, SecretString, StaticToken, TokenProvider,
+    AccessToken, Application, ApplicationError, ClientCredentials, Credential, RefreshToken,
+    SecretString, TokenProvider,
 };
 
 use crate::environment::variable;
@@ -54,7 +54,7 @@ fn access_token(name: &str) -> Result<Option<Arc<dyn TokenProvider>>, Failure> {
         return Ok(None);
     };
     let token = AccessToken::new(token).map_err(|error| format!("{name}: {error}"))?;
-    Ok(Some(Arc::new(StaticToken::new(token))))
+    Ok(Some(Arc::new(token)))
 }
 
 fn application(cloud: &Cloud, http: ReqwestClient) -> Result<Arc<dyn TokenProvider>, Failure> {
@@ -79,7 +79,7 @@ fn application(cloud: &Cloud, http: ReqwestClient) -> Result<Arc<dyn TokenProvid
     let file = PathBuf::from(file);
     let save = move |token: SecretString| {
         let saved = replace(&file, &token);
-        async move { saved.map_err(SaveError::from) }
+        async move { saved.map_err(Into::into) }
     };
     Ok(Arc::new(RefreshToken::new(application, refresh_token.trim(), http, save)))
 }

@@ -9,7 +9,7 @@ use environment::variable;
 use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::event_grid::{AccessKey, Credential, SasToken};
 use partner_center_webhooks::http_client::ReqwestClient;
-use partner_center_webhooks::token::{AccessToken, Application, ClientCredentials, StaticToken};
+use partner_center_webhooks::token::{AccessToken, Application, ClientCredentials};
 
 type Failure = Box<dyn Error>;
 
@@ -29,7 +29,7 @@ pub(crate) fn credential(http: ReqwestClient) -> Result<Credential, Failure> {
     }
     if let Some(token) = variable("EVENT_GRID_TOKEN")? {
         let token = AccessToken::new(token)?;
-        return Ok(Credential::bearer(StaticToken::new(token)));
+        return Ok(Credential::bearer(token));
     }
     let required = |name| {
         variable(name)?.ok_or_else(|| {

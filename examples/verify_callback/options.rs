@@ -5,7 +5,7 @@ use std::path::Path;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lexopt::Arg::{Long, Short};
 use partner_center_webhooks::Receiver;
-use partner_center_webhooks::source::{CertificateBundle, Pinned};
+use partner_center_webhooks::source::CertificateBundle;
 
 use crate::arguments::{about, parsed};
 use crate::instant::Instant;
@@ -60,9 +60,7 @@ Exit code: 0 genuine, 1 refused, 2 a fault of the command line or of a file.
                 Long("body") => body = Some(file("--body", parser.value()?)?),
                 Long("certificate") => {
                     let bundle = certificate(parser.value()?.as_ref())?;
-                    receiver = receiver
-                        .certificate_source(Pinned::new(bundle))
-                        .danger_without_authorities();
+                    receiver = receiver.certificate_source(bundle).danger_without_authorities();
                 }
                 Long("intermediates") => {
                     receiver =

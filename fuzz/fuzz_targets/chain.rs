@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use partner_center_webhooks::chain::{Certificate, ChainVerifier, PublicKey, SignerName};
-use partner_center_webhooks::crypto::{
-    AwsLcRs, Backend, KeyRejected, PrivateKeyRejected, RsaKey, RsaSigningKey,
-};
+use partner_center_webhooks::crypto::{AwsLcRs, Backend, CryptoError, RsaKey, RsaSigningKey};
 use partner_center_webhooks::testing::{Issuer, Signer};
 use rustls_pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, PrivateKeyDer,
@@ -76,14 +74,14 @@ impl Backend for Gullible {
         AwsLcRs::new().sha256(data)
     }
 
-    fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, KeyRejected> {
+    fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, CryptoError> {
         AwsLcRs::new().rsa_key(public_key)
     }
 
     fn rsa_signing_key(
         &self,
         private_key: &PrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaSigningKey>, PrivateKeyRejected> {
+    ) -> Result<Box<dyn RsaSigningKey>, CryptoError> {
         AwsLcRs::new().rsa_signing_key(private_key)
     }
 }

@@ -14,8 +14,7 @@ use super::{receive, response};
 use crate::body::typed::{BodyFormatError, FromVerifiedBody, json};
 use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::log;
-use crate::receiver::Error;
-use crate::receiver::{Received, Receiver};
+use crate::receiver::{Error, Received, Receiver};
 
 /// Extracts a genuine callback from a request.
 #[derive(Clone, Debug)]

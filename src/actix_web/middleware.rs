@@ -15,8 +15,7 @@ use actix_web::http::header::CONTENT_ENCODING;
 
 use super::{of_actix, receive, response};
 use crate::duplicates::{Attempt, DuplicateGuard};
-use crate::receiver::Error;
-use crate::receiver::Receiver;
+use crate::receiver::{Error, Receiver};
 
 /// A middleware that passes genuine callbacks only, with [`Received<Bytes>`](crate::Received) in their extensions and a payload of
 /// exactly the signed bytes.

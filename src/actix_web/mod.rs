@@ -47,8 +47,7 @@ use ::actix_web::http::StatusCode;
 use ::actix_web::http::header::{HeaderMap, RETRY_AFTER};
 use bytes::Bytes;
 
-use crate::receiver::Error;
-use crate::receiver::{Received, Receiver};
+use crate::receiver::{Error, Received, Receiver};
 
 pub use extract::{Callback, Claimed, Rejection, Verified};
 pub use middleware::{Verify, VerifyCallbacks};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
-use secrecy::SecretString;
+
+use crate::mask::secret::SecretString;
 
 /// One operation: what is sent, and what limits it.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// A call with a JSON body or none. It is repeatable if its method is GET or PUT.
+    ///
+    /// A POST is not repeatable, because it may have been processed before its response was lost; a caller that knows better says so.
     pub(crate) fn new(operation: &'static str, method: Method, path: &'a str) -> Self {
         Self {
             operation,
@@ -53,6 +56,8 @@ impl<'a> Call<'a> {
 }
 
 /// The media type of most bodies.
+///
+/// Some operations of Event Grid send others.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// 8 MiB: responses of the registration API are below a KiB, but a list of resources can be long.

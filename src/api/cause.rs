@@ -1,15 +1,14 @@
 //! Why a call failed.
 
-use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
 use thiserror::Error;
 
 use super::refusal::RefusalDetail;
-use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::http_client::transience::is_transient;
+use crate::mask::Excerpt;
 use crate::token::TokenError;
 
 /// Why a call failed.
@@ -29,6 +28,8 @@ use crate::token::TokenError;
 /// }
 /// # let _ = is_about_credentials;
 /// ```
+///
+/// The texts of the service are escaped, cut, and without the secrets of the request.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ApiErrorCause {
@@ -36,7 +37,7 @@ pub enum ApiErrorCause {
     #[error("{0}")]
     Connection(HttpClientError),
     /// The deadline of all attempts passed. The last request may have been processed.
-    #[error("no complete response within {deadline:?} in all attempts{}", Last(last))]
+    #[error("no complete response within {deadline:?} in all attempts{}", previous(last))]
     Deadline {
         /// The deadline.
         deadline: Duration,
@@ -50,7 +51,7 @@ pub enum ApiErrorCause {
         retry_after: Duration,
     },
     /// The service refused the request.
-    #[error("answered {}{}{}{}", Status(*status), Named(" code ", code), Named(": ", description), Listed(details))]
+    #[error("answered {}{}{}{}", phrase(*status), named(" code ", code), named(": ", description), listed(details))]
     Refused {
         /// The HTTP status.
         status: StatusCode,
@@ -72,7 +73,7 @@ pub enum ApiErrorCause {
     #[error("{0}")]
     Token(TokenError),
     /// The response has a status of success and cannot be read.
-    #[error("answered {} with an unreadable body: {problem}", Status(*status))]
+    #[error("answered {} with an unreadable body: {problem}", phrase(*status))]
     Unreadable {
         /// The HTTP status.
         status: StatusCode,
@@ -85,6 +86,8 @@ pub enum ApiErrorCause {
 
 impl ApiErrorCause {
     /// Whether a retry may help, for a call that may be processed twice or must not be.
+    ///
+    /// A call that must not be processed twice is repeated only if the first one was certainly not processed.
     pub(super) fn is_retryable(&self, is_repeatable: bool) -> bool {
         let was_not_processed = match self {
             Self::Connection(error) => matches!(error, HttpClientError::Connect(_)),
@@ -110,6 +113,8 @@ impl ApiErrorCause {
     }
 
     /// Whether the service may have processed the request.
+    ///
+    /// In doubt it is true: a lost response says nothing about the request.
     pub(super) fn may_have_succeeded(&self) -> bool {
         match self {
             Self::Connection(HttpClientError::Connect(_) | HttpClientError::Setup(_))
@@ -124,50 +129,26 @@ impl ApiErrorCause {
 }
 
 /// A status with its reason phrase.
-struct Status(StatusCode);
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.as_u16())?;
-        match self.0.canonical_reason() {
-            Some(reason) => write!(f, " {reason}"),
-            None => Ok(()),
-        }
-    }
+fn phrase(status: StatusCode) -> String {
+    let reason = status.canonical_reason();
+    reason.map_or_else(|| status.as_u16().to_string(), |it| format!("{} {it}", status.as_u16()))
 }
 
 /// An optional part, with the text before it.
-struct Named<'a>(&'static str, &'a Option<Excerpt>);
-
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1 {
-            Some(part) => write!(f, "{}{part}", self.0),
-            None => Ok(()),
-        }
-    }
+fn named(before: &str, part: &Option<Excerpt>) -> String {
+    part.as_ref().map_or_else(String::new, |part| format!("{before}{part}"))
 }
 
 /// Details, each in brackets.
-struct Listed<'a>(&'a [RefusalDetail]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|RefusalDetail { code, message, .. }| {
-            let separator = if code.is_some() { ": " } else { "" };
-            write!(f, " [{}{}]", Named("", code), Named(separator, message))
-        })
-    }
+fn listed(details: &[RefusalDetail]) -> String {
+    let detail = |RefusalDetail { code, message, .. }: &RefusalDetail| {
+        let separator = if code.is_some() { ": " } else { "" };
+        format!(" [{}{}]", named("", code), named(separator, message))
+    };
+    details.iter().map(detail).collect()
 }
 
 /// The failure of the previous attempt.
-struct Last<'a>(&'a Option<Box<ApiErrorCause>>);
-
-impl fmt::Display for Last<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(last) => write!(f, "; the previous attempt: {last}"),
-            None => Ok(()),
-        }
-    }
+fn previous(last: &Option<Box<ApiErrorCause>>) -> String {
+    last.as_ref().map_or_else(String::new, |last| format!("; the previous attempt: {last}"))
 }

@@ -9,7 +9,7 @@ use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::authorizer::{AuthHeader, Authorizer};
+use super::authorizer::{AuthHeader, Authorizer, Bearer};
 use super::call::{Call, JSON};
 use super::cause::ApiErrorCause;
 use super::error::ApiError;
@@ -18,13 +18,13 @@ use super::refusal::Refusal;
 use super::response::ApiResponse;
 use super::retry::RetryPolicy;
 use super::service::Service;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::Endpoint;
 use crate::http_client::retry_after::{retry_after, wait_in_words};
 use crate::http_client::words::{Words, is_markup};
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 use crate::json::response::Unreadable;
-use crate::token::{AccessToken, TokenError};
+use crate::mask::Excerpt;
+use crate::token::{AccessToken, TokenError, TokenProvider};
 
 /// An API: its endpoint, its service, its credentials, and how calls are retried.
 #[derive(Clone)]
@@ -43,6 +43,8 @@ pub(crate) struct Api {
 }
 
 /// The state of a call, kept when the deadline cuts it off.
+///
+/// A deadline drops the future of the attempts, and what it knew with it, unless that is kept here.
 struct Progress {
     ids: CallIds,
     /// Decides what a passed deadline means.
@@ -60,7 +62,27 @@ enum WaitsFor {
 }
 
 impl Api {
+    /// The API of `service` at `endpoint`, with tokens from `tokens` for `scope`, the default retries and no extra headers.
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        service: &'static Service,
+        client: Arc<dyn HttpClient>,
+        tokens: impl TokenProvider + 'static,
+        scope: String,
+    ) -> Self {
+        Self {
+            endpoint,
+            authorizer: Arc::new(Bearer { tokens: Box::new(tokens), scope: scope.into() }),
+            client,
+            service,
+            retries: RetryPolicy::default(),
+            headers: HeaderMap::new(),
+        }
+    }
+
     /// The deadline of a call that starts now.
+    ///
+    /// Callers that make several calls in a row share one deadline.
     pub(crate) fn deadline(&self) -> Instant {
         after(self.retries.deadline)
     }
@@ -151,6 +173,8 @@ impl Api {
     }
 
     /// Sends `call` once, and returns the token that it used beside the outcome.
+    ///
+    /// The deadline of the HTTP client is the shorter one of the attempt's and what is left of the call's.
     async fn attempt<T>(
         &self,
         call: &Call<'_>,
@@ -300,6 +324,8 @@ fn deadline_passed(deadline: Duration, last: Option<ApiError>) -> ApiErrorCause 
 }
 
 /// The instant after `wait`, at most a year from now.
+///
+/// So a wait of any length, as a service may ask for, cannot overflow.
 pub(crate) fn after(wait: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(wait.min(YEAR)).unwrap_or(now)

@@ -10,7 +10,7 @@ use super::cause::ApiErrorCause;
 use super::ids::CallIds;
 use super::refusal::RefusalDetail;
 use super::service::{KnownCause, Service};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A failed call to one of Microsoft's APIs.
 ///
@@ -26,10 +26,10 @@ use crate::excerpt::Excerpt;
 /// use partner_center_webhooks::registration::RegistrationClient;
 /// use partner_center_webhooks::testing::PartnerCenter;
 /// use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault};
-/// use partner_center_webhooks::token::{AccessToken, StaticToken};
+/// use partner_center_webhooks::token::{AccessToken};
 ///
 /// let partner_center = PartnerCenter::start().await?;
-/// let token = StaticToken::new(AccessToken::new("token")?);
+/// let token = AccessToken::new("token")?;
 /// let client = RegistrationClient::new(&partner_center.cloud(), ReqwestClient::new()?, token)?;
 ///
 /// let body = ErrorBody::Standard { code: "900150".into(), description: "The role lacks rights.".into() };
@@ -41,6 +41,9 @@ use crate::excerpt::Excerpt;
 /// assert!(error.to_string().contains("lacks a role in Partner Center, such as Admin agent: assign it there"));
 /// # Ok(()) }) }
 /// ```
+///
+/// Log it as it is. For decisions there are [`is_transient`](Self::is_transient), [`is_not_found`](Self::is_not_found),
+/// [`may_have_succeeded`](Self::may_have_succeeded), and the [`cause`](Self::cause).
 #[derive(Clone)]
 pub struct ApiError(Box<Details>);
 
@@ -65,6 +68,8 @@ impl ApiError {
     }
 
     /// The operation, as the documentation names it.
+    ///
+    /// Such as `get registration`.
     pub fn operation(&self) -> &'static str {
         self.0.operation
     }
@@ -85,10 +90,7 @@ impl ApiError {
             ApiErrorCause::Refused { status, .. } | ApiErrorCause::Unreadable { status, .. } => {
                 Some(*status)
             }
-            ApiErrorCause::Connection(_)
-            | ApiErrorCause::Deadline { .. }
-            | ApiErrorCause::Limit { .. }
-            | ApiErrorCause::Token(_) => None,
+            _ => None,
         }
     }
 
@@ -98,6 +100,8 @@ impl ApiError {
     }
 
     /// The service's code, if any.
+    ///
+    /// Such as `900150` of Partner Center or `AuthorizationFailed` of Azure; case and form are the service's.
     pub fn code(&self) -> Option<&Excerpt> {
         match self.cause() {
             ApiErrorCause::Refused { code, .. } => code.as_ref(),
@@ -106,6 +110,8 @@ impl ApiError {
     }
 
     /// The service's message, if any.
+    ///
+    /// Escaped, without secrets, and at most 1024 bytes long.
     pub fn description(&self) -> Option<&Excerpt> {
         match self.cause() {
             ApiErrorCause::Refused { description, .. } => description.as_ref(),
@@ -142,18 +148,20 @@ impl ApiError {
     }
 
     /// The wait that the service asked for, if any.
+    ///
+    /// Already respected between the attempts of the call, unless it exceeds the deadline.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.cause() {
             ApiErrorCause::Limit { retry_after } => Some(*retry_after),
             ApiErrorCause::Refused { retry_after, .. } => *retry_after,
             ApiErrorCause::Token(error) => error.retry_after(),
-            ApiErrorCause::Connection(_)
-            | ApiErrorCause::Deadline { .. }
-            | ApiErrorCause::Unreadable { .. } => None,
+            _ => None,
         }
     }
 
     /// The number of attempts.
+    ///
+    /// One attempt has one response, or none. Tokens that were requested do not count.
     pub fn attempts(&self) -> u32 {
         self.0.ids.attempts
     }
@@ -192,6 +200,7 @@ impl ApiError {
         }
     }
 
+    /// The cause that the service names by its code.
     fn known_cause(&self) -> Option<&'static KnownCause> {
         let code = self.code()?.to_string();
         self.0.service.cause(&code)

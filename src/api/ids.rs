@@ -3,9 +3,11 @@
 use uuid::Uuid;
 
 use super::service::Service;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The ids of a call. All attempts share one request id.
+///
+/// Partner Center's support asks for the request id and the correlation id; Azure's for the request id of the response.
 #[derive(Clone, Debug)]
 pub(super) struct CallIds {
     /// Our request id.

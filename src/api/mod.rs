@@ -1,6 +1,7 @@
 //! One call to a Microsoft API: with a token, request ids, retries and a deadline.
 //!
-//! The clients of this crate are built on it. Public are its error, [`ApiError`], and its [`RetryPolicy`].
+//! The clients of this crate are built on it: `RegistrationClient`, `ResourceClient`, and the publisher and the management client
+//! of Event Grid. Public are its error, [`ApiError`], and its [`RetryPolicy`].
 //!
 //! ```text
 //!        ┌── wait: Retry-After, or exponential backoff ◄──────────────┐
@@ -23,6 +24,40 @@
 //! [`RetryPolicy`] covers everything: tokens, attempts and waits. Redirects are never followed, because the token would be sent
 //! along, and secrets of the request are redacted from errors, because services echo requests.
 //!
+//! # How the service is told from what stands before it
+//!
+//! A gateway, a proxy or a front end can answer instead of the service, often with a page. What it says about a resource is not
+//! true: a 404 of a gateway does not mean that there is no registration. So a response counts as the service's own only with one
+//! of its codes in JSON, or without a body and with its ids. The first lines of a page are shown in the error.
+//!
+//! # Example
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+//! use std::time::Duration;
+//!
+//! use partner_center_webhooks::api::RetryPolicy;
+//! use partner_center_webhooks::http_client::ReqwestClient;
+//! use partner_center_webhooks::registration::RegistrationClient;
+//! use partner_center_webhooks::testing::PartnerCenter;
+//! use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault};
+//! use partner_center_webhooks::token::AccessToken;
+//!
+//! let fake = PartnerCenter::start().await?;
+//! let retries = RetryPolicy::default().with_first_delay(Duration::from_millis(1));
+//! let client = RegistrationClient::new(&fake.cloud(), ReqwestClient::new()?, AccessToken::new("token")?)?
+//!     .with_retries(retries);
+//!
+//! // A refusal that no retry changes: one attempt, with the ids for a support case.
+//! let body = ErrorBody::Standard { code: "2000".into(), description: "Invalid input.".into() };
+//! fake.inject(Fault::status(400, &body));
+//! let error = client.get().await.unwrap_err();
+//! assert_eq!((error.attempts(), error.is_transient()), (1, false));
+//! assert!(error.to_string().contains(&format!("request id {}", error.request_id())));
+//! # Ok(()) }) }
+//! ```
+//!
 //! # Source
 //!
 //! "Partner Center REST headers"; "Partner Center REST error codes"; "API throttling guidance for partners"; "Azure REST API:
@@ -42,9 +77,8 @@ mod response;
 mod retry;
 mod service;
 
-pub(crate) use authorizer::Bearer;
 #[cfg(feature = "event-grid")]
-pub(crate) use authorizer::{AuthHeader, Authorizer};
+pub(crate) use authorizer::{AuthHeader, Authorizer, Bearer};
 pub(crate) use call::Call;
 pub use cause::ApiErrorCause;
 pub(crate) use client::{Api, after};
@@ -55,4 +89,5 @@ pub use refusal::RefusalDetail;
 pub(crate) use response::ApiResponse;
 pub use retry::RetryPolicy;
 #[cfg(feature = "event-grid")]
-pub(crate) use service::{KnownCause, Service};
+pub(crate) use service::KnownCause;
+pub(crate) use service::Service;

@@ -57,9 +57,14 @@ macro_rules! models {
 pub(crate) use models;
 
 /// A value that tolerates any JSON type when it is read, and can be written.
+///
+/// The services document their models loosely: numbers come as text, booleans as `True`, and lists as null. A field that cannot be
+/// read must not hide the others.
 pub(crate) trait Lenient: Sized {
+    /// `None` for null and for a type that does not fit.
     fn read(value: Value) -> Option<Self>;
 
+    /// The documented type.
     fn write(&self) -> Value;
 }
 
@@ -154,6 +159,8 @@ impl<T: Lenient> Lenient for Vec<T> {
 }
 
 /// For `deserialize_with`.
+///
+/// Never fails: what does not fit is `None`.
 pub(crate) fn read<'de, T: Lenient, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -161,6 +168,8 @@ pub(crate) fn read<'de, T: Lenient, D: Deserializer<'de>>(
 }
 
 /// For `serialize_with`.
+///
+/// `None` is skipped before this is called.
 pub(crate) fn write<T: Lenient, S: Serializer>(
     field: &Option<T>,
     serializer: S,

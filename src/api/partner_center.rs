@@ -60,6 +60,8 @@ pub(crate) static GRAPH: Service = Service {
 
 /// Source: "Partner Center REST error codes", which all its APIs share; 900420, 900421, 900309 and 10001 from reports of
 /// partners.
+///
+/// A code that is not in this list has no advice: the service's own message is shown.
 const CAUSES: &[KnownCause] = &[
     KnownCause::new("1002", NO_ROLE),
     KnownCause::new("10001", NO_MFA),

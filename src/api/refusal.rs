@@ -4,9 +4,9 @@ use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 use serde_json::Value;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::words::Words;
 use crate::json::without_mark;
+use crate::mask::Excerpt;
 
 /// One detail of a refusal: an item of `error.details` from Azure's services.
 ///
@@ -60,6 +60,8 @@ impl Refusal {
     }
 
     /// Reads a body, or a part of it.
+    ///
+    /// A list of details comes from Azure's services alone. A body without a code or a message is shown as a whole.
     pub(crate) fn of_body(body: &[u8], redact: &dyn Fn(&str) -> String) -> Self {
         let text = String::from_utf8_lossy(without_mark(body));
         let Ok(mut value) = serde_json::from_str::<Value>(&text) else {
@@ -139,6 +141,8 @@ fn details(error: &Value) -> Vec<RefusalDetail> {
 }
 
 /// The first member in `names` that is not null. ASCII case does not count.
+///
+/// Partner Center writes `code` and `Code`.
 fn member<'a>(value: &'a Value, names: &[&str]) -> Option<&'a Value> {
     let members = value.as_object()?;
     names.iter().find_map(|name| {

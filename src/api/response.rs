@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::authorizer::{AuthHeader, redact};
 use super::service::Service;
 use crate::json::response::{self, Unreadable};
+use crate::mask::secret::SecretString;
 
 /// The response to a call.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct ApiResponse {
 
 impl ApiResponse {
     /// The response to a request that carried `auth`.
+    ///
+    /// It keeps the secrets of the request, so that no text gets out of it unredacted.
     pub(super) fn new(response: Response<Bytes>, auth: &AuthHeader) -> Self {
         let (parts, body) = response.into_parts();
         Self {
@@ -42,6 +44,8 @@ impl ApiResponse {
     }
 
     /// Reads the body as JSON.
+    ///
+    /// With or without a byte order mark. An empty body is an error, because a lost body must not look like an empty result.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
         response::read(&self.body)
     }

@@ -31,6 +31,12 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 /// let once = RetryPolicy::default().with_max_retries(0);
 /// # let _ = (patient, once);
 /// ```
+///
+/// With the defaults, a call that fails at each attempt ends after 15.5 to 31 seconds, without the attempts themselves.
+///
+/// # Source
+///
+/// "API throttling guidance for partners"; RFC 9110, section 10.2.3.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct RetryPolicy {
@@ -53,6 +59,8 @@ impl RetryPolicy {
     }
 
     /// Sets the deadline of one attempt. Default: 30 s.
+    ///
+    /// The deadline of the call limits it, too. A large list takes longer than a single resource.
     pub fn with_attempt_deadline(mut self, deadline: Duration) -> Self {
         self.attempt = deadline;
         self
@@ -66,6 +74,8 @@ impl RetryPolicy {
     }
 
     /// Sets the maximum number of retries. Default: 5.
+    ///
+    /// 0 sends each call once, except for a second attempt with another token.
     pub fn with_max_retries(mut self, retries: usize) -> Self {
         self.max_retries = retries;
         self

@@ -3,6 +3,8 @@
 use http::{HeaderName, StatusCode};
 
 /// What differs between Microsoft's services: each client has a `static` of this type.
+///
+/// The rest is the same for all: retries, deadlines, redaction, and how a response is read.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// Header for our request id, which all attempts of a call share.
@@ -30,6 +32,8 @@ impl Service {
         "redirects are not followed, because the token would be sent along";
 
     /// The known cause with this code, in any ASCII case.
+    ///
+    /// Codes come in different cases from front ends of the same service.
     pub(super) fn cause(&self, code: &str) -> Option<&'static KnownCause> {
         let mut causes = self.causes.iter();
         causes.find(|cause| cause.code.eq_ignore_ascii_case(code))

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::json::without_mark;
+use crate::mask::Excerpt;
 
 /// A type that is built only from the bytes of a verified body.
 ///

@@ -2,10 +2,26 @@
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
-use super::pem::{CertificatesError, certificates_from_pem};
+use super::parse_error::ParseError;
+use super::pem::certificates_from_pem;
 use crate::crypto::Backend;
 
 /// The trust anchors of a [`ChainVerifier`](super::ChainVerifier).
+///
+/// An anchor is a name and a key; the expiry of a root certificate is not checked (RFC 5280, section 6.1).
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::chain::{Anchors, ParseError};
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// assert_eq!(Anchors::microsoft(&DefaultBackend::new()).len(), 4);
+/// assert_eq!(Anchors::from_pem(Issuer::new()?.root_pem().as_bytes())?.len(), 1);
+/// assert_eq!(Anchors::from_certificates(&[]).unwrap_err(), ParseError::NoAnchor);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Anchors(Vec<TrustAnchor<'static>>);
 
@@ -37,8 +53,10 @@ impl Anchors {
     ///
     /// # Errors
     ///
-    /// [`CertificatesError`] if there is no certificate, or one cannot be an anchor.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, CertificatesError> {
+    /// [`ParseError`] if there is no certificate, or one cannot be an anchor.
+    ///
+    /// For private roots, such as those of a test environment.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, ParseError> {
         Self::from_certificates(&certificates_from_pem(pem)?)
     }
 
@@ -46,17 +64,15 @@ impl Anchors {
     ///
     /// # Errors
     ///
-    /// [`CertificatesError`] if there is no certificate, or one cannot be an anchor.
-    pub fn from_certificates(
-        certificates: &[CertificateDer<'_>],
-    ) -> Result<Self, CertificatesError> {
+    /// [`ParseError`] if there is no certificate, or one cannot be an anchor.
+    pub fn from_certificates(certificates: &[CertificateDer<'_>]) -> Result<Self, ParseError> {
         if certificates.is_empty() {
-            return Err(CertificatesError::Empty);
+            return Err(ParseError::NoAnchor);
         }
         let anchor = |(index, der): (usize, &CertificateDer<'_>)| {
             webpki::anchor_from_trusted_cert(der)
                 .map(|anchor| anchor.to_owned())
-                .map_err(|_| CertificatesError::NotAnAnchor { number: index.saturating_add(1) })
+                .map_err(|_| ParseError::NotAnAnchor { number: index.saturating_add(1) })
         };
         certificates.iter().enumerate().map(anchor).collect::<Result<_, _>>().map(Self)
     }
@@ -76,6 +92,7 @@ impl Anchors {
     }
 }
 
+/// The bundled roots as anchors.
 fn trust<'a>(
     roots: impl Iterator<Item = &'a CertificateDer<'static>>,
 ) -> impl Iterator<Item = TrustAnchor<'static>> {

@@ -24,6 +24,10 @@ use crate::crypto::RsaKey;
 pub(crate) struct Assessment {
     pub(crate) verdict: Result<VerifiedSigner, ChainError>,
     /// Evidence that may change the verdict. Empty if no evidence can.
+    #[cfg_attr(
+        not(feature = "receiver"),
+        expect(dead_code, reason = "used by feature `receiver`")
+    )]
     pub(crate) missing: Vec<MissingEvidence>,
     /// The certificates, signing or issuing, that this search found on a list of their issuer.
     #[cfg_attr(
@@ -73,17 +77,6 @@ impl ChainVerifier {
         now: UnixTime,
     ) -> Result<VerifiedSigner, ChainError> {
         self.assess(certificate, evidence, now).verdict
-    }
-
-    /// The evidence to fetch because it may change the verdict of [`verify_with`](Self::verify_with): issuers' certificates if
-    /// no path is valid, revocation lists if a path is valid and lacks one. Pure. Empty if no evidence can help.
-    pub fn missing_evidence(
-        &self,
-        certificate: &CertificateDer<'_>,
-        evidence: &Evidence,
-        now: UnixTime,
-    ) -> Vec<MissingEvidence> {
-        self.assess(certificate, evidence, now).missing
     }
 
     /// Finds a path from `certificate` to an anchor without known revocations; policies are not checked.

@@ -6,7 +6,7 @@ use super::path::RevokedCertificate;
 use super::signer::Fingerprint;
 use super::{
     Certificate, CertificateDer, ChainError, ChainVerifier, Evidence, MissingEvidence, PathError,
-    Revocation, RevocationList,
+    Revocation, RevocationList, UnixTime,
 };
 use crate::crypto::{AwsLcRs, Backend as _};
 use crate::testing::{Issuer, Signer};
@@ -26,9 +26,13 @@ impl World {
     }
 
     fn assess(&self, mode: Revocation, evidence: &Evidence) -> Assessment {
+        self.assess_at(self.issuer.now(), mode, evidence)
+    }
+
+    fn assess_at(&self, now: UnixTime, mode: Revocation, evidence: &Evidence) -> Assessment {
         ChainVerifier::new(AwsLcRs::new(), self.issuer.anchors().unwrap())
             .with_revocation(mode)
-            .assess(self.signer.certificate(), evidence, self.issuer.now())
+            .assess(self.signer.certificate(), evidence, now)
     }
 
     /// The issuer's certificate, and all lists, with `revoked` on them.
@@ -89,6 +93,26 @@ fn issuers_are_missing_first_and_then_lists() {
         assert!(complete.verdict.is_ok());
         assert_eq!(missing(&complete), []);
         assert_eq!(complete.revoked, []);
+    }
+}
+
+#[test]
+fn a_new_list_is_missing_when_the_old_one_has_expired() {
+    const DAY: u64 = 24 * 60 * 60;
+    let world = World::new();
+    let evidence = world.evidence(&[]);
+    let next_update = world.issuer.now().as_secs() + 6 * DAY;
+    for (now, is_wanted) in
+        [(next_update - 1, false), (next_update, true), (next_update + 60, true)]
+    {
+        let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now));
+        let found = world.assess_at(at, Revocation::BestEffort, &evidence);
+        assert_eq!(!missing(&found).is_empty(), is_wanted, "{now}: {found:?}");
+        let signer = found.verdict.unwrap();
+        assert_eq!(signer.misses_lists(), is_wanted);
+        let seconds = |time: Option<UnixTime>| time.map(|time| time.as_secs());
+        assert_eq!(seconds(signer.revocation_lists_end()), Some(next_update));
+        assert_eq!(seconds(signer.evidence_ends()), Some(next_update + DAY));
     }
 }
 

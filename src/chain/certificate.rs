@@ -42,8 +42,10 @@ pub struct Certificate<'a> {
     public_key: PublicKey,
     is_ca: bool,
     digital_signature: Option<bool>,
-    signs_certificates: Option<bool>,
-    signs_lists: Option<bool>,
+    /// Whether the key usage allows signatures over certificates; `None` without a key usage.
+    pub(super) signs_certificates: Option<bool>,
+    /// Whether the key usage allows signatures over revocation lists; `None` without a key usage.
+    pub(super) signs_lists: Option<bool>,
     purposes: Option<Vec<Box<str>>>,
     issuer_urls: Vec<Box<str>>,
     revocation_list_urls: Vec<Box<str>>,
@@ -56,10 +58,13 @@ impl<'a> Certificate<'a> {
     ///
     /// [`ParseError`], also for trailing bytes, and for an extension that occurs twice or is malformed.
     pub fn parse(der: &'a CertificateDer<'_>) -> Result<Self, ParseError> {
-        let (rest, parsed) =
-            X509Certificate::from_der(der).map_err(|error| ParseError::new("structure", error))?;
+        let (rest, parsed) = X509Certificate::from_der(der)
+            .map_err(|error| ParseError::of_certificate("structure", error))?;
         if !rest.is_empty() {
-            return Err(ParseError::new("structure", "trailing bytes after the certificate"));
+            return Err(ParseError::of_certificate(
+                "structure",
+                "trailing bytes after the certificate",
+            ));
         }
         let mut certificate = Self {
             subject: DistinguishedName::new(&parsed.tbs_certificate.subject),
@@ -79,12 +84,13 @@ impl<'a> Certificate<'a> {
         for extension in parsed.extensions() {
             parsed
                 .get_extension_unique(&extension.oid)
-                .map_err(|error| ParseError::new("extensions", error))?;
+                .map_err(|error| ParseError::of_certificate("extensions", error))?;
             certificate.read_extension(extension.parsed_extension())?;
         }
         Ok(certificate)
     }
 
+    /// Extensions that no check needs are ignored here: webpki refuses unknown critical ones on the path.
     fn read_extension(&mut self, extension: &ParsedExtension<'a>) -> Result<(), ParseError> {
         match extension {
             ParsedExtension::BasicConstraints(constraints) => self.is_ca = constraints.ca,
@@ -118,12 +124,8 @@ impl<'a> Certificate<'a> {
                 let ca_issuers = access.accessdescs.iter().filter(|each| {
                     each.access_method == oid::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS
                 });
-                let url = |name: &GeneralName<'_>| match name {
-                    GeneralName::URI(url) => Some(Box::from(*url)),
-                    _ => None,
-                };
                 self.issuer_urls =
-                    ca_issuers.filter_map(|each| url(&each.access_location)).collect();
+                    ca_issuers.filter_map(|each| uri(&each.access_location)).collect();
             }
             ParsedExtension::CRLDistributionPoints(points) => {
                 // Lists for some reasons only, and lists of other issuers, are incomplete.
@@ -134,7 +136,7 @@ impl<'a> Certificate<'a> {
                 self.revocation_list_urls = names.flat_map(uris).collect();
             }
             ParsedExtension::ParseError { error } => {
-                return Err(ParseError::new("extensions", error));
+                return Err(ParseError::of_certificate("extensions", error));
             }
             _ => {}
         }
@@ -142,26 +144,36 @@ impl<'a> Certificate<'a> {
     }
 
     /// The subject.
+    ///
+    /// Its organizations are compared by a policy; its text is for display.
     pub fn subject(&self) -> &DistinguishedName<'a> {
         &self.subject
     }
 
     /// The issuer.
+    ///
+    /// A claim, until the path is verified.
     pub fn issuer(&self) -> &DistinguishedName<'a> {
         &self.issuer
     }
 
     /// The DNS names in the subject alternative name.
+    ///
+    /// As they are in the certificate: wildcards are not expanded, and the case is kept. The common name is not among them.
     pub fn dns_names(&self) -> &[&'a str] {
         &self.dns_names
     }
 
     /// The first second of the validity.
+    ///
+    /// Inclusive: the certificate is valid in this second.
     pub fn not_before(&self) -> UnixTime {
         self.not_before
     }
 
     /// The last second of the validity.
+    ///
+    /// Inclusive: the certificate is still valid in this second.
     pub fn not_after(&self) -> UnixTime {
         self.not_after
     }
@@ -181,45 +193,32 @@ impl<'a> Certificate<'a> {
         self.digital_signature
     }
 
-    /// Whether the key usage allows signatures over certificates; `None` without a key usage.
-    pub(super) fn signs_certificates(&self) -> Option<bool> {
-        self.signs_certificates
-    }
-
-    /// Whether the key usage allows signatures over revocation lists; `None` without a key usage.
-    pub(super) fn signs_lists(&self) -> Option<bool> {
-        self.signs_lists
-    }
-
     /// The object identifiers of the extended key usage; `None` without one.
+    ///
+    /// In dotted form, such as `1.3.6.1.5.5.7.3.1` for TLS servers, known ones first.
     pub fn purposes(&self) -> Option<&[Box<str>]> {
         self.purposes.as_deref()
     }
 
     /// The URLs of the revocation list that covers the certificate (CRL distribution points).
+    ///
+    /// Not checked: a certificate can name any URL. [`DistributionLocation`](crate::source::DistributionLocation) decides what is
+    /// fetched.
     pub fn revocation_list_urls(&self) -> &[Box<str>] {
         &self.revocation_list_urls
     }
 
     /// The URLs of the issuer's certificate (authority information access, `caIssuers`).
+    ///
+    /// Not checked, like those of revocation lists.
     pub fn issuer_urls(&self) -> &[Box<str>] {
         &self.issuer_urls
     }
 }
 
-/// Whether `child` was signed with `key`.
-pub(super) fn is_signed_with(
-    child: &CertificateDer<'_>,
-    key: &SubjectPublicKeyInfoDer<'_>,
-    backend: &dyn Backend,
-) -> bool {
-    X509Certificate::from_der(child).is_ok_and(|(_, child)| {
-        let signed = child.tbs_certificate.as_ref();
-        is_signature(key, signed, &child.signature_value.data, backend)
-    })
-}
-
 /// Whether `signature` was made over `signed` with `key`, by an accepted algorithm.
+///
+/// All accepted algorithms are tried, so that the name of the algorithm, which a forger can choose, decides nothing.
 pub(super) fn is_signature(
     key: &SubjectPublicKeyInfoDer<'_>,
     signed: &[u8],
@@ -234,22 +233,27 @@ pub(super) fn is_signature(
 
 /// The URIs of a distribution point.
 fn uris(point: &DistributionPointName<'_>) -> Vec<Box<str>> {
-    let DistributionPointName::FullName(names) = point else {
-        return Vec::new();
-    };
-    let uri = |name: &GeneralName<'_>| match name {
-        GeneralName::URI(uri) => Some(Box::from(*uri)),
-        _ => None,
-    };
-    names.iter().filter_map(uri).collect()
+    match point {
+        DistributionPointName::FullName(names) => names.iter().filter_map(uri).collect(),
+        _ => Vec::new(),
+    }
 }
 
+fn uri(name: &GeneralName<'_>) -> Option<Box<str>> {
+    match name {
+        GeneralName::URI(uri) => Some(Box::from(*uri)),
+        _ => None,
+    }
+}
+
+/// A validity that begins or ends before 1970 is malformed.
 fn unix(time: ASN1Time) -> Result<UnixTime, ParseError> {
     u64::try_from(time.timestamp())
         .map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
-        .map_err(|_| ParseError::new("validity", "it begins or ends before 1970"))
+        .map_err(|_| ParseError::of_certificate("validity", "it begins or ends before 1970"))
 }
 
+/// RFC 5280, section 4.2.1.12, as are the other two.
 pub(super) const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
 pub(super) const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
 const ANY_PURPOSE: &str = "2.5.29.37.0";

@@ -16,6 +16,9 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
 /// The rest of a value. Methods return `None` if the bytes are malformed or have another type.
+///
+/// x509-parser accepts more than DER. Lists decide over revocation, so a list in another form than the one that was signed is
+/// refused here, before the other parser sees it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'d> {
     whole: &'d [u8],
@@ -25,8 +28,11 @@ pub(super) struct Reader<'d> {
 
 impl<'d> Reader<'d> {
     /// The maximum length of a value other than a whole list and its entries. Longer values are malformed.
+    ///
+    /// 64 KiB: the longest in Microsoft's lists is a name of about a hundred bytes.
     const MAX_LENGTH: usize = 0xffff;
 
+    /// Reads all of `der`.
     pub(super) fn new(der: &'d [u8]) -> Self {
         Self { whole: der, at: 0, end: der.len() }
     }
@@ -41,10 +47,12 @@ impl<'d> Reader<'d> {
         self.at..self.end
     }
 
+    /// Whether every byte was read.
     pub(super) fn is_empty(&self) -> bool {
         self.at >= self.end
     }
 
+    /// Whether the next value has this tag. Reads nothing.
     pub(super) fn next_is(&self, tag: u8) -> bool {
         self.bytes().first() == Some(&tag)
     }
@@ -118,6 +126,7 @@ impl<'d> Reader<'d> {
         Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
     }
 
+    /// The next byte, for headers and for the first byte of a bit string.
     pub(super) fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes().first()?;
         self.at = self.at.saturating_add(1);
@@ -134,6 +143,7 @@ impl<'d> Reader<'d> {
     }
 }
 
+/// The value of two decimal digits.
 fn two_digits(pair: &[u8]) -> Option<u8> {
     match pair {
         [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some((tens - b'0') * 10 + (ones - b'0')),

@@ -9,10 +9,33 @@ use super::parse_error::ParseError;
 use super::path_error::PathError;
 use super::policy::PolicyError;
 use super::summary::CertificateSummary;
-use crate::crypto::KeyRejected;
-use crate::excerpt::Excerpt;
+use crate::crypto::CryptoError;
+use crate::mask::Excerpt;
 
 /// Why a signing certificate is not trusted.
+///
+/// Each message has the certificate's names, issuer and validity, because an operator at the log does not have the certificate.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use partner_center_webhooks::chain::{ChainError, ChainVerifier, UnixTime};
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let signer = issuer.signer()?;
+/// let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?);
+/// let verify = |now| chain.verify(signer.certificate(), &[], now).unwrap_err();
+///
+/// let long_ago = UnixTime::since_unix_epoch(std::time::Duration::ZERO);
+/// let error = verify(long_ago);
+/// assert!(matches!(error, ChainError::NotYetValid { .. }));
+/// assert!(!error.is_transient()); // it is not valid within five minutes
+/// assert!(error.retry_at() > Some(long_ago));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ChainError {
@@ -28,7 +51,7 @@ pub enum ChainError {
     #[error("{error}; the signing certificate is: {certificate}")]
     Key {
         /// The error of the backend.
-        error: KeyRejected,
+        error: CryptoError,
         /// The certificate.
         certificate: Box<CertificateSummary>,
     },

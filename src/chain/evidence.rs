@@ -1,15 +1,17 @@
-//! Evidence about a signing certificate: known evidence, missing evidence, and checks on downloads.
+//! Evidence about a signing certificate, known and missing.
 
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
-use super::certificate::{Certificate, is_signed_with};
+use super::certificate::Certificate;
 use super::revocation_list::RevocationList;
 use super::signer::Fingerprint;
-use super::verifier::ChainVerifier;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Issuers' certificates and revocation lists for a signing certificate. Only `revoked` is trusted, and it can only refuse.
+///
+/// Nothing has to be complete or in order. Certificates and lists that do not fit are ignored, so those of several signers can be
+/// passed together.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Evidence {
@@ -33,9 +35,10 @@ impl Evidence {
 }
 
 /// A certificate or a list to fetch, because it may change the verdict.
+///
+/// Whether its URLs may be fetched is the caller's decision: certificates that are not trusted yet can name any URL.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum MissingEvidence {
+pub(crate) enum MissingEvidence {
     /// The certificate of an issuer.
     Issuer {
         /// The subject of the issued certificate.
@@ -56,37 +59,11 @@ pub enum MissingEvidence {
     },
 }
 
-impl ChainVerifier {
-    /// Whether `issuer` is the missing CA certificate: it has the right name, and its key signed the issued certificate. A
-    /// stranger's certificate of the same name is useless, and expensive to search with.
-    pub fn is_needed_issuer(&self, missing: &MissingEvidence, issuer: &CertificateDer<'_>) -> bool {
-        let MissingEvidence::Issuer { child, .. } = missing else {
-            return false;
-        };
-        let (Ok(raw), Ok(parsed), Ok(raw_child)) = (
-            EndEntityCert::try_from(issuer),
-            Certificate::parse(issuer),
-            EndEntityCert::try_from(child),
-        ) else {
-            return false;
-        };
-        let key = raw.subject_public_key_info();
-        parsed.is_ca()
-            && raw.subject() == raw_child.issuer()
-            && is_signed_with(child, &key, &*self.backend)
-    }
-
-    /// Whether `list` is the missing list: signed with the key of the issuer on the path. Any other list is useless.
-    pub fn is_needed_list(&self, missing: &MissingEvidence, list: &RevocationList) -> bool {
-        let MissingEvidence::RevocationList { issuer_key, .. } = missing else {
-            return false;
-        };
-        list.is_signed_with(&issuer_key.to_vec().into(), &*self.backend)
-    }
-}
-
 /// The missing issuers of the certificates that are reachable by name from the signing certificate. Certificates without a
 /// known issuer come first.
+///
+/// Names are followed, not signatures, because the search has failed: a certificate of the right name may be a stranger's. Certificates
+/// that have a known issuer come last, because another issuer of theirs is only worth a try.
 pub(super) fn needed_issuers(
     certificate: &CertificateDer<'_>,
     known: &[CertificateDer<'_>],

@@ -39,6 +39,9 @@ pub(super) struct Part {
 type Problem = &'static str;
 
 /// Reads a list in DER.
+///
+/// The error is a few words for [`ParseError::RevocationList`](super::parse_error::ParseError::RevocationList), such as `its version is
+/// not 2`.
 pub(super) fn read_list(der: &[u8]) -> Result<ParsedList, Problem> {
     let mut outside = Reader::new(der);
     let mut list = outside.read_long(SEQUENCE).ok_or("it is not a DER sequence")?;
@@ -53,6 +56,7 @@ pub(super) fn read_list(der: &[u8]) -> Result<ParsedList, Problem> {
     read_contents(contents, algorithm.bytes(), signed, signature.range())
 }
 
+/// `algorithm` is the one outside the signed part: both must be the same (5.1.1.2).
 fn read_contents(
     mut contents: Reader<'_>,
     algorithm: &[u8],
@@ -97,6 +101,8 @@ fn read_contents(
 }
 
 /// Reads an entry, and returns the place of its serial number.
+///
+/// Dates and reasons are only checked for their form: a certificate on the list is revoked, whatever the date and the reason.
 fn read_entry(entries: &mut Reader<'_>) -> Result<Range<usize>, Problem> {
     let malformed = "an entry is malformed";
     let mut entry = entries.read(SEQUENCE).ok_or(malformed)?;
@@ -134,6 +140,7 @@ fn read_entry(entries: &mut Reader<'_>) -> Result<Range<usize>, Problem> {
     Ok(serial.range())
 }
 
+/// At least one is required: lists of version 2 have a number and a key identifier (5.2).
 fn read_extensions(mut tagged: Reader<'_>) -> Result<Option<Part>, Problem> {
     let malformed = "its extensions are malformed";
     let mut extensions = tagged.read(SEQUENCE).ok_or(malformed)?;
@@ -193,6 +200,8 @@ fn read_part(mut value: Reader<'_>) -> Result<Part, Problem> {
 }
 
 /// The URIs of a distribution point's full name; other kinds of names never match.
+///
+/// Kinds of names that do not exist are malformed.
 fn read_full_name(mut point: Reader<'_>) -> Result<Vec<Box<str>>, Problem> {
     let malformed = "the name of its distribution point is malformed";
     let (tag, mut names) = point.read_any().ok_or(malformed)?;
@@ -215,6 +224,7 @@ fn read_full_name(mut point: Reader<'_>) -> Result<Vec<Box<str>>, Problem> {
     Ok(uris)
 }
 
+/// An extension of a list or of an entry (RFC 5280, section 4.2).
 struct Extension<'d> {
     id: &'d [u8],
     is_critical: bool,
@@ -241,6 +251,7 @@ impl<'d> Extension<'d> {
         Ok(found)
     }
 
+    /// An unknown extension may change the meaning of the list only if it is critical (5.2).
     fn is_ignorable(&self) -> Result<(), Problem> {
         match self.is_critical {
             true => Err("a critical extension is unknown"),
@@ -265,6 +276,7 @@ fn is_list_number(bytes: &[u8]) -> bool {
     }
 }
 
+/// Bytes after a value are hidden from other parsers, so they are refused.
 fn is_read(reader: &Reader<'_>, problem: Problem) -> Result<(), Problem> {
     match reader.is_empty() {
         true => Ok(()),
@@ -272,8 +284,11 @@ fn is_read(reader: &Reader<'_>, problem: Problem) -> Result<(), Problem> {
     }
 }
 
+/// The tag of the extensions of a list.
 const EXPLICIT_0: u8 = 0xa0;
+/// The tag of a full name within a distribution point.
 const FULL_NAME: u8 = 0xa0;
+/// The tag of a URI among general names.
 const URI: u8 = 0x86;
 // Object identifiers under 2.5.29.
 const NUMBER: &[u8] = &[0x55, 0x1d, 20];

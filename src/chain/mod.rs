@@ -19,7 +19,63 @@
 //! | a list for each certificate, if [required](Revocation::Required) | [`ChainError::RevocationUnknown`] | with more evidence |
 //! | the backend accepts the key | [`ChainError::Key`] | no |
 //!
-//! [`ChainVerifier::missing_evidence`] names the issuers' certificates and [revocation lists](RevocationList) to fetch.
+//! [`Signers`](crate::signers::Signers) fetches missing issuers' certificates and [revocation lists](RevocationList).
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | signing certificate | the end-entity certificate whose key signs callbacks |
+//! | intermediate | a CA certificate between it and an anchor; its source does not matter, because its signature is checked |
+//! | anchor | a public key that is trusted by configuration, at the end of a path |
+//! | path | the signing certificate, its intermediates, and the anchor: each one signed the one before |
+//! | twin | another certificate of a CA with the same name and key, such as a cross-signature; it can have another path |
+//! | revocation list | a signed list of the serial numbers that a CA has revoked (CRL) |
+//! | evidence | intermediates, revocation lists, and certificates that are known to be revoked |
+//!
+//! # Example
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use partner_center_webhooks::chain::{
+//!     ChainError, ChainVerifier, Evidence, RevocationStatus,
+//! };
+//! use partner_center_webhooks::crypto::DefaultBackend;
+//! use partner_center_webhooks::testing::Issuer;
+//!
+//! let issuer = Issuer::new()?; // in production: ChainVerifier::microsoft
+//! let (signer, now) = (issuer.signer()?, issuer.now());
+//! let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?);
+//!
+//! // Without the intermediate there is no path.
+//! let error = chain.verify(signer.certificate(), &[], now).unwrap_err();
+//! assert!(matches!(error, ChainError::UnknownIssuer { .. }));
+//!
+//! // With it there is one. No revocation list is known, and the default mode accepts that.
+//! let evidence = Evidence::new(issuer.intermediates().to_vec(), Vec::new());
+//! let verified = chain.verify_with(signer.certificate(), &evidence, now)?;
+//! assert_eq!(verified.path().len(), 2); // the intermediate and the anchor
+//! assert!(verified.revocation().iter().all(|(_, status)| *status == RevocationStatus::Unknown));
+//! # Ok(()) }
+//! ```
+//!
+//! # Policies
+//!
+//! The default policies refuse a certificate that is not fit to sign, whatever its path:
+//!
+//! | requirement | why |
+//! |---|---|
+//! | an end entity, whose key usage, if present, allows signatures, and whose extended key usage, if present, has TLS servers or clients | Microsoft signs with a TLS certificate |
+//! | an RSA key of 2048 to 8192 bits with an odd exponent from 65537 to 2³³ − 1 | Baseline Requirements, 6.1.5; FIPS 186-5, 5.1 |
+//! | `Microsoft Corporation` as the issuer's only organization, and as the subject's or none | all certificates since 2019 |
+//! | a DNS name that matches the [`SignerName`] | keeps out Microsoft's other services |
+//!
+//! They cannot be removed, but for the name. [`ChainVerifier::require`] adds others.
+//!
+//! # Source
+//!
+//! RFC 5280, sections 4, 5 and 6; "Partner Center webhooks", "How to authenticate the callback"; "Azure Certificate Authority
+//! details".
 
 mod anchors;
 mod assess;
@@ -29,13 +85,15 @@ mod certificate;
 mod der;
 mod error;
 mod evidence;
+#[cfg(feature = "receiver")]
+mod inspection;
 mod list_reader;
 mod name;
 mod parse_error;
 mod path;
 mod path_error;
 mod pem;
-pub mod policy;
+mod policy;
 mod public_key;
 mod revocation;
 mod revocation_list;
@@ -48,20 +106,24 @@ pub use anchors::Anchors;
 pub(crate) use assess::Assessment;
 pub use certificate::Certificate;
 pub use error::ChainError;
-pub use evidence::{Evidence, MissingEvidence};
+pub use evidence::Evidence;
+#[cfg(feature = "receiver")]
+pub(crate) use evidence::MissingEvidence;
 pub use name::{Attribute, DistinguishedName};
 pub use parse_error::ParseError;
+pub use path::Path;
 #[cfg(feature = "receiver")]
 pub(crate) use path::RevokedCertificate;
-pub use path::{Link, Path};
 pub use path_error::PathError;
-pub use pem::{CertificatesError, certificate_to_pem, certificates_from_pem};
-pub use policy::{CertificatePolicy, PolicyError, SignerName};
+pub use pem::{certificate_to_pem, certificates_from_pem};
+pub use policy::{CertificatePolicy, PolicyError, SignerName, SignerNameError};
 pub use public_key::PublicKey;
 pub use revocation::{Revocation, RevocationStatus};
-pub use revocation_list::{RevocationList, RevocationListError};
+pub use revocation_list::RevocationList;
 pub use rustls_pki_types::{CertificateDer, UnixTime};
 pub(crate) use signer::write_hex;
 pub use signer::{Fingerprint, VerifiedSigner};
 pub use summary::CertificateSummary;
+#[cfg(feature = "receiver")]
+pub(crate) use summary::rfc3339;
 pub use verifier::ChainVerifier;

@@ -6,9 +6,11 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::X509Name;
 
 use crate::crypto::der;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A subject or an issuer.
+///
+/// Only organizations are read out, because nothing else in a name decides. The text is escaped and cut.
 #[derive(Clone, Debug)]
 pub struct DistinguishedName<'a> {
     der: &'a [u8],
@@ -67,6 +69,8 @@ pub enum Attribute<'a> {
 }
 
 /// A name as text, from its DER without the outer SEQUENCE.
+///
+/// Trust anchors have their names in this form. `None` if it cannot be parsed.
 pub(super) fn distinguished_name(contents: &[u8]) -> Option<Excerpt> {
     let name = der::encode(der::SEQUENCE, contents)?;
     let (rest, name) = X509Name::from_der(&name).ok()?;

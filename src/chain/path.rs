@@ -16,19 +16,21 @@ use super::policy;
 use super::revocation_list::{Coverage, RevocationList};
 use super::signer::Fingerprint;
 use crate::crypto::{Backend, der};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A valid path from a certificate to a trust anchor. It does not show who owns the certificate.
+///
+/// [`ChainVerifier::find_path`](super::ChainVerifier::find_path) returns it, to explain a refusal.
 #[derive(Clone, Debug)]
 pub struct Path {
-    pub(super) links: Vec<Link>,
+    pub(crate) links: Vec<Link>,
     pub(super) anchor: Excerpt,
 }
 
 impl Path {
     /// The certificate, then its issuers, without the anchor.
-    pub fn links(&self) -> &[Link] {
-        &self.links
+    pub fn certificates(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.links.iter().map(|link| &link.der)
     }
 
     /// The name of the anchor.
@@ -39,14 +41,18 @@ impl Path {
 
 /// One certificate of a [`Path`].
 #[derive(Clone, Debug)]
-pub struct Link {
+pub(crate) struct Link {
     pub(super) der: CertificateDer<'static>,
-    pub(super) subject: Excerpt,
+    pub(crate) subject: Excerpt,
+    /// Inclusive, as its end.
     pub(super) not_before: UnixTime,
     pub(super) not_after: UnixTime,
     pub(super) revocation_list_urls: Vec<Box<str>>,
+    /// SubjectPublicKeyInfo, DER. Empty if the anchor's is too long to be written, so that no list matches.
     pub(super) issuer_key: Box<[u8]>,
-    pub(super) list_ends: Option<UnixTime>,
+    /// The end of the last list in force that covers the certificate and does not name it; up to [a day](RevocationList::GRACE)
+    /// ago.
+    pub(crate) list_ends: Option<UnixTime>,
 }
 
 /// A certificate that a list of its issuer names as revoked.
@@ -57,6 +63,8 @@ pub(crate) struct RevokedCertificate {
 }
 
 /// The input of a search for a path.
+///
+/// Lists and revocations are empty if revocation is off.
 pub(super) struct Search<'s> {
     pub(super) anchors: &'s Anchors,
     pub(super) issuers: &'s [CertificateDer<'s>],
@@ -81,15 +89,17 @@ impl Search<'_> {
     /// and uses only one of several lists.
     pub(super) fn run(&self, certificate: &CertificateDer<'_>) -> Searched {
         let revoked = RefCell::new(Vec::new());
-        let path = self.find(certificate, &revoked);
+        let path = self.find(certificate, &revoked).map_err(PathError::of);
         Searched { path, revoked: revoked.into_inner() }
     }
 
+    /// webpki calls back for each path with valid signatures; an error there makes it try the next one. Its own limits bound the search
+    /// (signatures and path steps).
     fn find(
         &self,
         certificate: &CertificateDer<'_>,
         revoked: &RefCell<Vec<RevokedCertificate>>,
-    ) -> Result<Path, PathError> {
+    ) -> Result<Path, webpki::Error> {
         let end_entity = EndEntityCert::try_from(certificate)?;
         let links = RefCell::new(Vec::new());
         let path = end_entity.verify_for_usage(
@@ -129,7 +139,7 @@ impl Search<'_> {
             .collect::<Result<_, _>>()
             .map_err(|_| webpki::Error::MalformedExtensions)?;
         let mut issuers = parsed.iter().skip(1);
-        if issuers.any(|issuer| issuer.signs_certificates() == Some(false)) {
+        if issuers.any(|issuer| issuer.signs_certificates == Some(false)) {
             return Err(webpki::Error::EndEntityUsedAsCa);
         }
         let mut is_revoked = false;
@@ -169,11 +179,14 @@ impl Search<'_> {
         }
     }
 
+    /// Fingerprints are computed only if there is something to compare with.
     fn is_known_as_revoked(&self, der: &CertificateDer<'_>) -> bool {
         !self.revoked.is_empty() && self.revoked.contains(&Fingerprint::of(der, self.backend))
     }
 
     /// The status of the certificate in the lists that `issuer` signed.
+    ///
+    /// A revocation on any list counts. Otherwise the list that expires last decides how long the certificate is covered.
     fn listed_status(
         &self,
         certificate: &Cert<'_>,
@@ -224,6 +237,7 @@ struct Issuer {
 }
 
 impl Issuer {
+    /// `certificate` is the next one of the path, or `None` if the anchor follows.
     fn of(certificate: Option<&Cert<'_>>, anchor: &TrustAnchor<'_>) -> Self {
         let Some(certificate) = certificate else {
             return Self {
@@ -235,11 +249,12 @@ impl Issuer {
         let parsed = Certificate::parse(&der);
         Self {
             key: Some(certificate.subject_public_key_info().to_vec()),
-            signs_lists: parsed.is_ok_and(|issuer| issuer.signs_lists() != Some(false)),
+            signs_lists: parsed.is_ok_and(|issuer| issuer.signs_lists != Some(false)),
         }
     }
 }
 
+/// Each certificate once, although several paths share it.
 fn add_revoked(
     revoked: &mut Vec<RevokedCertificate>,
     der: &CertificateDer<'_>,
@@ -256,22 +271,6 @@ fn add_revoked(
 }
 
 impl Link {
-    /// The certificate.
-    pub fn certificate(&self) -> &CertificateDer<'static> {
-        &self.der
-    }
-
-    /// The subject.
-    pub fn subject(&self) -> &Excerpt {
-        &self.subject
-    }
-
-    /// When the revocation list that covers the certificate expires, if there is one. It is in force, or expired less than
-    /// [a day](RevocationList::GRACE) ago.
-    pub fn revocation_list_ends(&self) -> Option<UnixTime> {
-        self.list_ends
-    }
-
     /// Whether the certificate names a list, but no list in force at the time `now` covers it.
     pub(super) fn misses_list(&self, now: UnixTime) -> bool {
         self.list_ends.is_none_or(|end| end <= now) && !self.revocation_list_urls.is_empty()

@@ -3,12 +3,14 @@
 use thiserror::Error;
 
 use super::summary::rfc3339;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The fault of the best path.
 ///
 /// webpki reports the fault, but not the certificate. Validity and usages of the signing certificate are checked first, so
 /// such a fault is about an issuer.
+///
+/// webpki ranks the faults of several paths, and reports the most telling one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PathError {
@@ -60,8 +62,8 @@ pub enum PathError {
     UnknownIssuer,
 }
 
-impl From<webpki::Error> for PathError {
-    fn from(error: webpki::Error) -> Self {
+impl PathError {
+    pub(super) fn of(error: webpki::Error) -> Self {
         use webpki::Error as E;
         match error {
             E::CaUsedAsEndEntity | E::EndEntityUsedAsCa => Self::CaRole,

@@ -4,15 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use super::parse_error::ParseError;
+use crate::mask::Excerpt;
 
 /// Reads the certificates of a PEM file, in order; text between the blocks is skipped.
 ///
 /// # Errors
 ///
-/// [`CertificatesError::NoPem`] or [`CertificatesError::Malformed`].
+/// [`ParseError::NoPem`] or [`ParseError::Pem`].
 ///
 /// # Example
 ///
@@ -28,19 +28,19 @@ use crate::excerpt::Excerpt;
 /// assert_eq!(error.to_string(), "the PEM text holds no `CERTIFICATE` block");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn certificates_from_pem(
-    pem: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, CertificatesError> {
+pub fn certificates_from_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, ParseError> {
     let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| CertificatesError::Malformed(Excerpt::of(error.to_string())))?;
+        .map_err(|error| ParseError::Pem(Excerpt::of(error.to_string())))?;
     match certificates.is_empty() {
-        true => Err(CertificatesError::NoPem),
+        true => Err(ParseError::NoPem),
         false => Ok(certificates),
     }
 }
 
 /// Writes a certificate as PEM, in lines of 64 characters.
+///
+/// Lines end in a single line feed. [`certificates_from_pem`] reads it back.
 pub fn certificate_to_pem(certificate: &CertificateDer<'_>) -> String {
     let base64 = STANDARD.encode(certificate);
     let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
@@ -52,25 +52,4 @@ pub fn certificate_to_pem(certificate: &CertificateDer<'_>) -> String {
     }
     pem.push_str("\n-----END CERTIFICATE-----\n");
     pem
-}
-
-/// Why a PEM file cannot be read, or certificates cannot be trust anchors.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum CertificatesError {
-    /// There is no certificate.
-    #[error("no certificate is given: at least one trust anchor is needed")]
-    Empty,
-    /// A PEM block is malformed.
-    #[error("the PEM text is malformed: {0}")]
-    Malformed(Excerpt),
-    /// The PEM text has no `CERTIFICATE` block.
-    #[error("the PEM text holds no `CERTIFICATE` block")]
-    NoPem,
-    /// A certificate cannot be parsed.
-    #[error("certificate {number} cannot be a trust anchor: it is not an X.509 certificate")]
-    NotAnAnchor {
-        /// The certificate's number, from 1.
-        number: usize,
-    },
 }

@@ -6,6 +6,8 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use super::parse_error::ParseError;
 
 /// A certificate's public key.
+///
+/// Only RSA keys can verify callbacks; others are named in the refusal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PublicKey {
@@ -31,23 +33,15 @@ impl PublicKey {
         if *algorithm != oid::OID_PKCS1_RSAENCRYPTION {
             return Ok(Self::Other { algorithm: algorithm_name(algorithm) });
         }
-        let malformed = || ParseError::new("public key", "it is not a DER RSAPublicKey");
+        let malformed = || ParseError::of_certificate("public key", "it is not a DER RSAPublicKey");
         let parsed = info.parsed().map_err(|_| malformed())?;
         let x509_parser::public_key::PublicKey::RSA(key) = parsed else {
             return Err(malformed());
         };
-        let bits = key
-            .modulus
-            .iter()
-            .position(|byte| *byte != 0)
-            .and_then(|start| key.modulus.get(start..))
-            .map_or(0, |significant| {
-                let zeros = significant.first().map_or(0, |byte| byte.leading_zeros());
-                significant
-                    .len()
-                    .saturating_mul(8)
-                    .saturating_sub(usize::try_from(zeros).unwrap_or_default())
-            });
+        // DER puts a zero before a modulus whose first bit is set, and a malformed one can have more.
+        let mut bytes = key.modulus.iter().skip_while(|byte| **byte == 0);
+        let first = bytes.next().map_or(0, |byte| 8 - byte.leading_zeros());
+        let bits = usize::try_from(first).unwrap_or_default() + 8 * bytes.count();
         Ok(Self::Rsa {
             bits,
             exponent: key.try_exponent().ok(),

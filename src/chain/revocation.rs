@@ -3,6 +3,29 @@
 use std::fmt;
 
 /// How strictly a [`ChainVerifier`](super::ChainVerifier) checks revocation.
+///
+/// In every mode but off, a certificate that a list names is refused, and stays refused although the list expires.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use partner_center_webhooks::chain::{ChainError, ChainVerifier, Revocation};
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let signer = issuer.signer()?;
+/// let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?)
+///     .with_intermediates(issuer.intermediates());
+/// let verify = |chain: &ChainVerifier| chain.verify(signer.certificate(), &[], issuer.now());
+///
+/// assert!(verify(&chain).is_ok()); // no list is known: best effort accepts that
+/// let error = verify(&chain.with_revocation(Revocation::Required)).unwrap_err();
+/// assert!(matches!(error, ChainError::RevocationUnknown { .. }));
+/// assert!(error.is_transient()); // a list may be available in a minute
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Revocation {
@@ -19,6 +42,8 @@ pub enum Revocation {
 }
 
 /// The revocation status of one certificate of a path.
+///
+/// A revoked certificate has no status: it is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RevocationStatus {

@@ -6,19 +6,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::{SubjectPublicKeyInfoDer, UnixTime};
-use thiserror::Error;
 use webpki::Cert;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::certificate::{Certificate, is_signature};
 use super::list_reader::{ParsedList, Part, read_list};
+use super::parse_error::ParseError;
 use crate::crypto::Backend;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A parsed certificate revocation list (RFC 5280, section 5). Its signature is not verified yet.
 ///
 /// Cheap to clone. It keeps the list's bytes, and eight more for each entry.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::chain::{ParseError, RevocationList};
+///
+/// let error = RevocationList::from_der(b"<html>").unwrap_err();
+/// assert!(matches!(error, ParseError::RevocationList { .. }));
+/// assert_eq!(error.to_string(), "it is not a usable revocation list: it is not a DER sequence");
+/// ```
 #[derive(Clone)]
 pub struct RevocationList {
     der: Arc<[u8]>,
@@ -34,6 +44,8 @@ pub struct RevocationList {
 }
 
 /// A range of a list's bytes.
+///
+/// Eight bytes instead of sixteen: a list can have tens of thousands of entries.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     start: u32,
@@ -41,6 +53,7 @@ struct Place {
 }
 
 impl Place {
+    /// `None` beyond 4 GiB, or 64 KiB for a serial number.
     fn new(range: &Range<usize>) -> Option<Self> {
         Some(Self {
             start: u32::try_from(range.start).ok()?,
@@ -48,6 +61,7 @@ impl Place {
         })
     }
 
+    /// The bytes in `der`, the list that the place belongs to.
     fn of(self, der: &[u8]) -> &[u8] {
         let start = usize::try_from(self.start).unwrap_or(usize::MAX);
         let end = start.saturating_add(usize::from(self.length));
@@ -75,10 +89,10 @@ impl RevocationList {
     ///
     /// # Errors
     ///
-    /// [`RevocationListError`], also for lists without `nextUpdate`, for incomplete lists (deltas, indirect lists, lists for
-    /// some reasons only), and for lists with an unknown critical extension.
-    pub fn from_der(der: &[u8]) -> Result<Self, RevocationListError> {
-        let refused = |problem: &str| RevocationListError { problem: Excerpt::of(problem) };
+    /// [`ParseError::RevocationList`], also for lists without `nextUpdate`, for incomplete lists (deltas, indirect lists, lists
+    /// for some reasons only), and for lists with an unknown critical extension.
+    pub fn from_der(der: &[u8]) -> Result<Self, ParseError> {
+        let refused = |problem: &str| ParseError::RevocationList { problem: Excerpt::of(problem) };
         let ParsedList { signed, signature, issuer, this_update, next_update, serials, part } =
             read_list(der).map_err(refused)?;
         // If the two parsers ever disagree, the list is refused.
@@ -134,6 +148,7 @@ impl RevocationList {
         self.has_begun(now) && now < after_grace(self.next_update)
     }
 
+    /// A list from the near future is in force, because the clock of a CA can be ahead of ours.
     fn has_begun(&self, now: UnixTime) -> bool {
         let ahead = self.this_update.as_secs().saturating_sub(now.as_secs());
         self.this_update <= now || ahead < Self::CLOCK_SKEW.as_secs()
@@ -199,13 +214,4 @@ impl fmt::Debug for RevocationList {
 pub(super) fn after_grace(next_update: UnixTime) -> UnixTime {
     let seconds = next_update.as_secs().saturating_add(RevocationList::GRACE.as_secs());
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
-}
-
-/// A revocation list that cannot be used.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("it is not a usable revocation list: {problem}")]
-#[non_exhaustive]
-pub struct RevocationListError {
-    /// The reason.
-    pub problem: Excerpt,
 }

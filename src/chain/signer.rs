@@ -10,11 +10,13 @@ use super::revocation::RevocationStatus;
 use super::revocation_list::after_grace;
 use super::summary::CertificateSummary;
 use crate::crypto::{Backend, RsaKey};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A trusted signing certificate with its parsed key. Only verification creates one, so it is the proof of trust.
 ///
 /// The proof expires, see [`valid_until`](Self::valid_until).
+///
+/// A body that verifies under it was signed by the holder of that certificate's key. Keep it in an `Arc`: it holds the parsed key.
 #[must_use]
 pub struct VerifiedSigner {
     pub(super) key: Box<dyn RsaKey>,
@@ -78,6 +80,8 @@ impl VerifiedSigner {
     }
 
     /// The revocation status of each certificate of the path, from the signing certificate on, without the anchor.
+    ///
+    /// [`RevocationStatus::Unknown`] for each certificate that no list covered when the signer was verified.
     pub fn revocation(&self) -> &[(Excerpt, RevocationStatus)] {
         &self.revocation
     }
@@ -100,11 +104,15 @@ impl VerifiedSigner {
     }
 
     /// When each certificate of the path, without the anchor, and each of their revocation lists expires.
+    ///
+    /// For monitoring: an entry is a description and the time.
     pub fn expiries(&self) -> Vec<(Excerpt, UnixTime)> {
         self.expiries.clone()
     }
 
     /// The issuers' certificates of the path, without the anchor.
+    ///
+    /// Pass them as evidence to verify the same certificate again.
     pub fn issuers(&self) -> &[CertificateDer<'static>] {
         &self.issuers
     }
@@ -115,6 +123,8 @@ impl VerifiedSigner {
     }
 
     /// Whether both certificates have the same key.
+    ///
+    /// A certificate can be renewed without a new key; then signatures under the old one verify under the new one.
     pub fn has_key_of(&self, other: &Self) -> bool {
         let key = |signer: &Self| {
             let certificate = EndEntityCert::try_from(&signer.certificate).ok()?;
@@ -158,11 +168,15 @@ impl fmt::Debug for VerifiedSigner {
 /// assert_eq!(Fingerprint::from_hex(digits).unwrap().to_string(), digits);
 /// assert_eq!(Fingerprint::from_hex("c741"), None);
 /// ```
+///
+/// The identity of a certificate in logs, exports and lists of revoked certificates.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     /// Creates a fingerprint from a SHA-256.
+    ///
+    /// It proves nothing about the certificate.
     pub const fn from_bytes(sha256: [u8; 32]) -> Self {
         Self(sha256)
     }

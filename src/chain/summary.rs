@@ -7,9 +7,24 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::certificate::Certificate;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A summary of a certificate for error messages and logs; each text is bounded and escaped.
+///
+/// It is what an error or a log line shows of a certificate. Times are text, so that it can be compared and stored as it is.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::chain::{Certificate, CertificateSummary};
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let signer = Issuer::new()?.signer()?;
+/// let summary = CertificateSummary::of(&Certificate::parse(signer.certificate())?);
+/// assert_eq!(summary.dns_names[0].to_string(), "pcnotifications-dispatch.microsoft.com");
+/// assert!(summary.to_string().starts_with("subject `"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CertificateSummary {
@@ -63,6 +78,7 @@ impl fmt::Display for CertificateSummary {
     }
 }
 
+/// Items in backticks, or `(none)`.
 fn list(f: &mut fmt::Formatter<'_>, items: &[Excerpt]) -> fmt::Result {
     if items.is_empty() {
         return f.write_str("(none)");
@@ -74,7 +90,9 @@ fn list(f: &mut fmt::Formatter<'_>, items: &[Excerpt]) -> fmt::Result {
 }
 
 /// A time in RFC 3339, UTC.
-pub(super) fn rfc3339(time: UnixTime) -> String {
+///
+/// Times beyond the year 9999 are written in seconds.
+pub(crate) fn rfc3339(time: UnixTime) -> String {
     i64::try_from(time.as_secs())
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())

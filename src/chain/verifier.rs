@@ -5,8 +5,7 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 
 use super::anchors::Anchors;
-use super::certificate::Certificate;
-use super::policy::{CertificatePolicy, Key, Organization, PolicyError, SignerName, Usage};
+use super::policy::{CertificatePolicy, Key, Organization, SignerName, Usage};
 use super::revocation::Revocation;
 use crate::crypto::Backend;
 
@@ -34,6 +33,16 @@ use crate::crypto::Backend;
 /// assert!(matches!(error, ChainError::UnknownIssuer { .. }));
 /// # Ok(()) }
 /// ```
+///
+/// Immutable and cheap to clone. It does no I/O and reads no clock.
+///
+/// | setting | default |
+/// |---|---|
+/// | [trust anchors](Self::with_anchors) | those given to [`new`](Self::new); four roots with [`microsoft`](Self::microsoft) |
+/// | [intermediates](Self::with_intermediates) | none |
+/// | [signer name](Self::with_signer_name) | `pcnotifications*.microsoft.com` |
+/// | [policies](Self::require) | see the [module](super#policies) |
+/// | [revocation](Self::with_revocation) | [`Revocation::BestEffort`] |
 #[derive(Clone, Debug)]
 pub struct ChainVerifier {
     pub(super) backend: Arc<dyn Backend>,
@@ -71,6 +80,9 @@ impl ChainVerifier {
     }
 
     /// Adds CA certificates. They are untrusted links: each still needs a path to an anchor.
+    ///
+    /// Partner Center serves the signing certificate alone. With its intermediates configured, a receiver needs no fetch from
+    /// certificate authorities for the path.
     #[must_use]
     pub fn with_intermediates(
         mut self,
@@ -88,6 +100,8 @@ impl ChainVerifier {
     }
 
     /// Replaces the signer name pin.
+    ///
+    /// Microsoft does not publish the names in its certificates. If it changes them, a refusal shows the new ones.
     #[must_use]
     pub fn with_signer_name(mut self, name: SignerName) -> Self {
         self.signer_name = Some(name);
@@ -111,20 +125,12 @@ impl ChainVerifier {
     }
 
     /// Adds a policy.
+    ///
+    /// It is checked after the policies that were added before, and before the signer name.
     #[must_use]
     pub fn require(mut self, policy: impl CertificatePolicy + 'static) -> Self {
         self.policies.push(Arc::new(policy));
         self
-    }
-
-    /// The name and the verdict of each policy; the signer name comes last.
-    pub fn policy_verdicts(
-        &self,
-        certificate: &Certificate<'_>,
-    ) -> Vec<(String, Result<(), PolicyError>)> {
-        let policies = self.policies.iter().map(|policy| &**policy);
-        let name = self.signer_name.iter().map(|name| -> &dyn CertificatePolicy { name });
-        policies.chain(name).map(|policy| (policy.name(), policy.check(certificate))).collect()
     }
 
     /// The configured intermediates.

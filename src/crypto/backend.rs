@@ -26,24 +26,26 @@ pub trait Backend: fmt::Debug + Send + Sync {
     fn certificate_algorithms(&self) -> &'static [&'static dyn SignatureVerificationAlgorithm];
 
     /// The SHA-256 of `data`.
+    ///
+    /// Of certificates (fingerprints) and of bodies (digests).
     fn sha256(&self, data: &[u8]) -> [u8; 32];
 
     /// Parses a DER `RSAPublicKey` (RFC 8017, A.1.1) for verification.
     ///
     /// # Errors
     ///
-    /// [`KeyRejected`] unless the key has 2048 to 8192 bits.
-    fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, KeyRejected>;
+    /// [`CryptoError::PublicKey`] unless the key has 2048 to 8192 bits.
+    fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, CryptoError>;
 
     /// Parses an unencrypted RSA private key for signing: PKCS#1 (RFC 8017, A.1.2) or PKCS#8 (RFC 5208).
     ///
     /// # Errors
     ///
-    /// [`PrivateKeyRejected`] unless the key has 2048 to 8192 bits.
+    /// [`CryptoError::PrivateKey`] unless the key has 2048 to 8192 bits.
     fn rsa_signing_key(
         &self,
         private_key: &PrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaSigningKey>, PrivateKeyRejected>;
+    ) -> Result<Box<dyn RsaSigningKey>, CryptoError>;
 }
 
 /// A parsed RSA public key.
@@ -54,14 +56,14 @@ pub trait RsaKey: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`SignatureMismatch`] for any cause, because callers treat all causes alike.
+    /// [`CryptoError::SignatureMismatch`] for any cause, because callers treat all causes alike.
     fn verify(
         &self,
         algorithm: SignatureAlgorithm,
         body: &[u8],
         sha256: &[u8; 32],
         signature: &[u8],
-    ) -> Result<(), SignatureMismatch>;
+    ) -> Result<(), CryptoError>;
 }
 
 /// A parsed RSA private key. Dropping it wipes it from memory, and `Debug` shows nothing private.
@@ -73,8 +75,8 @@ pub trait RsaSigningKey: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`SigningFailed`].
-    fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed>;
+    /// [`CryptoError::Signing`].
+    fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError>;
 }
 
 /// A signature algorithm of the header `X-MS-Signature-Algorithm`.
@@ -118,28 +120,24 @@ impl fmt::Display for SignatureAlgorithm {
     }
 }
 
-/// A public key that is not an RSA key of 2048 to 8192 bits.
+/// Why a key was rejected or a signature was not made or not verified. No part of a key is shown.
+///
+/// The causes are few on purpose: a caller can do nothing about a finer one, and it could help a forger.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("the public key is not an RSA key of 2048 to 8192 bits")]
 #[non_exhaustive]
-pub struct KeyRejected;
-
-/// A private key that is not an unencrypted RSA key of 2048 to 8192 bits.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error(
-    "the private key is not an unencrypted RSA key of 2048 to 8192 bits (expected PKCS#8 or PKCS#1)"
-)]
-#[non_exhaustive]
-pub struct PrivateKeyRejected;
-
-/// Signing failed, because memory or randomness is exhausted.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("the private key could not sign")]
-#[non_exhaustive]
-pub struct SigningFailed;
-
-/// A signature that was not made with the key over the body.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("the signature does not match")]
-#[non_exhaustive]
-pub struct SignatureMismatch;
+pub enum CryptoError {
+    /// The private key is not an unencrypted RSA key of 2048 to 8192 bits.
+    #[error(
+        "the private key is not an unencrypted RSA key of 2048 to 8192 bits (expected PKCS#8 or PKCS#1)"
+    )]
+    PrivateKey,
+    /// The public key is not an RSA key of 2048 to 8192 bits.
+    #[error("the public key is not an RSA key of 2048 to 8192 bits")]
+    PublicKey,
+    /// The signature was not made with the key over the body.
+    #[error("the signature does not match")]
+    SignatureMismatch,
+    /// Signing failed, because memory or randomness is exhausted.
+    #[error("the private key could not sign")]
+    Signing,
+}

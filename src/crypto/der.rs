@@ -3,6 +3,8 @@
 pub(crate) const SEQUENCE: u8 = 0x30;
 
 /// The value with this tag and content, or `None` if `content` has 64 KiB or more.
+///
+/// For names and keys that libraries return without their header.
 pub(crate) fn encode(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
     let [high, low] = u16::try_from(content.len()).ok()?.to_be_bytes();
     let head: &[u8] = match (high, low) {

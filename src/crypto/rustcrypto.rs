@@ -13,10 +13,7 @@ use rustls_pki_types::{
 };
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::backend::{
-    Backend, KeyRejected, PrivateKeyRejected, RsaKey, RsaSigningKey, SignatureAlgorithm,
-    SignatureMismatch, SigningFailed,
-};
+use super::backend::{Backend, CryptoError, RsaKey, RsaSigningKey, SignatureAlgorithm};
 
 /// The [`Backend`] over the [RustCrypto](https://github.com/RustCrypto) crates.
 ///
@@ -44,23 +41,23 @@ impl Backend for RustCrypto {
         Sha256::digest(data).into()
     }
 
-    fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, KeyRejected> {
+    fn rsa_key(&self, public_key: &[u8]) -> Result<Box<dyn RsaKey>, CryptoError> {
         Ok(Box::new(Key(parse(public_key)?)))
     }
 
     fn rsa_signing_key(
         &self,
         private_key: &PrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaSigningKey>, PrivateKeyRejected> {
+    ) -> Result<Box<dyn RsaSigningKey>, CryptoError> {
         let private = match private_key {
             PrivateKeyDer::Pkcs1(key) => RsaPrivateKey::from_pkcs1_der(key.secret_pkcs1_der()).ok(),
             PrivateKeyDer::Pkcs8(key) => RsaPrivateKey::from_pkcs8_der(key.secret_pkcs8_der()).ok(),
             _ => None,
         };
-        let private = private.ok_or(PrivateKeyRejected)?;
+        let private = private.ok_or(CryptoError::PrivateKey)?;
         let public = private.to_public_key().to_pkcs1_der();
-        let public = public.map_err(|_| PrivateKeyRejected)?.into_vec();
-        parse(&public).map_err(|_| PrivateKeyRejected)?;
+        let public = public.map_err(|_| CryptoError::PrivateKey)?.into_vec();
+        parse(&public).map_err(|_| CryptoError::PrivateKey)?;
         Ok(Box::new(SigningKey { private, public }))
     }
 }
@@ -75,7 +72,7 @@ impl RsaKey for Key {
         body: &[u8],
         sha256: &[u8; 32],
         signature: &[u8],
-    ) -> Result<(), SignatureMismatch> {
+    ) -> Result<(), CryptoError> {
         match algorithm {
             SignatureAlgorithm::RsaSha256 => self.verify_hash(Hash::Sha256, sha256, signature),
             SignatureAlgorithm::RsaSha384 => {
@@ -89,18 +86,14 @@ impl RsaKey for Key {
 }
 
 impl Key {
-    fn verify_hash(
-        &self,
-        hash: Hash,
-        hashed: &[u8],
-        signature: &[u8],
-    ) -> Result<(), SignatureMismatch> {
+    /// `hashed` is the digest by `hash`.
+    fn verify_hash(&self, hash: Hash, hashed: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
         let scheme = match hash {
             Hash::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
             Hash::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
             Hash::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
         };
-        self.0.verify(scheme, hashed, signature).map_err(|_| SignatureMismatch)
+        self.0.verify(scheme, hashed, signature).map_err(|_| CryptoError::SignatureMismatch)
     }
 }
 
@@ -115,9 +108,9 @@ impl RsaSigningKey for SigningKey {
         &self.public
     }
 
-    fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+    fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
         let (scheme, hashed) = (Pss::new_blinded::<Sha256>(), Sha256::digest(message));
-        self.private.sign_with_rng(&mut OsRng, scheme, &hashed).map_err(|_| SigningFailed)
+        self.private.sign_with_rng(&mut OsRng, scheme, &hashed).map_err(|_| CryptoError::Signing)
     }
 }
 
@@ -128,8 +121,9 @@ impl fmt::Debug for SigningKey {
 }
 
 /// Reads an `RSAPublicKey` by the rules of aws-lc-rs, so that the backends agree.
-fn parse(public_key: &[u8]) -> Result<RsaPublicKey, KeyRejected> {
-    let parts = rsa::pkcs1::RsaPublicKey::from_der(public_key).map_err(|_| KeyRejected)?;
+fn parse(public_key: &[u8]) -> Result<RsaPublicKey, CryptoError> {
+    let parts =
+        rsa::pkcs1::RsaPublicKey::from_der(public_key).map_err(|_| CryptoError::PublicKey)?;
     let modulus = BigUint::from_bytes_be(parts.modulus.as_bytes());
     let exponent = BigUint::from_bytes_be(parts.public_exponent.as_bytes());
     let odd = |bytes: &[u8]| bytes.last().is_some_and(|byte| byte & 1 == 1);
@@ -138,11 +132,12 @@ fn parse(public_key: &[u8]) -> Result<RsaPublicKey, KeyRejected> {
         || !odd(parts.public_exponent.as_bytes())
         || !(2..=33).contains(&exponent.bits())
     {
-        return Err(KeyRejected);
+        return Err(CryptoError::PublicKey);
     }
-    RsaPublicKey::new_with_max_size(modulus, exponent, 8192).map_err(|_| KeyRejected)
+    RsaPublicKey::new_with_max_size(modulus, exponent, 8192).map_err(|_| CryptoError::PublicKey)
 }
 
+/// The hashes of signatures.
 #[derive(Clone, Copy, Debug)]
 enum Hash {
     Sha256,
@@ -160,6 +155,7 @@ impl Hash {
     }
 }
 
+/// The kinds of keys of certificates.
 #[derive(Debug)]
 enum Family {
     P256,
@@ -210,29 +206,24 @@ impl SignatureVerificationAlgorithm for CertificateAlgorithm {
     }
 }
 
-const fn rsa(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
-    CertificateAlgorithm {
-        family: Family::Rsa,
-        hash,
-        public_key: alg_id::RSA_ENCRYPTION,
-        signature,
-    }
+const fn algorithm(
+    family: Family,
+    hash: Hash,
+    public_key: AlgorithmIdentifier,
+    signature: AlgorithmIdentifier,
+) -> CertificateAlgorithm {
+    CertificateAlgorithm { family, hash, public_key, signature }
 }
 
-const fn p256(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
-    CertificateAlgorithm { family: Family::P256, hash, public_key: alg_id::ECDSA_P256, signature }
-}
-
-const fn p384(hash: Hash, signature: AlgorithmIdentifier) -> CertificateAlgorithm {
-    CertificateAlgorithm { family: Family::P384, hash, public_key: alg_id::ECDSA_P384, signature }
-}
-
-const CERTIFICATE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
-    &rsa(Hash::Sha256, alg_id::RSA_PKCS1_SHA256),
-    &rsa(Hash::Sha384, alg_id::RSA_PKCS1_SHA384),
-    &rsa(Hash::Sha512, alg_id::RSA_PKCS1_SHA512),
-    &p256(Hash::Sha256, alg_id::ECDSA_SHA256),
-    &p256(Hash::Sha384, alg_id::ECDSA_SHA384),
-    &p384(Hash::Sha256, alg_id::ECDSA_SHA256),
-    &p384(Hash::Sha384, alg_id::ECDSA_SHA384),
-];
+const CERTIFICATE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = {
+    use alg_id::{ECDSA_P256, ECDSA_P384, ECDSA_SHA256, ECDSA_SHA384, RSA_ENCRYPTION};
+    &[
+        &algorithm(Family::Rsa, Hash::Sha256, RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA256),
+        &algorithm(Family::Rsa, Hash::Sha384, RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA384),
+        &algorithm(Family::Rsa, Hash::Sha512, RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA512),
+        &algorithm(Family::P256, Hash::Sha256, ECDSA_P256, ECDSA_SHA256),
+        &algorithm(Family::P256, Hash::Sha384, ECDSA_P256, ECDSA_SHA384),
+        &algorithm(Family::P384, Hash::Sha256, ECDSA_P384, ECDSA_SHA256),
+        &algorithm(Family::P384, Hash::Sha384, ECDSA_P384, ECDSA_SHA384),
+    ]
+};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
+use crate::mask::Excerpt;
 use crate::mask::text::urls;
 use crate::signature::BodyDigest;
 

@@ -92,35 +92,6 @@ impl InMemory {
         (memory, now)
     }
 
-    fn settle_claim(&self, digest: BodyDigest) -> Result<Claim, GuardError> {
-        let (mut memory, now) = self.now();
-        memory.forget_old(now, self.time_to_live);
-        match memory.entries.get(&digest) {
-            Some(entry) if now < entry.until => {
-                return Ok(match entry.stage {
-                    Stage::Open => {
-                        Claim::InProgress { lease_left: Some(entry.until.saturating_sub(now)) }
-                    }
-                    Stage::Done => Claim::Done,
-                });
-            }
-            Some(_) => {} // An expired lease is replaced.
-            None => memory.make_room(self.capacity, now)?,
-        }
-        let token = memory.put(digest, Stage::Open, now.saturating_add(self.lease));
-        Ok(Claim::First(Lease::new(digest, token.into())))
-    }
-
-    fn settle_complete(&self, lease: &Lease) -> Settled {
-        let (mut memory, now) = self.now();
-        if !memory.is_current(lease) {
-            return Settled::Stale;
-        }
-        let until = now.saturating_add(self.time_to_live);
-        memory.put(lease.digest(), Stage::Done, until);
-        Settled::Current
-    }
-
     fn settle_release(&self, lease: &Lease) -> Settled {
         let (mut memory, _) = self.now();
         if !memory.is_current(lease) {
@@ -133,11 +104,36 @@ impl InMemory {
 
 impl DuplicateGuard for InMemory {
     fn claim(&self, digest: BodyDigest) -> BoxFuture<'_, Result<Claim, GuardError>> {
-        Box::pin(async move { self.settle_claim(digest) })
+        Box::pin(async move {
+            let (mut memory, now) = self.now();
+            memory.forget_old(now, self.time_to_live);
+            match memory.entries.get(&digest) {
+                Some(entry) if now < entry.until => {
+                    return Ok(match entry.stage {
+                        Stage::Open => {
+                            Claim::InProgress { lease_left: Some(entry.until.saturating_sub(now)) }
+                        }
+                        Stage::Done => Claim::Done,
+                    });
+                }
+                Some(_) => {} // An expired lease is replaced.
+                None => memory.make_room(self.capacity, now)?,
+            }
+            let token = memory.put(digest, Stage::Open, now.saturating_add(self.lease));
+            Ok(Claim::First(Lease::new(digest, token.into())))
+        })
     }
 
     fn complete<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Settled, GuardError>> {
-        Box::pin(async move { Ok(self.settle_complete(lease)) })
+        Box::pin(async move {
+            let (mut memory, now) = self.now();
+            if !memory.is_current(lease) {
+                return Ok(Settled::Stale);
+            }
+            let until = now.saturating_add(self.time_to_live);
+            memory.put(lease.digest(), Stage::Done, until);
+            Ok(Settled::Current)
+        })
     }
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Settled, GuardError>> {

@@ -4,12 +4,33 @@ use thiserror::Error;
 
 use super::header::{AUTHORIZATION_HEADER, BASE64_LENGTHS};
 use crate::crypto::SignatureAlgorithm;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A fault of the signature headers.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EnvelopeError {
+    /// The base64 of the signature has a character outside the standard alphabet, or at a place where it is not allowed.
+    #[error(
+        "the signature in header `{header}` is not standard base64: `{}` at offset {offset}",
+        .found.escape_ascii()
+    )]
+    Base64Character {
+        /// The header's name.
+        header: &'static str,
+        /// The offset in bytes.
+        offset: usize,
+        /// The byte.
+        found: u8,
+    },
+    /// The base64 of the signature has another form than the canonical one (RFC 4648, section 4).
+    #[error("the signature in header `{header}` is not standard base64: {problem}")]
+    Base64Form {
+        /// The header's name.
+        header: &'static str,
+        /// The fault: it is cut short, its padding is wrong, or its last character has spare bits that are not zero.
+        problem: &'static str,
+    },
     /// `Authorization: Signature` and `x-ms-signature` hold different signatures.
     #[error("headers `authorization` and `x-ms-signature` hold different signatures")]
     ConflictingSignatures,
@@ -18,14 +39,6 @@ pub enum EnvelopeError {
     Duplicate {
         /// The header's name.
         header: &'static str,
-    },
-    /// The signature is not standard base64.
-    #[error("the signature in header `{header}` is not standard base64: {problem}")]
-    MalformedSignature {
-        /// The header's name.
-        header: &'static str,
-        /// The fault.
-        problem: Base64Problem,
     },
     /// A header is missing.
     #[error("header `{header}` is missing")]
@@ -83,29 +96,6 @@ pub enum EnvelopeError {
         /// replaced in transit, and the message says how to receive the signature in `x-ms-signature`, unless that is `header`.
         certificate_url_present: bool,
     },
-}
-
-/// Why a text is not canonical base64 of the standard alphabet (RFC 4648, section 4).
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum Base64Problem {
-    /// A character outside the alphabet, or at a place where it is not allowed.
-    #[error("`{}` at offset {offset}", .found.escape_ascii())]
-    Character {
-        /// Its offset in bytes.
-        offset: usize,
-        /// The byte.
-        found: u8,
-    },
-    /// Characters are missing at the end.
-    #[error("it is cut short")]
-    Length,
-    /// The padding is missing or wrong.
-    #[error("its padding is wrong")]
-    Padding,
-    /// The last character has bits that belong to no byte.
-    #[error("its last character has spare bits that are not zero")]
-    SpareBits,
 }
 
 /// The remedy for a signature that was lost in transit. Empty for a request that does not look like a callback, so that scanners

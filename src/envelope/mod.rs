@@ -10,9 +10,9 @@ mod header;
 mod signature;
 
 use self::signature::Signature;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
-pub use self::error::{Base64Problem, EnvelopeError};
+pub use self::error::EnvelopeError;
 pub use self::header::{
     ALGORITHM_HEADER, AUTHORIZATION_HEADER, CERTIFICATE_URL_HEADER, SIGNATURE_HEADER,
 };
@@ -52,11 +52,18 @@ pub struct SignatureEnvelope<'h> {
 }
 
 impl<'h> SignatureEnvelope<'h> {
-    /// Reads the envelope of a callback from its headers, accepting every [`SignatureAlgorithm`].
+    /// Reads the envelope of a callback from its headers: `&HeaderMap` of `http` 0.2 or 1, or any pairs of a name and a value, in any
+    /// order. Accepts every [`SignatureAlgorithm`].
+    ///
+    /// The signature is read from `Authorization` if its scheme is `Signature`, and from `x-ms-signature` with or without that
+    /// word. If both are present they must be equal. An `Authorization` of another scheme, which a gateway may have added, is
+    /// ignored beside an `x-ms-signature`. A gateway that removes or replaces `Authorization` loses the signature: move it to
+    /// `x-ms-signature` with `Registration::with_signature_token_to_ms_signature_header`.
     ///
     /// # Errors
     ///
-    /// See [`EnvelopeReader::from_headers`].
+    /// An [`EnvelopeError`] for the first fault in this order: a duplicate header, no signature, a missing header, the algorithm,
+    /// the base64 of the signature.
     pub fn from_headers<N, V>(
         headers: impl IntoIterator<Item = (&'h N, &'h V)>,
     ) -> Result<Self, EnvelopeError>
@@ -64,7 +71,40 @@ impl<'h> SignatureEnvelope<'h> {
         N: AsRef<str> + ?Sized + 'h,
         V: AsRef<[u8]> + ?Sized + 'h,
     {
-        EnvelopeReader::default().from_headers(headers)
+        Self::accepting(SignatureAlgorithm::ALL, headers)
+    }
+
+    /// [`from_headers`](Self::from_headers), accepting only `algorithms`.
+    ///
+    /// # Errors
+    ///
+    /// An [`EnvelopeError`], as for [`from_headers`](Self::from_headers).
+    pub fn accepting<N, V>(
+        algorithms: &[SignatureAlgorithm],
+        headers: impl IntoIterator<Item = (&'h N, &'h V)>,
+    ) -> Result<Self, EnvelopeError>
+    where
+        N: AsRef<str> + ?Sized + 'h,
+        V: AsRef<[u8]> + ?Sized + 'h,
+    {
+        let values = Values::read(headers)?;
+        let (header, signature) = values.signature()?;
+        let missing = |header| EnvelopeError::Missing { header };
+        let url = values.certificate_url.ok_or_else(|| missing(CERTIFICATE_URL_HEADER))?;
+        let name = values.algorithm.ok_or_else(|| missing(ALGORITHM_HEADER))?;
+        let is_named = |it: &&SignatureAlgorithm| name.eq_ignore_ascii_case(it.as_str().as_bytes());
+        let algorithm = algorithms.iter().find(is_named).copied().ok_or_else(|| {
+            let accepted = algorithms.to_vec();
+            EnvelopeError::UnsupportedAlgorithm { found: Excerpt::of(name), accepted }
+        })?;
+        Ok(Self {
+            algorithm,
+            certificate_url: str::from_utf8(url).map_err(|_| EnvelopeError::NotText {
+                header: CERTIFICATE_URL_HEADER,
+                found: Excerpt::of_url(url),
+            })?,
+            signature: Signature::decode(header, signature)?,
+        })
     }
 
     /// The signature, decoded: 256 to 1024 bytes.
@@ -82,72 +122,6 @@ impl<'h> SignatureEnvelope<'h> {
     /// It is untrusted: [`CertificateLocation`](crate::source::CertificateLocation) checks it.
     pub fn certificate_url(&self) -> &'h str {
         self.certificate_url
-    }
-}
-
-/// Reads [`SignatureEnvelope`]s of certain algorithms. The default accepts every [`SignatureAlgorithm`].
-#[derive(Clone, Debug)]
-pub struct EnvelopeReader {
-    algorithms: Vec<SignatureAlgorithm>,
-}
-
-impl EnvelopeReader {
-    /// A reader that accepts only `algorithms`.
-    pub fn accepting(algorithms: impl IntoIterator<Item = SignatureAlgorithm>) -> Self {
-        Self { algorithms: algorithms.into_iter().collect() }
-    }
-
-    /// Reads the envelope of a callback from its headers: `&HeaderMap` of `http` 0.2 or 1, or any pairs of a name and a value, in any
-    /// order.
-    ///
-    /// The signature is read from `Authorization` if its scheme is `Signature`, and from `x-ms-signature` with or without that
-    /// word. If both are present they must be equal. An `Authorization` of another scheme, which a gateway may have added, is
-    /// ignored beside an `x-ms-signature`. A gateway that removes or replaces `Authorization` loses the signature: move it to
-    /// `x-ms-signature` with `Registration::with_signature_token_to_ms_signature_header`.
-    ///
-    /// # Errors
-    ///
-    /// An [`EnvelopeError`] for the first fault in this order: a duplicate header, no signature, a missing header, the algorithm,
-    /// the base64 of the signature.
-    pub fn from_headers<'h, N, V>(
-        &self,
-        headers: impl IntoIterator<Item = (&'h N, &'h V)>,
-    ) -> Result<SignatureEnvelope<'h>, EnvelopeError>
-    where
-        N: AsRef<str> + ?Sized + 'h,
-        V: AsRef<[u8]> + ?Sized + 'h,
-    {
-        let values = Values::read(headers)?;
-        let (header, signature) = values.signature()?;
-        let missing = |header| EnvelopeError::Missing { header };
-        let url = values.certificate_url.ok_or_else(|| missing(CERTIFICATE_URL_HEADER))?;
-        let algorithm = values.algorithm.ok_or_else(|| missing(ALGORITHM_HEADER))?;
-
-        Ok(SignatureEnvelope {
-            algorithm: self.algorithm(algorithm)?,
-            certificate_url: str::from_utf8(url).map_err(|_| EnvelopeError::NotText {
-                header: CERTIFICATE_URL_HEADER,
-                found: Excerpt::of_url(url),
-            })?,
-            signature: Signature::decode(header, signature)?,
-        })
-    }
-
-    fn algorithm(&self, name: &[u8]) -> Result<SignatureAlgorithm, EnvelopeError> {
-        self.algorithms
-            .iter()
-            .copied()
-            .find(|algorithm| name.eq_ignore_ascii_case(algorithm.as_str().as_bytes()))
-            .ok_or_else(|| EnvelopeError::UnsupportedAlgorithm {
-                found: Excerpt::of(name),
-                accepted: self.algorithms.clone(),
-            })
-    }
-}
-
-impl Default for EnvelopeReader {
-    fn default() -> Self {
-        Self::accepting(SignatureAlgorithm::ALL.iter().copied())
     }
 }
 

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeError, DecodeSliceError};
 
-use super::error::{Base64Problem, EnvelopeError};
+use super::error::EnvelopeError;
 use super::header::BASE64_LENGTHS;
 
 /// A signature of at most 1024 bytes. One of an RSA key of 2048 bits, as Microsoft uses, is held in place, without an allocation.
@@ -33,11 +33,7 @@ impl Signature {
             return Err(wrong_length);
         }
         let decode = |bytes: &mut [u8]| {
-            let decoded = STANDARD.decode_slice(base64, bytes);
-            decoded.map_err(|error| EnvelopeError::MalformedSignature {
-                header,
-                problem: Base64Problem::from(error),
-            })
+            STANDARD.decode_slice(base64, bytes).map_err(|error| malformed(header, error))
         };
         if base64.len() == *BASE64_LENGTHS.start() {
             let mut bytes = [0; Self::SHORT];
@@ -67,15 +63,17 @@ impl fmt::Debug for Signature {
     }
 }
 
-impl From<DecodeSliceError> for Base64Problem {
-    fn from(error: DecodeSliceError) -> Self {
-        match error {
-            DecodeSliceError::DecodeError(DecodeError::InvalidByte(offset, found)) => {
-                Self::Character { offset, found }
-            }
-            DecodeSliceError::DecodeError(DecodeError::InvalidLastSymbol { .. }) => Self::SpareBits,
-            DecodeSliceError::DecodeError(DecodeError::InvalidPadding) => Self::Padding,
-            _ => Self::Length,
+/// The fault of base64 that `error` describes.
+fn malformed(header: &'static str, error: DecodeSliceError) -> EnvelopeError {
+    let problem = match error {
+        DecodeSliceError::DecodeError(DecodeError::InvalidByte(offset, found)) => {
+            return EnvelopeError::Base64Character { header, offset, found };
         }
-    }
+        DecodeSliceError::DecodeError(DecodeError::InvalidLastSymbol { .. }) => {
+            "its last character has spare bits that are not zero"
+        }
+        DecodeSliceError::DecodeError(DecodeError::InvalidPadding) => "its padding is wrong",
+        _ => "it is cut short",
+    };
+    EnvelopeError::Base64Form { header, problem }
 }

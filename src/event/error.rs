@@ -2,8 +2,8 @@
 
 use std::str::Utf8Error;
 
-use crate::excerpt::Excerpt;
 use crate::json::raw::DEPTH_LIMIT;
+use crate::mask::Excerpt;
 
 /// Why a body is not an event.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -30,10 +30,10 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::excerpt::Excerpt;
 use crate::json::date::date;
 use crate::json::raw::{DEPTH_LIMIT, Members, depth, json_type, string};
 use crate::json::without_mark;
+use crate::mask::Excerpt;
 use crate::mask::text::urls;
 
 mod audit;

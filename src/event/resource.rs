@@ -148,24 +148,12 @@ impl Resource {
 
     /// Whether the resource belongs to the partner, or to all customers together.
     pub(super) fn has_no_customer(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::Invoice { .. }
-            | Self::Referral { .. }
-            | Self::UsageRecords
-            | Self::ValidationEvent { .. } => true,
-            Self::Absent
-            | Self::Customer { .. }
-            | Self::CustomerRelationships { .. }
-            | Self::FraudEvents { .. }
-            | Self::GranularAdminAccessAssignment { .. }
-            | Self::GranularAdminRelationship { .. }
-            | Self::NewCommerceMigration { .. }
-            | Self::NewCommerceMigrationSchedule { .. }
-            | Self::OfCustomer { .. }
-            | Self::Subscription { .. }
-            | Self::Transfer { .. }
-            | Self::Unknown
-            | Self::UsageSummary { .. } => false,
-        }
+                | Self::Referral { .. }
+                | Self::UsageRecords
+                | Self::ValidationEvent { .. }
+        )
     }
 }

@@ -11,6 +11,18 @@ use crate::token::{AccessToken, TokenError, TokenProvider};
 /// The credential of a [`Publisher`](super::Publisher): an [`AccessKey`], a [`SasToken`], or access tokens.
 ///
 /// A namespace with `disableLocalAuth` accepts only access tokens.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event_grid::{AccessKey, Credential};
+/// use partner_center_webhooks::token::AccessToken;
+///
+/// let key = Credential::from(AccessKey::new("dGhpcyBpcyBub3QgYSByZWFsIEV2ZW50R3JpZCBrZXk=")?);
+/// let tokens = Credential::bearer(AccessToken::new("s3cret")?); // in production: ClientCredentials
+/// assert!(!format!("{key:?} {tokens:?}").contains("s3cret"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Credential(pub(super) Arc<dyn Authorizer>);
 

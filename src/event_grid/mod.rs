@@ -5,13 +5,31 @@
 //! of Partner Center: `CloudEvent::from(&received)`. Feature `event-grid-receive` has the other direction, `receive`: a
 //! webhook for the deliveries of Event Grid.
 //!
+//! | item | what it does | its error |
+//! |---|---|---|
+//! | [`CloudEvent`] | an event of CloudEvents 1.0: read leniently, written strictly | [`CloudEventError`] |
+//! | [`Publisher`] | sends events to a partner namespace, in full requests | [`NotAccepted`], with a [`PublishError`] for each event |
+//! | [`PublishEndpoint`], [`ChannelName`], [`AccessKey`], [`SasToken`] | the settings of a publisher | [`PublishConfigError`] |
+//! | [`manage`] | creates, changes and deletes namespaces, channels and event subscriptions | [`manage::ManagementError`] |
+//! | [`activation`] | reports when a customer activates a channel | [`activation::ActivationError`] |
+//! | `receive` | a webhook: handshakes, authentication, events in either schema | `ReceiveError` |
+//!
 //! # Accepted is not delivered
 //!
 //! Events that the service accepted (200) are not routed yet. Events whose source does not match a channel are accepted and
 //! dropped; the namespace's metric *UnmatchedEventCount* counts them. Microsoft does not document the response for a channel
 //! that does not exist, or the fate of events for a channel that is not activated: publish to activated channels.
 //!
-//! [`manage`] creates and changes these resources; [`activation`] reports when a customer activates a channel.
+//! # Limits
+//!
+//! | limit | value | who sets it |
+//! |---|---|---|
+//! | body of a request to publish | 1 MiB, 5000 events | Event Grid's quotas; see [`Publisher::with_max_bytes`] |
+//! | body of a delivery | 2 MiB, 5000 events | this crate: twice what Event Grid sends |
+//! | levels of objects and arrays in data | 125 | this crate: JSON parsers refuse more |
+//! | name of a channel | 3 to 50 letters, digits and hyphens | Azure Resource Manager |
+//! | message to the customer before activation | 256 characters | Azure Resource Manager |
+//! | time for the activation | 7 days | Event Grid |
 //!
 //! # Example
 //!
@@ -28,7 +46,7 @@
 //! let fake = EventGrid::start().await?; // in production: PublishEndpoint::new("https://….eventgrid.azure.net/api/events")?
 //! let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint())?;
 //! let key = AccessKey::new(fake.access_key())?;
-//! let publisher = Publisher::by_channel_name(endpoint, key, ReqwestClient::new()?);
+//! let publisher = Publisher::new(endpoint, key, ReqwestClient::new()?);
 //!
 //! let event = CloudEvent::new("/contoso", "Contoso.Billing.InvoiceReady")?.with_json(&json!({"id": 7}))?;
 //! let accepted = publisher.publish(&ChannelName::new("fabrikam")?, [event]).await?;
@@ -64,10 +82,10 @@ mod publish;
 pub mod receive;
 mod sas;
 
-pub use cloud_event::{CloudEvent, CloudEventError, ExtensionValue};
+pub use cloud_event::{CloudEvent, CloudEventError};
 pub use credential::Credential;
 pub use publish::{
-    Accepted, BatchLimits, ByChannelName, BySource, ChannelName, ChannelNameError, Failure,
-    NotAccepted, PublishEndpoint, PublishEndpointError, PublishError, Publisher,
+    Accepted, ChannelName, Failure, NotAccepted, PublishConfigError, PublishEndpoint, PublishError,
+    Publisher,
 };
-pub use sas::{AccessKey, SasError, SasToken};
+pub use sas::{AccessKey, SasToken};

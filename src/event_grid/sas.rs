@@ -9,18 +9,36 @@ use hmac::{Hmac, Mac as _};
 use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
-use thiserror::Error;
+use time::format_description::parse_borrowed;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::publish::PublishEndpoint;
+use super::publish::{PublishConfigError, PublishEndpoint};
 use crate::api::AuthHeader;
+use crate::mask::secret::SecretString;
 use crate::token::provider::secret_header;
 
 /// One of the two keys of a partner namespace. Anyone who has it can publish to the namespace until it is regenerated.
 ///
 /// Zeroized on drop; `Debug` does not show it.
+///
+/// # Source
+///
+/// "Authenticate publishing clients with access keys or shared access signatures": the header `aeg-sas-key`.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event_grid::AccessKey;
+///
+/// let key = AccessKey::new("dGhpcyBpcyBub3QgYSByZWFsIEV2ZW50R3JpZCBrZXk=")?;
+/// assert_eq!(format!("{key:?}"), "AccessKey { .. }");
+/// assert_eq!(
+///     AccessKey::new("not base64!").unwrap_err().to_string(),
+///     "the access key is empty or not base64 (expected it as the portal shows it)"
+/// );
+/// # Ok::<(), partner_center_webhooks::event_grid::PublishConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct AccessKey(HeaderValue);
 
@@ -29,9 +47,9 @@ impl AccessKey {
     ///
     /// # Errors
     ///
-    /// [`SasError::Key`] if it is not base64.
-    pub fn new(key: impl Into<SecretString>) -> Result<Self, SasError> {
-        let key = Self(secret_header("", &key.into()).ok_or(SasError::Key)?);
+    /// [`PublishConfigError::Key`] if it is not base64.
+    pub fn new(key: impl Into<SecretString>) -> Result<Self, PublishConfigError> {
+        let key = Self(secret_header("", &key.into()).ok_or(PublishConfigError::Key)?);
         key.bytes()?;
         Ok(key)
     }
@@ -40,8 +58,8 @@ impl AccessKey {
         self.0.to_str().unwrap_or_default()
     }
 
-    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SasError> {
-        let bytes = STANDARD.decode(self.text()).map_err(|_| SasError::Key)?;
+    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, PublishConfigError> {
+        let bytes = STANDARD.decode(self.text()).map_err(|_| PublishConfigError::Key)?;
         Ok(Zeroizing::new(bytes))
     }
 
@@ -95,35 +113,37 @@ impl SasToken {
     ///
     /// # Errors
     ///
-    /// [`SasError::Token`] if it lacks one of its parts `r`, `e` and `s`, or contains characters that a header cannot have.
-    pub fn new(token: impl Into<SecretString>) -> Result<Self, SasError> {
+    /// [`PublishConfigError::Token`] if it lacks one of its parts `r`, `e` and `s`, or contains characters that a header cannot have.
+    pub fn new(token: impl Into<SecretString>) -> Result<Self, PublishConfigError> {
         let token = token.into();
         let mut parts = token.expose_secret().split('&');
         let has_all = ["r=", "e=", "s="]
             .into_iter()
             .all(|name| parts.any(|part| part.strip_prefix(name).is_some_and(|it| !it.is_empty())));
         let header = secret_header("", &token).filter(|_| has_all);
-        header.map(Self).ok_or(SasError::Token)
+        header.map(Self).ok_or(PublishConfigError::Token)
     }
 
     /// Signs the permission to publish to `endpoint` until `expires_at`, in whole seconds.
     ///
     /// # Errors
     ///
-    /// [`SasError::Expiry`] if the year is not within 1 to 9999.
+    /// [`PublishConfigError::Expiry`] if the year is not within 1 to 9999.
     pub fn mint(
         key: &AccessKey,
         endpoint: &PublishEndpoint,
         expires_at: OffsetDateTime,
-    ) -> Result<Self, SasError> {
+    ) -> Result<Self, PublishConfigError> {
         let expires_at = expires_at
             .checked_to_offset(UtcOffset::UTC)
             .filter(|at| (1..=9999).contains(&at.year()))
-            .ok_or(SasError::Expiry)?;
+            .and_then(en_us)
+            .ok_or(PublishConfigError::Expiry)?;
         // Other clients write `api-version`, or no query: the service accepts each.
         let resource = format!("{}?apiVersion=2018-01-01", endpoint.as_str());
-        let unsigned = format!("r={}&e={}", encode(&resource), encode(&en_us(expires_at)));
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key.bytes()?).map_err(|_| SasError::Key)?;
+        let unsigned = format!("r={}&e={}", encode(&resource), encode(&expires_at));
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&key.bytes()?).map_err(|_| PublishConfigError::Key)?;
         mac.update(unsigned.as_bytes());
         let signature = STANDARD.encode(mac.finalize().into_bytes());
         Self::new(format!("{unsigned}&s={}", encode(&signature)))
@@ -155,36 +175,12 @@ impl fmt::Debug for SasToken {
     }
 }
 
-/// Why a key or a signature is invalid.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum SasError {
-    /// The expiry cannot be formatted.
-    #[error("the signature's expiry is out of range (expected a year from 1 to 9999)")]
-    Expiry,
-    /// The key is not an access key.
-    #[error("the access key is empty or not base64 (expected it as the portal shows it)")]
-    Key,
-    /// The token is not a shared access signature.
-    #[error("the shared access signature is malformed (expected `r=…&e=…&s=…`, percent-encoded)")]
-    Token,
-}
-
-/// The format of .NET for en-US, which the service expects: `1/31/2020 12:00:00 AM`.
-fn en_us(time: OffsetDateTime) -> String {
-    let (hour, half) = match time.hour() {
-        hour @ 0..12 => (hour, "AM"),
-        hour => (hour.saturating_sub(12), "PM"),
-    };
-    let hour = if hour == 0 { 12 } else { hour };
-    format!(
-        "{}/{}/{} {hour}:{:02}:{:02} {half}",
-        u8::from(time.month()),
-        time.day(),
-        time.year(),
-        time.minute(),
-        time.second()
-    )
+/// Formats `time` as .NET does for en-US, which the service expects: `1/31/2020 12:00:00 AM`.
+fn en_us(time: OffsetDateTime) -> Option<String> {
+    let date = "[month padding:none]/[day padding:none]/[year padding:none]";
+    let hour = "[hour repr:12 padding:none]:[minute]:[second] [period]";
+    let format = format!("{date} {hour}");
+    time.format(&parse_borrowed::<2>(&format).ok()?).ok()
 }
 
 fn encode(text: &str) -> String {
@@ -224,7 +220,7 @@ mod tests {
             (1_609_459_199, "12/31/2020 11:59:59 PM"),
         ] {
             let time = OffsetDateTime::from_unix_timestamp(unix).unwrap();
-            assert_eq!(en_us(time), text);
+            assert_eq!(en_us(time).as_deref(), Some(text));
         }
     }
 
@@ -240,7 +236,7 @@ mod tests {
             mint(at.to_offset(offset)).unwrap().expose_secret()
         );
         let before_christ = time::PrimitiveDateTime::MIN.assume_utc();
-        assert_eq!(mint(before_christ).unwrap_err(), SasError::Expiry);
+        assert_eq!(mint(before_christ).unwrap_err(), PublishConfigError::Expiry);
     }
 
     #[test]
@@ -248,7 +244,7 @@ mod tests {
         let key = AccessKey::new(KEY).unwrap();
         assert_eq!(format!("{key:?}"), "AccessKey { .. }");
         for bad in ["", "a", "not base64!", "dGhp\n"] {
-            assert_eq!(AccessKey::new(bad).unwrap_err(), SasError::Key, "{bad:?}");
+            assert_eq!(AccessKey::new(bad).unwrap_err(), PublishConfigError::Key, "{bad:?}");
         }
         let token = SasToken::new("r=a&e=b&s=c%2Bdefghi").unwrap();
         assert_eq!(format!("{token:?}"), "SasToken { .. }");
@@ -259,7 +255,7 @@ mod tests {
             "r=a&e=b&s=[hidden] is not [hidden]"
         );
         for bad in ["", "r=a&e=b", "e=b&s=c", "r=a&e= &s=c", "r=a&e=b&s=", "r=a&e=b&s=c\n"] {
-            assert_eq!(SasToken::new(bad).unwrap_err(), SasError::Token, "{bad:?}");
+            assert_eq!(SasToken::new(bad).unwrap_err(), PublishConfigError::Token, "{bad:?}");
         }
     }
 }

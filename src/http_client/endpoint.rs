@@ -4,10 +4,13 @@ use http::Uri;
 use http::uri::{Authority, InvalidUri, Scheme};
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
-use crate::http_client::is_loopback;
+use super::is_loopback;
+use crate::cloud::Cloud;
+use crate::mask::Excerpt;
 
 /// Why a base URL is not an endpoint.
+///
+/// Only the URLs of a [`Cloud::Custom`](crate::cloud::Cloud::Custom) and those that the application gives can have it.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -31,31 +34,33 @@ pub enum EndpointError {
 }
 
 /// A base URL that secrets may be sent to: a scheme, a host, optionally a port and a path, without a trailing slash.
-///
-/// # Example
-///
-/// ```
-/// use partner_center_webhooks::http_client::{Endpoint, EndpointError};
-///
-/// let endpoint = Endpoint::new("https://api.partnercenter.microsoft.com/", false)?;
-/// assert_eq!(endpoint.as_str(), "https://api.partnercenter.microsoft.com");
-/// assert!(endpoint.is_host_of(&"https://API.partnercenter.microsoft.com:443/v1/invoices".parse().unwrap()));
-/// assert!(Endpoint::new("http://api.partnercenter.microsoft.com", true).is_err());
-/// # Ok::<(), EndpointError>(())
-/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     base: Box<str>,
     authority: Box<str>,
 }
 
 impl Endpoint {
-    /// Checks `base`: it must be https, or, with `danger_plain_http_on_loopback`, plain http on a loopback address.
-    ///
-    /// # Errors
-    ///
-    /// [`EndpointError`].
-    pub fn new(base: &str, danger_plain_http_on_loopback: bool) -> Result<Self, EndpointError> {
+    /// Checks `base`, which must be https.
+    pub(crate) fn new(base: &str) -> Result<Self, EndpointError> {
+        Self::parse(base, false)
+    }
+
+    /// Checks `base`, which must be https, or plain http on a loopback address. For tests: anything that listens there gets the
+    /// secrets.
+    pub(crate) fn danger_plain_http_on_loopback(base: &str) -> Result<Self, EndpointError> {
+        Self::parse(base, true)
+    }
+
+    /// Checks `base`, an endpoint of `cloud`, which decides whether plain http is allowed on loopback addresses.
+    pub(crate) fn of_cloud(cloud: &Cloud, base: &str) -> Result<Self, EndpointError> {
+        match cloud.danger_plain_http_on_loopback() {
+            true => Self::danger_plain_http_on_loopback(base),
+            false => Self::new(base),
+        }
+    }
+
+    fn parse(base: &str, allows_loopback: bool) -> Result<Self, EndpointError> {
         let malformed = || EndpointError::Malformed { found: Excerpt::of_url(base) };
         let uri: Uri = base.parse().map_err(|_: InvalidUri| malformed())?;
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
@@ -66,7 +71,7 @@ impl Endpoint {
         }
         let is_secure = *scheme == Scheme::HTTPS;
         let is_loopback = *scheme == Scheme::HTTP && is_loopback(authority.host());
-        if !(is_secure || is_loopback && danger_plain_http_on_loopback) {
+        if !(is_secure || is_loopback && allows_loopback) {
             return Err(EndpointError::Insecure { found: Excerpt::of_url(base) });
         }
         Ok(Self {
@@ -76,37 +81,23 @@ impl Endpoint {
     }
 
     /// The base URL, without a trailing slash.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.base
     }
 
     /// The URI of `path`, which must begin with a slash.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidUri`] if `path` is not a valid path.
-    pub fn uri(&self, path: &str) -> Result<Uri, InvalidUri> {
+    pub(crate) fn uri(&self, path: &str) -> Result<Uri, InvalidUri> {
         format!("{}{path}", self.base).parse()
     }
 
     /// Whether `uri` has the same host and port.
-    pub fn is_host_of(&self, uri: &Uri) -> bool {
+    pub(crate) fn is_host_of(&self, uri: &Uri) -> bool {
         canonical_authority(uri).eq_ignore_ascii_case(&self.authority)
     }
 
     /// The path and query of `url` below this base, if `url` has the same host and port, or none. The scheme of `url` is
     /// ignored, because [`uri`](Self::uri) uses the scheme of this base.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// # use partner_center_webhooks::http_client::{Endpoint, EndpointError};
-    /// let endpoint = Endpoint::new("https://management.azure.com", false)?;
-    /// assert_eq!(endpoint.path_of("https://management.azure.com:443/a?b=c").as_deref(), Some("/a?b=c"));
-    /// assert_eq!(endpoint.path_of("https://management.azure.com.example/a?b=c"), None);
-    /// # Ok::<(), EndpointError>(())
-    /// ```
-    pub fn path_of(&self, url: &str) -> Option<String> {
+    pub(crate) fn path_of(&self, url: &str) -> Option<String> {
         let uri: Uri = url.parse().ok()?;
         let base: Uri = self.base.parse().ok()?;
         let is_here = uri.authority().is_none() || self.is_host_of(&uri);
@@ -117,6 +108,8 @@ impl Endpoint {
 }
 
 /// User, host and port of a URI, without the default port of its scheme.
+///
+/// Two URIs with the same one lead to the same server; letters are compared in any case by the callers.
 pub(crate) fn canonical_authority(uri: &Uri) -> &str {
     let authority = uri.authority().map_or("", Authority::as_str);
     let default = match uri.scheme_str() {
@@ -162,24 +155,40 @@ mod tests {
             ("/path", false, false),
             ("", false, false),
         ] {
-            assert_eq!(Endpoint::new(base, false).is_ok(), safe, "{base}");
-            assert_eq!(Endpoint::new(base, true).is_ok(), danger, "{base}");
+            assert_eq!(Endpoint::new(base).is_ok(), safe, "{base}");
+            let allowed = Endpoint::danger_plain_http_on_loopback(base);
+            assert_eq!(allowed.is_ok(), danger, "{base}");
         }
         assert_eq!(
-            Endpoint::new("http://api.example", true).unwrap_err().to_string(),
+            Endpoint::danger_plain_http_on_loopback("http://api.example").unwrap_err().to_string(),
             "`http://api.example` is plain http (expected https; http on a loopback address only with \
              `danger_plain_http_on_loopback`)"
         );
         assert_eq!(
-            Endpoint::new("api", true).unwrap_err().to_string(),
+            Endpoint::danger_plain_http_on_loopback("api").unwrap_err().to_string(),
             "`api` is not an endpoint (expected `https://`, a host, optionally a port and a path, and no user, query or \
              fragment)"
         );
     }
 
     #[test]
+    fn a_trailing_slash_is_dropped_and_hosts_match_in_any_case() {
+        let endpoint = Endpoint::new("https://api.partnercenter.microsoft.com/").unwrap();
+        assert_eq!(endpoint.as_str(), "https://api.partnercenter.microsoft.com");
+        let uri = "https://API.partnercenter.microsoft.com:443/v1/invoices".parse().unwrap();
+        assert!(endpoint.is_host_of(&uri));
+        let http = "http://api.partnercenter.microsoft.com";
+        assert!(Endpoint::danger_plain_http_on_loopback(http).is_err());
+
+        let endpoint = Endpoint::new("https://management.azure.com").unwrap();
+        let path = |url| endpoint.path_of(url);
+        assert_eq!(path("https://management.azure.com:443/a?b=c").as_deref(), Some("/a?b=c"));
+        assert_eq!(path("https://management.azure.com.example/a?b=c"), None);
+    }
+
+    #[test]
     fn hosts_are_compared_as_a_whole() {
-        let endpoint = Endpoint::new("https://API.example", false).unwrap();
+        let endpoint = Endpoint::new("https://API.example").unwrap();
         for (uri, same) in [
             ("https://api.example/x", true),
             ("https://api.EXAMPLE:443/x", true),
@@ -198,8 +207,8 @@ mod tests {
 
     #[test]
     fn a_url_is_followed_only_on_the_same_host() {
-        let plain = Endpoint::new("https://api.example", false).unwrap();
-        let deep = Endpoint::new("https://api.example/base/", false).unwrap();
+        let plain = Endpoint::new("https://api.example").unwrap();
+        let deep = Endpoint::new("https://api.example/base/").unwrap();
         for (url, of_plain, of_deep) in [
             ("https://api.example/x?y", Some("/x?y"), None),
             ("https://API.example:443/base/x", Some("/base/x"), Some("/x")),

@@ -1,9 +1,48 @@
 //! The HTTP client of the crate: a trait with one method and limits, over [`http`] types.
 //!
 //! All requests go through [`HttpClient`]. Feature `reqwest` provides [`ReqwestClient`]; any other client implements the
-//! trait in a few lines.
+//! trait in a few lines. So an application decides about proxies, resolvers, TLS and connection pools, and a test needs no
+//! network:
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use partner_center_webhooks::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
+//!
+//! /// Responds to each request with its path.
+//! #[derive(Debug)]
+//! struct Echo;
+//!
+//! impl HttpClient for Echo {
+//!     fn send(
+//!         &self,
+//!         request: Request<Bytes>,
+//!         limits: Limits,
+//!     ) -> BoxFuture<'_, Result<Response<Bytes>, HttpClientError>> {
+//!         let body = Bytes::from(request.uri().path().to_owned());
+//!         Box::pin(async move {
+//!             match body.len() > limits.max_body {
+//!                 true => Err(HttpClientError::BodyTooLong { limit: limits.max_body }),
+//!                 false => Ok(Response::new(body)),
+//!             }
+//!         })
+//!     }
+//! }
+//!
+//! let limits = Limits::new(std::time::Duration::from_secs(5), 1024);
+//! let request = Request::get("https://host.example/a.cer").body(Bytes::new()).unwrap();
+//! assert_eq!(Echo.send(request, limits).await.unwrap().body(), "/a.cer");
+//! # });
+//! ```
+//!
+//! Which responses are errors, and which errors are transient, is decided by the callers, by one rule for all of them.
 
 #[cfg(feature = "token")]
+#[cfg_attr(
+    not(feature = "event-grid"),
+    allow(dead_code, reason = "without `event-grid`, the clients use some of it")
+)]
 pub(crate) mod endpoint;
 #[cfg(feature = "reqwest")]
 mod reqwest;
@@ -31,10 +70,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 #[cfg(feature = "token")]
-pub use self::endpoint::{Endpoint, EndpointError};
+pub use self::endpoint::EndpointError;
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::ReqwestClient;
 
@@ -86,6 +125,9 @@ impl Limits {
 }
 
 /// Why there was no response.
+///
+/// The variants tell whether the request may have been processed: after [`Connect`](Self::Connect) and [`Setup`](Self::Setup) it was
+/// not sent.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum HttpClientError {
@@ -113,14 +155,11 @@ pub enum HttpClientError {
 }
 
 /// Whether the host of a URI is `localhost` or a loopback address. IPv6 addresses are in brackets.
-///
-/// ```
-/// use partner_center_webhooks::http_client::is_loopback;
-///
-/// assert!(is_loopback("127.0.0.1") && is_loopback("[::1]"));
-/// assert!(!is_loopback("127.0.0.1.example") && !is_loopback("[127.0.0.1]"));
-/// ```
-pub fn is_loopback(host: &str) -> bool {
+#[cfg_attr(
+    not(any(feature = "reqwest", feature = "token", feature = "verify")),
+    allow(dead_code, reason = "without these, no URL is checked")
+)]
+pub(crate) fn is_loopback(host: &str) -> bool {
     let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match v6 {
         Some(v6) => v6.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),
@@ -137,4 +176,15 @@ fn innermost(error: &(dyn StdError + 'static)) -> Excerpt {
         last = source;
     }
     Excerpt::of(last.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn loopback_hosts() {
+        assert!(is_loopback("127.0.0.1") && is_loopback("[::1]"));
+        assert!(!is_loopback("127.0.0.1.example") && !is_loopback("[127.0.0.1]"));
+    }
 }

@@ -15,6 +15,9 @@ use super::{BoxFuture, HttpClient, HttpClientError, Limits, is_loopback};
 /// It follows no redirects, does not decompress, and sends no referrer. Like reqwest, it needs a tokio runtime.
 ///
 /// Plain http to a loopback address bypasses all proxies.
+///
+/// [`customized`](Self::customized) takes a closure over reqwest's own builder, so a new major version of reqwest is one of this
+/// crate, too.
 #[derive(Clone, Debug)]
 pub struct ReqwestClient {
     client: Client,

@@ -83,6 +83,8 @@ fn plain(markup: &str) -> String {
 }
 
 /// Text with the characters that it names by number, as in `&#43;` and `&#x2B;`.
+///
+/// Numbers that name no character stay as they are.
 fn with_characters(text: &str) -> String {
     let mut parts = text.split("&#");
     let mut plain = parts.next().unwrap_or_default().to_owned();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::mask::text::urls;
 
 /// The reason why an inbox did not do what it was asked for, with the remedy.

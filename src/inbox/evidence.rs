@@ -8,7 +8,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use thiserror::Error;
 
 use crate::chain::{
-    CertificatesError, ChainError, ChainVerifier, certificate_to_pem, certificates_from_pem,
+    ChainError, ChainVerifier, ParseError, certificate_to_pem, certificates_from_pem,
 };
 use crate::envelope::{
     ALGORITHM_HEADER, AUTHORIZATION_HEADER, CERTIFICATE_URL_HEADER, EnvelopeError,
@@ -111,8 +111,8 @@ impl SignatureEvidence {
     ///
     /// # Errors
     ///
-    /// [`CertificatesError`] if the text is not PEM of at least one certificate.
-    pub fn read_certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, CertificatesError> {
+    /// [`ParseError`] if the text is not PEM of at least one certificate.
+    pub fn read_certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, ParseError> {
         certificates_from_pem(pem.as_bytes())
     }
 

@@ -1,4 +1,7 @@
 //! JSON that is kept as text: split into members, and inspected without being parsed.
+//!
+//! An event is passed on and compared as text, because a parser loses what it does not need: the digits of a number, the order of
+//! members, a member that occurs twice. So its values stay `RawValue`s, which `serde_json` has checked and not parsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,6 +10,9 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members of an object, with their values as text: all members are kept, and none is parsed.
+///
+/// Names are borrowed from the text where they have no escapes, so an event costs few allocations. An object that has a name twice
+/// keeps both: the caller decides.
 pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -62,6 +68,8 @@ impl<'de> Deserialize<'de> for Name<'de> {
 }
 
 /// The text of a JSON string; `None` for anything else, and for a string that is not Unicode.
+///
+/// Half a surrogate pair, such as `"\ud800"`, is JSON but not Unicode.
 pub(crate) fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
     let json = value?.get();
     let quoted = json.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
@@ -73,6 +81,8 @@ pub(crate) fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
 }
 
 /// The JSON type with its article, for messages.
+///
+/// By its first character, because the value is known to be valid.
 pub(crate) fn json_type(value: &RawValue) -> &'static str {
     match value.get().bytes().next() {
         Some(b'"') => "a string",
@@ -85,6 +95,8 @@ pub(crate) fn json_type(value: &RawValue) -> &'static str {
 }
 
 /// The number of nested objects and arrays in `value`, which is valid JSON. A loop, because the sender chooses the depth.
+///
+/// Brackets within strings do not count. A text, a number, a boolean and null have the depth 0.
 pub(crate) fn depth(value: &RawValue) -> usize {
     if !value.get().starts_with(['[', '{']) {
         return 0;

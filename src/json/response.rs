@@ -1,10 +1,15 @@
 //! JSON in responses: one reader for all clients.
+//!
+//! A response can be cut off by a proxy or a lost connection although its status is 200. Such a response is worth another attempt;
+//! JSON of another shape is not.
 
 use serde::Deserialize;
 
 use crate::json::without_mark;
 
 /// Why a successful response cannot be read.
+///
+/// The problem is for an error message. It may quote the response, so callers redact it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Unreadable {
     pub(crate) problem: String,
@@ -25,6 +30,8 @@ impl From<&str> for Unreadable {
 }
 
 /// Reads JSON, with or without a byte order mark.
+///
+/// An empty response is not read as `null`: a lost body must not look like an absent resource.
 pub(crate) fn read<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Result<T, Unreadable> {
     let json = without_mark(json);
     if json.trim_ascii().is_empty() {

@@ -2,13 +2,26 @@
 //!
 //! A known secret of eight characters or more is masked everywhere. A shorter one protects nothing, and its mask would break
 //! words. The user and the query values of a URL are always masked, because callback URLs often contain a key.
+//!
+//! | text | shown |
+//! |---|---|
+//! | a known secret, in plain text, form-encoded, percent-encoded or escaped as in JSON | `[hidden]` |
+//! | `https://host.example/hook?code=s3cret&v` | `https://host.example/hook?code=...&...` |
+//! | `https://user:password@host.example/` | `https://...@host.example/` |
+//! | `https://host.example/#s3cret` | `https://host.example/#...` |
+//!
+//! Masks cannot be undone: what is masked is not in the error, whatever is logged of it.
 
+mod excerpt;
 #[cfg(any(feature = "event-grid", feature = "registration"))]
 mod query;
+#[cfg(feature = "token")]
+pub(crate) mod secret;
 #[cfg(any(feature = "event", feature = "token", feature = "verify"))]
 pub(crate) mod text;
 mod url;
 
+pub use excerpt::Excerpt;
 #[cfg(any(feature = "event-grid", feature = "registration"))]
 pub(crate) use query::query_secrets;
 pub(crate) use url::url;

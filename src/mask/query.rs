@@ -1,11 +1,12 @@
 //! Secrets in the query of a URL in a request, redacted from errors because services echo requests.
 
-use form_urlencoded::parse;
-use secrecy::SecretString;
-
+use super::secret::SecretString;
 use super::url::named;
+use form_urlencoded::parse;
 
 /// The values in the query of a URL, raw and decoded.
+///
+/// A member without a name may be a value, so it counts as one.
 pub(crate) fn query_secrets(url: &str) -> Vec<SecretString> {
     let (_, query) = url.split_once('?').unwrap_or_default();
     // A fragment is never sent.
@@ -22,8 +23,6 @@ pub(crate) fn query_secrets(url: &str) -> Vec<SecretString> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     #[test]

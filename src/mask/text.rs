@@ -1,4 +1,7 @@
 //! Secrets and URLs in a text.
+//!
+//! The text is someone else's: an error of a library, a page of a proxy, a message of a service that quotes the request. It can hold
+//! a secret in any encoding, and a URL anywhere.
 
 use std::borrow::Cow;
 
@@ -21,6 +24,8 @@ pub(crate) fn redact<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>)
 }
 
 /// A secret in plain text, form-encoded, percent-encoded, and escaped as in JSON.
+///
+/// A service may echo any of them. Percent-encoding comes with upper-case and lower-case digits.
 #[cfg(feature = "token")]
 fn forms(secret: &str) -> impl Iterator<Item = String> {
     let sent: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -59,6 +64,8 @@ pub(crate) fn urls(text: &str) -> Cow<'_, str> {
 }
 
 /// A URL that is percent-encoded as a whole, cut after its path.
+///
+/// As in the query of another URL, or in the log of a gateway.
 fn encoded_url(word: &str) -> Option<String> {
     let lower = word.to_ascii_lowercase();
     let query = lower.find("%3a%2f%2f").and_then(|at| {
@@ -68,12 +75,14 @@ fn encoded_url(word: &str) -> Option<String> {
     Some(format!("{}...", word.get(..query)?))
 }
 
+/// A word of prose with a question mark is not one.
 fn is_url(word: &str) -> bool {
     let (place, query) = split(word, '?');
     let query = query.unwrap_or_default();
     word.contains("//") || query.contains('=') || place.contains('/') && !query.is_empty()
 }
 
+/// What cannot be part of a URL in a text: white space, quotes and angle brackets.
 fn ends_a_word(character: char) -> bool {
     character.is_whitespace() || "\"'`<>".contains(character)
 }

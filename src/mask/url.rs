@@ -1,4 +1,7 @@
 //! URLs without their secrets.
+//!
+//! The text is cut up by its delimiters and not parsed, because a URL that no parser accepts is the one that gets into an error.
+//! In doubt more is masked.
 
 use std::borrow::Cow;
 
@@ -55,6 +58,7 @@ fn is_host(location: &str) -> bool {
     port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Before and after the first `at`.
 pub(super) fn split(text: &str, at: char) -> (&str, Option<&str>) {
     match text.split_once(at) {
         Some((before, after)) => (before, Some(after)),

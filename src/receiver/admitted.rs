@@ -6,7 +6,7 @@ use futures_util::Stream;
 use super::error::Error;
 use super::received::{Received, log_accepted, log_refusal};
 use super::stages::{Headers, Stages};
-use crate::body::{BodyError, stream};
+use crate::body::{BodyError, check_length, stream};
 use crate::envelope::{EnvelopeError, SignatureEnvelope};
 use crate::signature::{SignatureError, VerifiedBody};
 use crate::source::CertificateUrl;
@@ -53,7 +53,7 @@ impl<'h> Admitted<'h> {
         length: Option<usize>,
     ) -> Result<Self, Error> {
         let limit = stages.settings.body_limit;
-        let length = length.map_or(Ok(()), |length| limit.check(length));
+        let length = length.map_or(Ok(()), |length| check_length(length, limit));
         let envelope = match (length, headers.envelope) {
             (Err(error @ BodyError::TooLong { .. }), _)
             | (Err(error), Err(EnvelopeError::MissingSignature { .. })) => Err(error.into()),
@@ -124,8 +124,7 @@ impl<'h> Admitted<'h> {
         body: impl Stream<Item = Result<D, E>>,
     ) -> Result<Bytes, Error> {
         let limit = self.stages.settings.body_limit;
-        if self.announced.is_some_and(|length| length > limit.bytes()) {
-            let limit = limit.bytes();
+        if self.announced.is_some_and(|length| length > limit) {
             return Err(log_refusal(BodyError::TooLong { limit }.into()));
         }
         let body = stream::read(body, limit).await;
@@ -135,7 +134,7 @@ impl<'h> Admitted<'h> {
     /// Verifies the body. Logs a refusal, but not a success.
     async fn verify_quietly<B: AsRef<[u8]>>(&self, body: B) -> Result<VerifiedBody<B>, Error> {
         let received = body.as_ref().len();
-        let checked = self.stages.settings.body_limit.check(received);
+        let checked = check_length(received, self.stages.settings.body_limit);
         checked.map_err(|error| log_refusal(lost_if_empty(error).into()))?;
         let verified = self.stages.verify(&self.envelope, &self.url, body).await;
         verified.map_err(|error| log_refusal(self.explain(error, received)))

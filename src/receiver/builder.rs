@@ -10,12 +10,11 @@ use thiserror::Error;
 
 use super::Receiver;
 use super::stages::{Settings, Stages};
-use crate::body::BodyLimit;
 use crate::chain::{Anchors, CertificatePolicy, ChainVerifier, Revocation, SignerName};
 use crate::cloud::Cloud;
-use crate::envelope::{EnvelopeReader, SignatureAlgorithm};
+use crate::envelope::SignatureAlgorithm;
 use crate::http_client::{HttpClient, HttpClientError};
-use crate::signers::{self, KeptSignersError, Signers};
+use crate::signers::{self, Signers};
 use crate::source::{Authorities, CertificateLocation, CertificateSource, Download, PrefixError};
 use crate::spawn::Spawn;
 
@@ -51,10 +50,10 @@ impl ReceiverBuilder {
             signers: signers::Settings::default(),
             kept_signers: Vec::new(),
             settings: Settings {
-                body_limit: BodyLimit::default(),
+                body_limit: Receiver::BODY_LIMIT,
                 clock: Box::new(system_time),
                 location: CertificateLocation::default(),
-                reader: EnvelopeReader::default(),
+                algorithms: SignatureAlgorithm::ALL.into(),
                 warm_up_urls: Vec::new(),
             },
         }
@@ -160,12 +159,12 @@ impl ReceiverBuilder {
 
     /// Accepts these signature algorithms only. Default: all of [`SignatureAlgorithm::ALL`].
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = SignatureAlgorithm>) -> Self {
-        self.settings.reader = EnvelopeReader::accepting(algorithms);
+        self.settings.algorithms = algorithms.into_iter().collect();
         self
     }
 
-    /// Replaces the limit on bodies. Default: 256 KiB.
-    pub fn body_limit(mut self, limit: BodyLimit) -> Self {
+    /// Replaces the limit on bodies, in bytes. Default: [`Receiver::BODY_LIMIT`]. Longer callbacks are answered with 413.
+    pub fn body_limit(mut self, limit: usize) -> Self {
         self.settings.body_limit = limit;
         self
     }
@@ -246,7 +245,8 @@ impl ReceiverBuilder {
         signers.configured_urls = configured.map(|url| url.as_str().into()).collect();
         let signers = Signers::with_settings(self.source?, self.authorities, self.chain, signers);
         for pem in &self.kept_signers {
-            let kept = signers::parse_kept_signers(pem, &settings.location)?;
+            let kept = signers::parse_kept_signers(pem, &settings.location)
+                .map_err(|error| BuildError::KeptSigners { problem: error.to_string() })?;
             signers.import(&kept, (settings.clock)());
         }
         let settings = Arc::new(settings);
@@ -261,9 +261,13 @@ pub enum BuildError {
     /// The default HTTP client could not be created.
     #[error(transparent)]
     HttpClient(#[from] HttpClientError),
-    /// The text given to [`ReceiverBuilder::kept_signers_pem`] is malformed.
-    #[error(transparent)]
-    KeptSigners(#[from] KeptSignersError),
+    /// The text given to [`ReceiverBuilder::kept_signers_pem`] was cut off or changed. The receiver works without it: see
+    /// [Restarts](super#in-production).
+    #[error("{problem}")]
+    KeptSigners {
+        /// The first fault, and the remedy.
+        problem: String,
+    },
 }
 
 /// The system clock's time since 1970.

@@ -14,7 +14,7 @@ use crate::duplicates::DuplicateError;
 use crate::envelope::EnvelopeError;
 use crate::event::EventError;
 use crate::signature::SignatureError;
-use crate::signers::{SignerError, Unavailable, fetching};
+use crate::signers::{FetchError, SignerError, Unavailable, fetching};
 use crate::source::LocationError;
 
 /// The reason why a callback was refused, by stage. Each variant holds the stage's own error.
@@ -58,9 +58,9 @@ pub enum Error {
     /// The signature does not match.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// The signing certificate could not be fetched.
+    /// The signing certificate could not be fetched, so there is no verdict on it.
     #[error(transparent)]
-    Source(Unavailable),
+    Source(Unavailable<FetchError>),
     /// The signature does not match under the kept certificate, and it is unknown whether that was replaced.
     #[error(
         "it is unknown whether the signature is good, because the certificate could not be fetched again: {unavailable} (if that \
@@ -70,7 +70,7 @@ pub enum Error {
     Stale {
         /// The mismatch.
         mismatch: SignatureError,
-        /// The reason why the certificate could not be fetched again.
+        /// The reason why there is no newer certificate: it could not be fetched, or is not trusted.
         unavailable: Unavailable,
     },
 }
@@ -151,7 +151,7 @@ impl Error {
         }
     }
 
-    /// Whether callbacks stay refused until somebody acts: page an operator. Such errors are logged at level error.
+    /// Whether callbacks stay refused until an operator acts: page one. Such errors are logged at level error.
     ///
     /// They are genuine bodies that this program cannot read, and certificates of Microsoft's own store that are refused or revoked.
     /// A stranger can cause the latter only by naming another certificate that exists in that store, so look at the URL. All other [undecided](Verdict::Undecided) callbacks are counted: outages heal, and strangers can cause
@@ -199,9 +199,8 @@ impl Error {
         match self {
             Self::Chain { error: ChainError::Revoked { .. }, .. } => None,
             Self::Chain { retry_after, .. } => Some(*retry_after),
-            Self::Source(unavailable) | Self::Stale { unavailable, .. } => {
-                Some(unavailable.retry_after)
-            }
+            Self::Source(unavailable) => Some(unavailable.retry_after),
+            Self::Stale { unavailable, .. } => Some(unavailable.retry_after),
             Self::Body(_) if self.verdict() == Verdict::Undecided => {
                 Some(Duration::from_secs(BodyError::RETRY_SECONDS))
             }
@@ -238,15 +237,19 @@ impl From<ChainError> for Error {
 
 impl From<Unavailable> for Error {
     fn from(unavailable: Unavailable) -> Self {
-        // A certificate that was revoked some seconds ago may have been replaced since, so that is not final.
-        if unavailable.error.is_revoked() && !unavailable.is_revoked_now() {
-            return Self::Source(unavailable);
-        }
-        match *unavailable.error {
-            SignerError::Chain { error, problems } => {
-                Self::Chain { error, problems, retry_after: unavailable.retry_after }
+        let is_final = unavailable.is_revoked_now();
+        let Unavailable { error, failed_ago, retry_after } = unavailable;
+        let source =
+            |error| Self::Source(Unavailable { error: Box::new(error), failed_ago, retry_after });
+        match *error {
+            // A certificate that was revoked some seconds ago may have been replaced since, so that is not final.
+            SignerError::Chain { error: error @ ChainError::Revoked { .. }, problems }
+                if !is_final =>
+            {
+                source(FetchError::Revoked { error, problems })
             }
-            _ => Self::Source(unavailable),
+            SignerError::Chain { error, problems } => Self::Chain { error, problems, retry_after },
+            SignerError::Fetch(error) => source(error),
         }
     }
 }

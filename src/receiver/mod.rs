@@ -57,7 +57,7 @@
 //! - **Rotations**: a signature is refused for good only under a certificate that was fetched after the callback arrived or at most
 //!   five seconds before. A new certificate is found at its first signature, and two former ones stay good for seven days.
 //! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and give them to the next receiver
-//!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::learned_issuers_pem`]). Then it needs no fetch at the start, and
+//!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::intermediates`]). Then it needs no fetch at the start, and
 //!   repeated deliveries under a former certificate are not lost. Ignore a damaged file: a receiver works without it.
 //! - **Changes at run time**: [`Receiver::replace_chain`] sets new anchors, intermediates, policies or names while callbacks go on.
 //! - **Expiry**: with feature `tracing`, a warning is logged when less than a week is left of a signing certificate, an issuer or a
@@ -83,9 +83,8 @@ use futures_util::Stream;
 use futures_util::future::join_all;
 use rustls_pki_types::UnixTime;
 
-use crate::body::BodyLimit;
 use crate::chain::{ChainVerifier, certificate_to_pem};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::signature::VerifiedBody;
 use crate::source::Authorities;
 use stages::Stages;
@@ -126,6 +125,9 @@ pub struct Receiver {
 }
 
 impl Receiver {
+    /// The default limit on bodies: 256 KiB, a thousand times Microsoft's documented sample of 195 bytes.
+    pub const BODY_LIMIT: usize = 256 * 1024;
+
     /// Verifies a callback and reads its event.
     ///
     /// `headers` are pairs, see the [module](self). `body` are the bytes as they arrived, before anything parsed or decompressed
@@ -333,8 +335,8 @@ impl Receiver {
         self.stages.signers.export(self.stages.now())
     }
 
-    /// The limit on the length of a body.
-    pub fn body_limit(&self) -> BodyLimit {
+    /// The limit on the length of a body, in bytes.
+    pub fn body_limit(&self) -> usize {
         self.stages.settings.body_limit
     }
 }

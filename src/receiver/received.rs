@@ -9,8 +9,8 @@ use super::error::Error;
 use crate::body::typed::FromVerifiedBody;
 use crate::chain::VerifiedSigner;
 use crate::event::Event;
-use crate::excerpt::Excerpt;
 use crate::log;
+use crate::mask::Excerpt;
 use crate::signature::{BodyDigest, VerifiedBody};
 
 /// A genuine callback: its event, and its body as Partner Center signed it.

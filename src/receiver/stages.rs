@@ -8,8 +8,7 @@ use http::header::CONTENT_LENGTH;
 use rustls_pki_types::UnixTime;
 
 use super::error::Error;
-use crate::body::BodyLimit;
-use crate::envelope::{EnvelopeError, EnvelopeReader, SignatureEnvelope};
+use crate::envelope::{EnvelopeError, SignatureAlgorithm, SignatureEnvelope};
 use crate::signature::{SignatureError, VerifiedBody};
 use crate::signers::{SignerSet, Signers};
 use crate::source::{CertificateLocation, CertificateUrl};
@@ -22,11 +21,13 @@ pub(super) struct Stages {
 }
 
 pub(super) struct Settings {
-    pub(super) body_limit: BodyLimit,
+    /// In bytes.
+    pub(super) body_limit: usize,
     /// The time since 1970.
     pub(super) clock: Box<dyn Fn() -> Duration + Send + Sync>,
     pub(super) location: CertificateLocation,
-    pub(super) reader: EnvelopeReader,
+    /// The accepted ones.
+    pub(super) algorithms: Box<[SignatureAlgorithm]>,
     pub(super) warm_up_urls: Vec<Box<str>>,
 }
 
@@ -57,7 +58,7 @@ impl Stages {
                 announced.get_or_insert_with(|| value.as_ref());
             }
         });
-        let envelope = self.settings.reader.from_headers(headers);
+        let envelope = SignatureEnvelope::accepting(&self.settings.algorithms, headers);
         let announced = announced.and_then(|length| str::from_utf8(length).ok()?.parse().ok());
         Headers { envelope, announced }
     }

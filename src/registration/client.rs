@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use super::plan::Plan;
 use super::test_event::{Limiter, TestEvent, WhenLimited};
 use super::types::Registration;
 use crate::api::partner_center::PARTNER_CENTER;
-use crate::api::{Api, ApiError, ApiErrorCause, ApiResponse, Bearer, Call, RetryPolicy, after};
+use crate::api::{Api, ApiError, ApiErrorCause, ApiResponse, Call, RetryPolicy, after};
 use crate::cloud::Cloud;
 use crate::event::{EventName, Id};
 use crate::http_client::HttpClient;
@@ -50,19 +50,10 @@ impl RegistrationClient {
         client: impl HttpClient + 'static,
         tokens: impl TokenProvider + 'static,
     ) -> Result<Self, EndpointError> {
-        let endpoint = Endpoint::new(cloud.api_base(), cloud.danger_plain_http_on_loopback())?;
+        let endpoint = Endpoint::of_cloud(cloud, cloud.api_base())?;
+        let scope = format!("{}/.default", cloud.token_audience());
         Ok(Self {
-            api: Api {
-                endpoint,
-                authorizer: Arc::new(Bearer {
-                    tokens: Box::new(tokens),
-                    scope: format!("{}/.default", cloud.token_audience()).into(),
-                }),
-                client: Arc::new(client),
-                service: &PARTNER_CENTER,
-                retries: RetryPolicy::default(),
-                headers: HeaderMap::new(),
-            },
+            api: Api::new(endpoint, &PARTNER_CENTER, Arc::new(client), tokens, scope),
             limiter: Arc::default(),
             turn: Arc::default(),
             poll_interval: Self::POLL_INTERVAL,

@@ -7,10 +7,9 @@ use thiserror::Error;
 
 use super::plan::Plan;
 use super::test_event::{TestEvent, TestResult};
-use super::types::CallbackUrlError;
 use crate::api::ApiError;
 use crate::event::Id;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why an operation on the registration failed.
 #[derive(Clone, Debug, Error)]
@@ -25,9 +24,22 @@ pub enum RegistrationError {
         /// The error of the JSON writer.
         reason: Box<str>,
     },
-    /// The callback URL is not valid.
-    #[error(transparent)]
-    CallbackUrl(#[from] CallbackUrlError),
+    /// The text is not a callback URL.
+    #[error(
+        "`{found}` is not a callback URL (expected `https://`, a host, and no user or fragment)"
+    )]
+    MalformedUrl {
+        /// The URL.
+        found: Excerpt,
+    },
+    /// The callback URL is plain http, where eavesdroppers can read the events.
+    #[error(
+        "`{found}` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)"
+    )]
+    NotHttps {
+        /// The URL.
+        found: Excerpt,
+    },
     /// The service accepted a registration, and returned a different one.
     #[error("the service applied only a part of the registration; still to do: {difference}")]
     PartiallyApplied {
@@ -97,7 +109,10 @@ impl RegistrationError {
         match self {
             Self::Api(error) => error.is_transient(),
             Self::TestEventLimit { .. } | Self::TestEventNotFinished { .. } => true,
-            Self::Body { .. } | Self::CallbackUrl(_) | Self::PartiallyApplied { .. } => false,
+            Self::Body { .. }
+            | Self::MalformedUrl { .. }
+            | Self::NotHttps { .. }
+            | Self::PartiallyApplied { .. } => false,
         }
     }
 

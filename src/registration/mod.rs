@@ -15,11 +15,11 @@
 //! use partner_center_webhooks::EventName;
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //! use partner_center_webhooks::registration::{Registration, RegistrationClient, WhenLimited};
-//! use partner_center_webhooks::testing::partner_center::{Delay, PartnerCenter, Validation}; // feature `testing`
+//! use partner_center_webhooks::testing::partner_center::{PartnerCenter, Validation}; // feature `testing`
 //! use partner_center_webhooks::token::{Application, ClientCredentials};
 //!
 //! let fake = PartnerCenter::start().await?; // on loopback, with the quirks of the real one; needs tokio around it
-//! fake.configure(|quirks| quirks.validation = Validation::completed(Delay::Polls(0)));
+//! fake.configure(|quirks| quirks.validation = Validation::completed(0));
 //!
 //! let (cloud, http) = (fake.cloud(), ReqwestClient::new()?); // in production: Cloud::Global
 //! let application = Application::new(&cloud, &fake.tenant_id(), fake.client_id(), fake.client_secret())?;
@@ -40,6 +40,7 @@
 //! # Ok(()) }) }
 //! ```
 
+mod callback_url;
 mod client;
 mod ensure;
 mod error;
@@ -52,4 +53,4 @@ pub use client::RegistrationClient;
 pub use error::RegistrationError;
 pub use plan::{Change, Plan};
 pub use test_event::{TestEvent, TestEventStatus, TestResult, WhenLimited};
-pub use types::{CallbackUrlError, Registration};
+pub use types::Registration;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::types::Registration;
 use crate::event::EventName;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// What [`ensure`](super::RegistrationClient::ensure) would do, or did.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +55,7 @@ impl Plan {
     /// let plan = Plan::new(&wanted, Some(&current));
     /// assert_eq!(plan.to_string(), "update the registration: add invoice-ready");
     /// assert_eq!(plan.registration().webhook_events(), [EventName::TestCreated, EventName::InvoiceReady]);
-    /// # Ok::<(), partner_center_webhooks::registration::CallbackUrlError>(())
+    /// # Ok::<(), partner_center_webhooks::registration::RegistrationError>(())
     /// ```
     pub fn new(wanted: &Registration, current: Option<&Registration>) -> Self {
         let mut registration = wanted.clone();
@@ -139,48 +139,32 @@ impl fmt::Display for Plan {
         match self {
             Self::Create(registration) => {
                 let url = Excerpt::of_url(registration.webhook_url());
-                write!(f, "register `{url}` for ")?;
-                write_names(f, registration.webhook_events())
+                write!(f, "register `{url}` for {}", names(registration.webhook_events()))
             }
             Self::Keep(_) => f.write_str("nothing to change"),
             Self::Update { registration, changes } => {
-                for (index, change) in changes.iter().enumerate() {
-                    let before = ["update the registration: ", ", "];
-                    f.write_str(before.get(index.min(1)).copied().unwrap_or_default())?;
-                    match change {
-                        Change::AddEvents(events) => {
-                            f.write_str("add ")?;
-                            write_names(f, events)?;
-                        }
-                        Change::SignatureHeader(flag) => {
-                            let header = ["Authorization", "x-ms-signature"];
-                            let header = header.get(usize::from(*flag)).copied();
-                            write!(f, "the signature in {}", header.unwrap_or_default())?;
-                        }
-                        Change::WebhookUrl { from } => {
-                            let to = Excerpt::of_url(registration.webhook_url());
-                            write!(
-                                f,
-                                "callbacks to `{to}` instead of `{}`",
-                                Excerpt::of_url(&**from)
-                            )?;
-                        }
+                let to = Excerpt::of_url(registration.webhook_url());
+                let described = changes.iter().map(|change| match change {
+                    Change::AddEvents(events) => format!("add {}", names(events)),
+                    Change::SignatureHeader(true) => "the signature in x-ms-signature".to_owned(),
+                    Change::SignatureHeader(false) => "the signature in Authorization".to_owned(),
+                    Change::WebhookUrl { from } => {
+                        format!("callbacks to `{to}` instead of `{}`", Excerpt::of_url(&**from))
                     }
-                }
-                Ok(())
+                });
+                let described: Vec<_> = described.collect();
+                write!(f, "update the registration: {}", described.join(", "))
             }
         }
     }
 }
 
-fn write_names(f: &mut fmt::Formatter<'_>, events: &[EventName]) -> fmt::Result {
-    for (index, event) in events.iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        write!(f, "{comma}{}", Excerpt::of(event.as_str()))?;
-    }
-    match events.is_empty() {
-        true => f.write_str("no event"),
-        false => Ok(()),
+/// The names of events, for display.
+fn names(events: &[EventName]) -> String {
+    let names: Vec<_> = events.iter().map(|it| Excerpt::of(it.as_str()).to_string()).collect();
+    match names.is_empty() {
+        true => "no event".to_owned(),
+        false => names.join(", "),
     }
 }
 

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::members::{Members, text};
 use crate::event::Id;
-use crate::excerpt::Excerpt;
 use crate::json::date::date;
+use crate::mask::Excerpt;
 
 /// The state of a test event.
 ///

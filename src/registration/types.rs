@@ -3,18 +3,16 @@
 use std::fmt;
 
 use http::Uri;
-use http::uri::InvalidUri;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
-use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::members::{Members, boolean, text};
 use crate::event::EventName;
-use crate::excerpt::Excerpt;
-use crate::http_client::endpoint::{canonical_authority, is_host_and_port};
+use crate::http_client::endpoint::canonical_authority;
 use crate::json::date::date;
+use crate::mask::Excerpt;
 
 /// A webhook registration: the callback URL of a partner's tenant, and its events.
 ///
@@ -29,7 +27,7 @@ use crate::json::date::date;
 ///
 /// ```
 /// use partner_center_webhooks::event::EventName;
-/// use partner_center_webhooks::registration::{CallbackUrlError, Registration};
+/// use partner_center_webhooks::registration::{Registration, RegistrationError};
 ///
 /// let url = "https://contoso.example/webhooks/callback";
 /// let registration = Registration::new(url, [EventName::InvoiceReady, EventName::from("brand-new")])?
@@ -41,62 +39,27 @@ use crate::json::date::date;
 ///
 /// let error = Registration::new("http://contoso.example/", []).unwrap_err();
 /// assert_eq!(error.to_string(), "`http://contoso.example/` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)");
-/// # Ok::<(), CallbackUrlError>(())
+/// # Ok::<(), RegistrationError>(())
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Registration {
-    webhook_url: Box<str>,
+    pub(super) webhook_url: Box<str>,
     pub(super) webhook_events: Vec<EventName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) signature_token_to_ms_signature_header: Option<bool>,
-    subscriber_id: Option<Box<str>>,
-    last_modified: Option<Box<str>>,
+    #[serde(skip)]
+    pub(super) subscriber_id: Option<Box<str>>,
+    #[serde(skip)]
+    pub(super) last_modified: Option<Box<str>>,
     /// Unknown members.
+    #[serde(flatten)]
     pub(super) others: Map<String, Value>,
-    danger_plain_http: bool,
+    #[serde(skip)]
+    pub(super) danger_plain_http: bool,
 }
 
 impl Registration {
-    /// A registration of `webhook_url`, which must be https, for `events`.
-    ///
-    /// # Errors
-    ///
-    /// [`CallbackUrlError`].
-    pub fn new(
-        webhook_url: &str,
-        events: impl IntoIterator<Item = EventName>,
-    ) -> Result<Self, CallbackUrlError> {
-        Self::build(webhook_url, events, false)
-    }
-
-    /// Like [`new`](Self::new), but also accepts plain http, where eavesdroppers can read the events. For tests.
-    ///
-    /// # Errors
-    ///
-    /// [`CallbackUrlError`].
-    pub fn danger_plain_http(
-        webhook_url: &str,
-        events: impl IntoIterator<Item = EventName>,
-    ) -> Result<Self, CallbackUrlError> {
-        Self::build(webhook_url, events, true)
-    }
-
-    fn build(
-        webhook_url: &str,
-        events: impl IntoIterator<Item = EventName>,
-        danger_plain_http: bool,
-    ) -> Result<Self, CallbackUrlError> {
-        let registration = Self {
-            webhook_url: webhook_url.into(),
-            webhook_events: events.into_iter().collect(),
-            signature_token_to_ms_signature_header: None,
-            subscriber_id: None,
-            last_modified: None,
-            others: Map::new(),
-            danger_plain_http,
-        };
-        registration.check_url().map(|()| registration)
-    }
-
     /// Requests the signature in `x-ms-signature` (`true`) instead of `Authorization`, which some gateways remove. Default: an
     /// update keeps the current setting.
     #[must_use]
@@ -149,21 +112,6 @@ impl Registration {
             && canonical_authority(&first).eq_ignore_ascii_case(canonical_authority(&second))
             && (first.path(), first.query()) == (second.path(), second.query())
     }
-
-    pub(super) fn check_url(&self) -> Result<(), CallbackUrlError> {
-        let found = || Excerpt::of_url(&*self.webhook_url);
-        let malformed = || CallbackUrlError::Malformed { found: found() };
-        let uri: Uri = self.webhook_url.parse().map_err(|_: InvalidUri| malformed())?;
-        let authority = uri.authority().ok_or_else(malformed)?;
-        let is_odd = !is_host_and_port(authority) || self.webhook_url.contains('#');
-        match uri.scheme_str() {
-            _ if is_odd => Err(malformed()),
-            Some("https") => Ok(()),
-            Some("http") if self.danger_plain_http => Ok(()),
-            Some("http") => Err(CallbackUrlError::NotHttps { found: found() }),
-            _ => Err(malformed()),
-        }
-    }
 }
 
 /// Masks what may be secret: the query values of the URL, and the values of unknown members.
@@ -180,28 +128,6 @@ impl fmt::Debug for Registration {
             .field("last_modified", &self.last_modified)
             .field("others", &self.others.keys())
             .finish_non_exhaustive()
-    }
-}
-
-impl Serialize for Registration {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Sent<'a> {
-            webhook_url: &'a str,
-            webhook_events: &'a [EventName],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            signature_token_to_ms_signature_header: Option<bool>,
-            #[serde(flatten)]
-            others: &'a Map<String, Value>,
-        }
-        let sent = Sent {
-            webhook_url: &self.webhook_url,
-            webhook_events: &self.webhook_events,
-            signature_token_to_ms_signature_header: self.signature_token_to_ms_signature_header,
-            others: &self.others,
-        };
-        sent.serialize(serializer)
     }
 }
 
@@ -234,28 +160,6 @@ impl<'de> Deserialize<'de> for Registration {
             danger_plain_http: false,
         })
     }
-}
-
-/// Why a callback URL cannot be registered.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum CallbackUrlError {
-    /// It is not a valid callback URL.
-    #[error(
-        "`{found}` is not a callback URL (expected `https://`, a host, and no user or fragment)"
-    )]
-    Malformed {
-        /// The URL.
-        found: Excerpt,
-    },
-    /// It is plain http, where eavesdroppers can read the events.
-    #[error(
-        "`{found}` is not a callback URL that can be registered (expected https; for tests, see `Registration::danger_plain_http`)"
-    )]
-    NotHttps {
-        /// The URL.
-        found: Excerpt,
-    },
 }
 
 #[cfg(test)]

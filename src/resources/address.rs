@@ -6,8 +6,8 @@ use http::uri::InvalidUri;
 use super::error::ResourceError;
 use crate::cloud::Cloud;
 use crate::event::{Event, Resource};
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::{Endpoint, canonical_authority};
+use crate::mask::Excerpt;
 
 /// The API that serves a resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -207,7 +207,7 @@ mod tests {
     }
 
     fn address(name: &str, resource_uri: &str, audit_uri: &str) -> String {
-        let endpoint = Endpoint::new(HOST, false).unwrap();
+        let endpoint = Endpoint::new(HOST).unwrap();
         match Address::of_resource(&event(name, resource_uri, audit_uri), &endpoint, &Cloud::Global)
         {
             Ok(address) => format!("{}: {}", address.target.name(), address.path),
@@ -329,7 +329,7 @@ mod tests {
             assert!(text.contains("is not called"), "{uri}: {text}");
         }
         let bare = Event::from_slice(br#"{"EventName":"x","ResourceUri":null}"#).unwrap();
-        let endpoint = Endpoint::new(HOST, false).unwrap();
+        let endpoint = Endpoint::new(HOST).unwrap();
         let error = Address::of_resource(&bare, &endpoint, &Cloud::Global).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn audit_records() {
-        let endpoint = Endpoint::new(HOST, false).unwrap();
+        let endpoint = Endpoint::new(HOST).unwrap();
         let read = |uri: &str| Address::of_audit_record(&event("x", "", uri), &endpoint);
         for path in [
             "/auditactivity/v1/auditrecords/A_1",

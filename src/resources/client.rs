@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use http::header::ETAG;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::value::RawValue;
 
 use super::address::{Address, Target};
 use super::error::ResourceError;
 use super::model::ResourceModel;
 use crate::api::partner_center::{GRAPH, PARTNER_CENTER, REFERRALS};
-use crate::api::{Api, ApiResponse, Bearer, Call, RetryPolicy};
+use crate::api::{Api, ApiResponse, Call, RetryPolicy, Service};
 use crate::cloud::Cloud;
 use crate::event::Event;
 use crate::http_client::HttpClient;
@@ -70,20 +70,14 @@ impl ResourceClient {
         client: impl HttpClient + 'static,
         tokens: impl TokenProvider + 'static,
     ) -> Result<Self, EndpointError> {
-        let headers = [(CONTRACT_VERSION, HeaderValue::from_static("v1"))];
+        let endpoint = Endpoint::of_cloud(cloud, cloud.api_base())?;
+        let scope = format!("{}/.default", cloud.token_audience());
+        let mut partner_center =
+            Api::new(endpoint, &PARTNER_CENTER, Arc::new(client), tokens, scope);
+        partner_center.headers.insert(CONTRACT_VERSION, HeaderValue::from_static("v1"));
         Ok(Self {
             cloud: cloud.clone(),
-            partner_center: Api {
-                endpoint: Endpoint::new(cloud.api_base(), cloud.danger_plain_http_on_loopback())?,
-                authorizer: Arc::new(Bearer {
-                    tokens: Box::new(tokens),
-                    scope: format!("{}/.default", cloud.token_audience()).into(),
-                }),
-                client: Arc::new(client),
-                service: &PARTNER_CENTER,
-                retries: RetryPolicy::default(),
-                headers: headers.into_iter().collect(),
-            },
+            partner_center,
             graph: None,
             referrals: None,
             has_new_fraud_events: false,
@@ -100,9 +94,7 @@ impl ResourceClient {
         tokens: impl TokenProvider + 'static,
     ) -> Result<Self, EndpointError> {
         let base = self.cloud.graph_base().trim_end_matches('/');
-        let mut graph = self.api(base, &format!("{base}/.default"), tokens)?;
-        graph.service = &GRAPH;
-        self.graph = Some(graph);
+        self.graph = Some(self.api(base, &GRAPH, tokens, format!("{base}/.default"))?);
         Ok(self)
     }
 
@@ -123,9 +115,8 @@ impl ResourceClient {
         tokens: impl TokenProvider + 'static,
         scope: &str,
     ) -> Result<Self, EndpointError> {
-        let mut referrals = self.api(self.cloud.referrals_base(), scope, tokens)?;
-        referrals.service = &REFERRALS;
-        self.referrals = Some(referrals);
+        let base = self.cloud.referrals_base();
+        self.referrals = Some(self.api(base, &REFERRALS, tokens, scope.to_owned())?);
         Ok(self)
     }
 
@@ -147,18 +138,17 @@ impl ResourceClient {
         self
     }
 
+    /// Another API, with the HTTP client and the retries of the first.
     fn api(
         &self,
         base: &str,
-        scope: &str,
+        service: &'static Service,
         tokens: impl TokenProvider + 'static,
+        scope: String,
     ) -> Result<Api, EndpointError> {
-        Ok(Api {
-            endpoint: Endpoint::new(base, self.cloud.danger_plain_http_on_loopback())?,
-            authorizer: Arc::new(Bearer { tokens: Box::new(tokens), scope: scope.into() }),
-            headers: HeaderMap::new(),
-            ..self.partner_center.clone()
-        })
+        let Api { client, retries, .. } = self.partner_center.clone();
+        let endpoint = Endpoint::of_cloud(&self.cloud, base)?;
+        Ok(Api { retries, ..Api::new(endpoint, service, client, tokens, scope) })
     }
 
     /// Reads the resource of `event`.

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::api::ApiError;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why a resource could not be read.
 #[derive(Clone, Debug, Error)]

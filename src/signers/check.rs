@@ -17,10 +17,12 @@ use super::times;
 use super::verdict::Rules;
 use crate::chain::{CertificateDer, ChainError, Revocation};
 use crate::log;
-use crate::single_flight::{Start, Waiter};
 use crate::source::CertificateUrl;
+use crate::spawn::single_flight::{Start, Waiter};
 
 /// The end of a check.
+///
+/// Its outcome is in the table; callers only learn that it is over.
 type Check = Waiter<Result<(), SignerError>>;
 
 impl Inner {
@@ -32,7 +34,7 @@ impl Inner {
     ) -> Option<Check> {
         match self.check(url, now)? {
             Start::Started(waiter) => Some(waiter),
-            Start::Cooling(_) | Start::Declined(()) | Start::Joined(_) => None,
+            _ => None,
         }
     }
 
@@ -44,7 +46,7 @@ impl Inner {
     ) -> Option<Check> {
         match self.check(url, now)? {
             Start::Started(waiter) | Start::Joined(waiter) => Some(waiter),
-            Start::Cooling(_) | Start::Declined(()) => None,
+            _ => None,
         }
     }
 
@@ -75,6 +77,11 @@ impl Inner {
 }
 
 /// Fetches the lists for every signer of `url`, and then verifies these signers again.
+///
+/// Twins are searched for here and not in a fetch, because a fetch may never come: the certificate host serves the same certificate
+/// for months.
+///
+/// A signer that stays without a list in force is logged, once for each check: at most every hour.
 async fn check(inner: Weak<Inner>, url: CertificateUrl<'static>, now: Duration) {
     let Some((gatherer, set, unverified)) = inner.upgrade().and_then(|inner| {
         let set = inner.table.row(&url)?;
@@ -103,6 +110,8 @@ async fn check(inner: Weak<Inner>, url: CertificateUrl<'static>, now: Duration) 
 }
 
 /// Certificates that may replace issuers of `targets` that were just found revoked.
+///
+/// Their lists are fetched too: a twin that is itself revoked is no help.
 async fn twins(gatherer: &Gatherer, mut targets: Vec<Target>) -> Vec<CertificateDer<'static>> {
     targets.retain(|target| {
         let verdict = gatherer.assess(target).verdict;
@@ -110,9 +119,9 @@ async fn twins(gatherer: &Gatherer, mut targets: Vec<Target>) -> Vec<Certificate
     });
     let mut twins = Vec::new();
     for target in &mut targets {
-        let gathered = gatherer.issuers(target).await;
-        target.issuers.extend(gathered.issuers.iter().cloned());
-        twins.extend(gathered.issuers);
+        let found = gatherer.issuers(target, &mut Vec::new()).await;
+        target.issuers.extend(found.iter().cloned());
+        twins.extend(found);
     }
     if !twins.is_empty() {
         gatherer.lists(&targets, times::LISTS_OF_CHECK).await;

@@ -22,11 +22,11 @@ use crate::chain::{
     CertificateDer, ChainVerifier, Evidence, MissingEvidence, RevocationList, RevokedCertificate,
     UnixTime,
 };
-use crate::excerpt::Excerpt;
 use crate::log;
-use crate::single_flight::{Failure, Interrupted, SingleFlight, Start};
+use crate::mask::Excerpt;
 use crate::source::{Authorities, SourceError};
 use crate::spawn::Spawn;
+use crate::spawn::single_flight::{Failure, Interrupted, SingleFlight, Start};
 
 /// Issuers' certificates and revocation lists, and the source that they are fetched from.
 #[derive(Debug)]

@@ -19,23 +19,24 @@ use super::imports::{Import, MAX_IMPORTS};
 use super::set::SignerSet;
 use super::times;
 use crate::chain::{
-    CertificateDer, CertificatesError, Fingerprint, RevokedCertificate, certificate_to_pem,
+    CertificateDer, Fingerprint, ParseError, RevokedCertificate, certificate_to_pem,
     certificates_from_pem,
 };
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::source::{CertificateLocation, CertificateUrl};
 
 /// The content of a text of kept signers.
+///
+/// Nothing in it is trusted: signers are verified again, and a revocation can only refuse.
 #[derive(Debug, Default)]
 pub(crate) struct Exported {
     pub(super) signers: Vec<Import>,
     pub(super) revoked: Vec<RevokedCertificate>,
 }
 
-/// A fault of a text of kept signers.
+/// A fault of a text of kept signers. An operator only reads it: the remedy is always the same.
 #[derive(Clone, Debug, Error)]
-#[non_exhaustive]
-pub enum KeptSignersError {
+pub(crate) enum KeptSignersError {
     /// The text was cut off or changed.
     #[error(
         "the text of kept signers was cut off or changed: it has {found} signers and revoked certificates, and its last line{}; \
@@ -72,7 +73,7 @@ pub enum KeptSignersError {
         /// The certificate, counted from 1.
         number: usize,
         /// The fault.
-        error: CertificatesError,
+        error: ParseError,
     },
     /// The text has more signers than a receiver keeps.
     #[error(
@@ -87,6 +88,9 @@ pub enum KeptSignersError {
 }
 
 /// Reads a text of kept signers. URLs that are not allowed any more are skipped.
+///
+/// A text without any line is valid and empty, as a first start has it. The last line is checked first: a file that was cut off
+/// while it was written must not look like fewer signers.
 pub(crate) fn parse(
     pem: &str,
     location: &CertificateLocation,
@@ -112,11 +116,14 @@ pub(crate) fn parse(
 }
 
 /// Counts the signers and the revoked certificates of a text.
+///
+/// It counts what can be lost, and is the same for the writer and the reader.
 fn count(pem: &str) -> usize {
     let revoked = pem.lines().filter(|line| line.starts_with(REVOKED));
     pem.matches(END).count().saturating_add(revoked.count())
 }
 
+/// `None` unless it is `revoked: ` with 64 hexadecimal digits and a time in Unix seconds.
 fn revoked(line: &str) -> Option<RevokedCertificate> {
     let (fingerprint, not_after) = line.strip_prefix(REVOKED)?.trim().split_once(' ')?;
     let not_after = Duration::from_secs(not_after.parse().ok()?);
@@ -126,6 +133,7 @@ fn revoked(line: &str) -> Option<RevokedCertificate> {
     })
 }
 
+/// `None` if its URL is not allowed any more: the operator has changed the configuration since. `block` ends with the certificate.
 fn import(
     block: &str,
     number: usize,
@@ -136,33 +144,35 @@ fn import(
         let value = lines.find(|(found, _)| found.trim() == name).map(|(_, value)| value.trim());
         value.ok_or(KeptSignersError::Line { number, name })
     };
+    let time = |name: &'static str| {
+        let seconds = line(name)?.parse().map_err(|_| KeptSignersError::Line { number, name })?;
+        Ok(Duration::from_secs(seconds))
+    };
     let until = match line("until")? {
         CURRENT => Duration::MAX,
-        seconds => Duration::from_secs(
-            seconds.parse().map_err(|_| KeptSignersError::Line { number, name: "until" })?,
-        ),
+        _ => time("until")?,
     };
-    let exported = line("exported")?;
-    let exported =
-        exported.parse().map_err(|_| KeptSignersError::Line { number, name: "exported" })?;
+    let exported = time("exported")?;
     let url = line("url")?;
     let certificates = certificates_from_pem(block.as_bytes())
         .map_err(|error| KeptSignersError::Pem { number, error })?;
     let certificate = certificates
         .into_iter()
         .next()
-        .ok_or(KeptSignersError::Pem { number, error: CertificatesError::NoPem })?;
+        .ok_or(KeptSignersError::Pem { number, error: ParseError::NoPem })?;
     let allowed = location.check(url).ok();
     Ok(allowed.map(|url| Import {
         url: url.into_owned(),
         until,
-        exported: Duration::from_secs(exported),
+        exported,
         certificate,
         is_out_of_time: false,
     }))
 }
 
 /// Writes `rows`, then the imports that do not verify yet: the next receiver may find the missing evidence.
+///
+/// Revocations come first, so that a reader that stops early errs on the safe side.
 pub(super) fn write(
     revoked: &[RevokedCertificate],
     rows: &[(CertificateUrl<'static>, SignerSet)],
@@ -190,6 +200,7 @@ pub(super) fn write(
     text
 }
 
+/// Its four parts: the URL, the end of its acceptance, the time of the export, and the certificate in PEM.
 fn write_signer(
     text: &mut String,
     url: &CertificateUrl<'_>,
@@ -207,10 +218,13 @@ fn write_signer(
     let _ = write!(text, "url: {url}\nuntil: {until}\nexported: {exported}\n{pem}");
 }
 
+/// The value of `until:` for a signer that its URL served last.
 const CURRENT: &str = "current";
+/// Begins a line about a revoked certificate.
 const REVOKED: &str = "revoked:";
 /// The last line.
 const COUNT: &str = "complete:";
 /// The most that are ever remembered.
 const MAX_REVOKED: usize = 256;
+/// Ends the description of a signer.
 const END: &str = "-----END CERTIFICATE-----";

@@ -14,19 +14,20 @@ use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 
-use super::error::{SignerError, Unavailable};
-use super::gather::Target;
+use super::error::{FetchError, SignerError, Unavailable};
+use super::gather::{EvidenceFetch, Target};
 use super::give_way::give_way;
 use super::inner::Inner;
 use super::set::{Fetched, SignerSet};
 use super::times;
-use super::verdict::is_of_issuer;
 use crate::chain::{ChainVerifier, Revocation, VerifiedSigner};
 use crate::log;
-use crate::single_flight::{Interrupted, Moment, Start, within};
 use crate::source::{CertificateBundle, CertificateUrl};
+use crate::spawn::single_flight::{Interrupted, Moment, Start, within};
 
 /// The reason for a fetch.
+///
+/// It decides which kept signers make the fetch unnecessary by the time it may start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Reason {
     /// There is no signer.
@@ -38,6 +39,8 @@ pub(super) enum Reason {
 }
 
 /// Why a fetch is not started although none is under way.
+///
+/// Decided under the lock of the single flight, so that two callers do not both start.
 pub(super) enum Declined {
     /// The table already has the requested signers.
     Settled(SignerSet),
@@ -45,10 +48,13 @@ pub(super) enum Declined {
     Refused(Unavailable),
 }
 
+/// A fetch that was joined, started, declined, or is cooling down.
 pub(super) type Started = Start<SignerSet, SignerError, Declined>;
 
 impl Inner {
     /// Joins the fetch of `url`, or starts one.
+    ///
+    /// The reason is looked at again once the lock is held: the fetch that another caller just ended may have settled it.
     pub(super) fn start_fetch(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -87,6 +93,8 @@ struct Fetch {
 }
 
 /// Runs `fetch`. Holds no strong reference to `inner` while it waits.
+///
+/// A receiver that is dropped ends its fetches: each step upgrades the reference again, and stops if that fails.
 async fn run(inner: Weak<Inner>, fetch: Fetch) -> Result<SignerSet, SignerError> {
     let weak = inner;
     let (url, now) = (fetch.url, fetch.now);
@@ -147,6 +155,7 @@ fn settled(
     }
 }
 
+/// The certificate alone has a deadline of its own, so that a slow host leaves time for the issuers.
 async fn download(
     inner: &Weak<Inner>,
     url: &CertificateUrl<'static>,
@@ -158,12 +167,17 @@ async fn download(
     let owned = url.clone();
     let work = async move { source.fetch(&owned).await };
     match within(&spawn, times::CERTIFICATE, work).await {
-        Ok(fetched) => fetched.map_err(SignerError::Source),
+        Ok(fetched) => fetched.map_err(|error| FetchError::Source(error).into()),
         Err(cause) => Err(stopped(url, cause)),
     }
 }
 
 /// Verifies the certificate in `bundle`, and gathers the evidence for that.
+///
+/// The second round serves one case: a list shows that an issuer is revoked, and a twin (another certificate of the same key, or of
+/// the same name) may lead to another path.
+///
+/// With revocation required, lists of signers that cannot be verified yet are gathered beside, because the callback may be theirs.
 async fn verify(
     inner: &Weak<Inner>,
     url: &CertificateUrl<'static>,
@@ -176,32 +190,20 @@ async fn verify(
     }) else {
         return Err(stopped(url, Interrupted::Stopped));
     };
-    let mut target =
-        Target { certificate: bundle.signing().clone(), issuers: bundle.intermediates().to_vec() };
-    let mut problems = Vec::new();
-    let mut is_second_round = false;
-    loop {
-        let gathered = gatherer.issuers(&target).await;
-        target.issuers.extend(gathered.issuers);
-        problems.extend(gathered.problems);
-        if gatherer.chain.revocation() == Revocation::Required {
-            let unverified = unverified.iter().cloned().map(|mut unverified| {
-                unverified.issuers.extend(target.issuers.iter().cloned());
-                unverified
-            });
-            let targets: Vec<_> = std::iter::once(target.clone()).chain(unverified).collect();
-            problems.extend(gatherer.lists(&targets, times::LISTS).await);
-        }
-        match gatherer.assess(&target).verdict {
-            Ok(signer) => return Ok((Arc::new(signer), gatherer.chain)),
-            // An issuer was found revoked: the second round looks for its twin.
-            Err(error) if !is_second_round && is_of_issuer(&error) => is_second_round = true,
-            Err(error) => return Err(SignerError::Chain { error, problems }),
+    let mut target = Target::served(&bundle);
+    let mut journal = Vec::new();
+    let waits_for_lists = gatherer.chain.revocation() == Revocation::Required;
+    match gatherer.verify(&mut target, &unverified, waits_for_lists, &mut journal).await {
+        Ok(signer) => Ok((Arc::new(signer), gatherer.chain)),
+        Err(error) => {
+            Err(SignerError::Chain { error, problems: EvidenceFetch::problems(&journal) })
         }
     }
 }
 
 /// Warns of certificates and lists that expire within a week.
+///
+/// Only routine fetches warn, so that strangers cannot fill the log by mismatches.
 fn warn_of_ends(signer: &VerifiedSigner, now: Duration) {
     let left = |end: UnixTime| Duration::from_secs(end.as_secs()).saturating_sub(now);
     for (what, end) in signer.expiries() {
@@ -211,6 +213,7 @@ fn warn_of_ends(signer: &VerifiedSigner, now: Duration) {
     }
 }
 
+/// The error if the receiver, the runtime or the deadline ended the fetch.
 fn stopped(url: &CertificateUrl<'_>, cause: Interrupted) -> SignerError {
     SignerError::interrupted(url, times::CERTIFICATE, cause)
 }

@@ -12,18 +12,20 @@ use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 
-use super::error::{SignerError, Unavailable};
+use super::error::{FetchError, Unavailable};
 use super::fetch::{Declined, Reason};
 use super::give_way::give_way;
 use super::inner::Inner;
 use super::set::SignerSet;
 use super::times;
-use crate::excerpt::Excerpt;
-use crate::single_flight::Start;
+use crate::mask::Excerpt;
 use crate::source::CertificateUrl;
+use crate::spawn::single_flight::Start;
 
 impl Inner {
     /// The usable signers of `url`: the hot path, two loads and a short search.
+    ///
+    /// `now` is the time since 1970. A signer that new evidence refuses is gone before the table is read.
     pub(super) async fn find(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -40,6 +42,9 @@ impl Inner {
 
     /// The signers of `url` after a signature failed under `tried`, for a callback that arrived at `arrival`. `None` if `tried`
     /// is what the URL serves: then the signature is refused for good.
+    ///
+    /// The loop needs two rounds: the fetch that is joined first may have started before the callback arrived, and would prove
+    /// nothing about a certificate that was replaced in between.
     pub(super) async fn find_newer(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -50,10 +55,12 @@ impl Inner {
         let time = UnixTime::since_unix_epoch(now);
         let mut kept = self.table.get(url, now);
         // A fetch that was joined may have started too early. The one after it did not.
-        for _ in 0..MAX_FETCHES {
+        let mut fetches = 0..MAX_FETCHES;
+        loop {
             match kept {
                 Some(set) if set.has_other_than(tried, time) => return Ok(Some(set)),
                 Some(set) if set.is_fresh(arrival, now) => return self.refused(url, now),
+                _ if fetches.next().is_none() => return Err(self.late(url, now)),
                 _ => {}
             }
             kept = match self.fetched(url, now, Reason::Mismatch).await {
@@ -65,14 +72,11 @@ impl Inner {
                 },
             };
         }
-        match kept {
-            Some(set) if set.has_other_than(tried, time) => Ok(Some(set)),
-            Some(set) if set.is_fresh(arrival, now) => self.refused(url, now),
-            _ => Err(self.late(url, now)),
-        }
     }
 
     /// Starts due fetches and checks in the background, and returns the kept signers.
+    ///
+    /// They get a few turns of the runtime to complete, so that a client without a network, as in tests, needs no second callback.
     async fn keep_up(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -94,6 +98,8 @@ impl Inner {
     }
 
     /// The signers of a URL without a usable one: a fetch decides.
+    ///
+    /// If it fails, a signer may have been adopted from an import meanwhile.
     async fn find_cold(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -111,6 +117,8 @@ impl Inner {
     }
 
     /// The outcome of a fetch that is joined or started.
+    ///
+    /// A failure that was joined is reported with its age, because it was not made for this callback.
     async fn fetched(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -171,7 +179,7 @@ impl Inner {
     /// The error of a callback whose patience ended. In an outage, the sender waits as long as the outage has lasted.
     fn late(&self, url: &CertificateUrl<'_>, now: Duration) -> Unavailable {
         let error =
-            SignerError::Late { url: Excerpt::of_url(url.as_str()), patience: self.patience };
+            FetchError::Late { url: Excerpt::of_url(url.as_str()), patience: self.patience };
         let failure = self.fetches.failure(&url.clone().into_owned());
         let outage = failure.map_or(Duration::ZERO, |failure| failure.since.age(now));
         Unavailable::new(error, times::CERTIFICATE.max(outage))
@@ -180,8 +188,10 @@ impl Inner {
 
 fn unverified(url: &CertificateUrl<'_>) -> Unavailable {
     let url = Excerpt::of_url(url.as_str());
-    Unavailable::new(SignerError::Unverified { url }, times::REFRESH_RETRY)
+    Unavailable::new(FetchError::Unverified { url }, times::REFRESH_RETRY)
 }
 
 /// The most fetches that a callback waits for when its signature does not match.
+///
+/// One for the fetch that was under way, and one that started after the callback arrived.
 const MAX_FETCHES: usize = 2;

@@ -7,9 +7,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::gather::is_of_issuer;
 use super::set::{Kept, SignerSet};
 use super::times;
-use super::verdict::{Verdict, is_about_time, is_of_issuer};
+use super::verdict::{Verdict, is_about_time};
 use crate::chain::{CertificateDer, ChainError, VerifiedSigner};
 use crate::source::CertificateUrl;
 
@@ -44,30 +45,36 @@ impl Import {
         }
     }
 
+    /// URLs are canonical, so equal text is the same place.
     fn is_for(&self, url: &CertificateUrl<'_>) -> bool {
         self.url.as_str() == url.as_str()
     }
 
+    /// The same certificate under another URL is another import.
     fn is_same(&self, other: &Self) -> bool {
         self.url == other.url && self.certificate == other.certificate
     }
 }
 
 impl Imports {
+    /// They wait until a fetch or a check of their URL tries them.
     pub(super) fn add(&self, imports: &[Import]) {
         self.lock().extend_from_slice(imports);
     }
 
+    /// In the order in which they were added, for the export.
     pub(super) fn all(&self) -> Vec<Import> {
         self.lock().clone()
     }
 
+    /// A copy, because verifying them runs policies, and no lock is held then.
     pub(super) fn of_url(&self, url: &CertificateUrl<'_>) -> Vec<Import> {
         let imports = self.lock();
         let of_url = imports.iter().filter(|import| import.is_for(url));
         of_url.cloned().collect()
     }
 
+    /// After it was adopted, or refused for good.
     pub(super) fn forget(&self, import: &Import) {
         self.lock().retain(|each| !each.is_same(import));
     }
@@ -88,6 +95,8 @@ impl Imports {
     }
 
     /// Sets aside the dropped signers of `set` that other evidence, or a twin of a revoked issuer, may verify.
+    ///
+    /// So a list that is late, or a twin of a revoked issuer that is still to be found, does not lose a signer.
     pub(super) fn set_aside(
         &self,
         url: &CertificateUrl<'static>,
@@ -134,12 +143,15 @@ impl Imports {
     }
 
     /// Whether an import for `url` may still verify.
+    ///
+    /// An import outside its validity does not count: otherwise a wrong date in an old export would turn every refusal into a 503.
     pub(super) fn is_waiting(&self, url: &CertificateUrl<'_>, now: Duration) -> bool {
         let imports = self.lock();
         let mut of_url = imports.iter().filter(|import| import.is_for(url));
         of_url.any(|import| !import.is_out_of_time && now < import.end())
     }
 
+    /// Every change under the lock is complete, so a poisoned lock is usable.
     fn lock(&self) -> MutexGuard<'_, Vec<Import>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,17 +26,22 @@ use super::times;
 use super::verdict::{Rules, Verdict};
 use crate::chain::{CertificateDer, ChainVerifier, VerifiedSigner};
 use crate::log;
-use crate::single_flight::SingleFlight;
 use crate::source::{Authorities, CertificateSource, CertificateUrl};
+use crate::spawn::single_flight::SingleFlight;
 use crate::spawn::{DefaultSpawn, Spawn};
 
 /// Settings other than the certificate source and the chain verifier.
+///
+/// The receiver's builder fills them in; [`Signers::new`](super::Signers::new) uses the defaults.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// The quota for URLs that never verified.
     pub(crate) new_downloads_per_minute: NonZeroU32,
     /// URLs that are exempt from the quota.
     pub(crate) configured_urls: Vec<Box<str>>,
+    /// How long a callback without a signer waits for a fetch.
     pub(crate) patience: Duration,
+    /// Runs fetches and checks.
     pub(crate) spawn: Arc<dyn Spawn>,
 }
 
@@ -51,23 +56,33 @@ impl Default for Settings {
     }
 }
 
+/// Tasks hold it weakly: a receiver that is dropped ends its fetches, and no fetch keeps a receiver alive.
 #[derive(Debug)]
 pub(super) struct Inner {
+    /// Where signing certificates come from: over HTTP, or the application's own.
     pub(super) source: Arc<dyn CertificateSource>,
+    /// Issuers, lists and revocations. Shared with the gatherers of tasks under way.
     pub(super) store: Arc<EvidenceStore>,
+    /// Replaced as a whole while callbacks go on. Each piece of work loads it once, and is checked against it before it is stored.
     pub(super) chain: ArcSwap<ChainVerifier>,
+    /// The verified signers. Read for each callback.
     pub(super) table: Table,
+    /// The URLs that need no quota.
     pub(super) known: KnownUrls,
+    /// Signers that do not verify yet.
     pub(super) imports: Imports,
     /// The [generation](EvidenceStore::generation) of the evidence that kept signers were last verified with.
     verified_with: AtomicU64,
     pub(super) patience: Duration,
+    /// One at a time for each URL. Cools down after failures.
     pub(super) fetches: SingleFlight<CertificateUrl<'static>, SignerSet, SignerError>,
+    /// The same for checks against revocation lists: a check that hangs must not delay the fetch of a replaced certificate.
     pub(super) checks: SingleFlight<CertificateUrl<'static>, (), SignerError>,
     pub(super) spawn: Arc<dyn Spawn>,
 }
 
 impl Inner {
+    /// No I/O. The first callback or a warm-up starts the first fetch.
     pub(super) fn new(
         source: Arc<dyn CertificateSource>,
         authorities: Option<Authorities>,
@@ -96,6 +111,9 @@ impl Inner {
     }
 
     /// See [`Signers::replace_chain`](super::Signers::replace_chain).
+    ///
+    /// The order matters: the new verifier is in place before the table is verified with it, so a fetch that ends meanwhile finds it
+    /// and repeats its own work. Failures are forgotten, because the change may have been their remedy.
     pub(super) fn replace_chain(
         &self,
         change: impl FnOnce(ChainVerifier) -> ChainVerifier,
@@ -122,6 +140,8 @@ impl Inner {
 
     /// Updates the signers of `url`, unless `chain` was replaced: a verifier is in place before the table is verified with it.
     /// Returns whether it is still in place.
+    ///
+    /// If it was replaced, the row stays as it is, and the caller verifies again under the new one.
     pub(super) fn update_under(
         &self,
         chain: &Arc<ChainVerifier>,
@@ -140,6 +160,9 @@ impl Inner {
     }
 
     /// Keeps a signer that was fetched.
+    ///
+    /// The loop ends: it repeats only if an operator replaced the verifier in the meantime. A signer that the new verifier refuses is
+    /// an error like that of a fetch.
     pub(super) fn keep(
         &self,
         url: &CertificateUrl<'static>,
@@ -166,6 +189,8 @@ impl Inner {
     }
 
     /// Learns the issuers of `signer` that are not configured.
+    ///
+    /// So that a restart with [`Signers::learned_issuers`](super::Signers::learned_issuers) needs no fetch for them.
     pub(super) fn learn(&self, signer: &VerifiedSigner, chain: &ChainVerifier) {
         let is_fetched =
             |issuer: &&CertificateDer<'static>| !chain.intermediates().contains(issuer);
@@ -175,6 +200,8 @@ impl Inner {
     }
 
     /// Verifies `signer` again with the evidence at hand.
+    ///
+    /// Without a fetch: the evidence that its path needs was gathered when it was fetched.
     pub(super) fn verify_again(
         &self,
         chain: &ChainVerifier,
@@ -188,6 +215,9 @@ impl Inner {
     }
 
     /// After a failed fetch: drops kept signers that it showed to be revoked.
+    ///
+    /// The failure itself is remembered by the single flight. Only URLs that verified before are logged here: the failures of others
+    /// are those of single callbacks, which are logged as refusals.
     pub(super) fn note_failure(
         &self,
         url: &CertificateUrl<'static>,
@@ -203,6 +233,8 @@ impl Inner {
     }
 
     /// Verifies every kept signer again if there is evidence that none was verified with: a list that arrived late, for example.
+    ///
+    /// It is called for each callback, and costs two atomic loads when there is nothing new.
     pub(super) fn reverify_with_new_evidence(&self, now: Duration) {
         let generation = self.store.generation();
         // One caller does it; the others use the kept signers.
@@ -214,6 +246,8 @@ impl Inner {
     }
 
     /// Verifies the kept signers of some URLs again, and drops those that fail.
+    ///
+    /// A policy that panics is an error of that signer alone. A row that changed meanwhile keeps the signers that were added.
     pub(super) fn reverify(
         &self,
         is_meant: impl Fn(&CertificateUrl<'_>) -> bool,
@@ -243,6 +277,8 @@ impl Inner {
 
     /// If the current signer is dropped within five seconds of its fetch, remembers the error as that fetch's failure: the next
     /// callback gets it, and does not fetch again at once.
+    ///
+    /// Without it, each callback would fetch the same refused certificate again, one after the other.
     fn note_dropped(
         &self,
         url: &CertificateUrl<'static>,

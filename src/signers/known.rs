@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::error::{SignerError, Unavailable};
+use super::error::{FetchError, Unavailable};
 use super::quota::Quota;
 use super::times;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::source::CertificateUrl;
 
 /// The configured URLs, and those that verified once. They are remembered apart from their signers, so that one failed fetch does
@@ -19,14 +19,18 @@ pub(super) struct KnownUrls {
     state: Mutex<State>,
 }
 
+/// One lock for both: a URL that is remembered while its download is counted would otherwise be charged.
 #[derive(Debug)]
 struct State {
     /// In the order of their first verification.
+    ///
+    /// At most [`times::MAX_VERIFIED_URLS`]. A search through them costs less than the fetch that it decides about.
     verified: VecDeque<Box<str>>,
     quota: Quota,
 }
 
 impl KnownUrls {
+    /// `configured` are URLs in canonical form, as [`CertificateUrl::as_str`] returns them.
     pub(super) fn new(configured: Vec<Box<str>>, per_minute: NonZeroU32) -> Self {
         Self {
             configured: configured.into_iter().collect(),
@@ -35,6 +39,8 @@ impl KnownUrls {
     }
 
     /// Takes a download from the quota, unless `url` is known.
+    ///
+    /// The error has the time until the next download, which becomes the `Retry-After`.
     pub(super) fn may_fetch(
         &self,
         url: &CertificateUrl<'_>,
@@ -47,7 +53,7 @@ impl KnownUrls {
         let per_minute = state.quota.per_minute();
         state.quota.take(now.as_secs()).map_err(|wait| {
             let url = Excerpt::of_url(url.as_str());
-            Unavailable::new(SignerError::Quota { url, per_minute }, wait)
+            Unavailable::new(FetchError::Quota { url, per_minute }, wait)
         })
     }
 
@@ -68,6 +74,7 @@ impl KnownUrls {
         }
     }
 
+    /// Every change under the lock is complete, so a poisoned lock is usable.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

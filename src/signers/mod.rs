@@ -3,6 +3,47 @@
 //! [`Signers`] combines any [`CertificateSource`] with a [`ChainVerifier`]. It keeps *verified* signers, never certificates that
 //! are still to be verified.
 //!
+//! Most applications never call it: [`Receiver`](crate::Receiver) does. Use it alone to verify callbacks with your own pipeline, as
+//! a gateway does that hands the verified signer to another process.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use partner_center_webhooks::chain::ChainVerifier;
+//! use partner_center_webhooks::crypto::DefaultBackend;
+//! use partner_center_webhooks::signers::Signers;
+//! use partner_center_webhooks::source::{CertificateBundle, CertificateLocation};
+//! use partner_center_webhooks::testing::Issuer;
+//!
+//! let issuer = Issuer::new()?; // a throw-away CA
+//! let signer = issuer.signer()?;
+//! let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?)
+//!     .with_intermediates(issuer.intermediates());
+//! let source = CertificateBundle::new(signer.certificate().clone(), Vec::new()); // in production: Download
+//! let signers = Signers::new(source, chain);
+//!
+//! let location = CertificateLocation::default();
+//! let url = "https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer";
+//! let url = location.check(url)?;
+//! let set = signers.find(&url, issuer.now()).await?; // fetched and verified
+//! assert_eq!(set.current().certificate(), signer.certificate());
+//! assert_eq!(set.iter().count(), 1); // there are no former signers yet
+//! # Ok(()) }) }
+//! ```
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | current signer | the one whose certificate the URL served last |
+//! | former signer | one that was replaced: still accepted, because Partner Center repeats deliveries for days |
+//! | import | a signer that an earlier process exported, and that is not verified yet |
+//! | evidence | issuers' certificates, revocation lists, and certificates that are known to be revoked |
+//! | fresh | fetched after the callback arrived, or at most 5 s before: a mismatch is final |
+//! | due | a refresh or a check whose time has come; it runs behind the callback |
+//! | cool-down | the time after a failure in which nothing is fetched, and callers get that failure |
+//! | patience | how long a callback waits for a fetch; the fetch itself goes on |
+//!
 //! # The life of a URL
 //!
 //! ```text
@@ -41,6 +82,19 @@
 //! - A clock that jumps loses nothing: validity is checked at each use. The 5 s of a fresh certificate and cool-downs are also
 //!   measured by [`Spawn::instant`](crate::spawn::Spawn::instant), so that a clock that is set back does not prolong them.
 //! - No lock is held while an HTTP client, a policy, a tracker or a subscriber runs. A panic in one is an error of that fetch.
+//!
+//! # Bounds
+//!
+//! Strangers choose certificate URLs, so everything that grows with URLs, signatures or lists has a limit:
+//!
+//! | kept | at most | dropped first |
+//! |---|---|---|
+//! | URLs with verified signers | 16 | the one whose signers expire first, a documented one last |
+//! | signers of a URL | the current one and 2 former ones | the former one that was replaced first |
+//! | URLs that verified once, without their signers | 256 | the one that verified first |
+//! | failures, after their cool-down | 512 | all that do not cool down any more |
+//! | imports | 96 | none is added |
+//! | issuers' certificates, lists, revocations | 64, 32, 256 | see the evidence store |
 
 mod check;
 mod error;
@@ -70,14 +124,17 @@ use crate::chain::{CertificateDer, ChainVerifier};
 use crate::source::{Authorities, CertificateSource, CertificateUrl};
 use inner::Inner;
 
-pub(crate) use error::fetching;
-pub use error::{SignerError, Unavailable};
-pub use export::KeptSignersError;
+pub(crate) use error::{EvidenceError, fetching};
+pub use error::{FetchError, SignerError, Unavailable};
 pub(crate) use export::{Exported, parse as parse_kept_signers};
+pub(crate) use gather::{EvidenceFetch, Gatherer, Target};
 pub(crate) use inner::Settings;
 pub use set::SignerSet;
 
 /// Finds, verifies, keeps and refreshes signers. Cheap to clone; clones share the kept signers.
+///
+/// Every method takes the time as an argument, so that tests and replays choose it. Hits read an immutable table without a lock;
+/// everything else is described in the [module](self).
 #[derive(Clone, Debug)]
 pub struct Signers {
     inner: Arc<Inner>,
@@ -86,25 +143,40 @@ pub struct Signers {
 impl Signers {
     /// The most URLs that are kept, each with its current signer and two that it replaced. Microsoft has published two URLs in
     /// eight years.
+    ///
+    /// When it is full, the URL whose signers expire first is dropped, one that Microsoft documents last.
     pub const MAX_URLS: usize = times::MAX_URLS;
     /// The greatest age of a certificate under which a signature is refused for good.
+    ///
+    /// Five seconds: the host served the certificate so recently that a replaced one is out of the question. It is also the least
+    /// time between two fetches that strangers' signatures cause for one URL.
     pub const FRESH: Duration = times::FRESH;
     /// How long a callback without a signer waits by default.
+    ///
+    /// Five seconds, less than any known sender waits. The fetch goes on for longer: see [`FetchError::Late`].
     pub const PATIENCE: Duration = times::PATIENCE;
     /// How long a replaced signer is accepted.
+    ///
+    /// Seven days. The documentation gives no time for the ten deliveries of an event; the longest delay that it mentions is 48 hours.
     pub const FORMER_AGE: Duration = times::FORMER_AGE;
-    /// A signer is refreshed when it has been kept for a day, or expires within a week; in seconds.
+    /// A signer is refreshed when it has been kept for a day, in seconds, or expires within a week. Attempts are at least ten
+    /// minutes apart.
     pub const REFRESH_AGE_SECONDS: u64 = times::REFRESH_AGE.as_secs();
-    /// See [`Self::REFRESH_AGE_SECONDS`].
-    pub const REFRESH_BEFORE_END_SECONDS: u64 = times::REFRESH_BEFORE_END.as_secs();
-    /// The least time between two attempts to refresh, in seconds.
-    pub const REFRESH_RETRY_SECONDS: u64 = times::REFRESH_RETRY.as_secs();
     /// The time until revocation lists that could not be fetched are requested again: an hour, in seconds.
+    ///
+    /// Until then the signer stays accepted with [`Revocation::BestEffort`](crate::chain::Revocation::BestEffort), and a warning is
+    /// logged once no list is evidence any more.
     pub const REVOCATION_RETRY_SECONDS: u64 = times::REVOCATION_RETRY.as_secs();
     /// The default quota of downloads a minute for URLs that never verified.
+    ///
+    /// 60, in bursts of at most 16. Genuine callbacks use one or two URLs, so the quota only limits invented names.
     pub const NEW_DOWNLOADS_PER_MINUTE: NonZeroU32 = times::NEW_DOWNLOADS_PER_MINUTE;
 
     /// Keeps signers from `source` that `chain` trusts. Nothing is fetched from certificate authorities.
+    ///
+    /// The settings are the defaults: [`Self::PATIENCE`], [`Self::NEW_DOWNLOADS_PER_MINUTE`], and
+    /// [`DefaultSpawn`](crate::spawn::DefaultSpawn). So an intermediate that `source` does not serve must be configured in `chain`, and
+    /// revocation stays unknown.
     pub fn new(source: impl CertificateSource + 'static, chain: ChainVerifier) -> Self {
         Self::with_settings(Arc::new(source), None, chain, Settings::default())
     }
@@ -134,6 +206,31 @@ impl Signers {
     ///
     /// Kept signers are verified again with the evidence at hand, without a fetch, and are dropped if they fail. Callbacks in
     /// progress are not interrupted. Of two concurrent replacements, the later to complete wins.
+    ///
+    /// # Example: another name is expected
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # use partner_center_webhooks::chain::ChainVerifier;
+    /// # use partner_center_webhooks::crypto::DefaultBackend;
+    /// # use partner_center_webhooks::signers::Signers;
+    /// # use partner_center_webhooks::source::{CertificateBundle, CertificateLocation};
+    /// # use partner_center_webhooks::testing::Issuer;
+    /// # let issuer = Issuer::new()?;
+    /// # let signer = issuer.signer()?;
+    /// # let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?)
+    /// #     .with_intermediates(issuer.intermediates());
+    /// # let source = CertificateBundle::new(signer.certificate().clone(), Vec::new());
+    /// # let signers = Signers::new(source, chain);
+    /// # let location = CertificateLocation::default();
+    /// # let url = location.check("https://3psostorageacct.blob.core.windows.net/cert/a.cer")?;
+    /// assert!(signers.find(&url, issuer.now()).await.is_ok());
+    /// let name = "pcnotifications-new.microsoft.com".parse()?;
+    /// signers.replace_chain(|chain| chain.with_signer_name(name), issuer.now());
+    /// assert!(signers.find(&url, issuer.now()).await.is_err()); // the kept signer was dropped
+    /// # Ok(()) }) }
+    /// ```
     pub fn replace_chain(
         &self,
         change: impl FnOnce(ChainVerifier) -> ChainVerifier,
@@ -148,6 +245,8 @@ impl Signers {
     }
 
     /// The issuers' certificates that were fetched. Configure them as intermediates after a restart.
+    ///
+    /// Only certificates on a verified path are kept, at most 64. The configured intermediates are not among them.
     pub fn learned_issuers(&self) -> Vec<CertificateDer<'static>> {
         self.inner.store.learned()
     }
@@ -167,6 +266,9 @@ impl Signers {
     /// # Errors
     ///
     /// [`Unavailable`].
+    ///
+    /// A hit starts due refreshes and checks in the background, and does not wait for them. Without a usable signer, all callers of
+    /// the URL share one fetch and wait for it, each at most its patience.
     pub async fn find(
         &self,
         url: &CertificateUrl<'_>,
@@ -204,6 +306,9 @@ impl Signers {
     /// # Errors
     ///
     /// [`Unavailable`] if that is unknown: the certificate may have been replaced, and could not be fetched.
+    ///
+    /// Returns at once if `tried` lacks a kept signer, or if the certificate is [fresh](Self::FRESH). Otherwise it waits for a fetch,
+    /// which is shared by all callers of the URL.
     pub async fn find_newer(
         &self,
         url: &CertificateUrl<'_>,
@@ -231,6 +336,7 @@ impl Signers {
     }
 }
 
+/// The public interface has whole seconds, the time of certificates; inside, cool-downs need fractions.
 fn seconds(now: UnixTime) -> Duration {
     Duration::from_secs(now.as_secs())
 }

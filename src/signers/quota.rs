@@ -15,20 +15,26 @@ pub(super) struct Quota {
 }
 
 impl Quota {
+    /// The most downloads that are allowed at once. A partner uses one or two URLs, so a burst is a stranger's.
     const BURST: u32 = 16;
+    /// One download, in sixtieths.
     const TOKEN: u64 = 60;
 
+    /// A full bucket: a receiver that has just started may fetch at once.
     pub(super) fn new(per_minute: NonZeroU32) -> Self {
         let mut quota = Self { per_minute, sixtieths: 0, counted_at: 0 };
         quota.sixtieths = quota.capacity();
         quota
     }
 
+    /// The rate that was configured, for messages.
     pub(super) fn per_minute(&self) -> NonZeroU32 {
         self.per_minute
     }
 
     /// Takes one token, or returns the time until the next one.
+    ///
+    /// `now` is in seconds since 1970. The wait is rounded up, so that a caller that obeys it gets the token.
     pub(super) fn take(&mut self, now: u64) -> Result<(), Duration> {
         let rate = u64::from(self.per_minute.get());
         // A clock that was set back adds nothing, and counting continues from its reading.
@@ -47,6 +53,7 @@ impl Quota {
         }
     }
 
+    /// In sixtieths of a token.
     fn capacity(&self) -> u64 {
         u64::from(self.per_minute.get().min(Self::BURST)).saturating_mul(Self::TOKEN)
     }

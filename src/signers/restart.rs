@@ -15,12 +15,17 @@ use crate::chain::{CertificateDer, ChainVerifier, VerifiedSigner};
 use crate::source::CertificateUrl;
 
 impl Inner {
+    /// The text of [`Receiver::kept_signers_pem`](crate::Receiver::kept_signers_pem): what a successor needs to accept the same
+    /// signatures without a fetch. Signers that do not verify now are in it too, because the successor may find the missing evidence.
     pub(super) fn export(&self, now: Duration) -> String {
         let (revoked, imports) = (self.store.revoked(), self.imports.all());
         export::write(&revoked, &self.table.rows(), &imports, now)
     }
 
     /// Keeps the exported signers that verify with the evidence at hand; the others wait.
+    ///
+    /// Revocations are taken over first, so that an exported signer that is known to be revoked is never accepted, not even for the
+    /// moment between two steps.
     pub(super) fn import(&self, exported: &Exported, now: Duration) {
         self.store.remember_revoked(&exported.revoked);
         self.imports.add(&exported.signers);
@@ -31,6 +36,8 @@ impl Inner {
 
     /// Tries the imports for `url` again. `twins` are certificates that may replace revoked issuers, or `None` before a
     /// search for them.
+    ///
+    /// Called after each fetch and each check of the URL, because both bring evidence. A policy that panics leaves the import waiting.
     pub(super) fn adopt(
         &self,
         url: &CertificateUrl<'_>,
@@ -59,6 +66,9 @@ impl Inner {
     }
 
     /// Keeps an import that was verified by `chain`, unless that was replaced meanwhile.
+    ///
+    /// It becomes the current signer only where the URL has none: what the host serves counts for more than an old file. The end of
+    /// its acceptance stays, so that repeated restarts do not prolong it.
     fn adopted(
         &self,
         import: &Import,
@@ -82,6 +92,8 @@ impl Inner {
     }
 
     /// The signers for `url` that newer evidence may verify: kept ones, and imports.
+    ///
+    /// Their lists are gathered beside those of the fetched certificate, so that one round trip serves all of them.
     pub(super) fn unverified(&self, url: &CertificateUrl<'_>, now: Duration) -> Vec<Target> {
         let kept = self.table.row(url);
         let unproven = kept.iter().flat_map(|set| set.unproven(now));

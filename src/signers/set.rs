@@ -17,18 +17,23 @@ use rustls_pki_types::UnixTime;
 use super::times;
 use super::verdict::Verdict;
 use crate::chain::VerifiedSigner;
-use crate::single_flight::Moment;
+use crate::spawn::single_flight::Moment;
 
 /// The signers of one URL: the current one, and up to two that it replaced. Cheap to clone.
+///
+/// [`Signers::find`](super::Signers::find) returns it. A callback keeps the set that it was given, whatever happens to the URL
+/// meanwhile.
 #[derive(Clone, Debug)]
 pub struct SignerSet(Arc<Set>);
 
+/// Never changed, so that the callbacks that hold it agree on its signers.
 #[derive(Clone, Debug)]
 struct Set {
     /// The current signer or, if there is none, the one replaced last.
     first: Kept,
     /// Replaced signers, the latest first.
     others: Vec<Kept>,
+    /// `None` for imports before the first fetch: then no mismatch is final.
     fetched: Option<Fetched>,
     refresh: Schedule,
     check: Schedule,
@@ -65,11 +70,18 @@ pub(super) struct Fetched {
 /// When an action is next due. An attempt counts from its start.
 #[derive(Clone, Copy, Debug, Default)]
 struct Schedule {
+    /// When the last attempt started.
     attempted: Duration,
+    /// When the next one may start.
     next: Duration,
 }
 
 impl Schedule {
+    /// An attempt started at the time `now`; the next one is due after `wait`, whatever its outcome.
+    fn after_attempt(now: Duration, wait: Duration) -> Self {
+        Self { attempted: now, next: now.saturating_add(wait) }
+    }
+
     /// A clock that was set back makes everything due.
     fn is_due(&self, now: Duration) -> bool {
         now < self.attempted || self.next <= now
@@ -77,6 +89,7 @@ impl Schedule {
 }
 
 impl SignerSet {
+    /// A set that was not fetched: everything is due at once.
     fn of(first: Kept, others: Vec<Kept>) -> Self {
         Self(Arc::new(Set {
             first,
@@ -85,6 +98,13 @@ impl SignerSet {
             refresh: Schedule::default(),
             check: Schedule::default(),
         }))
+    }
+
+    /// The set with a change.
+    fn with(&self, change: impl FnOnce(&mut Set)) -> Self {
+        let mut set = Set::clone(&self.0);
+        change(&mut set);
+        Self(Arc::new(set))
     }
 
     /// The signer whose certificate the URL served last or, before the first fetch after a start, the latest import.
@@ -118,11 +138,14 @@ impl SignerSet {
         self.kept().map(|kept| &kept.signer)
     }
 
+    /// Each signer with the end of its acceptance, the current one first.
     pub(super) fn kept(&self) -> impl Iterator<Item = &Kept> {
         std::iter::once(&self.0.first).chain(&self.0.others)
     }
 
     /// Whether a signer that is usable at the time `now` is not among `tried`.
+    ///
+    /// If so, the signature is tried under it before anything is fetched.
     pub(super) fn has_other_than(&self, tried: &Self, now: UnixTime) -> bool {
         self.usable(now).any(|signer| {
             let is_tried =
@@ -140,6 +163,7 @@ impl SignerSet {
         })
     }
 
+    /// The fetch starts behind the callback that sees this.
     pub(super) fn refresh_is_due(&self, now: Duration) -> bool {
         self.0.refresh.is_due(now)
     }
@@ -149,25 +173,28 @@ impl SignerSet {
         self.0.fetched.as_ref().map(|fetched| &fetched.at)
     }
 
+    /// The check starts behind the callback that sees this.
     pub(super) fn check_is_due(&self, now: Duration) -> bool {
         self.0.check.is_due(now)
     }
 
     /// The set after a fetch of the certificate has started.
+    ///
+    /// Recorded at the start, so that a fetch that hangs or fails is not repeated by each callback.
     pub(super) fn with_refresh_attempt(&self, now: Duration) -> Self {
-        let mut set = Set::clone(&self.0);
-        set.refresh = Schedule { attempted: now, next: now.saturating_add(times::REFRESH_RETRY) };
-        Self(Arc::new(set))
+        self.with(|set| set.refresh = Schedule::after_attempt(now, times::REFRESH_RETRY))
     }
 
     /// The set after a check of its revocation lists has started.
+    ///
+    /// Recorded at the start, as that of a fetch.
     pub(super) fn with_check_attempt(&self, now: Duration) -> Self {
-        let mut set = Set::clone(&self.0);
-        set.check = Schedule { attempted: now, next: now.saturating_add(times::REVOCATION_RETRY) };
-        Self(Arc::new(set))
+        self.with(|set| set.check = Schedule::after_attempt(now, times::REVOCATION_RETRY))
     }
 
     /// The set with the signers in `verdicts` renewed or dropped; `None` if none is left.
+    ///
+    /// The schedules of a set whose current signer is gone start anew: what the URL serves is unknown then.
     pub(super) fn after(&self, verdicts: &[Verdict]) -> Option<Self> {
         let renew = |kept: &Kept| {
             let verdict = verdicts.iter().find(|verdict| verdict.is_about(&kept.signer));
@@ -191,6 +218,8 @@ impl SignerSet {
 
     /// The set after a check of the signers in `checked` that started at the time `now`. A signer that was added meanwhile still
     /// needs a check of its own.
+    ///
+    /// The next check is due before the first list expires, so that there is always one in force.
     pub(super) fn checked(&self, checked: &Self, now: Duration) -> Self {
         let was_checked = |signer: &Arc<VerifiedSigner>| {
             (checked.iter()).any(|checked| checked.fingerprint() == signer.fingerprint())
@@ -198,7 +227,6 @@ impl SignerSet {
         if !self.iter().all(was_checked) {
             return self.clone();
         }
-        let mut set = Set::clone(&self.0);
         let lists_end = self.iter().filter_map(|signer| signer.revocation_lists_end()).min();
         let day_before = lists_end.map_or(Duration::MAX, |end| {
             Duration::from_secs(end.as_secs()).saturating_sub(times::REFRESH_AGE)
@@ -207,15 +235,15 @@ impl SignerSet {
             true => times::REVOCATION_RETRY,
             false => times::LIST_AGE,
         };
-        set.check = Schedule {
-            attempted: now,
-            next: (now.saturating_add(age).min(day_before))
-                .max(now.saturating_add(times::REFRESH_RETRY)),
-        };
-        Self(Arc::new(set))
+        let next =
+            (now.saturating_add(age).min(day_before)).max(now.saturating_add(times::REFRESH_RETRY));
+        self.with(|set| set.check = Schedule { attempted: now, next })
     }
 
     /// The set with `signer` as the current one.
+    ///
+    /// A signer of the same certificate keeps its schedule of checks. The previous one becomes a former signer, unless it has the same
+    /// key: its signatures verify under the new certificate too.
     pub(super) fn with_current(
         before: Option<&Self>,
         signer: Arc<VerifiedSigner>,
@@ -241,21 +269,25 @@ impl SignerSet {
     }
 
     /// The set with an imported signer. It is the current one until the URL has been fetched.
+    ///
+    /// A signer whose key is held already adds nothing, and neither does a third former one.
     pub(super) fn with_former(before: Option<&Self>, former: Kept, now: Duration) -> Self {
         let Some(before) = before else {
             return Self::of(former, Vec::new());
         };
         let former = former.replaced(now);
-        let mut set = Set::clone(&before.0);
         let is_held = before.iter().any(|kept| kept.has_key_of(&former.signer));
-        if !is_held && now < former.until && set.others.len() < times::MAX_FORMERS {
-            set.others.push(former);
-            set.check = Schedule::default();
-        }
-        Self(Arc::new(set))
+        before.with(|set| {
+            if !is_held && now < former.until && set.others.len() < times::MAX_FORMERS {
+                set.others.push(former);
+                set.check = Schedule::default();
+            }
+        })
     }
 
     /// The former signers once `current` is the current one: at most two, of other keys.
+    ///
+    /// The order is kept, so the one that was replaced first is dropped first.
     fn formers_behind(&self, current: &VerifiedSigner, now: Duration) -> Vec<Kept> {
         let mut others: Vec<Kept> = Vec::new();
         for kept in self.kept() {
@@ -268,6 +300,7 @@ impl SignerSet {
         others
     }
 
+    /// The end of its last signer, in seconds since 1970: what the row is worth when room is needed.
     pub(super) fn valid_until(&self) -> u64 {
         let ends = self.iter().map(|signer| signer.valid_until().as_secs());
         ends.max().unwrap_or_default()

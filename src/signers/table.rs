@@ -10,16 +10,22 @@ use super::times;
 use crate::source::CertificateUrl;
 
 /// The signers of all URLs. Readers take no lock; writers take turns.
+///
+/// Rotations are rare and callbacks are not, so writers copy all rows (at most 16, each a pointer and a URL), and readers only load
+/// a pointer.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: ArcSwap<Rows>,
     writer: Mutex<()>,
 }
 
+/// In no order. A linear search through 16 rows is faster than a hash of the URL.
 type Rows = Vec<(CertificateUrl<'static>, SignerSet)>;
 
 impl Table {
     /// The signers of `url`, if one of them is good at the time `now`.
+    ///
+    /// The hot path: it allocates nothing.
     pub(super) fn get(&self, url: &CertificateUrl<'_>, now: Duration) -> Option<SignerSet> {
         let rows = self.rows.load();
         let (_, set) = rows.iter().find(|(kept, _)| kept.as_str() == url.as_str())?;
@@ -27,12 +33,15 @@ impl Table {
     }
 
     /// The signers of `url`, good or not.
+    ///
+    /// For schedules, exports and checks, which also concern signers that are not valid now.
     pub(super) fn row(&self, url: &CertificateUrl<'_>) -> Option<SignerSet> {
         let rows = self.rows.load();
         let row = rows.iter().find(|(kept, _)| kept.as_str() == url.as_str());
         row.map(|(_, set)| set.clone())
     }
 
+    /// All rows at one point in time.
     pub(super) fn rows(&self) -> Arc<Rows> {
         self.rows.load_full()
     }
@@ -72,6 +81,8 @@ impl Table {
     }
 
     /// Runs `change` while no row is written: a writer either sees the change, or has finished before it.
+    ///
+    /// For the replacement of the chain verifier, which decides what may be written.
     pub(super) fn between_writes<T>(&self, change: impl FnOnce() -> T) -> T {
         let _turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         change()
@@ -79,6 +90,8 @@ impl Table {
 }
 
 /// Drops the row that expires first, but not one that Microsoft documents.
+///
+/// Only verified signers get here, so a stranger cannot displace one by inventing names.
 fn make_room(rows: &mut Rows) {
     if rows.len() < times::MAX_URLS {
         return;

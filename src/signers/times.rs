@@ -3,23 +3,32 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::single_flight::Times;
+use crate::spawn::single_flight::Times;
 
+/// The URLs whose signers are kept. Microsoft has published two in eight years.
 pub(super) const MAX_URLS: usize = 16;
+/// The former signers of one URL. Two rotations within seven days have not been seen.
 pub(super) const MAX_FORMERS: usize = 2;
 /// The most URLs that are remembered because they verified once, apart from their signers.
 pub(super) const MAX_VERIFIED_URLS: usize = 256;
 
+/// One a second: enough for any partner, and nothing for the certificate host.
 pub(super) const NEW_DOWNLOADS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
+/// How recently a certificate must have been fetched for a mismatch to be final.
 pub(super) const FRESH: Duration = Duration::from_secs(5);
+/// How long a replaced signer is accepted: longer than the 48 hours by which Microsoft says that events can be late.
 pub(super) const FORMER_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How old a certificate gets before it is fetched again, although nothing indicates a replacement.
 pub(super) const REFRESH_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long before its end a certificate is fetched again, and warned of. Microsoft replaces its certificates weeks before.
 pub(super) const REFRESH_BEFORE_END: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A list is used for this long before the next one is fetched, and signers are checked as often: so evidence is never older
 /// than twice that, a day.
 pub(super) const LIST_AGE: Duration = Duration::from_secs(12 * 60 * 60);
+/// The least time between two routine fetches of a URL.
 pub(super) const REFRESH_RETRY: Duration = Duration::from_secs(10 * 60);
+/// How long after a check without lists the next one follows.
 pub(super) const REVOCATION_RETRY: Duration = Duration::from_secs(60 * 60);
 
 /// For the signing certificate itself.
@@ -33,7 +42,9 @@ pub(super) const LISTS_OF_CHECK: Duration = Duration::from_secs(11);
 /// How long a callback without a signer waits.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// After a failure. A second one in a row adds as much.
 const COOL_DOWN: Duration = Duration::from_secs(5);
+/// Short, because each callback that arrives meanwhile uses up one of its ten deliveries.
 const LONGEST_COOL_DOWN: Duration = Duration::from_secs(15);
 
 /// For the fetch of a signing certificate, including all that its path needs.

@@ -7,6 +7,8 @@ use super::gather::{Gatherer, Target};
 use crate::chain::{CertificateDer, ChainError, PathError, VerifiedSigner};
 
 /// Whether kept signers are verified under the rules that accepted them. Decides what a transient error means.
+///
+/// A missing list, for example, drops a signer only if the operator has just required lists.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Rules {
     /// A signer is dropped until it passes.
@@ -16,6 +18,8 @@ pub(super) enum Rules {
 }
 
 /// The verdict on a kept signer.
+///
+/// It has no effect yet: [`SignerSet::after`](super::set::SignerSet::after) applies it, unless the rules were replaced meanwhile.
 pub(super) struct Verdict {
     pub(super) signer: Arc<VerifiedSigner>,
     /// The signer as verified now, or `None` if it is dropped.
@@ -55,6 +59,8 @@ impl Verdict {
     }
 
     /// A policy panicked: the signer has not passed replaced rules, and keeps what it passed before.
+    ///
+    /// The panic itself has been reported by the runtime; there is no error to show.
     pub(super) fn panicked(signer: &Arc<VerifiedSigner>, rules: Rules) -> Self {
         Self {
             signer: Arc::clone(signer),
@@ -63,12 +69,15 @@ impl Verdict {
         }
     }
 
+    /// By fingerprint, because the signer may have been renewed since.
     pub(super) fn is_about(&self, signer: &VerifiedSigner) -> bool {
         self.signer.fingerprint() == signer.fingerprint()
     }
 }
 
 /// Whether another time would change the verdict.
+///
+/// A clock that is corrected makes the signer good again, so such a signer is not lost.
 pub(super) fn is_about_time(error: &ChainError) -> bool {
     match error {
         ChainError::Expired { .. } | ChainError::NotYetValid { .. } => true,
@@ -77,9 +86,4 @@ pub(super) fn is_about_time(error: &ChainError) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether an issuer is revoked. It may have a twin: a certificate of the same key.
-pub(super) fn is_of_issuer(error: &ChainError) -> bool {
-    matches!(error, ChainError::Path { error: PathError::Revoked, .. })
 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::is_loopback;
+use crate::mask::Excerpt;
 
 /// A prefix that cannot be allowed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -28,43 +28,17 @@ pub enum PrefixError {
     NotLoopback(Excerpt),
 }
 
-/// The allowed prefixes.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct AllowList(Vec<Prefix>);
+/// Each of `prefixes` that `url` has, with the rest of `url`.
+pub(super) fn matches<'l, 'u>(
+    prefixes: &'l [Prefix],
+    url: &'u str,
+) -> impl Iterator<Item = (&'l Prefix, &'u str)> {
+    prefixes.iter().filter_map(|prefix| Some((prefix, prefix.strip(url)?)))
+}
 
-impl AllowList {
-    /// Allows nothing.
-    pub(super) const fn none() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Allows prefixes of this crate's own, which are known to be canonical.
-    pub(super) fn documented(prefixes: &[&str]) -> Self {
-        let prefix = |text: &&str| Prefix((*text).into());
-        Self(prefixes.iter().map(prefix).collect())
-    }
-
-    pub(super) fn allow(&mut self, prefix: Prefix) {
-        self.0.push(prefix);
-    }
-
-    pub(super) fn prefixes(&self) -> &[Prefix] {
-        &self.0
-    }
-
-    /// Each prefix of `url`, with the rest of `url`.
-    pub(super) fn matches<'l, 'u>(
-        &'l self,
-        url: &'u str,
-    ) -> impl Iterator<Item = (&'l Prefix, &'u str)> {
-        let of = |prefix: &'l Prefix| Some((prefix, prefix.strip(url)?));
-        self.0.iter().filter_map(of)
-    }
-
-    /// The prefixes, for errors.
-    pub(super) fn to_texts(&self) -> Vec<Box<str>> {
-        self.0.iter().map(|prefix| prefix.0.clone()).collect()
-    }
+/// Prefixes for errors.
+pub(super) fn texts(prefixes: &[Prefix]) -> Vec<Box<str>> {
+    prefixes.iter().map(|prefix| prefix.0.clone()).collect()
 }
 
 /// An allowed prefix in canonical form: scheme, host, port unless it is the scheme's default, path.
@@ -72,6 +46,11 @@ impl AllowList {
 pub(super) struct Prefix(Box<str>);
 
 impl Prefix {
+    /// Prefixes of this crate's own, which are known to be canonical.
+    pub(super) fn documented(prefixes: &[&str]) -> Vec<Self> {
+        prefixes.iter().map(|text| Self((*text).into())).collect()
+    }
+
     pub(super) fn new(text: &str, scheme: &'static str) -> Result<Self, PrefixError> {
         let malformed = || PrefixError::Malformed { found: Excerpt::of_url(text), scheme };
         let rest = text.strip_prefix(scheme).ok_or_else(malformed)?;

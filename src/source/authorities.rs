@@ -10,8 +10,8 @@ use super::download::get;
 use super::error::SourceError;
 use super::location::DistributionLocation;
 use super::pkcs7;
-use crate::excerpt::Excerpt;
 use crate::http_client::{HttpClient, Limits};
+use crate::mask::Excerpt;
 
 /// Fetches issuers' certificates and revocation lists from allowed URLs, within limits.
 ///

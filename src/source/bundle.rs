@@ -7,7 +7,7 @@ use thiserror::Error;
 use x509_parser::asn1_rs::{Any, Class, Tag};
 use x509_parser::prelude::FromDer as _;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A signing certificate and the intermediates served with it. Parsed, but not trusted yet.
 ///
@@ -169,26 +169,35 @@ fn bare_base64(text: &[u8]) -> Result<Vec<u8>, BundleError> {
 /// Checks that `der` is one SEQUENCE { SEQUENCE, SEQUENCE, BIT STRING }, the outline of a certificate (RFC 5280,
 /// section 4.1). Neither PKCS#7 nor PKCS#12 has it.
 fn certificate(der: Vec<u8>) -> Result<CertificateDer<'static>, BundleError> {
-    let mut outline = Vec::new();
-    let (mut rest, whole) = match Any::from_der(&der) {
-        Ok(([], whole)) => (whole.data, whole.header.tag()),
-        _ => return Err(BundleError::NotDer),
-    };
-    while let Ok((next, part)) = Any::from_der(rest) {
-        if part.header.class() != Class::Universal || outline.len() > 3 {
-            break;
-        }
-        outline.push(part.header.tag());
-        rest = next;
-        if rest.is_empty() {
-            break;
-        }
+    match has_outline(&der) {
+        Some(true) => Ok(CertificateDer::from(der)),
+        _ => Err(BundleError::NotDer),
     }
-    let expected = [Tag::Sequence, Tag::Sequence, Tag::BitString];
-    match whole == Tag::Sequence && rest.is_empty() && outline == expected {
-        true => Ok(CertificateDer::from(der)),
-        false => Err(BundleError::NotDer),
-    }
+}
+
+fn has_outline(der: &[u8]) -> Option<bool> {
+    let whole = only(der)?;
+    let (contents, rest) = first(whole.data)?;
+    let (algorithm, rest) = first(rest)?;
+    let signature = only(rest)?;
+    let parts =
+        [(contents, Tag::Sequence), (algorithm, Tag::Sequence), (signature, Tag::BitString)];
+    let mut parts = parts
+        .iter()
+        .map(|(part, tag)| part.header.class() == Class::Universal && part.tag() == *tag);
+    Some(whole.tag() == Tag::Sequence && parts.all(|is_it| is_it))
+}
+
+/// The value at the beginning of `bytes`, and the rest.
+pub(super) fn first(bytes: &[u8]) -> Option<(Any<'_>, &[u8])> {
+    let (rest, any) = Any::from_der(bytes).ok()?;
+    Some((any, rest))
+}
+
+/// The value that `bytes` consist of.
+pub(super) fn only(bytes: &[u8]) -> Option<Any<'_>> {
+    let (any, rest) = first(bytes)?;
+    rest.is_empty().then_some(any)
 }
 
 fn contains(text: &[u8], needle: &[u8]) -> bool {

@@ -12,8 +12,8 @@ use super::bundle::CertificateBundle;
 use super::error::SourceError;
 use super::refusal::StatusRefusal;
 use super::url::CertificateUrl;
-use crate::excerpt::Excerpt;
 use crate::http_client::{BoxFuture, HttpClient, HttpClientError, Limits};
+use crate::mask::Excerpt;
 
 /// The [`CertificateSource`] that downloads.
 ///

@@ -7,8 +7,8 @@ use thiserror::Error;
 use super::bundle::BundleError;
 use super::refusal::StatusRefusal;
 use super::url::LocationError;
-use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
+use crate::mask::Excerpt;
 
 /// Why a certificate or a revocation list was not fetched.
 #[derive(Clone, Debug, Error)]

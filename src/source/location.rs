@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use crate::cloud::DOCUMENTED_CERTIFICATE_LOCATION;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
-use super::allow_list::{AllowList, Prefix, PrefixError};
+use super::allow_list::{Prefix, PrefixError, matches, texts};
 use super::url::{CertificateUrl, DOCUMENTED_NAME, LocationError};
 
 /// The certificate URLs that may be fetched.
@@ -36,12 +36,12 @@ use super::url::{CertificateUrl, DOCUMENTED_NAME, LocationError};
 /// # Ok::<(), partner_center_webhooks::source::LocationError>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CertificateLocation(AllowList);
+pub struct CertificateLocation(Vec<Prefix>);
 
 impl CertificateLocation {
     /// Allows nothing.
     pub const fn none() -> Self {
-        Self(AllowList::none())
+        Self(Vec::new())
     }
 
     /// Also allows the files directly under `prefix`, such as `https://host.example/certificates/`.
@@ -51,7 +51,7 @@ impl CertificateLocation {
     /// [`PrefixError`] unless `prefix` is `https`, a lower-case host name, optionally a port, and a path that ends in
     /// `/`.
     pub fn also_allow(mut self, prefix: &str) -> Result<Self, PrefixError> {
-        self.0.allow(Prefix::new(prefix, "https://")?);
+        self.0.push(Prefix::new(prefix, "https://")?);
         Ok(self)
     }
 
@@ -66,7 +66,7 @@ impl CertificateLocation {
     /// [`PrefixError`] unless the host is a literal loopback address (or `localhost`), and the rest as for
     /// [`also_allow`](Self::also_allow).
     pub fn danger_also_allow_loopback_http(mut self, prefix: &str) -> Result<Self, PrefixError> {
-        self.0.allow(Prefix::loopback(prefix)?);
+        self.0.push(Prefix::loopback(prefix)?);
         Ok(self)
     }
 
@@ -93,9 +93,9 @@ impl CertificateLocation {
                 offset,
             });
         }
-        let mut matches = self.0.matches(url).peekable();
+        let mut matches = matches(&self.0, url).peekable();
         if matches.peek().is_none() {
-            return Err(LocationError::NotAllowed { url: about(), allowed: self.0.to_texts() });
+            return Err(LocationError::NotAllowed { url: about(), allowed: texts(&self.0) });
         }
         let (prefix, name) = matches
             .find(|(_, name)| is_certificate_file(name))
@@ -109,13 +109,13 @@ impl CertificateLocation {
     /// The URL of the documented file under each allowed prefix: the URLs to expect before the first callback.
     pub fn documented_urls(&self) -> impl Iterator<Item = CertificateUrl<'static>> {
         let url = |prefix| CertificateUrl(format!("{prefix}{DOCUMENTED_NAME}").into());
-        self.0.prefixes().iter().map(url)
+        self.0.iter().map(url)
     }
 }
 
 impl Default for CertificateLocation {
     fn default() -> Self {
-        Self(AllowList::documented(&[DOCUMENTED_CERTIFICATE_LOCATION]))
+        Self(Prefix::documented(&[DOCUMENTED_CERTIFICATE_LOCATION]))
     }
 }
 
@@ -143,14 +143,14 @@ fn is_certificate_file(name: &str) -> bool {
 /// assert!(issuers.check("http://www.microsoft.com/elsewhere/a.crt").is_err());
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct DistributionLocation(AllowList);
+pub struct DistributionLocation(Vec<Prefix>);
 
 impl DistributionLocation {
     /// Where Microsoft and DigiCert publish the certificates of CAs.
     ///
     /// Source: "Azure Certificate Authority details", hosts to allow; the URLs in Microsoft's certificates of 2020 to 2026.
     pub fn issuers() -> Self {
-        Self(AllowList::documented(&[
+        Self(Prefix::documented(&[
             "http://www.microsoft.com/pkiops/certs/",
             "http://www.microsoft.com/pki/mscorp/",
             "http://caissuers.microsoft.com/pkiops/certs/",
@@ -160,7 +160,7 @@ impl DistributionLocation {
 
     /// Where they publish revocation lists. Source: as for [`issuers`](Self::issuers).
     pub fn revocation_lists() -> Self {
-        Self(AllowList::documented(&[
+        Self(Prefix::documented(&[
             "http://www.microsoft.com/pkiops/crl/",
             "http://www.microsoft.com/pki/mscorp/crl/",
             "http://crl2.microsoft.com/pkiops/crl/",
@@ -171,7 +171,7 @@ impl DistributionLocation {
 
     /// Allows nothing, so nothing is fetched.
     pub const fn none() -> Self {
-        Self(AllowList::none())
+        Self(Vec::new())
     }
 
     /// Also allows the files under `prefix`, such as `http://pki.example/certificates/`.
@@ -182,7 +182,7 @@ impl DistributionLocation {
     /// ends in `/`.
     pub fn also_allow(mut self, prefix: &str) -> Result<Self, PrefixError> {
         let prefix = Prefix::new(prefix, "http://").or_else(|_| Prefix::new(prefix, "https://"))?;
-        self.0.allow(prefix);
+        self.0.push(prefix);
         Ok(self)
     }
 
@@ -201,14 +201,13 @@ impl DistributionLocation {
             !spaceless.is_empty() && !spaceless.starts_with('.') && spaceless.bytes().all(plain)
         };
         let is_short = url.len() <= CertificateUrl::MAX_LEN;
-        self.0
-            .matches(url)
+        matches(&self.0, url)
             .next()
             .filter(|(_, rest)| is_short && rest.split('/').all(segment))
             .map(|(prefix, rest)| format!("{prefix}{rest}"))
             .ok_or_else(|| LocationError::Authority {
                 url: Excerpt::of_url(url),
-                allowed: self.0.to_texts(),
+                allowed: texts(&self.0),
             })
     }
 }

@@ -1,10 +1,9 @@
 //! Issuers' certificates as CAs serve them (RFC 5280, section 4.2.2.1): DER, or PKCS#7 with certificates only; also PEM.
 
 use rustls_pki_types::CertificateDer;
-use x509_parser::asn1_rs::{Any, Class, Tag};
-use x509_parser::prelude::FromDer as _;
+use x509_parser::asn1_rs::{Class, Tag};
 
-use super::bundle::{BundleError, CertificateBundle};
+use super::bundle::{BundleError, CertificateBundle, first, only};
 
 /// Reads one to [`CertificateBundle::MAX_INTERMEDIATES`] + 1 certificates.
 pub(super) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleError> {
@@ -52,16 +51,6 @@ fn pkcs7(bytes: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
         rest = after;
     }
     Some(found)
-}
-
-fn first(bytes: &[u8]) -> Option<(Any<'_>, &[u8])> {
-    let (rest, any) = Any::from_der(bytes).ok()?;
-    Some((any, rest))
-}
-
-fn only(bytes: &[u8]) -> Option<Any<'_>> {
-    let (any, rest) = first(bytes)?;
-    rest.is_empty().then_some(any)
 }
 
 /// 1.2.840.113549.1.7.2

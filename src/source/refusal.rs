@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::retry_after::retry_after;
 use crate::http_client::words::Words;
+use crate::mask::Excerpt;
 use crate::mask::text::urls;
 
 /// A response with a status other than 200.
@@ -64,7 +64,8 @@ impl StatusRefusal {
     fn known(&self) -> Option<&'static str> {
         let code = self.code.as_ref()?.to_string();
         let mut known = ADVICE.iter();
-        let (_, advice) = known.find(|(known, _)| known.eq_ignore_ascii_case(&code))?;
+        let is_code = |known: &&str| known.eq_ignore_ascii_case(&code);
+        let (_, advice) = known.find(|(codes, _)| codes.iter().any(is_code))?;
         Some(advice)
     }
 
@@ -94,36 +95,28 @@ impl fmt::Display for StatusRefusal {
     }
 }
 
-const ADVICE: [(&str, &str); 10] = [
+/// Codes of Azure Storage, and what an operator can do.
+const ADVICE: [(&[&str], &str); 7] = [
     (
-        "AccountIsDisabled",
+        &["AccountIsDisabled"],
         "the storage account is disabled, and only its owner can enable it: if the account is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
-        "AuthenticationFailed",
+        &["AuthenticationFailed", "PublicAccessNotPermitted"],
         "the storage account refuses anonymous reads, and only its owner can allow them: if the account is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
-        "AuthorizationFailure",
+        &["AuthorizationFailure"],
         "a firewall of the storage account refuses this machine's address: try from another network; if the account is Microsoft's, as for Partner Center's certificates, open a support case",
     ),
     (
-        "BlobNotFound",
+        &["BlobNotFound", "ResourceNotFound"],
         "the file does not exist: a forged callback can name any file; if genuine callbacks name it, open a support case",
     ),
     (
-        "ContainerNotFound",
+        &["ContainerNotFound"],
         "the folder does not exist: a forged callback can name any folder; if genuine callbacks name it, open a support case",
     ),
-    ("InternalError", "Azure Storage has a transient fault of its own"),
-    ("OperationTimedOut", "Azure Storage has a transient fault of its own"),
-    (
-        "PublicAccessNotPermitted",
-        "the storage account refuses anonymous reads, and only its owner can allow them: if the account is Microsoft's, as for Partner Center's certificates, open a support case",
-    ),
-    (
-        "ResourceNotFound",
-        "the file does not exist: a forged callback can name any file; if genuine callbacks name it, open a support case",
-    ),
-    ("ServerBusy", "Azure Storage is overloaded for the moment"),
+    (&["InternalError", "OperationTimedOut"], "Azure Storage has a transient fault of its own"),
+    (&["ServerBusy"], "Azure Storage is overloaded for the moment"),
 ];

@@ -5,7 +5,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The URL of a signing certificate, allowed by a [`CertificateLocation`](super::CertificateLocation) and in
 /// canonical form.

@@ -17,6 +17,8 @@
 //! table holds for deliveries from Event Grid and for calls that need a token, too.
 
 mod caller_driven;
+#[cfg(any(feature = "receiver", feature = "token"))]
+pub(crate) mod single_flight;
 #[cfg(feature = "reqwest")]
 mod tokio;
 

@@ -27,14 +27,19 @@ pub struct TokioSpawn {
 }
 
 impl TokioSpawn {
-    /// Uses the current runtime, or a thread of its own.
+    /// Uses the current runtime, or a thread of its own. For another runtime, enter that first:
+    ///
+    /// ```
+    /// use partner_center_webhooks::spawn::TokioSpawn;
+    ///
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    /// let entered = runtime.enter();
+    /// let spawn = TokioSpawn::new(); // on `runtime`, also after this guard is dropped
+    /// # drop(entered); drop(spawn);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self { runtime: Handle::try_current().ok(), ..Self::default() }
-    }
-
-    /// Uses `runtime`.
-    pub fn on(runtime: Handle) -> Self {
-        Self { runtime: Some(runtime), ..Self::default() }
     }
 
     fn own(&self) -> Option<Handle> {
@@ -146,6 +151,11 @@ mod tests {
 
     use super::*;
 
+    fn on(runtime: &Runtime) -> TokioSpawn {
+        let _entered = runtime.enter();
+        TokioSpawn::new()
+    }
+
     fn reporting() -> (Task, oneshot::Receiver<Option<String>>) {
         let (report, reported) = oneshot::channel();
         let task: Task = Box::pin(async move {
@@ -174,7 +184,7 @@ mod tests {
     #[test]
     fn replaces_a_runtime_that_was_shut_down() {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let spawn = TokioSpawn::on(runtime.handle().clone());
+        let spawn = on(&runtime);
         drop(runtime);
         let (task, reported) = reporting();
         assert!(spawn.spawn(task, Duration::from_secs(1)).is_ok());
@@ -185,7 +195,7 @@ mod tests {
     #[test]
     fn runs_tasks_without_a_limit_on_a_runtime_without_timers() {
         let runtime = Builder::new_current_thread().build().unwrap();
-        let spawn = TokioSpawn::on(runtime.handle().clone());
+        let spawn = on(&runtime);
         for _ in 0..2 {
             let (task, reported) = reporting();
             assert!(spawn.spawn(task, Duration::from_secs(1)).is_ok());

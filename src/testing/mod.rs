@@ -32,6 +32,7 @@
 
 mod authority;
 mod conformance;
+mod error;
 pub mod event_grid;
 mod loopback;
 #[cfg(feature = "inbox")]
@@ -39,12 +40,11 @@ mod memory_inbox;
 pub mod partner_center;
 pub mod resource_manager;
 
-pub use authority::{
-    Issuer, IssuerError, Name, SignedRequest, Signer, SigningCertificate, StringType,
-};
+pub use authority::{Issuer, SignedRequest, Signer, SigningCertificate};
 #[cfg(feature = "inbox")]
 pub use conformance::{InboxNonconformance, InboxSetup, inbox_conformance};
 pub use conformance::{Nonconformance, TestClock, duplicate_guard_conformance};
+pub use error::TestKitError;
 pub use event_grid::EventGrid;
 #[cfg(feature = "inbox")]
 pub use memory_inbox::MemoryInbox;

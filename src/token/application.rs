@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 
 use super::credential::Credential;
 use crate::cloud::Cloud;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::{Endpoint, EndpointError};
+use crate::mask::Excerpt;
 use crate::spawn::Spawn;
 
 /// An application that is registered in Microsoft Entra, and its tenant.
@@ -30,6 +30,9 @@ use crate::spawn::Spawn;
 /// );
 /// # Ok::<(), ApplicationError>(())
 /// ```
+///
+/// It holds no tokens: give one [`ClientCredentials`](super::ClientCredentials) or [`RefreshToken`](super::RefreshToken) to several
+/// API clients, so that they share them.
 #[derive(Clone)]
 pub struct Application {
     pub(super) token_endpoint: Box<str>,
@@ -46,13 +49,15 @@ impl Application {
     /// # Errors
     ///
     /// [`ApplicationError`].
+    ///
+    /// `tenant` is the id of the partner's tenant or one of its domain names; `client_id` is that of the application's registration.
     pub fn new(
         cloud: &Cloud,
         tenant: &str,
         client_id: impl Into<String>,
         credential: impl Into<Credential>,
     ) -> Result<Self, ApplicationError> {
-        let authority = Endpoint::new(cloud.authority(), cloud.danger_plain_http_on_loopback())?;
+        let authority = Endpoint::of_cloud(cloud, cloud.authority())?;
         let is_tenant =
             tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
                 && tenant.contains(|c: char| c.is_ascii_alphanumeric());
@@ -97,13 +102,33 @@ impl fmt::Debug for Application {
     }
 }
 
-/// Why an [`Application`] is not valid.
+/// Why an [`Application`] or its certificate is not valid. No part of a key is shown.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ApplicationError {
     /// The cloud's authority is not a valid endpoint.
     #[error(transparent)]
     Authority(#[from] EndpointError),
+    /// The certificate cannot be read.
+    #[error(
+        "the certificate cannot be read (expected one X.509 certificate in DER, or PEM with a `CERTIFICATE` block; a \
+         PKCS#12 file, `.pfx` or `.p12`, must be converted to PEM)"
+    )]
+    Certificate,
+    /// The private key does not belong to the certificate.
+    #[error(
+        "the private key does not belong to the certificate of `{subject}` (expected the key that the certificate was \
+         issued for)"
+    )]
+    KeyMismatch {
+        /// The certificate's subject.
+        subject: Excerpt,
+    },
+    /// The private key cannot be used.
+    #[error(
+        "the private key is not an unencrypted RSA key of 2048 to 8192 bits (expected PKCS#8 or PKCS#1)"
+    )]
+    PrivateKey,
     /// The tenant is not valid.
     #[error(
         "`{found}` is not a tenant (expected its id, which is a UUID, or one of its domain names)"

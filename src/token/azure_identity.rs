@@ -27,6 +27,8 @@ use crate::http_client::BoxFuture;
 ///     AzureCredential::new(credential)
 /// }
 /// ```
+///
+/// The only type here with one of the Azure SDK in its signature: it exists to adapt that.
 #[derive(Clone)]
 pub struct AzureCredential(Arc<dyn TokenCredential>);
 

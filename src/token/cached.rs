@@ -10,7 +10,7 @@ use super::error::TokenError;
 use super::provider::{AccessToken, TokenProvider, TokenRequest};
 use super::token_store::{self, TokenStore};
 use crate::http_client::BoxFuture;
-use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
+use crate::spawn::single_flight::{Interrupted, SingleFlight, Start, Times};
 use crate::spawn::{DefaultSpawn, Spawn};
 
 /// Caches the tokens of another provider, one for each scope.
@@ -23,6 +23,31 @@ use crate::spawn::{DefaultSpawn, Spawn};
 /// cached. The request runs in its own task ([`Spawn`]), so a canceled caller does not cancel it; it is stopped after
 /// [`Cached::LIMIT`]. With [`CallerDriven`](crate::spawn::CallerDriven) the waiting callers drive the request: then the caller
 /// that starts a renewal waits for it, and only the caller's timeout stops it.
+///
+/// # Example
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// use partner_center_webhooks::token::{AccessToken, Cached, TokenProvider as _, TokenRequest, from_fn};
+///
+/// let requests = Arc::new(AtomicU32::new(0));
+/// let counted = Arc::clone(&requests);
+/// let provider = Cached::new(from_fn(move |_| {
+///     let number = counted.fetch_add(1, Ordering::Relaxed);
+///     async move { AccessToken::new(format!("token-{number}")) }
+/// }));
+///
+/// let first = provider.token(TokenRequest::new("scope")).await.unwrap();
+/// assert_eq!(provider.token(TokenRequest::new("scope")).await.unwrap(), first);
+/// assert_eq!(requests.load(Ordering::Relaxed), 1);
+///
+/// let after = TokenRequest::new("scope").after_refusal_of(&first);
+/// assert_eq!(provider.token(after).await.unwrap().expose_secret(), "token-1");
+/// # });
+/// ```
 pub struct Cached<P> {
     provider: Arc<P>,
     clock: Clock,
@@ -33,6 +58,8 @@ pub struct Cached<P> {
 type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
 /// Why a request returned no token.
+///
+/// The rejected token decides whether the failure also applies to a caller that joined: see `Cached::find`.
 #[derive(Clone)]
 struct Failed {
     error: TokenError,
@@ -84,6 +111,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
         self
     }
 
+    /// The loop ends: a caller repeats only after it has joined a request, and starts its own at the latest when no other is under way.
     async fn find(&self, request: TokenRequest<'_>) -> Result<AccessToken, TokenError> {
         let (now, rejected) = ((self.clock)(), request.refused);
         if let Some(token) = self.store.usable(request.scope, rejected, now) {
@@ -126,6 +154,8 @@ impl<P: TokenProvider + 'static> Cached<P> {
     }
 
     /// Starts a renewal while the token is valid. Only a caller-driven renewal is awaited, by the caller that starts it.
+    ///
+    /// The claim is taken under the lock, so that one caller renews, and the next one not before [`Cached::RETRY`].
     async fn renew(&self, scope: &str, now: OffsetDateTime) {
         let may_start = || match self.store.claim_renewal(scope, now) {
             true => Ok(()),
@@ -138,6 +168,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
         }
     }
 
+    /// `rejected` is passed on to the provider. Errors carry it only where it matters.
     fn start<S>(
         &self,
         scope: &str,
@@ -166,6 +197,7 @@ impl<P: TokenProvider + 'static> Cached<P> {
     }
 }
 
+/// A provider that panics is an error of its request: the next one calls it again.
 fn flights(spawn: Arc<dyn Spawn>) -> SingleFlight<Box<str>, AccessToken, Failed> {
     SingleFlight::new(spawn, TIMES, |_, cause| match cause {
         Interrupted::Panicked => Failed::new(TokenError::provider("it panicked"), None),

@@ -6,19 +6,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use serde_json::json;
-use thiserror::Error;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
+use super::application::ApplicationError;
 use super::credential::{AssertionError, ClientAssertion, Credential};
-use crate::crypto::{Backend, PrivateKeyRejected, RsaSigningKey};
-use crate::excerpt::Excerpt;
+use crate::crypto::{Backend, CryptoError, RsaSigningKey};
 use crate::http_client::BoxFuture;
+use crate::mask::Excerpt;
+use crate::mask::secret::SecretString;
 
 impl Credential {
     /// A certificate that is uploaded to the application's registration, and its private key, which signs each request.
@@ -31,7 +31,7 @@ impl Credential {
     ///
     /// # Errors
     ///
-    /// [`CertificateError`], also if the key does not belong to the certificate.
+    /// [`ApplicationError::Certificate`], [`ApplicationError::PrivateKey`] or [`ApplicationError::KeyMismatch`].
     ///
     /// # Source
     ///
@@ -56,18 +56,18 @@ impl Credential {
         backend: &dyn Backend,
         certificate: &[u8],
         private_key: &[u8],
-    ) -> Result<Self, CertificateError> {
+    ) -> Result<Self, ApplicationError> {
         let certificate = match is_der(certificate) {
             true => CertificateDer::from(certificate),
             false => CertificateDer::from_pem_slice(certificate)
-                .map_err(|_| CertificateError::Certificate)?,
+                .map_err(|_| ApplicationError::Certificate)?,
         };
         let Ok((&[], parsed)) = X509Certificate::from_der(&certificate) else {
-            return Err(CertificateError::Certificate);
+            return Err(ApplicationError::Certificate);
         };
-        let key = signing_key(backend, private_key)?;
+        let key = signing_key(backend, private_key).map_err(|_| ApplicationError::PrivateKey)?;
         if *parsed.public_key().subject_public_key.data != *key.public_key() {
-            return Err(CertificateError::Mismatch {
+            return Err(ApplicationError::KeyMismatch {
                 subject: Excerpt::of(parsed.subject().to_string()),
             });
         }
@@ -78,15 +78,16 @@ impl Credential {
     }
 }
 
+/// PEM is decoded into memory that is wiped; DER is the caller's.
 fn signing_key(
     backend: &dyn Backend,
     private_key: &[u8],
-) -> Result<Box<dyn RsaSigningKey>, PrivateKeyRejected> {
+) -> Result<Box<dyn RsaSigningKey>, CryptoError> {
     if is_der(private_key) {
-        let key = PrivateKeyDer::try_from(private_key).map_err(|_| PrivateKeyRejected)?;
+        let key = PrivateKeyDer::try_from(private_key).map_err(|_| CryptoError::PrivateKey)?;
         return backend.rsa_signing_key(&key);
     }
-    let key = PrivateKeyDer::from_pem_slice(private_key).map_err(|_| PrivateKeyRejected)?;
+    let key = PrivateKeyDer::from_pem_slice(private_key).map_err(|_| CryptoError::PrivateKey)?;
     backend.rsa_signing_key(&Zeroizing::new(key))
 }
 
@@ -95,6 +96,7 @@ fn is_der(bytes: &[u8]) -> bool {
     matches!(bytes, [0x30, 0x80..=0xff, ..])
 }
 
+/// It signs a JSON Web Token for each request, with the certificate's thumbprint in its header.
 struct Certificate {
     /// SHA-256, base64url.
     thumbprint: String,
@@ -131,30 +133,6 @@ impl ClientAssertion for Certificate {
             Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)).into())
         })
     }
-}
-
-/// Why a certificate and a private key are not a valid [`Credential`]. No part of the key is shown.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum CertificateError {
-    /// The certificate cannot be read.
-    #[error(
-        "the certificate cannot be read (expected one X.509 certificate in DER, or PEM with a `CERTIFICATE` block; a \
-         PKCS#12 file, `.pfx` or `.p12`, must be converted to PEM)"
-    )]
-    Certificate,
-    /// The private key does not belong to the certificate.
-    #[error(
-        "the private key does not belong to the certificate of `{subject}` (expected the key that the certificate was \
-         issued for)"
-    )]
-    Mismatch {
-        /// The certificate's subject.
-        subject: Excerpt,
-    },
-    /// The private key cannot be used.
-    #[error(transparent)]
-    PrivateKey(#[from] PrivateKeyRejected),
 }
 
 /// In seconds. Microsoft's page says "5-10 minutes after nbf at most"; the longer one tolerates a slow clock.

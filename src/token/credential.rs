@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::error::TokenError;
-use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
+use crate::mask::Excerpt;
+use crate::mask::secret::SecretString;
 
 /// How an [`Application`](super::Application) authenticates to Microsoft Entra: with a secret, with a client assertion, or
 /// not at all.
@@ -48,6 +48,8 @@ enum Kind {
 
 impl Credential {
     /// A client secret.
+    ///
+    /// The value of a client secret, not its id. Secrets expire: [`TokenError`] names that cause (AADSTS7000222).
     pub fn secret(secret: impl Into<SecretString>) -> Self {
         Self(Kind::Secret(secret.into()))
     }
@@ -55,7 +57,7 @@ impl Credential {
     /// A token from another identity provider that the application trusts (workload identity federation).
     ///
     /// `token` is called for each request to Microsoft Entra: once for each access token. If it fails, the request fails with
-    /// [`TokenError::Provider`] of an [`AssertionError`]. A later request calls it again.
+    /// [`TokenError::Provider`]. A later request calls it again.
     ///
     /// # Source
     ///
@@ -63,7 +65,7 @@ impl Credential {
     pub fn federated<F, R>(token: F) -> Self
     where
         F: Fn() -> R + Send + Sync + 'static,
-        R: Future<Output = Result<SecretString, FederatedTokenError>> + Send + 'static,
+        R: Future<Output = Result<SecretString, Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
         Self::assertion(Federated(token))
     }
@@ -72,7 +74,7 @@ impl Credential {
     /// replaces the token before it expires.
     ///
     /// White space around the token is ignored. If the file is missing, empty or longer than 16 KiB, the request fails with
-    /// [`TokenError::Provider`] of an [`AssertionError`]. A later request reads it again.
+    /// [`TokenError::Provider`]. A later request reads it again.
     ///
     /// # Source
     ///
@@ -141,6 +143,8 @@ impl fmt::Debug for Credential {
 }
 
 /// Makes client assertions (RFC 7521, section 4.2).
+///
+/// An assertion is a JSON Web Token that replaces a secret. It is made anew for each request, because it lives for minutes.
 pub(super) trait ClientAssertion: Send + Sync {
     /// The kind of credential, for `Debug`.
     fn kind(&self) -> &'static str;
@@ -154,12 +158,13 @@ pub(super) trait ClientAssertion: Send + Sync {
     ) -> BoxFuture<'a, Result<SecretString, AssertionError>>;
 }
 
+/// A closure of the application.
 struct Federated<F>(F);
 
 impl<F, R> ClientAssertion for Federated<F>
 where
     F: Fn() -> R + Send + Sync + 'static,
-    R: Future<Output = Result<SecretString, FederatedTokenError>> + Send + 'static,
+    R: Future<Output = Result<SecretString, BoxError>> + Send + 'static,
 {
     fn kind(&self) -> &'static str {
         "federated token"
@@ -176,6 +181,7 @@ where
     }
 }
 
+/// A file that the platform replaces.
 struct TokenFile(PathBuf);
 
 impl ClientAssertion for TokenFile {
@@ -216,16 +222,15 @@ fn read(path: &Path) -> io::Result<Zeroizing<String>> {
     Ok(text)
 }
 
-/// Why the closure of [`Credential::federated`] failed.
-pub type FederatedTokenError = Box<dyn StdError + Send + Sync>;
+/// Any error of a closure.
+type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Why there is no client assertion. [`TokenError::Provider`] wraps it.
+/// Why there is no client assertion. [`TokenError::Provider`] wraps it, because a caller can only report it and retry.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum AssertionError {
+pub(super) enum AssertionError {
     /// The closure of [`Credential::federated`] failed.
     #[error("there is no federated token: {0}")]
-    Federated(FederatedTokenError),
+    Federated(BoxError),
     /// The file of [`Credential::federated_token_file`] could not be read.
     #[error(
         "the federated token file `{file}` could not be read: {error} (expected the path that \
@@ -238,6 +243,7 @@ pub enum AssertionError {
         error: Excerpt,
     },
     /// The private key of the certificate could not sign.
+    #[cfg_attr(not(feature = "crypto"), expect(dead_code, reason = "only certificates sign"))]
     #[error("the client assertion could not be signed: the system is out of memory or randomness")]
     NotSigned,
     /// The file of [`Credential::federated_token_file`] does not hold a token.
@@ -254,6 +260,8 @@ pub enum AssertionError {
 }
 
 /// The client authentication of one request.
+///
+/// Wiped when it is dropped, like what it was made from.
 pub(super) enum ClientAuth {
     Assertion(SecretString),
     None,
@@ -274,6 +282,8 @@ impl ClientAuth {
     }
 
     /// The secret in it.
+    ///
+    /// It is redacted from errors, because services echo requests.
     pub(super) fn secret(&self) -> Option<&str> {
         match self {
             Self::Assertion(secret) | Self::Secret(secret) => Some(secret.expose_secret()),

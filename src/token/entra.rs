@@ -11,7 +11,6 @@ use bytes::Bytes;
 use form_urlencoded::Serializer;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use secrecy::SecretString;
 use secrecy::zeroize::{Zeroize as _, Zeroizing};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -22,14 +21,17 @@ use super::application::Application;
 use super::cached::Cached;
 use super::error::{EntraRefusal, TokenError};
 use super::provider::{AccessToken, TokenProvider};
-use crate::excerpt::Excerpt;
 use crate::http_client::retry_after::{retry_after, wait_in_words};
 use crate::http_client::words::Words;
 use crate::http_client::{HttpClient, Limits};
 use crate::json::response as json;
+use crate::mask::Excerpt;
+use crate::mask::secret::SecretString;
 use crate::mask::text::redact;
 
 /// Requests tokens for an application.
+///
+/// The token endpoint of one tenant. Requests are not retried here: the API client that needs the token retries.
 #[derive(Clone)]
 pub(super) struct Entra {
     application: Application,
@@ -58,6 +60,8 @@ impl Entra {
     }
 
     /// Requests a token for `scope`. `grant` are the form fields of the grant.
+    ///
+    /// The body of the response is wiped as soon as it was read.
     pub(super) async fn ask(
         &self,
         grant: &[(&str, &str)],
@@ -172,6 +176,7 @@ fn first_code(codes: &Value) -> Option<u32> {
     codes.as_array()?.first()?.as_u64()?.try_into().ok()
 }
 
+/// Other members are ignored: the granted scopes, and the token's type, which is always `Bearer`.
 #[derive(Deserialize)]
 struct GrantBody {
     access_token: SecretString,
@@ -196,6 +201,7 @@ impl GrantBody {
     }
 }
 
+/// RFC 6749, section 5.2, and Microsoft's extensions. Only `error` is required.
 #[derive(Deserialize)]
 struct ErrorBody {
     error: String,

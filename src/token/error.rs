@@ -8,12 +8,23 @@ use std::time::Duration;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
 use crate::http_client::transience::{is_transient, is_transient_code};
+use crate::mask::Excerpt;
 use crate::mask::text::urls;
 
 /// Why there is no token. `Debug` shows the same text as `Display`, because the source can be of any size.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::token::{AccessToken, TokenError};
+///
+/// let error = AccessToken::new("two words").unwrap_err();
+/// assert!(matches!(error, TokenError::Malformed));
+/// assert!(!error.is_transient());
+/// assert!(TokenError::provider("the vault is locked").is_transient());
+/// ```
 #[derive(Clone, Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -77,6 +88,8 @@ impl TokenError {
     }
 
     /// Whether a retry may succeed without any change.
+    ///
+    /// Errors of other providers count as transient, because nothing is known about them.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { .. }
@@ -163,6 +176,7 @@ impl fmt::Debug for TokenError {
     }
 }
 
+/// Codes of Microsoft Entra without `AADSTS`, and what an operator can do.
 const ADVICE: [(&[u32], &str); 14] = [
     (
         &[50_076, 50_079, 50_074],

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderValue;
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 
 use super::error::TokenError;
 use crate::http_client::BoxFuture;
+use crate::mask::secret::SecretString;
 
 /// Provides access tokens.
+///
+/// Object-safe. A client calls it for each attempt, so a provider whose calls are expensive is wrapped in
+/// [`Cached`](super::Cached). It is called concurrently.
 pub trait TokenProvider: fmt::Debug + Send + Sync {
     /// Returns a token for `request`.
     ///
@@ -59,6 +62,8 @@ impl<'a> TokenRequest<'a> {
 }
 
 /// A bearer token. Its clones share one buffer, which is wiped when the last one is dropped. Equality ignores the expiry.
+///
+/// It is also a [`TokenProvider`], of itself: for a token that comes from elsewhere.
 #[derive(Clone, Eq)]
 pub struct AccessToken {
     /// `Bearer` and the token, marked as sensitive.
@@ -96,6 +101,8 @@ impl AccessToken {
     }
 
     /// The value of an `Authorization` header, marked as sensitive.
+    ///
+    /// `Bearer` and the token. `Debug` of it shows `Sensitive`.
     pub fn authorization(&self) -> HeaderValue {
         self.header.clone()
     }
@@ -113,32 +120,18 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// A provider of one fixed token, for every scope.
-#[derive(Clone, Debug)]
-pub struct StaticToken(AccessToken);
-
-impl StaticToken {
-    /// Provides `token` until it is rejected.
-    pub fn new(token: AccessToken) -> Self {
-        Self(token)
-    }
-}
-
-impl TokenProvider for StaticToken {
-    fn token<'a>(
-        &'a self,
-        request: TokenRequest<'a>,
-    ) -> BoxFuture<'a, Result<AccessToken, TokenError>> {
-        let is_refused = request.refused == Some(&self.0);
-        Box::pin(std::future::ready(match is_refused {
+/// A token provides itself for every scope, until it is rejected.
+impl TokenProvider for AccessToken {
+    fn token<'a>(&'a self, request: TokenRequest<'a>) -> BoxFuture<'a, Result<Self, TokenError>> {
+        Box::pin(std::future::ready(match request.refused == Some(self) {
             true => Err(TokenError::NoAlternative),
-            false => Ok(self.0.clone()),
+            false => Ok(self.clone()),
         }))
     }
 }
 
 /// A provider that calls `function` with the scope for each request. Wrap it in [`Cached`](super::Cached) if calls are
-/// expensive.
+/// expensive. Cheap to clone.
 ///
 /// # Example
 ///
@@ -151,17 +144,16 @@ impl TokenProvider for StaticToken {
 /// assert_eq!(token.expose_secret(), "token-for-5");
 /// # });
 /// ```
-pub fn from_fn<F, R>(function: F) -> FromFn<F>
+pub fn from_fn<F, R>(function: F) -> Arc<impl TokenProvider>
 where
     F: Fn(String) -> R + Send + Sync,
     R: Future<Output = Result<AccessToken, TokenError>> + Send + 'static,
 {
-    FromFn(function)
+    Arc::new(FromFn(function))
 }
 
 /// See [`from_fn`].
-#[derive(Clone)]
-pub struct FromFn<F>(F);
+struct FromFn<F>(F);
 
 impl<F, R> TokenProvider for FromFn<F>
 where
@@ -217,7 +209,7 @@ mod tests {
         assert!(token.authorization().is_sensitive());
         let shown = format!("{token:?} {:?}", token.authorization());
         assert!(!shown.contains("s3cret"), "{shown}");
-        let provider = StaticToken::new(token);
+        let provider = token;
         assert!(!format!("{provider:?}").contains("s3cret"));
 
         for bad in ["", "a b", "a\r\nb", "ä", "\u{0}"] {
@@ -231,7 +223,7 @@ mod tests {
     #[tokio::test]
     async fn a_rejected_token_is_not_returned_again() {
         let (one, other) = (AccessToken::new("one").unwrap(), AccessToken::new("other").unwrap());
-        let fixed = StaticToken::new(one.clone());
+        let fixed = one.clone();
         let asked = from_fn(async |_| AccessToken::new("one"));
         let providers: [&dyn TokenProvider; 2] = [&fixed, &asked];
         for provider in providers {

@@ -4,17 +4,17 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
 use super::entra::{Entra, GRANT_TYPE};
 use super::{AccessToken, Application, Cached, TokenError, TokenProvider, TokenRequest};
-use crate::excerpt::Excerpt;
 use crate::http_client::{BoxFuture, HttpClient};
+use crate::mask::Excerpt;
+use crate::mask::secret::SecretString;
 use crate::mask::text::redact;
 
-/// Why a rotated refresh token could not be saved.
-pub type SaveError = Box<dyn StdError + Send + Sync>;
+/// The outcome of the callback that saves a refresh token.
+type Saved = Result<(), Box<dyn StdError + Send + Sync>>;
 
 /// Tokens of an application that acts for a user who consented once ("app + user", the Secure Application Model).
 ///
@@ -38,11 +38,9 @@ pub type SaveError = Box<dyn StdError + Send + Sync>;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use partner_center_webhooks::cloud::Cloud;
 /// use partner_center_webhooks::http_client::ReqwestClient;
-/// use partner_center_webhooks::token::{
-///     Application, ExposeSecret as _, RefreshToken, SaveError, SecretString,
-/// };
+/// use partner_center_webhooks::token::{Application, RefreshToken, SecretString};
 ///
-/// async fn save(refresh_token: SecretString) -> Result<(), SaveError> {
+/// async fn save(refresh_token: SecretString) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 ///     // In production: a vault, which the next start reads.
 ///     std::fs::write("refresh-token", refresh_token.expose_secret())?;
 ///     Ok(())
@@ -65,7 +63,7 @@ impl RefreshToken {
     ) -> Self
     where
         S: Fn(SecretString) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<(), SaveError>> + Send + 'static,
+        R: Future<Output = Result<(), Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
         let entra = Entra::new(application, Arc::new(client));
         Self(entra.cached(Grant {
@@ -87,7 +85,7 @@ impl TokenProvider for RefreshToken {
 
 struct Grant {
     entra: Entra,
-    save: Box<dyn Fn(SecretString) -> BoxFuture<'static, Result<(), SaveError>> + Send + Sync>,
+    save: Box<dyn Fn(SecretString) -> BoxFuture<'static, Saved> + Send + Sync>,
     held: Mutex<Held>,
 }
 
@@ -96,10 +94,11 @@ struct Held {
     /// Received, and not yet saved.
     unsaved: Option<SecretString>,
     /// The running callback. If its caller was canceled, the next one continues it.
-    saving: Option<BoxFuture<'static, Result<(), SaveError>>>,
+    saving: Option<BoxFuture<'static, Saved>>,
 }
 
 impl Grant {
+    /// One at a time: two requests with the same refresh token would each get a new one, and one of them would be lost.
     async fn grant(&self, scope: &str) -> Result<AccessToken, TokenError> {
         let mut held = self.held.lock().await;
         self.save(&mut held).await?;
@@ -113,6 +112,7 @@ impl Grant {
         Ok(granted.access)
     }
 
+    /// A token that was received and not saved is saved before anything else, also after a failure.
     async fn save(&self, held: &mut Held) -> Result<(), TokenError> {
         let Some(token) = &held.unsaved else {
             return Ok(());

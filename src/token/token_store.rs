@@ -9,6 +9,8 @@ use time::OffsetDateTime;
 use super::provider::AccessToken;
 
 /// One token for each scope.
+///
+/// A partner uses two or three scopes. Entries are never removed; an expired one is replaced.
 #[derive(Default)]
 pub(super) struct TokenStore(Mutex<HashMap<Box<str>, Entry>>);
 
@@ -75,6 +77,7 @@ impl TokenStore {
 }
 
 impl Entry {
+    /// Tokens without an expiry are never due: they are replaced when they are rejected.
     fn is_due(&self, now: OffsetDateTime) -> bool {
         // If the clock was set back, the wait counts as over.
         let is_recent = |at| at <= now && now - at < RETRY;

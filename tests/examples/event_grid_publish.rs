@@ -1,7 +1,7 @@
 //! Publishing from the command line, to a fake namespace.
 
 use partner_center_webhooks::testing::EventGrid;
-use partner_center_webhooks::testing::event_grid::{ErrorBody, Fault, Routing};
+use partner_center_webhooks::testing::event_grid::{ErrorBody, Fault};
 use tokio::runtime::Runtime;
 
 use crate::process::{Directory, Ended, example};
@@ -64,7 +64,7 @@ fn with_every_credential() {
         );
     }
     assert_eq!(scene.fake.accepted().len(), 9);
-    scene.fake.configure(|settings| settings.routing = Routing::Source { sources: None });
+    scene.fake.configure(|settings| settings.route_by_source = true);
     let ended = scene.run(&["--by-source", &one], ("EVENT_GRID_KEY", &key));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }

@@ -1,7 +1,7 @@
 //! From a callback to its customer's channel, through the real process and a fake namespace. It is stopped with a signal, so
 //! this test is for Unix.
 
-use partner_center_webhooks::testing::event_grid::{Fault, Routing};
+use partner_center_webhooks::testing::event_grid::Fault;
 use partner_center_webhooks::testing::{EventGrid, SignedRequest, Signer};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -154,8 +154,7 @@ fn nothing_is_acknowledged_before_it_is_accepted() {
     let status = |body: &str| post(forward.address, &scene.callback(body)).status;
     let channels = |names: &[&str]| {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        let routing = Routing::ChannelName { channels: Some(names) };
-        scene.grid.configure(|settings| settings.routing = routing);
+        scene.grid.configure(|settings| settings.channels = Some(names));
     };
 
     channels(&["wingtip"]);

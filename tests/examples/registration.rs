@@ -3,7 +3,7 @@
 use http::Method;
 use partner_center_webhooks::testing::Issuer;
 use partner_center_webhooks::testing::partner_center::{
-    Delay, ErrorBody, Fault, PartnerCenter, Validation, samples,
+    ErrorBody, Fault, PartnerCenter, Validation, samples,
 };
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -79,7 +79,7 @@ fn from_nothing_to_a_tested_registration() {
         )
     );
 
-    let validation = Validation::completed(Delay::Polls(1));
+    let validation = Validation::completed(1);
     scene.partner_center.configure(|quirks| quirks.validation = validation);
     let said = scene.says(&["test", "--wait"]);
     let lines: Vec<_> = said.lines().collect();
@@ -88,7 +88,7 @@ fn from_nothing_to_a_tested_registration() {
     assert!(lines[3].contains(" OK"), "{said}");
     assert_eq!(lines[4..], ["the callback accepted it"]);
 
-    let validation = Validation::failed(Delay::Polls(0));
+    let validation = Validation::failed(0);
     scene.partner_center.configure(|quirks| quirks.validation = validation);
     let ended = scene.run(&["test", "--wait", "20"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");

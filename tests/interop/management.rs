@@ -8,12 +8,12 @@ use std::time::Duration;
 use partner_center_webhooks::event_grid::manage::{
     ArmResource, Channel, Endpoint, EventSubscription, Filter, KeyName, ListQuery,
     ManagementClient, Partner, PartnerConfiguration, PartnerNamespace, PartnerRegistration,
-    Polling, ResourceGroup, RoutingMode, SubscriptionId,
+    ResourceGroup, RoutingMode, SubscriptionId,
 };
 use partner_center_webhooks::http_client::ReqwestClient;
 use partner_center_webhooks::testing::ResourceManager;
 use partner_center_webhooks::testing::resource_manager::RecordedRequest;
-use partner_center_webhooks::token::{AccessToken, StaticToken};
+use partner_center_webhooks::token::AccessToken;
 use serde_json::{Value, json};
 
 use super::{install_python, script};
@@ -60,11 +60,11 @@ async fn run(python: PathBuf, fake: &ResourceManager) -> Value {
 
 /// The steps of the script.
 async fn manage(fake: &ResourceManager) -> Value {
-    let tokens = StaticToken::new(AccessToken::new(fake.access_token()).unwrap());
+    let tokens = AccessToken::new(fake.access_token()).unwrap();
     let http = ReqwestClient::new().unwrap();
     let client = ManagementClient::new(&fake.cloud(), http, tokens)
         .unwrap()
-        .with_polling(Polling::default().with_interval(Duration::ZERO));
+        .with_poll_interval(Duration::ZERO);
     let group =
         |name| ResourceGroup::new(SubscriptionId::new(SUBSCRIPTION).unwrap(), name).unwrap();
     let (ours, theirs) = (group("ours"), group("theirs"));

@@ -2,9 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 use partner_center_webhooks::Excerpt;
-use partner_center_webhooks::envelope::{
-    Base64Problem, EnvelopeError, EnvelopeReader, SignatureAlgorithm, SignatureEnvelope,
-};
+use partner_center_webhooks::envelope::{EnvelopeError, SignatureAlgorithm, SignatureEnvelope};
 
 use crate::support::DISPATCH_URL;
 
@@ -147,20 +145,21 @@ fn every_header_once() {
 #[test]
 fn base64_has_one_form() {
     let good = signature();
-    let malformed =
-        |problem| Err(EnvelopeError::MalformedSignature { header: "x-ms-signature", problem });
+    let malformed = |problem| Err(EnvelopeError::Base64Form { header: "x-ms-signature", problem });
     let unpadded = &good[..342];
-    let character = |offset, found| malformed(Base64Problem::Character { offset, found });
+    let character = |offset, found| {
+        Err(EnvelopeError::Base64Character { header: "x-ms-signature", offset, found })
+    };
     assert_eq!(read(&[("x-ms-signature", &good.replace('/', "_"))]), character(1, b'_'));
     assert_eq!(read(&[("x-ms-signature", &good.replace('+', "-"))]), character(0, b'-'));
     assert_eq!(
         read(&[("x-ms-signature", &format!("{}AAAAAA=", &good[..340]))]),
-        malformed(Base64Problem::Padding)
+        malformed("its padding is wrong")
     );
     assert_eq!(read(&[("x-ms-signature", &format!("{good}===="))]), character(342, b'='));
     assert_eq!(
         read(&[("x-ms-signature", &format!("{}x==", &good[..341]))]),
-        malformed(Base64Problem::SpareBits)
+        malformed("its last character has spare bits that are not zero")
     );
     assert_eq!(read(&[("x-ms-signature", &format!("{good},{good}"))]), character(342, b'='));
     assert_eq!(read(&[("x-ms-signature", &format!("\t{good}"))]), character(0, b'\t'));
@@ -199,23 +198,23 @@ fn signatures_of_256_to_1024_bytes() {
 
 #[test]
 fn algorithms_by_exact_name() {
-    let read = |name: &str, reader: &EnvelopeReader| {
+    let read = |name: &str, accepted: &[SignatureAlgorithm]| {
         let base64 = signature();
         let headers = headers(&[
             ("x-ms-signature", &base64),
             ("x-ms-certificate-url", DISPATCH_URL),
             ("x-ms-signature-algorithm", name),
         ]);
-        reader.from_headers(&headers).map(|envelope| envelope.algorithm())
+        SignatureEnvelope::accepting(accepted, &headers).map(|envelope| envelope.algorithm())
     };
-    let all = EnvelopeReader::default();
+    let all = SignatureAlgorithm::ALL;
     for (name, algorithm) in [
         ("rsa-sha256", SignatureAlgorithm::RsaSha256),
         ("RSA-SHA256", SignatureAlgorithm::RsaSha256),
         ("Rsa-Sha384", SignatureAlgorithm::RsaSha384),
         ("rsa-sha512", SignatureAlgorithm::RsaSha512),
     ] {
-        assert_eq!(read(name, &all), Ok(algorithm));
+        assert_eq!(read(name, all), Ok(algorithm));
     }
     for name in [
         "",
@@ -237,14 +236,14 @@ fn algorithms_by_exact_name() {
         "sha256",
     ] {
         assert_eq!(
-            read(name, &all),
+            read(name, all),
             Err(EnvelopeError::UnsupportedAlgorithm {
                 found: Excerpt::of(name),
                 accepted: SignatureAlgorithm::ALL.to_vec(),
             })
         );
     }
-    let narrow = EnvelopeReader::accepting([SignatureAlgorithm::RsaSha256]);
+    let narrow = [SignatureAlgorithm::RsaSha256];
     assert_eq!(read("rsa-sha256", &narrow), Ok(SignatureAlgorithm::RsaSha256));
     assert_eq!(
         read("rsa-sha512", &narrow).unwrap_err().to_string(),

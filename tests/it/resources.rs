@@ -11,7 +11,7 @@ use partner_center_webhooks::testing::partner_center::{ErrorBody, Fault, Partner
 use partner_center_webhooks::token::{TokenError, TokenProvider, from_fn};
 use serde_json::json;
 
-use crate::registration::tokens;
+use crate::registration::client::tokens;
 use crate::support::{ISSUER, receiver};
 
 const CUSTOMER: &str = "4cfba01c-47d4-4b91-9559-740129e7352b";

@@ -7,6 +7,7 @@
     reason = "helpers of tests are tests too, and figures are printed"
 )]
 
+mod foreign;
 mod graph;
 mod source;
 
@@ -93,8 +94,8 @@ fn doc_share(sources: &[Source], folder: &str) -> usize {
 const MAX_FILE: usize = 400;
 /// Lines of a function's body.
 const MAX_FUNCTION: usize = 60;
-const MAX_ENTRIES: usize = 29;
-const MAX_TYPES: usize = 318;
-const MAX_ERRORS: usize = 72;
+const MAX_ENTRIES: usize = 28;
+const MAX_TYPES: usize = 280;
+const MAX_ERRORS: usize = 52;
 /// Folder, per cent of its lines.
-const DOC_SHARES: &[(&str, usize)] = &[("", 19), ("api", 18), ("signers", 13)];
+const DOC_SHARES: &[(&str, usize)] = &[("", 25), ("api", 20), ("signers", 20)];

@@ -9,9 +9,8 @@ use crate::chain::public_key::PublicKey;
 /// 2048 bits are the minimum of the CA/Browser Forum (Baseline Requirements, 6.1.5) and the size of the key behind Partner
 /// Center's sample signature. FIPS 186-5, 5.1, requires an odd exponent above 65536; exponents of more than 33 bits only
 /// cost time.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Key;
+#[derive(Debug)]
+pub(in crate::chain) struct Key;
 
 impl CertificatePolicy for Key {
     fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {

@@ -1,10 +1,9 @@
 //! Requirements on a signing certificate beyond its path: one policy a file, each of which can only refuse.
 //!
 //! To add one, add a file with a type that implements [`CertificatePolicy`], its line in `ChainVerifier::new`, and rows of
-//! accepted and refused certificates in `tests/it/chain.rs`.
+//! accepted and refused certificates in `tests/it/chain/verifier.rs`.
 
 mod key;
-mod lifetime;
 mod organization;
 mod signer_name;
 mod usage;
@@ -14,13 +13,12 @@ use std::fmt;
 use thiserror::Error;
 
 use super::certificate::{CLIENT_AUTH, Certificate, SERVER_AUTH};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
-pub use key::Key;
-pub use lifetime::Lifetime;
-pub use organization::Organization;
+pub(super) use key::Key;
+pub(super) use organization::Organization;
 pub use signer_name::{SignerName, SignerNameError};
-pub use usage::Usage;
+pub(super) use usage::Usage;
 
 /// A requirement on signing certificates.
 ///
@@ -62,6 +60,9 @@ pub use usage::Usage;
 /// assert!(matches!(error, ChainError::Policy { error: PolicyError::Other(_), .. }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Policies run in the order in which they were added, before the search for a path, so that a refusal costs little. They run under
+/// no lock; a panic is an error of that fetch.
 pub trait CertificatePolicy: fmt::Debug + Send + Sync {
     /// Checks `certificate`.
     ///
@@ -90,6 +91,8 @@ impl CertificatePolicy for SignerName {
 }
 
 /// Why a policy refused a certificate.
+///
+/// Each message has what was found and what was expected.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PolicyError {
@@ -146,14 +149,17 @@ pub(super) fn is_tls_purpose(arcs: &[usize]) -> bool {
     matches!(arcs, [1, 3, 6, 1, 5, 5, 7, 3, 1 | 2])
 }
 
+/// The same for the dotted form.
 fn names_tls_purpose(purpose: &str) -> bool {
     purpose == SERVER_AUTH || purpose == CLIENT_AUTH
 }
 
+/// The exponent for the message.
 fn exponent(found: &Option<u64>) -> String {
     found.map_or_else(|| "longer than 64 bits".to_owned(), |found| found.to_string())
 }
 
+/// The first three organizations for the message.
 fn organizations(found: &[Excerpt]) -> String {
     let quoted: Vec<_> = found.iter().take(3).map(|each| format!("`{each}`")).collect();
     match found.len() {

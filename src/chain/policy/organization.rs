@@ -3,7 +3,7 @@
 use super::{CertificatePolicy, PolicyError};
 use crate::chain::certificate::Certificate;
 use crate::chain::name::{Attribute, DistinguishedName};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Requires the issuer to have exactly one organization, `Microsoft Corporation`, and the subject to have the same one or
 /// none.
@@ -11,9 +11,8 @@ use crate::excerpt::Excerpt;
 /// Whole attributes are compared byte for byte. A string type other than PrintableString or UTF8String is refused, and so
 /// is a value that shares its relative distinguished name. Microsoft's sample looks for the text
 /// `O=Microsoft Corporation` anywhere in the issuer. Certificates of 2019 to 2022 have no organization in the subject.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Organization;
+#[derive(Debug)]
+pub(in crate::chain) struct Organization;
 
 impl CertificatePolicy for Organization {
     fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {

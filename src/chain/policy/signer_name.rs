@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Requires one of the certificate's DNS names to match the signer's name.
 ///
@@ -89,6 +89,8 @@ impl SignerName {
     }
 
     /// Whether `name` matches.
+    ///
+    /// Without regard to ASCII case. A `*` in `name` is a character like any other, and never allowed.
     pub fn matches(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let Some(middle) =
@@ -125,6 +127,8 @@ impl fmt::Display for SignerName {
 }
 
 /// Why a text is not a signer name.
+///
+/// The message names what is expected, so that it can be shown to an operator as it is.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SignerNameError {
@@ -147,6 +151,7 @@ pub enum SignerNameError {
     },
 }
 
+/// The characters of a DNS label, of which a pattern stands for any number.
 fn in_label(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
 }

@@ -8,9 +8,8 @@ use crate::chain::certificate::Certificate;
 ///
 /// Microsoft signs callbacks with a TLS certificate. From 2026 on such certificates are for servers only (Chrome Root
 /// Program Policy 1.8); earlier ones are for both.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Usage;
+#[derive(Debug)]
+pub(in crate::chain) struct Usage;
 
 impl CertificatePolicy for Usage {
     fn check(&self, certificate: &Certificate<'_>) -> Result<(), PolicyError> {

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use serde_json::{Map, Value};
-use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use super::error::ActivationError;
 use crate::json::without_mark;
+use crate::mask::Excerpt;
 
 /// A `Microsoft.Resources` event: an operation on an Azure resource.
 ///
@@ -28,20 +28,13 @@ use crate::json::without_mark;
 /// assert_eq!(events[0].resource_uri(), Some("/subscriptions/s"));
 /// assert_eq!(events[0].claims().unwrap()["oid"], "o");
 /// assert!(!format!("{events:?}").contains("oid"));
-/// # Ok::<(), partner_center_webhooks::event_grid::activation::NotEvents>(())
+/// # Ok::<(), partner_center_webhooks::event_grid::activation::ActivationError>(())
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct ResourceEvent {
     event_type: Box<str>,
     subject: Option<Box<str>>,
     data: Map<String, Value>,
-}
-
-/// A body is neither an event nor an array of events.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("the body does not contain events (expected a JSON object or an array of them): {reason}")]
-pub struct NotEvents {
-    reason: Excerpt,
 }
 
 impl ResourceEvent {
@@ -58,9 +51,10 @@ impl ResourceEvent {
     ///
     /// # Errors
     ///
-    /// [`NotEvents`] if it is not JSON, or neither an object nor an array.
-    pub fn read(body: &[u8]) -> Result<Vec<Self>, NotEvents> {
-        let not_events = |reason: String| NotEvents { reason: Excerpt::of(reason) };
+    /// [`ActivationError::NotEvents`] if it is not JSON, or neither an object nor an array.
+    pub fn read(body: &[u8]) -> Result<Vec<Self>, ActivationError> {
+        let not_events =
+            |reason: String| ActivationError::NotEvents { reason: Excerpt::of(reason) };
         match serde_json::from_slice(without_mark(body))
             .map_err(|error| not_events(error.to_string()))?
         {
@@ -176,7 +170,7 @@ mod tests {
         assert_eq!(event.http_request().unwrap()["method"], "POST");
         assert_eq!(event.correlation_id(), Some("c"));
 
-        assert_eq!(ResourceEvent::read(b"[]"), Ok(Vec::new()));
+        assert_eq!(ResourceEvent::read(b"[]").unwrap(), Vec::new());
         for body in ["", "7", "null", "[", "\"text\""] {
             assert!(ResourceEvent::read(body.as_bytes()).is_err(), "{body}");
         }

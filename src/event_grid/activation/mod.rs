@@ -12,15 +12,15 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! use partner_center_webhooks::event_grid::activation::{ActivationWatcher, ChannelState};
 //! use partner_center_webhooks::event_grid::manage::{
-//!     Channel, ManagementClient, PartnerNamespace, Polling, ArmResource, ResourceGroup, RoutingMode, SubscriptionId,
+//!     ArmResource, Channel, ManagementClient, PartnerNamespace, ResourceGroup, RoutingMode, SubscriptionId,
 //! };
 //! # use partner_center_webhooks::http_client::ReqwestClient;
 //! # use partner_center_webhooks::testing::ResourceManager;
-//! # use partner_center_webhooks::token::{AccessToken, StaticToken};
+//! # use partner_center_webhooks::token::{AccessToken};
 //! # let fake = ResourceManager::start().await?;
-//! # let tokens = StaticToken::new(AccessToken::new(fake.access_token())?);
+//! # let tokens = AccessToken::new(fake.access_token())?;
 //! # let client = ManagementClient::new(&fake.cloud(), ReqwestClient::new()?, tokens)?
-//! #     .with_polling(Polling::default().with_interval(std::time::Duration::ZERO));
+//! #     .with_poll_interval(std::time::Duration::ZERO);
 //! # let group = ResourceGroup::new(SubscriptionId::new("00000000-0000-0000-0000-000000000001")?, "events")?;
 //! # let registration = group.partner_registration("contoso")?;
 //! # let namespace = PartnerNamespace::new(&registration, RoutingMode::ChannelNameHeader);
@@ -31,8 +31,7 @@
 //! client.create_or_update(&id, &ArmResource::new(channel)).await?;
 //!
 //! let mut watcher = ActivationWatcher::new(client.clone(), [id]);
-//! # let pace = partner_center_webhooks::event_grid::activation::Pace::default();
-//! # watcher = watcher.with_pace(pace.with_delay_after_hint(std::time::Duration::ZERO));
+//! # watcher = watcher.with_delay_after_hint(std::time::Duration::ZERO);
 //! let first = watcher.next().await.unwrap()?;
 //! assert!(matches!(first.state, ChannelState::NeverActivated { .. }));
 //!
@@ -45,9 +44,9 @@
 //! # Ok(()) }) }
 //! ```
 
+mod error;
 mod event;
 mod hints;
-mod pace;
 #[cfg(feature = "event-grid-receive")]
 mod received;
 
@@ -57,32 +56,33 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use super::manage::{
-    ArmResource, Channel, ManagementClient, ManagementError, ProvisioningState, ReadinessState,
-    ResourceId,
+    ArmResource, Channel, ManagementClient, ProvisioningState, ReadinessState, ResourceId,
 };
 use crate::api::after;
 
-pub use event::{NotEvents, ResourceEvent};
+pub use error::ActivationError;
+pub use event::ResourceEvent;
 pub use hints::Hints;
-pub use pace::Pace;
 
 /// Polls channels until each is activated, expired or deleted, and reports changes.
 ///
 /// Each channel is read immediately, then after 30 s, with delays that double up to ten minutes. After a hint it is read soon,
-/// and the delays start over. See [`Pace`].
+/// and the delays start over.
 pub struct ActivationWatcher {
     client: ManagementClient,
     watched: Vec<Watched>,
     hints: Hints,
-    pace: Pace,
+    first_delay: Duration,
+    longest_delay: Duration,
+    delay_after_hint: Duration,
     clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
 }
 
+/// A channel that is not in a final state.
 struct Watched {
     id: ResourceId<Channel>,
     /// The time of the next read.
@@ -96,6 +96,12 @@ struct Watched {
 }
 
 /// The state of a channel.
+///
+/// ```text
+/// NeverActivated ─┬─ the customer activates ──► Activated
+///                 ├─ seven days pass ─────────► Expired
+///                 └─ either side is deleted ──► Deleted
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ChannelState {
@@ -135,17 +141,6 @@ pub struct ChannelChange {
     pub channel: Option<ArmResource<Channel>>,
 }
 
-/// A channel could not be read. The watcher retries later.
-#[derive(Clone, Debug, Error)]
-#[error("channel {id} cannot be watched: {error}")]
-#[non_exhaustive]
-pub struct WatchError {
-    /// The id of the channel.
-    pub id: ResourceId<Channel>,
-    /// The error of the client.
-    pub error: ManagementError,
-}
-
 impl ActivationWatcher {
     /// Creates a watcher of `channels` that uses `client`.
     pub fn new(
@@ -156,7 +151,9 @@ impl ActivationWatcher {
             client,
             watched: Vec::new(),
             hints: Hints::default(),
-            pace: Pace::default(),
+            first_delay: Duration::from_secs(30),
+            longest_delay: Duration::from_secs(600),
+            delay_after_hint: Duration::from_secs(2),
             clock: Arc::new(OffsetDateTime::now_utc),
         };
         for id in channels {
@@ -165,13 +162,27 @@ impl ActivationWatcher {
         watcher
     }
 
-    /// Sets the polling intervals.
+    /// Sets the delay after the first read; it doubles after each read. At least a second. Default: 30 s.
     #[must_use]
-    pub fn with_pace(mut self, pace: Pace) -> Self {
-        self.pace = pace;
+    pub fn with_first_delay(mut self, delay: Duration) -> Self {
+        self.first_delay = delay.max(MIN_DELAY);
         for watched in &mut self.watched {
-            watched.delay = pace.first;
+            watched.delay = self.first_delay;
         }
+        self
+    }
+
+    /// Sets the maximum delay. At least a second. Default: ten minutes.
+    #[must_use]
+    pub fn with_longest_delay(mut self, delay: Duration) -> Self {
+        self.longest_delay = delay.max(MIN_DELAY);
+        self
+    }
+
+    /// Sets the delay after a hint. Hints within it cause one read. Default: two seconds.
+    #[must_use]
+    pub fn with_delay_after_hint(mut self, delay: Duration) -> Self {
+        self.delay_after_hint = delay;
         self
     }
 
@@ -194,7 +205,7 @@ impl ActivationWatcher {
         self.watched.push(Watched {
             id,
             due: Instant::now(),
-            delay: self.pace.first,
+            delay: self.first_delay,
             reported: None,
             was_missing: false,
             expires: None,
@@ -212,15 +223,15 @@ impl ActivationWatcher {
     ///
     /// # Errors
     ///
-    /// [`WatchError`], after the client's own retries. A further call retries the channel later.
-    pub async fn next(&mut self) -> Option<Result<ChannelChange, WatchError>> {
+    /// [`ActivationError::Read`], after the client's own retries. A further call retries the channel later.
+    pub async fn next(&mut self) -> Option<Result<ChannelChange, ActivationError>> {
         loop {
             for watched in &mut self.watched {
                 if let Some(hint) = self.hints.take(&watched.id) {
-                    let soon = hint.checked_add(self.pace.after_hint).unwrap_or(hint);
+                    let soon = hint.checked_add(self.delay_after_hint).unwrap_or(hint);
                     watched.due = watched.due.min(soon);
                     // The channel may not show the change yet.
-                    watched.delay = self.pace.first;
+                    watched.delay = self.first_delay;
                 }
             }
             let watched = self.watched.iter_mut().min_by_key(|watched| watched.due)?;
@@ -230,14 +241,14 @@ impl ActivationWatcher {
                 continue;
             }
             let read = self.client.get(&watched.id).await;
-            let delay = watched.delay.min(self.pace.longest);
+            let delay = watched.delay.min(self.longest_delay);
             watched.due = after(delay);
             watched.delay = delay.saturating_mul(2);
             let channel = match read {
                 Ok(channel) => channel,
                 Err(error) => {
-                    let id = watched.id.clone();
-                    return Some(Err(WatchError { id, error }));
+                    let (id, error) = (watched.id.clone(), Box::new(error));
+                    return Some(Err(ActivationError::Read { id, error }));
                 }
             };
             let is_first_miss =
@@ -278,7 +289,7 @@ impl ActivationWatcher {
     /// }
     /// # }
     /// ```
-    pub fn into_stream(self) -> impl Stream<Item = Result<ChannelChange, WatchError>> + Send {
+    pub fn into_stream(self) -> impl Stream<Item = Result<ChannelChange, ActivationError>> + Send {
         unfold(self, async |mut watcher| {
             let change = watcher.next().await?;
             Some((change, watcher))
@@ -326,7 +337,8 @@ impl fmt::Debug for ActivationWatcher {
         let ids = self.watched.iter().map(|watched| &watched.id);
         f.debug_struct("ActivationWatcher")
             .field("channels", &ids.collect::<Vec<_>>())
-            .field("pace", &self.pace)
             .finish_non_exhaustive()
     }
 }
+
+const MIN_DELAY: Duration = Duration::from_secs(1);

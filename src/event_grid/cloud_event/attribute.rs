@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::CloudEventError;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Accepts `value` if it is valid for the attribute `name`.
 pub(super) fn check(name: &'static str, value: &str) -> Result<Box<str>, CloudEventError> {

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::json::raw::DEPTH_LIMIT;
+use crate::mask::Excerpt;
 
 /// Why a value is not an event of CloudEvents 1.0, or cannot be serialized as one.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

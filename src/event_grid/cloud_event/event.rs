@@ -4,16 +4,16 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::{RawValue, Value, to_raw_value};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 use super::attribute;
 use super::error::CloudEventError;
-use super::extension::{self, ExtensionValue};
-use crate::excerpt::Excerpt;
+use super::extension;
 use crate::json::date::date;
+use crate::mask::Excerpt;
 
 /// An event of CloudEvents 1.0.
 ///
@@ -193,17 +193,19 @@ impl CloudEvent {
         Ok(self)
     }
 
-    /// Sets an extension.
+    /// Sets an extension: a boolean, an integer of 32 bits, or text. Times, URIs and bytes are text too.
     ///
     /// # Errors
     ///
-    /// [`CloudEventError::ExtensionName`] or [`CloudEventError::Attribute`].
+    /// [`CloudEventError::ExtensionName`] if the name has other characters than lower-case letters and digits, or is that of an
+    /// attribute; [`CloudEventError::Attribute`] if the value is of another type.
     pub fn with_extension(
         mut self,
         name: &str,
-        value: impl Into<ExtensionValue>,
+        value: impl Into<Value>,
     ) -> Result<Self, CloudEventError> {
-        let value = value.into().into_json()?;
+        let value = to_raw_value(&value.into());
+        let value = value.map_err(|error| CloudEventError::syntax(&error))?;
         extension::check(name, &value)?;
         self.extensions.retain(|(other, _)| **other != *name);
         self.extensions.push((name.into(), value));

@@ -1,56 +1,15 @@
 //! Extension attributes.
 
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::attribute::is_text;
 use super::error::CloudEventError;
-use crate::excerpt::Excerpt;
-
-/// The value of an extension, in one of its JSON types.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[non_exhaustive]
-#[serde(untagged)]
-pub enum ExtensionValue {
-    /// A boolean.
-    Boolean(bool),
-    /// A 32-bit integer.
-    Integer(i32),
-    /// Text. Times, URIs and bytes are text too.
-    Text(String),
-}
-
-impl ExtensionValue {
-    pub(super) fn into_json(self) -> Result<Box<RawValue>, CloudEventError> {
-        to_raw_value(&self).map_err(|error| CloudEventError::syntax(&error))
-    }
-}
-
-impl From<bool> for ExtensionValue {
-    fn from(value: bool) -> Self {
-        Self::Boolean(value)
-    }
-}
-
-impl From<i32> for ExtensionValue {
-    fn from(value: i32) -> Self {
-        Self::Integer(value)
-    }
-}
-
-impl From<&str> for ExtensionValue {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
-    }
-}
-
-impl From<String> for ExtensionValue {
-    fn from(value: String) -> Self {
-        Self::Text(value)
-    }
-}
+use crate::mask::Excerpt;
 
 /// Checks the name and value of an extension.
+///
+/// CloudEvents 1.0.2, "Type System": JSON has no integers of its own, so a number is valid only if it is written as one of
+/// 32 bits (`1e3` and `1.0` are not).
 pub(super) fn check(name: &str, value: &RawValue) -> Result<(), CloudEventError> {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     if name.is_empty() || !name.bytes().all(is_allowed) || RESERVED.contains(&name) {

@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 use super::attribute;
 use super::error::CloudEventError;
 use super::event::{CloudEvent, Data};
-use crate::excerpt::Excerpt;
 use crate::json::raw::{Members, json_type, string};
 use crate::json::without_mark;
+use crate::mask::Excerpt;
 
 impl CloudEvent {
     /// Parses one event: a JSON object. A leading byte order mark is ignored.

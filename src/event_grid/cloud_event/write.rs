@@ -40,7 +40,8 @@ impl Serialize for CloudEvent {
     }
 }
 
-/// Serializes an event without a check.
+/// Serializes an event without a check. [`Publisher`](crate::event_grid::Publisher) checks each event once, before it knows in which
+/// request the event fits.
 pub(crate) struct Unchecked<'a>(pub(crate) &'a CloudEvent);
 
 impl Unchecked<'_> {

@@ -3,7 +3,7 @@
 use http::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::{ManagementClient, unwritable};
 use super::error::ManagementError;
@@ -82,14 +82,9 @@ impl ManagementClient {
         &self,
         id: &ResourceId<K>,
     ) -> Result<Option<Secret>, ManagementError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct FullUrl {
-            #[serde(default, deserialize_with = "crate::api::model::read")]
-            endpoint_url: Option<Secret>,
-        }
-        let url: FullUrl = self.act("get full URL", id, "getFullUrl", None, true).await?;
-        Ok(url.endpoint_url)
+        let body: Map<String, Value> =
+            self.act("get full URL", id, "getFullUrl", None, true).await?;
+        Ok(body.get("endpointUrl").and_then(Value::as_str).map(Secret::from))
     }
 
     /// Returns the headers that deliveries carry, with their secrets, which all other responses omit.

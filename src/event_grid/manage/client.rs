@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
-use secrecy::SecretString;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::error::ManagementError;
 use super::resource::{ArmResource, strip};
 use super::resource_id::ResourceId;
-use super::resource_type::{ResourceType, Writable};
+use super::resource_type::ResourceType;
 use super::secret::secrets_of;
 use super::service::RESOURCE_MANAGER;
 use super::webhook_url;
-use crate::api::{Api, ApiError, ApiResponse, Bearer, Call, RetryPolicy};
+use crate::api::{Api, ApiError, ApiResponse, Call, RetryPolicy};
 use crate::cloud::Cloud;
 use crate::http_client::HttpClient;
-use crate::http_client::{Endpoint, EndpointError};
+use crate::http_client::endpoint::{Endpoint, EndpointError};
+use crate::mask::secret::SecretString;
 use crate::token::TokenProvider;
 
 /// Manages the resources of Event Grid through Azure Resource Manager. Cheap to clone.
@@ -26,40 +26,42 @@ use crate::token::TokenProvider;
 /// # Source
 ///
 /// The REST reference of Event Grid, resource manager, and recorded exchanges of Azure's own clients.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::event_grid::manage::{
+///     ArmResource, ManagementClient, PartnerRegistration, ResourceGroup, SubscriptionId,
+/// };
+/// use partner_center_webhooks::http_client::ReqwestClient;
+/// use partner_center_webhooks::testing::ResourceManager;
+/// use partner_center_webhooks::token::AccessToken;
+///
+/// let fake = ResourceManager::start().await?; // on loopback; in production: Cloud::Global
+/// let tokens = AccessToken::new(fake.access_token())?;
+/// let client = ManagementClient::new(&fake.cloud(), ReqwestClient::new()?, tokens)?
+///     .with_poll_interval(std::time::Duration::ZERO);
+/// let group = ResourceGroup::new(SubscriptionId::new("00000000-0000-0000-0000-000000000001")?, "events")?;
+///
+/// let id = group.partner_registration("contoso")?;
+/// assert!(client.get(&id).await?.is_none());
+/// let registration = ArmResource::new(PartnerRegistration::default()).at("global");
+/// client.create_or_update(&id, &registration).await?;
+/// let tagged = client.modify(&id, |resource| *resource = resource.clone().tagged("team", "events")).await?;
+/// assert_eq!(tagged.tags.unwrap()["team"], "events");
+/// assert!(client.delete(&id).await?);
+/// assert!(!client.delete(&id).await?); // it is gone
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ManagementClient {
     pub(super) api: Api,
-    pub(super) polling: Polling,
+    pub(super) poll_interval: Duration,
+    pub(super) poll_deadline: Duration,
     always_preview: bool,
     danger_plain_http_on_loopback: bool,
-}
-
-/// How the client waits for long-running operations.
-#[derive(Clone, Copy, Debug)]
-#[must_use]
-pub struct Polling {
-    pub(super) interval: Duration,
-    pub(super) deadline: Duration,
-}
-
-impl Polling {
-    /// Sets the interval between two polls, used if the service does not name one (it rarely does). Default: 10 s.
-    pub fn with_interval(mut self, interval: Duration) -> Self {
-        self.interval = interval;
-        self
-    }
-
-    /// Sets the total wait. Default: 15 minutes, because a person has ten minutes to confirm a webhook.
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-}
-
-impl Default for Polling {
-    fn default() -> Self {
-        Self { interval: Duration::from_secs(10), deadline: Duration::from_secs(15 * 60) }
-    }
 }
 
 impl ManagementClient {
@@ -81,18 +83,15 @@ impl ManagementClient {
     ) -> Result<Self, EndpointError> {
         let base = cloud.management_base();
         Ok(Self {
-            api: Api {
-                endpoint: Endpoint::new(base, cloud.danger_plain_http_on_loopback())?,
-                authorizer: Arc::new(Bearer {
-                    tokens: Box::new(tokens),
-                    scope: format!("{base}/.default").into(),
-                }),
-                client: Arc::new(client),
-                service: &RESOURCE_MANAGER,
-                retries: RetryPolicy::default(),
-                headers: HeaderMap::new(),
-            },
-            polling: Polling::default(),
+            api: Api::new(
+                Endpoint::of_cloud(cloud, base)?,
+                &RESOURCE_MANAGER,
+                Arc::new(client),
+                tokens,
+                format!("{base}/.default"),
+            ),
+            poll_interval: Duration::from_secs(10),
+            poll_deadline: Duration::from_secs(15 * 60),
             always_preview: false,
             danger_plain_http_on_loopback: cloud.danger_plain_http_on_loopback(),
         })
@@ -105,10 +104,19 @@ impl ManagementClient {
         self
     }
 
-    /// Replaces how the client waits for long-running operations.
+    /// Sets the interval between two polls of a long-running operation, used if the service does not name one (it rarely does).
+    /// Default: 10 s.
     #[must_use]
-    pub fn with_polling(mut self, polling: Polling) -> Self {
-        self.polling = polling;
+    pub fn with_poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval;
+        self
+    }
+
+    /// Sets the total wait for a long-running operation. Default: 15 minutes, because a person has ten minutes to confirm a
+    /// webhook.
+    #[must_use]
+    pub fn with_poll_deadline(mut self, deadline: Duration) -> Self {
+        self.poll_deadline = deadline;
         self
     }
 
@@ -124,7 +132,7 @@ impl ManagementClient {
 
     /// Reads a resource, or returns `None` if it does not exist.
     ///
-    /// It does not exist if the service answers 404 with the code `ResourceNotFound`, `ParentResourceNotFound`,
+    /// It does not exist if the service responds with 404 and the code `ResourceNotFound`, `ParentResourceNotFound`,
     /// `ResourceGroupNotFound` or `NotFound`. A 404 with another code, such as `SubscriptionNotFound`, or without one is an
     /// error.
     ///
@@ -165,7 +173,7 @@ impl ManagementClient {
     /// # Errors
     ///
     /// [`ManagementError`].
-    pub async fn create_or_update<K: Writable>(
+    pub async fn create_or_update<K: ResourceType>(
         &self,
         id: &ResourceId<K>,
         resource: &ArmResource<K>,
@@ -184,7 +192,7 @@ impl ManagementClient {
     /// # Errors
     ///
     /// [`ManagementError`].
-    pub async fn update<K: Writable>(
+    pub async fn update<K: ResourceType>(
         &self,
         id: &ResourceId<K>,
         update: &K::Update,
@@ -213,7 +221,7 @@ impl ManagementClient {
     /// # Errors
     ///
     /// [`ManagementError::Missing`] if it does not exist; others as [`create_or_update`](Self::create_or_update).
-    pub async fn modify<K: Writable>(
+    pub async fn modify<K: ResourceType>(
         &self,
         id: &ResourceId<K>,
         change: impl FnOnce(&mut ArmResource<K>),
@@ -236,7 +244,10 @@ impl ManagementClient {
     /// # Errors
     ///
     /// [`ManagementError`].
-    pub async fn delete<K: Writable>(&self, id: &ResourceId<K>) -> Result<bool, ManagementError> {
+    pub async fn delete<K: ResourceType>(
+        &self,
+        id: &ResourceId<K>,
+    ) -> Result<bool, ManagementError> {
         let path = self.versioned(&id.path(), K::IS_PREVIEW);
         let call = Call::new("delete", Method::DELETE, &path);
         let accepted = self.change(id, call).await?;

@@ -39,7 +39,7 @@ macro_rules! open_enums {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                crate::excerpt::Excerpt::of(self.as_str()).fmt(f)
+                crate::mask::Excerpt::of(self.as_str()).fmt(f)
             }
         }
 

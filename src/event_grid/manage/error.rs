@@ -5,8 +5,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::api::{ApiError, RefusalDetail};
-use crate::excerpt::Excerpt;
 use crate::http_client::transience::is_transient_code;
+use crate::mask::Excerpt;
 
 /// Why an operation on a resource failed.
 #[derive(Clone, Debug, Error)]
@@ -40,7 +40,7 @@ pub enum ManagementError {
         found: Excerpt,
     },
     /// The service accepted the operation, and it failed later.
-    #[error("{operation}: {id} {failure}")]
+    #[error("{operation}: {id} {}", failure.text())]
     Failed {
         /// The operation.
         operation: &'static str,
@@ -49,6 +49,9 @@ pub enum ManagementError {
         /// The status and the error of the operation.
         failure: Box<OperationFailure>,
     },
+    /// The resource was not sent, because the service would refuse or misread it.
+    #[error(transparent)]
+    InvalidResource(#[from] InvalidResource),
     /// The resource does not exist: it was to be modified, or it was written and cannot be read.
     #[error("{operation}: {id} does not exist")]
     Missing {
@@ -86,9 +89,6 @@ pub enum ManagementError {
         /// How many pages were read.
         limit: usize,
     },
-    /// The resource was not sent, because the service would refuse or misread it.
-    #[error(transparent)]
-    InvalidResource(#[from] InvalidResource),
 }
 
 impl ManagementError {
@@ -112,13 +112,7 @@ impl ManagementError {
 }
 
 /// The failure of an operation that the service had accepted.
-#[derive(Clone, Debug, Error)]
-#[error(
-    "ended with status `{status}`{}{}{}",
-    .code.as_ref().map_or(String::new(), |code| format!(", code {code}")),
-    .message.as_ref().map_or(String::new(), |message| format!(": {message}")),
-    .details.iter().map(in_brackets).collect::<String>()
-)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OperationFailure {
     /// `Failed` or `Canceled`.
@@ -139,17 +133,36 @@ impl OperationFailure {
         let mut codes = self.code.iter().chain(details).peekable();
         codes.peek().is_some() && codes.all(|code| is_transient_code(&code.to_string()))
     }
+
+    /// The end of a sentence about the resource.
+    fn text(&self) -> String {
+        let show = |label: &str, part: &Option<Excerpt>| {
+            part.as_ref().map_or(String::new(), |part| format!("{label}{part}"))
+        };
+        let detail =
+            |it: &RefusalDetail| format!(" [{} {}]", show("", &it.code), show("", &it.message));
+        let details: String = self.details.iter().map(detail).collect();
+        let (code, message) = (show(", code ", &self.code), show(": ", &self.message));
+        format!("ended with status `{}`{code}{message}{details}", self.status)
+    }
 }
 
-fn in_brackets(detail: &RefusalDetail) -> String {
-    let part = |part: &Option<Excerpt>| part.as_ref().map_or(String::new(), Excerpt::to_string);
-    format!(" [{} {}]", part(&detail.code), part(&detail.message))
-}
-
-/// Why a resource is not sent.
+/// Why a resource, or a part of its id, is invalid. Found before anything is sent.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum InvalidResource {
+    /// The text is not an id of this resource type.
+    #[error(
+        "`{found}` is not the id of a {resource_type} (expected one that ends in `{expected}`)"
+    )]
+    Id {
+        /// The resource type.
+        resource_type: &'static str,
+        /// The expected end.
+        expected: Box<str>,
+        /// The text.
+        found: Excerpt,
+    },
     /// The activation message of a channel is too long.
     #[error(
         "the activation message has {length} characters (expected at most {})",
@@ -159,11 +172,42 @@ pub enum InvalidResource {
         /// Its length in characters.
         length: usize,
     },
+    /// The text is not a valid name for this resource type.
+    #[error(
+        "`{found}` cannot name a {resource_type} (expected {shortest} to {longest} {characters})"
+    )]
+    Name {
+        /// The resource type.
+        resource_type: &'static str,
+        /// The minimum length in characters.
+        shortest: usize,
+        /// The maximum length in characters.
+        longest: usize,
+        /// The valid characters.
+        characters: &'static str,
+        /// The text.
+        found: Excerpt,
+    },
     /// A namespace has no routing mode. It cannot be changed later, and Azure's own clients have different defaults.
     #[error(
         "`partnerTopicRoutingMode` is not set (expected `ChannelNameHeader` or `SourceEventAttribute`)"
     )]
     RoutingMode,
+    /// The text is not a scope.
+    #[error(
+        "`{found}` is not a scope (expected an id that begins with a slash, without empty segments, dot segments or \
+         characters that are special in a URL)"
+    )]
+    Scope {
+        /// The text.
+        found: Excerpt,
+    },
+    /// The text is not the id of an Azure subscription.
+    #[error("`{found}` is not an Azure subscription id (expected a UUID)")]
+    SubscriptionId {
+        /// The text.
+        found: Excerpt,
+    },
     /// A webhook URL is not an absolute https URL. Event Grid delivers to no other.
     #[error(
         "the webhook URL is `{found}` (expected an absolute https URL with a host, an optional port and no user; plain \
@@ -175,5 +219,5 @@ pub enum InvalidResource {
     },
 }
 
-/// In characters. Source: the service, which answers 400 `InvalidRequest` to longer ones.
+/// In characters. Source: the service, which refuses longer ones with 400 and the code `InvalidRequest`.
 pub(super) const MAX_ACTIVATION_MESSAGE: usize = 256;

@@ -1,130 +1,89 @@
 //! Ids from the top down: resource group, resource, child resource.
 
+use super::error::InvalidResource;
 use super::model::{
     Channel, EventSubscription, PartnerConfiguration, PartnerDestination, PartnerNamespace,
     PartnerRegistration, PartnerTopic, SystemTopic,
 };
 use super::resource_id::ResourceId;
 use super::resource_type::ResourceType;
-use super::scope::{
-    EVENT_SUBSCRIPTIONS, PROVIDER, PROVIDERS, ResourceGroup, ResourceIdError, Scope,
-};
+use super::scope::{ResourceGroup, Scope};
+
+/// Methods of a parent that return the id of a child by its name.
+macro_rules! children {
+    ($($parent:ty { $($(#[doc = $doc:literal])+ $name:ident: $child:ident,)+ })+) => {$(
+        impl $parent {
+            $(
+                $(#[doc = $doc])+
+                ///
+                /// # Errors
+                ///
+                /// [`InvalidResource::Name`] if `name` is not valid for this resource type.
+                pub fn $name(&self, name: &str) -> Result<ResourceId<$child>, InvalidResource> {
+                    ResourceId::under(&self.base(), name)
+                }
+            )+
+        }
+    )+};
+}
+
+children! {
+    ResourceGroup {
+        /// The id of the partner destination `name` in this group: 3 to 50 letters, digits and hyphens.
+        partner_destination: PartnerDestination,
+        /// The id of the partner namespace `name` in this group: 3 to 50 letters, digits and hyphens.
+        partner_namespace: PartnerNamespace,
+        /// The id of the partner registration `name` in this group: 3 to 50 letters, digits and hyphens.
+        partner_registration: PartnerRegistration,
+        /// The id of the partner topic `name` in this group: 3 to 50 letters, digits and hyphens.
+        partner_topic: PartnerTopic,
+        /// The id of the system topic `name` in this group: 3 to 128 letters, digits and hyphens.
+        system_topic: SystemTopic,
+    }
+
+    ResourceId<PartnerNamespace> {
+        /// The id of the channel `name` of this namespace: 3 to 50 letters, digits and hyphens.
+        channel: Channel,
+    }
+
+    ResourceId<PartnerTopic> {
+        /// The id of the event subscription `name` of this topic: 3 to 64 letters, digits and hyphens.
+        event_subscription: EventSubscription,
+    }
+
+    ResourceId<SystemTopic> {
+        /// The id of the event subscription `name` of this topic: 3 to 64 letters, digits and hyphens.
+        event_subscription: EventSubscription,
+    }
+}
 
 impl ResourceGroup {
-    /// The partner registration `name` in this group.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn partner_registration(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<PartnerRegistration>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// The partner namespace `name` in this group.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn partner_namespace(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<PartnerNamespace>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// The partner topic `name` in this group.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn partner_topic(&self, name: &str) -> Result<ResourceId<PartnerTopic>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// The partner destination `name` in this group.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn partner_destination(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<PartnerDestination>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// The system topic `name` in this group.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn system_topic(&self, name: &str) -> Result<ResourceId<SystemTopic>, ResourceIdError> {
-        self.resource(name)
-    }
-
-    /// The partner configuration of this group. There is only one.
+    /// The id of the partner configuration of this group. There is only one.
     pub fn partner_configuration(&self) -> ResourceId<PartnerConfiguration> {
-        let scope = self.scope();
-        ResourceId::of(format!("{scope}/{PROVIDERS}/{PROVIDER}/partnerConfigurations/default"))
+        ResourceId::of(format!("{}/partnerConfigurations/default", self.base()))
     }
 
-    fn resource<K: ResourceType>(&self, name: &str) -> Result<ResourceId<K>, ResourceIdError> {
-        let scope = format!("{}/{PROVIDERS}/{PROVIDER}", self.scope());
-        ResourceId::under(&scope, K::TYPES.last().copied().unwrap_or_default(), name)
-    }
-}
-
-impl ResourceId<PartnerNamespace> {
-    /// The channel `name` of this namespace.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn channel(&self, name: &str) -> Result<ResourceId<Channel>, ResourceIdError> {
-        ResourceId::under(self.as_str(), "channels", name)
+    /// What precedes the type of a resource in this group.
+    fn base(&self) -> String {
+        self.scope().provider()
     }
 }
 
-impl ResourceId<PartnerTopic> {
-    /// The event subscription `name` of this topic.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn event_subscription(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<EventSubscription>, ResourceIdError> {
-        ResourceId::under(self.as_str(), EVENT_SUBSCRIPTIONS, name)
-    }
-}
-
-impl ResourceId<SystemTopic> {
-    /// The event subscription `name` of this topic.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceIdError::Name`].
-    pub fn event_subscription(
-        &self,
-        name: &str,
-    ) -> Result<ResourceId<EventSubscription>, ResourceIdError> {
-        ResourceId::under(self.as_str(), EVENT_SUBSCRIPTIONS, name)
+impl<K: ResourceType> ResourceId<K> {
+    /// What precedes the type of a child resource.
+    fn base(&self) -> String {
+        self.to_string()
     }
 }
 
 impl ResourceId<EventSubscription> {
-    /// The event subscription `name` for `scope`: a subscription, a resource group, or any resource.
+    /// The id of the event subscription `name` for `scope`: a subscription, a resource group, or any resource.
     ///
     /// # Errors
     ///
-    /// [`ResourceIdError::Name`].
-    pub fn at(scope: &Scope, name: &str) -> Result<Self, ResourceIdError> {
-        let scope = format!("{scope}/{PROVIDERS}/{PROVIDER}");
-        Self::under(&scope, EVENT_SUBSCRIPTIONS, name)
+    /// [`InvalidResource::Name`] if `name` does not have 3 to 64 letters, digits and hyphens.
+    pub fn at(scope: &Scope, name: &str) -> Result<Self, InvalidResource> {
+        Self::under(&scope.provider(), name)
     }
 }
 
@@ -135,7 +94,7 @@ mod tests {
 
     const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 
-    fn group(name: &str) -> Result<ResourceGroup, ResourceIdError> {
+    fn group(name: &str) -> Result<ResourceGroup, InvalidResource> {
         ResourceGroup::new(SubscriptionId::new(SUBSCRIPTION).unwrap(), name)
     }
 

@@ -6,6 +6,31 @@
 //! A partner has one registration, a namespace in each region, and a channel for each customer. The customer authorizes the
 //! partner, and activates the topic that the channel creates: [`activation`](super::activation) reports when.
 //!
+//! | resource | whose | made by | where |
+//! |---|---|---|---|
+//! | [`PartnerRegistration`] | the partner's | [`create_or_update`](ManagementClient::create_or_update), once | `global` |
+//! | [`PartnerNamespace`] | the partner's | `create_or_update`, one in each region | the region of its channels |
+//! | [`Channel`] | the partner's | `create_or_update`, one for each customer | in a namespace |
+//! | [`PartnerConfiguration`] | the customer's | `create_or_update`, then [`authorize_partner`](ManagementClient::authorize_partner) | `global`, one in each resource group |
+//! | [`PartnerTopic`] | the customer's | the channel; then [`activate`](ManagementClient::activate) | the region of the channel |
+//! | [`PartnerDestination`] | the customer's | a channel in the other direction; then `activate` | preview versions only |
+//! | [`EventSubscription`] | either's | `create_or_update`, on a topic or any scope | with its topic |
+//! | [`SystemTopic`] | either's | `create_or_update` | the region of its source |
+//!
+//! A channel and its topic live and die together: the deletion of one deletes the other.
+//!
+//! # Names, ids and secrets
+//!
+//! An id is built from checked names or parsed, so that it cannot leave its place in a URL. Ids are compared in any ASCII case.
+//! Models are open: a member that this version does not know is kept and written back. Keys and webhook URLs are [`Secret`]s:
+//! `Debug` does not show them, and they are redacted from errors, which quote what the service says.
+//!
+//! # Waiting
+//!
+//! The service accepts some changes first and finishes them later. The client polls until it has finished, every 10 s for 15
+//! minutes by default, and reports [`ManagementError::NotFinished`] with the last state after that. Dropping the future stops
+//! the waiting, not the change.
+//!
 //! # Example
 //!
 //! ```no_run
@@ -50,7 +75,7 @@ mod service;
 mod webhook_url;
 
 pub use actions::{KeyName, NamespaceKeys};
-pub use client::{ManagementClient, Polling};
+pub use client::ManagementClient;
 pub use enums::{
     ActivationState, ChannelType, EventDeliverySchema, ProvisioningState, ReadinessState,
     RoutingMode,
@@ -66,6 +91,6 @@ pub use model::{
 };
 pub use resource::{ArmResource, Update};
 pub use resource_id::ResourceId;
-pub use resource_type::{Activatable, HasEndpointUrl, ListIn, ResourceType, Writable};
-pub use scope::{NameRule, ResourceGroup, ResourceIdError, Scope, SubscriptionId};
+pub use resource_type::{Activatable, HasEndpointUrl, ListIn, ResourceType};
+pub use scope::{NameRule, ResourceGroup, Scope, SubscriptionId};
 pub use secret::Secret;

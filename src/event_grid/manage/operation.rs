@@ -23,11 +23,12 @@ use super::resource::ArmResource;
 use super::resource_id::ResourceId;
 use super::resource_type::ResourceType;
 use crate::api::{ApiError, ApiResponse, Call, Refusal, after};
-use crate::excerpt::Excerpt;
 use crate::http_client::retry_after::retry_after;
 use crate::json::response::Unreadable;
+use crate::mask::Excerpt;
 
 /// The first response to a change.
+#[derive(Default)]
 pub(super) struct Accepted<K> {
     pub(super) status: StatusCode,
     /// The resource in its final state, if the response has it.
@@ -52,7 +53,7 @@ enum Target {
     Absence,
 }
 
-/// The result of one poll.
+/// The result of one poll. An unknown state counts as running, as Azure's rules for long-running operations require.
 enum Progress {
     Finished,
     Failed(OperationFailure),
@@ -75,7 +76,7 @@ impl ManagementClient {
         let read = |response: &ApiResponse| Accepted::read(response, is_deletion);
         let mut accepted = match self.api.send(&call, self.api.deadline(), read).await {
             Err(error) if error.is_not_found() && is_deletion => {
-                return Ok(Accepted::nothing_to_delete());
+                return Ok(Accepted { status: StatusCode::NO_CONTENT, ..Accepted::default() });
             }
             outcome => outcome?,
         };
@@ -128,18 +129,18 @@ impl ManagementClient {
         let operation = poll.operation;
         // Only of the resource: an operation that the service does not know says nothing.
         let is_gone = |error: &ApiError| matches!(target, Target::Absence) && error.is_not_found();
-        let (start, end) = (Instant::now(), after(self.polling.deadline));
+        let (start, end) = (Instant::now(), after(self.poll_deadline));
         let mut last = Excerpt::of("accepted");
         let mut is_deleting = false;
         loop {
             // A `Retry-After` of 0 does not make polling faster than the setting.
-            let least = self.polling.interval.min(MIN_INTERVAL);
-            let pause = wait.unwrap_or(self.polling.interval).max(least);
+            let least = self.poll_interval.min(MIN_INTERVAL);
+            let pause = wait.unwrap_or(self.poll_interval).max(least);
             let not_finished = |last: Excerpt, retry_after| ManagementError::NotFinished {
                 operation,
                 id: id.as_str().into(),
                 waited: start.elapsed(),
-                deadline: self.polling.deadline,
+                deadline: self.poll_deadline,
                 retry_after,
                 last,
             };
@@ -188,16 +189,6 @@ impl ManagementClient {
 }
 
 impl<K: ResourceType> Accepted<K> {
-    fn nothing_to_delete() -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            resource: None,
-            operation_url: None,
-            location: None,
-            wait: None,
-        }
-    }
-
     fn read(response: &ApiResponse, is_deletion: bool) -> Result<Self, Unreadable> {
         let header = |name: HeaderName| {
             let value = response.headers.get(name)?;

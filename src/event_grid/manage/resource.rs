@@ -110,6 +110,18 @@ impl<K: fmt::Debug> fmt::Debug for ArmResource<K> {
 }
 
 /// A change to a resource. A member that is `None` stays as it is.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event_grid::manage::{PartnerNamespace, Update};
+///
+/// let mut namespace = PartnerNamespace::default();
+/// namespace.disable_local_auth = Some(true);
+/// let update = serde_json::to_value(Update::of(namespace))?;
+/// assert_eq!(update, serde_json::json!({"properties": {"disableLocalAuth": true}}));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Update<P> {

@@ -4,9 +4,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
+use super::error::InvalidResource;
 use super::resource_type::ResourceType;
-use super::scope::{PROVIDER, PROVIDERS, ResourceIdError, check_scope, path_of};
-use crate::excerpt::Excerpt;
+use super::scope::{PROVIDER, PROVIDERS, check_scope, path_of};
+use crate::mask::Excerpt;
 
 /// The id of a resource of type `K`: `/subscriptions/…/providers/Microsoft.EventGrid/…`.
 ///
@@ -15,7 +16,7 @@ use crate::excerpt::Excerpt;
 /// # Example
 ///
 /// ```
-/// use partner_center_webhooks::event_grid::manage::{Channel, ResourceId, ResourceIdError, ResourceGroup, SubscriptionId};
+/// use partner_center_webhooks::event_grid::manage::{Channel, InvalidResource, ResourceGroup, ResourceId, SubscriptionId};
 ///
 /// let subscription = SubscriptionId::new("00000000-0000-0000-0000-000000000001")?;
 /// let group = ResourceGroup::new(subscription, "events")?;
@@ -25,8 +26,9 @@ use crate::excerpt::Excerpt;
 /// let received = channel.to_string().to_uppercase();
 /// assert_eq!(ResourceId::<Channel>::parse(&received)?, channel);
 /// assert!(group.partner_namespace("a/../b").is_err());
-/// # Ok::<(), ResourceIdError>(())
+/// # Ok::<(), InvalidResource>(())
 /// ```
+#[derive(Clone)]
 pub struct ResourceId<K> {
     text: Box<str>,
     resource_type: PhantomData<fn() -> K>,
@@ -37,15 +39,15 @@ impl<K: ResourceType> ResourceId<K> {
     ///
     /// # Errors
     ///
-    /// [`ResourceIdError`] if it is an id of another type, or has an invalid name.
-    pub fn parse(text: &str) -> Result<Self, ResourceIdError> {
+    /// [`InvalidResource`] if it is an id of another type, or has an invalid name.
+    pub fn parse(text: &str) -> Result<Self, InvalidResource> {
         let provider: &[&str] = match K::IS_EXTENSION {
             true => &[],
             false => &[PROVIDERS, PROVIDER],
         };
         let names = K::TYPES.iter().flat_map(|segment| [*segment, "{name}"]);
         let pattern: Vec<_> = provider.iter().copied().chain(names).collect();
-        let malformed = || ResourceIdError::ResourceId {
+        let malformed = || InvalidResource::Id {
             resource_type: K::NAME,
             expected: format!("/{}", pattern.join("/")).into(),
             found: Excerpt::of(text),
@@ -98,19 +100,11 @@ impl<K: ResourceType> ResourceId<K> {
         Self { text: text.into(), resource_type: PhantomData }
     }
 
-    pub(super) fn under(
-        scope: &str,
-        resource_type: &str,
-        name: &str,
-    ) -> Result<Self, ResourceIdError> {
+    /// The id `base`, the type and `name`, which must be valid. `base` ends before the type.
+    pub(super) fn under(base: &str, name: &str) -> Result<Self, InvalidResource> {
         K::NAMES.check(K::NAME, name)?;
-        Ok(Self::of(format!("{scope}/{resource_type}/{name}")))
-    }
-}
-
-impl<K> Clone for ResourceId<K> {
-    fn clone(&self) -> Self {
-        Self { text: self.text.clone(), resource_type: PhantomData }
+        let resource_type = K::TYPES.last().copied().unwrap_or_default();
+        Ok(Self::of(format!("{base}/{resource_type}/{name}")))
     }
 }
 
@@ -149,7 +143,7 @@ mod tests {
 
     const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 
-    fn group(name: &str) -> Result<ResourceGroup, ResourceIdError> {
+    fn group(name: &str) -> Result<ResourceGroup, InvalidResource> {
         ResourceGroup::new(SubscriptionId::new(SUBSCRIPTION).unwrap(), name)
     }
 

@@ -2,59 +2,10 @@
 
 use std::fmt;
 
-use thiserror::Error;
 use uuid::Uuid;
 
-use crate::excerpt::Excerpt;
-
-/// Why a text is not an id, or not a valid part of one.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum ResourceIdError {
-    /// It is not an id of this resource type.
-    #[error(
-        "`{found}` is not the id of a {resource_type} (expected one that ends in `{expected}`)"
-    )]
-    ResourceId {
-        /// The resource type.
-        resource_type: &'static str,
-        /// The expected end.
-        expected: Box<str>,
-        /// The text.
-        found: Excerpt,
-    },
-    /// It is not a valid name for this resource type.
-    #[error(
-        "`{found}` cannot name a {resource_type} (expected {shortest} to {longest} {characters})"
-    )]
-    Name {
-        /// The resource type.
-        resource_type: &'static str,
-        /// The minimum length in characters.
-        shortest: usize,
-        /// The maximum length in characters.
-        longest: usize,
-        /// The valid characters.
-        characters: &'static str,
-        /// The text.
-        found: Excerpt,
-    },
-    /// It is not a scope.
-    #[error(
-        "`{found}` is not a scope (expected an id that begins with a slash, without empty segments, dot segments or \
-         characters that are special in a URL)"
-    )]
-    Scope {
-        /// The text.
-        found: Excerpt,
-    },
-    /// It is not the id of an Azure subscription.
-    #[error("`{found}` is not an Azure subscription id (expected a UUID)")]
-    SubscriptionId {
-        /// The text.
-        found: Excerpt,
-    },
-}
+use super::error::InvalidResource;
+use crate::mask::Excerpt;
 
 /// Which names are valid for a resource type.
 ///
@@ -87,20 +38,25 @@ impl NameRule {
         Self { shortest, longest, others: "-", characters: "letters, digits and hyphens" }
     }
 
-    pub(super) fn check(
-        self,
-        resource_type: &'static str,
-        name: &str,
-    ) -> Result<(), ResourceIdError> {
+    /// Whether `name` has a valid length and valid characters.
+    pub(in crate::event_grid) fn allows(self, name: &str) -> bool {
         let length = name.chars().count();
         let is_valid = |c: char| c.is_ascii_alphanumeric() || self.others.contains(c);
         // Only names of groups may have letters of any script.
         let is_letter = |c: char| self == Self::GROUP && c.is_alphanumeric();
         let has_end = !name.ends_with('.');
         let has_length = (self.shortest..=self.longest).contains(&length);
-        match has_length && has_end && name.chars().all(|c| is_valid(c) || is_letter(c)) {
+        has_length && has_end && name.chars().all(|c| is_valid(c) || is_letter(c))
+    }
+
+    pub(super) fn check(
+        self,
+        resource_type: &'static str,
+        name: &str,
+    ) -> Result<(), InvalidResource> {
+        match self.allows(name) {
             true => Ok(()),
-            false => Err(ResourceIdError::Name {
+            false => Err(InvalidResource::Name {
                 resource_type,
                 shortest: self.shortest,
                 longest: self.longest,
@@ -120,10 +76,10 @@ impl SubscriptionId {
     ///
     /// # Errors
     ///
-    /// [`ResourceIdError::SubscriptionId`].
-    pub fn new(id: &str) -> Result<Self, ResourceIdError> {
+    /// [`InvalidResource::SubscriptionId`].
+    pub fn new(id: &str) -> Result<Self, InvalidResource> {
         let id = Uuid::parse_str(id)
-            .map_err(|_| ResourceIdError::SubscriptionId { found: Excerpt::of(id) })?;
+            .map_err(|_| InvalidResource::SubscriptionId { found: Excerpt::of(id) })?;
         Ok(Self(id))
     }
 
@@ -150,8 +106,8 @@ impl ResourceGroup {
     ///
     /// # Errors
     ///
-    /// [`ResourceIdError::Name`].
-    pub fn new(subscription: SubscriptionId, name: &str) -> Result<Self, ResourceIdError> {
+    /// [`InvalidResource::Name`].
+    pub fn new(subscription: SubscriptionId, name: &str) -> Result<Self, InvalidResource> {
         NameRule::GROUP.check("resource group", name)?;
         Ok(Self { subscription, name: name.into() })
     }
@@ -168,12 +124,24 @@ impl ResourceGroup {
 
     /// The group as a scope.
     pub fn scope(&self) -> Scope {
-        let subscription = self.subscription.id();
-        Scope(format!("/subscriptions/{subscription}/resourceGroups/{}", self.name).into())
+        let subscription = self.subscription.scope();
+        Scope(format!("{subscription}/resourceGroups/{}", self.name).into())
     }
 }
 
 /// What an event subscription can be created for: a subscription, a resource group, or any resource.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::event_grid::manage::{EventSubscription, InvalidResource, ResourceId, Scope};
+///
+/// let storage = Scope::new("/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/files")?;
+/// let id = ResourceId::<EventSubscription>::at(&storage, "to-contoso")?;
+/// assert!(id.as_str().ends_with("/files/providers/Microsoft.EventGrid/eventSubscriptions/to-contoso"));
+/// assert!(Scope::new("/subscriptions/s/../t").is_err());
+/// # Ok::<(), InvalidResource>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Scope(Box<str>);
 
@@ -182,14 +150,19 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// [`ResourceIdError::Scope`].
-    pub fn new(id: &str) -> Result<Self, ResourceIdError> {
+    /// [`InvalidResource::Scope`].
+    pub fn new(id: &str) -> Result<Self, InvalidResource> {
         check_scope(id)?;
         Ok(Self(id.into()))
     }
 
     pub(super) fn path(&self) -> String {
         path_of(&self.0)
+    }
+
+    /// Where resources of Event Grid are, in this scope.
+    pub(super) fn provider(&self) -> String {
+        format!("{}/{PROVIDERS}/{PROVIDER}", self.0)
     }
 }
 
@@ -199,8 +172,8 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Refuses an id that would mean something else in a URL.
-pub(super) fn check_scope(id: &str) -> Result<(), ResourceIdError> {
+/// Refuses an id that would mean something else in a URL: `..`, an empty segment, or a character that starts a query.
+pub(super) fn check_scope(id: &str) -> Result<(), InvalidResource> {
     let is_valid = |part: &str| {
         let is_dots = part.chars().all(|c| c == '.');
         let is_safe = |c: char| c.is_alphanumeric() || "-._()~ ".contains(c);
@@ -208,7 +181,7 @@ pub(super) fn check_scope(id: &str) -> Result<(), ResourceIdError> {
     };
     match id.strip_prefix('/') {
         Some(rest) if id.len() <= LONGEST_ID && rest.split('/').all(is_valid) => Ok(()),
-        _ => Err(ResourceIdError::Scope { found: Excerpt::of(id) }),
+        _ => Err(InvalidResource::Scope { found: Excerpt::of(id) }),
     }
 }
 
@@ -238,7 +211,7 @@ mod tests {
 
     const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 
-    fn group(name: &str) -> Result<ResourceGroup, ResourceIdError> {
+    fn group(name: &str) -> Result<ResourceGroup, InvalidResource> {
         ResourceGroup::new(SubscriptionId::new(SUBSCRIPTION).unwrap(), name)
     }
 

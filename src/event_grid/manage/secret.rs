@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use crate::api::model::Lenient;
 use crate::mask::query_secrets;
+use crate::mask::secret::SecretString;
 
 /// Text that `Debug` does not show, and that is wiped from memory when it is dropped.
 ///

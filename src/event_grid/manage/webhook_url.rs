@@ -4,9 +4,9 @@ use http::Uri;
 use serde_json::Value;
 
 use super::error::InvalidResource;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::is_host_and_port;
 use crate::http_client::is_loopback;
+use crate::mask::Excerpt;
 
 /// Checks the webhook URLs in the body of a `PUT` or `PATCH`, with or without an envelope. A missing URL is valid: the
 /// service keeps the one that it has.

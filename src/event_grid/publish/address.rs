@@ -3,10 +3,11 @@
 use std::fmt;
 
 use http::Uri;
-use thiserror::Error;
 
-use crate::excerpt::Excerpt;
-use crate::http_client::endpoint::{Endpoint, EndpointError};
+use super::config_error::PublishConfigError;
+use crate::event_grid::manage::NameRule;
+use crate::http_client::endpoint::Endpoint;
+use crate::mask::Excerpt;
 
 /// The endpoint of a partner namespace: `https://{namespace}.{region}-1.eventgrid.azure.net/api/events`.
 ///
@@ -24,7 +25,7 @@ use crate::http_client::endpoint::{Endpoint, EndpointError};
 ///     "`https://contoso.westeurope-1.eventgrid.azure.net` has the path `/` (expected `/api/events`, as in the \
 ///      namespace's property `endpoint`)"
 /// );
-/// # Ok::<(), partner_center_webhooks::event_grid::PublishEndpointError>(())
+/// # Ok::<(), partner_center_webhooks::event_grid::PublishConfigError>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PublishEndpoint(Endpoint);
@@ -34,9 +35,9 @@ impl PublishEndpoint {
     ///
     /// # Errors
     ///
-    /// [`PublishEndpointError`] if the URL is not https or its path is not `/api/events`.
-    pub fn new(url: &str) -> Result<Self, PublishEndpointError> {
-        Self::parse(url, false)
+    /// [`PublishConfigError::Endpoint`] if the URL is not https; [`PublishConfigError::Path`] if its path is not `/api/events`.
+    pub fn new(url: &str) -> Result<Self, PublishConfigError> {
+        Self::parse(url, Endpoint::new(url)?)
     }
 
     /// Also accepts plain http on loopback addresses, for tests.
@@ -44,20 +45,18 @@ impl PublishEndpoint {
     /// # Errors
     ///
     /// As [`new`](Self::new).
-    pub fn danger_plain_http_on_loopback(url: &str) -> Result<Self, PublishEndpointError> {
-        Self::parse(url, true)
+    pub fn danger_plain_http_on_loopback(url: &str) -> Result<Self, PublishConfigError> {
+        Self::parse(url, Endpoint::danger_plain_http_on_loopback(url)?)
     }
 
-    fn parse(url: &str, danger_plain_http: bool) -> Result<Self, PublishEndpointError> {
-        let endpoint = Endpoint::new(url, danger_plain_http)?;
+    fn parse(url: &str, endpoint: Endpoint) -> Result<Self, PublishConfigError> {
         let path: Option<Uri> = url.parse().ok();
         let path = path.as_ref().map_or("", Uri::path);
         match path {
             PATH => Ok(Self(endpoint)),
-            _ => Err(PublishEndpointError::Path {
-                url: Excerpt::of_url(url),
-                path: Excerpt::of(path),
-            }),
+            _ => {
+                Err(PublishConfigError::Path { url: Excerpt::of_url(url), path: Excerpt::of(path) })
+            }
         }
     }
 
@@ -69,25 +68,6 @@ impl PublishEndpoint {
     pub(super) fn into_endpoint(self) -> Endpoint {
         self.0
     }
-}
-
-/// Why a URL is not a publish endpoint.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum PublishEndpointError {
-    /// The URL is not an acceptable endpoint.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    /// The path is missing or wrong: the service would answer 404.
-    #[error(
-        "`{url}` has the path `{path}` (expected `/api/events`, as in the namespace's property `endpoint`)"
-    )]
-    Path {
-        /// The URL.
-        url: Excerpt,
-        /// Its path.
-        path: Excerpt,
-    },
 }
 
 /// The name of a channel of a partner namespace: 3 to 50 letters, digits and hyphens.
@@ -102,7 +82,7 @@ pub enum PublishEndpointError {
 ///     ChannelName::new("a/b").unwrap_err().to_string(),
 ///     "`a/b` is not a channel name (expected 3 to 50 letters, digits and hyphens)"
 /// );
-/// # Ok::<(), partner_center_webhooks::event_grid::ChannelNameError>(())
+/// # Ok::<(), partner_center_webhooks::event_grid::PublishConfigError>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ChannelName(Box<str>);
@@ -112,12 +92,11 @@ impl ChannelName {
     ///
     /// # Errors
     ///
-    /// [`ChannelNameError`] if one of them is wrong.
-    pub fn new(name: &str) -> Result<Self, ChannelNameError> {
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        match (3..=50).contains(&name.len()) && name.bytes().all(is_allowed) {
+    /// [`PublishConfigError::ChannelName`] if one of them is wrong.
+    pub fn new(name: &str) -> Result<Self, PublishConfigError> {
+        match NameRule::PARTNER.allows(name) {
             true => Ok(Self(name.into())),
-            false => Err(ChannelNameError { found: Excerpt::of(name) }),
+            false => Err(PublishConfigError::ChannelName { found: Excerpt::of(name) }),
         }
     }
 
@@ -131,15 +110,6 @@ impl fmt::Display for ChannelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
-}
-
-/// A text is not a channel name.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("`{found}` is not a channel name (expected 3 to 50 letters, digits and hyphens)")]
-#[non_exhaustive]
-pub struct ChannelNameError {
-    /// The text.
-    pub found: Excerpt,
 }
 
 /// Source: the property `endpoint` of partner namespaces.

@@ -12,29 +12,13 @@ use crate::event_grid::cloud_event::{CloudEvent, CloudEventError, Unchecked};
 
 /// The size limits of a request.
 ///
-/// # Source
-///
-/// "Azure Event Grid quotas and limits". Production was seen to accept slightly more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[must_use]
-pub struct BatchLimits {
-    bytes: usize,
-    events: usize,
-}
-
-impl BatchLimits {
-    /// Sets the maximum length of a body, in bytes. Default: 1 MiB ("1 MB" in the documentation). It limits single events,
-    /// too; with `usize::MAX` only the service limits them.
-    pub fn with_max_bytes(mut self, bytes: usize) -> Self {
-        self.bytes = bytes;
-        self
-    }
-
-    /// Sets the maximum number of events in a request, at least 1. Default: 5000.
-    pub fn with_max_events(mut self, events: usize) -> Self {
-        self.events = events.max(1);
-        self
-    }
+/// Source: "Azure Event Grid quotas and limits". Production was seen to accept slightly more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BatchLimits {
+    /// The length of the body, brackets included.
+    pub(super) bytes: usize,
+    /// At least 1, because a request without events would never end.
+    pub(super) events: usize,
 }
 
 impl Default for BatchLimits {
@@ -51,6 +35,13 @@ pub(super) struct Batch<E> {
 
 /// Groups events into batches. Each event is serialized once: an event that does not fit stays in the buffer, and the body
 /// before it is split off.
+///
+/// ```text
+/// [{…}, {…}, {…}        the third does not fit
+/// [{…}, {…},| {…}       split before the space
+/// [{…}, {…}]            the last comma becomes `]`: a body
+///            [{…}       the space becomes `[`: the next body
+/// ```
 pub(super) struct Batches<I: Iterator> {
     remaining: Enumerate<I>,
     limits: BatchLimits,
@@ -169,7 +160,7 @@ mod tests {
         let lengths = [5, 0, 30, 1, 1, 17, 90, 3, 0, 0, 42];
         let alone = |length| bodies(BatchLimits::default(), &[length]).0[0].len();
         for limit in alone(0) - 1..alone(90) * 5 {
-            let limits = BatchLimits::default().with_max_bytes(limit);
+            let limits = BatchLimits { bytes: limit, ..BatchLimits::default() };
             let (bodies, refused) = bodies(limits, &lengths);
             // Greedy: each event joins the previous body if it fits.
             let mut expected: Vec<usize> = Vec::new();
@@ -188,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_long_event_is_refused_before_it_is_serialized_completely() {
-        let limits = BatchLimits::default().with_max_bytes(200);
+        let limits = BatchLimits { bytes: 200, ..BatchLimits::default() };
         let long = CloudEvent::new("/a", "b").unwrap();
         let long = long.with_json(&"x".repeat(10_000_000)).unwrap();
         let mut batches = Batches::new([long].into_iter(), limits);

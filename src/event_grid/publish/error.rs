@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::api::ApiError;
 use crate::event_grid::cloud_event::{CloudEvent, CloudEventError};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// The number of events that the service accepted. They may not be routed or delivered yet.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -42,7 +42,8 @@ pub enum PublishError {
     /// It was not sent, because an earlier request failed in a way that would affect its own request too.
     #[error("the event was not sent, because an earlier request failed")]
     NotSent,
-    /// It was not sent, because it is longer than [`BatchLimits`](super::BatchLimits) allow.
+    /// It was not sent, because it is longer than a request may be: see
+    /// [`Publisher::with_max_bytes`](super::Publisher::with_max_bytes).
     #[error("the event is longer than {limit} bytes of JSON")]
     TooLong {
         /// The limit, in bytes.
@@ -89,7 +90,8 @@ pub struct Failure<E = CloudEvent> {
 
 /// Some events were not accepted.
 ///
-/// Events that are not listed were accepted; do not publish them again.
+/// Events that are not listed were accepted; do not publish them again. Those that are listed may have been accepted too if
+/// [`PublishError::may_have_been_accepted`] says so: publish them with the same id, and receivers detect the duplicate.
 #[derive(Clone, Debug)]
 pub struct NotAccepted<E = CloudEvent> {
     pub(super) accepted: Accepted,
@@ -117,10 +119,10 @@ impl<E> NotAccepted<E> {
     /// ```
     /// use std::error::Error;
     ///
-    /// use partner_center_webhooks::event_grid::{BySource, CloudEvent, NotAccepted, Publisher};
+    /// use partner_center_webhooks::event_grid::{ChannelName, CloudEvent, NotAccepted, Publisher};
     ///
-    /// async fn publish(publisher: &Publisher<BySource>, events: &[CloudEvent]) -> Result<(), Box<dyn Error>> {
-    ///     publisher.publish(events).await.map_err(NotAccepted::into_owned)?;
+    /// async fn publish(publisher: &Publisher, to: &ChannelName, events: &[CloudEvent]) -> Result<(), Box<dyn Error>> {
+    ///     publisher.publish(to, events).await.map_err(NotAccepted::into_owned)?;
     ///     Ok(())
     /// }
     /// ```

@@ -10,10 +10,10 @@
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //! use partner_center_webhooks::testing::EventGrid;
 //!
-//! let fake = EventGrid::start().await?; // on loopback: judges keys, signatures, limits and events
+//! let fake = EventGrid::start().await?; // on loopback: checks keys, signatures, limits and events
 //! let endpoint = PublishEndpoint::danger_plain_http_on_loopback(fake.endpoint())?; // in production: PublishEndpoint::new
 //! let key = AccessKey::new(fake.access_key())?;
-//! let publisher = Publisher::by_channel_name(endpoint, key, ReqwestClient::new()?);
+//! let publisher = Publisher::new(endpoint, key, ReqwestClient::new()?);
 //!
 //! let events = (0..10_000).map(|id| CloudEvent::new("/contoso", "Contoso.Items.Created")?.with_id(&format!("item-{id}")));
 //! let events: Vec<CloudEvent> = events.collect::<Result<_, _>>()?;
@@ -24,10 +24,10 @@
 
 mod address;
 mod batch;
+mod config_error;
 mod error;
 
 use std::borrow::Borrow;
-use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -38,25 +38,21 @@ use crate::api::{Api, ApiResponse, Call, RetryPolicy, Service};
 use crate::http_client::HttpClient;
 use crate::json::response::Unreadable;
 
-pub use address::{ChannelName, ChannelNameError, PublishEndpoint, PublishEndpointError};
-pub use batch::BatchLimits;
-use batch::{Batch, Batches};
+pub use address::{ChannelName, PublishEndpoint};
+use batch::{Batch, BatchLimits, Batches};
+pub use config_error::PublishConfigError;
 pub use error::{Accepted, Failure, NotAccepted, PublishError};
-
-/// The namespace routes by channel name (`ChannelNameHeader`): each request names its channel.
-#[derive(Clone, Copy, Debug)]
-pub struct ByChannelName(());
-
-/// The namespace routes by source (`SourceEventAttribute`, the legacy mode): the source of an event selects the channel.
-#[derive(Clone, Copy, Debug)]
-pub struct BySource(());
 
 /// Publishes events to a partner namespace. Cheap to clone.
 ///
-/// The routing mode of a namespace is fixed at its creation. `R` is that mode, so that a channel name cannot be passed, or
-/// forgotten, in the wrong one.
+/// The routing mode of a namespace is fixed at its creation, and decides which method publishes to it:
 ///
-/// Events are sent in order, in as few requests as the [limits](BatchLimits) allow, one at a time. A request is retried
+/// | routing mode | method |
+/// |---|---|
+/// | `ChannelNameHeader`: each request names its channel | [`publish`](Self::publish) |
+/// | `SourceEventAttribute`, the legacy mode: the source of an event selects its channel | [`publish_by_source`](Self::publish_by_source) |
+///
+/// Events are sent in order, in as few requests as the limits allow (1 MiB and 5000 events), one at a time. A request is retried
 /// unchanged, with the same event ids, after 408, 429, 5xx and if there was no response, by the [`RetryPolicy`]. So an event
 /// may be accepted twice; receivers detect duplicates by source and id. Redirects are not followed, because they would
 /// forward the credential and the events.
@@ -66,7 +62,7 @@ pub struct BySource(());
 /// "Publish events to Azure Event Grid partner namespace topics"; "Azure Event Grid data plane REST API", version
 /// 2018-01-01; the requests of Microsoft's own clients.
 ///
-/// # Example: routing by source
+/// # Example: access tokens, and routing by source
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -79,31 +75,68 @@ pub struct BySource(());
 /// let application = Application::new(&Cloud::Global, "contoso.onmicrosoft.com", "0f5a…", std::env::var("SECRET")?)?;
 /// let tokens = ClientCredentials::new(application, http.clone());
 /// let endpoint = PublishEndpoint::new("https://contoso.westeurope-1.eventgrid.azure.net/api/events")?;
-/// let publisher = Publisher::by_source(endpoint, Credential::bearer(tokens), http);
+/// let publisher = Publisher::new(endpoint, Credential::bearer(tokens), http);
 ///
 /// let event = CloudEvent::new("/contoso/fabrikam", "Contoso.Billing.InvoiceReady")?;
-/// if let Err(error) = publisher.publish([event]).await {
+/// if let Err(error) = publisher.publish_by_source([event]).await {
 ///     for failure in error.failures() {
 ///         eprintln!("{}: {}", failure.event.id(), failure.error); // the other events were accepted
 ///     }
 /// }
 /// # Ok(()) }
 /// ```
-#[derive(Clone)]
-pub struct Publisher<R = ByChannelName> {
+#[derive(Clone, Debug)]
+pub struct Publisher {
     api: Api,
     limits: BatchLimits,
-    _routing: R,
 }
 
-impl Publisher<ByChannelName> {
-    /// Creates a publisher for a namespace that routes by channel name.
-    pub fn by_channel_name(
+impl Publisher {
+    /// Creates a publisher to `endpoint` that authenticates with `credential`: an [`AccessKey`](super::AccessKey), a
+    /// [`SasToken`](super::SasToken) or a [`Credential`].
+    pub fn new(
         endpoint: PublishEndpoint,
         credential: impl Into<Credential>,
         client: impl HttpClient + 'static,
     ) -> Self {
-        Self::new(endpoint, credential.into(), client, ByChannelName(()))
+        let Credential(authorizer) = credential.into();
+        Self {
+            api: Api {
+                endpoint: endpoint.into_endpoint(),
+                authorizer,
+                client: Arc::new(client),
+                service: &SERVICE,
+                retries: RetryPolicy::default(),
+                headers: HeaderMap::new(),
+            },
+            limits: BatchLimits::default(),
+        }
+    }
+
+    /// Sets the retries of requests, and the deadline of a request with its retries.
+    #[must_use]
+    pub fn with_retries(mut self, retries: RetryPolicy) -> Self {
+        self.api.retries = retries;
+        self
+    }
+
+    /// Sets the maximum length of a request's body, in bytes. Default: 1 MiB ("1 MB" in the documentation). It limits single
+    /// events, too; with `usize::MAX` only the service limits them.
+    ///
+    /// # Source
+    ///
+    /// "Azure Event Grid quotas and limits". Production was seen to accept slightly more.
+    #[must_use]
+    pub fn with_max_bytes(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes;
+        self
+    }
+
+    /// Sets the maximum number of events in a request, at least 1. Default: 5000.
+    #[must_use]
+    pub fn with_max_events(mut self, events: usize) -> Self {
+        self.limits.events = events.max(1);
+        self
     }
 
     /// Publishes `events` to `channel`.
@@ -125,65 +158,18 @@ impl Publisher<ByChannelName> {
         let header = value.ok().map(|value| (CHANNEL, value));
         self.publish_with(header.as_slice(), events).await
     }
-}
-
-impl Publisher<BySource> {
-    /// Creates a publisher for a namespace that routes by source.
-    pub fn by_source(
-        endpoint: PublishEndpoint,
-        credential: impl Into<Credential>,
-        client: impl HttpClient + 'static,
-    ) -> Self {
-        Self::new(endpoint, credential.into(), client, BySource(()))
-    }
 
     /// Publishes `events`, each to the channel with its source. The service accepts and drops an event if no channel has its
-    /// source. Otherwise as [by channel name](Publisher::<ByChannelName>::publish).
+    /// source. Otherwise as [`publish`](Self::publish).
     ///
     /// # Errors
     ///
     /// [`NotAccepted`] with each event that was not accepted and the reason.
-    pub async fn publish<E: Borrow<CloudEvent>>(
+    pub async fn publish_by_source<E: Borrow<CloudEvent>>(
         &self,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Accepted, NotAccepted<E>> {
         self.publish_with(&[], events).await
-    }
-}
-
-impl<R> Publisher<R> {
-    fn new(
-        endpoint: PublishEndpoint,
-        Credential(authorizer): Credential,
-        client: impl HttpClient + 'static,
-        routing: R,
-    ) -> Self {
-        Self {
-            api: Api {
-                endpoint: endpoint.into_endpoint(),
-                authorizer,
-                client: Arc::new(client),
-                service: &SERVICE,
-                retries: RetryPolicy::default(),
-                headers: HeaderMap::new(),
-            },
-            limits: BatchLimits::default(),
-            _routing: routing,
-        }
-    }
-
-    /// Sets the retries of requests, and the deadline of a request with its retries.
-    #[must_use]
-    pub fn with_retries(mut self, retries: RetryPolicy) -> Self {
-        self.api.retries = retries;
-        self
-    }
-
-    /// Sets the size limits of requests.
-    #[must_use]
-    pub fn with_limits(mut self, limits: BatchLimits) -> Self {
-        self.limits = limits;
-        self
     }
 
     async fn publish_with<E: Borrow<CloudEvent>>(
@@ -265,15 +251,6 @@ fn general_advice(status: StatusCode) -> &'static str {
         }
         404 => "the namespace, or something in it, does not exist",
         _ => "",
-    }
-}
-
-impl<R> fmt::Debug for Publisher<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher")
-            .field("api", &self.api)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
     }
 }
 

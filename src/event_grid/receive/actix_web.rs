@@ -26,9 +26,7 @@
 //! ```
 
 use ::actix_web::dev::Payload;
-use ::actix_web::error::ErrorServiceUnavailable;
 use ::actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::receiver::WebhookReceiver;
 use super::request::Notification;
@@ -36,7 +34,7 @@ use super::stream::ShortCircuit;
 use crate::actix_web::extract::{LocalBoxFuture, data};
 use crate::actix_web::of_actix;
 
-/// Extracts events from a request. Handshakes and notices are answered without calling the handler.
+/// Extracts events from a request. Handshakes and notices get their response without a call of the handler.
 ///
 /// The receiver must be in the application's data as `web::Data<WebhookReceiver>`; without it the response is 500. Everything
 /// else is checked before the body is read, and the body is read up to the receiver's limit. Route all methods here
@@ -58,13 +56,9 @@ impl FromRequest for Delivery {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let receiver = data::<WebhookReceiver>(&request)?;
-            let (method, headers) = to_http(&request).map_err(ErrorServiceUnavailable)?;
-            let query = request.uri().query();
-            let received = receiver
-                .receive_stream(&method, query, &headers, payload)
-                .await
-                .map_err(ShortCircuit::from)?;
-            Ok(Self(received.into_notification()?))
+            let (method, query) = (request.method(), request.uri().query());
+            let received = receiver.receive_stream(method, query, request.headers(), payload).await;
+            Ok(Self(received.map_err(ShortCircuit::from)?.into_notification()?))
         })
     }
 }
@@ -82,15 +76,4 @@ impl ResponseError for ShortCircuit {
         }
         response.body(body)
     }
-}
-
-/// actix-web uses these types from an older release of the same crate, with the same rules.
-fn to_http(request: &HttpRequest) -> Result<(Method, HeaderMap), http::Error> {
-    let method = Method::from_bytes(request.method().as_str().as_bytes())?;
-    let mut headers = HeaderMap::new();
-    for (name, value) in request.headers() {
-        let name = HeaderName::from_bytes(name.as_str().as_bytes())?;
-        headers.try_append(name, HeaderValue::from_bytes(value.as_bytes())?)?;
-    }
-    Ok((method, headers))
 }

@@ -34,7 +34,7 @@ use super::receiver::WebhookReceiver;
 use super::request::Notification;
 use super::stream::ShortCircuit;
 
-/// Extracts events from a request. Handshakes and notices are answered without calling the handler.
+/// Extracts events from a request. Handshakes and notices get their response without a call of the handler.
 ///
 /// The application's state must be a [`WebhookReceiver`] or provide one ([`FromRef`]). Everything else is checked before the
 /// body is read, and the body is read up to the receiver's limit. Route all methods here (`axum::routing::any`), because one

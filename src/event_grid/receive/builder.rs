@@ -1,28 +1,38 @@
 //! The settings of a receiver.
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use http::HeaderName;
-use secrecy::SecretString;
 
 use super::config_error::WebhookConfigError;
-use super::handshake::HandshakeRules;
+use super::handshake::{DOMAIN, HandshakeRules};
 use super::receiver::{Settings, WebhookReceiver};
 use super::secret::{Place, SharedSecret};
 use super::token::EntraTokens;
-use crate::body::BodyLimit;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
+use crate::mask::secret::SecretString;
 
 impl WebhookReceiver {
     /// Builds a receiver. The builder must be given at least one way to authenticate deliveries.
     pub fn builder() -> WebhookReceiverBuilder {
-        WebhookReceiverBuilder::new()
+        WebhookReceiverBuilder {
+            settings: Settings {
+                body_limit: Self::BODY_LIMIT,
+                handshakes: HandshakeRules {
+                    origins: vec![DOMAIN.into()],
+                    domain: DOMAIN.into(),
+                    ..HandshakeRules::default()
+                },
+                ..Settings::default()
+            },
+            may_be_open: false,
+        }
     }
 }
 
 /// Builds a [`WebhookReceiver`]. Every setting has a safe default; methods that weaken a check have `danger` in their name.
+#[derive(Debug)]
 #[must_use]
 pub struct WebhookReceiverBuilder {
     settings: Settings,
@@ -30,20 +40,6 @@ pub struct WebhookReceiverBuilder {
 }
 
 impl WebhookReceiverBuilder {
-    fn new() -> Self {
-        Self {
-            settings: Settings {
-                body_limit: WebhookReceiver::BODY_LIMIT,
-                secrets: Vec::new(),
-                tokens: None,
-                handshakes_need_token: false,
-                missing_role_is_final: false,
-                handshakes: HandshakeRules::default(),
-            },
-            may_be_open: false,
-        }
-    }
-
     /// Requires a token from Microsoft Entra in every delivery. Event Grid sends one if the event subscription or channel is
     /// configured with client authentication.
     ///
@@ -168,8 +164,8 @@ impl WebhookReceiverBuilder {
         self
     }
 
-    /// Sets the limit on bodies. Default: [`WebhookReceiver::BODY_LIMIT`]. Longer deliveries are answered 413, and lost.
-    pub fn body_limit(mut self, limit: BodyLimit) -> Self {
+    /// Sets the limit on bodies, in bytes. Default: [`WebhookReceiver::BODY_LIMIT`]. Longer deliveries are answered 413, and lost.
+    pub fn body_limit(mut self, limit: usize) -> Self {
         self.settings.body_limit = limit;
         self
     }
@@ -185,13 +181,5 @@ impl WebhookReceiverBuilder {
             true => Err(WebhookConfigError::Unauthenticated),
             false => Ok(WebhookReceiver { settings: Arc::new(self.settings) }),
         }
-    }
-}
-
-impl fmt::Debug for WebhookReceiverBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookReceiverBuilder")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
     }
 }

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::EndpointError;
+use crate::mask::Excerpt;
 
 /// A setting of a [`WebhookReceiver`](super::WebhookReceiver) or an [`ExpectedToken`](super::ExpectedToken) is invalid.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

@@ -4,9 +4,9 @@ use std::fmt;
 
 use http::Uri;
 use http::uri::Scheme;
-use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use super::error::ReceiveError;
+use crate::mask::Excerpt;
 
 /// A URL of Event Grid that confirms a subscription when it is requested.
 ///
@@ -35,7 +35,7 @@ use crate::excerpt::Excerpt;
 ///     "`https://eventgrid.azure.net.contoso.example/validate?id=...` is not a URL of Event Grid (expected https, a host under \
 ///      `eventgrid.azure.net`, and port 443 or 553)"
 /// );
-/// # Ok::<(), partner_center_webhooks::event_grid::receive::ConfirmationUrlError>(())
+/// # Ok::<(), partner_center_webhooks::event_grid::receive::ReceiveError>(())
 /// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct ConfirmationUrl(Uri);
@@ -45,12 +45,12 @@ impl ConfirmationUrl {
     ///
     /// # Errors
     ///
-    /// [`ConfirmationUrlError`].
-    pub fn parse(text: &str, domain: &str) -> Result<Self, ConfirmationUrlError> {
+    /// [`ReceiveError::ConfirmationUrl`] if it is another URL, or longer than 2048 bytes.
+    pub fn parse(text: &str, domain: &str) -> Result<Self, ReceiveError> {
         let is_short = text.len() <= MAX_LENGTH;
         let uri: Option<Uri> = is_short.then(|| text.parse().ok()).flatten();
         uri.filter(|uri| is_of_event_grid(uri, domain)).map(Self).ok_or_else(|| {
-            ConfirmationUrlError {
+            ReceiveError::ConfirmationUrl {
                 // Its query confirms, and errors are logged.
                 found: Excerpt::of_url(text),
                 domain: Excerpt::of(domain),
@@ -70,19 +70,6 @@ impl fmt::Debug for ConfirmationUrl {
             .field("host", &self.0.host().unwrap_or_default())
             .finish_non_exhaustive()
     }
-}
-
-/// A URL that is not Event Grid's.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error(
-    "`{found}` is not a URL of Event Grid (expected https, a host under `{domain}`, and port 443 or 553)"
-)]
-#[non_exhaustive]
-pub struct ConfirmationUrlError {
-    /// The text, without its query.
-    pub found: Excerpt,
-    /// The expected domain.
-    pub domain: Excerpt,
 }
 
 fn is_of_event_grid(uri: &Uri, domain: &str) -> bool {

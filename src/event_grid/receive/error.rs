@@ -4,28 +4,62 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, RETRY_AFTER};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use thiserror::Error;
 
-use super::handshake::{HandshakeRefusal, POST};
-use super::secret::SecretRefusal;
 use super::token::{COOL_DOWN, TokenRefusal};
 use crate::body::BodyError;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// Why a request was refused, or could not be checked.
 ///
 /// Send [`response`](Self::response), or [`status`](Self::status) with [`retry_after`](Self::retry_after). The message is
 /// for logs.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use partner_center_webhooks::event_grid::receive::WebhookReceiver;
+///
+/// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.build()?;
+/// let headers = [("content-type", "application/json")];
+/// let receive = async |query: Option<&'static str>, body: &'static [u8]| {
+///     receiver.receive("POST", query, headers, body).await.unwrap_err()
+/// };
+///
+/// let refused = receive(None, b"{}").await;
+/// assert_eq!(refused.to_string(), "query parameter `code` is missing (expected the shared secret)");
+/// assert_eq!((refused.status().as_u16(), refused.retry_after()), (401, None)); // final
+///
+/// let cut_short = receive(Some("code=kGZ4vN0mS2rQ8xTb"), br#"[{"id":"#).await;
+/// assert_eq!(cut_short.response().headers()["retry-after"], "10"); // delivered again
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ReceiveError {
     /// The body is too long, empty or could not be read.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// A handshake was refused.
-    #[error(transparent)]
-    Handshake(#[from] HandshakeRefusal),
+    /// A confirmation URL is not Event Grid's. No request is refused for it: see
+    /// [`Handshake::callback`](super::Handshake::callback).
+    #[error(
+        "`{found}` is not a URL of Event Grid (expected https, a host under `{domain}`, and port 443 or 553)"
+    )]
+    ConfirmationUrl {
+        /// The text, without its query.
+        found: Excerpt,
+        /// The expected domain.
+        domain: Excerpt,
+    },
+    /// A handshake is not as Event Grid sends it.
+    #[error("the handshake is malformed: {problem}")]
+    Handshake {
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// The content type is not JSON.
     #[error(
         "the content type is `{found}` (expected `application/json` or one that ends in `+json`)"
@@ -46,9 +80,32 @@ pub enum ReceiveError {
         /// What is wrong. It does not quote the body.
         problem: Excerpt,
     },
-    /// The shared secret is wrong.
-    #[error(transparent)]
-    Secret(#[from] SecretRefusal),
+    /// The origin of a handshake is not allowed, or missing.
+    #[error("the handshake's origin is `{found}` (expected {expected})")]
+    Origin {
+        /// The header `WebHook-Request-Origin`; empty if it is missing.
+        found: Excerpt,
+        /// The allowed origins.
+        expected: Excerpt,
+    },
+    /// The shared secret is present more than once. No variant shows a value, because it may resemble the secret.
+    #[error("{place} is present more than once")]
+    SecretDuplicate {
+        /// The header or query parameter.
+        place: Box<str>,
+    },
+    /// The value is not the shared secret.
+    #[error("{place} is not the shared secret")]
+    SecretMismatch {
+        /// The header or query parameter.
+        place: Box<str>,
+    },
+    /// The shared secret is missing.
+    #[error("{place} is missing (expected the shared secret)")]
+    SecretMissing {
+        /// The header or query parameter.
+        place: Box<str>,
+    },
     /// The token is wrong, or could not be checked.
     #[error(transparent)]
     Token(#[from] TokenRefusal),
@@ -69,13 +126,22 @@ pub enum ReceiveError {
         /// Counted from 1, in bytes.
         column: usize,
     },
+    /// A validation is for a topic or an event subscription that is not among the configured ones.
+    #[error(
+        "the validation is for {what} `{found}` (expected {expected}); if that is yours, add it with `expect_{what}`, and create \
+         the event subscription again: Event Grid does not retry a validation"
+    )]
+    Unexpected {
+        /// `topic` or `subscription`.
+        what: &'static str,
+        /// Its name.
+        found: Excerpt,
+        /// The configured names.
+        expected: Excerpt,
+    },
 }
 
 impl ReceiveError {
-    pub(super) fn method(found: &Method) -> Self {
-        Self::Method { found: Excerpt::of(found.as_str()) }
-    }
-
     /// The status of the response.
     ///
     /// Event Grid does not retry after 400, 401, 403 and 413: the event is dead-lettered or lost. So these are for requests
@@ -106,14 +172,15 @@ impl ReceiveError {
             Self::Body(_) | Self::TooManyEvents { .. } | Self::Truncated { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::NotEvents { .. } => StatusCode::BAD_REQUEST,
-            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Method { .. } | Self::Handshake(HandshakeRefusal::Origin { .. }) => {
-                StatusCode::METHOD_NOT_ALLOWED
+            Self::ConfirmationUrl { .. } | Self::Handshake { .. } | Self::NotEvents { .. } => {
+                StatusCode::BAD_REQUEST
             }
-            Self::Handshake(HandshakeRefusal::Malformed { .. }) => StatusCode::BAD_REQUEST,
-            Self::Handshake(HandshakeRefusal::Unexpected { .. }) => StatusCode::FORBIDDEN,
-            Self::Secret(_) => StatusCode::UNAUTHORIZED,
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Method { .. } | Self::Origin { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unexpected { .. } => StatusCode::FORBIDDEN,
+            Self::SecretDuplicate { .. }
+            | Self::SecretMismatch { .. }
+            | Self::SecretMissing { .. } => StatusCode::UNAUTHORIZED,
             Self::Token(refusal) if refusal.is_transient() || refusal.needs_repair() => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -130,7 +197,7 @@ impl ReceiveError {
     /// The wait for the header `Retry-After`, which is in whole seconds: round up. Event Grid waits half a minute at least.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Token(TokenRefusal::Keys(error)) => Some(error.retry_after()),
+            Self::Token(TokenRefusal::Keys { retry_after, .. }) => Some(*retry_after),
             Self::Token(TokenRefusal::NotYet { not_before, now }) => {
                 Some((*not_before - *now).try_into().unwrap_or(COOL_DOWN))
             }
@@ -160,3 +227,6 @@ impl ReceiveError {
 
 /// The most events that an event subscription can ask for in one delivery (`maxEventsPerBatch`).
 pub(super) const EVENTS_LIMIT: usize = 5000;
+
+/// The only method of deliveries, for the header `allow`.
+pub(super) const POST: HeaderValue = HeaderValue::from_static("POST");

@@ -1,7 +1,5 @@
 //! Events as delivered: in the schema of the event subscription.
 
-use std::fmt;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -44,7 +42,7 @@ use crate::event_grid::cloud_event::CloudEvent;
 /// assert_eq!(seen, ["1", "2"]);
 /// # Ok(()) }) }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "with `_` in their match, handlers would skip events of neither schema"
@@ -72,16 +70,6 @@ impl GridEvent {
             _ => None,
         };
         known.unwrap_or_else(|| Self::Unrecognized(UnrecognizedEvent::new(event)))
-    }
-}
-
-impl fmt::Debug for GridEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CloudEvent(event) => event.fmt(f),
-            Self::EventGrid(event) => event.fmt(f),
-            Self::Unrecognized(event) => event.fmt(f),
-        }
     }
 }
 

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-use crate::excerpt::Excerpt;
 use crate::json::date::date;
+use crate::mask::Excerpt;
 
 /// An event in Event Grid's own schema. The JSON in `data` is kept as text.
 ///

@@ -2,27 +2,45 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use thiserror::Error;
 
-use super::confirmation::{ConfirmationUrl, ConfirmationUrlError};
-use crate::excerpt::Excerpt;
+use super::confirmation::ConfirmationUrl;
+use super::error::{POST, ReceiveError};
+use super::headers::{Headers, visible};
+use crate::mask::Excerpt;
 
 /// The `OPTIONS` request that precedes the creation of a subscription with the CloudEvents schema.
 ///
 /// # Source
 ///
 /// CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery", section 4; "Endpoint validation with CloudEvents schema".
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use partner_center_webhooks::event_grid::receive::{WebhookReceiver, WebhookRequest};
+///
+/// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.build()?;
+/// let headers = [("WebHook-Request-Origin", "eventgrid.azure.net"), ("WebHook-Request-Rate", "120")];
+/// let request = receiver.receive("OPTIONS", Some("code=kGZ4vN0mS2rQ8xTb"), headers, b"").await?;
+/// let WebhookRequest::Handshake(handshake) = request else { panic!("a handshake") };
+/// assert_eq!(handshake.requested_rate(), Some(120));
+/// assert_eq!(handshake.consent().headers()["webhook-allowed-rate"], "*");
+/// assert!(handshake.defer().headers().is_empty()); // no consent yet
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Handshake {
     origin: HeaderValue,
     requested_rate: Option<u32>,
     allowed_rate: Option<u32>,
-    callback: Option<Result<ConfirmationUrl, ConfirmationUrlError>>,
+    callback: Option<Result<ConfirmationUrl, ReceiveError>>,
 }
 
 impl Handshake {
@@ -40,8 +58,8 @@ impl Handshake {
     ///
     /// # Errors
     ///
-    /// [`ConfirmationUrlError`] if it is not Event Grid's. Consent is possible regardless.
-    pub fn callback(&self) -> Result<Option<&ConfirmationUrl>, &ConfirmationUrlError> {
+    /// [`ReceiveError::ConfirmationUrl`] if it is not Event Grid's. Consent is possible regardless.
+    pub fn callback(&self) -> Result<Option<&ConfirmationUrl>, &ReceiveError> {
         self.callback.as_ref().map(Result::as_ref).transpose()
     }
 
@@ -67,34 +85,28 @@ impl Handshake {
 
     /// Reads the headers of an `OPTIONS` request.
     pub(super) fn read(
-        headers: &HeaderMap,
+        headers: &Headers<'_>,
         rules: &HandshakeRules,
-    ) -> Result<Self, HandshakeRefusal> {
-        let one =
-            |name: &HeaderName| match headers.get_all(name).iter().collect::<Vec<_>>().as_slice() {
-                [] => Ok(None),
-                [value] => Ok(Some(*value)),
-                _ => Err(HandshakeRefusal::Malformed {
-                    problem: "a header is present more than once",
-                }),
-            };
-        let origin = one(&REQUEST_ORIGIN)?.filter(|origin| rules.allows_origin(origin));
-        let Some(origin) = origin else {
-            let found = headers.get(REQUEST_ORIGIN).map(HeaderValue::as_bytes);
-            return Err(HandshakeRefusal::Origin {
-                found: Excerpt::of(found.unwrap_or_default()),
+    ) -> Result<Self, ReceiveError> {
+        let one = |name| match headers.all(name).as_slice() {
+            [] => Ok(None),
+            [value] => Ok(Some(*value)),
+            _ => Err(ReceiveError::Handshake { problem: "a header is present more than once" }),
+        };
+        let origin = one(REQUEST_ORIGIN)?.filter(|origin| rules.allows_origin(origin));
+        let Some(origin) = origin.and_then(|origin| HeaderValue::from_bytes(origin).ok()) else {
+            return Err(ReceiveError::Origin {
+                found: Excerpt::of(headers.first(REQUEST_ORIGIN).unwrap_or_default()),
                 expected: Excerpt::long(rules.origins.join(" or ")),
             });
         };
-        let rate = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
+        let rate = |value| visible(value)?.trim().parse().ok();
         Ok(Self {
-            origin: origin.clone(),
-            requested_rate: one(&REQUEST_RATE)?.and_then(rate),
+            origin,
+            requested_rate: one(REQUEST_RATE)?.and_then(rate),
             allowed_rate: rules.rate,
-            callback: one(&REQUEST_CALLBACK)?.map(|url| {
-                let text = String::from_utf8_lossy(url.as_bytes());
-                ConfirmationUrl::parse(&text, &rules.domain)
-            }),
+            callback: one(REQUEST_CALLBACK)?
+                .map(|url| ConfirmationUrl::parse(&String::from_utf8_lossy(url), &rules.domain)),
         })
     }
 }
@@ -104,13 +116,34 @@ impl Handshake {
 /// # Source
 ///
 /// "Endpoint validation with Event Grid event schema". With the CloudEvents schema its data may be JSON in a string.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use partner_center_webhooks::event_grid::receive::{WebhookReceiver, WebhookRequest};
+///
+/// let topic = "/subscriptions/s/resourceGroups/events/providers/Microsoft.EventGrid/partnerTopics/contoso";
+/// let receiver = WebhookReceiver::builder().query_secret("code", "kGZ4vN0mS2rQ8xTb")?.expect_topic(topic).build()?;
+/// let (query, headers) = (Some("code=kGZ4vN0mS2rQ8xTb"), [("aeg-event-type", "SubscriptionValidation")]);
+/// let body = format!(r#"[{{"id":"1","topic":"{topic}","data":{{"validationCode":"512d38b6"}}}}]"#);
+/// let request = receiver.receive("POST", query, headers, body.as_bytes()).await?;
+/// let WebhookRequest::Validation(validation) = request else { panic!("a validation") };
+/// assert_eq!(validation.consent().body(), r#"{"validationResponse":"512d38b6"}"#);
+///
+/// let other = body.replace("contoso", "fabrikam");
+/// let error = receiver.receive("POST", query, headers, other.as_bytes()).await.unwrap_err();
+/// assert_eq!(error.status(), 403);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Validation {
     code: Box<str>,
     topic: Box<str>,
     subscription: Option<Box<str>>,
-    url: Option<Result<ConfirmationUrl, ConfirmationUrlError>>,
+    url: Option<Result<ConfirmationUrl, ReceiveError>>,
 }
 
 impl Validation {
@@ -128,8 +161,8 @@ impl Validation {
     ///
     /// # Errors
     ///
-    /// [`ConfirmationUrlError`] if it is not Event Grid's. Consent is possible regardless.
-    pub fn url(&self) -> Result<Option<&ConfirmationUrl>, &ConfirmationUrlError> {
+    /// [`ReceiveError::ConfirmationUrl`] if it is not Event Grid's. Consent is possible regardless.
+    pub fn url(&self) -> Result<Option<&ConfirmationUrl>, &ReceiveError> {
         self.url.as_ref().map(Result::as_ref).transpose()
     }
 
@@ -152,8 +185,8 @@ impl Validation {
         event: &RawValue,
         subscription: Option<&str>,
         rules: &HandshakeRules,
-    ) -> Result<Self, HandshakeRefusal> {
-        let malformed = |problem| HandshakeRefusal::Malformed { problem };
+    ) -> Result<Self, ReceiveError> {
+        let malformed = |problem| ReceiveError::Handshake { problem };
         let event = serde_json::from_str::<ValidationEvent<'_>>(event.get());
         let event = event.map_err(|_| malformed("the event is not a validation"))?;
         let data = match serde_json::from_str::<String>(event.data.get()) {
@@ -174,8 +207,9 @@ impl Validation {
     }
 }
 
-/// The senders that receive consent.
-#[derive(Clone, Debug)]
+/// The senders that receive consent. Consent proves nothing about them, so each rule only narrows which event subscriptions
+/// may be created for this endpoint.
+#[derive(Clone, Debug, Default)]
 pub(super) struct HandshakeRules {
     pub(super) origins: Vec<Box<str>>,
     pub(super) takes_any_origin: bool,
@@ -188,67 +222,17 @@ pub(super) struct HandshakeRules {
 }
 
 impl HandshakeRules {
-    fn allows_origin(&self, origin: &HeaderValue) -> bool {
+    fn allows_origin(&self, origin: &[u8]) -> bool {
         let mut origins = self.origins.iter().map(|it| it.as_bytes());
-        self.takes_any_origin || origins.any(|it| it.eq_ignore_ascii_case(origin.as_bytes()))
+        self.takes_any_origin || origins.any(|it| it.eq_ignore_ascii_case(origin))
     }
-}
-
-impl Default for HandshakeRules {
-    fn default() -> Self {
-        Self {
-            origins: vec![DOMAIN.into()],
-            takes_any_origin: false,
-            rate: None,
-            domain: DOMAIN.into(),
-            topics: Vec::new(),
-            subscriptions: Vec::new(),
-        }
-    }
-}
-
-/// Why consent was not given.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum HandshakeRefusal {
-    /// Event Grid would not send it.
-    #[error("the handshake is malformed: {problem}")]
-    Malformed {
-        /// What is wrong.
-        problem: &'static str,
-    },
-    /// The origin is not allowed, or missing.
-    #[error("the handshake's origin is `{found}` (expected {expected})")]
-    Origin {
-        /// The header `WebHook-Request-Origin`; empty if it is missing.
-        found: Excerpt,
-        /// The allowed origins.
-        expected: Excerpt,
-    },
-    /// The topic or the event subscription is not among the configured ones.
-    #[error(
-        "the validation is for {what} `{found}` (expected {expected}); if that is yours, add it with `expect_{what}`, and create \
-         the event subscription again: Event Grid does not retry a validation"
-    )]
-    Unexpected {
-        /// `topic` or `subscription`.
-        what: &'static str,
-        /// Its name.
-        found: Excerpt,
-        /// The configured names.
-        expected: Excerpt,
-    },
 }
 
 /// Ignores case, because Azure does not preserve it.
-fn is_expected(
-    what: &'static str,
-    found: &str,
-    expected: &[Box<str>],
-) -> Result<(), HandshakeRefusal> {
+fn is_expected(what: &'static str, found: &str, expected: &[Box<str>]) -> Result<(), ReceiveError> {
     match expected.is_empty() || expected.iter().any(|it| it.eq_ignore_ascii_case(found)) {
         true => Ok(()),
-        false => Err(HandshakeRefusal::Unexpected {
+        false => Err(ReceiveError::Unexpected {
             what,
             found: Excerpt::of(found),
             expected: Excerpt::long(expected.join(" or ")),
@@ -274,10 +258,8 @@ struct ValidationData {
 /// The origin seen in deliveries, and the parent domain of confirmation URLs.
 pub(super) const DOMAIN: &str = "eventgrid.azure.net";
 
-pub(super) const POST: HeaderValue = HeaderValue::from_static("POST");
-
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
 const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
-const REQUEST_CALLBACK: HeaderName = HeaderName::from_static("webhook-request-callback");
-const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
-const REQUEST_RATE: HeaderName = HeaderName::from_static("webhook-request-rate");
+const REQUEST_CALLBACK: &str = "webhook-request-callback";
+const REQUEST_ORIGIN: &str = "webhook-request-origin";
+const REQUEST_RATE: &str = "webhook-request-rate";

@@ -19,6 +19,23 @@
 //! Event Grid drops or dead-letters an event after 400, 401, 403 and 413, and retries it for up to a day after any other
 //! error. [`ReceiveError::status`] takes that into account.
 //!
+//! # Logs
+//!
+//! With feature `tracing`, each outcome is one event with the target `partner_center_webhooks::event_grid`. No field has a
+//! secret, a token or data of an event.
+//!
+//! | level | message | fields |
+//! |---|---|---|
+//! | info | `delivery accepted` | `outcome`, `events`, `unrecognized`, `subscription` |
+//! | info | `notice from Event Grid` | `outcome`, `what` (`handshake`, `validation`, `deletion`), `of` |
+//! | warn | `events not recognized` | `unrecognized`, `subscription`, `first_reason` |
+//! | warn | `delivery refused` | `outcome`, `status`, `reason` |
+//! | error | `delivery refused`, as each retry will be until an administrator assigns the app role | `outcome`, `status`, `reason` |
+//! | warn | `token of a handshake ignored` | `reason` |
+//! | warn | `keys of Microsoft Entra not renewed`: the cached keys stay valid for a week | `reason` |
+//!
+//! # Not verified
+//!
 //! Undocumented, so not verified: whether handshakes have a token or the headers of a delivery.
 //!
 //! If a handshake fails, check the gateway: rules 920300, 942430, 920230, 942130 and 931130 of application gateways block it.
@@ -65,6 +82,7 @@ mod error;
 mod event;
 mod event_grid_event;
 mod handshake;
+mod headers;
 mod receiver;
 mod request;
 mod secret;
@@ -74,14 +92,13 @@ mod unrecognized;
 
 pub use builder::WebhookReceiverBuilder;
 pub use config_error::WebhookConfigError;
-pub use confirmation::{ConfirmationUrl, ConfirmationUrlError};
+pub use confirmation::ConfirmationUrl;
 pub use error::ReceiveError;
 pub use event::GridEvent;
 pub use event_grid_event::EventGridEvent;
-pub use handshake::{Handshake, HandshakeRefusal, Validation};
+pub use handshake::{Handshake, Validation};
 pub use receiver::{Admitted, WebhookReceiver};
 pub use request::{Deletion, Notification, WebhookRequest};
-pub use secret::SecretRefusal;
 pub use stream::ShortCircuit;
-pub use token::{EntraTokens, ExpectedToken, KeysError, MissingRole, TokenRefusal, VerifiedToken};
-pub use unrecognized::{EventProblem, UnrecognizedEvent, UnrecognizedReason};
+pub use token::{EntraTokens, ExpectedToken, TokenRefusal, VerifiedToken};
+pub use unrecognized::{UnrecognizedEvent, UnrecognizedReason};

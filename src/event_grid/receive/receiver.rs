@@ -1,21 +1,21 @@
 //! The receiver: which checks a request passes, and in which order.
 
-use std::fmt;
 use std::sync::Arc;
-
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, Method};
 
 use super::error::{EVENTS_LIMIT, ReceiveError};
 use super::handshake::{Handshake, HandshakeRules};
+use super::headers::{Headers, visible};
 use super::request::{DeliveryHeaders, Kind, WebhookRequest};
-use super::secret::{SecretRefusal, SharedSecret};
+use super::secret::SharedSecret;
 use super::token::{EntraTokens, TokenRefusal};
-use crate::body::{BodyError, BodyLimit};
-use crate::excerpt::Excerpt;
+use crate::body::{BodyError, check_length};
 use crate::log;
+use crate::mask::Excerpt;
 
 /// Receives the requests that Event Grid sends to a webhook. Cheap to clone; clones share the keys.
+///
+/// Its methods take the method and the headers of any framework: `&Method` and `&HeaderMap` of either version of `http`, or a
+/// string and pairs of a name and a value. `query` is the query of the request's URL, still encoded.
 ///
 /// # Example
 ///
@@ -47,14 +47,15 @@ use crate::log;
 /// assert_eq!(error.status(), 401);
 /// # Ok(()) }) }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct WebhookReceiver {
     pub(super) settings: Arc<Settings>,
 }
 
-#[derive(Debug)]
+/// The settings that clones of a receiver share.
+#[derive(Debug, Default)]
 pub(super) struct Settings {
-    pub(super) body_limit: BodyLimit,
+    pub(super) body_limit: usize,
     pub(super) secrets: Vec<SharedSecret>,
     pub(super) tokens: Option<EntraTokens>,
     pub(super) handshakes_need_token: bool,
@@ -64,28 +65,31 @@ pub(super) struct Settings {
 
 impl WebhookReceiver {
     /// The default limit on bodies: 2 MiB. Event Grid delivers batches of 1 MiB at most; it was seen to accept 1.5 MB.
-    pub const BODY_LIMIT: BodyLimit = BodyLimit::new(2 * 1024 * 1024);
+    pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
     /// The maximum number of events in a delivery: 5000, which is also the maximum of an event subscription
     /// (`maxEventsPerBatch`). A larger delivery is answered 503. 5000 of the smallest events take about 0.8 MB of memory.
     pub const EVENTS_LIMIT: usize = EVENTS_LIMIT;
 
-    /// Authenticates a request and reads it. `query` is the query of the request's URL, still encoded.
+    /// Authenticates a request and reads it.
     ///
     /// The future may be dropped at any time.
     ///
     /// # Errors
     ///
     /// [`ReceiveError`]: respond with its [`status`](ReceiveError::status).
-    pub async fn receive(
+    pub async fn receive<'h, N, V>(
         &self,
-        method: &Method,
+        method: impl AsRef<str>,
         query: Option<&str>,
-        headers: &HeaderMap,
+        headers: impl IntoIterator<Item = (&'h N, &'h V)>,
         body: &[u8],
-    ) -> Result<WebhookRequest, ReceiveError> {
-        let admitted = self.admit(method, query, headers).await?;
-        self.receive_admitted(admitted, body)
+    ) -> Result<WebhookRequest, ReceiveError>
+    where
+        N: AsRef<str> + ?Sized + 'h,
+        V: AsRef<[u8]> + ?Sized + 'h,
+    {
+        self.admit(method, query, headers).await?.receive(body)
     }
 
     /// Checks a request before its body is read: method, size, content type, secrets, token.
@@ -93,113 +97,75 @@ impl WebhookReceiver {
     /// # Errors
     ///
     /// [`ReceiveError`].
-    pub async fn admit(
+    pub async fn admit<'h, N, V>(
         &self,
-        method: &Method,
+        method: impl AsRef<str>,
         query: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Result<Admitted, ReceiveError> {
-        let admitted = self.check(method, query, headers).await;
-        admitted.map_err(log_refusal)
+        headers: impl IntoIterator<Item = (&'h N, &'h V)>,
+    ) -> Result<Admitted<'_>, ReceiveError>
+    where
+        N: AsRef<str> + ?Sized + 'h,
+        V: AsRef<[u8]> + ?Sized + 'h,
+    {
+        let headers = Headers::new(headers);
+        let checked = self.check(method.as_ref(), query, &headers).await;
+        Ok(Admitted { settings: &self.settings, checked: checked.map_err(log_refusal)? })
     }
 
-    /// Reads the body of an admitted request, as [`receive`](Self::receive) does.
-    ///
-    /// # Errors
-    ///
-    /// [`ReceiveError`].
-    pub fn receive_admitted(
-        &self,
-        admitted: Admitted,
-        body: &[u8],
-    ) -> Result<WebhookRequest, ReceiveError> {
-        let request = match admitted.0 {
-            Checked::Handshake(handshake) => Ok(WebhookRequest::Handshake(handshake)),
-            Checked::Post(kind, headers, length) => self.read(kind, headers, length, body),
-        };
-        request.inspect(log_received).map_err(log_refusal)
-    }
-
-    fn read(
-        &self,
-        kind: Kind,
-        headers: DeliveryHeaders,
-        content_length: Option<usize>,
-        body: &[u8],
-    ) -> Result<WebhookRequest, ReceiveError> {
-        let length = match self.settings.body_limit.check(body.len()) {
-            // It is not documented whether a notice has a body.
-            Err(BodyError::Empty) if kind == Kind::Deletion => Ok(()),
-            checked => checked,
-        };
-        let request = length
-            .map_err(ReceiveError::from)
-            .and_then(|()| WebhookRequest::read(kind, headers, body, &self.settings.handshakes));
-        match request {
-            Err(
-                ReceiveError::Body(BodyError::Empty)
-                | ReceiveError::NotEvents { .. }
-                | ReceiveError::Truncated { .. },
-            ) if content_length.is_some_and(|length| length > body.len()) => {
-                Err(BodyError::Unreadable.into())
-            }
-            request => request,
-        }
-    }
-
-    /// The limit on bodies.
-    pub fn body_limit(&self) -> BodyLimit {
+    /// The limit on bodies, in bytes.
+    pub fn body_limit(&self) -> usize {
         self.settings.body_limit
     }
 
     async fn check(
         &self,
-        method: &Method,
+        method: &str,
         query: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Result<Admitted, ReceiveError> {
+        headers: &Headers<'_>,
+    ) -> Result<Checked, ReceiveError> {
         let kind = match method {
-            &Method::OPTIONS => None,
-            &Method::POST => Some(Kind::of_headers(headers)),
-            other => return Err(ReceiveError::method(other)),
+            "OPTIONS" => None,
+            "POST" => Some(Kind::of_headers(headers)),
+            other => return Err(ReceiveError::Method { found: Excerpt::of(other) }),
         };
         if kind.is_some_and(|kind| kind != Kind::Deletion) {
             is_json(headers)?;
         }
-        let length = content_length(headers);
+        let length = headers.text("content-length").and_then(|length| length.parse().ok());
         if let Some(length) = length
             && length > 0
         {
-            self.settings.body_limit.check(length)?;
+            check_length(length, self.settings.body_limit)?;
         }
         let is_handshake = kind.is_none_or(|kind| kind == Kind::Validation);
         for secret in &self.settings.secrets {
             match secret.check(query, headers) {
-                Err(SecretRefusal::Missing { .. }) if is_handshake && secret.is_in_header() => {}
+                Err(ReceiveError::SecretMissing { .. })
+                    if is_handshake && secret.is_in_header() => {}
                 checked => checked?,
             }
         }
         self.check_token(headers, is_handshake).await?;
-        let checked = match kind {
+        Ok(match kind {
             None => Checked::Handshake(Handshake::read(headers, &self.settings.handshakes)?),
             Some(kind) => Checked::Post(kind, DeliveryHeaders::read(headers), length),
-        };
-        Ok(Admitted(checked))
+        })
     }
 
     async fn check_token(
         &self,
-        headers: &HeaderMap,
+        headers: &Headers<'_>,
         is_handshake: bool,
     ) -> Result<(), TokenRefusal> {
         let Some(tokens) = &self.settings.tokens else {
             return Ok(());
         };
         let is_optional = is_handshake && !self.settings.handshakes_need_token;
-        if is_optional && !headers.contains_key(AUTHORIZATION) {
+        let authorization = headers.all("authorization");
+        if is_optional && authorization.is_empty() {
             return Ok(());
         }
-        let token = bearer(headers).ok_or(TokenRefusal::Missing)?;
+        let token = bearer(&authorization).ok_or(TokenRefusal::Missing)?;
         let verdict = match is_optional {
             true => tokens.check_without_fetch(token),
             false => tokens.verify(token).await.map(drop),
@@ -219,16 +185,13 @@ impl WebhookReceiver {
     }
 }
 
-impl fmt::Debug for WebhookReceiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookReceiver").field("settings", &self.settings).finish()
-    }
-}
-
-/// A request that passed every check that does not need its body.
+/// A request that passed every check that does not need its body, bound to the receiver that checked it.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Admitted(Checked);
+pub struct Admitted<'r> {
+    settings: &'r Settings,
+    checked: Checked,
+}
 
 #[derive(Clone, Debug)]
 enum Checked {
@@ -237,33 +200,75 @@ enum Checked {
     Post(Kind, DeliveryHeaders, Option<usize>),
 }
 
+impl Admitted<'_> {
+    /// Reads the body, as [`WebhookReceiver::receive`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`].
+    pub fn receive(self, body: &[u8]) -> Result<WebhookRequest, ReceiveError> {
+        let settings = self.settings;
+        let request = match self.checked {
+            Checked::Handshake(handshake) => Ok(WebhookRequest::Handshake(handshake)),
+            Checked::Post(kind, headers, length) => settings.read(kind, headers, length, body),
+        };
+        request.inspect(log_received).map_err(log_refusal)
+    }
+}
+
+impl Settings {
+    /// Reads the body of a `POST`. A body that is shorter than its `content-length` was cut short on its way: the next
+    /// delivery may be complete.
+    fn read(
+        &self,
+        kind: Kind,
+        headers: DeliveryHeaders,
+        content_length: Option<usize>,
+        body: &[u8],
+    ) -> Result<WebhookRequest, ReceiveError> {
+        let length = match check_length(body.len(), self.body_limit) {
+            // It is not documented whether a notice has a body.
+            Err(BodyError::Empty) if kind == Kind::Deletion => Ok(()),
+            checked => checked,
+        };
+        let request = length
+            .map_err(ReceiveError::from)
+            .and_then(|()| WebhookRequest::read(kind, headers, body, &self.handshakes));
+        match request {
+            Err(
+                ReceiveError::Body(BodyError::Empty)
+                | ReceiveError::NotEvents { .. }
+                | ReceiveError::Truncated { .. },
+            ) if content_length.is_some_and(|length| length > body.len()) => {
+                Err(BodyError::Unreadable.into())
+            }
+            request => request,
+        }
+    }
+}
+
 /// The token, if exactly one `authorization` header is present.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else {
+fn bearer<'h>(authorization: &[&'h [u8]]) -> Option<&'h str> {
+    let [value] = authorization else {
         return None;
     };
-    let (scheme, token) = value.split_once(' ')?;
+    let (scheme, token) = visible(value)?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
 /// Checks that the media type is one of JSON. Batches do not have the same media type everywhere, so the body decides the
 /// rest.
-fn is_json(headers: &HeaderMap) -> Result<(), ReceiveError> {
-    let Some(found) = headers.get(CONTENT_TYPE) else {
+fn is_json(headers: &Headers<'_>) -> Result<(), ReceiveError> {
+    let Some(found) = headers.first("content-type") else {
         return Ok(());
     };
-    let essence = found.as_bytes().split(|byte| *byte == b';').next();
+    let essence = found.split(|byte| *byte == b';').next();
     let essence = essence.unwrap_or_default().to_ascii_lowercase();
     match essence.trim_ascii() {
         b"application/json" | b"text/json" => Ok(()),
         other if other.ends_with(b"+json") => Ok(()),
-        _ => Err(ReceiveError::MediaType { found: Excerpt::of(found.as_bytes()) }),
+        _ => Err(ReceiveError::MediaType { found: Excerpt::of(found) }),
     }
-}
-
-fn content_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn log_received(request: &WebhookRequest) {

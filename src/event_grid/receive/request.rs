@@ -1,21 +1,25 @@
-//! The four kinds of requests, and how they are told apart.
+//! The four kinds of requests, and how they are recognized.
 
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::{Response, StatusCode};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::error::{EVENTS_LIMIT, ReceiveError};
 use super::event::GridEvent;
-use super::handshake::{Handshake, HandshakeRefusal, HandshakeRules, Validation};
+use super::handshake::{Handshake, HandshakeRules, Validation};
+use super::headers::Headers;
 use super::unrecognized::UnrecognizedEvent;
-use crate::excerpt::Excerpt;
 use crate::json::without_mark;
+use crate::mask::Excerpt;
 
 /// An authentic request to the webhook.
+///
+/// Only [`Notification`](Self::Notification) needs the application. The others have a [`response`](Self::response), and
+/// [`into_notification`](Self::into_notification) separates them.
 #[derive(Clone, Debug)]
 #[must_use]
 #[non_exhaustive]
@@ -70,8 +74,7 @@ impl WebhookRequest {
                 Ok(Self::Validation(validation))
             }
             (Kind::Validation, _) => {
-                Err(HandshakeRefusal::Malformed { problem: "it does not have exactly one event" }
-                    .into())
+                Err(ReceiveError::Handshake { problem: "it does not have exactly one event" })
             }
         }
     }
@@ -163,7 +166,7 @@ impl Deletion {
     }
 }
 
-/// The headers that describe a delivery.
+/// The headers that describe a delivery. Not signed, and for information only: an unreadable one counts as missing.
 #[derive(Clone, Debug)]
 pub(super) struct DeliveryHeaders {
     pub(super) subscription: Option<Box<str>>,
@@ -171,13 +174,11 @@ pub(super) struct DeliveryHeaders {
 }
 
 impl DeliveryHeaders {
-    pub(super) fn read(headers: &HeaderMap) -> Self {
-        let text = |name| headers.get(name)?.to_str().ok();
+    pub(super) fn read(headers: &Headers<'_>) -> Self {
+        let name = headers.text(SUBSCRIPTION_NAME).filter(|name| name.len() <= MAX_NAME);
         Self {
-            subscription: text(SUBSCRIPTION_NAME)
-                .filter(|name| name.len() <= MAX_NAME)
-                .map(Into::into),
-            delivery_count: text(DELIVERY_COUNT).and_then(|count| count.parse().ok()),
+            subscription: name.map(Into::into),
+            delivery_count: headers.text(DELIVERY_COUNT).and_then(|count| count.parse().ok()),
         }
     }
 }
@@ -193,8 +194,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of_headers(headers: &HeaderMap) -> Self {
-        let named = headers.get(EVENT_TYPE).map(|value| value.as_bytes());
+    pub(super) fn of_headers(headers: &Headers<'_>) -> Self {
+        let named = headers.first(EVENT_TYPE);
         let is = |name: &str| named.is_some_and(|it| it.eq_ignore_ascii_case(name.as_bytes()));
         match () {
             () if is("SubscriptionValidation") => Self::Validation,
@@ -205,7 +206,8 @@ impl Kind {
     }
 
     fn of_event(event: &RawValue) -> Self {
-        match serde_json::from_str::<TypeName<'_>>(event.get()).map(TypeName::name) {
+        let types = serde_json::from_str::<TypeName<'_>>(event.get());
+        match types.map(|it| it.event_type.or(it.cloud_event_type)) {
             Ok(Some("Microsoft.EventGrid.SubscriptionValidationEvent")) => Self::Validation,
             Ok(Some("Microsoft.EventGrid.SubscriptionDeletedEvent")) => Self::Deletion,
             _ => Self::Notification,
@@ -277,12 +279,6 @@ struct TypeName<'a> {
     cloud_event_type: Option<&'a str>,
 }
 
-impl<'a> TypeName<'a> {
-    fn name(self) -> Option<&'a str> {
-        self.event_type.or(self.cloud_event_type)
-    }
-}
-
 #[derive(Deserialize)]
 struct DeletionEvent {
     data: DeletionData,
@@ -294,9 +290,9 @@ struct DeletionData {
     event_subscription_id: Box<str>,
 }
 
-const DELIVERY_COUNT: HeaderName = HeaderName::from_static("aeg-delivery-count");
-const EVENT_TYPE: HeaderName = HeaderName::from_static("aeg-event-type");
-const SUBSCRIPTION_NAME: HeaderName = HeaderName::from_static("aeg-subscription-name");
+const DELIVERY_COUNT: &str = "aeg-delivery-count";
+const EVENT_TYPE: &str = "aeg-event-type";
+const SUBSCRIPTION_NAME: &str = "aeg-subscription-name";
 
 /// In bytes. Names of event subscriptions have 64 characters at most.
 const MAX_NAME: usize = 256;

@@ -3,15 +3,18 @@
 use std::fmt;
 
 use form_urlencoded::parse;
-use http::{HeaderMap, HeaderName};
-use secrecy::{ExposeSecret as _, SecretString};
+use http::HeaderName;
 use subtle::{Choice, ConstantTimeEq as _};
-use thiserror::Error;
 
 use super::config_error::WebhookConfigError;
-use crate::excerpt::Excerpt;
+use super::error::ReceiveError;
+use super::headers::Headers;
+use crate::mask::Excerpt;
+use crate::mask::secret::SecretString;
 
 /// The place of a secret and its accepted values: more than one during a rotation.
+///
+/// One value per request only: a proxy that adds a second one would otherwise decide which of them counts.
 pub(super) struct SharedSecret {
     place: Place,
     values: Vec<SecretString>,
@@ -24,11 +27,12 @@ pub(super) enum Place {
 }
 
 impl Place {
-    fn description(&self) -> String {
-        match self {
+    fn description(&self) -> Box<str> {
+        let description = match self {
             Self::Header(name) => format!("header `{}`", Excerpt::of(name.as_str())),
             Self::Query(name) => format!("query parameter `{}`", Excerpt::of(&**name)),
-        }
+        };
+        description.into()
     }
 }
 
@@ -66,35 +70,32 @@ impl SharedSecret {
     pub(super) fn check(
         &self,
         query: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Result<(), SecretRefusal> {
-        let (found, is_one, is_right) = match &self.place {
+        headers: &Headers<'_>,
+    ) -> Result<(), ReceiveError> {
+        // Two are enough to refuse more than one.
+        let verdicts: Vec<Choice> = match &self.place {
             Place::Header(name) => {
-                let mut values = headers.get_all(name).iter();
-                let value = values.next().map(|value| value.as_bytes());
-                let is_right = value.map(|value| self.is_one_of(value));
-                (value.is_some(), values.next().is_none(), is_right)
+                let values = headers.all(name.as_str()).into_iter();
+                values.take(2).map(|value| self.is_one_of(value)).collect()
             }
             Place::Query(name) => {
-                let query = query.unwrap_or_default();
                 let named = |raw: &&str| parse(raw.as_bytes()).any(|(key, _)| *key == **name);
-                let mut pairs = query.split('&').filter(named);
-                let pair = pairs.next();
-                let is_right = pair.map(|pair| {
+                let pairs = query.unwrap_or_default().split('&').filter(named);
+                let verdict = |pair: &str| {
                     let raw = pair.split_once('=').map_or("", |(_, value)| value);
                     let mut decoded = parse(pair.as_bytes()).map(|(_, value)| value);
                     let decoded = decoded.next().unwrap_or_default();
                     self.is_one_of(raw.as_bytes()) | self.is_one_of(decoded.as_bytes())
-                });
-                (pair.is_some(), pairs.next().is_none(), is_right)
+                };
+                pairs.take(2).map(verdict).collect()
             }
         };
         let place = || self.place.description();
-        match (found, is_one) {
-            (false, _) => Err(SecretRefusal::Missing { place: place() }),
-            (true, false) => Err(SecretRefusal::Duplicate { place: place() }),
-            (true, true) if is_right.is_some_and(bool::from) => Ok(()),
-            (true, true) => Err(SecretRefusal::Mismatch { place: place() }),
+        match verdicts.as_slice() {
+            [] => Err(ReceiveError::SecretMissing { place: place() }),
+            [verdict] if bool::from(*verdict) => Ok(()),
+            [_] => Err(ReceiveError::SecretMismatch { place: place() }),
+            _ => Err(ReceiveError::SecretDuplicate { place: place() }),
         }
     }
 
@@ -110,30 +111,6 @@ impl fmt::Debug for SharedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedSecret").field("place", &self.place).finish_non_exhaustive()
     }
-}
-
-/// Why a request's secret was refused. The value is not shown, because it may resemble the secret.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum SecretRefusal {
-    /// The place has more than one value.
-    #[error("{place} is present more than once")]
-    Duplicate {
-        /// The header or query parameter.
-        place: String,
-    },
-    /// The value is not the secret.
-    #[error("{place} is not the shared secret")]
-    Mismatch {
-        /// The header or query parameter.
-        place: String,
-    },
-    /// The place has no value.
-    #[error("{place} is missing (expected the shared secret)")]
-    Missing {
-        /// The header or query parameter.
-        place: String,
-    },
 }
 
 /// In bytes: 64 bits of entropy if the secret is hexadecimal.

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
-use http::{HeaderMap, Method, Response};
+use http::Response;
 use thiserror::Error;
 
 use super::error::ReceiveError;
@@ -45,17 +45,21 @@ impl WebhookReceiver {
     /// assert_eq!(refused.response().status(), 401);
     /// # Ok(()) }) }
     /// ```
-    pub async fn receive_stream<D: Buf, E>(
+    pub async fn receive_stream<'h, N, V, D: Buf, E>(
         &self,
-        method: &Method,
+        method: impl AsRef<str>,
         query: Option<&str>,
-        headers: &HeaderMap,
+        headers: impl IntoIterator<Item = (&'h N, &'h V)>,
         body: impl Stream<Item = Result<D, E>>,
-    ) -> Result<WebhookRequest, ReceiveError> {
+    ) -> Result<WebhookRequest, ReceiveError>
+    where
+        N: AsRef<str> + ?Sized + 'h,
+        V: AsRef<[u8]> + ?Sized + 'h,
+    {
         let admitted = self.admit(method, query, headers).await?;
         let body = stream::read(body, self.body_limit()).await;
         let body = body.map_err(|error| log_refusal(error.into()))?;
-        self.receive_admitted(admitted, &body)
+        admitted.receive(&body)
     }
 }
 
@@ -66,17 +70,15 @@ impl WebhookRequest {
     ///
     /// [`ShortCircuit::Notice`] with the response to any other request.
     pub fn into_notification(self) -> Result<Notification, ShortCircuit> {
-        let response = match self {
-            Self::Deletion(deletion) => deletion.response(),
-            Self::Handshake(handshake) => handshake.consent(),
-            Self::Notification(notification) => return Ok(notification),
-            Self::Validation(validation) => validation.consent(),
-        };
-        Err(ShortCircuit::Notice(response.into()))
+        match (self.response(), self) {
+            (None, Self::Notification(notification)) => Ok(notification),
+            (response, _) => Err(ShortCircuit::Notice(response.unwrap_or_default().into())),
+        }
     }
 }
 
-/// A response that is sent without calling the application.
+/// A response that is sent without calling the application. As an error it ends a handler with `?`, whether or not the request
+/// was refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ShortCircuit {

@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::value::RawValue;
-use thiserror::Error;
 
 use super::event_grid_event::EventGridEvent;
 use crate::event_grid::cloud_event::{CloudEvent, CloudEventError};
-use crate::excerpt::Excerpt;
 use crate::json::raw::{Members, json_type, string};
+use crate::mask::Excerpt;
 
 /// A JSON object that is neither a CloudEvent nor an event of Event Grid's schema. `Debug` does not show it.
 ///
@@ -64,26 +63,20 @@ impl fmt::Debug for UnrecognizedEvent {
 }
 
 /// Why a JSON object is of neither schema. The names of its members decide which schema it is compared with.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum UnrecognizedReason {
     /// It has `specversion`, `type` or `source`, in any case.
-    #[error("it is not a CloudEvent: {}", listed(problems))]
     CloudEvent {
-        /// The members that violate the schema.
-        problems: Vec<EventProblem>,
+        /// One text for each member that violates the schema, such as "`id` is a number (expected a string)".
+        problems: Vec<String>,
     },
     /// It has `eventType`, in any case, and no `specversion`.
-    #[error("it is not an event of Event Grid's schema: {}", listed(problems))]
     EventGrid {
-        /// The members that violate the schema.
-        problems: Vec<EventProblem>,
+        /// One text for each member that violates the schema.
+        problems: Vec<String>,
     },
     /// It has none of the members that identify a schema.
-    #[error(
-        "it has none of `specversion`, `type`, `source` and `eventType` (expected a CloudEvent or an event of Event Grid's \
-         schema; with the schema `CustomInputSchema` this is normal)"
-    )]
     Neither,
 }
 
@@ -105,44 +98,21 @@ impl UnrecognizedReason {
     }
 }
 
-/// A member that violates the schema of its event.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum EventProblem {
-    /// The case of its name is wrong.
-    #[error("`{member}` is missing (found `{found}`; names are case-sensitive)")]
-    Case {
-        /// The expected name.
-        member: &'static str,
-        /// The name in the event.
-        found: Excerpt,
-    },
-    /// It is an empty string.
-    #[error("`{member}` is empty")]
-    Empty {
-        /// Its name.
-        member: &'static str,
-    },
-    /// All members are present, but something else is wrong.
-    #[error("{reason}")]
-    Malformed {
-        /// The message of the parser.
-        reason: Excerpt,
-    },
-    /// It is missing or null.
-    #[error("`{member}` is missing")]
-    Missing {
-        /// Its name.
-        member: &'static str,
-    },
-    /// It is not a string.
-    #[error("`{member}` is {found} (expected a string)")]
-    NotAString {
-        /// Its name.
-        member: &'static str,
-        /// Its JSON type.
-        found: &'static str,
-    },
+impl fmt::Display for UnrecognizedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CloudEvent { problems } => {
+                write!(f, "it is not a CloudEvent: {}", problems.join("; "))
+            }
+            Self::EventGrid { problems } => {
+                write!(f, "it is not an event of Event Grid's schema: {}", problems.join("; "))
+            }
+            Self::Neither => f.write_str(
+                "it has none of `specversion`, `type`, `source` and `eventType` (expected a CloudEvent or an event of Event \
+                 Grid's schema; with the schema `CustomInputSchema` this is normal)",
+            ),
+        }
+    }
 }
 
 /// The string members of a schema.
@@ -155,35 +125,32 @@ struct Texts {
 type Member<'a> = (Cow<'a, str>, &'a RawValue);
 
 /// The problems of `members`; if there are none, `other`, which is the message of the parser.
-fn problems(texts: &Texts, members: &[Member<'_>], other: Option<String>) -> Vec<EventProblem> {
+fn problems(texts: &Texts, members: &[Member<'_>], other: Option<String>) -> Vec<String> {
     let value_of = |name: &str| {
         let found = members.iter().find(|it| it.0 == name).map(|it| it.1);
         found.filter(|value| value.get() != "null")
     };
-    let missing = |member: &'static str| match members
-        .iter()
-        .find(|it| it.0 != member && it.0.eq_ignore_ascii_case(member))
-    {
-        Some((found, _)) => EventProblem::Case { member, found: Excerpt::of(&**found) },
-        None => EventProblem::Missing { member },
+    let missing = |name: &str| {
+        let is_like = |it: &&Member<'_>| it.0 != name && it.0.eq_ignore_ascii_case(name);
+        let found = members.iter().find(is_like).map(|it| Excerpt::of(&*it.0));
+        let found = found.map(|it| format!(" (found `{it}`; names are case-sensitive)"));
+        format!("`{name}` is missing{}", found.unwrap_or_default())
     };
-    let of_value = |member: &'static str, value| match json_type(value) {
-        "a string" if texts.may_be_empty || string(Some(value)).as_deref() != Some("") => None,
-        "a string" => Some(EventProblem::Empty { member }),
-        found => Some(EventProblem::NotAString { member, found }),
-    };
-    let required = texts.required.iter().filter_map(|name| {
-        value_of(name).map_or_else(|| Some(missing(name)), |value| of_value(name, value))
-    });
-    let optional = texts.optional.iter();
-    let optional = optional.filter_map(|name| match json_type(value_of(name)?) {
+    let mistyped = |name: &str, value| match json_type(value) {
         "a string" => None,
-        found => Some(EventProblem::NotAString { member: name, found }),
+        found => Some(format!("`{name}` is {found} (expected a string)")),
+    };
+    let required = texts.required.iter().filter_map(|name| match value_of(name) {
+        None => Some(missing(name)),
+        Some(value) if !texts.may_be_empty && string(Some(value)).as_deref() == Some("") => {
+            Some(format!("`{name}` is empty"))
+        }
+        Some(value) => mistyped(name, value),
     });
+    let optional = texts.optional.iter().filter_map(|name| mistyped(name, value_of(name)?));
     let mut problems: Vec<_> = required.chain(optional).collect();
     if problems.is_empty() {
-        let reason = Excerpt::of(other.unwrap_or_default());
-        problems.push(EventProblem::Malformed { reason });
+        problems.push(Excerpt::of(other.unwrap_or_default()).to_string());
     }
     problems
 }
@@ -196,11 +163,6 @@ fn without_data(error: CloudEventError) -> String {
         }
         error => error.to_string(),
     }
-}
-
-fn listed(problems: &[EventProblem]) -> String {
-    let problems: Vec<_> = problems.iter().map(EventProblem::to_string).collect();
-    problems.join("; ")
 }
 
 /// CloudEvents 1.0.2, "Context Attributes".

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{Row, Session, Value, rows};
 use crate::duplicates::Settled;
-use crate::excerpt::Excerpt;
 use crate::inbox::claim::{ClaimToken, Claimed};
 use crate::inbox::error::InboxError;
 use crate::inbox::record::State;
+use crate::mask::Excerpt;
 
 /// How a claim ends.
 #[derive(Clone, Debug)]

@@ -14,10 +14,10 @@ use super::mounts::network_file_system;
 use super::schema;
 use super::session::SqliteSession;
 use crate::duplicates::InMemory;
-use crate::excerpt::Excerpt;
 use crate::inbox::error::{InboxError, bounded};
 use crate::inbox::sql::Session as _;
 use crate::inbox::sql::guard::GuardTimes;
+use crate::mask::Excerpt;
 
 /// The settings of a [`SqliteInbox`](super::SqliteInbox).
 ///

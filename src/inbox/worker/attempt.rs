@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep};
 use super::backoff::Backoff;
 use super::handler::{Handler, Outcome};
 use crate::duplicates::Settled;
-use crate::excerpt::Excerpt;
 use crate::inbox::claim::{ClaimToken, Claimed};
 use crate::inbox::contract::Inbox;
 use crate::inbox::error::InboxError;
 use crate::log;
+use crate::mask::Excerpt;
 
 /// What all attempts of a worker share.
 pub(super) struct Shared<H> {

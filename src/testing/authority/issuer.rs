@@ -3,24 +3,45 @@
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_cert::ext::pkix::KeyUsages;
 
-use super::key::{IssuerError, Key};
-use super::revocation_list::RevocationListRecipe;
+use super::key::Key;
 use super::signer::Signer;
-use super::x509::{Name, Recipe, SERVER_AUTH};
-use crate::chain::{Anchors, CertificatesError, ChainVerifier, certificate_to_pem};
+use super::x509::{Recipe, RevocationListRecipe, SERVER_AUTH};
+use crate::chain::{Anchors, ChainVerifier, ParseError, certificate_to_pem};
 use crate::crypto::Backend;
 use crate::receiver::ReceiverBuilder;
-use crate::source::{CertificateBundle, Pinned};
+use crate::source::CertificateBundle;
+use crate::testing::error::TestKitError;
 
 /// A throw-away root and intermediate CA with fresh keys.
 ///
 /// Creating one takes some tenths of a second, because it generates three RSA keys; issuing a certificate takes a millisecond.
 ///
 /// An issuer is a value: methods that change it return a new issuer, and issued certificates stay as they are.
+///
+/// # Example: an intermediate that is reissued
+///
+/// ```
+/// use partner_center_webhooks::chain::ChainVerifier;
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let reissued = issuer.reissued()?;
+/// assert_ne!(issuer.intermediate(), reissued.intermediate());
+///
+/// // Name and key are the same, so either leads from the signing certificate to the root.
+/// let signer = issuer.signer()?;
+/// for issuer in [&issuer, &reissued] {
+///     let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?)
+///         .with_intermediates(issuer.intermediates());
+///     assert!(chain.verify(signer.certificate(), &[], issuer.now()).is_ok());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Issuer {
     now: UnixTime,
-    root_name: Name,
+    root_name: String,
     root: CertificateDer<'static>,
     root_key: Key,
     /// The content of the intermediate certificate.
@@ -38,8 +59,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a key could not be generated.
-    pub fn new() -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if a key could not be generated.
+    pub fn new() -> Result<Self, TestKitError> {
         Self::at(UnixTime::now())
     }
 
@@ -47,8 +68,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a key could not be generated.
-    pub fn at(now: UnixTime) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if a key could not be generated.
+    pub fn at(now: UnixTime) -> Result<Self, TestKitError> {
         let root_key = Key::generate()?;
         let root_name = name(ROOT_NAME);
         let intermediate_key = Key::generate()?;
@@ -71,9 +92,12 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the name cannot be encoded.
-    pub fn with_intermediate_name(&self, name: Name) -> Result<Self, IssuerError> {
-        self.with_intermediate(Recipe { subject: name, ..self.intermediate_recipe.clone() })
+    /// [`TestKitError`] if the name cannot be encoded.
+    pub fn with_intermediate_name(&self, name: &str) -> Result<Self, TestKitError> {
+        self.with_intermediate(Recipe {
+            subject: name.to_owned(),
+            ..self.intermediate_recipe.clone()
+        })
     }
 
     /// Returns the issuer with its intermediate certificate reissued: same name and key, another serial number. Microsoft
@@ -81,8 +105,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the certificate could not be issued.
-    pub fn reissued(&self) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if the certificate could not be issued.
+    pub fn reissued(&self) -> Result<Self, TestKitError> {
         self.with_intermediate(Recipe {
             not_before: self.intermediate_recipe.not_before.saturating_add(1),
             ..self.intermediate_recipe.clone()
@@ -93,8 +117,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the certificate could not be issued.
-    pub fn with_expired_intermediate(&self) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if the certificate could not be issued.
+    pub fn with_expired_intermediate(&self) -> Result<Self, TestKitError> {
         self.with_intermediate(Recipe {
             not_after: self.now.as_secs().saturating_sub(1),
             ..self.intermediate_recipe.clone()
@@ -106,8 +130,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the URL cannot be encoded.
-    pub fn published_at(&self, base_url: impl Into<String>) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if the URL cannot be encoded.
+    pub fn published_at(&self, base_url: impl Into<String>) -> Result<Self, TestKitError> {
         let base_url = base_url.into();
         let recipe = Recipe {
             issuer_urls: vec![format!("{base_url}{ROOT_FILE}")],
@@ -145,6 +169,18 @@ impl Issuer {
     }
 
     /// Returns the issuer with `certificate`, of a signer or of its intermediate, revoked.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let issuer = Issuer::new()?.published_at("http://pki.example/")?;
+    /// let signer = issuer.signer()?;
+    /// let revoked = issuer.with_revoked(signer.certificate());
+    /// assert_ne!(revoked.publications()?, issuer.publications()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_revoked(&self, certificate: &CertificateDer<'_>) -> Self {
         let mut issuer = self.clone();
@@ -156,28 +192,29 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the certificate could not be issued.
-    pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, IssuerError> {
+    /// [`TestKitError`] if the certificate could not be issued.
+    pub fn cross_signed_by(&self, other: &Self) -> Result<CertificateDer<'static>, TestKitError> {
         let recipe = Recipe { subject: self.root_name.clone(), ..authority(ROOT_NAME, self.now) };
-        recipe.issue(&self.root_key, &other.root_name, &other.root_key)
+        Ok(recipe.issue(&self.root_key, &other.root_name, &other.root_key)?)
     }
 
     /// Returns the issuer with another name on its root.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the name cannot be encoded.
-    pub fn with_root_name(&self, name: Name) -> Result<Self, IssuerError> {
-        let recipe = Recipe { subject: name.clone(), ..authority(ROOT_NAME, self.now) };
+    /// [`TestKitError`] if the name cannot be encoded.
+    pub fn with_root_name(&self, name: &str) -> Result<Self, TestKitError> {
+        let recipe = Recipe { subject: name.to_owned(), ..authority(ROOT_NAME, self.now) };
         Self {
-            root: recipe.issue(&self.root_key, &name, &self.root_key)?,
-            root_name: name,
+            root: recipe.issue(&self.root_key, name, &self.root_key)?,
+            root_name: name.to_owned(),
             ..self.clone()
         }
         .with_intermediate(self.intermediate_recipe.clone())
     }
 
-    fn with_intermediate(&self, recipe: Recipe) -> Result<Self, IssuerError> {
+    /// Reissues the intermediate from `recipe`.
+    fn with_intermediate(&self, recipe: Recipe) -> Result<Self, TestKitError> {
         Ok(Self {
             intermediate: recipe.issue(&self.intermediate_key, &self.root_name, &self.root_key)?,
             intermediate_recipe: recipe,
@@ -190,11 +227,23 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a list could not be issued.
-    pub fn publications(&self) -> Result<Vec<(String, Vec<u8>)>, IssuerError> {
+    /// [`TestKitError`] if a list could not be issued.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let issuer = Issuer::new()?.published_at("http://pki.example/")?;
+    /// let files = issuer.publications()?;
+    /// let lists = files.iter().filter(|(path, _)| path.ends_with(".crl"));
+    /// assert_eq!((files.len(), lists.count()), (6, 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn publications(&self) -> Result<Vec<(String, Vec<u8>)>, TestKitError> {
         let day = 24 * 60 * 60;
         let now = self.now.as_secs();
-        let list = |issuer: &Name, key: &Key, path: &str, partitioned: bool| {
+        let list = |issuer: &str, key: &Key, path: &str, partitioned: bool| {
             let list = RevocationListRecipe {
                 issuer,
                 this_update: now.saturating_sub(day),
@@ -202,7 +251,7 @@ impl Issuer {
                 revoked: &self.revoked,
                 partition: partitioned.then(|| format!("{}{path}", self.base_url)),
             };
-            Ok::<_, IssuerError>((path.to_owned(), list.issue(key)?))
+            Ok::<_, TestKitError>((path.to_owned(), list.issue(key)?))
         };
         let mut published = vec![
             (ROOT_FILE.to_owned(), self.root.to_vec()),
@@ -216,6 +265,7 @@ impl Issuer {
         Ok(published)
     }
 
+    /// Where the intermediate is published, as signing certificates name it.
     pub(super) fn issuer_urls(&self) -> Vec<String> {
         match self.base_url.is_empty() {
             true => Vec::new(),
@@ -223,6 +273,7 @@ impl Issuer {
         }
     }
 
+    /// Where a partition of the intermediate's revocation list is published.
     pub(super) fn revocation_list_urls(&self, number: u32) -> Vec<String> {
         match self.base_url.is_empty() {
             true => Vec::new(),
@@ -265,7 +316,7 @@ impl Issuer {
     /// # Errors
     ///
     /// None in practice: an issuer's root is a valid anchor.
-    pub fn anchors(&self) -> Result<Anchors, CertificatesError> {
+    pub fn anchors(&self) -> Result<Anchors, ParseError> {
         Anchors::from_certificates(std::slice::from_ref(&self.root))
     }
 
@@ -280,15 +331,15 @@ impl Issuer {
         &self,
         backend: impl Backend + 'static,
         signer: &Signer,
-    ) -> Result<ReceiverBuilder, CertificatesError> {
+    ) -> Result<ReceiverBuilder, ParseError> {
         let chain =
             ChainVerifier::new(backend, self.anchors()?).with_intermediates(self.intermediates());
-        let source = Pinned::new(CertificateBundle::new(signer.certificate().clone(), Vec::new()));
+        let source = CertificateBundle::new(signer.certificate().clone(), Vec::new());
         let now = self.now;
         Ok(ReceiverBuilder::new(chain, source).clock(move || now))
     }
 
-    pub(super) fn intermediate_name(&self) -> &Name {
+    pub(super) fn intermediate_name(&self) -> &str {
         &self.intermediate_recipe.subject
     }
 
@@ -319,10 +370,11 @@ fn authority(common_name: &str, now: UnixTime) -> Recipe {
 }
 
 /// A name in the form of Microsoft's CAs.
-fn name(common_name: &str) -> Name {
-    Name::new().country("US").organization("Microsoft Corporation").common_name(common_name)
+fn name(common_name: &str) -> String {
+    format!("CN={common_name},O=Microsoft Corporation,C=US")
 }
 
+/// The path of a partition, in the form of Microsoft's.
 fn partition_path(number: u32) -> String {
     format!("crl/partition/Throw-away_Partition{number:05}.crl")
 }

@@ -1,14 +1,20 @@
 //! A throw-away CA shaped like Microsoft's, and callbacks signed under it.
+//!
+//! ```text
+//! root ──► intermediate ──► signing certificate ──► signature of a callback
+//!  │        O=Microsoft Corporation   pcnotifications-dispatch.microsoft.com
+//!  └─ its list   └─ its list, in partitions
+//! ```
+//!
+//! Certificates are built with x509-cert and signed with aws-lc-rs, independently of the code that verifies them.
 
+mod fault;
 mod issuer;
 mod key;
-mod revocation_list;
 mod signer;
 mod signing_certificate;
 mod x509;
 
 pub use issuer::Issuer;
-pub use key::IssuerError;
 pub use signer::{SignedRequest, Signer};
 pub use signing_certificate::SigningCertificate;
-pub use x509::{Name, StringType};

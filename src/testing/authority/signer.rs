@@ -7,13 +7,34 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use rustls_pki_types::CertificateDer;
 
-use super::key::{IssuerError, Key};
+use super::key::Key;
 use crate::chain::certificate_to_pem;
 use crate::cloud::DOCUMENTED_CERTIFICATE_LOCATION;
 use crate::crypto::SignatureAlgorithm;
 use crate::envelope::{ALGORITHM_HEADER, CERTIFICATE_URL_HEADER, SIGNATURE_HEADER};
+use crate::testing::error::TestKitError;
 
 /// A signing certificate and its private key.
+///
+/// # Example: a body that was altered on its way
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use partner_center_webhooks::ErrorKind;
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let signer = issuer.signer()?;
+/// let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+///
+/// let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+/// let altered = callback.with_body(r#"{"EventName":"test-created"}"#);
+/// let error = receiver.receive(&altered.headers, &altered.body).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Signature);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Signer {
     certificate: CertificateDer<'static>,
@@ -53,8 +74,8 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] unless it is an RSA key of 2048 bits.
-    pub fn private_key_pem(&self) -> Result<String, IssuerError> {
+    /// [`TestKitError`] unless it is an RSA key of 2048 bits.
+    pub fn private_key_pem(&self) -> Result<String, TestKitError> {
         let text = STANDARD.encode(self.key.private_key()?.as_ref());
         let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
         for line in text.as_bytes().chunks(64) {
@@ -69,8 +90,8 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the signature could not be created.
-    pub fn callback(&self, body: impl Into<Bytes>) -> Result<SignedRequest, IssuerError> {
+    /// [`TestKitError`] if the signature could not be created.
+    pub fn callback(&self, body: impl Into<Bytes>) -> Result<SignedRequest, TestKitError> {
         self.callback_with(SignatureAlgorithm::RsaSha256, body)
     }
 
@@ -78,16 +99,17 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the signature could not be created, or the certificate URL is not a header value.
+    /// [`TestKitError`] if the signature could not be created, or the certificate URL is not a header value.
     pub fn callback_with(
         &self,
         algorithm: SignatureAlgorithm,
         body: impl Into<Bytes>,
-    ) -> Result<SignedRequest, IssuerError> {
+    ) -> Result<SignedRequest, TestKitError> {
         let body = body.into();
         let signature = STANDARD.encode(self.key.sign(algorithm, &body)?);
         let header = |text: &str| {
-            HeaderValue::from_str(text).map_err(|error| IssuerError::new("a header")(error.into()))
+            HeaderValue::from_str(text)
+                .map_err(|error| TestKitError::creating("a header")(error.into()))
         };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -120,12 +142,12 @@ impl SignedRequest {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the name or value is invalid in HTTP.
-    pub fn with_header(mut self, name: &str, value: &[u8]) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if the name or value is invalid in HTTP.
+    pub fn with_header(mut self, name: &str, value: &[u8]) -> Result<Self, TestKitError> {
         let name = http::HeaderName::from_bytes(name.as_bytes())
-            .map_err(|error| IssuerError::new("a header name")(error.into()))?;
+            .map_err(|error| TestKitError::creating("a header name")(error.into()))?;
         let value = HeaderValue::from_bytes(value)
-            .map_err(|error| IssuerError::new("a header")(error.into()))?;
+            .map_err(|error| TestKitError::creating("a header")(error.into()))?;
         self.headers.insert(name, value);
         Ok(self)
     }
@@ -138,6 +160,17 @@ impl SignedRequest {
     }
 
     /// Moves the signature to `x-ms-signature`, as a registration can ask for.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::testing::Issuer;
+    ///
+    /// let callback = Issuer::new()?.signer()?.callback("{}")?.in_signature_header();
+    /// assert!(callback.headers["x-ms-signature"].to_str()?.starts_with("Signature "));
+    /// assert!(!callback.headers.contains_key("authorization"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn in_signature_header(mut self) -> Self {
         if let Some(signature) = self.headers.remove(AUTHORIZATION) {

@@ -4,18 +4,20 @@ use rustls_pki_types::UnixTime;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsages;
 
+use super::fault::Fault;
 use super::issuer::Issuer;
-use super::key::{IssuerError, Key};
+use super::key::Key;
 use super::signer::Signer;
-use super::x509::{Name, Recipe, SERVER_AUTH};
+use super::x509::{Recipe, SERVER_AUTH};
+use crate::testing::error::TestKitError;
 
 impl Issuer {
     /// Issues a valid signing certificate.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if it could not be issued.
-    pub fn signer(&self) -> Result<Signer, IssuerError> {
+    /// [`TestKitError`] if it could not be issued.
+    pub fn signer(&self) -> Result<Signer, TestKitError> {
         self.signing_certificate().issue()
     }
 
@@ -28,6 +30,22 @@ impl Issuer {
 /// Builds a signing certificate, valid by default.
 ///
 /// Created by [`Issuer::signing_certificate`]. Most methods introduce one defect that a verifier should reject.
+///
+/// # Example: a certificate for another service
+///
+/// ```
+/// use partner_center_webhooks::chain::{ChainError, ChainVerifier};
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?)
+///     .with_intermediates(issuer.intermediates());
+/// let signer = issuer.signing_certificate().dns_names(["metadata.azure.com"]).issue()?;
+/// let refused = chain.verify(signer.certificate(), &[], issuer.now()).unwrap_err();
+/// assert!(matches!(refused, ChainError::Policy { .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SigningCertificate<'i> {
@@ -37,6 +55,7 @@ pub struct SigningCertificate<'i> {
 }
 
 impl<'i> SigningCertificate<'i> {
+    /// A certificate like Microsoft's: issued a day ago, for 100 days.
     fn new(issuer: &'i Issuer, key: Key) -> Self {
         let day = 24 * 60 * 60;
         let now = issuer.now().as_secs();
@@ -44,7 +63,7 @@ impl<'i> SigningCertificate<'i> {
             issuer,
             key,
             recipe: Recipe {
-                subject: Name::microsoft(DNS_NAME),
+                subject: format!("CN={DNS_NAME},O=Microsoft Corporation,L=Redmond,ST=WA,C=US"),
                 not_before: now.saturating_sub(day),
                 not_after: now.saturating_add(99 * day),
                 dns_names: vec![DNS_NAME.into()],
@@ -77,9 +96,13 @@ impl<'i> SigningCertificate<'i> {
         self
     }
 
-    /// Sets the subject. Default: `C=US, ST=WA, L=Redmond, O=Microsoft Corporation, CN=…`, as in Microsoft's certificates.
-    pub fn subject(mut self, subject: Name) -> Self {
-        self.recipe.subject = subject;
+    /// Sets the subject, in the notation of RFC 4514. Default: `CN=…,O=Microsoft Corporation,L=Redmond,ST=WA,C=US`, as in
+    /// Microsoft's certificates.
+    ///
+    /// Values are PrintableStrings. To give any other ASN.1 type, write all values in hexadecimal DER: `O=#0c0141` is `A` as
+    /// UTF8String. [`issue`](Self::issue) fails if the name is malformed.
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.recipe.subject = subject.into();
         self
     }
 
@@ -112,11 +135,11 @@ impl<'i> SigningCertificate<'i> {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a value is not an object identifier.
-    pub fn purposes(mut self, purposes: Option<&[&str]>) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if a value is not an object identifier.
+    pub fn purposes(mut self, purposes: Option<&[&str]>) -> Result<Self, TestKitError> {
         let oids = |oids: &[&str]| oids.iter().map(|oid| ObjectIdentifier::new(oid)).collect();
         self.recipe.purposes =
-            purposes.map(oids).transpose().map_err(x509_cert::der::Error::from)?;
+            purposes.map(oids).transpose().map_err(|error| Fault::Encoding(error.into()))?;
         Ok(self)
     }
 
@@ -148,34 +171,21 @@ impl<'i> SigningCertificate<'i> {
         self
     }
 
-    /// Uses an RSA key of 1024 bits, whose private half is in this crate's source. It signs with SHA-256 only.
-    pub fn small_key(mut self) -> Self {
-        self.key = Key::Small;
-        self
-    }
-
-    /// Uses a P-256 key. Its signatures are all zeros.
-    pub fn elliptic_key(mut self) -> Self {
-        self.key = Key::elliptic();
-        self
-    }
-
-    /// Sets the exponent of its RSA key. Default: 65537. Signatures under any other are all zeros.
+    /// Sets the public key, for example a weak one: a SubjectPublicKeyInfo in DER (RFC 5280, section 4.1.2.7).
+    /// [`issue`](Self::issue) fails if it is malformed.
     ///
-    /// # Errors
-    ///
-    /// [`IssuerError`] if the key cannot be encoded.
-    pub fn exponent(mut self, exponent: u32) -> Result<Self, IssuerError> {
-        self.key = self.key.with_exponent(exponent)?;
-        Ok(self)
+    /// The private half is unknown, so each signature of its [`Signer`] is 256 zero bytes.
+    pub fn public_key(mut self, der: &[u8]) -> Self {
+        self.key = Key::PublicOnly(der.into());
+        self
     }
 
     /// Generates a new key, as a rotation does. By default, all certificates of an issuer share one key.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the key could not be generated.
-    pub fn new_key(mut self) -> Result<Self, IssuerError> {
+    /// [`TestKitError`] if the key could not be generated.
+    pub fn new_key(mut self) -> Result<Self, TestKitError> {
         self.key = Key::generate()?;
         Ok(self)
     }
@@ -184,8 +194,8 @@ impl<'i> SigningCertificate<'i> {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a value cannot be encoded.
-    pub fn issue(self) -> Result<Signer, IssuerError> {
+    /// [`TestKitError`] if a value cannot be encoded.
+    pub fn issue(self) -> Result<Signer, TestKitError> {
         let certificate = self.recipe.issue(
             &self.key,
             self.issuer.intermediate_name(),
@@ -198,8 +208,8 @@ impl<'i> SigningCertificate<'i> {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a value cannot be encoded.
-    pub fn self_signed(self) -> Result<Signer, IssuerError> {
+    /// [`TestKitError`] if a value cannot be encoded.
+    pub fn self_signed(self) -> Result<Signer, TestKitError> {
         let certificate = self.recipe.issue(&self.key, &self.recipe.subject, &self.key)?;
         Ok(Signer::new(certificate, self.key))
     }

@@ -1,35 +1,38 @@
-//! X.509 as bytes: certificates, names and the parts they share with revocation lists.
+//! X.509 as bytes: certificates and revocation lists, each signed from a recipe.
 
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::certificate::{CertificateInner, TbsCertificateInner, Version};
+use x509_cert::crl::{CertificateList, RevokedCert, TbsCertList};
 use x509_cert::der::asn1::{
-    Any, BitString, GeneralizedTime, Ia5String, Null, ObjectIdentifier, OctetString, SetOfVec,
-    UtcTime,
+    Any, BitString, GeneralizedTime, Ia5String, Null, ObjectIdentifier, OctetString, Uint, UtcTime,
 };
 use x509_cert::der::flagset::FlagSet;
-use x509_cert::der::{Encode as _, Tag};
+use x509_cert::der::{self, Decode as _, Encode as _, Tag};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
     AccessDescription, AuthorityInfoAccessSyntax, BasicConstraints, CrlDistributionPoints,
-    ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+    ExtendedKeyUsage, IssuingDistributionPoint, KeyUsage, KeyUsages, SubjectAltName,
 };
 use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::{Time, Validity};
 
-use super::key::{IssuerError, Key};
+use super::fault::Fault;
+use super::key::Key;
 use crate::crypto::SignatureAlgorithm;
 
 /// The content of a certificate.
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
-    pub(super) subject: Name,
+    /// In the notation of [`name`].
+    pub(super) subject: String,
     pub(super) not_before: u64,
     pub(super) not_after: u64,
     pub(super) dns_names: Vec<String>,
@@ -42,12 +45,13 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
+    /// Builds the certificate of `key`, signed by `issuer_key` in the name of `issuer`.
     pub(super) fn issue(
         &self,
         key: &Key,
-        issuer: &Name,
+        issuer: &str,
         issuer_key: &Key,
-    ) -> Result<CertificateDer<'static>, IssuerError> {
+    ) -> Result<CertificateDer<'static>, Fault> {
         let algorithm = sha256_with_rsa();
         let subject_public_key_info = key.public_key()?;
         // Certificates of one subject differ in their dates, so the dates make a unique serial number.
@@ -56,12 +60,12 @@ impl Recipe {
             version: Version::V3,
             serial_number: SerialNumber::new(&serial)?,
             signature: algorithm.clone(),
-            issuer: issuer.encode()?,
+            issuer: name(issuer)?,
             validity: Validity {
                 not_before: time(self.not_before)?,
                 not_after: time(self.not_after)?,
             },
-            subject: self.subject.encode()?,
+            subject: name(&self.subject)?,
             subject_public_key_info,
             issuer_unique_id: None,
             subject_unique_id: None,
@@ -77,7 +81,8 @@ impl Recipe {
         Ok(CertificateDer::from(certificate.to_der()?))
     }
 
-    fn extensions(&self) -> Result<Vec<Extension>, IssuerError> {
+    /// Writes the extensions in the order of RFC 5280, section 4.2. Empty lists omit their extension.
+    fn extensions(&self) -> Result<Vec<Extension>, Fault> {
         let mut extensions = vec![extension(
             "2.5.29.19",
             true,
@@ -125,146 +130,103 @@ impl Recipe {
     }
 }
 
-/// A distinguished name, attribute by attribute.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Name(Vec<Vec<(ObjectIdentifier, StringType, Vec<u8>)>>);
+/// The content of a revocation list.
+pub(super) struct RevocationListRecipe<'r> {
+    pub(super) issuer: &'r str,
+    pub(super) this_update: u64,
+    pub(super) next_update: u64,
+    pub(super) revoked: &'r [CertificateDer<'static>],
+    /// Its URL, if it is one partition of a list (issuing distribution point).
+    pub(super) partition: Option<String>,
+}
 
-impl Name {
-    /// An empty name.
-    pub const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// `C=US, ST=WA, L=Redmond, O=Microsoft Corporation` and a common name, all PrintableStrings, as in Microsoft's
-    /// certificates.
-    pub fn microsoft(common_name: &str) -> Self {
-        Self::new()
-            .country("US")
-            .attribute(STATE, StringType::Printable, "WA")
-            .attribute(LOCALITY, StringType::Printable, "Redmond")
-            .organization("Microsoft Corporation")
-            .common_name(common_name)
-    }
-
-    /// Adds a country (`C`).
-    pub fn country(self, value: &str) -> Self {
-        self.attribute(COUNTRY, StringType::Printable, value)
-    }
-
-    /// Adds an organization (`O`).
-    pub fn organization(self, value: &str) -> Self {
-        self.attribute(ORGANIZATION, StringType::Printable, value)
-    }
-
-    /// Adds an organization with a given string type.
-    pub fn organization_as(self, string_type: StringType, value: impl Into<Vec<u8>>) -> Self {
-        self.attribute(ORGANIZATION, string_type, value)
-    }
-
-    /// Adds an organizational unit (`OU`).
-    pub fn organizational_unit(self, value: &str) -> Self {
-        self.attribute(ORGANIZATIONAL_UNIT, StringType::Printable, value)
-    }
-
-    /// Adds a common name (`CN`).
-    pub fn common_name(self, value: &str) -> Self {
-        self.attribute(COMMON_NAME, StringType::Printable, value)
-    }
-
-    /// Moves the last attribute into the relative distinguished name before it.
-    pub fn joined(mut self) -> Self {
-        if let Some(last) = self.0.pop() {
-            match self.0.last_mut() {
-                Some(before) => before.extend(last),
-                None => self.0.push(last),
-            }
-        }
-        self
-    }
-
-    fn attribute(
-        mut self,
-        oid: ObjectIdentifier,
-        string_type: StringType,
-        value: impl Into<Vec<u8>>,
-    ) -> Self {
-        self.0.push(vec![(oid, string_type, value.into())]);
-        self
-    }
-
-    pub(super) fn encode(&self) -> Result<RdnSequence, IssuerError> {
-        let attribute = |(oid, string_type, value): &(ObjectIdentifier, StringType, Vec<u8>)| {
-            Ok(AttributeTypeAndValue {
-                oid: *oid,
-                value: Any::new(string_type.tag(), value.as_slice())?,
+/// RFC 5280, section 5: version 2, with a CRL number, and the issuing distribution point if it is a partition.
+impl RevocationListRecipe<'_> {
+    /// Builds the list, signed by `key`. Its number is the time of its issue, so a later list has a higher number.
+    pub(super) fn issue(&self, key: &Key) -> Result<Vec<u8>, Fault> {
+        let entry = |der: &CertificateDer<'_>| {
+            let certificate: CertificateInner = CertificateInner::from_der(der)?;
+            Ok::<_, Fault>(RevokedCert {
+                serial_number: certificate.tbs_certificate.serial_number,
+                revocation_date: time(self.this_update)?,
+                crl_entry_extensions: None,
             })
         };
-        let rdn = |attributes: &Vec<_>| {
-            let set: Result<Vec<_>, x509_cert::der::Error> =
-                attributes.iter().map(attribute).collect();
-            Ok(RelativeDistinguishedName(SetOfVec::try_from(set?)?))
-        };
-        let rdns: Result<_, x509_cert::der::Error> = self.0.iter().map(rdn).collect();
-        Ok(RdnSequence(rdns?))
-    }
-}
-
-impl Default for Name {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// The ASN.1 type of an attribute value in a name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum StringType {
-    /// BMPString: UTF-16, big endian.
-    Bmp,
-    /// IA5String.
-    Ia5,
-    /// PrintableString.
-    Printable,
-    /// TeletexString.
-    Teletex,
-    /// UTF8String.
-    Utf8,
-}
-
-impl StringType {
-    fn tag(self) -> Tag {
-        match self {
-            Self::Bmp => Tag::BmpString,
-            Self::Ia5 => Tag::Ia5String,
-            Self::Printable => Tag::PrintableString,
-            Self::Teletex => Tag::TeletexString,
-            Self::Utf8 => Tag::Utf8String,
+        let revoked: Vec<_> = self.revoked.iter().map(entry).collect::<Result<_, _>>()?;
+        let number = Uint::new(&self.this_update.to_be_bytes())?.to_der()?;
+        let mut extensions = vec![extension("2.5.29.20", false, number)?];
+        if let Some(url) = &self.partition {
+            let point = IssuingDistributionPoint {
+                distribution_point: Some(DistributionPointName::FullName(vec![uri(url)?])),
+                only_contains_user_certs: false,
+                only_contains_ca_certs: false,
+                only_some_reasons: None,
+                indirect_crl: false,
+                only_contains_attribute_certs: false,
+            };
+            extensions.push(extension("2.5.29.28", true, point.to_der()?)?);
         }
+        let tbs_cert_list = TbsCertList {
+            version: Version::V2,
+            signature: sha256_with_rsa(),
+            issuer: name(self.issuer)?,
+            this_update: time(self.this_update)?,
+            next_update: Some(time(self.next_update)?),
+            revoked_certificates: (!revoked.is_empty()).then_some(revoked),
+            crl_extensions: Some(extensions),
+        };
+        let signature = key.sign(SignatureAlgorithm::RsaSha256, &tbs_cert_list.to_der()?)?;
+        let list = CertificateList {
+            tbs_cert_list,
+            signature_algorithm: sha256_with_rsa(),
+            signature: BitString::from_bytes(&signature)?,
+        };
+        Ok(list.to_der()?)
     }
 }
 
-pub(super) fn uri(url: &str) -> Result<GeneralName, IssuerError> {
+/// Parses a distinguished name in the notation of RFC 4514, such as `CN=x,O=Microsoft Corporation`: the attributes in reverse
+/// order, the commas in values escaped, `+` between attributes of one relative name.
+///
+/// Text becomes a PrintableString, as in Microsoft's certificates, unless a value is given in DER (`O=#0c0141`).
+fn name(text: &str) -> Result<RdnSequence, Fault> {
+    let parsed = RdnSequence::from_str(text)?;
+    if text.contains("=#") {
+        return Ok(parsed);
+    }
+    let printable = |attribute: &AttributeTypeAndValue| {
+        let value = Any::new(Tag::PrintableString, attribute.value.value())?;
+        Ok(AttributeTypeAndValue { oid: attribute.oid, value })
+    };
+    let relative = |name: &RelativeDistinguishedName| {
+        let attributes = name.0.iter().map(printable).collect::<der::Result<Vec<_>>>()?;
+        attributes.try_into().map(RelativeDistinguishedName)
+    };
+    let names = parsed.0.iter().map(relative).collect::<der::Result<_>>();
+    Ok(RdnSequence(names?))
+}
+
+/// A URL as a general name.
+fn uri(url: &str) -> Result<GeneralName, Fault> {
     Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(url)?))
 }
 
-pub(super) fn extension(
-    oid: &str,
-    critical: bool,
-    value: Vec<u8>,
-) -> Result<Extension, IssuerError> {
+/// An extension with this object identifier, whose value is DER already.
+fn extension(oid: &str, critical: bool, value: Vec<u8>) -> Result<Extension, Fault> {
     Ok(Extension {
-        extn_id: ObjectIdentifier::new(oid).map_err(x509_cert::der::Error::from)?,
+        extn_id: ObjectIdentifier::new(oid).map_err(der::Error::from)?,
         critical,
         extn_value: OctetString::new(value)?,
     })
 }
 
-pub(super) fn sha256_with_rsa() -> AlgorithmIdentifierOwned {
+/// RFC 4055, section 5: the parameters are NULL, not absent.
+fn sha256_with_rsa() -> AlgorithmIdentifierOwned {
     AlgorithmIdentifierOwned { oid: SHA256_WITH_RSA, parameters: Some(Any::from(Null)) }
 }
 
 /// UTCTime until 2049, then GeneralizedTime (RFC 5280, 4.1.2.5).
-pub(super) fn time(seconds: u64) -> Result<Time, IssuerError> {
+fn time(seconds: u64) -> Result<Time, Fault> {
     let since_epoch = Duration::from_secs(seconds);
     Ok(match UtcTime::from_unix_duration(since_epoch) {
         Ok(time) => Time::UtcTime(time),
@@ -272,12 +234,8 @@ pub(super) fn time(seconds: u64) -> Result<Time, IssuerError> {
     })
 }
 
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
-const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
-const LOCALITY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.7");
-const STATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.8");
-const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
-const ORGANIZATIONAL_UNIT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.11");
+/// The purpose of TLS servers (RFC 5280, section 4.2.1.12).
 pub(super) const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+/// The method of authority information access (RFC 5280, section 4.2.2.1).
 const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");

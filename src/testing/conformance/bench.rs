@@ -1,11 +1,10 @@
 //! The guard under test, and the checks that rules are made of.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -13,6 +12,12 @@ use thiserror::Error;
 
 use crate::duplicates::{Claim, DuplicateGuard, GuardError, Lease, Settled};
 use crate::signature::BodyDigest;
+
+/// The result of checking a rule.
+pub(super) type Outcome<T = ()> = Result<T, Nonconformance>;
+
+/// The result of a claim.
+pub(super) type Claimed = Result<Claim, GuardError>;
 
 /// A guard with a new store, and its settings.
 pub(super) struct Bench {
@@ -23,6 +28,7 @@ pub(super) struct Bench {
 }
 
 impl Bench {
+    /// The node with this number: 0 or 1.
     pub(super) fn node(&self, number: usize) -> &dyn DuplicateGuard {
         let [even, odd] = &self.nodes;
         match number {
@@ -31,15 +37,12 @@ impl Bench {
         }
     }
 
-    pub(super) async fn claim(&self, node: usize) -> Result<Claim, GuardError> {
+    /// Claims the one callback of most rules.
+    pub(super) async fn claim(&self, node: usize) -> Claimed {
         self.claim_of(node, DIGEST).await
     }
 
-    pub(super) async fn claim_of(
-        &self,
-        node: usize,
-        digest: BodyDigest,
-    ) -> Result<Claim, GuardError> {
+    pub(super) async fn claim_of(&self, node: usize, digest: BodyDigest) -> Claimed {
         self.node(node).claim(digest).await
     }
 
@@ -66,43 +69,37 @@ pub(super) const fn digest(number: u8) -> BodyDigest {
 pub(super) struct Rule(pub(super) &'static str);
 
 impl Rule {
-    pub(super) fn first(self, claim: Result<Claim, GuardError>) -> Result<Lease, Nonconformance> {
+    /// The lease, if the claim is first.
+    pub(super) fn first(self, claim: Claimed) -> Outcome<Lease> {
         match self.succeeded(claim)? {
             Claim::First(lease) => Ok(lease),
             other => Err(self.wrong("First", &format!("{other:?}"))),
         }
     }
 
-    pub(super) fn in_progress(
-        self,
-        claim: Result<Claim, GuardError>,
-    ) -> Result<(), Nonconformance> {
+    /// Checks that the callback is in progress.
+    pub(super) fn in_progress(self, claim: Claimed) -> Outcome {
         self.lease_left(claim).map(drop)
     }
 
     /// The remaining lease, if the guard reports it.
-    pub(super) fn lease_left(
-        self,
-        claim: Result<Claim, GuardError>,
-    ) -> Result<Option<Duration>, Nonconformance> {
+    pub(super) fn lease_left(self, claim: Claimed) -> Outcome<Option<Duration>> {
         match self.succeeded(claim)? {
             Claim::InProgress { lease_left } => Ok(lease_left),
             other => Err(self.wrong("InProgress", &format!("{other:?}"))),
         }
     }
 
-    pub(super) fn done(self, claim: Result<Claim, GuardError>) -> Result<(), Nonconformance> {
+    /// Checks that the callback is completed.
+    pub(super) fn done(self, claim: Claimed) -> Outcome {
         match self.succeeded(claim)? {
             Claim::Done => Ok(()),
             other => Err(self.wrong("Done", &format!("{other:?}"))),
         }
     }
 
-    pub(super) fn settled(
-        self,
-        expected: Settled,
-        found: Result<Settled, GuardError>,
-    ) -> Result<(), Nonconformance> {
+    /// Checks that settling had the `expected` result: whether the lease was current.
+    pub(super) fn settled(self, expected: Settled, found: Result<Settled, GuardError>) -> Outcome {
         let found = self.succeeded(found)?;
         match expected {
             _ if found == expected => Ok(()),
@@ -111,7 +108,8 @@ impl Rule {
         }
     }
 
-    pub(super) fn succeeded<T>(self, result: Result<T, GuardError>) -> Result<T, Nonconformance> {
+    /// The result of a call that must not fail.
+    pub(super) fn succeeded<T>(self, result: Result<T, GuardError>) -> Outcome<T> {
         let rule = self.0;
         result.map_err(|error| Nonconformance::Failed { rule, error })
     }
@@ -121,10 +119,7 @@ impl Rule {
     }
 
     /// The lease of the only first claim, if all others are in progress.
-    pub(super) fn one_first(
-        self,
-        claims: impl IntoIterator<Item = Result<Claim, GuardError>>,
-    ) -> Result<Lease, Nonconformance> {
+    pub(super) fn one_first(self, claims: impl IntoIterator<Item = Claimed>) -> Outcome<Lease> {
         let mut first = None;
         for claim in claims {
             match claim {
@@ -137,6 +132,21 @@ impl Rule {
 }
 
 /// A clock for guards that moves only when it is set. Clones share the time.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use partner_center_webhooks::testing::TestClock;
+///
+/// let clock = TestClock::default();
+/// let (other, start) = (clock.clone(), clock.now());
+/// clock.advance(Duration::from_millis(1999));
+/// assert_eq!(other.now() - start, Duration::from_secs(1), "in whole seconds");
+/// clock.set_back(Duration::from_secs(1));
+/// assert_eq!(other.now(), start);
+/// ```
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<AtomicU64>);
 
@@ -196,10 +206,12 @@ pub(super) enum Start {
 }
 
 impl Start {
+    /// Both orders, with up to four polls ahead: more than the steps of a typical call, so that each step is interrupted once.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         (0..5).flat_map(|ahead| [Self::Settling(ahead), Self::Claiming(ahead)])
     }
 
+    /// Runs both calls, in this order.
     pub(super) async fn race<S, C>(self, settle: S, claim: C) -> (S::Output, C::Output)
     where
         S: Future + Unpin,
@@ -240,25 +252,4 @@ pub(super) async fn turns<F: Future + Unpin>(future: &mut F, mut left: usize) ->
         outcome
     })
     .await
-}
-
-/// Runs `future` on the current thread.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
 }

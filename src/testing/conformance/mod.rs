@@ -1,4 +1,7 @@
 //! Conformance of [`DuplicateGuard`] implementations.
+//!
+//! The rules run against the guard itself, with a clock that the check controls, so a check of a guard in memory takes
+//! milliseconds. For a guard over a database, `open` should create a new table or schema.
 
 mod bench;
 #[cfg(feature = "inbox")]

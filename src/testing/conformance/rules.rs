@@ -1,20 +1,25 @@
-//! The rules of the contract. A fresh store is opened for each.
+//! The rules of the contract of [`DuplicateGuard`](crate::duplicates::DuplicateGuard). A fresh store is opened for each.
+//!
+//! Each rule says which mistake breaks it. All mistakes named here are ones that a guard over a database can make; the tests
+//! of this crate make each of them.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 
-use super::bench::{Bench, DIGEST, Nonconformance, Rule, SECOND, Start, block_on, digest, turns};
-use crate::duplicates::{Claim, GuardError, Settled};
+use super::bench::{Bench, Claimed, DIGEST, Outcome, Rule, SECOND, Start, digest, turns};
+use crate::duplicates::{Claim, Settled};
 use crate::signature::BodyDigest;
 
 /// Rules that sequential callers can break.
 impl Bench {
-    pub(super) async fn one_at_a_time(&self) -> Result<(), Nonconformance> {
+    /// The core of the contract. Broken by nodes that do not share a store, and by a guard that keeps an attempt in progress after
+    /// its completion.
+    pub(super) async fn one_at_a_time(&self) -> Outcome {
         let rule = Rule("one claim at a time, and none after completion");
         let lease = rule.first(self.claim(0).await)?;
         rule.in_progress(self.claim(1).await)?;
@@ -23,7 +28,9 @@ impl Bench {
         rule.done(self.claim(1).await)
     }
 
-    pub(super) async fn released_claims_are_open(&self) -> Result<(), Nonconformance> {
+    /// Broken by a release that does nothing, or that ignores the token: then the old lease could settle the new attempt. Also
+    /// broken by tokens that repeat.
+    pub(super) async fn released_claims_are_open(&self) -> Outcome {
         let rule = Rule("a released claim is open to the next claim, and its own lease is stale");
         let old = rule.first(self.claim(0).await)?;
         rule.settled(Settled::Current, self.release(0, &old).await)?;
@@ -36,7 +43,8 @@ impl Bench {
         rule.settled(Settled::Current, self.complete(0, &new).await)
     }
 
-    pub(super) async fn digests_are_compared_in_full(&self) -> Result<(), Nonconformance> {
+    /// Broken by a key that is a truncated digest: another callback would be taken for a duplicate, and be lost.
+    pub(super) async fn digests_are_compared_in_full(&self) -> Outcome {
         let rule = Rule("digests are compared in every byte");
         rule.first(self.claim(0).await)?;
         for at in 0..32 {
@@ -49,7 +57,8 @@ impl Bench {
         Ok(())
     }
 
-    pub(super) async fn settling_affects_one_callback(&self) -> Result<(), Nonconformance> {
+    /// Broken by `update … where token = ?` without the digest.
+    pub(super) async fn settling_affects_one_callback(&self) -> Outcome {
         // Tokens need not differ between digests: a counter for each digest starts with the same one.
         let rule = Rule("settling one callback affects no other");
         let mut leases = Vec::new();
@@ -73,7 +82,8 @@ impl Bench {
         rule.settled(Settled::Current, self.complete(1, open).await)
     }
 
-    pub(super) async fn all_completions_are_remembered(&self) -> Result<(), Nonconformance> {
+    /// Broken by one row for all completed callbacks.
+    pub(super) async fn all_completions_are_remembered(&self) -> Outcome {
         let rule = Rule("a completed callback is remembered when others complete");
         for number in 1..=MANY {
             let lease = rule.first(self.claim_of(0, digest(number)).await)?;
@@ -86,7 +96,8 @@ impl Bench {
         Ok(())
     }
 
-    pub(super) async fn a_crashed_attempt_ends_with_its_lease(&self) -> Result<(), Nonconformance> {
+    /// If a lease expired early, two attempts would run at the same time; if it never expired, a crash would lose the callback.
+    pub(super) async fn a_crashed_attempt_ends_with_its_lease(&self) -> Outcome {
         let rule = Rule("a crashed attempt ends with its lease, and no earlier");
         rule.first(self.claim(0).await)?;
         self.clock.advance(self.lease.saturating_sub(SECOND));
@@ -96,7 +107,9 @@ impl Bench {
         rule.in_progress(self.claim(0).await)
     }
 
-    pub(super) async fn the_remaining_lease_is_true(&self) -> Result<(), Nonconformance> {
+    /// A response tells Partner Center to retry after this time. If it is too short, the retry is wasted; if it is longer than
+    /// the lease, the guard has reported more than it grants. A guard may also report nothing.
+    pub(super) async fn the_remaining_lease_is_true(&self) -> Outcome {
         let rule =
             Rule("the reported remaining lease is not too long, and a claim after it is first");
         // At the start of the lease, and halfway through it.
@@ -119,7 +132,9 @@ impl Bench {
         Ok(())
     }
 
-    pub(super) async fn a_stale_lease_has_no_effect(&self) -> Result<(), Nonconformance> {
+    /// The lease of an attempt expires while it still runs, and another attempt takes over. Broken by settling without
+    /// comparing the token, and by an abandoned claim that is deleted whatever its state.
+    pub(super) async fn a_stale_lease_has_no_effect(&self) -> Outcome {
         let rule = Rule("a stale lease cannot affect the current attempt");
         let old = rule.first(self.claim(0).await)?;
         self.clock.advance(self.lease + SECOND);
@@ -139,7 +154,8 @@ impl Bench {
         Ok(())
     }
 
-    pub(super) async fn a_late_completion_counts(&self) -> Result<(), Nonconformance> {
+    /// The work is done, even if it took longer than its lease. Broken by a completion that requires a current lease.
+    pub(super) async fn a_late_completion_counts(&self) -> Outcome {
         let rule = Rule("a late completion counts if there is no successor");
         let lease = rule.first(self.claim(0).await)?;
         self.clock.advance(self.lease + SECOND);
@@ -147,7 +163,8 @@ impl Bench {
         rule.done(self.claim(1).await)
     }
 
-    pub(super) async fn abandoned_claims_are_not_completed(&self) -> Result<(), Nonconformance> {
+    /// Broken by an abandoned claim that counts as completed: the callback would be lost.
+    pub(super) async fn abandoned_claims_are_not_completed(&self) -> Outcome {
         let rule = Rule("an abandoned claim is open again once its lease has expired");
         let lease = rule.first(self.claim(0).await)?;
         self.node(0).abandon(&lease);
@@ -155,9 +172,8 @@ impl Bench {
         rule.first(self.claim(1).await).map(drop)
     }
 
-    pub(super) async fn completions_are_remembered_for_the_time_to_live(
-        &self,
-    ) -> Result<(), Nonconformance> {
+    /// The time to live counts from the completion, not from the claim.
+    pub(super) async fn completions_are_remembered_for_the_time_to_live(&self) -> Outcome {
         let rule = Rule("a completed callback is remembered for the time to live");
         let lease = rule.first(self.claim(0).await)?;
         self.clock.advance(self.lease.saturating_sub(SECOND));
@@ -169,7 +185,9 @@ impl Bench {
         rule.done(self.claim(0).await)
     }
 
-    pub(super) async fn a_clock_set_back_expires_nothing(&self) -> Result<(), Nonconformance> {
+    /// A clock is set back when it is synchronized. Broken by a guard that takes a start in the
+    /// future for an expired lease, and by one that waits until the clock has caught up.
+    pub(super) async fn a_clock_set_back_expires_nothing(&self) -> Outcome {
         let rule = Rule(
             "a clock that is set back expires no lease, forgets nothing, and blocks no claim permanently",
         );
@@ -190,7 +208,8 @@ impl Bench {
         rule.first(self.claim_of(1, crashed).await).map(drop)
     }
 
-    pub(super) async fn a_clock_set_forward_lets_time_pass(&self) -> Result<(), Nonconformance> {
+    /// Broken by a guard that mistrusts jumps of the clock, and by tokens that are derived from the time.
+    pub(super) async fn a_clock_set_forward_lets_time_pass(&self) -> Outcome {
         let rule = Rule("a clock that is set forward lets time pass, and tokens stay distinct");
         let old = rule.first(self.claim(0).await)?;
         self.clock.advance(self.time_to_live / 2);
@@ -202,7 +221,9 @@ impl Bench {
         rule.done(self.claim(0).await)
     }
 
-    pub(super) async fn dropped_calls_end_with_their_lease(&self) -> Result<(), Nonconformance> {
+    /// A client disconnects, and its request's future is dropped between two steps of a call. Broken by locks in the store that
+    /// only the end of the call releases.
+    pub(super) async fn dropped_calls_end_with_their_lease(&self) -> Outcome {
         let rule = Rule("a call that is dropped halfway blocks no claim for longer than a lease");
         for (number, turn) in (1..).zip(0..TURNS) {
             let digest = digest(number);
@@ -235,7 +256,8 @@ impl Bench {
 
 /// Rules that concurrent calls can break: on one thread between two polls, on several at any point.
 impl Bench {
-    pub(super) async fn one_of_many_claims_is_first(&self) -> Result<(), Nonconformance> {
+    /// Broken by `select` followed by `insert`, without a unique key.
+    pub(super) async fn one_of_many_claims_is_first(&self) -> Outcome {
         let rule = Rule("of many concurrent claims, one is first");
         for _ in 0..ROUNDS {
             let lease = rule.one_first(self.concurrent_claims().await)?;
@@ -244,7 +266,8 @@ impl Bench {
         Ok(())
     }
 
-    pub(super) async fn one_of_many_claims_takes_over(&self) -> Result<(), Nonconformance> {
+    /// Broken by `insert … on conflict` for new rows, but `select` followed by `update` for expired leases.
+    pub(super) async fn one_of_many_claims_takes_over(&self) -> Outcome {
         let rule = Rule("of many concurrent claims after a crash, one is first");
         rule.first(self.claim(0).await)?;
         for _ in 0..ROUNDS {
@@ -254,13 +277,14 @@ impl Bench {
         Ok(())
     }
 
-    async fn concurrent_claims(&self) -> Vec<Result<Claim, GuardError>> {
+    /// Claims of one callback, alternating between the nodes, polled on one thread.
+    async fn concurrent_claims(&self) -> Vec<Claimed> {
         join_all((0..CONCURRENT_CLAIMS).map(|number| self.claim(number % 2))).await
     }
 
-    pub(super) async fn a_late_completion_excludes_a_successor(
-        &self,
-    ) -> Result<(), Nonconformance> {
+    /// Either the completion is current and no successor exists, or a successor exists and the completion is stale. Broken by
+    /// `select token` followed by `update … set done`.
+    pub(super) async fn a_late_completion_excludes_a_successor(&self) -> Outcome {
         let rule = Rule("a late completion and a successor exclude each other");
         for (number, start) in (1..).zip(Start::all()) {
             let digest = digest(number);
@@ -284,7 +308,8 @@ impl Bench {
         Ok(())
     }
 
-    pub(super) async fn a_late_release_spares_the_successor(&self) -> Result<(), Nonconformance> {
+    /// Broken by `select token` followed by `delete`: the delete removes the successor's row.
+    pub(super) async fn a_late_release_spares_the_successor(&self) -> Outcome {
         let rule = Rule("a late release does not open the successor");
         for (number, start) in (1..).zip(Start::all()) {
             let digest = digest(number);
@@ -310,7 +335,8 @@ impl Bench {
         Ok(())
     }
 
-    pub(super) async fn one_of_many_threads_is_first(&self) -> Result<(), Nonconformance> {
+    /// Finds races that need no suspension point, which a single thread cannot see. A panic of the guard is reported too.
+    pub(super) async fn one_of_many_threads_is_first(&self) -> Outcome {
         let rule = Rule("of many claims on as many threads, one is first");
         for _ in 0..ROUNDS {
             let claims = self.claims_on_threads().await;
@@ -324,7 +350,7 @@ impl Bench {
     }
 
     /// Claims on threads of their own. Waits without blocking, because the caller's runtime may drive what the claims wait for.
-    async fn claims_on_threads(&self) -> Vec<Result<Claim, GuardError>> {
+    async fn claims_on_threads(&self) -> Vec<Claimed> {
         let (sender, mut results) = mpsc::unbounded_channel();
         let barrier = Arc::new(Barrier::new(THREADS));
         for node in self.nodes.iter().cycle().take(THREADS) {
@@ -333,10 +359,14 @@ impl Bench {
             let sender = sender.clone();
             let runtime = Handle::try_current();
             thread::spawn(move || {
-                let _context = runtime.as_ref().map(Handle::enter);
                 barrier.wait();
-                let claim = block_on(node.claim(DIGEST));
-                sender.send(claim).ok();
+                let claim = match runtime {
+                    Ok(runtime) => runtime.block_on(node.claim(DIGEST)),
+                    Err(_) => {
+                        Builder::new_current_thread().build().ok()?.block_on(node.claim(DIGEST))
+                    }
+                };
+                sender.send(claim).ok()
             });
         }
         drop(sender);
@@ -353,7 +383,7 @@ fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
 
-/// How many callbacks are completed: fewer than any guard has room for.
+/// How many callbacks are completed. Few enough for the capacity of any guard.
 const MANY: u8 = 16;
 /// More polls than a call in memory needs; one over a network is dropped while it waits for its first response.
 const TURNS: usize = 8;

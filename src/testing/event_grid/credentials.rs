@@ -1,18 +1,23 @@
 //! Checks of keys, signatures and tokens, independent of the code that creates them.
+//!
+//! A request has exactly one credential: `aeg-sas-key` with a key of the namespace, `aeg-sas-token` or
+//! `Authorization: SharedAccessSignature …` with a signature under one, or `Authorization: Bearer …` with a token.
+//!
+//! # Source
+//!
+//! The pages of Event Grid on access keys, shared access signatures and Microsoft Entra; the clients of Microsoft.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use time::{Date, Month, OffsetDateTime, Time};
+use time::{OffsetDateTime, PrimitiveDateTime, format_description};
 
 use super::refusal::unauthorized;
 use crate::json::date::date;
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::guid;
+use crate::testing::loopback::response::{Refusal, guid};
 
 /// The credentials that may publish.
 pub(super) struct Credentials {
@@ -66,6 +71,8 @@ impl Credentials {
         }
     }
 
+    /// A signature is `r=<resource>&e=<expiry>&s=<HMAC>`, each part percent-encoded. The HMAC is over the text before `&s=`, as
+    /// it was sent, under the decoded key.
     fn check_signature(
         &self,
         token: &str,
@@ -97,12 +104,7 @@ impl Credentials {
     }
 }
 
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").finish_non_exhaustive()
-    }
-}
-
+/// A new key: 32 bytes in base64, like the service's.
 fn new_key() -> String {
     let [one, other] = [guid(), guid()];
     STANDARD.encode([*one.as_bytes(), *other.as_bytes()].concat())
@@ -119,29 +121,15 @@ fn is_for(resource: &str, endpoint: &str) -> bool {
 
 /// Parses a time as written by .NET for en-US, by Python, or in RFC 3339.
 fn instant(text: &str) -> Option<OffsetDateTime> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let [day, clock, half] = words.as_slice() else {
-        return date(&text.replacen(' ', "T", 1));
-    };
-    let numbers = |text: &str, separator| -> Option<Vec<u16>> {
-        text.split(separator).map(|number| number.parse().ok()).collect()
-    };
-    let (day, clock) = (numbers(day, '/')?, numbers(clock, ':')?);
-    let (&[month, day, year], &[hour, minute, second]) = (day.as_slice(), clock.as_slice()) else {
-        return None;
-    };
-    let afternoon = match *half {
-        "AM" => 0,
-        "PM" => 12,
-        _ => return None,
-    };
-    let hour = (1..=12).contains(&hour).then_some(hour % 12 + afternoon)?;
-    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
-    let small = |number: u16| u8::try_from(number).ok();
-    let day = Date::from_calendar_date(year.into(), month, small(day)?).ok()?;
-    let clock = Time::from_hms(small(hour)?, small(minute)?, small(second)?).ok()?;
-    Some(day.with_time(clock).assume_utc())
+    let en_us = format_description::parse_borrowed::<2>(EN_US).ok()?;
+    match PrimitiveDateTime::parse(text, &en_us) {
+        Ok(time) => Some(time.assume_utc()),
+        Err(_) => date(&text.replacen(' ', "T", 1)),
+    }
 }
+
+/// As in `1/31/2026 12:00:00 AM`.
+const EN_US: &str = "[month padding:none]/[day padding:none]/[year] [hour padding:none repr:12]:[minute]:[second] [period]";
 
 #[cfg(test)]
 mod tests {

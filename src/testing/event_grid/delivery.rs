@@ -1,19 +1,21 @@
 //! The record of a delivery.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{StatusCode, Uri};
+use http::StatusCode;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::settings::Settings;
 use super::subscription::{DeliverySchema, EventSubscription};
 use crate::http_client::HttpClientError;
 use crate::testing::loopback::response::date_time;
 
 /// Events delivered in one request, and all attempts so far.
+///
+/// A value as of the time when it was read: read it again with [`EventGrid::deliveries`](super::EventGrid::deliveries).
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub(super) number: usize,
@@ -25,7 +27,8 @@ pub struct Delivery {
     /// The age of the events at the next attempt.
     pub(super) next_age: Duration,
     pub(super) outcome: Outcome,
-    pub(super) course: Course,
+    /// As they were when the delivery began.
+    pub(super) settings: Settings,
 }
 
 impl Delivery {
@@ -161,22 +164,6 @@ impl Attempt {
     /// and so on.
     pub fn outcome(&self) -> &'static str {
         outcome(&self.response)
-    }
-}
-
-/// The settings of a delivery, fixed when it begins.
-#[derive(Clone)]
-pub(super) struct Course {
-    pub(super) uri: Uri,
-    pub(super) origin: String,
-    pub(super) response_timeout: Duration,
-    pub(super) speed: u32,
-}
-
-impl fmt::Debug for Course {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The query of the URI may be a secret.
-        f.debug_struct("Course").finish_non_exhaustive()
     }
 }
 

@@ -1,19 +1,31 @@
 //! The handshakes of both schemas, by which an endpoint consents to deliveries.
+//!
+//! | schema | request | consent |
+//! |---|---|---|
+//! | CloudEvents | `OPTIONS` with `WebHook-Request-Origin` | `WebHook-Allowed-Origin` with that origin or `*`, and a rate if one was requested |
+//! | Event Grid | `POST` with a `SubscriptionValidationEvent` | `validationResponse` with its `validationCode` |
+//!
+//! Of both, a response 200 without consent waits for a call to the confirmation URL.
+//!
+//! # Source
+//!
+//! "HTTP 1.1 Web Hooks for Event Delivery", section 4; "Endpoint validation with Event Grid event schema".
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::delivery::event_time;
 use super::settings::Settings;
-use super::subscription::{DeliverySchema, EventSubscription};
-use super::subscription_state::{HandshakeFailure, SubscriptionState};
+use super::subscription::{
+    DeliverySchema, EventSubscription, SubscriptionError, SubscriptionState,
+};
 use super::wire::{add_credentials, post, system_event};
-use crate::excerpt::Excerpt;
 use crate::http_client::HttpClientError;
+use crate::mask::Excerpt;
 use crate::testing::loopback::response::{guid, header};
 
 /// A handshake in progress.
@@ -31,10 +43,9 @@ enum Expected {
 }
 
 impl Handshake {
-    /// The handshake for `subscription`, whose endpoint is `uri`, with the fake at `base_url`.
+    /// The handshake for `subscription`, with the fake at `base_url`.
     pub(super) fn new(
         subscription: &EventSubscription,
-        uri: Uri,
         base_url: &str,
         settings: &Settings,
         now: OffsetDateTime,
@@ -51,7 +62,7 @@ impl Handshake {
                 let rate = subscription.requested_rate;
                 let mut request = Request::new(Bytes::new());
                 *request.method_mut() = Method::OPTIONS;
-                *request.uri_mut() = uri;
+                *request.uri_mut() = subscription.uri();
                 let headers = request.headers_mut();
                 headers.insert("webhook-request-origin", header(&settings.origin));
                 headers.insert("webhook-request-callback", header(&url));
@@ -67,7 +78,7 @@ impl Handshake {
                 let data = json!({"validationCode": code, "validationUrl": url});
                 let event = system_event(subscription, "SubscriptionValidationEvent", data, now);
                 let body = json!([event]).to_string().into();
-                let request = post(subscription, uri, "SubscriptionValidation", body);
+                let request = post(subscription, "SubscriptionValidation", body);
                 (request, Expected::Code(code))
             }
         };
@@ -88,9 +99,9 @@ pub(super) fn state_after(
         Ok(response) if response.status() == 200 => response,
         Ok(response) => {
             let found = response.status().as_u16();
-            return Failed(HandshakeFailure::Status { found });
+            return Failed(SubscriptionError::WrongStatus { found });
         }
-        Err(error) => return Failed(HandshakeFailure::NoResponse(error)),
+        Err(error) => return Failed(SubscriptionError::NoResponse(error)),
     };
     let consent = match &handshake.expected {
         Expected::Code(code) => has_code(response.body(), code),
@@ -104,25 +115,25 @@ pub(super) fn state_after(
 }
 
 /// Whether a body echoes the code; false if it contains none.
-fn has_code(body: &[u8], code: &str) -> Result<bool, HandshakeFailure> {
+fn has_code(body: &[u8], code: &str) -> Result<bool, SubscriptionError> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     match body.get("validationResponse") {
         None => Ok(false),
         Some(found) if found == code => Ok(true),
-        Some(found) => Err(HandshakeFailure::Code {
+        Some(found) => Err(SubscriptionError::WrongCode {
             found: Excerpt::of(found.as_str().unwrap_or(&found.to_string())),
         }),
     }
 }
 
 /// Whether headers allow `origin` to send; false if they do not name an origin.
-fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, HandshakeFailure> {
+fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, SubscriptionError> {
     let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let Some(found) = text("webhook-allowed-origin") else {
         return Ok(false);
     };
     if found != "*" && !found.eq_ignore_ascii_case(origin) {
-        return Err(HandshakeFailure::Origin {
+        return Err(SubscriptionError::WrongOrigin {
             found: Excerpt::of(&*found),
             expected: Excerpt::of(origin),
         });
@@ -132,7 +143,7 @@ fn allows(headers: &HeaderMap, origin: &str, has_rate: bool) -> Result<bool, Han
     match rate {
         None if !has_rate => Ok(true),
         Some(rate) if is_rate(&rate) => Ok(true),
-        rate => Err(HandshakeFailure::Rate { found: Excerpt::of(&*rate.unwrap_or_default()) }),
+        rate => Err(SubscriptionError::NoRate { found: Excerpt::of(&*rate.unwrap_or_default()) }),
     }
 }
 

@@ -83,12 +83,11 @@ mod deliveries;
 mod delivery;
 mod fake;
 mod handshake;
+mod publish;
 mod refusal;
-mod retry;
 mod settings;
 mod state;
 mod subscription;
-mod subscription_state;
 mod subscriptions;
 mod wire;
 
@@ -97,9 +96,6 @@ pub use crate::testing::loopback::request::RecordedRequest;
 pub use crate::testing::loopback::response::ErrorBody;
 pub use delivery::{Attempt, Delivery, GivenUp, Outcome};
 pub use fake::EventGrid;
-pub use settings::{Routing, Settings};
+pub use settings::Settings;
 pub use state::AcceptedEvent;
-pub use subscription::{
-    DeletionNotice, DeliverySchema, EventSubscription, SubscriptionError, TokenSource,
-};
-pub use subscription_state::{HandshakeFailure, SubscriptionState};
+pub use subscription::{DeliverySchema, EventSubscription, SubscriptionError, SubscriptionState};

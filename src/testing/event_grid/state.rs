@@ -1,34 +1,27 @@
-//! The state of the fake, and how it processes requests.
+//! The state of the fake, and how it processes requests: those under `/eventsubscriptions/` confirm a handshake, all others
+//! publish.
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, Uri};
-use serde_json::{Map, Value};
+use http::{HeaderMap, Response};
+use serde_json::Value;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::credentials::Credentials;
 use super::delivery::Delivery;
 use super::handshake::{CONFIRMATION_PATH, CONFIRMATION_TIME};
-use super::refusal::{malformed, not_found, refusal, too_large};
-use super::settings::{Routing, Settings};
-use super::subscription::EventSubscription;
-use super::subscription_state::{HandshakeFailure, SubscriptionState};
-use crate::testing::loopback::clock::Clock;
+use super::settings::Settings;
+use super::subscription::{EventSubscription, SubscriptionError, SubscriptionState};
 use crate::testing::loopback::deliveries::{CONCURRENT_ATTEMPTS, Deliveries};
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, guid, header};
-use crate::testing::loopback::service::{self, Service, Traffic};
+use crate::testing::loopback::server::{self, Base, Service};
 
 /// The state of an [`EventGrid`](super::EventGrid).
 pub(super) struct State {
-    pub(super) clock: Clock,
     pub(super) settings: Settings,
-    pub(super) traffic: Traffic,
+    pub(super) base: Base,
     pub(super) credentials: Credentials,
     pub(super) accepted: Vec<AcceptedEvent>,
     pub(super) unmatched: usize,
@@ -39,9 +32,8 @@ pub(super) struct State {
 impl State {
     pub(super) fn new() -> Self {
         Self {
-            clock: Clock::default(),
             settings: Settings::default(),
-            traffic: Traffic::default(),
+            base: Base::default(),
             credentials: Credentials::new(),
             accepted: Vec::new(),
             unmatched: 0,
@@ -49,48 +41,11 @@ impl State {
             deliveries: Deliveries::new(CONCURRENT_ATTEMPTS),
         }
     }
-
-    /// Accepts all events of a request, or none.
-    fn publish(
-        &mut self,
-        service: &Arc<Service<Self>>,
-        request: &RecordedRequest,
-    ) -> Result<(), Refusal> {
-        if request.path() != PATH || request.method() != Method::POST {
-            return Err(not_found("The resource was not found."));
-        }
-        let (settings, now) = (&self.settings, self.clock.now());
-        let endpoint = format!("{}{PATH}", service.base_url());
-        let disable_local_auth = settings.disable_local_auth;
-        self.credentials.check(request, &endpoint, disable_local_auth, now)?;
-        if request.path_and_query() != format!("{PATH}?api-version=2018-01-01") {
-            return Err(malformed("The api-version is missing or not known."));
-        }
-        if request.body().len() > settings.max_bytes {
-            return Err(too_large("The request is too large."));
-        }
-        let channel = settings.channel(request)?;
-        let events = settings.events(request)?;
-        for event in &events {
-            check(event)?;
-        }
-        let is_matched = |event: &&Map<String, Value>| !settings.is_unmatched(event);
-        let matched = events.iter().filter(is_matched).cloned();
-        let matched: Vec<Value> = matched.map(Value::from).collect();
-        let unmatched = events.len().saturating_sub(matched.len());
-        self.unmatched = self.unmatched.saturating_add(unmatched);
-        self.forward(service, channel.as_deref(), &matched, now);
-        let events: Vec<Value> = events.into_iter().map(Value::from).collect();
-        let accepted =
-            events.into_iter().map(|event| AcceptedEvent { channel: channel.clone(), event });
-        self.accepted.extend(accepted);
-        Ok(())
-    }
 }
 
-impl service::State for State {
-    fn traffic(&mut self) -> &mut Traffic {
-        &mut self.traffic
+impl server::State for State {
+    fn base(&mut self) -> &mut Base {
+        &mut self.base
     }
 
     fn process(
@@ -112,121 +67,7 @@ impl service::State for State {
     }
 }
 
-impl Settings {
-    /// The channel that the request names, if the routing is by channel name.
-    fn channel(&self, request: &RecordedRequest) -> Result<Option<String>, Refusal> {
-        let named = request.header("aeg-channel-name");
-        match (&self.routing, named) {
-            (Routing::Source { .. }, None) => Ok(None),
-            (Routing::Source { .. }, Some(_)) => {
-                Err(malformed("The namespace does not route by channel name."))
-            }
-            (Routing::ChannelName { .. }, None) => {
-                Err(malformed("The header aeg-channel-name is missing."))
-            }
-            (Routing::ChannelName { channels }, Some(named)) => {
-                let mut known = channels.iter().flatten();
-                match channels.is_none() || known.any(|known| known.eq_ignore_ascii_case(named)) {
-                    true => Ok(Some(named.to_owned())),
-                    false => Err(refusal(
-                        self.unknown_channel.as_u16(),
-                        "NotFound",
-                        "ResourceNotFound",
-                        format!("The channel {named} was not found."),
-                    )),
-                }
-            }
-        }
-    }
-
-    /// The events of a request, by its media type.
-    fn events(&self, request: &RecordedRequest) -> Result<Vec<Map<String, Value>>, Refusal> {
-        let is_batch = request.is_of_type("application/cloudevents-batch+json");
-        let is_single = request.is_of_type("application/cloudevents+json");
-        let events = match request.json() {
-            Some(Value::Array(events)) if is_batch => events,
-            Some(event @ Value::Object(_)) if is_single => vec![event],
-            _ => {
-                return Err(malformed(
-                    "The content type is not that of CloudEvents, or the body does not match it.",
-                ));
-            }
-        };
-        if events.len() > self.max_events {
-            return Err(too_large("The batch has too many events."));
-        }
-        let events = events.into_iter().map(|event| match event {
-            Value::Object(event) => Ok(event),
-            _ => Err(malformed("An event is not an object.")),
-        });
-        events.collect()
-    }
-
-    fn is_unmatched(&self, event: &Map<String, Value>) -> bool {
-        match &self.routing {
-            Routing::Source { sources: Some(sources) } => {
-                !sources.iter().any(|source| event.get("source") == Some(&Value::from(&**source)))
-            }
-            _ => false,
-        }
-    }
-}
-
-/// Checks an event against CloudEvents 1.0, where null means absent. The names of extensions are checked too, although the
-/// service is not known to do so.
-fn check(event: &Map<String, Value>) -> Result<(), Refusal> {
-    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
-    if text("specversion") != "1.0" {
-        return Err(malformed("The specversion is not 1.0."));
-    }
-    for name in ["id", "source", "type"] {
-        if text(name).is_empty() {
-            return Err(malformed(format!("The attribute {name} is missing.")));
-        }
-    }
-    for (name, value) in event {
-        let may_be = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        if name != "data_base64" && !name.bytes().all(may_be) {
-            return Err(malformed(format!("{name} is not an attribute name.")));
-        }
-        if value.is_object() && name != "data" {
-            return Err(malformed(format!("{name} is an object.")));
-        }
-        let may_be: fn(&str) -> bool = match &**name {
-            "time" => is_time,
-            "datacontenttype" => is_media_type,
-            "data_base64" => |text| STANDARD.decode(text).is_ok(),
-            _ => continue,
-        };
-        if !value.is_null() && !value.as_str().is_some_and(may_be) {
-            return Err(malformed(format!("{name} is malformed.")));
-        }
-    }
-    let has = |name: &str| event.get(name).is_some_and(|value| !value.is_null());
-    match has("data") && has("data_base64") {
-        true => Err(malformed("data and data_base64 exclude each other.")),
-        false => Ok(()),
-    }
-}
-
-/// RFC 3339, section 5.6. The parser takes any character for the `T`.
-fn is_time(text: &str) -> bool {
-    let separator = text.as_bytes().get("2026-11-21".len());
-    separator.is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'))
-        && OffsetDateTime::parse(text, &Rfc3339).is_ok()
-}
-
-/// RFC 9110, section 8.3.1: a type, a subtype, and perhaps parameters.
-fn is_media_type(text: &str) -> bool {
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    let is_token = |part: &str| {
-        let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        !part.is_empty() && part.bytes().all(may_be)
-    };
-    let parts = essence.split_once('/');
-    parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
-}
-
+/// Every response has an id of its own, and repeats the client's.
 fn write_ids(request: &RecordedRequest, headers: &mut HeaderMap) {
     headers.insert("x-ms-request-id", header(&guid().to_string()));
     headers.insert("api-supported-versions", header("2018-01-01"));
@@ -238,7 +79,6 @@ fn write_ids(request: &RecordedRequest, headers: &mut HeaderMap) {
 /// An event subscription, and the state of its handshake.
 pub(super) struct Subscribed {
     pub(super) subscription: Arc<EventSubscription>,
-    pub(super) uri: Uri,
     pub(super) asked: OffsetDateTime,
     /// The path and query of the confirmation URL.
     pub(super) confirmation: String,
@@ -246,15 +86,17 @@ pub(super) struct Subscribed {
 }
 
 impl Subscribed {
+    /// The state now: a handshake without confirmation fails when its time is over.
     pub(super) fn state_at(&self, now: OffsetDateTime) -> SubscriptionState {
         match self.state {
             SubscriptionState::AwaitingManualAction if now - self.asked > CONFIRMATION_TIME => {
-                SubscriptionState::Failed(HandshakeFailure::Expired)
+                SubscriptionState::Failed(SubscriptionError::NotConfirmed)
             }
             _ => self.state.clone(),
         }
     }
 
+    /// Whether the endpoint has consented, so that events may be delivered to it.
     pub(super) fn is_validated(&self, now: OffsetDateTime) -> bool {
         matches!(self.state_at(now), SubscriptionState::Succeeded)
     }
@@ -263,8 +105,8 @@ impl Subscribed {
 /// An accepted event.
 #[derive(Clone, Debug)]
 pub struct AcceptedEvent {
-    channel: Option<String>,
-    event: Value,
+    pub(super) channel: Option<String>,
+    pub(super) event: Value,
 }
 
 impl AcceptedEvent {

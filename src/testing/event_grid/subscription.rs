@@ -11,12 +11,27 @@ use http::{HeaderMap, HeaderName, Uri};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::subscription_state::SubscriptionState;
-use crate::excerpt::Excerpt;
+use crate::http_client::HttpClientError;
+use crate::mask::Excerpt;
 
 /// An event subscription with a web hook, for [`EventGrid::subscribe`](super::EventGrid::subscribe).
 ///
 /// `Debug` hides secrets.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use partner_center_webhooks::testing::event_grid::{DeliverySchema, EventSubscription};
+///
+/// let mut subscription = EventSubscription::new("orders", "http://127.0.0.1:8080/events?code=secret");
+/// subscription.schema = DeliverySchema::EventGrid;
+/// subscription.max_delivery_attempts = 3;
+/// subscription.event_time_to_live = Duration::from_secs(30 * 60);
+/// assert!(subscription.id().ends_with("/providers/Microsoft.EventGrid/eventSubscriptions/orders"));
+/// assert!(!format!("{subscription:?}").contains("secret"));
+/// ```
 ///
 /// # Source
 ///
@@ -39,8 +54,8 @@ pub struct EventSubscription {
     pub topic: String,
     /// Additional headers of each delivery, for example a shared secret: ten at most, of 4096 bytes each. Default: none.
     pub headers: HeaderMap,
-    /// The source of the Microsoft Entra token in each delivery. Default: none.
-    pub token: Option<TokenSource>,
+    /// Returns the Microsoft Entra token of each delivery. Default: none.
+    pub token: Option<Arc<dyn Fn() -> String + Send + Sync>>,
     /// Whether handshakes contain the headers and the token too, which is not documented. Default: false.
     pub credentials_in_handshakes: bool,
     /// The rate that the CloudEvents handshake asks for, in requests per minute. Default: none.
@@ -55,12 +70,10 @@ pub struct EventSubscription {
     pub preferred_batch_kilobytes: usize,
     /// Whether events that are given up become [dead letters](super::EventGrid::dead_letters). Default: false, they are dropped.
     pub dead_letters: bool,
-    /// The form of the deletion notice. Default: as documented.
-    pub deletion_notice: DeletionNotice,
+    /// Whether the notice that the subscription was deleted is `Unsubscribe` without a body, as Microsoft's own receiver
+    /// expects. Default: false, it is `SubscriptionDeletion` with an event that contains the subscription's id, as documented.
+    pub unsubscribe_notice: bool,
 }
-
-/// Returns a token for each request.
-pub type TokenSource = Arc<dyn Fn() -> String + Send + Sync>;
 
 impl EventSubscription {
     /// Creates an event subscription with all defaults.
@@ -81,7 +94,7 @@ impl EventSubscription {
             max_events_per_batch: 1,
             preferred_batch_kilobytes: 64,
             dead_letters: false,
-            deletion_notice: DeletionNotice::SubscriptionDeletion,
+            unsubscribe_notice: false,
         }
     }
 
@@ -91,8 +104,8 @@ impl EventSubscription {
         format!("{topic}/providers/Microsoft.EventGrid/eventSubscriptions/{name}")
     }
 
-    /// Checks every setting against its limits. Returns the endpoint.
-    pub(super) fn check(&self) -> Result<Uri, SubscriptionError> {
+    /// Checks every setting against its limits.
+    pub(super) fn check(&self) -> Result<(), SubscriptionError> {
         let name_may_have = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(3..=64).contains(&self.name.len()) || !self.name.bytes().all(name_may_have) {
             return Err(SubscriptionError::Name { found: Excerpt::of(&self.name) });
@@ -118,11 +131,17 @@ impl EventSubscription {
                 return Err(SubscriptionError::Header { name: name.clone() });
             }
         }
-        let uri = self.endpoint.parse::<Uri>().ok();
-        let uri = uri.filter(|uri| uri.scheme() == Some(&Scheme::HTTP) && uri.host().is_some());
-        uri.ok_or_else(|| SubscriptionError::Endpoint {
-            found: Excerpt::of(self.endpoint.split('?').next().unwrap_or_default()),
-        })
+        let uri = self.uri();
+        if uri.scheme() != Some(&Scheme::HTTP) || uri.host().is_none() {
+            let found = Excerpt::of(self.endpoint.split('?').next().unwrap_or_default());
+            return Err(SubscriptionError::Endpoint { found });
+        }
+        Ok(())
+    }
+
+    /// The endpoint. Of no use before [`check`](Self::check) has accepted it.
+    pub(super) fn uri(&self) -> Uri {
+        self.endpoint.parse().unwrap_or_default()
     }
 
     /// Whether `event`, published to `channel`, is delivered. Event Grid converts its own schema to CloudEvents, but not back.
@@ -157,17 +176,30 @@ pub enum DeliverySchema {
     EventGrid,
 }
 
-/// The header `aeg-event-type` of the notice that a subscription was deleted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The state of an event subscription after its handshake: the `provisioningState` of Azure Resource Manager, which is also
+/// the `Display` form.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum DeletionNotice {
-    /// `SubscriptionDeletion`, as documented, with an event that contains the subscription's id.
-    SubscriptionDeletion,
-    /// `Unsubscribe` without a body, as Microsoft's own receiver expects.
-    Unsubscribe,
+pub enum SubscriptionState {
+    /// The endpoint responded 200 without consent. A call to the confirmation URL within ten minutes consents.
+    AwaitingManualAction,
+    /// The endpoint refused, or the confirmation URL was not called in time.
+    Failed(SubscriptionError),
+    /// The endpoint consented.
+    Succeeded,
 }
 
-/// An invalid or missing event subscription.
+impl fmt::Display for SubscriptionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AwaitingManualAction => f.write_str("AwaitingManualAction"),
+            Self::Failed(failure) => write!(f, "Failed: {failure}"),
+            Self::Succeeded => f.write_str("Succeeded"),
+        }
+    }
+}
+
+/// Why an event subscription is invalid, missing, or without consent to deliveries.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum SubscriptionError {
@@ -193,19 +225,31 @@ pub enum SubscriptionError {
         /// The name.
         found: Excerpt,
     },
+    /// The request asked for a rate, and the response does not grant one.
+    #[error("`WebHook-Allowed-Rate` is `{found}` (expected a number above 0, or `*`)")]
+    NoRate {
+        /// The rate in the response.
+        found: Excerpt,
+    },
+    /// There was no response in time.
+    #[error("the handshake had no response: {0}")]
+    NoResponse(#[source] HttpClientError),
     /// No event subscription has this name.
     #[error("there is no event subscription `{name}`")]
     NoSubscription {
         /// The name.
         name: Excerpt,
     },
+    /// Ten minutes passed without confirmation.
+    #[error("the confirmation URL was not called within 10 minutes")]
+    NotConfirmed,
     /// The handshake has not succeeded, so no events are delivered.
     #[error("the event subscription `{name}` is {state}, so no events are delivered to it")]
     NotValidated {
         /// The name.
         name: Excerpt,
         /// The state.
-        state: SubscriptionState,
+        state: Box<SubscriptionState>,
     },
     /// A number is out of range.
     #[error("{setting}: {found} (expected 1 to {most})")]
@@ -222,6 +266,26 @@ pub enum SubscriptionError {
     TimeToLive {
         /// The time.
         found: Duration,
+    },
+    /// The response contains another validation code.
+    #[error("`validationResponse` is `{found}` (expected the `validationCode` that was sent)")]
+    WrongCode {
+        /// The code in the response.
+        found: Excerpt,
+    },
+    /// The response allows another origin.
+    #[error("`WebHook-Allowed-Origin` is `{found}` (expected `{expected}` or `*`)")]
+    WrongOrigin {
+        /// The origin in the response.
+        found: Excerpt,
+        /// The origin of the request.
+        expected: Excerpt,
+    },
+    /// Only 200 is a success.
+    #[error("the handshake response has status {found} (expected 200)")]
+    WrongStatus {
+        /// The status.
+        found: u16,
     },
 }
 

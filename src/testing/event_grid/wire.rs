@@ -1,13 +1,26 @@
 //! The requests of deliveries and notices.
+//!
+//! | header | value |
+//! |---|---|
+//! | `aeg-event-type` | `Notification`, `SubscriptionValidation`, `SubscriptionDeletion` or `Unsubscribe` |
+//! | `aeg-subscription-name` | the name in upper case, as observed |
+//! | `aeg-delivery-count` | the number of earlier attempts |
+//! | `aeg-metadata-version` | `1`, or `1.0` for CloudEvents |
+//! | `aeg-output-event-id`, `aeg-data-version` | of the only event; the second not for CloudEvents |
+//! | `origin` | of CloudEvents only |
+//!
+//! # Source
+//!
+//! "Event Grid message delivery and retry"; "Custom delivery properties"; recorded deliveries.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::delivery::{Delivery, event_time};
-use super::subscription::{DeletionNotice, DeliverySchema, EventSubscription};
+use super::subscription::{DeliverySchema, EventSubscription};
 use crate::testing::loopback::response::{guid, header};
 
 /// Splits `events` into batches by the settings of `subscription`, in order.
@@ -41,14 +54,13 @@ pub(super) fn body(subscription: &EventSubscription, events: &[Value]) -> Bytes 
 
 /// The request of the next attempt of `delivery`.
 pub(super) fn notification(delivery: &Delivery) -> Request<Bytes> {
-    let (subscription, course) = (&*delivery.subscription, &delivery.course);
-    let body = delivery.body.clone();
-    let mut request = post(subscription, course.uri.clone(), "Notification", body);
+    let subscription = &*delivery.subscription;
+    let mut request = post(subscription, "Notification", delivery.body.clone());
     let headers = request.headers_mut();
     headers.insert(DELIVERY_COUNT, header(&delivery.attempts.len().to_string()));
     let is_cloud_events = subscription.schema == DeliverySchema::CloudEvents;
     if is_cloud_events {
-        headers.insert(ORIGIN, header(&course.origin));
+        headers.insert(ORIGIN, header(&delivery.settings.origin));
     }
     // For batches it is not documented which event these headers describe.
     if let ([event], false) = (&*delivery.events, is_batched(subscription)) {
@@ -63,18 +75,14 @@ pub(super) fn notification(delivery: &Delivery) -> Request<Bytes> {
 }
 
 /// The notice that `subscription` was deleted.
-pub(super) fn deletion(
-    subscription: &EventSubscription,
-    uri: Uri,
-    now: OffsetDateTime,
-) -> Request<Bytes> {
-    let mut request = match subscription.deletion_notice {
-        DeletionNotice::Unsubscribe => post(subscription, uri, "Unsubscribe", Bytes::new()),
-        DeletionNotice::SubscriptionDeletion => {
+pub(super) fn deletion(subscription: &EventSubscription, now: OffsetDateTime) -> Request<Bytes> {
+    let mut request = match subscription.unsubscribe_notice {
+        true => post(subscription, "Unsubscribe", Bytes::new()),
+        false => {
             let data = json!({"eventSubscriptionId": subscription.id()});
             let event = system_event(subscription, "SubscriptionDeletedEvent", data, now);
             let body = body(subscription, &[event]);
-            post(subscription, uri, "SubscriptionDeletion", body)
+            post(subscription, "SubscriptionDeletion", body)
         }
     };
     add_credentials(subscription, request.headers_mut());
@@ -104,7 +112,6 @@ pub(super) fn system_event(
 /// A `POST` with the headers that all requests share.
 pub(super) fn post(
     subscription: &EventSubscription,
-    uri: Uri,
     event_type: &'static str,
     body: Bytes,
 ) -> Request<Bytes> {
@@ -115,7 +122,7 @@ pub(super) fn post(
     };
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
+    *request.uri_mut() = subscription.uri();
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, header(&format!("{media_type}; charset=utf-8")));
     headers.insert("aeg-event-type", header(event_type));
@@ -133,6 +140,7 @@ pub(super) fn add_credentials(subscription: &EventSubscription, headers: &mut He
     }
 }
 
+/// Whether deliveries are arrays even if they contain one event.
 fn is_batched(subscription: &EventSubscription) -> bool {
     subscription.max_events_per_batch > 1
 }

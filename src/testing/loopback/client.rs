@@ -1,4 +1,7 @@
 //! A plain HTTP client, for requests on the same machine.
+//!
+//! The fakes need one that adds no headers: what they send is compared with the documented requests to the letter. It also
+//! frees the feature `testing` from reqwest and TLS.
 
 use std::io;
 use std::sync::Arc;
@@ -34,6 +37,7 @@ impl HttpClient for PlainClient {
     }
 }
 
+/// Sends one request over a new connection, and reads the whole response.
 async fn exchange(
     mut request: Request<Bytes>,
     limit: usize,
@@ -72,6 +76,7 @@ async fn exchange(
     }
 }
 
+/// Connects to the host of an http URL. Fails for https, because there is no TLS here.
 async fn connect(uri: &Uri) -> io::Result<TcpStream> {
     let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else {
         let reason = format!("`{uri}` is not plain http, and no other client was given");

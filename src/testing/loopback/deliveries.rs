@@ -5,7 +5,6 @@
 //!                                      └──► end (delivered, refused or given up)
 //! ```
 
-use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::service::{Service, State};
+use super::server::{Service, State};
 use crate::http_client::{HttpClient, HttpClientError, Limits};
 
 /// A fake that delivers.
@@ -136,6 +135,7 @@ impl<D: Clone + Send + 'static> Deliveries<D> {
         }
     }
 
+    /// Calls `observer` after each attempt, without the lock. Replaces an earlier observer.
     pub(crate) fn observe(&mut self, observer: impl Fn(&D) + Send + Sync + 'static) {
         self.observer = Some(Arc::new(observer));
     }
@@ -143,12 +143,6 @@ impl<D: Clone + Send + 'static> Deliveries<D> {
     /// Stops all deliveries in progress.
     pub(crate) fn abort(&mut self) {
         self.tasks.abort_all();
-    }
-}
-
-impl<D> fmt::Debug for Deliveries<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deliveries").field("len", &self.entries.len()).finish_non_exhaustive()
     }
 }
 
@@ -203,11 +197,13 @@ struct Progress {
 }
 
 impl Progress {
+    /// Counts one more delivery.
     fn start(count: &watch::Sender<usize>) -> Self {
         count.send_modify(|count| *count = count.saturating_add(1));
         Self { count: count.clone(), has_ended: AtomicBool::new(false) }
     }
 
+    /// Counts the delivery as ended, unless it is already: its task ends after a deletion has ended it.
     fn end(&self) {
         if !self.has_ended.swap(true, Ordering::SeqCst) {
             self.count.send_modify(|count| *count = count.saturating_sub(1));

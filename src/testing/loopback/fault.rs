@@ -10,6 +10,29 @@ use http::{Method, Response, StatusCode};
 use super::response::{ErrorBody, header};
 
 /// A fault of one request.
+///
+/// # Example: a response that is cut off, although the request was processed
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::time::Duration;
+///
+/// use bytes::Bytes;
+/// use http::{Method, Request};
+/// use partner_center_webhooks::http_client::{HttpClient, Limits, ReqwestClient};
+/// use partner_center_webhooks::testing::partner_center::{Fault, PartnerCenter};
+///
+/// let fake = PartnerCenter::start().await?;
+/// fake.inject_on(Method::DELETE, "/webhooks/", Fault::DropAfter);
+/// assert_eq!(fake.pending_faults(), 1);
+///
+/// let request = Request::delete(format!("{}/webhooks/v1/registration", fake.base_url()));
+/// let limits = Limits::new(Duration::from_secs(5), 1024);
+/// assert!(ReqwestClient::new()?.send(request.body(Bytes::new())?, limits).await.is_err());
+/// assert_eq!((fake.pending_faults(), fake.requests().len()), (0, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
@@ -73,14 +96,13 @@ pub(crate) fn throttled(retry_after: Option<&str>) -> Response<Bytes> {
 }
 
 /// The pending faults, in order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Faults {
     any: VecDeque<Fault>,
     chosen: Vec<Chosen>,
 }
 
 /// A fault of matching requests only.
-#[derive(Debug)]
 struct Chosen {
     method: Method,
     prefix: String,
@@ -88,10 +110,12 @@ struct Chosen {
 }
 
 impl Faults {
+    /// Adds a fault of any request.
     pub(crate) fn push(&mut self, fault: Fault) {
         self.any.push_back(fault);
     }
 
+    /// Adds a fault of requests with this method and path prefix. These take precedence over faults of any request.
     pub(crate) fn push_on(&mut self, method: Method, prefix: String, fault: Fault) {
         self.chosen.push(Chosen { method, prefix, fault });
     }

@@ -7,9 +7,36 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName, Method, Uri};
 use serde_json::Value;
 
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
-/// A request as received.
+/// A request as received, including those that met a [`Fault`](crate::testing::partner_center::Fault).
+///
+/// # Example
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::time::Duration;
+///
+/// use bytes::Bytes;
+/// use http::Request;
+/// use partner_center_webhooks::http_client::{HttpClient, Limits, ReqwestClient};
+/// use partner_center_webhooks::testing::PartnerCenter;
+///
+/// let fake = PartnerCenter::start().await?;
+/// let request = Request::put(format!("{}/v1/x?y=1", fake.base_url()))
+///     .header("authorization", "Bearer secret")
+///     .body(Bytes::from(r#"{"a":1}"#))?;
+/// ReqwestClient::new()?.send(request, Limits::new(Duration::from_secs(5), 4096)).await?;
+///
+/// let recorded = &fake.requests()[0];
+/// assert_eq!((recorded.method().as_str(), recorded.path()), ("PUT", "/v1/x"));
+/// assert_eq!(recorded.path_and_query(), "/v1/x?y=1");
+/// assert_eq!(recorded.header("authorization"), Some("Bearer secret"));
+/// assert_eq!(recorded.json().expect("JSON")["a"], 1);
+/// assert!(!format!("{recorded:?}").contains("secret"));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// `Debug` hides the values of `Authorization`, `Cookie`, `aeg-sas-key` and `aeg-sas-token`, and the secrets of a token
 /// request.
@@ -66,12 +93,14 @@ impl RecordedRequest {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
+    /// Whether the media type is `essence`, in any case and with any parameters (RFC 9110, section 8.3.1).
     pub(crate) fn is_of_type(&self, essence: &str) -> bool {
         let sent = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
         let sent = sent.split(';').next().unwrap_or_default();
         sent.trim().eq_ignore_ascii_case(essence)
     }
 
+    /// The body for `Debug`: an excerpt, or the fields of a form with the values hidden that may be secret.
     fn shown_body(&self) -> String {
         if !self.is_of_type(FORM) {
             return Excerpt::of(&self.body).to_string();

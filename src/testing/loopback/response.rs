@@ -7,10 +7,14 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 use uuid::{Builder, Uuid};
 
 /// An error body, in one of the shapes that clients of Microsoft's services must read.
+///
+/// One client meets several of them: a call to Partner Center can be refused by Entra, by the API's gateway, by the front end
+/// (HTML or nothing) or by the API itself, each in its own shape. The status comes with [`response`](Self::response).
 ///
 /// # Source
 ///
@@ -113,7 +117,7 @@ impl ErrorBody {
                 code,
                 description,
             } => entra(error, *code, description).to_string(),
-            Self::Html => "<!DOCTYPE html><html><body><h1>Our services aren't available right now</h1></body></html>".to_owned(),
+            Self::Html => HTML.to_owned(),
             Self::OData { code, message } => {
                 json!({"error": {"code": code, "message": message, "target": null, "innerError": null}}).to_string()
             }
@@ -152,6 +156,7 @@ impl ErrorBody {
     }
 }
 
+/// The body of Entra's token endpoint. Clients read the code, and support asks for the trace and correlation ids.
 fn entra(error: &str, code: u32, description: &str) -> Value {
     let (trace, correlation) = (guid().to_string(), guid().to_string());
     let mut timestamp = date_time(OffsetDateTime::now_utc(), 0).replace('T', " ");
@@ -167,6 +172,22 @@ fn entra(error: &str, code: u32, description: &str) -> Value {
         "correlation_id": correlation,
         "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
     })
+}
+
+/// Why a fake refuses a request: the status and body of its response.
+pub(crate) struct Refusal {
+    status: u16,
+    body: ErrorBody,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, body: ErrorBody) -> Self {
+        Self { status, body }
+    }
+
+    pub(crate) fn response(&self) -> Response<Bytes> {
+        self.body.response(self.status)
+    }
 }
 
 /// A 200 response with this body.
@@ -192,15 +213,9 @@ pub(crate) fn guid() -> Uuid {
 
 /// ISO 8601 without an offset, with `digits` fractional digits: how the API writes times that only their names mark as UTC.
 pub(crate) fn date_time(at: OffsetDateTime, digits: usize) -> String {
-    let mut text = format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    );
+    let whole = at.replace_nanosecond(0).unwrap_or(at).to_offset(UtcOffset::UTC);
+    let text = whole.format(&Rfc3339).unwrap_or_default();
+    let mut text = text.trim_end_matches('Z').to_owned();
     if digits > 0 {
         let nanoseconds = format!("{:09}", at.nanosecond());
         let _ = write!(text, ".{}", nanoseconds.get(..digits).unwrap_or_default());
@@ -208,6 +223,9 @@ pub(crate) fn date_time(at: OffsetDateTime, digits: usize) -> String {
     text
 }
 
+/// What a front end shows when nothing behind it responds.
+const HTML: &str =
+    "<!DOCTYPE html><html><body><h1>Our services aren't available right now</h1></body></html>";
 const JSON: &str = "application/json; charset=utf-8";
 
 #[cfg(test)]

@@ -12,12 +12,12 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use crate::duplicates::Settled;
-use crate::excerpt::Excerpt;
 use crate::http_client::BoxFuture;
 use crate::inbox::{
     ClaimToken, Claimed, Entry, Filter, Inbox, InboxError, MAX_BODY, Page, Record, Retention,
     State, Stats, Stored, VerifiedCallback,
 };
+use crate::mask::Excerpt;
 use rows::{Memory, Row, selects};
 
 /// An [`Inbox`] in memory. It is not durable, and serves one process: for tests.

@@ -1,4 +1,7 @@
 //! Actions at Partner Center and its certificate host, and forged callbacks.
+//!
+//! They are methods of the shared [`Service`], because both [`PartnerCenter`](super::PartnerCenter) and the control endpoints
+//! run them.
 
 use std::sync::Arc;
 
@@ -7,21 +10,21 @@ use http::Response;
 use serde_json::json;
 
 use super::delivery::{Delivery, Origin, Outcome};
-use super::error::PartnerCenterError;
 use super::events::Scene;
 use super::forgery::Forgery;
 use super::quirks::Validation;
 use super::registration::Registration;
 use super::state::State;
 use crate::event::{Event, EventName};
-use crate::excerpt::Excerpt;
-use crate::testing::authority::{IssuerError, SignedRequest};
+use crate::mask::Excerpt;
+use crate::testing::authority::SignedRequest;
+use crate::testing::error::TestKitError;
 use crate::testing::loopback::response::guid;
-use crate::testing::loopback::service::Service;
+use crate::testing::loopback::server::Service;
 
 impl Service<State> {
     /// Emits an event with this name.
-    pub(super) fn emit(self: &Arc<Self>, name: &EventName) -> Result<usize, PartnerCenterError> {
+    pub(super) fn emit(self: &Arc<Self>, name: &EventName) -> Result<usize, TestKitError> {
         let mut state = self.state();
         if *name == EventName::TestCreated {
             return state.emit_test(self);
@@ -34,24 +37,22 @@ impl Service<State> {
     }
 
     /// Emits an event with this body.
-    pub(super) fn emit_body(self: &Arc<Self>, body: Bytes) -> Result<usize, PartnerCenterError> {
+    pub(super) fn emit_body(self: &Arc<Self>, body: Bytes) -> Result<usize, TestKitError> {
         self.state().emit(self, body)
     }
 
     /// Requests a validation event, as through the API. Returns its correlation id.
-    pub(super) fn request_validation_event(self: &Arc<Self>) -> Result<String, PartnerCenterError> {
+    pub(super) fn request_validation_event(self: &Arc<Self>) -> Result<String, TestKitError> {
         let id = guid().to_string();
         let response = self.state().validate(self, &id);
         match response.status().as_u16() {
             200 => Ok(id),
-            status => {
-                Err(PartnerCenterError::Refused { status, body: Excerpt::of(response.body()) })
-            }
+            status => Err(TestKitError::Refused { status, body: Excerpt::of(response.body()) }),
         }
     }
 
     /// Replaces the signing certificate. Its key is generated without the lock.
-    pub(super) fn rotate(&self) -> Result<(), IssuerError> {
+    pub(super) fn rotate(&self) -> Result<(), TestKitError> {
         let next = self.state().certificates(self.base_url())?.next();
         let signer = next.issue()?;
         let mut state = self.state();
@@ -60,7 +61,7 @@ impl Service<State> {
     }
 
     /// Sends a forged callback.
-    pub(super) fn forge(self: &Arc<Self>, forgery: Forgery) -> Result<usize, PartnerCenterError> {
+    pub(super) fn forge(self: &Arc<Self>, forgery: Forgery) -> Result<usize, TestKitError> {
         let mut state = self.state();
         let url = state.webhook_url()?;
         let scene = state.scene(self.base_url());
@@ -72,12 +73,12 @@ impl Service<State> {
     }
 
     /// Sends an earlier callback again, once.
-    pub(super) fn replay(self: &Arc<Self>, number: usize) -> Result<usize, PartnerCenterError> {
+    pub(super) fn replay(self: &Arc<Self>, number: usize) -> Result<usize, TestKitError> {
         let mut state = self.state();
         let url = state.webhook_url()?;
         let delivery = state.deliveries.get(number);
         let callback = delivery.and_then(|delivery| delivery.callback.clone());
-        let callback = callback.ok_or(PartnerCenterError::NoDelivery { number })?;
+        let callback = callback.ok_or(TestKitError::NoDelivery { number })?;
         Ok(state.send(self, Origin::Replay(number), url, callback))
     }
 }
@@ -91,40 +92,41 @@ impl State {
         };
         let registration = json!({"webhookUrl": url, "webhookEvents": events});
         let number = events.len();
-        self.registration = Registration::from_value(&registration, self.clock.now());
+        self.registration = Registration::from_value(&registration, self.base.clock.now());
         number
     }
 
     /// Chooses the header of signatures: `x-ms-signature` or `authorization`.
-    pub(super) fn set_signature_header(&mut self, is_ms: bool) -> Result<(), PartnerCenterError> {
+    pub(super) fn set_signature_header(&mut self, is_ms: bool) -> Result<(), TestKitError> {
         let registration = self.registration.as_mut();
-        registration
-            .ok_or(PartnerCenterError::NoRegistration)?
-            .signature_token_to_ms_signature_header = is_ms;
+        registration.ok_or(TestKitError::NoRegistration)?.signature_token_to_ms_signature_header =
+            is_ms;
         Ok(())
     }
 
+    /// The context of a sample event: this fake, its tenant, and now.
     fn scene<'a>(&'a self, base_url: &'a str) -> Scene<'a> {
-        Scene { base_url, partner_id: &self.tokens.credentials.tenant_id, now: self.clock.now() }
+        Scene {
+            base_url,
+            partner_id: &self.tokens.credentials.tenant_id,
+            now: self.base.clock.now(),
+        }
     }
 
-    fn webhook_url(&self) -> Result<String, PartnerCenterError> {
+    /// The registered webhook URL.
+    fn webhook_url(&self) -> Result<String, TestKitError> {
         let registration = self.registration.as_ref();
         let url = registration.map(|registration| registration.webhook_url.clone());
-        url.ok_or(PartnerCenterError::NoRegistration)
+        url.ok_or(TestKitError::NoRegistration)
     }
 
     /// Delivers an event if it is registered. A body without an event name is always delivered.
-    fn emit(
-        &mut self,
-        service: &Arc<Service<Self>>,
-        body: Bytes,
-    ) -> Result<usize, PartnerCenterError> {
+    fn emit(&mut self, service: &Arc<Service<Self>>, body: Bytes) -> Result<usize, TestKitError> {
         let url = self.webhook_url()?;
         if let (Some(name), Some(registration)) = (event_name(&body), &self.registration)
             && !registration.has_event(&name)
         {
-            return Err(PartnerCenterError::NotRegistered {
+            return Err(TestKitError::NotRegistered {
                 name: Excerpt::of(name),
                 registered: registration.webhook_events.clone(),
             });
@@ -134,11 +136,11 @@ impl State {
     }
 
     /// Delivers a validation event, whose result can be polled like any other.
-    fn emit_test(&mut self, service: &Arc<Service<Self>>) -> Result<usize, PartnerCenterError> {
+    fn emit_test(&mut self, service: &Arc<Service<Self>>) -> Result<usize, TestKitError> {
         let id = guid().to_string();
         let body = self.scene(service.base_url()).validation_event(&id);
         let number = self.emit(service, body.into())?;
-        let (url, now) = (self.webhook_url()?, self.clock.now());
+        let (url, now) = (self.webhook_url()?, self.base.clock.now());
         self.validations.add(&id, url, number, now);
         Ok(number)
     }
@@ -149,7 +151,7 @@ impl State {
         service: &Arc<Service<Self>>,
         correlation_id: &str,
     ) -> Response<Bytes> {
-        let (quirks, now) = (&self.quirks, self.clock.now());
+        let (quirks, now) = (&self.quirks, self.base.clock.now());
         let registration = self.registration.as_ref();
         let response = self.validations.create(registration, correlation_id, quirks, now);
         let is_delivered = matches!(quirks.validation, Validation::Delivered);
@@ -165,6 +167,7 @@ impl State {
         response
     }
 
+    /// Begins a delivery whose callback is signed already.
     fn send(
         &mut self,
         service: &Arc<Service<Self>>,
@@ -176,6 +179,7 @@ impl State {
         self.deliver(service, origin, webhook_url, body, Some(callback))
     }
 
+    /// Begins a delivery. Without a `callback`, the first attempt signs the body.
     fn deliver(
         &mut self,
         service: &Arc<Service<Self>>,
@@ -197,6 +201,7 @@ impl State {
     }
 }
 
+/// The event name in a body; `None` if it is not an event.
 fn event_name(body: &[u8]) -> Option<String> {
     let event = Event::from_slice(body).ok()?;
     Some(event.name().as_str().to_owned())

@@ -13,8 +13,8 @@ use super::fake::PartnerCenter;
 use super::state::State;
 use crate::http_client::HttpClient;
 use crate::testing::authority::Issuer;
-use crate::testing::loopback::clock::Clock;
 use crate::testing::loopback::deliveries::{self, Deliveries};
+use crate::testing::loopback::server::Clock;
 use crate::testing::loopback::server::Server;
 
 impl PartnerCenter {
@@ -34,6 +34,21 @@ impl PartnerCenter {
 }
 
 /// Builds a [`PartnerCenter`]. Every setting has a default.
+///
+/// # Example: certificates of another year
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::testing::PartnerCenter;
+/// use time::{Duration, OffsetDateTime};
+///
+/// let next_year = || OffsetDateTime::now_utc() + Duration::days(365);
+/// let fake = PartnerCenter::builder().clock(next_year).start().await?;
+/// assert!(fake.base_url().starts_with("http://127.0.0.1:"));
+/// assert_eq!(fake.cloud().api_base(), fake.base_url());
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub struct PartnerCenterBuilder {
     address: SocketAddr,

@@ -1,14 +1,17 @@
 //! The certificate host: signing certificates under `/cert/`, issuer certificates and revocation lists under `/pki/`.
+//!
+//! A rotation replaces the certificate and its key under the same URL, as Microsoft does. A receiver that
+//! still has the old certificate must fetch the new one.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 
-use crate::testing::authority::{Issuer, IssuerError, Signer};
+use crate::testing::authority::{Issuer, Signer};
+use crate::testing::error::TestKitError;
 
 /// The signer of callbacks, its issuer, and the signers of forgeries.
-#[derive(Debug)]
 pub(super) struct Certificates {
     issuer: Issuer,
     signer: Signer,
@@ -21,7 +24,8 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
-    pub(super) fn new(issuer: &Issuer, base_url: &str) -> Result<Self, IssuerError> {
+    /// Publishes `issuer` at this fake, and issues the first signing certificate.
+    pub(super) fn new(issuer: &Issuer, base_url: &str) -> Result<Self, TestKitError> {
         let issuer = issuer.published_at(format!("{base_url}{PKI}"))?;
         let location = format!("{base_url}{CERT}");
         Ok(Self {
@@ -73,8 +77,8 @@ impl Certificates {
     pub(super) fn forger(
         &mut self,
         name: String,
-        create: impl FnOnce(&Issuer) -> Result<Signer, IssuerError>,
-    ) -> Result<Signer, IssuerError> {
+        create: impl FnOnce(&Issuer) -> Result<Signer, TestKitError>,
+    ) -> Result<Signer, TestKitError> {
         if let Some(forger) = self.forgers.get(&name) {
             return Ok(forger.clone());
         }
@@ -85,7 +89,7 @@ impl Certificates {
     }
 
     /// The file served at `path`.
-    pub(super) fn file(&self, path: &str) -> Result<Option<Vec<u8>>, IssuerError> {
+    pub(super) fn file(&self, path: &str) -> Result<Option<Vec<u8>>, TestKitError> {
         if let Some(path) = path.strip_prefix(PKI) {
             let published = self.issuer.publications()?;
             let file = published.into_iter().find(|(at, _)| at == path);
@@ -108,7 +112,8 @@ pub(super) struct Rotation {
 }
 
 impl Rotation {
-    pub(super) fn issue(&self) -> Result<Signer, IssuerError> {
+    /// Generates the key and issues the certificate. Slow: call it without the lock.
+    pub(super) fn issue(&self) -> Result<Signer, TestKitError> {
         let [not_before, not_after] = self.valid;
         let certificate = self.issuer.signing_certificate();
         let certificate = certificate.valid(not_before, not_after);

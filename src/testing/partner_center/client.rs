@@ -1,7 +1,13 @@
 //! Client authentication as Entra checks it: by secret, by client assertion, or none for a public client.
+//!
+//! Each refusal has Entra's own number (`AADSTS…`) and wording, because operators search for them.
+//!
+//! # Source
+//!
+//! "OAuth 2.0 client credentials flow", "Microsoft identity platform application authentication certificate credentials",
+//! "Microsoft Entra authentication and authorization error codes"; RFC 7521 and 7523.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
@@ -14,25 +20,14 @@ use uuid::Uuid;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use crate::testing::loopback::refusal::Refusal;
-use crate::testing::loopback::response::ErrorBody;
+use crate::testing::loopback::response::{ErrorBody, Refusal};
 
 /// The configuration of a client.
-#[derive(Clone)]
 pub(super) struct Credentials {
     pub(super) tenant_id: String,
     pub(super) client_id: String,
     pub(super) client_secret: String,
     pub(super) refresh_token: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("tenant_id", &self.tenant_id)
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
-    }
 }
 
 /// The credentials that the application is accepted with, beside its secret.
@@ -175,17 +170,13 @@ impl Client {
     }
 }
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").finish_non_exhaustive()
-    }
-}
-
+/// A part of a JWT: base64url of a JSON object.
 fn object(part: &str) -> Option<Value> {
     let json = URL_SAFE_NO_PAD.decode(part).ok()?;
     serde_json::from_slice(&json).ok().filter(Value::is_object)
 }
 
+/// The client is not authenticated: 401.
 fn invalid(code: u32, reason: impl Into<String>) -> Refusal {
     entra(401, "invalid_client", code, reason)
 }

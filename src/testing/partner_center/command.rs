@@ -1,26 +1,39 @@
-//! Text commands.
+//! Text commands: the language of the emulator's prompt and of `POST /emulator/commands`.
 
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::error::PartnerCenterError;
 use super::forgery::Forgery;
 use super::registration::is_absolute;
 use super::state::State;
 use crate::event::EventName;
-use crate::excerpt::Excerpt;
-use crate::testing::loopback::service::Service;
+use crate::mask::Excerpt;
+use crate::testing::error::TestKitError;
+use crate::testing::loopback::server::Service;
 
 /// A command for the emulated Partner Center, entered in the example `partner_center` or sent to `POST /emulator/commands`.
+///
+/// A command is one line: a verb, and arguments separated by spaces. [`HELP`](Self::HELP) lists all of them. Parsing checks the
+/// form only; whether an event is registered, or a delivery exists, is known when the command [runs](super::PartnerCenter::run).
 ///
 /// # Example
 ///
 /// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::testing::PartnerCenter;
 /// use partner_center_webhooks::testing::partner_center::Command;
 ///
-/// assert!("emit subscription-updated".parse::<Command>().is_ok());
 /// let error = "emit".parse::<Command>().unwrap_err();
 /// assert_eq!(error.to_string(), "`emit` needs an event name");
+///
+/// let fake = PartnerCenter::start().await?;
+/// let run = |line: &str| fake.run(&line.parse()?);
+/// assert_eq!(run("emit invoice-ready").unwrap_err().to_string(), "no webhook URL is registered");
+/// let registered = run("register http://127.0.0.1:8080/callback invoice-ready")?;
+/// assert_eq!(registered, "1 events are registered for http://127.0.0.1:8080/callback");
+/// assert_eq!(run("down")?, "the certificate host is down");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Command(Kind);
@@ -57,7 +70,8 @@ down, up                   stop or start the certificate host
 deliveries                 list all deliveries
 ";
 
-    pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, PartnerCenterError> {
+    /// Runs the command, and describes its effect.
+    pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, TestKitError> {
         let number = match &self.0 {
             Kind::Deliveries => {
                 let state = service.state();
@@ -103,15 +117,15 @@ deliveries                 list all deliveries
 }
 
 impl FromStr for Command {
-    type Err = PartnerCenterError;
+    type Err = TestKitError;
 
-    fn from_str(line: &str) -> Result<Self, PartnerCenterError> {
+    fn from_str(line: &str) -> Result<Self, TestKitError> {
         let (verb, rest) = split(line);
         if let Some(kind) = without_arguments(verb) {
             return finish(kind, rest);
         }
         let (first, more) = split(rest);
-        let missing = |expected: &'static str| PartnerCenterError::MissingArgument {
+        let missing = |expected: &'static str| TestKitError::MissingArgument {
             command: Excerpt::of(verb),
             expected,
         };
@@ -123,7 +137,7 @@ impl FromStr for Command {
             "forge" => finish(Kind::Forge(first.parse()?), more),
             "register" if first.is_empty() => Err(missing("a URL")),
             "register" if !is_absolute(first) => {
-                Err(PartnerCenterError::InvalidUrl { found: Excerpt::of(first) })
+                Err(TestKitError::InvalidUrl { found: Excerpt::of(first) })
             }
             "register" => {
                 let events = more.split_whitespace().map(str::to_owned).collect();
@@ -139,19 +153,20 @@ impl FromStr for Command {
                 "x-ms-signature" => finish(Kind::SignatureHeader(true), more),
                 _ => Err(missing("`authorization` or `x-ms-signature`")),
             },
-            _ => Err(PartnerCenterError::UnknownCommand { found: Excerpt::of(verb) }),
+            _ => Err(TestKitError::UnknownCommand { found: Excerpt::of(verb) }),
         }
     }
 }
 
 /// The command, unless arguments are left over.
-fn finish(kind: Kind, rest: &str) -> Result<Command, PartnerCenterError> {
+fn finish(kind: Kind, rest: &str) -> Result<Command, TestKitError> {
     match rest {
         "" => Ok(Command(kind)),
-        rest => Err(PartnerCenterError::UnexpectedArgument { found: Excerpt::of(rest) }),
+        rest => Err(TestKitError::UnexpectedArgument { found: Excerpt::of(rest) }),
     }
 }
 
+/// The commands that consist of a verb only.
 fn without_arguments(verb: &str) -> Option<Kind> {
     Some(match verb {
         "deliveries" => Kind::Deliveries,

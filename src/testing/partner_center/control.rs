@@ -1,4 +1,14 @@
 //! The control endpoints under `/emulator/`, for services and tests in any language.
+//!
+//! | request | response |
+//! |---|---|
+//! | `GET /emulator` | the configuration of a client, as JSON |
+//! | `GET /emulator/anchors.pem`, `GET /emulator/intermediates.pem` | the certificates to trust |
+//! | `GET /emulator/deliveries` | all deliveries with their attempts, as JSON |
+//! | `POST /emulator/commands` | the effect of the [`Command`] in the body; 400 with the reason if it fails |
+//!
+//! They need no credential, so that a shell script can use them. A browser is kept out instead: it sends `Origin`, or reaches
+//! the fake by a foreign host name (DNS rebinding). Both are refused with 403.
 
 use std::sync::Arc;
 
@@ -13,10 +23,11 @@ use super::command::Command;
 use super::delivery::Delivery;
 use super::state::State;
 use crate::http_client::is_loopback;
-use crate::testing::authority::{Issuer, IssuerError};
+use crate::testing::authority::Issuer;
+use crate::testing::error::TestKitError;
 use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, ok};
-use crate::testing::loopback::service::Service;
+use crate::testing::loopback::server::Service;
 
 /// Responds to control requests; `None` if the request is for Partner Center.
 pub(super) fn respond(
@@ -81,9 +92,10 @@ fn configuration(service: &Service<State>) -> Value {
     })
 }
 
+/// Responds with a certificate of the issuer, which is created if it is needed for the first time.
 fn pem(service: &Service<State>, of: impl Fn(&Issuer) -> String) -> Response<Bytes> {
     let mut state = service.state();
-    let pem: Result<_, IssuerError> =
+    let pem: Result<_, TestKitError> =
         state.certificates(service.base_url()).map(|certificates| of(certificates.issuer()));
     match pem {
         Ok(pem) => plain(pem),
@@ -91,6 +103,7 @@ fn pem(service: &Service<State>, of: impl Fn(&Issuer) -> String) -> Response<Byt
     }
 }
 
+/// A response in plain text.
 fn plain(text: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(text));
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");

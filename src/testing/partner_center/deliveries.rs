@@ -1,4 +1,8 @@
 //! Deliveries of callbacks, on the shared engine.
+//!
+//! A callback is signed when it is emitted, and retried with the same signature, unless
+//! [`Quirks::signs_each_attempt`](super::Quirks::signs_each_attempt) is set. The pauses between attempts double. A forgery or a
+//! replay has one attempt, because Partner Center is not its sender.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +18,7 @@ use crate::http_client::{HttpClient, HttpClientError};
 use crate::testing::authority::SignedRequest;
 use crate::testing::loopback::client::PlainClient;
 use crate::testing::loopback::deliveries::{Deliverer, Deliveries, NextAttempt};
-use crate::testing::loopback::service::Service;
+use crate::testing::loopback::server::Service;
 
 impl Deliverer for State {
     type Delivery = Delivery;
@@ -63,7 +67,7 @@ impl Deliverer for State {
         took: Duration,
         response: Result<StatusCode, AttemptError>,
     ) -> Option<Duration> {
-        let at = self.clock.now();
+        let at = self.base.clock.now();
         let delivery = self.deliveries.get_mut(number)?;
         let response = response.map_err(|error| error.0);
         delivery.attempts.push(Attempt { at, took, response });

@@ -9,14 +9,15 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::forgery::Forgery;
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 use crate::testing::authority::SignedRequest;
 use crate::testing::loopback::response::date_time;
 
 /// A callback, and all attempts to deliver it so far.
 ///
-/// `Display` is one line about the latest attempt.
-#[derive(Clone)]
+/// A value as of the time when it was read. `Display` is one line about the latest attempt, for example
+/// `delivery 1 invoice-ready attempt 2: 503 in 4 ms, pending`.
+#[derive(Clone, Debug)]
 pub struct Delivery {
     pub(super) number: usize,
     pub(super) origin: Origin,
@@ -65,6 +66,7 @@ impl Delivery {
         self.outcome
     }
 
+    /// The delivery as `GET /emulator/deliveries` shows it.
     pub(super) fn to_value(&self) -> Value {
         let attempts = self.attempts.iter().map(|attempt| {
             json!({
@@ -83,20 +85,6 @@ impl Delivery {
             "outcome": self.outcome.as_str(),
             "attempts": attempts.collect::<Value>(),
         })
-    }
-}
-
-impl fmt::Debug for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery")
-            .field("number", &self.number)
-            .field("origin", &self.origin)
-            .field("event_name", &self.event_name)
-            .field("webhook_url", &self.webhook_url)
-            .field("body", &self.body)
-            .field("attempts", &self.attempts)
-            .field("outcome", &self.outcome)
-            .finish_non_exhaustive()
     }
 }
 
@@ -204,6 +192,7 @@ impl Attempt {
         self.response.as_ref().err().map(String::as_str)
     }
 
+    /// Whether the status is 2xx.
     pub(super) fn is_success(&self) -> bool {
         self.status().is_some_and(|status| status.is_success())
     }

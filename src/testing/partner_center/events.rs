@@ -1,4 +1,7 @@
 //! Sample events as Partner Center sends them, and the resources they point to.
+//!
+//! Events of one subject have the same members, so the table of [`subject`] and the rules of each subject describe all of
+//! them. The tests compare the members and their order with the documented samples.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -155,6 +158,7 @@ impl Scene<'_> {
         (uri.unwrap_or_else(|| self.api(&resource.0)), resource)
     }
 
+    /// The URL of a path of the API.
     fn api(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
     }
@@ -236,6 +240,7 @@ fn subject(name: &EventName) -> Subject {
 }
 
 impl Subject {
+    /// The `ResourceName` of the event, which some events do not have.
     fn resource_name(&self) -> Option<&'static str> {
         match self {
             Self::AccessAssignment => Some("GranularAdminAccessAssignment"),

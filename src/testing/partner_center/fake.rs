@@ -1,19 +1,12 @@
-//! [`PartnerCenter`]: all public methods.
+//! [`PartnerCenter`]: what it is configured with, and what it serves.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Method;
 use rustls_pki_types::CertificateDer;
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use super::certificates::{CERT, FILE, PKI};
-use super::command::Command;
-use super::delivery::{Delivery, Outcome};
-use super::error::PartnerCenterError;
-use super::forgery::Forgery;
 use super::quirks::Quirks;
 use super::registration::Registration;
 use super::resources::{GRAPH, REFERRALS};
@@ -21,16 +14,13 @@ use super::state::State;
 use crate::chain::ChainVerifier;
 use crate::cloud::{Cloud, CloudProfile};
 use crate::crypto::Backend;
-use crate::event::EventName;
 use crate::http_client::HttpClient;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{Authorities, DistributionLocation, Download};
-use crate::testing::authority::{IssuerError, Signer};
+use crate::testing::authority::Signer;
+use crate::testing::error::TestKitError;
 use crate::testing::loopback::client::PlainClient;
-use crate::testing::loopback::clock::Clock;
-use crate::testing::loopback::fault::Fault;
-use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::server::Server;
+use crate::testing::loopback::server::{Server, shared_methods};
 
 /// A Partner Center on a port of 127.0.0.1. It stops when it is dropped.
 ///
@@ -42,11 +32,6 @@ pub struct PartnerCenter {
 }
 
 impl PartnerCenter {
-    /// The base URL, without a trailing slash.
-    pub fn base_url(&self) -> &str {
-        self.server.base_url()
-    }
-
     /// The cloud to configure a client with. All endpoints are at this fake: Graph under `/graph`, referrals under
     /// `/referrals`, certificates under `/cert/`.
     pub fn cloud(&self) -> Cloud {
@@ -84,7 +69,7 @@ impl PartnerCenter {
     /// Issues an access token of the application for the Partner Center API, without a token request.
     pub fn access_token(&self) -> String {
         let mut state = self.server.state();
-        let (lifetime, now) = (state.quirks.token_lifetime, state.clock.now());
+        let (lifetime, now) = (state.quirks.token_lifetime, state.base.clock.now());
         state.tokens.issue_directly(self.base_url(), lifetime, now)
     }
 
@@ -98,58 +83,44 @@ impl PartnerCenter {
         self.server.state().tokens.revoke();
     }
 
-    /// Changes the quirks, from the next request or attempt on. The fake is blocked until `change` returns.
-    pub fn configure(&self, change: impl FnOnce(&mut Quirks)) {
-        change(&mut self.server.state().quirks);
-    }
-
-    /// Sets the clock, which decides on the expiry of tokens, the limit of validation events, and times in responses. Default:
-    /// the system's.
-    pub fn set_clock(&self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) {
-        self.server.state().clock = Clock::new(clock);
-    }
-
     /// Moves the clock forward, also for its [receivers](Self::receiver_builder), which fetch a rotated certificate at most
     /// once a minute.
     pub fn advance(&self, time: Duration) {
-        self.server.state().clock.advance(time);
+        self.server.state().base.clock.advance(time);
     }
 
     /// Serves `resource` at `GET path_and_query`, for example `/v1/customers/1`, to requests with a token for it.
     ///
     /// Graph resources lie under `/graph/` and referrals under `/referrals/`, each with its own audience: the base URL and that
     /// path. See [`samples`](super::samples).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use std::time::Duration;
+    ///
+    /// use bytes::Bytes;
+    /// use http::Request;
+    /// use partner_center_webhooks::http_client::{HttpClient, Limits, ReqwestClient};
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    /// use serde_json::json;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// fake.put_resource("/v1/customers/1", json!({"id": "1"}));
+    ///
+    /// let request = Request::get(format!("{}/v1/customers/1", fake.base_url()))
+    ///     .header("authorization", format!("Bearer {}", fake.access_token()))
+    ///     .body(Bytes::new())?;
+    /// let limits = Limits::new(Duration::from_secs(5), 1024);
+    /// let response = ReqwestClient::new()?.send(request, limits).await?;
+    /// assert_eq!(response.body(), r#"{"id":"1"}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn put_resource(&self, path_and_query: impl Into<String>, resource: Value) {
         let mut state = self.server.state();
         state.resources.put(path_and_query.into(), resource);
-    }
-
-    /// Injects `fault` into the next request that no fault of [`inject_on`](Self::inject_on) matches. Several faults apply in
-    /// order, one per request.
-    pub fn inject(&self, fault: Fault) {
-        self.server.state().traffic.faults.push(fault);
-    }
-
-    /// Injects `fault` into the next request with this method and path prefix.
-    pub fn inject_on(&self, method: Method, path_prefix: impl Into<String>, fault: Fault) {
-        let mut state = self.server.state();
-        let faults = &mut state.traffic.faults;
-        faults.push_on(method, path_prefix.into(), fault);
-    }
-
-    /// Removes all pending faults.
-    pub fn clear_faults(&self) {
-        self.server.state().traffic.faults.clear();
-    }
-
-    /// The number of pending faults.
-    pub fn pending_faults(&self) -> usize {
-        self.server.state().traffic.faults.len()
-    }
-
-    /// All requests so far, including token requests and those that met a fault.
-    pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.server.state().traffic.requests.clone()
     }
 
     /// The registration, with the members of the REST reference.
@@ -160,65 +131,49 @@ impl PartnerCenter {
 
     /// Replaces the registration unchecked, or removes it if the value is not an object. Members may be missing, and their names
     /// are read in any case.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    /// use serde_json::json;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// assert_eq!(fake.registration(), None);
+    /// fake.set_registration(&json!({"WebhookUrl": "https://contoso.example/callback"}));
+    /// let registration = fake.registration().expect("it was set");
+    /// assert_eq!(registration["webhookUrl"], "https://contoso.example/callback");
+    /// assert_eq!(registration["webhookEvents"], json!([]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_registration(&self, registration: &Value) {
         let mut state = self.server.state();
-        state.registration = Registration::from_value(registration, state.clock.now());
-    }
-
-    /// Emits an event: stores the resource that it points to, and delivers it to the registered webhook URL. Returns the
-    /// number of the delivery.
-    ///
-    /// The body is compact JSON with the documented members in their documented order; it points to resources of this fake.
-    ///
-    /// # Errors
-    ///
-    /// [`PartnerCenterError`], for example if the event is not registered; nothing is sent then.
-    pub fn emit(&self, name: &EventName) -> Result<usize, PartnerCenterError> {
-        self.server.service().emit(name)
-    }
-
-    /// Signs and delivers `body` unchanged. If it contains an event name, that event must be registered.
-    ///
-    /// # Errors
-    ///
-    /// [`PartnerCenterError`].
-    pub fn emit_body(&self, body: impl Into<Bytes>) -> Result<usize, PartnerCenterError> {
-        self.server.service().emit_body(body.into())
-    }
-
-    /// Requests a validation event, as through the API and under its limit. Returns the correlation id.
-    ///
-    /// # Errors
-    ///
-    /// [`PartnerCenterError::Refused`] if the API refuses it.
-    pub fn request_validation_event(&self) -> Result<String, PartnerCenterError> {
-        self.server.service().request_validation_event()
-    }
-
-    /// Sends a forged callback, once.
-    ///
-    /// # Errors
-    ///
-    /// [`PartnerCenterError`].
-    pub fn forge(&self, forgery: Forgery) -> Result<usize, PartnerCenterError> {
-        self.server.service().forge(forgery)
-    }
-
-    /// Sends delivery `number` again, once, with its original signature.
-    ///
-    /// # Errors
-    ///
-    /// [`PartnerCenterError`].
-    pub fn replay(&self, number: usize) -> Result<usize, PartnerCenterError> {
-        self.server.service().replay(number)
+        state.registration = Registration::from_value(registration, state.base.clock.now());
     }
 
     /// Replaces the signing certificate and its key. Deliveries in progress keep their signature.
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if a certificate could not be issued.
-    pub fn rotate(&self) -> Result<(), IssuerError> {
+    /// [`TestKitError`] if a certificate could not be issued.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// let (old, url) = (fake.signer()?, fake.certificate_url());
+    /// fake.rotate()?;
+    /// assert_ne!(fake.signer()?.certificate(), old.certificate());
+    /// assert_eq!(fake.certificate_url(), url);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn rotate(&self) -> Result<(), TestKitError> {
         self.server.service().rotate()
     }
 
@@ -226,14 +181,31 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the issuer could not be created.
-    pub fn revoke(&self) -> Result<(), IssuerError> {
+    /// [`TestKitError`] if the issuer could not be created.
+    pub fn revoke(&self) -> Result<(), TestKitError> {
         let mut state = self.server.state();
         state.certificates(self.base_url())?.revoke();
         Ok(())
     }
 
     /// Stops the certificate host: requests for signing certificates, issuer certificates and revocation lists get no response.
+    ///
+    /// # Example: a receiver that cannot fetch the certificate
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::crypto::DefaultBackend;
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// let receiver = fake.receiver_builder(DefaultBackend::new())?.build()?;
+    /// let callback = fake.signer()?.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// fake.stop_certificate_host();
+    /// let error = receiver.receive(&callback.headers, &callback.body).await.unwrap_err();
+    /// assert_eq!(error.status(), 503, "Partner Center will retry");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop_certificate_host(&self) {
         self.server.state().certificate_host_is_down = true;
     }
@@ -247,8 +219,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the issuer could not be created.
-    pub fn signer(&self) -> Result<Signer, IssuerError> {
+    /// [`TestKitError`] if the issuer could not be created.
+    pub fn signer(&self) -> Result<Signer, TestKitError> {
         let mut state = self.server.state();
         Ok(state.certificates(self.base_url())?.signer().clone())
     }
@@ -262,8 +234,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the issuer could not be created.
-    pub fn anchors_pem(&self) -> Result<String, IssuerError> {
+    /// [`TestKitError`] if the issuer could not be created.
+    pub fn anchors_pem(&self) -> Result<String, TestKitError> {
         let mut state = self.server.state();
         Ok(state.certificates(self.base_url())?.issuer().root_pem())
     }
@@ -273,8 +245,8 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`IssuerError`] if the issuer could not be created.
-    pub fn intermediates_pem(&self) -> Result<String, IssuerError> {
+    /// [`TestKitError`] if the issuer could not be created.
+    pub fn intermediates_pem(&self) -> Result<String, TestKitError> {
         let mut state = self.server.state();
         let certificates = state.certificates(self.base_url())?;
         Ok(certificates.issuer().intermediate_pem())
@@ -287,11 +259,11 @@ impl PartnerCenter {
     ///
     /// # Errors
     ///
-    /// [`PartnerCenterError`] if the issuer could not be created.
+    /// [`TestKitError`] if the issuer could not be created.
     pub fn receiver_builder(
         &self,
         backend: impl Backend + 'static,
-    ) -> Result<ReceiverBuilder, PartnerCenterError> {
+    ) -> Result<ReceiverBuilder, TestKitError> {
         let anchors = {
             let mut state = self.server.state();
             state.certificates(self.base_url())?.issuer().anchors()?
@@ -307,35 +279,8 @@ impl PartnerCenter {
         let receiver = ReceiverBuilder::new(chain, Download::over(client))
             .authorities(authorities)
             .warm_up_url(self.certificate_url())
-            .clock(move || service.state().clock.unix_time());
+            .clock(move || service.state().base.clock.unix_time());
         Ok(receiver.cloud(&self.cloud())?)
-    }
-
-    /// All deliveries so far, in order.
-    pub fn deliveries(&self) -> Vec<Delivery> {
-        self.server.state().deliveries.to_vec()
-    }
-
-    /// The delivery with this number.
-    pub fn delivery(&self, number: usize) -> Option<Delivery> {
-        self.server.state().deliveries.get(number).cloned()
-    }
-
-    /// The offline queue: deliveries whose attempts all failed. They are not retried.
-    pub fn offline_queue(&self) -> Vec<Delivery> {
-        let mut deliveries = self.deliveries();
-        deliveries.retain(|delivery| delivery.outcome() == Outcome::Offline);
-        deliveries
-    }
-
-    /// Waits until no delivery is in progress and the [observer](Self::on_attempt) has seen the last attempt.
-    pub async fn settled(&self) {
-        self.server.service().settled().await;
-    }
-
-    /// Calls `observer` after each attempt, with the delivery as it stands. Replaces an earlier observer.
-    pub fn on_attempt(&self, observer: impl Fn(&Delivery) + Send + Sync + 'static) {
-        self.server.state().deliveries.observe(observer);
     }
 
     /// Adds a certificate to the application: client assertions signed with its key are accepted, and the secret still is.
@@ -355,13 +300,6 @@ impl PartnerCenter {
     pub fn make_client_public(&self) {
         self.server.state().tokens.client.is_public = true;
     }
-
-    /// Runs a command, and returns a short description of its effect.
-    ///
-    /// # Errors
-    ///
-    /// [`PartnerCenterError`].
-    pub fn run(&self, command: &Command) -> Result<String, PartnerCenterError> {
-        command.run(self.server.service())
-    }
 }
+
+shared_methods!(PartnerCenter, quirks: Quirks);

@@ -4,12 +4,32 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::certificates::{Certificates, FILE};
-use super::error::PartnerCenterError;
 use crate::envelope::{ALGORITHM_HEADER, AUTHORIZATION_HEADER};
-use crate::excerpt::Excerpt;
-use crate::testing::authority::{Issuer, IssuerError, SignedRequest};
+use crate::mask::Excerpt;
+use crate::testing::authority::{Issuer, SignedRequest};
+use crate::testing::error::TestKitError;
 
 /// A way to forge a callback. A receiver must refuse each of them.
+///
+/// | forgery | refused because of |
+/// |---|---|
+/// | `another-body`, `weak-algorithm` | the signature or its envelope |
+/// | `another-service`, `expired` | the certificate |
+/// | `elsewhere` | the location of the certificate |
+/// | `foreign-issuer`, `self-signed` | the chain |
+/// | `no-signature` | the missing header |
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::testing::partner_center::Forgery;
+///
+/// assert_eq!("self-signed".parse::<Forgery>()?, Forgery::SelfSigned);
+/// assert_eq!(Forgery::ALL.len(), 8);
+/// let error = "selfsigned".parse::<Forgery>().unwrap_err();
+/// assert!(error.to_string().starts_with("`selfsigned` is not a kind of forgery (expected one of: "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Forgery {
@@ -64,7 +84,7 @@ impl Forgery {
         certificates: &mut Certificates,
         base_url: &str,
         body: String,
-    ) -> Result<SignedRequest, IssuerError> {
+    ) -> Result<SignedRequest, TestKitError> {
         let (genuine, file) = (certificates.signer().clone(), format!("{self}.cer"));
         let forger = match self {
             Self::AnotherBody => {
@@ -104,15 +124,13 @@ impl fmt::Display for Forgery {
 }
 
 impl FromStr for Forgery {
-    type Err = PartnerCenterError;
+    type Err = TestKitError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut all = Self::ALL.iter().copied();
-        all.find(|forgery| forgery.as_str() == text).ok_or_else(|| {
-            PartnerCenterError::UnknownForgery {
-                found: Excerpt::of(text),
-                expected: Self::ALL.iter().map(|forgery| forgery.as_str()).collect(),
-            }
+        all.find(|forgery| forgery.as_str() == text).ok_or_else(|| TestKitError::UnknownForgery {
+            found: Excerpt::of(text),
+            expected: Self::ALL.iter().map(|forgery| forgery.as_str()).collect(),
         })
     }
 }

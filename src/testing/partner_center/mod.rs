@@ -68,13 +68,13 @@
 
 mod actions;
 mod builder;
+mod callbacks;
 mod certificates;
 mod client;
 mod command;
 mod control;
 mod deliveries;
 mod delivery;
-mod error;
 mod events;
 mod fake;
 mod forgery;
@@ -93,11 +93,7 @@ pub use crate::testing::loopback::response::ErrorBody;
 pub use builder::PartnerCenterBuilder;
 pub use command::Command;
 pub use delivery::{Attempt, Delivery, Origin, Outcome};
-pub use error::PartnerCenterError;
 pub use events::sample_event;
 pub use fake::PartnerCenter;
 pub use forgery::Forgery;
-pub use quirks::{
-    Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
-    ValidationResult,
-};
+pub use quirks::{Casing, Quirks, Validation, ValidationResult};

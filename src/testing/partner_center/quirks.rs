@@ -9,6 +9,23 @@ use crate::event::EventName;
 /// The behaviour of the fake where the service is undocumented, documented inconsistently, or slow.
 ///
 /// Change it with [`PartnerCenter::configure`](super::PartnerCenter::configure).
+///
+/// # Example: a validation event that fails on the third poll
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use partner_center_webhooks::testing::PartnerCenter;
+/// use partner_center_webhooks::testing::partner_center::{Casing, Validation};
+///
+/// let fake = PartnerCenter::start().await?;
+/// fake.configure(|quirks| {
+///     assert_eq!(quirks.delivery_attempts, 10); // as documented
+///     quirks.casing = Casing::Pascal;
+///     quirks.validation = Validation::failed(2);
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Quirks {
@@ -23,22 +40,24 @@ pub struct Quirks {
     pub casing: Casing,
     /// The status of a second `POST /registration`, which is not documented. Default: 409.
     pub conflict_status: StatusCode,
-    /// The form of correlation ids in responses. Default: [`CorrelationIdShape::Object`].
-    pub correlation_id: CorrelationIdShape,
     /// The number of attempts before a delivery goes to the offline queue. Default: 10, as documented.
     pub delivery_attempts: u32,
+    /// Whether `results` of a validation event is `[]` before the first attempt. Default: false, it is `null`.
+    pub empty_results: bool,
     /// The pause after the first failed attempt; it doubles after each further one. The real pauses are not documented.
     /// Default: one second, so that ten attempts take eight and a half minutes.
     pub first_pause: Duration,
-    /// The form of `results` of a validation event before the first attempt. Default: [`NoResults::Null`].
-    pub no_results: NoResults,
-    /// The form of `responseCode` in results of a validation event. Default: [`ResponseCode::Name`].
-    pub response_code: ResponseCode,
+    /// Whether `responseCode` in results of a validation event is `200`, as observed in the live service. Default: false, it is
+    /// `OK`, as documented.
+    pub numeric_response_code: bool,
     /// Whether each attempt is signed anew, so that attempts after a rotation use the new certificate. Default: false, a
     /// callback is signed once.
     pub signs_each_attempt: bool,
     /// The events that `GET /registration/events` lists and a registration may contain. Default: every documented name.
     pub supported_events: Vec<String>,
+    /// Whether a correlation id is returned as bare text, `"…"`, as in the REST reference. Default: false, it is returned as
+    /// `{"correlationId":"…"}`, as in "Partner Center webhooks".
+    pub text_correlation_id: bool,
     /// The lifetime of access tokens. Default: 3599 seconds, as with Entra.
     pub token_lifetime: Duration,
     /// The outcome of validation events. Default: [`Validation::Delivered`].
@@ -55,13 +74,13 @@ impl Default for Quirks {
             callback_timeout: Duration::from_secs(30),
             casing: Casing::Camel,
             conflict_status: StatusCode::CONFLICT,
-            correlation_id: CorrelationIdShape::Object,
             delivery_attempts: 10,
+            empty_results: false,
             first_pause: Duration::from_secs(1),
-            no_results: NoResults::Null,
-            response_code: ResponseCode::Name,
+            numeric_response_code: false,
             signs_each_attempt: false,
             supported_events: EventName::ALL.iter().map(|name| name.as_str().to_owned()).collect(),
+            text_correlation_id: false,
             token_lifetime: Duration::from_secs(3599),
             validation: Validation::Delivered,
             validation_events_per_minute: 2,
@@ -83,37 +102,23 @@ pub enum Casing {
     Pascal,
 }
 
-/// The form of correlation ids in responses.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum CorrelationIdShape {
-    /// `{"correlationId":"…"}`, as in "Partner Center webhooks".
-    Object,
-    /// `"…"`, as in the REST reference.
-    Text,
-}
-
-/// The form of `results` before the first attempt.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum NoResults {
-    /// `[]`.
-    Empty,
-    /// `null`.
-    Null,
-}
-
-/// The form of `responseCode`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum ResponseCode {
-    /// `OK`, as documented.
-    Name,
-    /// `200`, as observed in the live service.
-    Number,
-}
-
 /// The outcome of validation events.
+///
+/// # Example: one failed attempt, shown half a minute after the event was requested
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use partner_center_webhooks::testing::partner_center::{Validation, ValidationResult};
+///
+/// let validation = Validation::Scripted {
+///     delay: Duration::from_secs(30),
+///     polls: 0,
+///     status: "failed".to_owned(),
+///     results: vec![ValidationResult::new("Unauthorized", "Unauthorized", false)],
+/// };
+/// assert!(matches!(validation, Validation::Scripted { polls: 0, .. }));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Validation {
@@ -121,10 +126,12 @@ pub enum Validation {
     Delivered,
     /// They stay `Submitted`.
     Pending,
-    /// They are not delivered, and get this status and these results after a delay.
+    /// They are not delivered, and get this status and these results after a delay and a number of polls.
     Scripted {
-        /// How long they stay `Submitted`.
-        delay: Delay,
+        /// How long they stay `Submitted`, by the fake's clock.
+        delay: Duration,
+        /// How many polls they stay `Submitted` for. Both conditions must hold for the results to appear.
+        polls: u32,
         /// For example `completed`.
         status: String,
         /// One result for each attempt.
@@ -133,30 +140,20 @@ pub enum Validation {
 }
 
 impl Validation {
-    /// `completed` after `delay`, with one attempt whose response was `OK`.
-    pub fn completed(delay: Delay) -> Self {
-        Self::Scripted {
-            delay,
-            status: "completed".to_owned(),
-            results: vec![ValidationResult::new("OK", "", false)],
-        }
+    /// `completed` after this number of polls, with one attempt whose response was `OK`.
+    pub fn completed(polls: u32) -> Self {
+        Self::scripted(polls, "completed", vec![ValidationResult::new("OK", "", false)])
     }
 
-    /// `failed` after `delay`, with ten attempts whose response was 500.
-    pub fn failed(delay: Delay) -> Self {
+    /// `failed` after this number of polls, with ten attempts whose response was 500.
+    pub fn failed(polls: u32) -> Self {
         let attempt = ValidationResult::new("InternalServerError", "Internal Server Error", false);
-        Self::Scripted { delay, status: "failed".to_owned(), results: vec![attempt; 10] }
+        Self::scripted(polls, "failed", vec![attempt; 10])
     }
-}
 
-/// The delay before a validation event has results.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Delay {
-    /// This number of polls without results.
-    Polls(u32),
-    /// This time, by the fake's clock.
-    Time(Duration),
+    fn scripted(polls: u32, status: &str, results: Vec<ValidationResult>) -> Self {
+        Self::Scripted { delay: Duration::ZERO, polls, status: status.to_owned(), results }
+    }
 }
 
 /// The result of one attempt to deliver a validation event.

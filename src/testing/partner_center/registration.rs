@@ -1,4 +1,15 @@
-//! The tenant's registration.
+//! The tenant's registration. There is at most one.
+//!
+//! | method | without a registration | with one |
+//! |---|---|---|
+//! | `GET` | 404 | 200 |
+//! | `POST` | 200, created | [`Quirks::conflict_status`] |
+//! | `PUT` | 404 | 200, replaced; the subscriber id stays |
+//! | `DELETE` and others | 405 | 405, there is no way to delete it |
+//!
+//! # Source
+//!
+//! "Partner Center webhooks"; the REST reference.
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -6,12 +17,10 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::quirks::{Casing, Quirks};
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::{ErrorBody, date_time, guid, ok};
+use crate::testing::loopback::response::{ErrorBody, Refusal, date_time, guid, ok};
 
 /// A registration.
-#[derive(Clone, Debug)]
 pub(super) struct Registration {
     subscriber_id: String,
     pub(super) webhook_url: String,
@@ -72,6 +81,7 @@ impl Registration {
         })
     }
 
+    /// Whether this event is registered. The service ignores the case of names.
     pub(super) fn has_event(&self, name: &str) -> bool {
         let mut events = self.webhook_events.iter();
         events.any(|event| event.eq_ignore_ascii_case(name))
@@ -133,6 +143,7 @@ pub(super) fn respond(
     }
 }
 
+/// The response with a registration, in the case of the quirks.
 fn show(registration: &Registration, method: &Method, quirks: &Quirks) -> Response<Bytes> {
     ok(&match quirks.casing {
         Casing::Camel => registration.to_value(),
@@ -140,10 +151,12 @@ fn show(registration: &Registration, method: &Method, quirks: &Quirks) -> Respon
     })
 }
 
+/// 404, as for any call that needs a registration.
 pub(super) fn not_registered() -> Response<Bytes> {
     ErrorBody::standard("1000", "No registration was found for this partner.").response(404)
 }
 
+/// 405, as from ASP.NET.
 pub(super) fn method_not_allowed() -> Response<Bytes> {
     let message = "The requested resource does not support this http method.";
     ErrorBody::web_api(message).response(405)
@@ -156,6 +169,7 @@ fn member<'v>(members: &'v Map<String, Value>, name: &str) -> Option<&'v Value> 
     found.next().map(|(_, value)| value)
 }
 
+/// A text member. Missing or null means none.
 fn text(members: &Map<String, Value>, name: &str) -> Result<Option<String>, &'static str> {
     match member(members, name) {
         None => Ok(None),

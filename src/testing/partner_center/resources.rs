@@ -11,10 +11,11 @@ use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, ok};
 
 /// Resources by path and query.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Resources(HashMap<String, Value>);
 
 impl Resources {
+    /// Serves `resource` at this path and query, replacing an earlier one.
     pub(super) fn put(&mut self, path_and_query: String, resource: Value) {
         self.0.insert(path_and_query, resource);
     }
@@ -47,7 +48,7 @@ impl Resources {
 }
 
 /// Whether errors of this path have the OData shape.
-pub(super) fn is_odata(path: &str) -> bool {
+fn is_odata(path: &str) -> bool {
     path.starts_with(GRAPH) || path.starts_with(REFERRALS)
 }
 

@@ -1,4 +1,12 @@
 //! Routing: how the fake processes requests.
+//!
+//! | path | what is there | token |
+//! |---|---|---|
+//! | `/cert/`, `/pki/` | the certificate host | none |
+//! | `/{tenant}/oauth2/…` | the token endpoints | none |
+//! | `/webhooks/v1/registration…` | the registration API | for the base URL |
+//! | `/graph…`, `/referrals…` | resources of Graph and of the referrals API | for the base URL and that prefix |
+//! | all others | resources of the Partner Center API | for the base URL |
 
 use std::sync::Arc;
 
@@ -16,11 +24,11 @@ use super::tokens::{Tokens, unauthorized};
 use crate::testing::loopback::fault::Fault;
 use crate::testing::loopback::request::RecordedRequest;
 use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
-use crate::testing::loopback::service::{self, Service, Traffic};
+use crate::testing::loopback::server::{self, Base, Service};
 
-impl service::State for State {
-    fn traffic(&mut self) -> &mut Traffic {
-        &mut self.traffic
+impl server::State for State {
+    fn base(&mut self) -> &mut Base {
+        &mut self.base
     }
 
     fn control(service: &Arc<Service<Self>>, request: &RecordedRequest) -> Option<Response<Bytes>> {
@@ -42,7 +50,7 @@ impl service::State for State {
             return self.serve_file(path, service.base_url());
         }
         if Tokens::is_endpoint(path) {
-            let (lifetime, now) = (self.quirks.token_lifetime, self.clock.now());
+            let (lifetime, now) = (self.quirks.token_lifetime, self.base.clock.now());
             return self.tokens.respond(request, lifetime, now);
         }
         self.serve_api(service, request)
@@ -54,6 +62,7 @@ impl service::State for State {
 }
 
 impl State {
+    /// Serves a file of the certificate host.
     fn serve_file(&mut self, path: &str, base_url: &str) -> Response<Bytes> {
         let file = self.certificates(base_url).and_then(|host| host.file(path));
         match file {
@@ -63,6 +72,7 @@ impl State {
         }
     }
 
+    /// Checks the token, and responds for the API that the path belongs to.
     fn serve_api(
         &mut self,
         service: &Arc<Service<Self>>,
@@ -76,7 +86,7 @@ impl State {
             _ => base_url.to_owned(),
         };
         let ids = Ids::of(request);
-        let mut response = match self.tokens.check(request, &audience, self.clock.now()) {
+        let mut response = match self.tokens.check(request, &audience, self.base.clock.now()) {
             Err(refusal) => unauthorized(&refusal),
             // As http.sys in front of ASP.NET.
             Ok(_) if lacks_length(request) => ErrorBody::Html.response(411),
@@ -95,6 +105,7 @@ impl State {
         response
     }
 
+    /// Responds for the registration API. `rest` is the path after `/registration`.
     fn serve_registration(
         &mut self,
         service: &Arc<Service<Self>>,
@@ -102,7 +113,7 @@ impl State {
         request: &RecordedRequest,
         ids: &Ids,
     ) -> Response<Bytes> {
-        let now = self.clock.now();
+        let now = self.base.clock.now();
         let quirks = &self.quirks;
         match (request.method(), rest) {
             (_, "") => registration::respond(&mut self.registration, request, quirks, now),
@@ -127,6 +138,7 @@ struct Ids {
 }
 
 impl Ids {
+    /// The ids that the client sent, or new ones.
     fn of(request: &RecordedRequest) -> Self {
         let sent = |name: &HeaderName| request.header(name.as_str()).map(str::to_owned);
         // The correlation id of a validation event is new, not the one in the request.
@@ -146,6 +158,7 @@ impl Ids {
     }
 }
 
+/// Whether a request that may have a body announces none.
 fn lacks_length(request: &RecordedRequest) -> bool {
     let has_body = [Method::POST, Method::PUT].contains(request.method());
     let headers = request.headers();

@@ -1,4 +1,7 @@
 //! The state of the fake.
+//!
+//! The issuer is created when a certificate or a signature is needed for the first time, because its three RSA keys take some
+//! tenths of a second, and most tests of the API clients never need it.
 
 use std::sync::Arc;
 
@@ -14,16 +17,16 @@ use super::tokens::Tokens;
 use super::validation::Validations;
 use crate::envelope::SIGNATURE_HEADER;
 use crate::http_client::HttpClient;
-use crate::testing::authority::{Issuer, IssuerError, SignedRequest};
-use crate::testing::loopback::clock::Clock;
+use crate::testing::authority::{Issuer, SignedRequest};
+use crate::testing::error::TestKitError;
 use crate::testing::loopback::deliveries::Deliveries;
-use crate::testing::loopback::service::{Service, Traffic};
+use crate::testing::loopback::server::Clock;
+use crate::testing::loopback::server::{Base, Service};
 
 /// The state of a [`PartnerCenter`](super::PartnerCenter).
 pub(super) struct State {
-    pub(super) clock: Clock,
     pub(super) quirks: Quirks,
-    pub(super) traffic: Traffic,
+    pub(super) base: Base,
     pub(super) tokens: Tokens,
     pub(super) registration: Option<Registration>,
     pub(super) validations: Validations,
@@ -45,9 +48,8 @@ impl State {
         client: Option<Arc<dyn HttpClient>>,
     ) -> Self {
         Self {
-            clock,
+            base: Base { clock, ..Base::default() },
             quirks: Quirks::default(),
-            traffic: Traffic::default(),
             tokens: Tokens::new(),
             registration: None,
             validations: Validations::default(),
@@ -64,11 +66,11 @@ impl State {
     pub(super) fn certificates(
         &mut self,
         base_url: &str,
-    ) -> Result<&mut Certificates, IssuerError> {
+    ) -> Result<&mut Certificates, TestKitError> {
         let certificates = match (self.certificates.take(), self.issuer.take()) {
             (Some(certificates), _) => certificates,
             (None, Some(issuer)) => Certificates::new(&issuer, base_url)?,
-            (None, None) => Certificates::new(&Issuer::at(self.clock.unix_time())?, base_url)?,
+            (None, None) => Certificates::new(&Issuer::at(self.base.clock.unix_time())?, base_url)?,
         };
         Ok(self.certificates.insert(certificates))
     }
@@ -78,7 +80,7 @@ impl State {
         &mut self,
         base_url: &str,
         body: Bytes,
-    ) -> Result<SignedRequest, IssuerError> {
+    ) -> Result<SignedRequest, TestKitError> {
         let callback = self.certificates(base_url)?.signer().callback(body)?;
         self.place_signature(callback)
     }
@@ -87,7 +89,7 @@ impl State {
     pub(super) fn place_signature(
         &self,
         callback: SignedRequest,
-    ) -> Result<SignedRequest, IssuerError> {
+    ) -> Result<SignedRequest, TestKitError> {
         let registration = self.registration.as_ref();
         if !registration.is_some_and(|it| it.signature_token_to_ms_signature_header) {
             return Ok(callback);
@@ -112,7 +114,7 @@ impl Service<State> {
             if state.certificates.is_some() || state.issuer.is_some() {
                 return;
             }
-            state.clock.unix_time()
+            state.base.clock.unix_time()
         };
         if let Ok(Ok(issuer)) = spawn_blocking(move || Issuer::at(now)).await {
             // Of several created concurrently, only the first may be used.

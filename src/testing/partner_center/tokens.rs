@@ -1,7 +1,14 @@
 //! Tokens, as issued by Entra and accepted by Partner Center.
+//!
+//! | endpoint | audience | numbers |
+//! |---|---|---|
+//! | `/{tenant}/oauth2/token` | `resource` | text |
+//! | `/{tenant}/oauth2/v2.0/token` | the resource in `scope` | numbers |
+//!
+//! Tokens are opaque here. A token is accepted only for the audience it was issued for and until it expires, and a user's
+//! token is distinguished from the application's, because some calls need a user.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,12 +18,10 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::client::{Client, Credentials, refusal};
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::{FORM, RecordedRequest};
-use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
+use crate::testing::loopback::response::{ErrorBody, Refusal, guid, header, ok};
 
 /// One application of one tenant, and its tokens.
-#[derive(Debug)]
 pub(super) struct Tokens {
     pub(super) credentials: Credentials,
     refresh_tokens: Vec<String>,
@@ -30,12 +35,6 @@ struct Issued {
     /// Whether it is a user's token, obtained with a refresh token.
     is_delegated: bool,
     expires_at: OffsetDateTime,
-}
-
-impl fmt::Debug for Issued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued").field("audience", &self.audience).finish_non_exhaustive()
-    }
 }
 
 /// The versions of the token endpoint, which differ in parameters and in the form of numbers.
@@ -69,6 +68,7 @@ impl Tokens {
         endpoint(path).is_some()
     }
 
+    /// Forgets all access tokens. Refresh tokens stay valid.
     pub(super) fn revoke(&mut self) {
         self.issued.clear();
     }
@@ -87,6 +87,7 @@ impl Tokens {
         }
     }
 
+    /// Checks a token request, in this order: method, tenant, application, grant, client, refresh token, audience.
     fn grant(
         &mut self,
         request: &RecordedRequest,
@@ -144,6 +145,7 @@ impl Tokens {
         Ok(self.issue(version, audience, is_delegated, lifetime, now))
     }
 
+    /// Issues a token, and a new refresh token with a user's.
     fn issue(
         &mut self,
         version: Version,

@@ -1,4 +1,12 @@
 //! Validation events: creation, rate limit, and polling.
+//!
+//! A request for one returns a correlation id at once. Polling with that id shows `Submitted` until the first attempt, then the
+//! result of each attempt, and `completed` or `failed` at the end. How the service behaves in between is a matter of
+//! [`Quirks`].
+//!
+//! # Source
+//!
+//! "Partner Center webhooks".
 
 use std::collections::HashMap;
 
@@ -8,24 +16,20 @@ use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::delivery::{Delivery, Outcome};
-use super::quirks::{
-    Casing, CorrelationIdShape, Delay, NoResults, Quirks, ResponseCode, Validation,
-    ValidationResult,
-};
+use super::quirks::{Casing, Quirks, Validation, ValidationResult};
 use super::registration::{Registration, not_registered};
 use crate::testing::loopback::deliveries::Deliveries;
 use crate::testing::loopback::fault::throttled;
 use crate::testing::loopback::response::{ErrorBody, date_time, ok};
 
 /// The validation events of the tenant.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Validations {
     events: HashMap<String, ValidationEvent>,
     /// The start of the current rate-limit window, and the requests in it.
     window: Option<(OffsetDateTime, u32)>,
 }
 
-#[derive(Debug)]
 struct ValidationEvent {
     callback_url: String,
     created: OffsetDateTime,
@@ -60,9 +64,9 @@ impl Validations {
             delivery: None,
         };
         self.events.insert(correlation_id.to_owned(), event);
-        ok(&match quirks.correlation_id {
-            CorrelationIdShape::Object => json!({"correlationId": correlation_id}),
-            CorrelationIdShape::Text => correlation_id.into(),
+        ok(&match quirks.text_correlation_id {
+            false => json!({"correlationId": correlation_id}),
+            true => correlation_id.into(),
         })
     }
 
@@ -145,12 +149,8 @@ impl ValidationEvent {
                 delivery.map_or(pending, |delivery| results_of(delivery, quirks))
             }
             Validation::Pending => pending,
-            Validation::Scripted { delay, status, results } => {
-                let is_over = match delay {
-                    Delay::Polls(polls) => self.polls > *polls,
-                    Delay::Time(time) => now - self.created >= *time,
-                };
-                if !is_over {
+            Validation::Scripted { delay, polls, status, results } => {
+                if self.polls <= *polls || now - self.created < *delay {
                     return pending;
                 }
                 let results = results.iter().map(|result| result.to_value(now));
@@ -160,10 +160,11 @@ impl ValidationEvent {
     }
 }
 
+/// The results before the first attempt.
 fn none(quirks: &Quirks) -> Value {
-    match quirks.no_results {
-        NoResults::Empty => json!([]),
-        NoResults::Null => Value::Null,
+    match quirks.empty_results {
+        true => json!([]),
+        false => Value::Null,
     }
 }
 
@@ -180,15 +181,12 @@ fn results_of(delivery: &Delivery, quirks: &Quirks) -> (String, Value) {
         return (status.to_owned(), none(quirks));
     }
     let results = attempts.iter().map(|attempt| {
-        let result = match (attempt.status(), quirks.response_code) {
-            (None, _) => {
-                let error = attempt.error().unwrap_or_default();
-                ValidationResult::new("", error, true)
-            }
-            (Some(status), code) => {
-                let code = match code {
-                    ResponseCode::Name => name(status),
-                    ResponseCode::Number => status.as_str().to_owned(),
+        let result = match attempt.status() {
+            None => ValidationResult::new("", attempt.error().unwrap_or_default(), true),
+            Some(status) => {
+                let code = match quirks.numeric_response_code {
+                    true => status.as_str().to_owned(),
+                    false => name(status),
                 };
                 let message = status.canonical_reason().filter(|_| !status.is_success());
                 ValidationResult::new(code, message.unwrap_or_default(), false)

@@ -1,4 +1,11 @@
-//! Actions on resources.
+//! Actions on resources: `POST` to a path with an action after the resource.
+//!
+//! | resource | actions |
+//! |---|---|
+//! | namespace | `listKeys`, `regenerateKey` |
+//! | topic, destination | `activate`, which activates the channel too; a topic also `deactivate` |
+//! | configuration | `authorizePartner`, `unauthorizePartner` |
+//! | event subscription | `getDeliveryAttributes`, `getFullUrl` |
 
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
@@ -7,14 +14,14 @@ use super::resources::{Stored, new_key};
 use super::route::Route;
 use super::state::{Outcome, State, not_found, refusal};
 use super::writes::utc;
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::ok;
+use crate::testing::loopback::response::{Refusal, ok};
 
 impl State {
+    /// Runs the action at the end of the path.
     pub(super) fn act(&mut self, route: Route, request: &RecordedRequest) -> Outcome {
         let (route, action) = route.split_action();
-        let (id, now) = (route.id(), self.clock.now());
+        let (id, now) = (route.id(), self.base.clock.now());
         let body = request.json().unwrap_or_default();
         let stored = self.resources.get_mut(&id);
         let stored = stored.ok_or_else(|| not_found(&route))?;
@@ -60,6 +67,7 @@ impl State {
     }
 }
 
+/// Both keys of a namespace.
 fn keys(stored: &Stored) -> Value {
     let [key1, key2] = &stored.keys;
     json!({"key1": key1, "key2": key2})
@@ -74,10 +82,12 @@ fn activate(stored: &mut Stored, state: &str) {
     }
 }
 
+/// The `partnerAuthorization` of a configuration.
 fn authorization(stored: &mut Stored) -> Option<&mut Map<String, Value>> {
     stored.properties()?.get_mut("partnerAuthorization")?.as_object_mut()
 }
 
+/// The authorized partners of a configuration.
 fn partners(stored: &mut Stored) -> Option<&mut Vec<Value>> {
     let list = authorization(stored)?.entry("authorizedPartnersList");
     list.or_insert_with(|| json!([])).as_array_mut()
@@ -104,6 +114,7 @@ fn authorize(stored: &mut Stored, mut partner: Value, now: OffsetDateTime) -> Re
     Ok(())
 }
 
+/// Whether both are the same partner: by the immutable id or by the name.
 fn is_same(one: &Value, other: &Value) -> bool {
     let same = |name: &str| {
         let part = one.get(name).filter(|part| !part.is_null());

@@ -1,4 +1,7 @@
-//! Paged lists.
+//! Paged lists: `$filter` with one comparison of names, `$top` from 1 to 100, and `nextLink` with `$skiptoken`.
+//!
+//! A list of a resource group is ordered by id. A list of a whole subscription is merged from several regions, and so its
+//! order is arbitrary; here it is reversed, so that no client relies on an order.
 
 use http::header::HeaderName;
 use serde_json::{Value, json};
@@ -8,9 +11,9 @@ use super::state::{Outcome, State, refusal};
 use crate::testing::loopback::response::{guid, header, ok};
 
 impl State {
+    /// Responds with one page of the resources of a type.
     pub(super) fn list(&self, route: &Route) -> Outcome {
-        let filter = route.query.get("$filter").map_or("", String::as_str);
-        let filter = Filter::of(filter)
+        let filter = filter(route.query.get("$filter").map_or("", String::as_str))
             .ok_or_else(|| refusal(400, "InvalidRequest", "The filter is not supported."))?;
         let number = |name: &str| route.query.get(name).and_then(|text| text.parse().ok());
         let top: usize = number("$top").unwrap_or(self.settings.page_size);
@@ -33,7 +36,7 @@ impl State {
         }
         found.retain(|resource| {
             let name = resource.get("name").and_then(Value::as_str);
-            filter.holds(name.unwrap_or_default())
+            filter(name.unwrap_or_default())
         });
         let from: usize = number("$skiptoken").unwrap_or(0);
         let to = from.saturating_add(top);
@@ -69,41 +72,26 @@ impl Route {
     }
 }
 
-/// The supported part of OData: one comparison.
-enum Filter {
-    All,
-    Contains(String),
-    Is(String),
-    IsNot(String),
-}
+/// Whether a resource of this name is listed.
+type Filter = Box<dyn Fn(&str) -> bool>;
 
-impl Filter {
-    fn of(text: &str) -> Option<Self> {
-        let quoted = |text: &str| {
-            let text = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
-            Some(text.to_owned())
-        };
-        let text = text.trim();
-        if text.is_empty() {
-            return Some(Self::All);
-        }
-        if let Some(rest) = text.strip_prefix("contains(name,") {
-            return quoted(rest.strip_suffix(')')?).map(Self::Contains);
-        }
-        match text.strip_prefix("name eq ") {
-            Some(rest) => quoted(rest).map(Self::Is),
-            None => quoted(text.strip_prefix("name ne ")?).map(Self::IsNot),
-        }
+/// Parses the supported part of OData: one comparison of the name. `None` if it is anything else.
+fn filter(text: &str) -> Option<Filter> {
+    let quoted = |text: &str| text.trim().strip_prefix('\'')?.strip_suffix('\'').map(str::to_owned);
+    let text = text.trim();
+    if text.is_empty() {
+        return Some(Box::new(|_| true));
     }
-
-    fn holds(&self, name: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Contains(part) => name.contains(part),
-            Self::Is(other) => name.eq_ignore_ascii_case(other),
-            Self::IsNot(other) => !name.eq_ignore_ascii_case(other),
-        }
+    if let Some(rest) = text.strip_prefix("contains(name,") {
+        let part = quoted(rest.strip_suffix(')')?)?;
+        return Some(Box::new(move |name| name.contains(&part)));
     }
+    let (is_equal, rest) = match text.strip_prefix("name eq ") {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix("name ne ")?),
+    };
+    let other = quoted(rest)?;
+    Some(Box::new(move |name| name.eq_ignore_ascii_case(&other) == is_equal))
 }
 
 /// The ids of the regional requests that a list is merged from.

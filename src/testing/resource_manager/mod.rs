@@ -14,10 +14,10 @@
 //! };
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //! use partner_center_webhooks::testing::ResourceManager;
-//! use partner_center_webhooks::token::{AccessToken, StaticToken};
+//! use partner_center_webhooks::token::{AccessToken};
 //!
 //! let fake = ResourceManager::start().await?;
-//! let tokens = StaticToken::new(AccessToken::new(fake.access_token())?);
+//! let tokens = AccessToken::new(fake.access_token())?;
 //! let client = ManagementClient::new(&fake.cloud(), ReqwestClient::new()?, tokens)?;
 //!
 //! let group = ResourceGroup::new(SubscriptionId::new("00000000-0000-0000-0000-000000000001")?, "events")?;

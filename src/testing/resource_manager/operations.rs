@@ -1,4 +1,8 @@
 //! Long-running operations.
+//!
+//! A write or a deletion is accepted with the URL of its operation, and the resource is `Creating`, `Updating` or `Deleting` at
+//! once. Polling the URL shows that the operation is in progress for [`Settings::polls`](super::Settings::polls) polls, and then
+//! its result: only then is the resource deleted, or `Succeeded` or `Failed`.
 
 use bytes::Bytes;
 use http::header::{HeaderName, LOCATION, RETRY_AFTER};

@@ -1,7 +1,6 @@
 //! The stored resources and operations.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 
 use aws_lc_rs::rand;
 use base64::Engine as _;
@@ -9,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 /// Resources by id, in any case, and which of them mirror each other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Resources {
     all: BTreeMap<String, Stored>,
     /// Channels by the ids of their mirrors.
@@ -27,29 +26,27 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// A resource with new keys.
     pub(super) fn of(value: Value) -> Self {
         Self { value, keys: [new_key(), new_key()], full_url: None, attributes: Vec::new() }
     }
 
+    /// Its `properties`.
     pub(super) fn properties(&mut self) -> Option<&mut Map<String, Value>> {
         self.value.get_mut("properties")?.as_object_mut()
     }
 
+    /// Sets one of its properties.
     pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
         if let Some(properties) = self.properties() {
             properties.insert(name.to_owned(), value.into());
         }
     }
 
+    /// The text at a JSON pointer, or an empty one.
     pub(super) fn text(&self, pointer: &str) -> &str {
         let text = self.value.pointer(pointer).and_then(Value::as_str);
         text.unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for Stored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stored").field("value", &self.value).finish_non_exhaustive()
     }
 }
 
@@ -62,6 +59,7 @@ impl Resources {
         self.all.get_mut(&id.to_ascii_lowercase())
     }
 
+    /// Stores a resource, replacing an earlier one with this id.
     pub(super) fn put(&mut self, id: &str, stored: Stored) {
         self.all.insert(id.to_ascii_lowercase(), stored);
     }
@@ -120,7 +118,6 @@ pub(super) fn new_key() -> String {
 pub(super) type Operations = HashMap<String, Operation>;
 
 /// A long-running operation.
-#[derive(Debug)]
 pub(super) struct Operation {
     /// The id of the resource.
     pub(super) id: String,

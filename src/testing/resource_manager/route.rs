@@ -1,4 +1,7 @@
-//! Resource ids in request paths.
+//! Resource ids in request paths: `{scope}/providers/Microsoft.EventGrid/{type}/{name}/{type}/{name}…`.
+//!
+//! Types and names alternate. A path that ends in a type is a list, or an action if it is posted to. Ids are compared in any
+//! case, as the service does.
 
 use std::collections::HashMap;
 
@@ -18,6 +21,7 @@ pub(super) struct Route {
 }
 
 impl Route {
+    /// Parses a request's path; `None` if it is not one of the provider.
     pub(super) fn of(base_url: &str, request: &RecordedRequest) -> Option<Self> {
         let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
         let mut parts: Vec<_> = request.path().split('/').map(decoded).collect();
@@ -63,6 +67,7 @@ impl Route {
         (self, action)
     }
 
+    /// The id as the service writes it, with the case of the request.
     pub(super) fn id(&self) -> String {
         format!("{}/providers/Microsoft.EventGrid/{}", self.scope, self.parts.join("/"))
     }
@@ -80,6 +85,7 @@ impl Route {
         self.scope.split('/').nth(2).unwrap_or_default()
     }
 
+    /// The API version; empty if there is none.
     pub(super) fn api_version(&self) -> &str {
         self.query.get("api-version").map_or("", String::as_str)
     }

@@ -1,4 +1,7 @@
 //! The state of the fake, and how it processes requests.
+//!
+//! Every request needs the token (401), a path of `Microsoft.EventGrid` (404) and an `api-version` (400). Partner
+//! destinations need a preview version (400).
 
 use std::sync::Arc;
 
@@ -10,17 +13,14 @@ use serde_json::Value;
 use super::resources::{Operations, Resources};
 use super::route::Route;
 use super::settings::Settings;
-use crate::testing::loopback::clock::Clock;
-use crate::testing::loopback::refusal::Refusal;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
-use crate::testing::loopback::service::{self, Service, Traffic};
+use crate::testing::loopback::response::{ErrorBody, Refusal, guid, header, ok};
+use crate::testing::loopback::server::{self, Base, Service};
 
 /// The state of a [`ResourceManager`](super::ResourceManager).
 pub(super) struct State {
-    pub(super) clock: Clock,
     pub(super) settings: Settings,
-    pub(super) traffic: Traffic,
+    pub(super) base: Base,
     pub(super) token: String,
     pub(super) resources: Resources,
     pub(super) operations: Operations,
@@ -29,9 +29,9 @@ pub(super) struct State {
 /// The response to a request, or why it is refused.
 pub(super) type Outcome = Result<Response<Bytes>, Refusal>;
 
-impl service::State for State {
-    fn traffic(&mut self) -> &mut Traffic {
-        &mut self.traffic
+impl server::State for State {
+    fn base(&mut self) -> &mut Base {
+        &mut self.base
     }
 
     fn process(
@@ -53,9 +53,8 @@ impl service::State for State {
 impl State {
     pub(super) fn new() -> Self {
         Self {
-            clock: Clock::default(),
             settings: Settings::default(),
-            traffic: Traffic::default(),
+            base: Base::default(),
             token: format!("eyJ0eXAiOiJKV1Qi.{}", guid().simple()),
             resources: Resources::default(),
             operations: Operations::default(),
@@ -97,6 +96,7 @@ impl State {
         }
     }
 
+    /// Reads one resource.
     fn get(&mut self, route: &Route) -> Outcome {
         if self.settings.no_operation {
             self.finish_unnamed(&route.id());
@@ -106,6 +106,7 @@ impl State {
     }
 }
 
+/// The body, which must be a JSON object.
 fn body(request: &RecordedRequest) -> Result<Value, Refusal> {
     let body = request.json().filter(Value::is_object);
     body.ok_or_else(|| {
@@ -114,6 +115,7 @@ fn body(request: &RecordedRequest) -> Result<Value, Refusal> {
     })
 }
 
+/// 404 for this resource.
 pub(super) fn not_found(route: &Route) -> Refusal {
     let message = format!(
         "The Resource 'Microsoft.EventGrid/{}/{}' was not found.",
@@ -123,6 +125,7 @@ pub(super) fn not_found(route: &Route) -> Refusal {
     refusal(404, "ResourceNotFound", message)
 }
 
+/// A refusal in the shape of Azure Resource Manager.
 pub(super) fn refusal(status: u16, code: &str, message: impl Into<String>) -> Refusal {
     let body = ErrorBody::ResourceManager { code: code.to_owned(), message: message.into() };
     Refusal::new(status, body)

@@ -1,4 +1,13 @@
 //! Creating, changing and deleting resources, and the properties that the service adds.
+//!
+//! | type | `PUT` | `PATCH` | `DELETE` |
+//! |---|---|---|---|
+//! | namespace, event subscription | 201, long-running | 200; event subscriptions 201, long-running | 202, long-running |
+//! | registration, configuration | 200 | 200 | 200 |
+//! | all others | 200 | 200 | 202, long-running |
+//!
+//! A resource that does not exist is deleted with 204. A new channel creates its mirror, the topic or destination in the
+//! customer's subscription, which is deleted with it.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -8,10 +17,10 @@ use time::{Duration, OffsetDateTime};
 use super::resources::Stored;
 use super::route::Route;
 use super::state::{Outcome, State, not_found, refusal};
-use crate::testing::loopback::refusal::Refusal;
-use crate::testing::loopback::response::{ErrorBody, date_time, guid, ok};
+use crate::testing::loopback::response::{ErrorBody, Refusal, date_time, guid, ok};
 
 impl State {
+    /// Creates or replaces a resource. Keys and the full URL survive a replacement, because responses omit them.
     pub(super) fn put(&mut self, route: &Route, body: &Value) -> Outcome {
         let (kind, id) = (route.kind(), route.id());
         let existing = self.resources.get(&id).cloned();
@@ -79,6 +88,7 @@ impl State {
         self.begin(route, false, response)
     }
 
+    /// Adds the properties of a channel, and creates its mirror unless it is activated already.
     fn channel(
         &mut self,
         route: &Route,
@@ -100,7 +110,7 @@ impl State {
             stored.set("readinessState", "Activated");
             return Ok(());
         }
-        let now = self.clock.now();
+        let now = self.base.clock.now();
         let expires = now.checked_add(Duration::days(7)).unwrap_or(now);
         complete(
             stored,
@@ -168,6 +178,7 @@ impl State {
         self.resources.mirror(&id, &route.id());
     }
 
+    /// Merges `body` into a resource.
     pub(super) fn patch(&mut self, route: &Route, body: &Value) -> Outcome {
         let stored = self.resources.get_mut(&route.id());
         let stored = stored.ok_or_else(|| not_found(route))?;
@@ -216,6 +227,7 @@ fn is_slow(kind: &str) -> bool {
     kind == "partnernamespaces" || kind.ends_with("eventsubscriptions")
 }
 
+/// The members that all resources have, from the path and the body.
 fn envelope(route: &Route, body: &Value) -> Result<Stored, Refusal> {
     let kind = route.kind();
     let has_location = !kind.contains('/') && !kind.ends_with("eventsubscriptions");
@@ -286,6 +298,7 @@ fn hide(attribute: &mut Value) {
     }
 }
 
+/// A property that is neither missing nor null.
 fn property(stored: &Stored, name: &str) -> Option<Value> {
     let value = stored.value.get("properties")?.get(name)?;
     Some(value.clone()).filter(|value| !value.is_null())
@@ -309,12 +322,14 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
+/// Merges each member, adding those that are missing.
 fn merge_members(members: &mut Map<String, Value>, changes: &Map<String, Value>) {
     for (name, change) in changes {
         merge(members.entry(name).or_insert(Value::Null), change);
     }
 }
 
+/// A URL as responses show it: the query may contain a secret.
 fn without_query(url: &str) -> &str {
     url.split_once('?').map_or(url, |(base, _)| base)
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use partner_center_webhooks::event_grid::manage::{PartnerNamespace, ResourceId};
 use partner_center_webhooks::registration::RegistrationClient;
 use partner_center_webhooks::token::{
-    AccessToken, Application, ClientCredentials, ExposeSecret as _, RefreshToken, SecretString,
-    TokenError, TokenProvider, TokenRequest,
+    AccessToken, Application, ClientCredentials, RefreshToken, SecretString, TokenError,
+    TokenProvider, TokenRequest,
 };
 
 use super::{Peer, http, json, quick, response};

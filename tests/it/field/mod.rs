@@ -20,7 +20,7 @@ use partner_center_webhooks::registration::{Registration, RegistrationClient};
 use partner_center_webhooks::resources::ResourceClient;
 use partner_center_webhooks::source::{CertificateLocation, Download};
 use partner_center_webhooks::testing::Signer;
-use partner_center_webhooks::token::{AccessToken, StaticToken};
+use partner_center_webhooks::token::AccessToken;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -123,8 +123,8 @@ pub(crate) fn http() -> ReqwestClient {
     ReqwestClient::new().unwrap()
 }
 
-pub(crate) fn token() -> StaticToken {
-    StaticToken::new(AccessToken::new("an-access-token").unwrap())
+pub(crate) fn token() -> AccessToken {
+    AccessToken::new("an-access-token").unwrap()
 }
 
 pub(crate) fn quick() -> RetryPolicy {

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use partner_center_webhooks::api::{ApiErrorCause, RetryPolicy};
-use partner_center_webhooks::event_grid::manage::{
-    ArmResource, PartnerNamespace, Polling, ResourceId,
-};
+use partner_center_webhooks::event_grid::manage::{ArmResource, PartnerNamespace, ResourceId};
 use partner_center_webhooks::http_client::HttpClientError;
 use tokio::time::Instant;
 
@@ -161,7 +159,6 @@ async fn failure(failed: &str) -> partner_center_webhooks::event_grid::manage::M
     let peer = Peer::saying([created, accepted, json("200 OK", failed)]).await;
     let mut namespace = ArmResource::<PartnerNamespace>::default().at("westeurope");
     namespace.properties.partner_topic_routing_mode = Some("ChannelNameHeader".into());
-    let polling = Polling::default().with_interval(Duration::from_millis(5));
     let client = partner_center_webhooks::event_grid::manage::ManagementClient::new(
         &peer.cloud(),
         http(),
@@ -169,7 +166,7 @@ async fn failure(failed: &str) -> partner_center_webhooks::event_grid::manage::M
     )
     .unwrap()
     .with_retries(quick())
-    .with_polling(polling);
+    .with_poll_interval(Duration::from_millis(5));
     client.create_or_update(&id, &namespace).await.unwrap_err()
 }
 

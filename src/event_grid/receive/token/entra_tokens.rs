@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::error::TokenRefusal;
 use super::expected::{ExpectedToken, VerifiedToken};
+use super::fetch::Source;
 use super::jwt::SignedToken;
 use super::keys::{COOL_DOWN, Keys};
 use crate::crypto::Backend;
@@ -42,7 +43,7 @@ use crate::spawn::{DefaultSpawn, Spawn};
 #[derive(Clone)]
 pub struct EntraTokens {
     expected: ExpectedToken,
-    keys: Keys,
+    keys: Arc<Keys>,
     clock: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
 }
 
@@ -57,17 +58,13 @@ impl EntraTokens {
         backend: impl Backend + 'static,
         client: impl HttpClient + 'static,
     ) -> Self {
-        let url = expected.keys().clone();
-        Self {
-            expected,
-            keys: Keys::new(
-                url,
-                Arc::new(backend),
-                Arc::new(client),
-                Arc::new(DefaultSpawn::new()),
-            ),
-            clock: Arc::new(OffsetDateTime::now_utc),
-        }
+        let keys = Arc::new(Keys::new(Source {
+            url: expected.keys().clone(),
+            backend: Arc::new(backend),
+            client: Arc::new(client),
+            spawn: Arc::new(DefaultSpawn::new()),
+        }));
+        Self { expected, keys, clock: Arc::new(OffsetDateTime::now_utc) }
     }
 
     /// Reads the time from `clock`. Default: the system's.
@@ -83,7 +80,7 @@ impl EntraTokens {
     /// Fetches keys on `spawn`, with an empty cache. Default: [`DefaultSpawn`].
     #[must_use]
     pub fn with_spawn(mut self, spawn: impl Spawn + 'static) -> Self {
-        self.keys = self.keys.on(Arc::new(spawn));
+        self.keys = Arc::new(self.keys.on(Arc::new(spawn)));
         self
     }
 

@@ -5,10 +5,16 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::excerpt::Excerpt;
-use crate::http_client::HttpClientError;
+use crate::mask::Excerpt;
 
 /// Why a token was refused, or could not be verified.
+///
+/// | variants | what helps | response |
+/// |---|---|---|
+/// | `Expired`, `Keys`, `NotYet` | a retry: [`is_transient`](Self::is_transient) | 503 |
+/// | `Role` | an administrator: [`needs_repair`](Self::needs_repair) | 503, or 403 if it is final |
+/// | `Application` | nothing: another application's token, [`is_forbidden`](Self::is_forbidden) | 403 |
+/// | all others | nothing: not a token of Event Grid for this webhook | 401 |
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum TokenRefusal {
@@ -44,9 +50,15 @@ pub enum TokenRefusal {
         /// The receiver's clock.
         now: OffsetDateTime,
     },
-    /// The tenant's keys could not be fetched.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
+    /// The tenant's keys could not be fetched, or the last fetch is too recent for another. Transient.
+    #[error("{reason}")]
+    Keys {
+        /// What failed, with the URL of the keys: no response, a panic of the HTTP client, a status other than 200, a response
+        /// without a signing key; or the unknown key.
+        reason: Box<str>,
+        /// The wait until the next attempt may start; until then the error stays the same. At most a minute.
+        retry_after: Duration,
+    },
     /// Microsoft Entra would not issue such a token.
     #[error("the token is malformed: {problem}")]
     Malformed {
@@ -64,9 +76,27 @@ pub enum TokenRefusal {
         /// The receiver's clock.
         now: OffsetDateTime,
     },
-    /// The token is genuine but lacks the app role.
-    #[error(transparent)]
-    Role(Box<MissingRole>),
+    /// The token is genuine but lacks the app role: an administrator has not assigned it yet, or has revoked it.
+    #[error(
+        "the token is Event Grid's but lacks the app role `{expected}` ({}): {}. To repair it: in Microsoft Entra, open \
+         Enterprise applications, select the webhook's application (`{audience}`), and assign its app role `{expected}` to Event \
+         Grid's service principal (application `{application}`); in PowerShell, use `New-MgServicePrincipalAppRoleAssignment`",
+        roles(found),
+        consequence(*is_final)
+    )]
+    Role {
+        /// The claim `roles`; empty if there are none.
+        found: Excerpt,
+        /// The role.
+        expected: Excerpt,
+        /// The webhook's application, which defines the role: the claim `aud`.
+        audience: Box<str>,
+        /// The application that needs the role: the claim `appid` or `azp`.
+        application: Box<str>,
+        /// Whether the receiver refuses the token permanently, by
+        /// [`missing_role_is_final`](crate::event_grid::receive::WebhookReceiverBuilder::missing_role_is_final).
+        is_final: bool,
+    },
     /// The signature is wrong.
     #[error("the token's signature does not match key `{key}`")]
     Signature {
@@ -89,54 +119,34 @@ impl TokenRefusal {
     /// True for a genuine token that is expired or not yet valid: a retry has a newer token, and a wrong clock must not lose
     /// events.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Keys(_) | Self::Expired { .. } | Self::NotYet { .. })
+        matches!(self, Self::Keys { .. } | Self::Expired { .. } | Self::NotYet { .. })
     }
 
     /// Whether retries succeed only after a repair: an administrator assigns the role.
     pub fn needs_repair(&self) -> bool {
-        matches!(self, Self::Role(role) if !role.is_final)
+        matches!(self, Self::Role { is_final: false, .. })
     }
 
     /// Whether the token is genuine, but its application may not deliver.
     pub fn is_forbidden(&self) -> bool {
-        match self {
-            Self::Application { .. } => true,
-            Self::Role(role) => role.is_final,
-            _ => false,
-        }
+        matches!(self, Self::Application { .. } | Self::Role { is_final: true, .. })
     }
 
     /// Makes a missing role final.
     pub(in crate::event_grid::receive) fn with_final_role(mut self) -> Self {
-        if let Self::Role(role) = &mut self {
-            role.is_final = true;
+        if let Self::Role { is_final, .. } = &mut self {
+            *is_final = true;
         }
         self
     }
-}
 
-/// The app role that a genuine token of Event Grid lacks: an administrator has not assigned it yet, or has revoked it.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error(
-    "the token is Event Grid's but lacks the app role `{expected}` ({}): {}. To repair it: in Microsoft Entra, open Enterprise \
-     applications, select the webhook's application (`{audience}`), and assign its app role `{expected}` to Event \
-     Grid's service principal (application `{application}`); in PowerShell, use `New-MgServicePrincipalAppRoleAssignment`",
-    roles(found),
-    consequence(*is_final)
-)]
-#[non_exhaustive]
-pub struct MissingRole {
-    /// The claim `roles`; empty if there are none.
-    pub found: Excerpt,
-    /// The role.
-    pub expected: Excerpt,
-    /// The webhook's application, which defines the role: the claim `aud`.
-    pub audience: Excerpt,
-    /// The application that needs the role: the claim `appid` or `azp`.
-    pub application: Excerpt,
-    /// Whether the receiver refuses the token permanently, by
-    /// [`missing_role_is_final`](crate::event_grid::receive::WebhookReceiverBuilder::missing_role_is_final).
-    pub is_final: bool,
+    /// Replaces the wait for the keys.
+    pub(super) fn with_retry_after(mut self, wait: Duration) -> Self {
+        if let Self::Keys { retry_after, .. } = &mut self {
+            *retry_after = wait;
+        }
+        self
+    }
 }
 
 fn roles(found: &Excerpt) -> String {
@@ -151,97 +161,5 @@ fn consequence(is_final: bool) -> &'static str {
     match is_final {
         true => "the delivery is refused permanently, because `missing_role_is_final` is set",
         false => "Event Grid keeps the event and retries for a day at most",
-    }
-}
-
-/// Why the tenant's keys are not available. All of these errors are transient.
-#[derive(Clone, Debug, Error)]
-#[non_exhaustive]
-pub enum KeysError {
-    /// There was no response.
-    #[error("the keys at `{url}` could not be fetched: {error}")]
-    Connection {
-        /// The URL of the keys.
-        url: Excerpt,
-        /// The error of the HTTP client.
-        error: HttpClientError,
-        /// When the next attempt may start.
-        retry_after: Duration,
-    },
-    /// The fetch panicked.
-    #[error(
-        "the fetch of the keys at `{url}` panicked (expected an HTTP client and a cryptographic backend that return their \
-         errors)"
-    )]
-    Panicked {
-        /// The URL of the keys.
-        url: Excerpt,
-        /// When the next attempt may start.
-        retry_after: Duration,
-    },
-    /// The status was not 200.
-    #[error(
-        "`{url}` answered {status}{} (expected 200 with keys; redirects are not followed)",
-        says(words)
-    )]
-    Status {
-        /// The URL of the keys.
-        url: Excerpt,
-        /// The HTTP status.
-        status: u16,
-        /// The error text in the response.
-        words: Option<Box<str>>,
-        /// When the next attempt may start.
-        retry_after: Duration,
-    },
-    /// The token's key is unknown, and the last fetch is too recent for another.
-    #[error(
-        "the token's key `{key}` is not known, and the last fetch of the keys was less than a minute ago"
-    )]
-    TooSoon {
-        /// The id of the key (`kid`).
-        key: Excerpt,
-        /// When the next attempt may start.
-        retry_after: Duration,
-    },
-    /// The response has no RSA key for signatures.
-    #[error(
-        "the response of `{url}` has no signing key (expected a JSON object whose `keys` include an RSA key for signatures){}",
-        says(words)
-    )]
-    Unreadable {
-        /// The URL of the keys.
-        url: Excerpt,
-        /// The text of the page, if the response is one.
-        words: Option<Box<str>>,
-        /// When the next attempt may start.
-        retry_after: Duration,
-    },
-}
-
-fn says(words: &Option<Box<str>>) -> String {
-    words.as_ref().map_or_else(String::new, |words| format!(": {words}"))
-}
-
-impl KeysError {
-    /// The wait until the next attempt may start; until then the error stays the same. At most a minute.
-    pub fn retry_after(&self) -> Duration {
-        let (Self::Connection { retry_after, .. }
-        | Self::Panicked { retry_after, .. }
-        | Self::Status { retry_after, .. }
-        | Self::TooSoon { retry_after, .. }
-        | Self::Unreadable { retry_after, .. }) = self;
-        *retry_after
-    }
-
-    /// Replaces the wait.
-    pub(super) fn with_retry_after(mut self, wait: Duration) -> Self {
-        let (Self::Connection { retry_after, .. }
-        | Self::Panicked { retry_after, .. }
-        | Self::Status { retry_after, .. }
-        | Self::TooSoon { retry_after, .. }
-        | Self::Unreadable { retry_after, .. }) = &mut self;
-        *retry_after = wait;
-        self
     }
 }

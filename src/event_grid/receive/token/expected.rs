@@ -1,13 +1,14 @@
 //! The expected claims of a token.
 
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
-use super::error::{MissingRole, TokenRefusal};
+use super::error::TokenRefusal;
 use super::jwt::Claims;
 use crate::cloud::Cloud;
 use crate::event_grid::receive::config_error::WebhookConfigError;
-use crate::excerpt::Excerpt;
 use crate::http_client::endpoint::Endpoint;
+use crate::mask::Excerpt;
 
 /// The expected issuer, tenant, audience, application and role of a token. Every claim must match. No I/O.
 ///
@@ -15,6 +16,23 @@ use crate::http_client::endpoint::Endpoint;
 ///
 /// "Deliver events to webhooks protected by Microsoft Entra ID"; "Access tokens in the Microsoft identity platform",
 /// validate the issuer.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::cloud::Cloud;
+/// use partner_center_webhooks::event_grid::receive::ExpectedToken;
+///
+/// let tenant = "6b2c2a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11";
+/// // Event Grid's tokens name the application by its URI or by its id.
+/// let expected = ExpectedToken::new(&Cloud::Global, tenant, "api://contoso.example/events")?
+///     .or_audience("0f5a4a3e-2c0f-4a4e-9d7e-0f3f7f6b8a11")?;
+/// # let _ = expected;
+///
+/// let error = ExpectedToken::new(&Cloud::Global, "contoso.example", "api://contoso.example/events").unwrap_err();
+/// assert_eq!(error.to_string(), "`contoso.example` is not a tenant id (expected a UUID)");
+/// # Ok::<(), partner_center_webhooks::event_grid::receive::WebhookConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ExpectedToken {
@@ -50,7 +68,7 @@ impl ExpectedToken {
             return Err(WebhookConfigError::Tenant { found: Excerpt::of(tenant) });
         }
         let tenant = tenant.to_ascii_lowercase();
-        let authority = Endpoint::new(cloud.authority(), cloud.danger_plain_http_on_loopback())?;
+        let authority = Endpoint::of_cloud(cloud, cloud.authority())?;
         let keys = authority.uri(&format!("/{tenant}/discovery/v2.0/keys"));
         let keys = keys.map_err(|_| WebhookConfigError::Tenant { found: Excerpt::of(&tenant) })?;
         let expected = Self {
@@ -162,13 +180,14 @@ impl ExpectedToken {
     fn role(&self, claims: &Claims, application: &str) -> Result<(), TokenRefusal> {
         match &self.role {
             Some(role) if !claims.roles.iter().any(|assigned| **assigned == **role) => {
-                Err(TokenRefusal::Role(Box::new(MissingRole {
+                let audience = Excerpt::of_url(claims.aud.as_deref().unwrap_or_default());
+                Err(TokenRefusal::Role {
                     found: Excerpt::of(claims.roles.join(", ")),
                     expected: Excerpt::of(&**role),
-                    audience: Excerpt::of_url(claims.aud.as_deref().unwrap_or_default()),
-                    application: Excerpt::of(application),
+                    audience: audience.to_string().into(),
+                    application: Excerpt::of(application).to_string().into(),
                     is_final: false,
-                })))
+                })
             }
             _ => Ok(()),
         }
@@ -259,11 +278,7 @@ fn as_in_tokens(text: &str) -> Option<Box<str>> {
     }
 }
 
+/// Entra writes UUIDs with hyphens, and without braces.
 fn is_uuid(text: &str) -> bool {
-    let bytes = text.bytes().enumerate();
-    text.len() == 36
-        && bytes.into_iter().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
 }

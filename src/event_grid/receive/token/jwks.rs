@@ -34,7 +34,8 @@ impl KeySet {
     }
 }
 
-/// A key for one algorithm, whatever a token's header says.
+/// A key for one algorithm, whatever a token's header says. A token that could choose the algorithm could choose one for which
+/// the public key is the secret.
 #[derive(Clone)]
 pub(super) struct PublicKey {
     key: Arc<dyn RsaKey>,

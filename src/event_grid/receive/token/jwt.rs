@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::error::TokenRefusal;
 use super::jwks::{ALGORITHM, PublicKey, decode};
-use crate::excerpt::Excerpt;
+use crate::mask::Excerpt;
 
 /// A well-formed token with the supported algorithm. Its claims are not parsed yet.
 #[derive(Debug)]

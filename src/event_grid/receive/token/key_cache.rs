@@ -7,6 +7,12 @@ use std::time::Duration;
 use super::jwks::KeySet;
 
 /// The cache of a tenant's keys.
+///
+/// ```text
+/// age      0 ─────────────── 24 h ─────────────────────── 7 days
+/// known    used              used, refreshed behind        fetched again: the delivery waits
+/// unknown  fetched, at most once a minute ─────────────►
+/// ```
 #[derive(Default)]
 pub(super) struct KeyCache(Mutex<State>);
 

@@ -3,57 +3,43 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
 use time::OffsetDateTime;
 
-use super::error::{KeysError, TokenRefusal};
+use super::error::TokenRefusal;
 use super::fetch::{self, Source};
 use super::jwks::{KeySet, PublicKey};
 use super::key_cache::{CachedKeys, FETCH_INTERVAL, KeyCache};
-use crate::crypto::Backend;
-use crate::excerpt::Excerpt;
-use crate::http_client::HttpClient;
 use crate::log;
-use crate::single_flight::{Interrupted, SingleFlight, Start, Times};
+use crate::mask::Excerpt;
 use crate::spawn::Spawn;
+use crate::spawn::single_flight::{Interrupted, SingleFlight, Start, Times};
 
-/// Finds keys by their ids. Cheap to clone; clones share the cache.
-#[derive(Clone, Debug)]
-pub(super) struct Keys {
-    inner: Arc<Inner>,
-}
-
+/// Finds keys by their ids.
+///
+/// A token is refused for an unknown key only after a fetch that started when the token was already here: Entra may have
+/// published the key since an earlier fetch started.
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Keys {
     source: Source,
     cache: Arc<KeyCache>,
-    flights: SingleFlight<Excerpt, Arc<KeySet>, KeysError>,
+    flights: SingleFlight<Excerpt, Arc<KeySet>, TokenRefusal>,
 }
 
 impl Keys {
-    pub(super) fn new(
-        url: Uri,
-        backend: Arc<dyn Backend>,
-        client: Arc<dyn HttpClient>,
-        spawn: Arc<dyn Spawn>,
-    ) -> Self {
-        Self::of(Source::new(url, backend, client, spawn))
+    /// An empty cache over `source`.
+    pub(super) fn new(source: Source) -> Self {
+        let flights = SingleFlight::new(Arc::clone(&source.spawn), TIMES, fetch::interrupted);
+        Self { source, cache: Arc::default(), flights }
     }
 
     /// The same keys, fetched on `spawn`, with an empty cache.
     pub(super) fn on(&self, spawn: Arc<dyn Spawn>) -> Self {
-        Self::of(self.inner.source.clone().on(spawn))
-    }
-
-    fn of(source: Source) -> Self {
-        let flights = SingleFlight::new(Arc::clone(source.spawn()), TIMES, fetch::interrupted);
-        let inner = Arc::new(Inner { source, cache: Arc::default(), flights });
-        Self { inner }
+        Self::new(Source { spawn, ..self.source.clone() })
     }
 
     /// The key with this id, if it is cached.
     pub(super) fn cached(&self, key_id: &str, now: OffsetDateTime) -> Option<PublicKey> {
-        let cached = self.inner.cache.at(since_1970(now))?;
+        let cached = self.cache.at(since_1970(now))?;
         cached.set.get(key_id).cloned()
     }
 
@@ -64,56 +50,30 @@ impl Keys {
         clock: &(dyn Fn() -> OffsetDateTime + Send + Sync),
     ) -> Result<PublicKey, TokenRefusal> {
         let now = since_1970(clock());
-        if let Some(cached) = self.inner.cache.at(now)
+        if let Some(cached) = self.cache.at(now)
             && let Some(key) = cached.set.get(key_id)
         {
             if !cached.is_fresh(now) {
-                self.inner.refresh(now).await;
+                self.refresh(now).await;
             }
             return Ok(key.clone());
         }
-        let mut fetched = self.inner.join_or_fetch(key_id, clock).await?;
+        let mut fetched = self.join_or_fetch(key_id, clock).await?;
         if !fetched.is_conclusive(key_id) {
             // The fetch started before this delivery arrived, so the key may be newer.
-            fetched = self.inner.join_or_fetch(key_id, clock).await?;
+            fetched = self.join_or_fetch(key_id, clock).await?;
         }
-        let unknown = || TokenRefusal::UnknownKey {
-            key: Excerpt::of(key_id),
-            url: self.inner.source.excerpt(),
-        };
+        let unknown =
+            || TokenRefusal::UnknownKey { key: Excerpt::of(key_id), url: self.source.excerpt() };
         fetched.set.get(key_id).cloned().ok_or_else(unknown)
     }
-}
 
-/// The result of a fetch.
-struct Fetched {
-    set: Arc<KeySet>,
-    /// Whether the fetch was already in flight.
-    was_joined: bool,
-}
-
-impl Fetched {
-    /// Whether the set has the key, or was fetched for it.
-    fn is_conclusive(&self, key_id: &str) -> bool {
-        !self.was_joined || self.set.get(key_id).is_some()
-    }
-}
-
-/// Why a fetch is not started although none is in flight.
-enum Declined {
-    /// A fetch completed since the caller read the cache.
-    Settled(Arc<KeySet>),
-    /// The last fetch is too recent.
-    TooSoon(Duration),
-}
-
-impl Inner {
     /// Waits for the fetch in flight, or starts one if the interval permits.
     async fn join_or_fetch(
         &self,
         key_id: &str,
         clock: &(dyn Fn() -> OffsetDateTime + Send + Sync),
-    ) -> Result<Fetched, KeysError> {
+    ) -> Result<Fetched, TokenRefusal> {
         let now = since_1970(clock());
         let about = self.source.excerpt();
         let may_start = || match self.cache.at(now) {
@@ -131,8 +91,11 @@ impl Inner {
                 return Ok(Fetched { set, was_joined });
             }
             Start::Declined(Declined::TooSoon(retry_after)) => {
-                let key = Excerpt::of(key_id);
-                return Err(KeysError::TooSoon { key, retry_after });
+                let reason = format!(
+                    "the token's key `{}` is not known, and the last fetch of the keys was less than a minute ago",
+                    Excerpt::of(key_id)
+                );
+                return Err(TokenRefusal::Keys { reason: reason.into(), retry_after });
             }
             Start::Cooling(failure) => {
                 let wait = failure.wait(now);
@@ -177,12 +140,34 @@ impl Inner {
     }
 }
 
+/// The result of a fetch.
+struct Fetched {
+    set: Arc<KeySet>,
+    /// Whether the fetch was already in flight.
+    was_joined: bool,
+}
+
+impl Fetched {
+    /// Whether the set has the key, or was fetched for it.
+    fn is_conclusive(&self, key_id: &str) -> bool {
+        !self.was_joined || self.set.get(key_id).is_some()
+    }
+}
+
+/// Why a fetch is not started although none is in flight.
+enum Declined {
+    /// A fetch completed since the caller read the cache.
+    Settled(Arc<KeySet>),
+    /// The last fetch is too recent.
+    TooSoon(Duration),
+}
+
 async fn fetch_and_store(
     source: Source,
     cache: Arc<KeyCache>,
     number: u64,
     now: Duration,
-) -> Result<Arc<KeySet>, KeysError> {
+) -> Result<Arc<KeySet>, TokenRefusal> {
     let set = source.fetch().await?;
     cache.store(CachedKeys { set: Arc::clone(&set), number, fetched_at: now });
     Ok(set)

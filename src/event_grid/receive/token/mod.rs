@@ -21,6 +21,6 @@ mod key_cache;
 mod keys;
 
 pub use entra_tokens::EntraTokens;
-pub use error::{KeysError, MissingRole, TokenRefusal};
+pub use error::TokenRefusal;
 pub use expected::{ExpectedToken, VerifiedToken};
 pub(super) use keys::COOL_DOWN;

@@ -15,8 +15,8 @@ use partner_center_webhooks::event_grid::{
 use partner_center_webhooks::registration::{Plan, RegistrationClient, WhenLimited};
 use partner_center_webhooks::resources::ResourceClient;
 use partner_center_webhooks::token::{
-    self, AccessToken, Application, ClientCredentials, RefreshToken, SecretString, StaticToken,
-    TokenProvider, TokenRequest,
+    self, AccessToken, Application, ClientCredentials, RefreshToken, SecretString, TokenProvider,
+    TokenRequest,
 };
 use serde_json::json as value;
 
@@ -24,10 +24,10 @@ use super::{
     ASSERTION, CERTIFIED, CLIENT_SECRET, HOOK_HEADER, REFRESH_TOKEN, SAS_KEY, SAS_SIGNATURE,
     SECRET, TOKEN, URL_KEY, http, quick, registration, said,
 };
-use crate::management::group;
+use crate::event_grid::manage::group;
 
-fn token() -> StaticToken {
-    StaticToken::new(AccessToken::new(TOKEN).unwrap())
+fn token() -> AccessToken {
+    AccessToken::new(TOKEN).unwrap()
 }
 
 /// A callback URL with a key in its query.
@@ -150,9 +150,9 @@ async fn by_publishers(base: &str) -> Vec<String> {
         Credential::bearer(token()),
     ] {
         shown.push(format!("{credential:?}"));
-        let publisher = Publisher::by_source(endpoint(), credential, http()).with_retries(quick());
+        let publisher = Publisher::new(endpoint(), credential, http()).with_retries(quick());
         let event = CloudEvent::new("/contoso", "x").unwrap();
-        let outcome = publisher.publish([event]).await.map(|_| ());
+        let outcome = publisher.publish_by_source([event]).await.map(|_| ());
         shown.push(format!("{publisher:?} {outcome:?} {}", said(&outcome)));
     }
     for url in [

@@ -15,8 +15,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use super::{Peer, fetching_from, http, json, quick, read, response};
-use crate::event_grid_tokens::{FIRST, claims};
-use crate::logs::lines_of;
+use crate::event_grid::receive_tokens::{FIRST, claims};
+use crate::receiver::logs::lines_of;
 use crate::support::ISSUER;
 
 const SECRET: &str = "SECRETSECRET";

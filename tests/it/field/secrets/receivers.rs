@@ -13,7 +13,9 @@ use time::OffsetDateTime;
 use super::{
     DATA, HOOK_HEADER, SAS_KEY, SAS_SIGNATURE, TOKEN, URL_KEY, USER, fetching_from, http, said,
 };
-use crate::event_grid_tokens::{AUDIENCE, FIRST, FOREIGN, KEYS, NOW, TENANT, claims, with};
+use crate::event_grid::receive_tokens::{
+    AUDIENCE, FIRST, FOREIGN, KEYS, NOW, TENANT, claims, with,
+};
 use crate::support::{ISSUER, Scripted, Web, chain};
 
 /// The body of a callback, with a secret in a URL.

@@ -13,15 +13,15 @@ use partner_center_webhooks::resources::ResourceClient;
 use partner_center_webhooks::testing::EventGrid;
 use partner_center_webhooks::testing::partner_center::{PartnerCenter, samples};
 use partner_center_webhooks::token::{
-    AccessToken, Application, ClientCredentials, ExposeSecret as _, RefreshToken, SecretString,
-    StaticToken, TokenProvider as _, TokenRequest,
+    AccessToken, Application, ClientCredentials, RefreshToken, SecretString, TokenProvider as _,
+    TokenRequest,
 };
 use serde_json::json as value;
 use time::{Duration, OffsetDateTime};
 
 use super::clients::{hook_url, subscription};
 use super::{DATA, SAS_SIGNATURE, SECRET, http, registration};
-use crate::management::{channel, group, namespace, scene};
+use crate::event_grid::manage::{channel, group, namespace, scene};
 
 /// A token and a registration, from the first to the last call. `secrets` gets those of the service.
 pub(super) async fn registering(secrets: &mut Vec<String>) -> Vec<String> {
@@ -94,9 +94,9 @@ pub(super) async fn publishing(secrets: &mut Vec<String>) -> Vec<String> {
     let signature = sas.expose_secret().rsplit("s=").next().unwrap().to_owned();
     secrets.extend([fake.access_key(), signature, token.clone()]);
     let mut shown = vec![format!("{key:?} {sas:?} {endpoint:?}")];
-    let bearer = StaticToken::new(AccessToken::new(token).unwrap());
+    let bearer = AccessToken::new(token).unwrap();
     for credential in [Credential::from(key), Credential::from(sas), Credential::bearer(bearer)] {
-        let publisher = Publisher::by_channel_name(endpoint.clone(), credential, http());
+        let publisher = Publisher::new(endpoint.clone(), credential, http());
         let channel = ChannelName::new("fabrikam").unwrap();
         let source = format!("https://contoso.example/?sig={SAS_SIGNATURE}");
         let event = CloudEvent::new(&source, "x")

@@ -1,0 +1,4 @@
+//! Guards, and the life of claims.
+
+mod claims;
+mod guards;

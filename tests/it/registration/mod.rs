@@ -1,0 +1,4 @@
+//! The registration client.
+
+mod attacks;
+pub(crate) mod client;

@@ -1,0 +1,4 @@
+//! The test kit itself.
+
+mod emulator;
+mod partner_center;

@@ -1,0 +1,4 @@
+//! Access tokens, and the credentials behind them.
+
+mod credentials;
+mod entra;
