@@ -1,11 +1,11 @@
 //! Extractors for axum.
 //!
-//! [`Callback`] extracts the event; [`Verified`] a type of your own, made from the verified bytes; [`Claimed`] either of them once,
-//! however often it is delivered. `VerifyLayer` of feature `tower` works with axum, too.
+//! [`Callback`] extracts the event, and [`Verified`] a type of your own, built from the verified bytes. [`Claimed`] wraps
+//! either, so that each callback is handled once. `VerifyLayer` of feature `tower` works with axum, too.
 //!
 //! The application's state must be a [`Receiver`] or contain one ([`FromRef`]), and for [`Claimed`] an
 //! `Arc<dyn DuplicateGuard>`. The headers are checked before the body is read, and the body is read no further than the
-//! receiver's limit. A refused request gets a response without a call of the handler.
+//! receiver's limit. A refused request is answered without calling the handler.
 //!
 //! There is no deadline for the body: put a timeout around the route, as the example `receive_axum` does.
 //!

@@ -165,7 +165,7 @@ pub enum SignatureError {
     NoSigner,
     /// The verification of the signer does not cover this time.
     #[error(
-        "the verification of signing certificate {signer} does not cover this time: verify its chain again"
+        "the chain of signing certificate {signer} was verified for another time: verify it again"
     )]
     SignerNotValid {
         /// SHA-256 of the certificate.

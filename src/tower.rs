@@ -1,14 +1,16 @@
 //! A layer for any tower service over `http` 1 types, under axum, hyper, or your own server.
 //!
 //! [`VerifyLayer`] verifies each request. The inner service gets the genuine ones, with [`Received<Bytes>`](Received) in their
-//! extensions and a body of exactly the signed bytes. All others get a response with a status and nothing else, see
+//! extensions and exactly the signed bytes as the body. All others are answered with a status and nothing else, see
 //! [`Error::status`]; [`with_refusal`](VerifyLayer::with_refusal) replaces it.
 //!
-//! With [`with_duplicates`](VerifyLayer::with_duplicates) each callback is handled once: the service's own response decides.
+//! With [`with_duplicates`](VerifyLayer::with_duplicates) each callback is handled once: 2xx from the service
+//! completes it.
 //!
 //! The service takes requests with a body of `Full<Bytes>`. It is polled for readiness only after a callback was verified, so that
-//! a limit such as tower's `ConcurrencyLimit` serves genuine callbacks alone. A callback is claimed only when the service is ready,
-//! so that a lease does not run in a queue; a callback that was claimed before gives its place back. Methods are ignored.
+//! a limit such as tower's `ConcurrencyLimit` applies to genuine callbacks only. A callback is claimed only when the service is
+//! ready, so that its lease does not run out in a queue; a callback that was claimed before releases its slot. The method is
+//! not checked.
 //!
 //! There is no deadline for the body: put a timeout around the layer. It ends the request, but not tasks that a handler has
 //! spawned: see [`Attempt`], which is also in the extensions.

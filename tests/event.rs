@@ -434,7 +434,7 @@ fn nesting_is_limited_as_in_serde_json() {
         assert!(Event::from_slice(nested(member, 62).as_bytes()).is_ok());
         for levels in [63, 10_000] {
             let message = format!(
-                "member `{member}` nests too deeply (expected at most 127 levels, the event included)"
+                "member `{member}` is nested too deeply (expected at most 127 levels, the event included)"
             );
             assert_eq!(refused(&nested(member, levels)), message);
         }
@@ -451,7 +451,7 @@ fn nesting_is_limited_as_in_serde_json() {
     let object = r#"{"a":"#.repeat(10_000) + "0" + &"}".repeat(10_000);
     assert_eq!(
         refused(&object),
-        "member `a` nests too deeply (expected at most 127 levels, the event included)"
+        "member `a` is nested too deeply (expected at most 127 levels, the event included)"
     );
     let open = "[".repeat(10_000);
     assert_eq!(refused(&open), "body is not JSON: EOF while parsing a list (line 1, column 10000)");

@@ -1,4 +1,4 @@
-//! A web hook for Azure Event Grid: checks who delivers, and writes each event as one JSON line to standard output.
+//! A webhook for Azure Event Grid: checks who delivers, and writes each event as one JSON line to standard output.
 //!
 //! ```text
 //! event_grid_receive --tenant 6b2c2a3e-… --audience api://contoso.example/events | while read -r event; do …; done

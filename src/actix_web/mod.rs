@@ -1,13 +1,13 @@
 //! Extractors and middleware for actix-web 4.
 //!
-//! [`Callback`] extracts the event; [`Verified`] a type of your own, made from the verified bytes; [`Claimed`] either of them once,
-//! however often it is delivered. They find the receiver and the duplicate guard in the application's data:
-//! `web::Data<Receiver>` and `web::Data<dyn DuplicateGuard>`. Without them the response is 500.
+//! [`Callback`] extracts the event, and [`Verified`] a type of your own, built from the verified bytes. [`Claimed`] wraps
+//! either, so that each callback is handled once. They find the receiver and the duplicate guard in the application's data:
+//! `web::Data<Receiver>` and `web::Data<dyn DuplicateGuard>`. If one is missing, the response is 500.
 //!
 //! [`VerifyCallbacks`] is a middleware that does the same for whole scopes.
 //!
 //! The headers are checked before the body is read, and the body is read no further than the receiver's limit. A refused
-//! request gets a response with a status and nothing else, see [`Error::status`], without a call of the handler.
+//! request is answered with a status and nothing else, see [`Error::status`], without calling the handler.
 //!
 //! There is no deadline for the body: put a timeout around the route, as the example `receive_actix` does.
 //!

@@ -37,7 +37,7 @@ pub enum ApiErrorCause {
     #[error("{0}")]
     Connection(HttpClientError),
     /// The deadline of all attempts passed. The last request may have been processed.
-    #[error("no complete response within {deadline:?} in all attempts{}", previous(last))]
+    #[error("no complete response within {deadline:?} over all attempts{}", previous(last))]
     Deadline {
         /// The deadline.
         deadline: Duration,

@@ -1,7 +1,7 @@
 //! One call to a Microsoft API: with a token, request ids, retries and a deadline.
 //!
 //! The clients of this crate are built on it: `RegistrationClient`, `ResourceClient`, and the publisher and the management client
-//! of Event Grid. Public are its error, [`ApiError`], and its [`RetryPolicy`].
+//! of Event Grid. Its error, [`ApiError`], and its [`RetryPolicy`] are public.
 //!
 //! ```text
 //!        ┌── wait: Retry-After, or exponential backoff ◄──────────────┐
@@ -24,11 +24,11 @@
 //! [`RetryPolicy`] covers everything: tokens, attempts and waits. Redirects are never followed, because the token would be sent
 //! along, and secrets of the request are redacted from errors, because services echo requests.
 //!
-//! # How the service is told from what stands before it
+//! # How the service's own responses are recognized
 //!
-//! A gateway, a proxy or a front end can answer instead of the service, often with a page. What it says about a resource is not
-//! true: a 404 of a gateway does not mean that there is no registration. So a response counts as the service's own only with one
-//! of its codes in JSON, or without a body and with its ids. The first lines of a page are shown in the error.
+//! A gateway, a proxy or a front end can respond instead of the service, often with an HTML page. Such a response says nothing
+//! about the resource: a 404 from a gateway does not mean that there is no registration. So a response counts as the service's
+//! own only with one of its codes in JSON, or with an empty body and its ids. The first lines of a page are shown in the error.
 //!
 //! # Example
 //!

@@ -253,12 +253,8 @@ impl ChainVerifier {
         path: Path,
         now: UnixTime,
     ) -> Result<VerifiedSigner, ChainError> {
-        let status = |link: &Link| match (self.revocation, link.list_ends) {
-            (Revocation::DangerOff, _) => RevocationStatus::NotChecked,
-            (_, Some(_)) => RevocationStatus::Good,
-            (_, None) => RevocationStatus::Unknown,
-        };
-        let revocation = path.links.iter().map(|link| (link.subject.clone(), status(link)));
+        let status = |link: &Link| (link.subject.clone(), link.status(self.revocation));
+        let revocation = path.links.iter().map(status);
         let revocation: Vec<_> = revocation.collect();
         let mut unknown =
             revocation.iter().filter(|(_, status)| *status == RevocationStatus::Unknown);

@@ -40,7 +40,7 @@ use crate::mask::Excerpt;
 #[non_exhaustive]
 pub enum ChainError {
     /// The certificate has expired.
-    #[error("the signing certificate has expired (it is {now}); it is: {certificate}")]
+    #[error("the signing certificate has expired (the clock says {now}); it is: {certificate}")]
     Expired {
         /// The time of the check (RFC 3339, UTC).
         now: String,
@@ -111,7 +111,7 @@ pub enum ChainError {
     },
     /// No path leads from the certificate to a trust anchor: an intermediate or the anchor is missing.
     #[error(
-        "no path leads from the signing certificate to one of {anchors} trust anchors over {links} known \
+        "no path leads from the signing certificate to one of {anchors} trust anchors through {links} known \
          intermediates: configure its issuer's certificate as an intermediate, or another anchor; it is: \
          {certificate}"
     )]

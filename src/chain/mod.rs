@@ -11,7 +11,7 @@
 //!
 //! | check | error | may change by itself |
 //! |---|---|---|
-//! | the certificate is X.509 | [`ChainError::Malformed`] | no |
+//! | the certificate is valid X.509 | [`ChainError::Malformed`] | no |
 //! | each policy, the signer name last | [`ChainError::Policy`] | no |
 //! | validity at the given time | [`ChainError::Expired`], [`ChainError::NotYetValid`] | if valid within five minutes |
 //! | the certificate is not known to be revoked | [`ChainError::Revoked`] | no |
@@ -28,7 +28,7 @@
 //! | signing certificate | the end-entity certificate whose key signs callbacks |
 //! | intermediate | a CA certificate between it and an anchor; its source does not matter, because its signature is checked |
 //! | anchor | a public key that is trusted by configuration, at the end of a path |
-//! | path | the signing certificate, its intermediates, and the anchor: each one signed the one before |
+//! | path | the signing certificate, its intermediates, and the anchor: each signed the one before it |
 //! | twin | another certificate of a CA with the same name and key, such as a cross-signature; it can have another path |
 //! | revocation list | a signed list of the serial numbers that a CA has revoked (CRL) |
 //! | evidence | intermediates, revocation lists, and certificates that are known to be revoked |
@@ -65,12 +65,12 @@
 //!
 //! | requirement | why |
 //! |---|---|
-//! | an end entity, whose key usage, if present, allows signatures, and whose extended key usage, if present, has TLS servers or clients | Microsoft signs with a TLS certificate |
+//! | an end entity, whose key usage, if present, allows signatures, and whose extended key usage, if present, allows TLS servers or clients | Microsoft signs with a TLS certificate |
 //! | an RSA key of 2048 to 8192 bits with an odd exponent from 65537 to 2³³ − 1 | Baseline Requirements, 6.1.5; FIPS 186-5, 5.1 |
-//! | `Microsoft Corporation` as the issuer's only organization, and as the subject's or none | all certificates since 2019 |
-//! | a DNS name that matches the [`SignerName`] | keeps out Microsoft's other services |
+//! | `Microsoft Corporation` as the issuer's only organization, and as the subject's if it has one | all certificates since 2019 |
+//! | a DNS name that matches the [`SignerName`] | excludes Microsoft's other services |
 //!
-//! They cannot be removed, but for the name. [`ChainVerifier::require`] adds others.
+//! Except for the name, they cannot be removed. [`ChainVerifier::require`] adds others.
 //!
 //! # Source
 //!

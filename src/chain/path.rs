@@ -13,6 +13,7 @@ use super::certificate::Certificate;
 use super::name::distinguished_name;
 use super::path_error::PathError;
 use super::policy;
+use super::revocation::{Revocation, RevocationStatus};
 use super::revocation_list::{Coverage, RevocationList};
 use super::signer::Fingerprint;
 use crate::crypto::{Backend, der};
@@ -271,6 +272,15 @@ fn add_revoked(
 }
 
 impl Link {
+    /// Its revocation status on a valid path: a certificate that a list names is not on one.
+    pub(crate) fn status(&self, revocation: Revocation) -> RevocationStatus {
+        match (revocation, self.list_ends) {
+            (Revocation::DangerOff, _) => RevocationStatus::NotChecked,
+            (_, Some(_)) => RevocationStatus::Good,
+            (_, None) => RevocationStatus::Unknown,
+        }
+    }
+
     /// Whether the certificate names a list, but no list in force at the time `now` covers it.
     pub(super) fn misses_list(&self, now: UnixTime) -> bool {
         self.list_ends.is_none_or(|end| end <= now) && !self.revocation_list_urls.is_empty()

@@ -138,6 +138,6 @@ pub enum CryptoError {
     #[error("the signature does not match")]
     SignatureMismatch,
     /// Signing failed, because memory or randomness is exhausted.
-    #[error("the private key could not sign")]
+    #[error("signing with the private key failed")]
     Signing,
 }

@@ -29,8 +29,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Both backends accept the same keys and signatures, which tests compare with Wycheproof's vectors. Another library implements
-//! [`Backend`] in about a hundred lines.
+//! Both backends accept the same keys and signatures, which the tests check with Wycheproof's vectors. Implementing [`Backend`]
+//! over another library takes about a hundred lines.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc_rs;

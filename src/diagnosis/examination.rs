@@ -5,11 +5,11 @@ use super::candidates::{Candidate, candidates};
 use super::facts::{Facts, days_left};
 use super::steps::Step;
 use crate::chain::{
-    Certificate, CertificateDer, ChainError, ChainVerifier, Evidence, PolicyError, Revocation,
+    Certificate, CertificateDer, ChainError, ChainVerifier, Evidence, PolicyError,
     RevocationStatus, UnixTime, VerifiedSigner, rfc3339,
 };
 use crate::mask::Excerpt;
-use crate::signers::{EvidenceFetch, Gatherer, Target};
+use crate::signers::{EvidenceFetch, Gatherer, Target, fetching};
 use crate::source::{CertificateBundle, SourceError};
 
 /// The result of an examination. `Display` is a report in 80 columns, [`to_json`](Self::to_json) the same for machines.
@@ -176,15 +176,10 @@ impl Examination {
             return;
         };
         self.issuers = path.certificates().skip(1).cloned().collect();
-        let status = |list_expires| match (chain.revocation(), list_expires) {
-            (Revocation::DangerOff, _) => RevocationStatus::NotChecked,
-            (_, Some(_)) => RevocationStatus::Good,
-            (_, None) => RevocationStatus::Unknown,
-        };
         self.revocation = (path.links.iter())
             .map(|link| Status {
                 subject: link.subject.to_string(),
-                status: status(link.list_ends),
+                status: link.status(chain.revocation()),
                 list_expires: link.list_ends.map(rfc3339),
             })
             .collect();
@@ -193,10 +188,10 @@ impl Examination {
     /// The refusal, with the failed fetches if they may have caused it.
     fn reason_for(&self, error: &ChainError) -> String {
         let failed = self.steps.iter().filter(|step| step.failure.is_some());
-        let problems: Vec<_> = failed.take(4).map(|step| step.outcome.as_str()).collect();
+        let problems: Vec<_> = failed.map(|step| step.outcome.clone()).collect();
         match error {
-            ChainError::Path { .. } | ChainError::UnknownIssuer { .. } if !problems.is_empty() => {
-                format!("{error}; fetching it failed: {}", problems.join("; "))
+            ChainError::Path { .. } | ChainError::UnknownIssuer { .. } => {
+                format!("{error}{}", fetching(&problems))
             }
             _ => error.to_string(),
         }

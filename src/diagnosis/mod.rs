@@ -1,13 +1,13 @@
 //! Why a signing certificate is trusted or refused, and what would change that.
 //!
-//! A receiver reports the first fault of a certificate. [`Examiner`] goes on after it: it examines every policy, every chain that the
-//! names allow, and the revocation of each certificate on the path. It shows each attempt to fetch evidence, and gives
-//! [`Advice`] with the flag of the program `partner-center`, the call on
-//! [`ReceiverBuilder`](crate::receiver::ReceiverBuilder), and what that weakens.
+//! A receiver reports the first fault of a certificate. [`Examiner`] continues after it: it examines every policy, every chain
+//! that the names allow, and the revocation of each certificate on the path. It shows each attempt to fetch evidence, and gives
+//! [`Advice`]: the command-line option, the call on
+//! [`ReceiverBuilder`](crate::receiver::ReceiverBuilder), and how that weakens the check.
 //!
-//! It fetches evidence with the gatherer of the receiver, so that both look in the same places and give the same verdict. There are
-//! two differences. A certificate with another signer name is refused like there, and its path is examined all the same.
-//! Revocation lists are awaited also with [`Revocation::BestEffort`](crate::chain::Revocation::BestEffort), where a receiver
+//! It fetches evidence with the receiver's gatherer, so that both look in the same places and reach the same verdict. There are
+//! two differences. A certificate with another signer name is refused as it is there, but its path is still examined.
+//! Revocation lists are also awaited with [`Revocation::BestEffort`](crate::chain::Revocation::BestEffort), where a receiver
 //! fetches them in the background.
 //!
 //! ```

@@ -79,7 +79,9 @@ fn fetched(out: &mut String, step: &Step) {
         None => wrap(out, mark, step.what),
         Some(of) => wrap(out, mark, &format!("{} of {of}", step.what)),
     }
-    wrap(out, "        from ", &step.from);
+    if !step.from.is_empty() {
+        wrap(out, "        from ", &step.from);
+    }
     wrap(out, "        ", &step.outcome);
 }
 

@@ -11,7 +11,7 @@ pub(super) struct Step {
     pub(super) what: &'static str,
     /// The subject of the certificate that needs it.
     pub(super) of: Option<String>,
-    /// A file or a URL.
+    /// A file or a URL; empty for several that did not arrive in time.
     pub(super) from: String,
     /// The response, or the failure in words.
     pub(super) outcome: String,

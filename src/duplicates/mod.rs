@@ -6,8 +6,8 @@
 //!
 //! | result of the claim | response | handler |
 //! |---|---|---|
-//! | [`Claim::First`] | the handler's own; 2xx completes the claim, any other status releases it unless work goes on | runs |
-//! | [`Claim::InProgress`] | 503, because the current attempt may still fail; `Retry-After` is the rest of its lease | does not run |
+//! | [`Claim::First`] | the handler's own; 2xx completes the claim, any other status releases it unless work continues | runs |
+//! | [`Claim::InProgress`] | 503, because the current attempt may still fail; `Retry-After` is the time left on its lease | does not run |
 //! | [`Claim::Done`] | 200 | does not run |
 //! | an error, such as a database outage | 503 with `Retry-After` 30 s: nothing is lost, and nothing is handled unclaimed | does not run |
 //!
@@ -16,7 +16,7 @@
 //! obeys `Retry-After` returns when the lease has expired: the value is from 1 s to 300 s, so that ten tries outlast any lease of
 //! up to 45 minutes.
 //!
-//! Work that goes on after the response, as after a timeout inside the layer, keeps a clone of the [`Attempt`]. As long as the
+//! Work that continues after the response, as after a timeout in the layer, keeps a clone of the [`Attempt`]. As long as the
 //! clone exists, a response that is not 2xx releases nothing, and no other delivery starts the work again.
 //!
 //! Handling and completing are two steps, so one case remains in which a callback is handled twice. It is logged as a warning:

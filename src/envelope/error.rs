@@ -86,7 +86,7 @@ pub enum EnvelopeError {
     },
     /// The header is of another authentication scheme. Its value may be a secret and is not kept.
     #[error(
-        "header `{header}` is not of scheme `Signature`{}",
+        "header `{header}` does not use the scheme `Signature`{}",
         remedy(*.certificate_url_present && *.header == AUTHORIZATION_HEADER, "replaced")
     )]
     UnsupportedScheme {

@@ -56,7 +56,7 @@ pub enum EventError {
     },
     /// A member nests more objects and arrays than JSON parsers accept.
     #[error(
-        "member `{member}` nests too deeply (expected at most {DEPTH_LIMIT} levels, the event included)"
+        "member `{member}` is nested too deeply (expected at most {DEPTH_LIMIT} levels, the event included)"
     )]
     TooDeep {
         /// The outermost member that nests too deeply.

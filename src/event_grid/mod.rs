@@ -1,14 +1,14 @@
 //! Azure Event Grid's Partner Events: events as CloudEvents, and publishing them to customers' channels.
 //!
-//! A partner's namespace has a publish endpoint and a channel for each customer. A channel ends in a partner topic in the
+//! A partner's namespace has a publish endpoint and a channel for each customer. A channel leads to a partner topic in the
 //! customer's Azure subscription. [`Publisher`] sends [`CloudEvent`]s to the endpoint. Feature `receiver` converts callbacks
-//! of Partner Center: `CloudEvent::from(&received)`. Feature `event-grid-receive` has the other direction, `receive`: a
-//! webhook for the deliveries of Event Grid.
+//! of Partner Center: `CloudEvent::from(&received)`. Feature `event-grid-receive` adds the other direction, `receive`: a
+//! webhook for deliveries from Event Grid.
 //!
 //! | item | what it does | its error |
 //! |---|---|---|
-//! | [`CloudEvent`] | an event of CloudEvents 1.0: read leniently, written strictly | [`CloudEventError`] |
-//! | [`Publisher`] | sends events to a partner namespace, in full requests | [`NotAccepted`], with a [`PublishError`] for each event |
+//! | [`CloudEvent`] | a CloudEvents 1.0 event: read leniently, written strictly | [`CloudEventError`] |
+//! | [`Publisher`] | sends events to a partner namespace, as many per request as the limits allow | [`NotAccepted`], with a [`PublishError`] for each event |
 //! | [`PublishEndpoint`], [`ChannelName`], [`AccessKey`], [`SasToken`] | the settings of a publisher | [`PublishConfigError`] |
 //! | [`manage`] | creates, changes and deletes namespaces, channels and event subscriptions | [`manage::ManagementError`] |
 //! | [`activation`] | reports when a customer activates a channel | [`activation::ActivationError`] |
@@ -63,7 +63,7 @@
 //! use partner_center_webhooks::event_grid::{ChannelName, CloudEvent, Publisher};
 //!
 //! async fn callback(State(publisher): State<Publisher>, Callback(received): Callback) -> StatusCode {
-//!     // None if it is about no customer, or if what it says of the customer does not agree.
+//!     // `None` if the event does not name a customer, or names different ones.
 //!     let Some(customer) = received.event().customer_tenant() else { return StatusCode::OK };
 //!     let Ok(channel) = ChannelName::new(&format!("customer-{customer}")) else { return StatusCode::SERVICE_UNAVAILABLE };
 //!     match publisher.publish(&channel, [CloudEvent::from(&received)]).await {

@@ -35,7 +35,7 @@ use crate::token::provider::secret_header;
 /// assert_eq!(format!("{key:?}"), "AccessKey { .. }");
 /// assert_eq!(
 ///     AccessKey::new("not base64!").unwrap_err().to_string(),
-///     "the access key is empty or not base64 (expected it as the portal shows it)"
+///     "the access key is empty or not base64 (expected the key as shown in the portal)"
 /// );
 /// # Ok::<(), partner_center_webhooks::event_grid::PublishConfigError>(())
 /// ```

@@ -1,7 +1,7 @@
 //! The HTTP client of the crate: a trait with one method and limits, over [`http`] types.
 //!
 //! All requests go through [`HttpClient`]. Feature `reqwest` provides [`ReqwestClient`]; any other client implements the
-//! trait in a few lines. So an application decides about proxies, resolvers, TLS and connection pools, and a test needs no
+//! trait in a few lines. So an application chooses proxies, resolvers, TLS and connection pools, and a test needs no
 //! network:
 //!
 //! ```
@@ -36,7 +36,7 @@
 //! # });
 //! ```
 //!
-//! Which responses are errors, and which errors are transient, is decided by the callers, by one rule for all of them.
+//! The callers decide, by one shared rule, which responses are errors, and which errors are transient.
 
 #[cfg(feature = "token")]
 #[cfg_attr(

@@ -1,7 +1,7 @@
-//! JSON: kept as text, read from responses, and its dates.
+//! JSON that is kept as text, JSON of responses, and dates.
 //!
 //! - [`raw`] keeps the JSON of events as text, so that an event is passed on digit for digit.
-//! - [`response`] reads responses of services: one reader for all clients, which tells truncated JSON from other JSON.
+//! - [`response`] reads responses of services: one reader for all clients, which tells truncated JSON from malformed JSON.
 //! - [`date`] reads the dates of both.
 //!
 //! Some of Microsoft's services put a byte order mark before JSON, which RFC 8259 (section 8.1) allows readers to ignore.

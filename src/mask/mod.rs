@@ -10,7 +10,7 @@
 //! | `https://user:password@host.example/` | `https://...@host.example/` |
 //! | `https://host.example/#s3cret` | `https://host.example/#...` |
 //!
-//! Masks cannot be undone: what is masked is not in the error, whatever is logged of it.
+//! Masking cannot be undone: the error does not contain the masked text, so no log can show it.
 
 mod excerpt;
 #[cfg(any(feature = "event-grid", feature = "registration"))]

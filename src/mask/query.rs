@@ -1,8 +1,9 @@
 //! Secrets in the query of a URL in a request, redacted from errors because services echo requests.
 
+use form_urlencoded::parse;
+
 use super::secret::SecretString;
 use super::url::named;
-use form_urlencoded::parse;
 
 /// The values in the query of a URL, raw and decoded.
 ///

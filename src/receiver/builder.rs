@@ -175,7 +175,8 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Replaces how long a callback waits for a certificate that is not kept. Default: 5 s, less than any sender waits.
+    /// Replaces how long callbacks wait for the fetch of a certificate, from its start: one that joins late waits for less. Default:
+    /// 5 s, less than any sender waits.
     ///
     /// After that the response is 503, and the fetch goes on.
     pub fn certificate_wait(mut self, wait: Duration) -> Self {

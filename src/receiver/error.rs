@@ -63,8 +63,12 @@ pub enum Error {
     Source(Unavailable<FetchError>),
     /// The signature does not match under the kept certificate, and it is unknown whether that was replaced.
     #[error(
-        "it is unknown whether the signature is good, because the certificate could not be fetched again: {unavailable} (if that \
-         lasts, check that its host can be reached); under the kept certificate: {mismatch}"
+        "it is unknown whether the signature is good, because the certificate could not be renewed: {unavailable}{}; under the \
+         kept certificate: {mismatch}",
+        match &*unavailable.error {
+            SignerError::Chain { .. } => "",
+            SignerError::Fetch(_) => " (if that persists, check that its host can be reached)",
+        }
     )]
     #[non_exhaustive]
     Stale {
@@ -106,12 +110,12 @@ impl Error {
     /// | envelope: the signature is missing or of another scheme | forged | 401 | |
     /// | envelope: all else | forged | 400 | |
     /// | location | forged | 401 | |
-    /// | source: the certificate could not be fetched, or its fetch is late | undecided | 503 | until the next attempt, or the age of the outage |
+    /// | source: the certificate could not be fetched, or its fetch is late | undecided | 503 | 1 to 300 s: the longest of the time until the next attempt, the age of the outage, and the host's own `Retry-After` |
     /// | chain: the signing certificate is revoked, according to a fetch at most 5 s ago | forged | 401 | |
-    /// | chain: all else, because the certificate came from Microsoft's own store | undecided | 503 | as above |
+    /// | chain: all else, because the certificate came from Microsoft's own store | undecided | 503 | as for source |
     /// | signature, under a certificate fetched after the callback arrived or at most 5 s before | forged | 401 | |
     /// | a kept signer of the URL cannot be verified at this time, and the signature matches no other | undecided | 503 | 300 s |
-    /// | stale: the signature does not match, and the certificate could not be fetched again | undecided | 503 | as above |
+    /// | stale: the signature does not match, and the certificate could not be fetched again, or its successor is not trusted | undecided | 503 | as for source |
     /// | event, format: genuine, but not readable by this program | undecided | 503 | 300 s, because it needs a repair |
     /// | duplicate: handled before | handled | 200 | |
     /// | duplicate: in progress | undecided | 503 | the lease's remaining time |
@@ -153,9 +157,10 @@ impl Error {
 
     /// Whether callbacks stay refused until an operator acts: page one. Such errors are logged at level error.
     ///
-    /// They are genuine bodies that this program cannot read, and certificates of Microsoft's own store that are refused or revoked.
-    /// A stranger can cause the latter only by naming another certificate that exists in that store, so look at the URL. All other [undecided](Verdict::Undecided) callbacks are counted: outages heal, and strangers can cause
-    /// them, but a rate that stays high means that events are being lost.
+    /// They are genuine bodies that this program cannot read, and certificates of Microsoft's own store that are refused or revoked,
+    /// also the successor of a kept one. A stranger can cause the latter only by naming another certificate that exists in that
+    /// store, so look at the URL. All other [undecided](Verdict::Undecided) callbacks are counted: outages heal, and strangers can
+    /// cause them, but a rate that stays high means that events are being lost.
     ///
     /// # Example
     ///
@@ -167,7 +172,14 @@ impl Error {
     /// assert!(unreadable.needs_repair());
     /// ```
     pub fn needs_repair(&self) -> bool {
-        matches!(self, Self::Chain { .. } | Self::Event(_) | Self::Format(_))
+        match self {
+            Self::Chain { .. } | Self::Event(_) | Self::Format(_) => true,
+            // The URL serves a certificate that is refused, while callbacks under the kept one go on.
+            Self::Stale { unavailable, .. } => {
+                matches!(*unavailable.error, SignerError::Chain { .. })
+            }
+            _ => false,
+        }
     }
 
     /// The error for a mismatch under kept signers if the certificate could not be fetched again.

@@ -1,6 +1,6 @@
 //! All stages in one call: [`Receiver`] verifies callbacks, keeps their signers, and reads the events.
 //!
-//! An error knows its response: [`Error::status`] and [`Error::retry_after`].
+//! An error has its response: [`Error::status`] and [`Error::retry_after`].
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,7 +27,7 @@
 //! # Headers
 //!
 //! Every method that takes headers takes pairs of a name and a value: `&HeaderMap` of `http` 0.2 or 1, that of another framework,
-//! or any iterator of references to strings and bytes. They are read in one pass, borrowed, without an allocation.
+//! or any iterator of references to strings and bytes. They are read in one pass, without copies or allocations.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,7 @@
 //! # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
 //! # let callback = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
 //! # let text = |name| callback.headers[name].to_str().map(str::to_owned);
-//! // As a serverless host or a gateway hands them over:
+//! // As a serverless host or a gateway passes them:
 //! let headers: Vec<(String, String)> = vec![
 //!     ("Authorization".to_owned(), text("authorization")?),
 //!     ("X-MS-Certificate-Url".to_owned(), text("x-ms-certificate-url")?),
@@ -52,21 +52,23 @@
 //! # In production
 //!
 //! - **Fetches run in the background**, in tasks of their own with deadlines of 5 s. Build the receiver in the tokio runtime that
-//!   keeps running (other runtimes: [`ReceiverBuilder::spawn`]). A URL is fetched once for all its callbacks. A callback with a
-//!   good signer never waits for the network; one without a signer waits at most 5 s, and is then answered with 503.
+//!   keeps running (other runtimes: [`ReceiverBuilder::spawn`]). A URL is fetched once for all its callbacks. A callback
+//!   that a kept signer signed never waits for the network; any other waits at most 5 s, and is then answered with 503.
 //! - **Rotations**: a signature is refused for good only under a certificate that was fetched after the callback arrived or at most
-//!   five seconds before. A new certificate is found at its first signature, and two former ones stay good for seven days.
+//!   five seconds before. A new certificate is fetched when its first signature arrives, unless the old one was fetched less
+//!   than five seconds before (401). While the host is down, callbacks under a new certificate get 503, and those under a kept
+//!   one are still accepted. Two former signers stay accepted for seven days.
 //! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and give them to the next receiver
 //!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::intermediates`]). Then it needs no fetch at the start, and
 //!   repeated deliveries under a former certificate are not lost. Ignore a damaged file: a receiver works without it.
 //! - **Changes at run time**: [`Receiver::replace_chain`] sets new anchors, intermediates, policies or names while callbacks go on.
-//! - **Expiry**: with feature `tracing`, a warning is logged when less than a week is left of a signing certificate, an issuer or a
-//!   revocation list.
-//! - **Cost**: one RSA verification, 14 µs on a core of a small machine, and 4 % more. No lock, and no allocation but that of the
-//!   event. `cargo bench --all-features --bench receive` prints each figure beside the raw primitive, and
-//!   `benches/throughput.sh` the requests per second of an axum server: 0.95 of those with the RSA primitive alone, if server and
-//!   load generator have a core each.
-//! - **Strangers** cause no fetches but a shared quota of 60 a minute, and no more than one in five seconds for a known URL.
+//! - **Expiry**: with feature `tracing`, a warning is logged when a signing certificate, an issuer or a revocation list expires
+//!   in less than a week.
+//! - **Cost**: one RSA verification, 14 µs on a core of a small machine, plus 4 %. No locks, and only the event is allocated.
+//!   `cargo bench --all-features --bench receive` prints each figure beside that of the raw primitive.
+//!   `benches/throughput.sh` prints the requests per second of an axum server: 0.95 of the rate with the RSA primitive alone,
+//!   if server and load generator have a core each.
+//! - **Strangers** can cause at most 60 fetches a minute, a shared quota, and at most one in five seconds for a known URL.
 
 mod admitted;
 mod builder;

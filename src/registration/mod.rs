@@ -1,7 +1,7 @@
 //! The webhook registration API: the callback URL, its events, and test events.
 //!
-//! [`RegistrationClient`] has the six operations of the API, and [`ensure`](RegistrationClient::ensure), which most callers
-//! want. A partner's tenant has one registration, shared by all its products. The API cannot delete it.
+//! [`RegistrationClient`] offers the six operations of the API, and [`ensure`](RegistrationClient::ensure), which most callers
+//! need. A partner's tenant has one registration, shared by all its products. The API cannot delete it.
 //!
 //! Calls need a tokio runtime with time enabled.
 //!
@@ -33,7 +33,7 @@
 //!     "register `https://contoso.example/webhooks/callback` for test-created, invoice-ready"
 //! );
 //!
-//! let id = client.send_test_event(WhenLimited::Wait).await?; // two a minute, counted here
+//! let id = client.send_test_event(WhenLimited::Wait).await?; // at most two a minute, enforced by the client
 //! let timeout = Duration::from_secs(120);
 //! let event = client.wait_for_test_event(&id, timeout, |event| println!("{}", event.status())).await?;
 //! assert!(event.was_delivered());

@@ -287,7 +287,7 @@ mod tests {
         );
         assert_eq!(
             address("create-transfer", &customer, ""),
-            "the event is about a transfer and does not name it (neither its resource nor its audit record has an id)"
+            "the event is about a transfer but does not identify it (neither its resource nor its audit record has an id)"
         );
     }
 
@@ -331,12 +331,9 @@ mod tests {
         let bare = Event::from_slice(br#"{"EventName":"x","ResourceUri":null}"#).unwrap();
         let endpoint = Endpoint::new(HOST).unwrap();
         let error = Address::of_resource(&bare, &endpoint, &Cloud::Global).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the event names no resource (its audit record may tell more)"
-        );
+        assert_eq!(error.to_string(), "the event does not name a resource (its audit record may)");
         let error = Address::of_audit_record(&bare, &endpoint).unwrap_err();
-        assert_eq!(error.to_string(), "the event names no audit record");
+        assert_eq!(error.to_string(), "the event does not name an audit record");
     }
 
     #[test]

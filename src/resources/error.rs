@@ -13,15 +13,15 @@ pub enum ResourceError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The event has no `AuditUri`.
-    #[error("the event names no audit record")]
+    #[error("the event does not name an audit record")]
     NoAuditRecord,
     /// The event has no `ResourceUri`.
-    #[error("the event names no resource (its audit record may tell more)")]
+    #[error("the event does not name a resource (its audit record may)")]
     NoResource,
     /// The resource is on a host that needs other tokens than Partner Center, and the client has no provider for them.
     #[error(
         "the resource is read from {host}, and the client has no token provider for it: this is not a permission in Entra, \
-         but a missing call of `ResourceClient::{method}` in the program"
+         but a missing call to `ResourceClient::{method}` in the program"
     )]
     NoTokenProvider {
         /// The service on that host: `Microsoft Graph` or `the referrals API`.
@@ -32,7 +32,7 @@ pub enum ResourceError {
     },
     /// The event is about a transfer, and neither its resource nor its audit id names the transfer.
     #[error(
-        "the event is about a transfer and does not name it (neither its resource nor its audit record has an id)"
+        "the event is about a transfer but does not identify it (neither its resource nor its audit record has an id)"
     )]
     NoTransferId,
     /// A token must not be sent to the URI.

@@ -111,7 +111,7 @@ async fn check(inner: Weak<Inner>, url: CertificateUrl<'static>, now: Duration) 
 
 /// Certificates that may replace issuers of `targets` that were just found revoked.
 ///
-/// Their lists are fetched too: a twin that is itself revoked is no help.
+/// Their lists are fetched too: a twin that is itself revoked does not help.
 async fn twins(gatherer: &Gatherer, mut targets: Vec<Target>) -> Vec<CertificateDer<'static>> {
     targets.retain(|target| {
         let verdict = gatherer.assess(target).verdict;

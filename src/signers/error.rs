@@ -80,7 +80,8 @@ pub enum FetchError {
     },
     /// The fetch takes longer than a callback waits. It goes on in the background.
     #[error(
-        "`{url}` is still being fetched after {patience:?}, the longest that a callback waits; the fetch goes on"
+        "the certificate at `{url}`, or an issuer's certificate or a list that its chain needs from port 80 of a certificate \
+         authority, is still being fetched after {patience:?}, the longest that a callback waits; the fetch goes on"
     )]
     Late {
         /// The URL.
@@ -90,8 +91,8 @@ pub enum FetchError {
     },
     /// The quota of downloads for URLs that never verified is used up.
     #[error(
-        "`{url}` was not fetched: it has never verified, and the quota of {per_minute} downloads a minute for such URLs \
-         is used up; if genuine callbacks name it, configure it with `warm_up_url`"
+        "`{url}` was not fetched: no signer of it was ever verified, and the quota of {per_minute} downloads a minute for \
+         such URLs is used up; if genuine callbacks name it, configure it with `warm_up_url`"
     )]
     Quota {
         /// The URL.
@@ -171,7 +172,7 @@ pub(crate) enum EvidenceError {
     ListNotInForce { url: Excerpt },
     #[error("`{url}`: {error}")]
     NotAList { url: Excerpt, error: ParseError },
-    #[error("`{url}` does not serve the issuer")]
+    #[error("`{url}` does not serve the issuer's certificate")]
     NotTheIssuer { url: Excerpt },
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum KeptSignersError {
     /// The text was cut off or changed.
     #[error(
         "the text of kept signers was cut off or changed: it has {found} signers and revoked certificates, and its last line{}; \
-         use the text that `kept_signers_pem` returned, unchanged, or omit it, and the receiver fetches its signers again",
+         use the text that `kept_signers_pem` returned, unchanged, or omit it: the receiver then fetches its signers again",
         stated.map_or_else(|| format!(" is not `{COUNT} …`"), |stated| format!(" says {stated}"))
     )]
     Incomplete {
@@ -77,7 +77,7 @@ pub(crate) enum KeptSignersError {
     },
     /// The text has more signers than a receiver keeps.
     #[error(
-        "the text has {found} kept signers, and at most {limit} are allowed: use the text of one receiver for one receiver"
+        "the text has {found} kept signers, and at most {limit} are allowed: do not join the texts of several receivers"
     )]
     TooMany {
         /// The number in the text.

@@ -1,10 +1,10 @@
 //! Stages 2 and 3 together: finds signers, verifies them, keeps them and refreshes them.
 //!
-//! [`Signers`] combines any [`CertificateSource`] with a [`ChainVerifier`]. It keeps *verified* signers, never certificates that
-//! are still to be verified.
+//! [`Signers`] combines any [`CertificateSource`] with a [`ChainVerifier`]. It keeps *verified* signers, never unverified
+//! certificates.
 //!
-//! Most applications never call it: [`Receiver`](crate::Receiver) does. Use it alone to verify callbacks with your own pipeline, as
-//! a gateway does that hands the verified signer to another process.
+//! Most applications never call it: [`Receiver`](crate::Receiver) does. Use it alone to verify callbacks in your own pipeline,
+//! for example in a gateway that passes the verified signer to another process.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,7 +40,7 @@
 //! | import | a signer that an earlier process exported, and that is not verified yet |
 //! | evidence | issuers' certificates, revocation lists, and certificates that are known to be revoked |
 //! | fresh | fetched after the callback arrived, or at most 5 s before: a mismatch is final |
-//! | due | a refresh or a check whose time has come; it runs behind the callback |
+//! | due | a refresh or a check whose time has come; it runs in the background |
 //! | cool-down | the time after a failure in which nothing is fetched, and callers get that failure |
 //! | patience | how long a callback waits for a fetch; the fetch itself goes on |
 //!
@@ -68,20 +68,20 @@
 //! - **No request owns a fetch.** Fetches run in tasks of their own ([`Spawn`](crate::spawn::Spawn)), with deadlines of 5 s for the
 //!   certificate, 5 s for its issuers and 3 s for revocation lists, whatever the HTTP client does. All callbacks that wait for a
 //!   URL share one fetch. An attempt is recorded when it starts.
-//! - **A callback whose URL has a good signer never waits for the network.**
+//! - **A callback that a kept signer signed never waits for the network.**
 //! - A callback without a signer waits for the path, 5 s by default. Then it fails, and the fetch goes on. It waits for
 //!   revocation lists only with [`Revocation::Required`](crate::chain::Revocation::Required).
 //! - **A signature is refused for good only under a fresh certificate**: fetched after the callback arrived, or at most 5 s
 //!   before. Under an older one, a mismatch causes one fetch, shared by all callbacks. If the fetch under way had started before
-//!   the callback arrived, a second one follows.
+//!   the callback arrived, and more than 5 s before its end, a second one follows.
 //! - **Revocation covers every kept signer.** A certificate that was once seen revoked stays refused, even if the list is lost.
 //! - At most two replaced signers are accepted, for seven days: a repeated delivery may carry their signature.
 //! - A failure is remembered for 5 s, and for up to 15 s when failures repeat. Meanwhile nothing is fetched.
-//! - URLs that never verified share a quota of downloads, so that invented names cost the certificate host nothing.
-//!   Documented and configured URLs, and those that verified once, are exempt.
+//! - URLs that never had a verified signer share a quota of downloads, so that made-up names cost the certificate host nothing.
+//!   Documented and configured URLs, and those that once had a verified signer, are exempt.
 //! - A clock that jumps loses nothing: validity is checked at each use. The 5 s of a fresh certificate and cool-downs are also
 //!   measured by [`Spawn::instant`](crate::spawn::Spawn::instant), so that a clock that is set back does not prolong them.
-//! - No lock is held while an HTTP client, a policy, a tracker or a subscriber runs. A panic in one is an error of that fetch.
+//! - No lock is held while an HTTP client, a policy, a tracker or a subscriber runs. A panic in one fails only that fetch.
 //!
 //! # Bounds
 //!
@@ -91,8 +91,8 @@
 //! |---|---|---|
 //! | URLs with verified signers | 16 | the one whose signers expire first, a documented one last |
 //! | signers of a URL | the current one and 2 former ones | the former one that was replaced first |
-//! | URLs that verified once, without their signers | 256 | the one that verified first |
-//! | failures, after their cool-down | 512 | all that do not cool down any more |
+//! | URLs that once had a verified signer, without the signers | 256 | the one that had it first |
+//! | failures, after their cool-down | 512 | all whose cool-down is over |
 //! | imports | 96 | none is added |
 //! | issuers' certificates, lists, revocations | 64, 32, 256 | see the evidence store |
 
@@ -148,8 +148,9 @@ impl Signers {
     pub const MAX_URLS: usize = times::MAX_URLS;
     /// The greatest age of a certificate under which a signature is refused for good.
     ///
-    /// Five seconds: the host served the certificate so recently that a replaced one is out of the question. It is also the least
-    /// time between two fetches that strangers' signatures cause for one URL.
+    /// Five seconds: the host served the certificate so recently that a mismatch is taken for a forgery. A genuine callback under a
+    /// certificate that was replaced within these seconds is refused with 401. It is also the least time between two fetches that
+    /// strangers' signatures cause for one URL.
     pub const FRESH: Duration = times::FRESH;
     /// How long a callback without a signer waits by default.
     ///

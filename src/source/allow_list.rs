@@ -14,7 +14,7 @@ use crate::mask::Excerpt;
 pub enum PrefixError {
     /// The prefix has another form.
     #[error(
-        "`{found}` is not a URL prefix to allow (expected `{scheme}`, a lower-case host, optionally a port, and a \
+        "`{found}` cannot be an allowed URL prefix (expected `{scheme}`, a lower-case host, optionally a port, and a \
          path that ends in `/`)"
     )]
     Malformed {

@@ -10,11 +10,11 @@
 //! |---|---|---|
 //! | a fetch goes on after all its callers have left | yes | no: the next caller resumes it, or it fails at its deadline |
 //! | a fetch has a deadline whatever the HTTP client does | yes | only by the caller's clock, when the next caller arrives |
-//! | a callback with a good signer never waits for the network | yes | one callback for each refresh, and one for each check of the revocation lists, drives it and waits for it |
+//! | a callback that a kept signer signed never waits for the network | yes | one callback for each refresh, and one for each check of the revocation lists, drives it and waits for it |
 //! | a callback without a signer waits five seconds at most | yes | no: put a timeout around it |
 //!
 //! Certificates and revocation lists of signers, the keys of Microsoft Entra and access tokens are all fetched like this. The
-//! table holds for deliveries from Event Grid and for calls that need a token, too.
+//! table also applies to deliveries from Event Grid and to calls that need a token.
 
 mod caller_driven;
 #[cfg(any(feature = "receiver", feature = "token"))]

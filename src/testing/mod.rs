@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Issuer`] | a throw-away CA shaped like Microsoft's: a root, an intermediate with `O=Microsoft Corporation`, and signing certificates for `pcnotifications-dispatch.microsoft.com`; only receivers configured for it trust it |
 //! | [`PartnerCenter`] | a fake of Partner Center: registration API with its quirks, certificate host, deliveries |
-//! | [`EventGrid`] | a fake of Event Grid: publish endpoint of a partner namespace, deliveries to web hooks |
+//! | [`EventGrid`] | a fake of Event Grid: publish endpoint of a partner namespace, deliveries to webhooks |
 //! | [`ResourceManager`] | a fake of Azure Resource Manager with the resources of Event Grid |
 //! | [`duplicate_guard_conformance`] | checks an implementation of [`DuplicateGuard`](crate::duplicates::DuplicateGuard) |
 //! | `MemoryInbox`, `inbox_conformance` | with feature `inbox`: an inbox in memory, and a check of implementations |

@@ -13,7 +13,7 @@ use crate::http_client::BoxFuture;
 use crate::spawn::single_flight::{Interrupted, SingleFlight, Start, Times};
 use crate::spawn::{DefaultSpawn, Spawn};
 
-/// Caches the tokens of another provider, one for each scope.
+/// Caches the tokens of another provider in memory, one for each scope until the next one replaces it.
 ///
 /// A token is renewed [`Cached::BEFORE_EXPIRY`] before it expires, or at half its lifetime if that is less than twice as long; a
 /// token without expiry only after it was rejected. Renewal runs in the background, and callers get the old token while it is

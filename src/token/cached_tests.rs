@@ -228,7 +228,7 @@ fn moody(scene: &Scene, mood: Mood) -> Cached<impl TokenProvider + 'static> {
 #[tokio::test(start_paused = true)]
 async fn a_hanging_or_panicking_provider_does_not_block_a_valid_token() {
     for (mood, waited, said) in [
-        (Mood::Hangs, 60, "there was no token within 60s"),
+        (Mood::Hangs, 60, "no token was obtained within 60s"),
         (Mood::Panics, 0, "the token provider failed: it panicked"),
     ] {
         let scene = Scene::new();

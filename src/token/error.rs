@@ -59,7 +59,7 @@ pub enum TokenError {
     #[error("{0}")]
     Refused(Box<EntraRefusal>),
     /// There was no token in time.
-    #[error("there was no token within {deadline:?}")]
+    #[error("no token was obtained within {deadline:?}")]
     Timeout {
         /// The deadline.
         deadline: Duration,

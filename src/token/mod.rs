@@ -32,9 +32,9 @@
 //!
 //! # A rejected token
 //!
-//! A token can be revoked before it expires. A client that gets 401 asks once more, and names the rejected token
+//! A token can be revoked before it expires. A client that gets 401 asks its provider once more, and names the rejected token
 //! ([`TokenRequest::refused`]). The provider returns another one, or [`TokenError::NoAlternative`]; then the client reports the
-//! refusal of the API, which says more.
+//! API's own refusal, which has more detail.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -239,7 +239,7 @@ fn an_expired_certificate_is_not_blamed_on_its_issuer() {
     assert_eq!(examined.code, Some(1));
     examined.shows("(expired less than 1 day ago)");
     examined.shows("why: the signing certificate itself expired at ");
-    examined.shows("REFUSED: the signing certificate has expired (it is ");
+    examined.shows("REFUSED: the signing certificate has expired (the clock says ");
     examined.shows("* check the clock: it was ");
     examined.shows("for captured callbacks only, never in a receiver");
     assert_eq!(examined.json["certificate"]["days_left"], -1);
@@ -423,7 +423,7 @@ fn faults_of_the_command_line_are_told_apart() {
             &["--revocation", "strict"],
             "--revocation strict: no mode (expected off, best-effort or required)",
         ),
-        (&["--issuer-location", "a"], "--issuer-location: `a` is no"),
+        (&["--issuer-location", "a"], "--issuer-location: `a` cannot be an allowed URL prefix"),
         (&["--at", "noon"], "--at noon: no time"),
         (&["--strange"], "invalid option '--strange'"),
     ];

@@ -1,4 +1,4 @@
-//! The web hook for Event Grid. It is stopped with a signal, so this test is for Unix.
+//! The webhook for Event Grid. It is stopped with a signal, so this test is for Unix.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

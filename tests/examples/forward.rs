@@ -196,7 +196,7 @@ fn what_can_never_be_published_is_told_so() {
     let deep = format!(r#"{{"EventName":"invoice-ready","more":{deep}}}"#);
     for (body, reason) in [
         (&unnamed, r"attribute `type` is `Microsoft.PartnerCenter.invoice\x07ready`"),
-        (&deep, "the data nests too deeply"),
+        (&deep, "the data is nested too deeply"),
     ] {
         // Nobody kept it, so it is not acknowledged, however often it comes.
         assert_eq!((status(body), status(body)), (503, 503));
@@ -257,7 +257,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
         ),
         (
             &["--danger-certificate-location", "a.example/cert/?s3cret"],
-            "--danger-certificate-location: `a.example/cert/?...` is not a URL prefix to allow",
+            "--danger-certificate-location: `a.example/cert/?...` cannot be an allowed URL prefix",
         ),
         (&["--unknown"], "invalid option '--unknown'"),
     ] {

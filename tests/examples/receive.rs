@@ -281,7 +281,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
             ),
             (
                 &["--danger-certificate-location", "https://host.example/cert"],
-                "--danger-certificate-location: `https://host.example/cert` is not a URL prefix to allow",
+                "--danger-certificate-location: `https://host.example/cert` cannot be an allowed URL prefix",
             ),
             (
                 &["--new-certificate-downloads-per-minute", "0"],

@@ -109,7 +109,7 @@ fn an_event_is_followed() {
 
     let ended = scene.run(&["fetch", &file, "--audit"]);
     assert_eq!(ended.code, Some(1));
-    assert_eq!(ended.stderr, "registration: the event names no audit record\n");
+    assert_eq!(ended.stderr, "registration: the event does not name an audit record\n");
     let event = json!({"EventName": "x", "ResourceUri": "https://evil.example/v1/customers/1"});
     let ended = scene.run(&["fetch", &directory.write("event.json", event.to_string())]);
     assert!(
@@ -167,7 +167,7 @@ fn events_are_followed_to_graph_and_to_referrals() {
                 Some(1),
                 format!(
                     "registration: the resource is read from {host}, and the client has no token provider for it: this \
-                     is not a permission in Entra, but a missing call of `ResourceClient::{method}` in the program; from the command line, set PARTNER_CENTER_GRAPH_TOKEN or \
+                     is not a permission in Entra, but a missing call to `ResourceClient::{method}` in the program; from the command line, set PARTNER_CENTER_GRAPH_TOKEN or \
                      PARTNER_CENTER_REFERRALS_TOKEN, or the variables of an application\n"
                 )
             )

@@ -267,7 +267,10 @@ fn a_certificate_that_is_not_partner_centers_is_refused_by_the_chain() {
             certificate().self_signed().unwrap(),
             "no path leads from the signing certificate to one of 1 ",
         ),
-        (certificate().expired().issue().unwrap(), "the signing certificate has expired (it is "),
+        (
+            certificate().expired().issue().unwrap(),
+            "the signing certificate has expired (the clock says ",
+        ),
         (
             other_service.clone(),
             "the signing certificate is refused: none of its DNS names matches the signer name \
@@ -293,7 +296,7 @@ fn the_time_can_be_another() {
     let at = |time: OffsetDateTime| judge(&genuine(), &["--at", &time.format(&Rfc3339).unwrap()]);
     assert_eq!(at(end), (Some(0), genuine_report()));
     let reason = refused(at(end + Duration::from_secs(1)), "chain", 503);
-    assert!(reason.starts_with("the signing certificate has expired (it is "), "{reason}");
+    assert!(reason.starts_with("the signing certificate has expired (the clock says "), "{reason}");
     let reason = refused(at(end - 101 * DAY), "chain", 503);
     assert!(
         reason.starts_with("the signing certificate is not valid yet (the clock says "),

@@ -9,25 +9,12 @@ use partner_center_webhooks::chain::{
 use partner_center_webhooks::crypto::AwsLcRs;
 use partner_center_webhooks::diagnosis::{Examination, Examiner};
 use partner_center_webhooks::signers::{SignerError, Signers};
-use partner_center_webhooks::source::{
-    Authorities, CertificateBundle, DistributionLocation, SourceError,
-};
+use partner_center_webhooks::source::{Authorities, CertificateBundle, SourceError};
 use partner_center_webhooks::spawn::TokioSpawn;
 use partner_center_webhooks::testing::{Issuer, Signer};
 
+use crate::signers::evidence::{BASE, INTERMEDIATE, LIST, authorities};
 use crate::support::{ISSUER, NOW, Scripted, Web, find_settled};
-
-const BASE: &str = "http://pki.example/";
-const INTERMEDIATE: &str =
-    "http://pki.example/certs/Throw-away%20TLS%20G2%20RSA%20CA%20OCSP%2002.crt";
-const LIST: &str = "http://pki.example/crl/partition/Throw-away_Partition00000.crl";
-
-fn authorities(web: &Web) -> Authorities {
-    let location = DistributionLocation::none().also_allow(BASE).unwrap();
-    Authorities::new(Arc::new(web.clone()))
-        .with_issuer_location(location.clone())
-        .with_revocation_list_location(location)
-}
 
 fn chain(revocation: Revocation) -> ChainVerifier {
     ChainVerifier::new(AwsLcRs::new(), ISSUER.anchors().unwrap()).with_revocation(revocation)

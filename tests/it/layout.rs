@@ -143,7 +143,7 @@ fn every_feature_is_documented_in_both_places() {
         }
     }
     let front_page = fs::read_to_string(root.join("src/lib.rs")).unwrap();
-    let table = front_page.split("//! | feature | brings").nth(1).unwrap();
+    let table = front_page.split("//! | feature | adds").nth(1).unwrap();
     let rows = table.lines().filter_map(|line| line.strip_prefix("//! | `"));
     let documented: BTreeSet<_> =
         rows.map(|row| row.split('`').next().unwrap().to_owned()).collect();

@@ -1,4 +1,5 @@
-//! The crate from outside: what is accepted, and beside each the twins that are refused. The modules are those of `src`.
+//! The crate from outside: what is accepted, and beside each the twins that are refused. The modules are those of `src` (`event` is in
+//! `tests/event.rs`), with `adapters`, `field` (inputs from public reports), `layout` and `support`.
 
 #![allow(
     clippy::expect_used,

@@ -264,8 +264,8 @@ const ELSEWHERE: [(&str, &str, &str); 5] = [
 ];
 
 /// The error without a provider.
-const GRAPH: &str = "the resource is read from Microsoft Graph, and the client has no token provider for it: this is not a permission in Entra, but a missing call of `ResourceClient::with_graph` in the program";
-const REFERRALS: &str = "the resource is read from the referrals API, and the client has no token provider for it: this is not a permission in Entra, but a missing call of `ResourceClient::with_referrals` in the program";
+const GRAPH: &str = "the resource is read from Microsoft Graph, and the client has no token provider for it: this is not a permission in Entra, but a missing call to `ResourceClient::with_graph` in the program";
+const REFERRALS: &str = "the resource is read from the referrals API, and the client has no token provider for it: this is not a permission in Entra, but a missing call to `ResourceClient::with_referrals` in the program";
 
 #[tokio::test]
 async fn events_are_followed_to_graph_and_to_referrals() {

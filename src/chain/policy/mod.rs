@@ -1,4 +1,4 @@
-//! Requirements on a signing certificate beyond its path: one policy a file, each of which can only refuse.
+//! Requirements on a signing certificate beyond its path: one policy per file, each of which can only refuse.
 //!
 //! To add one, add a file with a type that implements [`CertificatePolicy`], its line in `ChainVerifier::new`, and rows of
 //! accepted and refused certificates in `tests/it/chain/verifier.rs`.

@@ -1,4 +1,4 @@
-//! What would change a refusal, and what that would weaken.
+//! Advice: how to change a refusal, and how that weakens the check.
 
 mod fetching;
 mod path;

@@ -6,7 +6,7 @@
 pub struct Advice {
     /// The action, in words.
     pub action: String,
-    /// The option of the program `partner-center`, if there is one.
+    /// The command-line option of this crate's tools, if there is one.
     pub flag: Option<String>,
     /// The call on [`ReceiverBuilder`](crate::receiver::ReceiverBuilder), if there is one; it may have several lines.
     pub builder: Option<String>,

@@ -52,7 +52,7 @@ pub enum CloudEventError {
         reason: Excerpt,
     },
     /// The data nests deeper than JSON parsers accept in a batch.
-    #[error("the data nests too deeply (expected at most {DATA_DEPTH_LIMIT} levels)")]
+    #[error("the data is nested too deeply (expected at most {DATA_DEPTH_LIMIT} levels)")]
     TooDeep,
     /// The event has both `data` and `data_base64`.
     #[error("`data` and `data_base64` are both present (expected at most one)")]

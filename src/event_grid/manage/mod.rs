@@ -6,7 +6,7 @@
 //! A partner has one registration, a namespace in each region, and a channel for each customer. The customer authorizes the
 //! partner, and activates the topic that the channel creates: [`activation`](super::activation) reports when.
 //!
-//! | resource | whose | made by | where |
+//! | resource | owner | created by | where |
 //! |---|---|---|---|
 //! | [`PartnerRegistration`] | the partner's | [`create_or_update`](ManagementClient::create_or_update), once | `global` |
 //! | [`PartnerNamespace`] | the partner's | `create_or_update`, one in each region | the region of its channels |
@@ -17,13 +17,13 @@
 //! | [`EventSubscription`] | either's | `create_or_update`, on a topic or any scope | with its topic |
 //! | [`SystemTopic`] | either's | `create_or_update` | the region of its source |
 //!
-//! A channel and its topic live and die together: the deletion of one deletes the other.
+//! Deleting a channel deletes its topic, and the reverse.
 //!
 //! # Names, ids and secrets
 //!
-//! An id is built from checked names or parsed, so that it cannot leave its place in a URL. Ids are compared in any ASCII case.
+//! An id is built from checked names or parsed, so that it cannot leave its place in a URL. Ids ignore ASCII case.
 //! Models are open: a member that this version does not know is kept and written back. Keys and webhook URLs are [`Secret`]s:
-//! `Debug` does not show them, and they are redacted from errors, which quote what the service says.
+//! `Debug` does not show them, and they are redacted from errors, which quote the service's responses.
 //!
 //! # Waiting
 //!

@@ -24,7 +24,7 @@ pub enum PublishConfigError {
     #[error("the signature's expiry is out of range (expected a year from 1 to 9999)")]
     Expiry,
     /// The text is not an access key.
-    #[error("the access key is empty or not base64 (expected it as the portal shows it)")]
+    #[error("the access key is empty or not base64 (expected the key as shown in the portal)")]
     Key,
     /// The path of the endpoint is missing or wrong: the service would respond with 404.
     #[error(

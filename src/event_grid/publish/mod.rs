@@ -1,7 +1,7 @@
 //! Publishing to a partner namespace.
 //!
-//! Requests are full (1 MiB, 5000 events), every event is serialized once, and ids are fixed before the first attempt. Events that
-//! were not accepted are returned one by one with the reason.
+//! Requests are filled up to the limits (1 MiB, 5000 events), every event is serialized once, and ids are fixed before the
+//! first attempt. Each event that was not accepted is returned with the reason.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -29,7 +29,7 @@ pub enum WebhookConfigError {
     China,
     /// The name is not a header name, or is reserved for Event Grid.
     #[error(
-        "`{found}` is not a header for a secret (expected a header name that does not begin with `aeg-`)"
+        "`{found}` cannot carry the secret (expected a header name that does not begin with `aeg-`)"
     )]
     SecretHeader {
         /// The name.
@@ -44,7 +44,7 @@ pub enum WebhookConfigError {
     /// A request cannot carry the secret, so every request would be refused. The usual cause is the line feed at the end of
     /// a file.
     #[error(
-        "the secret begins or ends with white space, or contains a control character (expected it as requests carry it)"
+        "the secret begins or ends with white space, or contains a control character (expected the value exactly as sent)"
     )]
     SecretUnsendable,
     /// The tenant is not given by its id.

@@ -95,7 +95,7 @@ pub enum ReceiveError {
         place: Box<str>,
     },
     /// The value is not the shared secret.
-    #[error("{place} is not the shared secret")]
+    #[error("{place} does not match the shared secret")]
     SecretMismatch {
         /// The header or query parameter.
         place: Box<str>,
@@ -110,15 +110,15 @@ pub enum ReceiveError {
     #[error(transparent)]
     Token(#[from] TokenRefusal),
     /// The body has more events than Event Grid delivers at once.
-    #[error("the body has {found} events (expected {EVENTS_LIMIT} at most)")]
+    #[error("the body has {found} events (expected at most {EVENTS_LIMIT})")]
     TooManyEvents {
         /// The number of events.
         found: usize,
     },
     /// The body ends in the middle of its JSON.
     #[error(
-        "the body ends in the middle of its JSON, at line {line}, column {column}: it was cut short on its way; Event Grid \
-         delivers it again; if that repeats, check the proxies and middleware that it passes"
+        "the body ends in the middle of its JSON, at line {line}, column {column}: it was truncated in transit; Event Grid \
+         will deliver it again; if that persists, check the proxies and middleware in between"
     )]
     Truncated {
         /// Counted from 1.
@@ -128,7 +128,7 @@ pub enum ReceiveError {
     },
     /// A validation is for a topic or an event subscription that is not among the configured ones.
     #[error(
-        "the validation is for {what} `{found}` (expected {expected}); if that is yours, add it with `expect_{what}`, and create \
+        "the validation is for {what} `{found}` (expected {expected}); if it is yours, add it with `expect_{what}`, and create \
          the event subscription again: Event Grid does not retry a validation"
     )]
     Unexpected {
@@ -228,5 +228,5 @@ impl ReceiveError {
 /// The most events that an event subscription can ask for in one delivery (`maxEventsPerBatch`).
 pub(super) const EVENTS_LIMIT: usize = 5000;
 
-/// The only method of deliveries, for the header `allow`.
+/// The value of the header `Allow`: deliveries have no other method.
 pub(super) const POST: HeaderValue = HeaderValue::from_static("POST");

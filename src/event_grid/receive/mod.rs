@@ -1,6 +1,6 @@
 //! Receiving at a webhook: both validation handshakes, authentication, and events in either schema.
 //!
-//! [`WebhookReceiver`] takes what every framework has (method, query, headers, body) and returns a [`WebhookRequest`], or a
+//! [`WebhookReceiver`] takes a request in parts (method, query, headers, body) and returns a [`WebhookRequest`], or a
 //! [`ReceiveError`] with the HTTP response. It makes no requests itself, except for the tenant's keys if tokens are checked.
 //!
 //! | request | result | response |
@@ -21,8 +21,8 @@
 //!
 //! # Logs
 //!
-//! With feature `tracing`, each outcome is one event with the target `partner_center_webhooks::event_grid`. No field has a
-//! secret, a token or data of an event.
+//! With feature `tracing`, each outcome is one event with the target `partner_center_webhooks::event_grid`. No field contains
+//! a secret, a token or data of an event.
 //!
 //! | level | message | fields |
 //! |---|---|---|
@@ -51,15 +51,15 @@
 //! use partner_center_webhooks::http_client::ReqwestClient;
 //!
 //! async fn events(Delivery(notification): Delivery) -> StatusCode {
-//!     for event in notification.events() { // one or many; handshakes never come here
+//!     for event in notification.events() { // one or many; handshakes never reach this handler
 //!         match event {
 //!             GridEvent::CloudEvent(event) => println!("{}: {:?}", event.id(), event.data::<serde_json::Value>()),
 //!             GridEvent::EventGrid(event) => println!("{}: {:?}", event.id(), event.data::<serde_json::Value>()),
-//!             // Malformed, or of a schema of your own: nothing of it is lost.
+//!             // Malformed, or of a schema of your own: its JSON is kept whole.
 //!             GridEvent::Unrecognized(event) => println!("{}: {}", event.reason(), event.json()),
 //!         }
 //!     }
-//!     StatusCode::NO_CONTENT // 503 would have them delivered again
+//!     StatusCode::NO_CONTENT // 503 would cause another delivery
 //! }
 //!
 //! fn router() -> Result<Router, Box<dyn std::error::Error>> {

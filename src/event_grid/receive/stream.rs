@@ -70,10 +70,14 @@ impl WebhookRequest {
     ///
     /// [`ShortCircuit::Notice`] with the response to any other request.
     pub fn into_notification(self) -> Result<Notification, ShortCircuit> {
-        match (self.response(), self) {
-            (None, Self::Notification(notification)) => Ok(notification),
-            (response, _) => Err(ShortCircuit::Notice(response.unwrap_or_default().into())),
-        }
+        // Without a default: it would be a 200, which acknowledges what nobody has read.
+        let response = match self {
+            Self::Deletion(deletion) => deletion.response(),
+            Self::Handshake(handshake) => handshake.consent(),
+            Self::Notification(notification) => return Ok(notification),
+            Self::Validation(validation) => validation.consent(),
+        };
+        Err(ShortCircuit::Notice(response.into()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Typed resources, open for members that are not known yet.
+//! Typed resources, open to members that are not known yet.
 //!
 //! Every field is optional: a missing one, null, or another JSON type than documented reads as `None`. Members without a field
 //! are in `others`, and the whole resource is in [`Fetched::json`](super::Fetched::json).

@@ -14,11 +14,11 @@
 //! - An attempt is recorded when it starts. It runs in a task of its own (`Spawn`) under a deadline. A caller that disconnects,
 //!   times out or panics does not affect it.
 //! - A failure is remembered for a cool-down that grows with each failure in a row. Meanwhile callers get that failure. The
-//!   spawner's clock measures the cool-down, too, so that a clock that is set back does not prolong it.
+//!   spawner's clock measures the cool-down, too, so that setting the clock back does not prolong it.
 //! - Waiters leave after a time (*patience*); the work goes on.
 //! - No lock is held while foreign code runs: work, wakers, destructors. Clones of outcomes are the exception.
 //!
-//! `tests/single_flight.rs` checks this with loom, under every order of steps with up to three preemptions.
+//! `tests/single_flight.rs` checks this with loom, in every interleaving with up to three preemptions.
 //!
 //! # Who uses it
 //!
@@ -29,7 +29,7 @@
 //! | an issuer's certificate, a revocation list | its URL | 10 s | 10 s | 5 s, at most 15 s |
 //! | an access token | scope | 60 s | 60 s | none |
 //!
-//! The keys of Microsoft Entra, for tokens of Event Grid, are the fifth.
+//! The fifth user fetches the keys of Microsoft Entra, to verify tokens of Event Grid.
 //!
 //! # Parts
 //!

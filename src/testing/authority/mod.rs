@@ -3,7 +3,7 @@
 //! ```text
 //! root ──► intermediate ──► signing certificate ──► signature of a callback
 //!  │        O=Microsoft Corporation   pcnotifications-dispatch.microsoft.com
-//!  └─ its list   └─ its list, in partitions
+//!  └─ its CRL    └─ its CRL, in partitions
 //! ```
 //!
 //! Certificates are built with x509-cert and signed with aws-lc-rs, independently of the code that verifies them.

@@ -1,4 +1,4 @@
-//! Deliveries to web hooks on the shared engine, by the rules of "Event Grid message delivery and retry".
+//! Deliveries to webhooks on the shared engine, by the rules of "Event Grid message delivery and retry".
 //!
 //! The age of events counts the documented pauses and not the real ones, so that a day of retries can run in milliseconds and
 //! still ends where the time to live says. [`Settings::speed`] sets the real pauses.

@@ -94,7 +94,7 @@ impl EventGrid {
         self.server.state().unmatched
     }
 
-    /// Subscribes a web hook, replacing a subscription of the same name: performs the handshake of its schema, and returns the
+    /// Subscribes a webhook, replacing a subscription of the same name: performs the handshake of its schema, and returns the
     /// resulting state. Once that is `Succeeded`, events published to its channel are delivered.
     ///
     /// The handshake is not retried. Its confirmation URL is valid from the end of this call, for ten minutes by the fake's
@@ -118,7 +118,7 @@ impl EventGrid {
     ///
     /// let fake = EventGrid::start().await?;
     /// let state = fake.subscribe(EventSubscription::new("orders", "http://127.0.0.1:1/")).await?;
-    /// assert!(state.to_string().starts_with("Failed: the handshake had no response: "), "{state}");
+    /// assert!(state.to_string().starts_with("Failed: the handshake got no response: "), "{state}");
     /// let error = fake.deliver("orders", []).unwrap_err();
     /// assert!(error.to_string().ends_with(", so no events are delivered to it"), "{error}");
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;

@@ -1,4 +1,4 @@
-//! A fake of Event Grid on loopback: the publish endpoint of a partner namespace, and deliveries to web hooks.
+//! A fake of Event Grid on loopback: the publish endpoint of a partner namespace, and deliveries to webhooks.
 //!
 //! [`EventGrid`] checks requests as documented, and more strictly where the documentation is silent: keys, signatures with
 //! their expiry and resource, tokens, media type, limits, the channel, and each event. It records every request, and injects
@@ -33,7 +33,7 @@
 //!
 //! It also delivers over real HTTP: [`subscribe`](EventGrid::subscribe) performs the handshake of either schema. Events that
 //! are published or passed to [`deliver`](EventGrid::deliver) are attempted on the documented schedule until they are
-//! delivered, dropped, or dead-lettered. [`Settings::speed`] sets the pauses; the clock does not.
+//! delivered, dropped, or dead-lettered. The pauses depend on [`Settings::speed`], not on the clock.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +45,7 @@
 //! use partner_center_webhooks::testing::event_grid::{EventSubscription, GivenUp, Outcome, SubscriptionState};
 //! use serde_json::json;
 //!
-//! // A web hook that consents, and is busy from then on.
+//! // A webhook that consents, and is busy from then on.
 //! let hook = any(|method: Method| async move {
 //!     match method {
 //!         Method::OPTIONS => (StatusCode::OK, [("webhook-allowed-origin", "eventgrid.azure.net")]),
@@ -73,7 +73,7 @@
 //! # Source
 //!
 //! "Event Grid message delivery and retry"; "Endpoint validation with CloudEvents schema", "… with Event Grid event schema";
-//! other sources are given at each item.
+//! each item names its other sources.
 //!
 //! Not implemented: jitter, the hold on endpoints that keep failing, a late response that still ends the retries, and the
 //! five minutes before a dead letter is written.

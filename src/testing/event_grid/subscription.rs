@@ -1,4 +1,4 @@
-//! Event subscriptions: which events go to which web hook, and how.
+//! Event subscriptions: which events go to which webhook, and how.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::http_client::HttpClientError;
 use crate::mask::Excerpt;
 
-/// An event subscription with a web hook, for [`EventGrid::subscribe`](super::EventGrid::subscribe).
+/// An event subscription with a webhook, for [`EventGrid::subscribe`](super::EventGrid::subscribe).
 ///
 /// `Debug` hides secrets.
 ///
@@ -41,7 +41,7 @@ use crate::mask::Excerpt;
 pub struct EventSubscription {
     /// The name: 3 to 64 letters, digits and hyphens. Deliveries contain it in upper case, as observed.
     pub name: String,
-    /// The web hook's URL: plain http. The query may contain a secret.
+    /// The webhook's URL: plain http. The query may contain a secret.
     pub endpoint: String,
     /// The delivery schema. Default: CloudEvents.
     pub schema: DeliverySchema,
@@ -211,7 +211,8 @@ pub enum SubscriptionError {
     },
     /// Event Grid does not send this header.
     #[error(
-        "the header `{name}` cannot be sent (names must not begin with `aeg-`, `authorization` excludes a token, and values have at most 4096 bytes)"
+        "the header `{name}` cannot be sent (names must not begin with `aeg-`, `authorization` conflicts with a token, \
+         and values have at most 4096 bytes)"
     )]
     Header {
         /// The name of the header.
@@ -232,7 +233,7 @@ pub enum SubscriptionError {
         found: Excerpt,
     },
     /// There was no response in time.
-    #[error("the handshake had no response: {0}")]
+    #[error("the handshake got no response: {0}")]
     NoResponse(#[source] HttpClientError),
     /// No event subscription has this name.
     #[error("there is no event subscription `{name}`")]

@@ -32,7 +32,7 @@ Authorization: Bearer eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.e30.c2ln
 X-MS-Certificate-Url: https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer
 X-MS-Signature-Algorithm: rsa-sha256";
 
-const FOREIGN: &str = "header `authorization` is not of scheme `Signature`";
+const FOREIGN: &str = "header `authorization` does not use the scheme `Signature`";
 const MISSING: &str =
     "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present";
 
@@ -74,7 +74,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, String)> {
         (
             "a wrong signature header",
             replaced("Authorization", "X-MS-Signature"),
-            "header `x-ms-signature` is not of scheme `Signature`".to_owned(),
+            "header `x-ms-signature` does not use the scheme `Signature`".to_owned(),
         ),
     ]
 }

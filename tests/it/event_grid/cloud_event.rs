@@ -164,7 +164,7 @@ fn data_that_parsers_would_refuse_is_not_serialized() {
         assert_eq!(event.check(), Err(CloudEventError::TooDeep));
         assert_eq!(
             serialized(&event).unwrap_err(),
-            "the data nests too deeply (expected at most 125 levels)"
+            "the data is nested too deeply (expected at most 125 levels)"
         );
     }
     // Brackets in a string are not levels.

@@ -392,7 +392,7 @@ async fn an_event_that_nests_too_deeply_does_not_affect_others() {
     let error = publisher.publish(&channel(), &events).await.unwrap_err();
     let reported: Vec<_> =
         error.failures().iter().map(|failure| (failure.index, failure.error.to_string())).collect();
-    let reason = "the event does not conform to CloudEvents 1.0: the data nests too deeply (expected at most 125 levels)";
+    let reason = "the event does not conform to CloudEvents 1.0: the data is nested too deeply (expected at most 125 levels)";
     assert_eq!(reported, [(1, reason.to_owned()), (3, reason.to_owned())]);
     assert!(matches!(*error.failures()[0].error, PublishError::Event(CloudEventError::TooDeep)));
     assert_eq!(accepted_ids(&fake), ["0", "125"]);

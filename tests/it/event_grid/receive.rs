@@ -306,14 +306,14 @@ async fn validations_without_consent() {
         (
             build().expect_topic("/subscriptions/yyyy"),
             Some(
-                "the validation is for topic `/subscriptions/xxxx` (expected /subscriptions/yyyy); if that is yours, add it with \
+                "the validation is for topic `/subscriptions/xxxx` (expected /subscriptions/yyyy); if it is yours, add it with \
                  `expect_topic`, and create the event subscription again: Event Grid does not retry a validation",
             ),
         ),
         (
             build().expect_subscription("invoices").expect_subscription("refunds"),
             Some(
-                "the validation is for subscription `ORDERS` (expected invoices or refunds); if that is yours, add it with \
+                "the validation is for subscription `ORDERS` (expected invoices or refunds); if it is yours, add it with \
                  `expect_subscription`, and create the event subscription again: Event Grid does not retry a validation",
             ),
         ),
@@ -519,8 +519,8 @@ async fn bodies_without_events() {
         (
             "[{}",
             503,
-            "the body ends in the middle of its JSON, at line 1, column 3: it was cut short on its way; Event Grid delivers it \
-             again; if that repeats, check the proxies and middleware that it passes",
+            "the body ends in the middle of its JSON, at line 1, column 3: it was truncated in transit; Event Grid will \
+             deliver it again; if that persists, check the proxies and middleware in between",
         ),
         (
             "{}\n}",
@@ -561,7 +561,7 @@ async fn too_many_events() {
     for kind in ["Notification", "SubscriptionValidation", "New"] {
         let error = post(&receiver(), kind, body(5001)).await.unwrap_err();
         assert!(matches!(error, ReceiveError::TooManyEvents { found: 5001 }));
-        let message = "the body has 5001 events (expected 5000 at most)";
+        let message = "the body has 5001 events (expected at most 5000)";
         assert_eq!(status_and_message(&error), (503, message.to_owned()));
         assert_eq!(error.retry_after(), wait);
     }
@@ -630,7 +630,7 @@ async fn shared_secrets_in_the_query() {
     let next = "abc+def/0123456789==";
     let receiver = WebhookReceiver::builder().query_secret("code", SECRET).unwrap();
     let receiver = receiver.query_secret("code", next).unwrap().build().unwrap();
-    let wrong = "query parameter `code` is not the shared secret";
+    let wrong = "query parameter `code` does not match the shared secret";
     let missing = "query parameter `code` is missing (expected the shared secret)";
     for (query, refusal) in [
         (Some("code=kGZ4vN0mS2rQ8xTb"), None),
@@ -674,7 +674,7 @@ async fn shared_secrets_in_a_header() {
         (headers([("x-contoso-key", SECRET)]), None),
         (
             headers([("x-contoso-key", "kGZ4vN0mS2rQ8xTc")]),
-            Some("header `x-contoso-key` is not the shared secret"),
+            Some("header `x-contoso-key` does not match the shared secret"),
         ),
         (
             headers([("x-contoso-key", SECRET), ("x-contoso-key", SECRET)]),
@@ -721,7 +721,7 @@ async fn invalid_settings() {
         assert_eq!(
             build().header_secret(name, SECRET).unwrap_err().to_string(),
             format!(
-                "`{name}` is not a header for a secret (expected a header name that does not begin with `aeg-`)"
+                "`{name}` cannot carry the secret (expected a header name that does not begin with `aeg-`)"
             )
         );
     }
@@ -766,7 +766,7 @@ async fn one_log_line_per_request() {
             notice("deletion", "ORDERS"),
             notice("handshake", "eventgrid.azure.net"),
             refused(405, r"the handshake's origin is `a\tb` (expected eventgrid.azure.net)"),
-            refused(401, "query parameter `code` is not the shared secret"),
+            refused(401, "query parameter `code` does not match the shared secret"),
             refused(
                 400,
                 "the body is not a JSON object or an array of JSON objects: it is not JSON at line 1, column 1"

@@ -130,7 +130,7 @@ async fn a_deadline_error_has_the_total_time() {
     assert!(start.elapsed() <= Duration::from_secs(101), "{:?}", start.elapsed());
     let text = error.to_string();
     assert!(
-        text.starts_with("get registration: no complete response within 100s in all attempts; the previous attempt: no complete response within 30s ("),
+        text.starts_with("get registration: no complete response within 100s over all attempts; the previous attempt: no complete response within 30s ("),
         "{text}"
     );
     assert!(text.ends_with(", 4 attempts)"), "{text}");

@@ -31,6 +31,22 @@ fn says(error: impl Into<Error>, kind: ErrorKind, status: u16, retry: Option<u64
 }
 
 #[test]
+fn a_late_fetch_names_all_that_may_be_late() {
+    let late = FetchError::Late {
+        url: Excerpt::of_url("https://a.example/a.cer"),
+        patience: Duration::from_secs(5),
+    };
+    says(
+        Unavailable::new(late, Duration::from_secs(5)),
+        ErrorKind::Source,
+        503,
+        Some(5),
+        "the certificate at `https://a.example/a.cer`, or an issuer's certificate or a list that its chain needs from port 80 of a \
+         certificate authority, is still being fetched after 5s, the longest that a callback waits; the fetch goes on",
+    );
+}
+
+#[test]
 fn bodies() {
     says(BodyError::Empty, ErrorKind::Body, 400, None, "the body is empty");
     says(
@@ -92,9 +108,9 @@ fn envelopes() {
             "no signature: neither `authorization: Signature …` nor `x-ms-signature` is present";
         says(missing, 401, &(text.to_owned() + &remedy("removed")));
         let scheme = |header| EnvelopeError::UnsupportedScheme { header, certificate_url_present };
-        let text = "header `authorization` is not of scheme `Signature`";
+        let text = "header `authorization` does not use the scheme `Signature`";
         says(scheme(header), 401, &(text.to_owned() + &remedy("replaced")));
-        let text = "header `x-ms-signature` is not of scheme `Signature`";
+        let text = "header `x-ms-signature` does not use the scheme `Signature`";
         says(scheme("x-ms-signature"), 401, text);
     }
     says(
@@ -198,8 +214,8 @@ fn sources() {
         ErrorKind::Source,
         503,
         Some(60),
-        "`https://host.example/a.cer` was not fetched: it has never verified, and the quota of 1 downloads a minute for \
-         such URLs is used up; if genuine callbacks name it, configure it with `warm_up_url`",
+        "`https://host.example/a.cer` was not fetched: no signer of it was ever verified, and the quota of 1 downloads \
+         a minute for such URLs is used up; if genuine callbacks name it, configure it with `warm_up_url`",
     );
 }
 

@@ -80,7 +80,7 @@ async fn one_line_a_callback() {
     assert_eq!(
         lines[2],
         format!(
-            "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"envelope\" status=401 verdict=\"forged\" reason=header `authorization` is not of scheme `Signature`{}",
+            "WARN partner_center_webhooks: callback refused outcome=\"refused\" kind=\"envelope\" status=401 verdict=\"forged\" reason=header `authorization` does not use the scheme `Signature`{}",
             crate::envelope::remedy("replaced")
         )
     );

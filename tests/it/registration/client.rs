@@ -471,8 +471,8 @@ async fn every_call_ends_by_its_deadline() {
         ];
         for said in said {
             let expected = [
-                "there was no token within 600ms",
-                "no complete response within 600ms in all attempts",
+                "no token was obtained within 600ms",
+                "no complete response within 600ms over all attempts",
             ];
             assert!(said.contains(expected[round]), "{round}: {said}");
         }

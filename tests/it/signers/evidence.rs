@@ -19,11 +19,11 @@ use partner_center_webhooks::{Error, ErrorKind, Excerpt};
 
 use crate::support::{DISPATCH_URL, EVENT, ISSUER, NOW, Scripted, Web, find_settled, later};
 
-const BASE: &str = "http://pki.example/";
-const INTERMEDIATE: &str =
+pub(crate) const BASE: &str = "http://pki.example/";
+pub(crate) const INTERMEDIATE: &str =
     "http://pki.example/certs/Throw-away%20TLS%20G2%20RSA%20CA%20OCSP%2002.crt";
 const ROOT_LIST: &str = "http://pki.example/crl/Throw-away_Root.crl";
-const LIST: &str = "http://pki.example/crl/partition/Throw-away_Partition00000.crl";
+pub(crate) const LIST: &str = "http://pki.example/crl/partition/Throw-away_Partition00000.crl";
 
 fn published() -> Issuer {
     ISSUER.published_at(BASE).unwrap()
@@ -33,7 +33,7 @@ fn web(issuer: &Issuer) -> Web {
     Web::default().publishing(issuer, BASE)
 }
 
-fn authorities(web: &Web) -> Authorities {
+pub(crate) fn authorities(web: &Web) -> Authorities {
     let location = DistributionLocation::none().also_allow(BASE).unwrap();
     Authorities::new(Arc::new(web.clone()))
         .with_issuer_location(location.clone())

@@ -1,7 +1,7 @@
 //! How signers are found, verified, kept and refreshed.
 
 mod cache;
-mod evidence;
+pub(crate) mod evidence;
 mod evidence_attacks;
 mod life;
 mod year;

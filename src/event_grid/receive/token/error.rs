@@ -78,7 +78,7 @@ pub enum TokenRefusal {
     },
     /// The token is genuine but lacks the app role: an administrator has not assigned it yet, or has revoked it.
     #[error(
-        "the token is Event Grid's but lacks the app role `{expected}` ({}): {}. To repair it: in Microsoft Entra, open \
+        "the token is Event Grid's but lacks the app role `{expected}` ({}): {}. To fix this: in Microsoft Entra, open \
          Enterprise applications, select the webhook's application (`{audience}`), and assign its app role `{expected}` to Event \
          Grid's service principal (application `{application}`); in PowerShell, use `New-MgServicePrincipalAppRoleAssignment`",
         roles(found),

@@ -1,7 +1,7 @@
 //! Verification of the tokens that Event Grid obtains from Microsoft Entra: signature, issuer, audience, application, role,
 //! time.
 //!
-//! [`EntraTokens`] verifies tokens; [`ExpectedToken`] has the expected claims. The tenant's keys are fetched once, however
+//! [`EntraTokens`] verifies tokens; [`ExpectedToken`] holds the expected claims. The tenant's keys are fetched once, however
 //! many deliveries wait, in a separate task ([`Spawn`](crate::spawn::Spawn)). They are cached, refreshed in the background
 //! after a day, and used for a week if every refresh fails. A token with an unknown key starts a fetch and waits for it, at
 //! most once a minute. A failed fetch is remembered for ten seconds, and longer with each consecutive failure, up to a

@@ -175,7 +175,7 @@ async fn our_receiver_refuses_handshakes() {
     let fake = fake().await;
     let nowhere = orders("http://127.0.0.1:1/events", DeliverySchema::EventGrid);
     let state = fake.subscribe(nowhere).await.unwrap().to_string();
-    let begin = "Failed: the handshake had no response: no connection could be made: ";
+    let begin = "Failed: the handshake got no response: no connection could be made: ";
     assert!(state.starts_with(begin), "{state}");
 }
 
@@ -258,7 +258,8 @@ async fn manual_consent() {
 #[tokio::test]
 async fn invalid_subscriptions() {
     type Change = fn(&mut EventSubscription);
-    let in_header = "(names must not begin with `aeg-`, `authorization` excludes a token, and values have at most 4096 bytes)";
+    let in_header = "(names must not begin with `aeg-`, `authorization` conflicts with a token, and values have at \
+                     most 4096 bytes)";
     let table: [(Change, String); 13] = [
         (
             |it| it.endpoint = "https://contoso.example/events?code=secret".into(),

@@ -184,7 +184,7 @@ async fn a_missing_role_is_answered_503_with_instructions() {
             };
             let refused = format!(
                 "{level} partner_center_webhooks::event_grid: delivery refused outcome=\"refused\" status={} reason=the token \
-                 is Event Grid's but lacks the app role `{ROLE}` ({roles}): {consequence}. To repair it: in Microsoft Entra, \
+                 is Event Grid's but lacks the app role `{ROLE}` ({roles}): {consequence}. To fix this: in Microsoft Entra, \
                  open Enterprise applications, select the webhook's application (`api://contoso.example/events`), and \
                  assign its app role `{ROLE}` to Event Grid's service principal (application \
                  `4962773b-9cdb-44cf-a8bf-237846a00ab7`); in PowerShell, use `New-MgServicePrincipalAppRoleAssignment`",

@@ -96,7 +96,7 @@ async fn by_resources(cloud: &Cloud, base: &str) -> Vec<String> {
     shown
 }
 
-/// An event subscription of a web hook, with a secret in its URL and in a header.
+/// An event subscription of a webhook, with a secret in its URL and in a header.
 pub(super) fn subscription(url: &str) -> EventSubscription {
     let mut hook = Endpoint::webhook(url);
     let headers = value!([{"name": "x-key", "type": "Static", "properties": {"value": HOOK_HEADER, "isSecret": true}}]);

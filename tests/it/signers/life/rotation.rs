@@ -4,7 +4,7 @@ use partner_center_webhooks::ErrorKind::{Chain, Source, Stale};
 use partner_center_webhooks::Receiver;
 use partner_center_webhooks::receiver::ReceiverBuilder;
 use partner_center_webhooks::signers::Signers;
-use partner_center_webhooks::testing::{SignedRequest, Signer};
+use partner_center_webhooks::testing::{Issuer, SignedRequest, Signer};
 
 use super::{
     ACCEPTED, Clock, DAY, HOUR, MINUTE, MISMATCH, Seen, callback, forged, later_by, response,
@@ -85,6 +85,43 @@ async fn a_short_outage_at_a_rotation_delays_it_until_the_cool_down_is_over() {
     }
     assert_eq!(source.fetches(), 3);
     assert_eq!(response(&receiver, &forged(&second)).await, MISMATCH);
+}
+
+/// Microsoft rotates to a certificate that is refused, or to one whose path is missing: somebody has to repair that, although the
+/// kept signer is still good. An outage heals by itself.
+#[tokio::test]
+async fn a_successor_that_is_refused_needs_a_repair() {
+    let first = ISSUER.signer().unwrap();
+    let renamed = ISSUER.signing_certificate().new_key().unwrap();
+    let renamed = renamed.dns_names(["partner.example"]).issue().unwrap();
+    let foreign = Issuer::new().unwrap().signer().unwrap();
+    let good = successor(&ISSUER);
+    for (served, new, needs_repair, part) in [
+        (
+            Ok(bundle(&renamed)),
+            &renamed,
+            true,
+            "could not be renewed: the signing certificate is refused: none of its DNS names matches",
+        ),
+        (Ok(bundle(&foreign)), &foreign, true, "could not be renewed: "),
+        (
+            outage(),
+            &good,
+            false,
+            " (if that persists, check that its host can be reached); under the kept",
+        ),
+    ] {
+        let (receiver, clock, source) = kept(&first).await;
+        clock.set(HOUR);
+        source.now_answers(served);
+        let new = callback(new);
+        let error = receiver.receive(&new.headers, &new.body).await.unwrap_err();
+        assert_eq!((error.kind(), error.status().as_u16()), (Stale, 503));
+        assert_eq!(error.needs_repair(), needs_repair, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+        assert_eq!(error.to_string().contains("check that its host"), !needs_repair, "{error}");
+        assert_eq!(response(&receiver, &callback(&first)).await, ACCEPTED);
+    }
 }
 
 /// Ten tries of a sender that obeys `Retry-After` outlast an outage of a quarter of an hour.

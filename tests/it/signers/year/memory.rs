@@ -241,7 +241,9 @@ impl Memory {
         }
         let is_current = truth.key_of(truth.current) == *key;
         let alone = !truth.may_have_shown_another(*key, came.ms, now.ms);
-        let verified = verified.is_some_and(|(id, at)| truth.is_good(id, at, now));
+        // The response may have waited for a fetch of yet another key.
+        let verified = !self.was_replaced(*key, now.ms)
+            && verified.is_some_and(|(id, at)| truth.is_good(id, at, now));
         case.protected = match (verified, is_current && alone) {
             (true, _) => Some("it verified before, and was served within seven days"),
             (_, true) => Some("the host has served no other certificate for five seconds"),

@@ -282,6 +282,31 @@ fn an_export_is_renewed_by_what_was_verified_since() {
     }
 }
 
+/// The host may serve a third other key while the callback waits.
+#[test]
+fn a_promise_ends_with_the_third_key_after_it() {
+    for (third_at, rule) in [(None, Some(Rule::Refused)), (Some(5 * HOUR), None)] {
+        let mut scene = Scene::new(Revocation::BestEffort);
+        scene.delivered(0, 0);
+        scene.accepted(0, 1_000);
+        for (key, at) in [(1, HOUR), (2, 2 * HOUR)] {
+            let other = scene.rotates_to(key, at);
+            scene.delivered(other, at);
+        }
+        let promise = scene.memory.promise(&scene.truth, 0, moment(5 * HOUR));
+        if let Some(at) = third_at {
+            let third = scene.truth.add(certificate(3));
+            scene.delivered(third, at);
+        }
+        let now = moment(5 * HOUR + 50);
+        let case = scene.memory.case(&scene.truth, &promise, None, now);
+        // By what is true, the second key was never replaced, so that a kept signer must be accepted.
+        let case = Case { well: None, ..case };
+        let broken = check(&case, &response(401)).err().map(|violation| violation.rule);
+        assert_eq!(broken, rule, "{third_at:?}");
+    }
+}
+
 /// A former signer that is served again, and accepted, may still be the former: a new receiver may be unable to verify it.
 #[test]
 fn a_former_signer_that_is_served_again_is_current_if_it_must_have_been_verified() {
