@@ -32,7 +32,7 @@ use crate::actix_web::of_actix;
 /// 500.
 ///
 /// What cannot be stored gets a response without a call of the handler: 503 with `Retry-After` if the inbox failed. There is no
-/// deadline for the body: put a timeout around the route.
+/// deadline for the body: put a timeout around the route. A client that disconnects does not stop the store.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
 pub struct StoredCallback(pub Accepted);
@@ -46,28 +46,19 @@ impl FromRequest for StoredCallback {
         Box::pin(async move {
             let endpoint = data::<InboxEndpoint>(&request)?;
             let accepted = endpoint.accept(request.headers(), payload).await;
-            Ok(Self(accepted.map_err(Rejection)?))
+            Ok(Self(accepted?))
         })
     }
 }
 
-/// A request that was not stored. As a response it has the error's status and `Retry-After`.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "applications with responses of their own take it apart"
-)]
-pub struct Rejection(pub EndpointError);
-
-impl ResponseError for Rejection {
+impl ResponseError for EndpointError {
     fn status_code(&self) -> ::actix_web::http::StatusCode {
-        of_actix(self.0.status())
+        of_actix(Self::status(self))
     }
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if let Some(wait) = self.0.retry_after() {
+        if let Some(wait) = self.retry_after() {
             response.insert_header((RETRY_AFTER, wait.as_secs()));
         }
         response.finish()

@@ -28,6 +28,23 @@ use super::endpoint::{Accepted, EndpointError, InboxEndpoint};
 ///
 /// What cannot be stored gets a response without a call of the handler: 503 with `Retry-After` if the inbox failed. There is no
 /// deadline for the body: put a timeout around the route.
+///
+/// # Example: a response of your own
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use partner_center_webhooks::inbox::EndpointError;
+/// use partner_center_webhooks::inbox::axum::StoredCallback;
+///
+/// /// The status must stay that of the error: a 4xx in place of a 503 loses the event.
+/// async fn callback(stored: Result<StoredCallback, EndpointError>) -> StatusCode {
+///     match stored {
+///         Ok(_) => StatusCode::ACCEPTED, // any 2xx
+///         Err(error) => error.status(),
+///     }
+/// }
+/// # let _ = callback;
+/// ```
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
 pub struct StoredCallback(pub Accepted);
@@ -37,27 +54,17 @@ where
     InboxEndpoint: FromRef<S>,
     S: Send + Sync,
 {
-    type Rejection = Rejection;
+    type Rejection = EndpointError;
 
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Self::Rejection> {
         let endpoint = InboxEndpoint::from_ref(state);
         let (parts, body) = request.into_parts();
-        let accepted = endpoint.accept(&parts.headers, BodyDataStream::new(body)).await;
-        accepted.map(Self).map_err(Rejection)
+        endpoint.accept(&parts.headers, BodyDataStream::new(body)).await.map(Self)
     }
 }
 
-/// A request that was not stored. As a response it has the error's status and `Retry-After`.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "applications with responses of their own take it apart"
-)]
-pub struct Rejection(pub EndpointError);
-
-impl IntoResponse for Rejection {
+impl IntoResponse for EndpointError {
     fn into_response(self) -> Response {
-        self.0.to_response()
+        self.to_response()
     }
 }

@@ -12,6 +12,29 @@ use crate::signature::{BodyDigest, VerifiedBody};
 /// A genuine callback and the evidence for it. Only verification creates one, so an inbox stores nothing else.
 ///
 /// The body need not be an event: a genuine body that this program cannot read is stored too, because a later version may read it.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use partner_center_webhooks::crypto::DefaultBackend;
+/// use partner_center_webhooks::inbox::VerifiedCallback;
+/// use partner_center_webhooks::testing::Issuer;
+///
+/// let issuer = Issuer::new()?;
+/// let signer = issuer.signer()?;
+/// let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+///
+/// let request = signer.callback(r#"["genuine", "and not an event"]"#)?;
+/// let callback = VerifiedCallback::receive(&receiver, &request.headers, request.body).await?;
+/// assert!(callback.event().is_none());
+/// assert_eq!(callback.evidence().algorithm.as_str(), "rsa-sha256");
+///
+/// let forged = VerifiedCallback::receive(&receiver, &request.headers, "[]").await.unwrap_err();
+/// assert_eq!(forged.status().as_u16(), 401);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifiedCallback {

@@ -30,6 +30,28 @@ impl Claimed {
     }
 
     /// SHA-256 of the body: an idempotency key that is the same at each attempt.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # use std::{num::NonZeroU32, sync::Arc, time::Duration};
+    /// # use partner_center_webhooks::{crypto::DefaultBackend, inbox::*, testing::{Issuer, MemoryInbox}};
+    /// # let issuer = Issuer::new()?;
+    /// # let signer = issuer.signer()?;
+    /// # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// # let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// # let callback = VerifiedCallback::receive(&receiver, &request.headers, request.body).await?;
+    /// # let inbox: Arc<dyn Inbox> = Arc::new(MemoryInbox::new());
+    /// # inbox.store(&callback).await?;
+    /// # let claimed = inbox.claim(NonZeroU32::MIN, Duration::from_secs(60)).await?.remove(0);
+    /// // Another system keeps the effect from being repeated, although an attempt may be.
+    /// let key = format!("pc_{}", claimed.digest());
+    /// assert_eq!(key.len(), 3 + 64);
+    /// assert_eq!(claimed.digest(), callback.digest());
+    /// # Ok(()) }) }
+    /// ```
     pub fn digest(&self) -> BodyDigest {
         self.token.digest
     }
@@ -39,6 +61,26 @@ impl Claimed {
     /// # Errors
     ///
     /// [`EventError`] if the body is genuine and not an event.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # use std::{num::NonZeroU32, sync::Arc, time::Duration};
+    /// # use partner_center_webhooks::{crypto::DefaultBackend, inbox::*, testing::{Issuer, MemoryInbox}};
+    /// # let issuer = Issuer::new()?;
+    /// # let signer = issuer.signer()?;
+    /// # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// # let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// # let callback = VerifiedCallback::receive(&receiver, &request.headers, request.body).await?;
+    /// # let inbox: Arc<dyn Inbox> = Arc::new(MemoryInbox::new());
+    /// # inbox.store(&callback).await?;
+    /// # let claimed = inbox.claim(NonZeroU32::MIN, Duration::from_secs(60)).await?.remove(0);
+    /// assert_eq!(claimed.event()?.name().as_str(), "invoice-ready");
+    /// assert_eq!(claimed.entry.event.as_deref(), Some("invoice-ready")); // without parsing
+    /// # Ok(()) }) }
+    /// ```
     pub fn event(&self) -> Result<Event, EventError> {
         Event::from_slice(&self.body)
     }

@@ -35,11 +35,32 @@ use crate::http_client::BoxFuture;
 /// An inbox serves one endpoint. Digests are of bodies, and an event does not name its partner: with several endpoints, use one
 /// inbox for each. The engines keep several in the same tables.
 pub trait Inbox: fmt::Debug + Send + Sync {
-    /// Stores a callback under its digest.
+    /// Stores a callback under its digest. It is durable when this returns, so respond with 2xx then and not before.
+    ///
+    /// A body of more than [`MAX_BODY`](super::MAX_BODY) is refused. A second store of a digest changes nothing, whatever the state
+    /// of the callback.
     ///
     /// # Errors
     ///
     /// [`InboxError`] if it is unknown whether it is stored: respond with 503.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # use std::{num::NonZeroU32, sync::Arc, time::Duration};
+    /// # use partner_center_webhooks::{crypto::DefaultBackend, inbox::*, testing::{Issuer, MemoryInbox}};
+    /// # let issuer = Issuer::new()?;
+    /// # let signer = issuer.signer()?;
+    /// # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// # let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// # let callback = VerifiedCallback::receive(&receiver, &request.headers, request.body).await?;
+    /// # let inbox: Arc<dyn Inbox> = Arc::new(MemoryInbox::new());
+    /// assert_eq!(inbox.store(&callback).await?, Stored::New);
+    /// assert_eq!(inbox.store(&callback).await?, Stored::Duplicate); // Partner Center delivered it again: 2xx
+    /// # Ok(()) }) }
+    /// ```
     fn store<'a>(
         &'a self,
         callback: &'a VerifiedCallback,
@@ -47,9 +68,34 @@ pub trait Inbox: fmt::Debug + Send + Sync {
 
     /// Claims up to `limit` callbacks that are due, for the time `lease`. Empty if there is none.
     ///
+    /// Due are callbacks that were stored or retried, whose backoff ended, or whose lease expired. The claim counts as an attempt.
+    /// Times have milliseconds.
+    ///
     /// # Errors
     ///
     /// [`InboxError`]. If the claim took effect nevertheless, its leases expire.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # use std::{num::NonZeroU32, sync::Arc, time::Duration};
+    /// # use partner_center_webhooks::{crypto::DefaultBackend, inbox::*, testing::{Issuer, MemoryInbox}};
+    /// # let issuer = Issuer::new()?;
+    /// # let signer = issuer.signer()?;
+    /// # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// # let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// # let callback = VerifiedCallback::receive(&receiver, &request.headers, request.body).await?;
+    /// # let inbox: Arc<dyn Inbox> = Arc::new(MemoryInbox::new());
+    /// # inbox.store(&callback).await?;
+    /// let (one, lease) = (NonZeroU32::MIN, Duration::from_secs(60));
+    /// let claims = inbox.claim(one, lease).await?;
+    /// assert_eq!(claims[0].event()?.name().as_str(), "invoice-ready");
+    /// assert_eq!(claims[0].entry.attempts, 1);
+    /// assert!(inbox.claim(one, lease).await?.is_empty()); // it is leased
+    /// # Ok(()) }) }
+    /// ```
     fn claim(
         &self,
         limit: NonZeroU32,
@@ -79,6 +125,29 @@ pub trait Inbox: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// [`InboxError`] if it is unknown whether that was recorded: the lease expires.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # use std::{num::NonZeroU32, sync::Arc, time::Duration};
+    /// # use partner_center_webhooks::{crypto::DefaultBackend, inbox::*, testing::{Issuer, MemoryInbox}};
+    /// # let issuer = Issuer::new()?;
+    /// # let signer = issuer.signer()?;
+    /// # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// # let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// # let callback = VerifiedCallback::receive(&receiver, &request.headers, request.body).await?;
+    /// # let inbox: Arc<dyn Inbox> = Arc::new(MemoryInbox::new());
+    /// # inbox.store(&callback).await?;
+    /// # let claimed = inbox.claim(NonZeroU32::MIN, Duration::from_secs(60)).await?.remove(0);
+    /// inbox.fail(claimed.token, "the ERP is closed\n", Duration::from_secs(30)).await?;
+    /// let entry = inbox.list(&Filter::new(), Page::default()).await?.remove(0);
+    /// assert_eq!((entry.state, entry.failures), (State::Pending, 1));
+    /// assert_eq!(entry.last_error.as_deref(), Some("the ERP is closed\\n")); // escaped
+    /// assert!(inbox.claim(NonZeroU32::MIN, Duration::from_secs(60)).await?.is_empty()); // for 30 s
+    /// # Ok(()) }) }
+    /// ```
     fn fail<'a>(
         &'a self,
         token: ClaimToken,
@@ -91,6 +160,30 @@ pub trait Inbox: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// [`InboxError`] if it is unknown whether that was recorded: the lease expires.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # use std::{num::NonZeroU32, sync::Arc, time::Duration};
+    /// # use partner_center_webhooks::{crypto::DefaultBackend, inbox::*, testing::{Issuer, MemoryInbox}};
+    /// # let issuer = Issuer::new()?;
+    /// # let signer = issuer.signer()?;
+    /// # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// # let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// # let callback = VerifiedCallback::receive(&receiver, &request.headers, request.body).await?;
+    /// # let inbox: Arc<dyn Inbox> = Arc::new(MemoryInbox::new());
+    /// # inbox.store(&callback).await?;
+    /// # let claimed = inbox.claim(NonZeroU32::MIN, Duration::from_secs(60)).await?.remove(0);
+    /// inbox.park(claimed.token, "no such customer").await?;
+    /// assert_eq!(inbox.stats().await?.parked, 1);
+    ///
+    /// // Later, an operator has added the customer.
+    /// assert_eq!(inbox.retry(&Filter::new().with_state(State::Parked)).await?, 1);
+    /// assert_eq!(inbox.claim(NonZeroU32::MIN, Duration::from_secs(60)).await?.len(), 1);
+    /// # Ok(()) }) }
+    /// ```
     fn park<'a>(
         &'a self,
         token: ClaimToken,
@@ -113,6 +206,9 @@ pub trait Inbox: fmt::Debug + Send + Sync {
 
     /// Waits until a callback may have become due: one was stored, or retried by an operator. Never resolving is allowed: workers
     /// poll, too.
+    ///
+    /// SQLite tells of changes by this process, PostgreSQL of stores by every node, with a notification for each batch. A change that
+    /// nobody waits for is remembered once.
     fn changed(&self) -> BoxFuture<'_, ()>;
 
     /// The callbacks that `filter` selects, without their bodies.

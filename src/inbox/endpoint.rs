@@ -84,7 +84,36 @@ impl InboxEndpoint {
     }
 
     /// Keeps refused requests in `ring`, but not those without a signature: they are the noise of a public endpoint. They are kept in
-    /// the background, on the current tokio runtime.
+    /// the background, on the current tokio runtime, and [ten a second](Self::KEEP_INTERVAL) at most. The response does not wait for
+    /// that, and does not depend on it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # use std::{convert::Infallible, num::NonZeroU32, sync::Arc};
+    /// # use partner_center_webhooks::{crypto::DefaultBackend, testing::{Issuer, MemoryInbox}};
+    /// use partner_center_webhooks::inbox::{InboxEndpoint, RefusedRing as _};
+    ///
+    /// # let issuer = Issuer::new()?;
+    /// # let signer = issuer.signer()?;
+    /// # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// let inbox = Arc::new(MemoryInbox::new());
+    /// let endpoint = InboxEndpoint::new(receiver, inbox.clone()).with_refused_ring(inbox.clone());
+    ///
+    /// let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// let forged = futures_util::stream::iter([Ok::<_, Infallible>(bytes::Bytes::from("{}"))]);
+    /// assert!(endpoint.accept(&request.headers, forged).await.is_err());
+    /// let kept = loop {
+    ///     match inbox.refused(NonZeroU32::MIN).await?.pop() {
+    ///         Some(kept) => break kept,
+    ///         None => tokio::task::yield_now().await,
+    ///     }
+    /// };
+    /// assert_eq!((kept.kind.as_str(), kept.status, kept.body.as_ref()), ("signature", 401, b"{}".as_slice()));
+    /// # Ok(()) }) }
+    /// ```
     pub fn with_refused_ring(mut self, ring: Arc<dyn RefusedRing>) -> Self {
         self.ring = Some(Arc::new(Ring { ring, last: Mutex::new(None) }));
         self
@@ -188,6 +217,26 @@ impl fmt::Debug for InboxEndpoint {
 }
 
 /// The reason why a request was not stored. The message is for logs: send nothing but the status.
+///
+/// | variant | status | `Retry-After` | what Partner Center does |
+/// |---|---|---|---|
+/// | [`Inbox`](Self::Inbox) | 503 | 30 s | delivers it again; if it was stored after all, that delivery is a duplicate |
+/// | [`Refused`](Self::Refused) | [`Error::status`] | [`Error::retry_after`] | 503: delivers it again; 4xx: drops it, because it is a forgery |
+///
+/// # Example
+///
+/// ```
+/// use http::{Response, StatusCode};
+/// use partner_center_webhooks::inbox::{EndpointError, InboxError};
+/// use partner_center_webhooks::signature::BodyDigest;
+///
+/// let digest = BodyDigest::from_bytes([7; 32]);
+/// let error = EndpointError::Inbox { digest, error: InboxError::unavailable("connection refused") };
+/// let response: Response<String> = error.to_response();
+/// assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+/// assert_eq!(response.headers()["retry-after"], "30");
+/// assert!(error.to_string().contains("check that the database runs"));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EndpointError {

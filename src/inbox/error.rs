@@ -11,6 +11,32 @@ use crate::mask::text::urls;
 /// The reason why an inbox did not do what it was asked for, with the remedy.
 ///
 /// After a failed write it is unknown whether the write took place: repeat it. The digest and the token keep repetitions harmless.
+/// The adapters respond to each of them with 503 and `Retry-After`, so Partner Center delivers the callback again. No variant needs a
+/// restart: once the cause is gone, the next call succeeds.
+///
+/// | variant | when | what ends it |
+/// |---|---|---|
+/// | [`BodyTooLong`](Self::BodyTooLong) | a body of more than 1 MiB | a lower body limit of the receiver |
+/// | [`Busy`](Self::Busy) | another process holds SQLite's lock for half of the deadline | the end of that process's transaction |
+/// | [`Damaged`](Self::Damaged) | the file is not a database, or a row has an unknown state | a backup |
+/// | [`Deadline`](Self::Deadline) | no result within the deadline of the engine, by default 5 s | less load, a faster disk |
+/// | [`Full`](Self::Full) | the disk, a quota or the inbox's own limit is reached | [pruning](super::Inbox::prune) below an own limit; room on the disk |
+/// | [`NewerSchema`](Self::NewerSchema) | at connecting: a newer version of this crate wrote the tables | that version |
+/// | [`NotDurable`](Self::NotDurable) | at connecting: a setting or a file system that loses commits | another setting or disk |
+/// | [`ReadOnly`](Self::ReadOnly) | a read-only file, mount, role or standby | permissions; the primary server |
+/// | [`Stale`](Self::Stale) | a transaction completes a claim that another one took over | nothing: roll back |
+/// | [`Unavailable`](Self::Unavailable) | the server is gone, or the pool has no free connection | the server; more connections |
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::inbox::InboxError;
+///
+/// let error = InboxError::unavailable("connect to postgres://contoso:s3cret@db.example/callbacks\n");
+/// assert_eq!(error.as_str(), "unavailable");
+/// assert!(!error.to_string().contains("s3cret"), "{error}");
+/// assert!(error.to_string().contains("check that the database runs"), "{error}");
+/// ```
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum InboxError {

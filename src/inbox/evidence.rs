@@ -93,6 +93,26 @@ impl SignatureEvidence {
     }
 
     /// The signature headers of the callback, in the form in which Partner Center sends them.
+    ///
+    /// Spellings are not kept: a signature that came in `x-ms-signature` is in `Authorization` here.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use partner_center_webhooks::envelope::SignatureAlgorithm;
+    /// use partner_center_webhooks::inbox::SignatureEvidence;
+    /// use rustls_pki_types::UnixTime;
+    ///
+    /// let algorithm = SignatureEvidence::algorithm_named("rsa-sha256").unwrap();
+    /// let url = "https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer";
+    /// let evidence = SignatureEvidence::new(vec![0; 256], algorithm, url.into(), Vec::new(), UnixTime::now());
+    /// let [signature, location, name] = evidence.headers();
+    /// assert_eq!(signature.0, "authorization");
+    /// assert!(signature.1.starts_with("Signature AAAA"));
+    /// assert_eq!((location.1.as_str(), name.1.as_str()), (url, "rsa-sha256"));
+    /// # Ok(()) }
+    /// ```
     pub fn headers(&self) -> [(&'static str, String); 3] {
         let signature = format!("Signature {}", STANDARD.encode(&self.signature));
         [
@@ -102,7 +122,26 @@ impl SignatureEvidence {
         ]
     }
 
-    /// The certificates as PEM, the signing certificate first.
+    /// The certificates as PEM, the signing certificate first: for `openssl`, or to pin them.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # use partner_center_webhooks::{crypto::DefaultBackend, inbox::*, testing::Issuer};
+    /// # let issuer = Issuer::new()?;
+    /// # let signer = issuer.signer()?;
+    /// # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+    /// # let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+    /// # let callback = VerifiedCallback::receive(&receiver, &request.headers, request.body).await?;
+    /// let pem = callback.evidence().certificates_pem();
+    /// assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"));
+    /// let read = SignatureEvidence::read_certificates(&pem)?;
+    /// assert_eq!(read, callback.evidence().certificates);
+    /// assert!(SignatureEvidence::read_certificates("").is_err());
+    /// # Ok(()) }) }
+    /// ```
     pub fn certificates_pem(&self) -> String {
         self.certificates.iter().map(certificate_to_pem).collect()
     }

@@ -57,7 +57,7 @@ impl Filter {
         self
     }
 
-    /// Only those with this event name.
+    /// Only those with this event name, such as `invoice-ready`. The comparison is exact.
     #[must_use]
     pub fn with_event(mut self, name: impl Into<String>) -> Self {
         self.event = Some(name.into());
@@ -71,7 +71,16 @@ impl Filter {
         self
     }
 
-    /// Only those stored at this time or later.
+    /// Only those stored at this time or later, by the engine's clock.
+    ///
+    /// ```
+    /// use partner_center_webhooks::inbox::Filter;
+    /// use time::{Duration, OffsetDateTime};
+    ///
+    /// let noon = OffsetDateTime::UNIX_EPOCH + Duration::hours(12);
+    /// let hour = Filter::new().with_stored_since(noon).with_stored_before(noon + Duration::hours(1));
+    /// assert_eq!(hour.stored_since, Some(noon)); // 12:00 is in it, 13:00 is not
+    /// ```
     #[must_use]
     pub fn with_stored_since(mut self, time: OffsetDateTime) -> Self {
         self.stored_since = Some(time);
@@ -86,6 +95,17 @@ impl Filter {
     }
 
     /// Only those whose digest starts with these hexadecimal digits: 6 to 64, in any case. `None` for other text.
+    ///
+    /// Six digits are one of 16 million, so they name one callback of an ordinary inbox. Whoever deletes or discards by them should
+    /// list first.
+    ///
+    /// ```
+    /// use partner_center_webhooks::inbox::Filter;
+    ///
+    /// assert_eq!(Filter::new().with_digest_prefix("3FA91C"), Filter::new().with_digest_prefix("3fa91c"));
+    /// assert_eq!(Filter::new().with_digest_prefix("3fa91g"), None); // not hexadecimal
+    /// assert_eq!(Filter::new().with_digest_prefix(&"a".repeat(65)), None); // longer than a digest
+    /// ```
     #[must_use]
     pub fn with_digest_prefix(mut self, digits: &str) -> Option<Self> {
         let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -108,7 +128,39 @@ fn digest_of_hex(digits: &str) -> Option<BodyDigest> {
 
 /// A part of a list, in order of arrival.
 ///
-/// Continue with [`after`](Self::after) the last `seq` of the part before.
+/// Continue with [`after`](Self::after) the last `seq` of the part before. Parts do not overlap, also if callbacks are stored or pruned
+/// meanwhile.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # use partner_center_webhooks::{crypto::DefaultBackend, testing::{Issuer, MemoryInbox}};
+/// use std::num::NonZeroU32;
+///
+/// use partner_center_webhooks::inbox::{Filter, Inbox, Page, VerifiedCallback};
+///
+/// # let issuer = Issuer::new()?;
+/// # let signer = issuer.signer()?;
+/// # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+/// # let inbox = MemoryInbox::new();
+/// # for number in 0..5 {
+/// #     let request = signer.callback(format!(r#"{{"EventName":"invoice-ready","Number":{number}}}"#))?;
+/// #     inbox.store(&VerifiedCallback::receive(&receiver, &request.headers, request.body).await?).await?;
+/// # }
+/// let (mut page, mut seen) = (Page::first(NonZeroU32::new(2).unwrap()).newest_first(), Vec::new());
+/// loop {
+///     let part = inbox.list(&Filter::new(), page).await?;
+///     seen.extend(part.iter().map(|entry| entry.seq));
+///     match part.last() {
+///         Some(last) => page = page.after(last.seq),
+///         None => break,
+///     }
+/// }
+/// assert_eq!(seen, [5, 4, 3, 2, 1]);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Page {

@@ -29,6 +29,104 @@
 //! Without a store, and for handlers that respond themselves, there is [`duplicates`](crate::duplicates); both engines are a
 //! [`DuplicateGuard`](crate::duplicates::DuplicateGuard), too.
 //!
+//! # Set it up
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use std::convert::Infallible;
+//! use std::sync::Arc;
+//!
+//! use partner_center_webhooks::crypto::DefaultBackend;
+//! use partner_center_webhooks::inbox::{Claimed, Inbox, InboxEndpoint, InboxWorker, Stored};
+//! use partner_center_webhooks::testing::{Issuer, MemoryInbox};
+//!
+//! let issuer = Issuer::new()?;
+//! let signer = issuer.signer()?;
+//! let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?; // in production: Receiver::builder().build()?
+//! let inbox: Arc<dyn Inbox> = Arc::new(MemoryInbox::new()); // in production: SqliteInbox::connect(…).await?
+//!
+//! // At the route, by an adapter: 2xx only if this succeeds.
+//! let endpoint = InboxEndpoint::new(receiver, Arc::clone(&inbox));
+//! let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+//! let body = futures_util::stream::iter([Ok::<_, Infallible>(request.body)]);
+//! let accepted = endpoint.accept(&request.headers, body).await?;
+//! assert_eq!(accepted.stored, Stored::New);
+//!
+//! // Beside it, until SIGTERM: the work.
+//! let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+//! let handler = |claimed: Claimed| async move { claimed.event().map(drop) }; // an error is retried
+//! let worker = InboxWorker::new(Arc::clone(&inbox)).run(handler, async { stopped.await.unwrap_or(()) });
+//! let worker = tokio::spawn(worker);
+//! while inbox.stats().await?.done == 0 {
+//!     tokio::task::yield_now().await;
+//! }
+//! stop.send(()).ok();
+//! worker.await?;
+//! # Ok(()) }) }
+//! ```
+//!
+//! # Operate it
+//!
+//! Each call works while the program runs, from any process that opens the same store.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # use std::{num::NonZeroU32, time::Duration};
+//! # use partner_center_webhooks::{crypto::DefaultBackend, testing::{Issuer, MemoryInbox}};
+//! # use partner_center_webhooks::chain::ChainVerifier;
+//! use partner_center_webhooks::duplicates::Settled;
+//! use partner_center_webhooks::inbox::{
+//!     Filter, Inbox, PRUNE_BATCH, Page, RETAIN, Retention, State, Stored, VerifiedCallback,
+//! };
+//!
+//! # let issuer = Issuer::new()?;
+//! # let signer = issuer.signer()?;
+//! # let receiver = issuer.receiver(DefaultBackend::new(), &signer)?.build()?;
+//! # let request = signer.callback(r#"{"EventName":"invoice-ready"}"#)?;
+//! # let callback = VerifiedCallback::receive(&receiver, &request.headers, request.body).await?;
+//! # let inbox = MemoryInbox::new();
+//! # inbox.store(&callback).await?;
+//! # let claimed = inbox.claim(NonZeroU32::MIN, Duration::from_secs(60)).await?.remove(0);
+//! inbox.park(claimed.token, "no such customer").await?; // by a handler
+//!
+//! // What failed, and why?
+//! let parked = Filter::new().with_state(State::Parked);
+//! let entry = inbox.list(&parked, Page::default()).await?.remove(0);
+//! assert_eq!(entry.last_error.as_deref(), Some("no such customer"));
+//!
+//! // Was it genuine? The evidence is enough, offline and years later.
+//! let record = inbox.export(&Filter::digest(entry.digest), Page::default()).await?.remove(0);
+//! let chain = ChainVerifier::new(DefaultBackend::new(), issuer.anchors()?);
+//! assert!(record.evidence.verify(&record.body, &chain).is_ok());
+//!
+//! // The customer exists now: handle it again. Its failures start at 0.
+//! assert_eq!(inbox.retry(&parked).await?, 1);
+//! let again = inbox.claim(NonZeroU32::MIN, Duration::from_secs(60)).await?.remove(0);
+//! assert_eq!((again.entry.attempts, again.entry.failures), (2, 0));
+//! assert_eq!(inbox.complete(claimed.token).await?, Settled::Stale); // the old claim is void
+//! assert_eq!(inbox.complete(again.token).await?, Settled::Current);
+//!
+//! // Delete what was settled long ago. Its digest is forgotten with it.
+//! assert_eq!(inbox.prune(RETAIN, Retention::KeepParked, PRUNE_BATCH).await?, 0); // younger than 30 days
+//! assert_eq!(inbox.prune(Duration::ZERO, Retention::KeepParked, PRUNE_BATCH).await?, 1);
+//! assert_eq!(inbox.store(&callback).await?, Stored::New);
+//! # Ok(()) }) }
+//! ```
+//!
+//! # What can go wrong
+//!
+//! | fault | response to Partner Center | handlers | afterwards |
+//! |---|---|---|---|
+//! | the process is killed | none: it delivers again | are repeated after a lease | nothing acknowledged is lost |
+//! | the disk or the inbox is full | 503, [`Full`](InboxError::Full) | go on as long as there is room for their records | stores succeed once there is room |
+//! | the file becomes read-only | 503, [`ReadOnly`](InboxError::ReadOnly) | stop: nothing can be claimed | the same |
+//! | the database is gone, or the pool is exhausted | 503, [`Unavailable`](InboxError::Unavailable) or [`Deadline`](InboxError::Deadline) | run to their end; outcomes are recorded once it is back, within a lease | connections are made again |
+//! | another process locks the file | 503, [`Busy`](InboxError::Busy) or [`Deadline`](InboxError::Deadline) | wait | the same |
+//! | a node's clock is wrong | 2xx | PostgreSQL: no effect; SQLite: leases of that process expire early or late, and fencing keeps effects single | |
+//! | a handler panics, hangs or always fails | 2xx | the others go on | it is retried, then parked |
+//!
 //! # Which engine
 //!
 //! | | `sqlite` | `postgres` |

@@ -18,6 +18,25 @@ use crate::signature::BodyDigest;
 ///                          │   └────► Discarded
 ///                          └── retry, from Parked, Discarded and Done
 /// ```
+///
+/// | state | claimed | pruned | an operator may |
+/// |---|---|---|---|
+/// | `Pending` | when it is due | never | retry it if it backs off, discard it unless it is being handled |
+/// | `Waiting` | never | never | discard it |
+/// | `Done` | never | by age | retry it, by naming the state |
+/// | `Parked` | never | by age, by [`Retention::WithParked`](super::Retention::WithParked) | retry it, discard it |
+/// | `Discarded` | never | by age | retry it |
+///
+/// ```
+/// use partner_center_webhooks::inbox::State;
+///
+/// for state in State::ALL {
+///     assert_eq!(State::from_code(state.code()), Some(*state));
+/// }
+/// assert_eq!(State::from_code(9), None);
+/// assert_eq!(State::Parked.to_string(), "parked");
+/// assert!(State::Parked.is_settled() && !State::Waiting.is_settled());
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum State {
@@ -78,6 +97,21 @@ impl fmt::Display for State {
 }
 
 /// A stored callback without its body.
+///
+/// Event, customer and resource are those of the body, so they are signed. They are cut to 2000 bytes.
+///
+/// # Example
+///
+/// ```
+/// use partner_center_webhooks::inbox::{Entry, State};
+/// use partner_center_webhooks::signature::BodyDigest;
+/// use time::OffsetDateTime;
+///
+/// // For an inbox of your own: what is known when a callback is stored.
+/// let mut entry = Entry::new(BodyDigest::from_bytes([7; 32]), 1, OffsetDateTime::UNIX_EPOCH);
+/// entry.event = Some("invoice-ready".to_owned());
+/// assert_eq!((entry.state, entry.attempts), (State::Pending, 0));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Entry {
@@ -150,6 +184,13 @@ impl Record {
 }
 
 /// Counts of an inbox.
+///
+/// | alert if | because |
+/// |---|---|
+/// | `oldest_pending` is older than an hour | handlers fail, or no worker runs |
+/// | `parked` is above 0 | an operator has to decide |
+/// | `size_bytes` is above four fifths of `limit_bytes` | callbacks will be refused with 503: prune, or raise the limit |
+/// | `in_progress` equals the workers' concurrency, and `pending` grows | handlers are too slow: raise the concurrency |
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {

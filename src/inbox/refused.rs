@@ -16,7 +16,36 @@ use crate::receiver::Error;
 
 /// Keeps the latest refused requests, so that an operator can judge them afterwards. Older ones make room.
 ///
-/// Nothing in it is verified: a stranger may have written it.
+/// Nothing in it is verified: a stranger may have written it. The engines keep 100 requests, of at most 64 KiB of body and 64 headers
+/// each, so a flood costs at most some 20 MB.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use std::num::NonZeroU32;
+///
+/// use bytes::Bytes;
+/// use http::{HeaderMap, HeaderValue};
+/// use partner_center_webhooks::Error;
+/// use partner_center_webhooks::body::BodyError;
+/// use partner_center_webhooks::inbox::{RefusedRequest, RefusedRing as _};
+/// use partner_center_webhooks::testing::MemoryInbox;
+///
+/// let ring = MemoryInbox::new();
+/// let mut headers = HeaderMap::new();
+/// headers.insert("cookie", HeaderValue::from_static("session=s3cret"));
+/// let error = Error::from(BodyError::Empty);
+/// let request = RefusedRequest::new(&headers, Bytes::new(), &error).with_remote("192.0.2.7");
+/// ring.keep(&request).await?;
+///
+/// let last = ring.refused(NonZeroU32::MIN).await?.remove(0);
+/// assert_eq!((last.reason, last.remote.as_deref()), (error.to_string(), Some("192.0.2.7")));
+/// assert_eq!(last.headers, [("cookie".into(), "...".into())]);
+/// assert_eq!(ring.clear_refused().await?, 1);
+/// # Ok(()) }) }
+/// ```
 pub trait RefusedRing: fmt::Debug + Send + Sync {
     /// Keeps a request, and deletes the oldest ones above the engine's limit.
     ///

@@ -18,6 +18,7 @@ mod event_grid_receive;
 mod forward;
 #[cfg(unix)]
 mod http;
+mod inbox;
 mod microsoft;
 mod observe;
 #[cfg(unix)]

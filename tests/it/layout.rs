@@ -57,7 +57,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "duplicates",
             "envelope",
             "event",
-            "excerpt",
             "http_client",
             "log",
             "mask",

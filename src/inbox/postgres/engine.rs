@@ -1,26 +1,30 @@
 //! The connections of the pool, for the calls that both engines share.
 
-use std::sync::Arc;
-
 use sqlx::Connection as _;
 use tokio::time::timeout;
 
 use super::PostgresInbox;
 use super::session::failed;
+use super::storer::SIZE;
+use crate::inbox::contract::Stored;
 use crate::inbox::error::InboxError;
-use crate::inbox::sql::engine::{Engine, Run};
+use crate::inbox::sql::engine::{Engine, Run, Shared};
+use crate::inbox::sql::settings::Settings;
+use crate::inbox::sql::store::NewRow;
 
 impl Engine for PostgresInbox {
-    fn endpoint(&self) -> &Arc<str> {
-        &self.shared.options.endpoint
+    const SIZE: &'static str = SIZE;
+
+    fn settings(&self) -> &Settings {
+        &self.inner.options.settings
     }
 
-    fn is_ordered(&self) -> bool {
-        self.shared.options.is_ordered
+    fn shared(&self) -> &Shared {
+        &self.inner.shared
     }
 
-    fn wake(&self) {
-        self.shared.changed.notify_one();
+    async fn insert(&self, row: NewRow, pem: Option<String>) -> Result<Stored, InboxError> {
+        self.inner.storers.store(row, pem).await
     }
 
     /// In an unordered inbox each statement is complete in itself, and a transaction would only cost round trips.
@@ -29,15 +33,14 @@ impl Engine for PostgresInbox {
         context: C,
         run: Run<C, T>,
     ) -> Result<T, InboxError> {
-        if !self.shared.options.is_ordered {
+        if !self.settings().is_ordered {
             return self.read(context, run).await;
         }
-        let after = self.shared.options.deadline;
+        let after = self.settings().deadline;
         let write = async {
-            let mut connection =
-                self.shared.pool.acquire().await.map_err(|error| failed(&error))?;
+            let mut connection = self.inner.pool.acquire().await.map_err(|error| failed(&error))?;
             let mut transaction = connection.begin().await.map_err(|error| failed(&error))?;
-            let result = run(&mut self.shared.session(&mut transaction), &context).await?;
+            let result = run(&mut self.inner.session(&mut transaction), &context).await?;
             transaction.commit().await.map_err(|error| failed(&error))?;
             Ok(result)
         };
@@ -57,11 +60,10 @@ impl Engine for PostgresInbox {
         context: C,
         run: Run<C, T>,
     ) -> Result<T, InboxError> {
-        let after = self.shared.options.deadline;
+        let after = self.settings().deadline;
         let read = async {
-            let mut connection =
-                self.shared.pool.acquire().await.map_err(|error| failed(&error))?;
-            run(&mut self.shared.session(&mut connection), &context).await
+            let mut connection = self.inner.pool.acquire().await.map_err(|error| failed(&error))?;
+            run(&mut self.inner.session(&mut connection), &context).await
         };
         timeout(after, read).await.unwrap_or(Err(InboxError::Deadline { after }))
     }

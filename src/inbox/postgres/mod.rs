@@ -14,13 +14,25 @@
 //! ```
 //!
 //! The parameters are those of the [`ClaimToken`]. In an inbox that is ordered by resource, the successor becomes due when a worker
-//! finds nothing else to do.
+//! finds nothing else to do, which it looks for once a second at most.
+//!
+//! The tables are those of SQLite (see module `sqlite`), with `bytea` for bytes and `bigint` for numbers.
+//!
+//! # What the server needs
+//!
+//! - `synchronous_commit` other than `off`, and `fsync = on`: both are checked at [connecting](PostgresInbox::connect). With
+//!   `local`, a failover to a standby may lose what was acknowledged; with `on` and `synchronous_standby_names` it does not.
+//! - The right to create tables in the first schema of the `search_path` at the first start, and to read and write them later.
+//! - A pooler in front of it must keep sessions for `LISTEN`, or workers find what other nodes store only when they poll.
+//! - Connections for each node as in [`PostgresOptions::with_connections`].
+//!
+//! An immediate restart of the server loses nothing that was acknowledged. Stores fail with 503 until it is back, and pools connect
+//! again by themselves.
 //!
 //! A session that keeps an old snapshot (idle in a transaction, or a long dump) slows the claims, because dead rows cannot be
 //! removed meanwhile.
 
 mod engine;
-mod guard;
 mod inbox;
 mod listener;
 mod options;
@@ -29,17 +41,15 @@ mod session;
 mod storer;
 mod transaction;
 
-use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sqlx::postgres::{PgConnection, PgPool};
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::claim::ClaimToken;
 use super::error::InboxError;
+use super::sql::engine::{Engine as _, Shared};
 use super::sql::settle;
 use listener::Listening;
 use session::{PostgresSession, failed};
@@ -74,17 +84,14 @@ pub use transaction::PostgresTransaction;
 /// ```
 #[derive(Clone)]
 pub struct PostgresInbox {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
-struct Shared {
+struct Inner {
     options: PostgresOptions,
     pool: PgPool,
     storers: Storers,
-    runtime: Handle,
-    changed: Arc<Notify>,
-    /// The certificates that are stored already.
-    chains: Mutex<HashSet<[u8; 32]>>,
+    shared: Shared,
     _listening: Listening,
 }
 
@@ -98,39 +105,54 @@ impl PostgresInbox {
     /// - [`InboxError::NewerSchema`]: a newer version of this crate wrote the tables.
     /// - [`InboxError::Unavailable`]: the server's own error.
     pub async fn connect(options: PostgresOptions) -> Result<Self, InboxError> {
-        let after = options.deadline.saturating_mul(2);
+        let after = options.settings.deadline.saturating_mul(2);
         let opened = timeout(after, options.open()).await;
         let pool = opened.unwrap_or(Err(InboxError::Deadline { after }))?;
-        let changed = Arc::new(Notify::new());
-        let shared = Shared {
+        let shared = Shared::new();
+        let inner = Inner {
             storers: Storers::start(&pool, &options),
-            runtime: Handle::current(),
-            _listening: Listening::start(pool.clone(), Arc::clone(&changed)),
-            chains: Mutex::default(),
-            changed,
+            _listening: Listening::start(pool.clone(), Arc::clone(shared.changed())),
+            shared,
             options,
             pool,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Begins a handler's own transaction in this database. See [`PostgresTransaction`].
+    /// Begins a handler's own transaction in this database. See [`PostgresTransaction`], and the example at the [type](Self).
+    ///
+    /// It takes a connection of the inbox's pool until it ends. A handler that waits for a second one while it holds the first can
+    /// exhaust the pool.
     ///
     /// # Errors
     ///
     /// [`InboxError::Unavailable`] if no connection is free within the deadline.
     pub async fn begin(&self) -> Result<PostgresTransaction, InboxError> {
-        let transaction = self.shared.pool.begin().await.map_err(|error| failed(&error))?;
-        let Shared { options, .. } = &*self.shared;
+        let transaction = self.inner.pool.begin().await.map_err(|error| failed(&error))?;
+        let settings = self.settings();
         Ok(PostgresTransaction {
             transaction,
-            endpoint: Arc::clone(&options.endpoint),
-            is_ordered: options.is_ordered,
-            now: options.now(),
+            endpoint: Arc::clone(&settings.endpoint),
+            is_ordered: settings.is_ordered,
+            now: self.inner.options.now(),
         })
     }
 
     /// Records in a transaction of the application's own connection to this database that the callback was handled.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use partner_center_webhooks::inbox::{Claimed, postgres::PostgresInbox};
+    /// # async fn example(
+    /// #     inbox: PostgresInbox, own: sqlx::PgPool, claimed: Claimed,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut transaction = own.begin().await?;
+    /// inbox.complete_in(&mut transaction, claimed.token).await?; // first: a stale attempt ends here
+    /// sqlx::query("update customer set invoices = invoices + 1").execute(&mut *transaction).await?;
+    /// transaction.commit().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -140,35 +162,27 @@ impl PostgresInbox {
         connection: &mut PgConnection,
         token: ClaimToken,
     ) -> Result<(), InboxError> {
-        let mut session = self.shared.session(connection);
-        settle::complete(&mut session, &self.shared.options.endpoint, token).await
+        let mut session = self.inner.session(connection);
+        settle::complete(&mut session, &self.settings().endpoint, token).await
     }
 
     /// Closes the connections. Calls that follow fail.
     pub async fn close(&self) {
-        self.shared.pool.close().await;
+        self.inner.pool.close().await;
     }
 }
 
-impl Shared {
+impl Inner {
     fn session<'c>(&self, connection: &'c mut PgConnection) -> PostgresSession<'c> {
-        let is_ordered = self.options.is_ordered;
+        let is_ordered = self.options.settings.is_ordered;
         PostgresSession { connection, now: self.options.now(), is_ordered }
-    }
-
-    fn knows(&self, chain: &[u8; 32]) -> bool {
-        self.chains.lock().unwrap_or_else(PoisonError::into_inner).contains(chain)
-    }
-
-    fn learn(&self, chain: [u8; 32]) {
-        self.chains.lock().unwrap_or_else(PoisonError::into_inner).insert(chain);
     }
 }
 
 impl fmt::Debug for PostgresInbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresInbox")
-            .field("options", &self.shared.options)
+            .field("options", &self.inner.options)
             .finish_non_exhaustive()
     }
 }

@@ -9,9 +9,8 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use super::schema;
 use super::session::{PostgresSession, failed};
-use crate::duplicates::InMemory;
 use crate::inbox::error::InboxError;
-use crate::inbox::sql::guard::GuardTimes;
+use crate::inbox::sql::settings::Settings;
 
 /// The settings of a [`PostgresInbox`](super::PostgresInbox).
 ///
@@ -28,13 +27,8 @@ use crate::inbox::sql::guard::GuardTimes;
 #[must_use]
 pub struct PostgresOptions {
     connect: PgConnectOptions,
-    pub(super) endpoint: Arc<str>,
-    pub(super) is_ordered: bool,
-    pub(super) limit_bytes: u64,
-    pub(super) deadline: Duration,
+    pub(super) settings: Settings,
     connections: u32,
-    pub(super) refused: u32,
-    pub(super) guard: GuardTimes,
     pub(super) clock: Option<Arc<dyn Fn() -> Duration + Send + Sync>>,
 }
 
@@ -66,65 +60,66 @@ impl PostgresOptions {
         let connect = PgConnectOptions::from_str(url).map_err(|error| failed(&error))?;
         Ok(Self {
             connect: connect.application_name("partner-center-webhooks"),
-            endpoint: Arc::from(""),
-            is_ordered: false,
-            limit_bytes: 10 * 1024 * 1024 * 1024,
-            deadline: Duration::from_secs(5),
+            settings: Settings::new(10 * 1024 * 1024 * 1024),
             connections: 8,
-            refused: 100,
-            guard: GuardTimes { lease: InMemory::LEASE, time_to_live: InMemory::TIME_TO_LIVE },
             clock: None,
         })
     }
 
     /// Names the endpoint whose callbacks are stored. Inboxes of several endpoints share the tables.
     pub fn with_endpoint(mut self, name: impl Into<String>) -> Self {
-        self.endpoint = name.into().into();
+        self.settings.endpoint = name.into().into();
         self
     }
 
     /// Gives callbacks of one resource (by their `ResourceUri`) to one worker at a time, in order of their commits. All nodes of an
     /// endpoint must agree on it.
     pub fn ordered_by_resource(mut self) -> Self {
-        self.is_ordered = true;
+        self.settings.is_ordered = true;
         self
     }
 
-    /// Refuses callbacks with [`InboxError::Full`] when the tables have this size. It is checked every ten seconds.
+    /// Refuses callbacks with [`InboxError::Full`] when the tables have this size, indexes and dead rows included. Default: 10 GiB. It is
+    /// checked every ten seconds, so a burst may exceed it. After pruning, the server reuses the room, but the size shrinks only with
+    /// `VACUUM FULL`: raise the limit meanwhile.
     pub fn with_limit_bytes(mut self, bytes: u64) -> Self {
-        self.limit_bytes = bytes;
+        self.settings.limit_bytes = bytes;
         self
     }
 
-    /// Limits each call. Partner Center waits for the response meanwhile.
+    /// Limits each call; default: 5 s. Partner Center waits for the response meanwhile.
+    ///
+    /// A call that exceeds it fails with [`InboxError::Deadline`], and may take effect nevertheless. Keep it below the timeout of the
+    /// route, so that the response is this crate's 503 with `Retry-After`.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.settings.deadline = deadline;
         self
     }
 
-    /// Sets how many connections are used at most: one listens, two store, and the others claim, settle and serve the transactions of
+    /// Sets how many connections are used at most, default 8: one listens, two store, and the others claim, settle and serve the transactions of
     /// handlers. At least 5.
     pub fn with_connections(mut self, count: u32) -> Self {
         self.connections = count.max(5);
         self
     }
 
-    /// Sets how many refused requests are kept.
+    /// Sets how many refused requests are kept; default: 100, 0 keeps none. Each has at most 64 KiB of body.
     pub fn with_refused(mut self, count: u32) -> Self {
-        self.refused = count;
+        self.settings.refused = count;
         self
     }
 
-    /// Sets the lease of claims that this inbox makes as a [`DuplicateGuard`](crate::duplicates::DuplicateGuard).
+    /// Sets the lease of claims that this inbox makes as a [`DuplicateGuard`](crate::duplicates::DuplicateGuard). Default: two minutes.
+    /// It does not concern workers, which bring their [own](crate::inbox::InboxWorker::with_lease).
     pub fn with_guard_lease(mut self, lease: Duration) -> Self {
-        self.guard.lease = lease;
+        self.settings.guard.lease = lease;
         self
     }
 
     /// Sets how long completed callbacks are remembered as a [`DuplicateGuard`](crate::duplicates::DuplicateGuard). Default: seven
     /// days.
     pub fn with_guard_time_to_live(mut self, time_to_live: Duration) -> Self {
-        self.guard.time_to_live = time_to_live;
+        self.settings.guard.time_to_live = time_to_live;
         self
     }
 
@@ -141,7 +136,7 @@ impl PostgresOptions {
 
     /// Connects, refuses what would not be durable, and migrates.
     pub(super) async fn open(&self) -> Result<PgPool, InboxError> {
-        let millis = self.deadline.as_millis();
+        let millis = self.settings.deadline.as_millis();
         let limits = format!(
             "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = {}",
             IDLE_IN_TRANSACTION.as_millis()
@@ -149,7 +144,7 @@ impl PostgresOptions {
         let limits = Arc::<str>::from(limits);
         let pool = PgPoolOptions::new()
             .max_connections(self.connections)
-            .acquire_timeout(self.deadline)
+            .acquire_timeout(self.settings.deadline)
             .after_connect(move |connection, _| {
                 let limits = sqlx::AssertSqlSafe(Arc::clone(&limits));
                 Box::pin(async move { sqlx::raw_sql(limits).execute(connection).await.map(drop) })
@@ -172,9 +167,7 @@ impl fmt::Debug for PostgresOptions {
         f.debug_struct("PostgresOptions")
             .field("host", &self.connect.get_host())
             .field("database", &self.connect.get_database())
-            .field("endpoint", &self.endpoint)
-            .field("is_ordered", &self.is_ordered)
-            .field("deadline", &self.deadline)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

@@ -43,7 +43,7 @@ impl Storers {
             };
             tokio::spawn(storer.run());
         }
-        Self { jobs, deadline: options.deadline }
+        Self { jobs, deadline: options.settings.deadline }
     }
 
     /// Stores a callback, and returns after the commit.
@@ -73,8 +73,8 @@ struct Storer {
 impl Storer {
     async fn run(mut self) {
         while let Some(batch) = self.next().await {
-            let stored = timeout(self.options.deadline, self.store(&batch)).await;
-            let after = self.options.deadline;
+            let stored = timeout(self.options.settings.deadline, self.store(&batch)).await;
+            let after = self.options.settings.deadline;
             let stored = stored.unwrap_or(Err(InboxError::Deadline { after }));
             let mut new = stored.clone().unwrap_or_default();
             for job in batch {
@@ -120,11 +120,11 @@ impl Storer {
                 sqlx::query(STORE_CHAIN).bind(chain).bind(pem).execute(&mut *connection).await?;
             }
         }
-        if !self.options.is_ordered {
+        if !self.options.settings.is_ordered {
             return self.insert_rows(connection, STORE, batch).await;
         }
         let resources: Vec<_> = batch.iter().filter_map(|job| job.row.resource.clone()).collect();
-        let endpoint = &*self.options.endpoint;
+        let endpoint = &*self.options.settings.endpoint;
         let mut transaction = connection.begin().await?;
         let lock = sqlx::query(LOCK_RESOURCES).bind(endpoint).bind(&resources);
         lock.execute(&mut *transaction).await?;
@@ -148,7 +148,7 @@ impl Storer {
         let verified: Vec<_> = rows().map(|row| row.verified).collect();
         let row = sqlx::query(statement)
             .bind(self.options.now())
-            .bind(&*self.options.endpoint)
+            .bind(&*self.options.settings.endpoint)
             .bind(all(|row| row.digest.clone()))
             .bind(texts(|row| row.resource.clone()))
             .bind(texts(|row| row.event.clone()))
@@ -171,7 +171,7 @@ impl Storer {
         }
         let size = sqlx::query_scalar::<_, i64>(SIZE).fetch_one(connection).await;
         let size = size.map_err(|error| failed(&error))?;
-        let limit = self.options.limit_bytes;
+        let limit = self.options.settings.limit_bytes;
         if u64::try_from(size).unwrap_or_default() >= limit {
             let reason =
                 bounded(format_args!("its tables have {size} bytes, and the limit is {limit}"));

@@ -4,17 +4,26 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::guard::{self, GuardTimes};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::chains::Chains;
+use super::guard;
 use super::operations::{self, Change};
+use super::settings::Settings;
 use super::settle::{self, Settlement};
+use super::store::NewRow;
+use super::sweeps::Sweeps;
 use super::{Session, ring};
 use crate::duplicates::{Claim, Lease, Settled};
 use crate::http_client::BoxFuture;
+use crate::inbox::callback::VerifiedCallback;
 use crate::inbox::claim::{ClaimToken, Claimed};
-use crate::inbox::contract::Retention;
+use crate::inbox::contract::{Retention, Stored};
 use crate::inbox::error::InboxError;
 use crate::inbox::filter::{Filter, Page};
-use crate::inbox::record::{Entry, Record};
+use crate::inbox::record::{Entry, Record, Stats};
 use crate::inbox::refused::RefusedRequest;
 use crate::signature::BodyDigest;
 
@@ -22,12 +31,55 @@ use crate::signature::BodyDigest;
 pub(in super::super) type Run<C, T> =
     for<'s> fn(&'s mut dyn Session, &'s C) -> BoxFuture<'s, Result<T, InboxError>>;
 
+/// What an engine keeps in memory.
+#[derive(Debug)]
+pub(in super::super) struct Shared {
+    changed: Arc<Notify>,
+    chains: Chains,
+    sweeps: Sweeps,
+    runtime: Handle,
+}
+
+impl Shared {
+    /// On the current tokio runtime.
+    pub(in super::super) fn new() -> Self {
+        Self {
+            changed: Arc::default(),
+            chains: Chains::default(),
+            sweeps: Sweeps::default(),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Resolves when a callback may have become due.
+    pub(in super::super) fn changed(&self) -> &Arc<Notify> {
+        &self.changed
+    }
+
+    pub(in super::super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Tells the workers of this process that a callback may have become due.
+    fn wake(&self) {
+        self.changed.notify_one();
+    }
+}
+
 /// The connections of an engine. Each call is within the engine's deadline.
 pub(in super::super) trait Engine: Send + Sync {
-    fn endpoint(&self) -> &Arc<str>;
-    fn is_ordered(&self) -> bool;
-    /// Tells the workers of this process that a callback may have become due.
-    fn wake(&self);
+    /// The statement that returns the size of the store in bytes.
+    const SIZE: &'static str;
+
+    fn settings(&self) -> &Settings;
+    fn shared(&self) -> &Shared;
+
+    /// Stores a callback, with its certificates unless they are known to be stored.
+    fn insert(
+        &self,
+        row: NewRow,
+        pem: Option<String>,
+    ) -> impl Future<Output = Result<Stored, InboxError>> + Send;
 
     /// Runs `run` in a transaction, and returns after its commit.
     fn write<C: Send + Sync + 'static, T: Send + 'static>(
@@ -51,24 +103,55 @@ pub(in super::super) trait Engine: Send + Sync {
     ) -> impl Future<Output = Result<T, InboxError>> + Send;
 }
 
+pub(in super::super) async fn store(
+    engine: &impl Engine,
+    callback: &VerifiedCallback,
+) -> Result<Stored, InboxError> {
+    let row = NewRow::of(callback, engine.settings().is_ordered)?;
+    let (chain, shared) = (row.chain, engine.shared());
+    let is_known = shared.chains.contains(&chain);
+    let pem = (!is_known).then(|| callback.evidence().certificates_pem());
+    let stored = engine.insert(row, pem).await?;
+    shared.chains.insert(chain);
+    if stored == Stored::New {
+        shared.wake();
+    }
+    Ok(stored)
+}
+
 pub(in super::super) async fn claim(
     engine: &impl Engine,
     limit: NonZeroU32,
     lease: Duration,
 ) -> Result<Vec<Claimed>, InboxError> {
-    let context = (Arc::clone(engine.endpoint()), limit, lease, engine.is_ordered());
-    let claim =
-        engine.write_if_awaited(context, |session, (endpoint, limit, lease, is_ordered)| {
-            Box::pin(async move {
-                let claims = settle::claim(session, endpoint, *limit, *lease).await?;
-                // A completion by other means than this crate's leaves the successors waiting.
-                if *is_ordered && claims.is_empty() && settle::sweep(session, endpoint).await? > 0 {
-                    return settle::claim(session, endpoint, *limit, *lease).await;
-                }
-                Ok(claims)
-            })
+    let claim = async || {
+        let context = (Arc::clone(&engine.settings().endpoint), limit, lease);
+        let claim = engine.write_if_awaited(context, |session, (endpoint, limit, lease)| {
+            Box::pin(settle::claim(session, endpoint, *limit, *lease))
         });
-    claim.await
+        claim.await
+    };
+    let claims = claim().await?;
+    // A completion by other means than this crate's leaves the successors waiting.
+    if claims.is_empty() && sweep(engine).await? > 0 {
+        return claim().await;
+    }
+    Ok(claims)
+}
+
+/// Makes waiting callbacks pending whose predecessors are settled, if it is time for that. Returns how many.
+async fn sweep(engine: &impl Engine) -> Result<usize, InboxError> {
+    let begun = Instant::now();
+    let sweeps = &engine.shared().sweeps;
+    if !engine.settings().is_ordered || !sweeps.begin(begun) {
+        return Ok(0);
+    }
+    let endpoint = Arc::clone(&engine.settings().endpoint);
+    let sweep =
+        engine.write(endpoint, |session, endpoint| Box::pin(settle::sweep(session, endpoint)));
+    let swept = sweep.await;
+    sweeps.ended(begun, Instant::now());
+    swept
 }
 
 pub(in super::super) async fn settle(
@@ -77,13 +160,13 @@ pub(in super::super) async fn settle(
     settlement: Settlement,
 ) -> Result<Settled, InboxError> {
     let makes_due = settlement.ends() || matches!(settlement, Settlement::Release);
-    let context = (Arc::clone(engine.endpoint()), token, settlement);
+    let context = (Arc::clone(&engine.settings().endpoint), token, settlement);
     let settled = engine.write(context, |session, (endpoint, token, settlement)| {
         Box::pin(settle::settle(session, endpoint, *token, settlement))
     });
     let settled = settled.await?;
     if makes_due {
-        engine.wake();
+        engine.shared().wake();
     }
     Ok(settled)
 }
@@ -93,7 +176,7 @@ pub(in super::super) async fn list(
     filter: &Filter,
     page: Page,
 ) -> Result<Vec<Entry>, InboxError> {
-    let context = (Arc::clone(engine.endpoint()), filter.clone(), page);
+    let context = (Arc::clone(&engine.settings().endpoint), filter.clone(), page);
     let list = engine.read(context, |session, (endpoint, filter, page)| {
         Box::pin(operations::list(session, endpoint, filter, *page))
     });
@@ -105,7 +188,7 @@ pub(in super::super) async fn export(
     filter: &Filter,
     page: Page,
 ) -> Result<Vec<Record>, InboxError> {
-    let context = (Arc::clone(engine.endpoint()), filter.clone(), page);
+    let context = (Arc::clone(&engine.settings().endpoint), filter.clone(), page);
     let export = engine.read(context, |session, (endpoint, filter, page)| {
         Box::pin(operations::export(session, endpoint, filter, *page))
     });
@@ -120,7 +203,7 @@ pub(in super::super) async fn change(
 ) -> Result<u64, InboxError> {
     let (mut total, mut after) = (0_u64, Some(0));
     while let Some(start) = after {
-        let context = (Arc::clone(engine.endpoint()), change, filter.clone(), start);
+        let context = (Arc::clone(&engine.settings().endpoint), change, filter.clone(), start);
         let part = engine.write(context, |session, (endpoint, change, filter, start)| {
             Box::pin(operations::change(session, endpoint, *change, filter, *start))
         });
@@ -128,7 +211,7 @@ pub(in super::super) async fn change(
         total = total.saturating_add(count);
         after = last;
     }
-    engine.wake();
+    engine.shared().wake();
     Ok(total)
 }
 
@@ -138,19 +221,35 @@ pub(in super::super) async fn prune(
     retention: Retention,
     limit: NonZeroU32,
 ) -> Result<u64, InboxError> {
-    let context = (Arc::clone(engine.endpoint()), age, retention, limit);
+    let context = (Arc::clone(&engine.settings().endpoint), age, retention, limit);
     let prune = engine.write(context, |session, (endpoint, age, retention, limit)| {
         Box::pin(operations::prune(session, endpoint, *age, *retention, *limit))
     });
     prune.await
 }
 
+pub(in super::super) async fn stats<E: Engine>(engine: &E) -> Result<Stats, InboxError> {
+    let settings = engine.settings();
+    let stats = engine.read(Arc::clone(&settings.endpoint), |session, endpoint| {
+        Box::pin(async move {
+            let mut stats = operations::stats(session, endpoint).await?;
+            if let Some(row) = session.run(E::SIZE, Vec::new()).await?.first_mut() {
+                stats.size_bytes = row.count()?;
+            }
+            Ok(stats)
+        })
+    });
+    let mut stats = stats.await?;
+    stats.limit_bytes = Some(settings.limit_bytes);
+    Ok(stats)
+}
+
 pub(in super::super) async fn keep_refused(
     engine: &impl Engine,
     request: &RefusedRequest,
-    capacity: u32,
 ) -> Result<(), InboxError> {
-    let context = (Arc::clone(engine.endpoint()), request.clone(), capacity);
+    let capacity = engine.settings().refused;
+    let context = (Arc::clone(&engine.settings().endpoint), request.clone(), capacity);
     let keep = engine.write(context, |session, (endpoint, request, capacity)| {
         Box::pin(ring::keep(session, endpoint, request, *capacity))
     });
@@ -161,7 +260,7 @@ pub(in super::super) async fn refused(
     engine: &impl Engine,
     limit: NonZeroU32,
 ) -> Result<Vec<RefusedRequest>, InboxError> {
-    let context = (Arc::clone(engine.endpoint()), limit);
+    let context = (Arc::clone(&engine.settings().endpoint), limit);
     let list = engine.read(context, |session, (endpoint, limit)| {
         Box::pin(ring::list(session, endpoint, *limit))
     });
@@ -169,16 +268,16 @@ pub(in super::super) async fn refused(
 }
 
 pub(in super::super) async fn clear_refused(engine: &impl Engine) -> Result<u64, InboxError> {
-    let endpoint = Arc::clone(engine.endpoint());
+    let endpoint = Arc::clone(&engine.settings().endpoint);
     engine.write(endpoint, |session, endpoint| Box::pin(ring::clear(session, endpoint))).await
 }
 
 pub(in super::super) async fn guard_claim(
     engine: &impl Engine,
     digest: BodyDigest,
-    times: GuardTimes,
 ) -> Result<Claim, InboxError> {
-    let context = (Arc::clone(engine.endpoint()), digest, times);
+    let times = engine.settings().guard;
+    let context = (Arc::clone(&engine.settings().endpoint), digest, times);
     let claim = engine.write_if_awaited(context, |session, (endpoint, digest, times)| {
         Box::pin(guard::claim(session, endpoint, *digest, *times))
     });
@@ -188,9 +287,9 @@ pub(in super::super) async fn guard_claim(
 pub(in super::super) async fn guard_complete(
     engine: &impl Engine,
     lease: &Lease,
-    times: GuardTimes,
 ) -> Result<Settled, InboxError> {
-    let context = (Arc::clone(engine.endpoint()), lease.clone(), times);
+    let times = engine.settings().guard;
+    let context = (Arc::clone(&engine.settings().endpoint), lease.clone(), times);
     let complete = engine.write(context, |session, (endpoint, lease, times)| {
         Box::pin(guard::complete(session, endpoint, lease, *times))
     });
@@ -201,7 +300,7 @@ pub(in super::super) async fn guard_release(
     engine: &impl Engine,
     lease: &Lease,
 ) -> Result<Settled, InboxError> {
-    let context = (Arc::clone(engine.endpoint()), lease.clone());
+    let context = (Arc::clone(&engine.settings().endpoint), lease.clone());
     let release = engine.write(context, |session, (endpoint, lease)| {
         Box::pin(guard::release(session, endpoint, lease))
     });

@@ -1,13 +1,29 @@
 //! What both engines share: statements, and functions over one connection. No driver.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | `statements` | the text of each statement, in both dialects |
+//! | `rows`, `store` | rows become types, and a callback becomes a row |
+//! | `settle`, `operations`, `ring`, `guard` | what a call does on one connection, inside a transaction or not |
+//! | `engine` | each call over the trait `Engine`, which brings the connections; what an engine keeps in memory |
+//! | `settings`, `chains`, `sweeps` | parts of that |
+//! | `implement` | the public traits over `engine` |
+//!
+//! An engine adds how it connects and migrates, how it groups stores, and the transactions of handlers.
 
+pub(super) mod chains;
 pub(super) mod engine;
 pub(super) mod guard;
+#[cfg(any(feature = "inbox-postgres", feature = "inbox-sqlite"))]
+pub(super) mod implement;
 pub(super) mod operations;
 pub(super) mod ring;
 pub(super) mod rows;
+pub(super) mod settings;
 pub(super) mod settle;
 pub(super) mod statements;
 pub(super) mod store;
+pub(super) mod sweeps;
 
 use super::error::InboxError;
 use crate::http_client::BoxFuture;

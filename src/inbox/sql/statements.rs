@@ -2,29 +2,53 @@
 
 /// One text for each statement. They differ in where the time comes from, and in how rows are locked.
 pub(in super::super) struct Statements {
+    /// `$3` how many, `$4` the lease. Returns the columns of an entry, the fence and the body.
     pub(in super::super) claim: &'static str,
+    /// After [`fenced!`], `$6` the state, `$7` the error or null, `$8` how many failures it adds. Returns the resource.
     pub(in super::super) settle: &'static str,
+    /// After [`fenced!`], `$6` the backoff, `$7` the error or null, `$8` how many failures it adds.
     pub(in super::super) give_back: &'static str,
+    /// After [`fenced!`], `$6` the lease.
     pub(in super::super) extend: &'static str,
+    /// `$3` the resource: its first waiting callback becomes pending, if none is.
     pub(in super::super) promote: &'static str,
+    /// The same for all resources.
     pub(in super::super) sweep: &'static str,
+    /// `$3` to `$11` are those of a filter and a page.
     pub(in super::super) list: [&'static str; 3],
+    /// The same, with bodies and evidence.
     pub(in super::super) export: [&'static str; 3],
+    /// The same; settled callbacks become pending, or wait for their predecessor. Returns their numbers.
     pub(in super::super) retry: &'static str,
+    /// The same; callbacks that are not being handled are discarded. Returns their numbers.
     pub(in super::super) discard: &'static str,
+    /// `$3` the state, `$4` the age, `$5` how many at most. Returns the numbers of what was deleted.
     pub(in super::super) prune: &'static str,
+    /// Returns how many are pending, and when the oldest was stored.
     pub(in super::super) count_pending: &'static str,
+    /// Returns how many are waiting, and when the oldest was stored.
     pub(in super::super) count_waiting: &'static str,
+    /// Returns how many are under a lease that has not expired.
     pub(in super::super) count_in_progress: &'static str,
+    /// Returns the settled states, and how many are in each.
     pub(in super::super) count_settled: &'static str,
+    /// `$3` to `$9` are the columns of a refused request.
     pub(in super::super) keep_refused: &'static str,
+    /// `$3` how many are kept.
     pub(in super::super) trim_refused: &'static str,
+    /// `$3` how many at most. The newest comes first.
     pub(in super::super) list_refused: &'static str,
+    /// Returns the numbers of what was deleted.
     pub(in super::super) clear_refused: &'static str,
+    /// `$3` the digest, `$4` the lease. Returns the token, unless another claim is current or done.
     pub(in super::super) guard_claim: &'static str,
+    /// `$3` the digest. Returns whether it is done, and the time left.
     pub(in super::super) guard_look: &'static str,
+    /// `$3` the digest, `$4` the token, `$5` how long it is remembered.
     pub(in super::super) guard_complete: &'static str,
+    /// `$3` the digest, `$4` the token.
     pub(in super::super) guard_release: &'static str,
+    /// `$3` the age, `$4` how many at most.
     pub(in super::super) guard_prune: &'static str,
 }
 

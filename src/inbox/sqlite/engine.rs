@@ -5,21 +5,32 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::SqliteInbox;
+use super::store::store;
 use super::writer::Abandoned;
+use crate::inbox::contract::Stored;
 use crate::inbox::error::InboxError;
-use crate::inbox::sql::engine::{Engine, Run};
+use crate::inbox::sql::engine::{Engine, Run, Shared};
+use crate::inbox::sql::settings::Settings;
+use crate::inbox::sql::store::NewRow;
 
 impl Engine for SqliteInbox {
-    fn endpoint(&self) -> &Arc<str> {
-        &self.shared.options.endpoint
+    const SIZE: &'static str = "select (page_count - freelist_count) * page_size \
+                                from pragma_page_count, pragma_freelist_count, pragma_page_size";
+
+    fn settings(&self) -> &Settings {
+        &self.inner.options.settings
     }
 
-    fn is_ordered(&self) -> bool {
-        self.shared.options.is_ordered
+    fn shared(&self) -> &Shared {
+        &self.inner.shared
     }
 
-    fn wake(&self) {
-        self.shared.changed.notify_one();
+    async fn insert(&self, row: NewRow, pem: Option<String>) -> Result<Stored, InboxError> {
+        let context = (Arc::clone(&self.settings().endpoint), row, pem);
+        let stored = self.write(context, |session, (endpoint, row, pem)| {
+            Box::pin(store(session, endpoint, row, pem.as_deref()))
+        });
+        stored.await
     }
 
     async fn write<C: Send + Sync + 'static, T: Send + 'static>(
@@ -27,7 +38,7 @@ impl Engine for SqliteInbox {
         context: C,
         run: Run<C, T>,
     ) -> Result<T, InboxError> {
-        self.shared.writer.write(context, run, Abandoned::Write).await
+        self.inner.writer.write(context, run, Abandoned::Write).await
     }
 
     async fn write_if_awaited<C: Send + Sync + 'static, T: Send + 'static>(
@@ -35,7 +46,7 @@ impl Engine for SqliteInbox {
         context: C,
         run: Run<C, T>,
     ) -> Result<T, InboxError> {
-        self.shared.writer.write(context, run, Abandoned::Skip).await
+        self.inner.writer.write(context, run, Abandoned::Skip).await
     }
 
     async fn read<C: Send + Sync + 'static, T: Send + 'static>(
@@ -43,8 +54,8 @@ impl Engine for SqliteInbox {
         context: C,
         run: Run<C, T>,
     ) -> Result<T, InboxError> {
-        let after = self.shared.options.deadline;
-        let result = timeout(after, self.shared.database.read(&context, run)).await;
+        let after = self.settings().deadline;
+        let result = timeout(after, self.inner.database.read(&context, run)).await;
         result.unwrap_or(Err(InboxError::Deadline { after }))
     }
 }

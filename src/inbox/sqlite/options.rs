@@ -13,10 +13,9 @@ use super::database::Database;
 use super::mounts::network_file_system;
 use super::schema;
 use super::session::SqliteSession;
-use crate::duplicates::InMemory;
 use crate::inbox::error::{InboxError, bounded};
 use crate::inbox::sql::Session as _;
-use crate::inbox::sql::guard::GuardTimes;
+use crate::inbox::sql::settings::Settings;
 use crate::mask::Excerpt;
 
 /// The settings of a [`SqliteInbox`](super::SqliteInbox).
@@ -34,72 +33,98 @@ use crate::mask::Excerpt;
 #[must_use]
 pub struct SqliteOptions {
     pub(super) file: PathBuf,
-    pub(super) endpoint: Arc<str>,
-    pub(super) is_ordered: bool,
-    pub(super) limit_bytes: u64,
-    pub(super) deadline: Duration,
-    pub(super) refused: u32,
-    pub(super) guard: GuardTimes,
+    pub(super) settings: Settings,
     clock: Arc<dyn Fn() -> Duration + Send + Sync>,
 }
 
 impl SqliteOptions {
-    /// An inbox in `file`, which is created if it does not exist. Its folder must exist.
+    /// An inbox in `file`, which is created if it does not exist. Its folder must exist. SQLite keeps two files beside it, with `-wal`
+    /// and `-shm` at the end of their names: copy all three together, or use SQLite's `.backup`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use std::time::Duration;
+    ///
+    /// use partner_center_webhooks::inbox::sqlite::{SqliteInbox, SqliteOptions};
+    /// use partner_center_webhooks::inbox::{Inbox as _, InboxError};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("partner-center-options-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// let options = SqliteOptions::new(folder.join("inbox.db"))
+    ///     .with_limit_bytes(64 * 1024 * 1024)
+    ///     .with_deadline(Duration::from_secs(2))
+    ///     .ordered_by_resource();
+    /// let inbox = SqliteInbox::connect(options).await?;
+    /// assert_eq!(inbox.stats().await?.limit_bytes, Some(67_108_864));
+    ///
+    /// let missing = SqliteOptions::new(folder.join("missing").join("inbox.db"));
+    /// let error = SqliteInbox::connect(missing).await.unwrap_err();
+    /// assert!(matches!(error, InboxError::NotDurable { .. }), "{error}"); // create the folder first
+    /// # inbox.close().await;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn new(file: impl Into<PathBuf>) -> Self {
         let since_1970 = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self {
             file: file.into(),
-            endpoint: Arc::from(""),
-            is_ordered: false,
-            limit_bytes: 1024 * 1024 * 1024,
-            deadline: Duration::from_secs(5),
-            refused: 100,
-            guard: GuardTimes { lease: InMemory::LEASE, time_to_live: InMemory::TIME_TO_LIVE },
+            settings: Settings::new(1024 * 1024 * 1024),
             clock: Arc::new(move || since_1970().unwrap_or_default()),
         }
     }
 
     /// Names the endpoint whose callbacks are stored. Inboxes of several endpoints share a file.
     pub fn with_endpoint(mut self, name: impl Into<String>) -> Self {
-        self.endpoint = name.into().into();
+        self.settings.endpoint = name.into().into();
         self
     }
 
     /// Gives callbacks of one resource (by their `ResourceUri`) to one worker at a time, in order of arrival. All processes that
     /// store callbacks of an endpoint must agree on it.
     pub fn ordered_by_resource(mut self) -> Self {
-        self.is_ordered = true;
+        self.settings.is_ordered = true;
         self
     }
 
-    /// Refuses callbacks with [`InboxError::Full`] when the file has this size, which leaves room on the disk for pruning.
+    /// Refuses callbacks with [`InboxError::Full`] when the file has this size, which leaves room on the disk for pruning. Default:
+    /// 1 GiB; at least 256 KiB, in steps of 4 KiB.
+    ///
+    /// A callback of 1 KiB needs about 2 KiB with its evidence and indexes, so 1 GiB holds half a million. The log beside the file is not
+    /// counted; it is about 4 MiB, and more while a backup reads the file. On a disk that is full itself, even pruning fails.
     pub fn with_limit_bytes(mut self, bytes: u64) -> Self {
-        self.limit_bytes = bytes;
+        self.settings.limit_bytes = bytes;
         self
     }
 
-    /// Limits each call. Partner Center waits for the response meanwhile.
+    /// Limits each call; default: 5 s. Partner Center waits for the response meanwhile.
+    ///
+    /// A call that exceeds it fails with [`InboxError::Deadline`], and may take effect nevertheless. Keep it below the timeout of the
+    /// route, so that the response is this crate's 503 with `Retry-After`.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.settings.deadline = deadline;
         self
     }
 
-    /// Sets how many refused requests are kept.
+    /// Sets how many refused requests are kept; default: 100, 0 keeps none. Each has at most 64 KiB of body.
     pub fn with_refused(mut self, count: u32) -> Self {
-        self.refused = count;
+        self.settings.refused = count;
         self
     }
 
-    /// Sets the lease of claims that this inbox makes as a [`DuplicateGuard`](crate::duplicates::DuplicateGuard).
+    /// Sets the lease of claims that this inbox makes as a [`DuplicateGuard`](crate::duplicates::DuplicateGuard). Default: two minutes.
+    /// It does not concern workers, which bring their [own](crate::inbox::InboxWorker::with_lease).
     pub fn with_guard_lease(mut self, lease: Duration) -> Self {
-        self.guard.lease = lease;
+        self.settings.guard.lease = lease;
         self
     }
 
     /// Sets how long completed callbacks are remembered as a [`DuplicateGuard`](crate::duplicates::DuplicateGuard). Default: seven
     /// days.
     pub fn with_guard_time_to_live(mut self, time_to_live: Duration) -> Self {
-        self.guard.time_to_live = time_to_live;
+        self.settings.guard.time_to_live = time_to_live;
         self
     }
 
@@ -118,7 +143,7 @@ impl SqliteOptions {
         loop {
             match self.prepare(&database).await {
                 // Another process may be switching the file to its write-ahead log, for which SQLite does not wait.
-                Err(InboxError::Busy { .. }) if started.elapsed() < self.deadline => {
+                Err(InboxError::Busy { .. }) if started.elapsed() < self.settings.deadline => {
                     sleep(Duration::from_millis(20)).await;
                 }
                 result => return result.map(|()| database),
@@ -128,7 +153,7 @@ impl SqliteOptions {
 
     fn connect_options(&self) -> SqliteConnectOptions {
         // Half of the deadline, so that its caller gets SQLite's own error.
-        let busy = self.deadline.checked_div(2).unwrap_or_default();
+        let busy = self.settings.deadline.checked_div(2).unwrap_or_default();
         SqliteConnectOptions::new()
             .filename(&self.file)
             .create_if_missing(true)
@@ -141,7 +166,7 @@ impl SqliteOptions {
     }
 
     fn max_pages(&self) -> u64 {
-        self.limit_bytes.div_ceil(PAGE).clamp(64, u64::from(u32::MAX) - 1)
+        self.settings.limit_bytes.div_ceil(PAGE).clamp(64, u64::from(u32::MAX) - 1)
     }
 
     /// Migrates in one transaction, so that of concurrent processes one creates the tables.
@@ -190,10 +215,7 @@ impl fmt::Debug for SqliteOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteOptions")
             .field("file", &self.file)
-            .field("endpoint", &self.endpoint)
-            .field("is_ordered", &self.is_ordered)
-            .field("limit_bytes", &self.limit_bytes)
-            .field("deadline", &self.deadline)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

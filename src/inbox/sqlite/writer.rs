@@ -47,18 +47,6 @@ impl Writer {
         });
         result.await.unwrap_or(Err(InboxError::Deadline { after: self.deadline }))
     }
-
-    /// Begins to write without waiting for the result. `false` if the queue is full or the writer has ended.
-    pub(super) fn write_later<C: Send + Sync + 'static, T: Send + 'static>(
-        &self,
-        context: C,
-        run: Run<C, T>,
-    ) -> bool {
-        let (reply, _) = oneshot::channel();
-        let (now, abandoned) = (self.database.now(), Abandoned::Write);
-        let job = Task { context, run, now, abandoned, outcome: None, reply };
-        self.jobs.try_send(Box::new(job)).is_ok()
-    }
 }
 
 /// What becomes of work whose caller has left.

@@ -89,7 +89,23 @@ pub struct InboxWorker {
 }
 
 impl InboxWorker {
-    /// A worker with the default settings.
+    /// A worker with the default settings. Several workers, in any processes, can share an inbox.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::{num::NonZeroU32, sync::Arc, time::Duration};
+    /// use partner_center_webhooks::inbox::{Backoff, InboxWorker};
+    /// use partner_center_webhooks::testing::MemoryInbox;
+    ///
+    /// // Handlers take up to five minutes, and what fails for a day is parked.
+    /// let worker = InboxWorker::new(Arc::new(MemoryInbox::new()))
+    ///     .with_concurrency(NonZeroU32::new(8).unwrap())
+    ///     .with_time_limit(Duration::from_secs(300))
+    ///     .with_backoff(Backoff::new([60, 600, 3600].map(Duration::from_secs)))
+    ///     .with_max_attempts(NonZeroU32::new(26).unwrap());
+    /// # let _ = worker;
+    /// ```
     pub fn new(inbox: Arc<dyn Inbox>) -> Self {
         Self {
             inbox,
@@ -103,50 +119,74 @@ impl InboxWorker {
         }
     }
 
-    /// Sets how many handlers run at a time.
+    /// Sets how many handlers run at a time. Default: 4.
+    ///
+    /// Each holds a lease, and with PostgreSQL perhaps a connection: set
+    /// `PostgresOptions::with_connections` to at least four more, or handlers wait for one another.
     pub fn with_concurrency(mut self, handlers: NonZeroU32) -> Self {
         self.concurrency = handlers;
         self
     }
 
-    /// Sets the lease of a claim: how long it takes until another worker takes over after a crash.
+    /// Sets the lease of a claim: how long it takes until another worker takes over after a crash. Default: 60 s.
+    ///
+    /// It is renewed at each third of it, so handlers may take longer. Two renewals may fail before it expires: make it three times
+    /// as long as an outage of the database that handlers are to survive.
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Sets how long a handler may run. Then it is stopped at its next `await`, and its attempt has failed. A handler that blocks its
+    /// Sets how long a handler may run. Default: 10 min. Then it is stopped at its next `await`, and its attempt has failed. A handler that blocks its
     /// thread goes on.
     pub fn with_time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
     }
 
-    /// Sets how many attempts a callback has until it is parked.
+    /// Sets how many attempts a callback has until it is parked. Default: 12, which with the default backoff are about 32 hours.
+    ///
+    /// Only failures count: a claim that was given back at a shutdown, or whose process crashed, does not.
     pub fn with_max_attempts(mut self, attempts: NonZeroU32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// Sets the schedule of retries.
+    /// Sets the schedule of retries. A handler that returns [`Outcome::Retry`] with `after` overrides it.
     pub fn with_backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Sets how often the inbox is asked for callbacks that other processes stored, or whose backoff ended.
+    /// Sets how often the inbox is asked for callbacks that other processes stored, or whose backoff ended. Default: 500 ms.
+    ///
+    /// What this process stores is found at once, and so is what any node stores in PostgreSQL.
     pub fn with_poll(mut self, pause: Duration) -> Self {
         self.poll = pause;
         self
     }
 
-    /// Sets how long handlers may go on after `stop`. Then they are stopped, and their callbacks are given back.
+    /// Sets how long handlers may go on after `stop`. Default: 25 s, within the 30 s that Kubernetes grants by default. Then they are
+    /// stopped, and their callbacks are given back, due at once for another worker.
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
     /// Handles callbacks until `stop` is ready, and then waits for the handlers that run. Requires a tokio runtime with timers.
+    ///
+    /// | the handler | its callback |
+    /// |---|---|
+    /// | returns [`Outcome::Done`] | is completed |
+    /// | returns [`Outcome::Retry`] or an error, or panics | is retried after a backoff, and parked after the last attempt |
+    /// | returns [`Outcome::Park`] | is parked, until an operator retries it |
+    /// | returns [`Outcome::Discard`] | is discarded |
+    /// | exceeds its time limit | is retried: the future is dropped at its next `await` |
+    /// | loses its claim, because renewals failed for a lease | is handled by another worker; the future is dropped |
+    /// | runs at the end of the grace | is given back, which counts as no failure |
+    ///
+    /// An outcome that cannot be recorded is tried again once a second, for as long as a lease lasts. After that the callback is
+    /// handled a second time, unless the handler completed the claim in its own transaction.
     ///
     /// If this future is dropped, the handlers are stopped, and their leases expire. Failures of the inbox are logged, and tried
     /// again after the poll.

@@ -11,6 +11,7 @@
 )]
 
 mod adapters;
+mod backlog;
 mod conformance;
 mod crash;
 mod exactly_once;

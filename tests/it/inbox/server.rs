@@ -18,7 +18,7 @@ pub(crate) struct Server {
 }
 
 struct Running {
-    _process: Child,
+    process: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
@@ -38,11 +38,13 @@ impl Server {
             .unwrap();
         let input = process.stdin.take().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
-        let mut running = Running { _process: process, input, output };
-        match running.answer().as_str() {
-            "ready" => Some(Self { folder, running: Mutex::new(running) }),
-            _ => None,
+        let mut running = Running { process, input, output };
+        if running.answer() == "ready" {
+            return Some(Self { folder, running: Mutex::new(running) });
         }
+        let status = running.process.wait().unwrap();
+        assert_eq!(status.code(), Some(ABSENT), "PostgreSQL is installed and does not start");
+        None
     }
 
     fn admin_url(&self) -> String {
@@ -69,6 +71,9 @@ impl Running {
         line.trim().to_owned()
     }
 }
+
+/// The exit status of the script where PostgreSQL is not installed.
+const ABSENT: i32 = 77;
 
 /// The URL of a new database; `None` if the test is to be skipped.
 pub(crate) async fn database() -> Option<String> {

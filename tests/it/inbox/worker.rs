@@ -1,8 +1,8 @@
 //! The worker on a paused clock: retries, parking, panics, hangs, shutdown.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use partner_center_webhooks::duplicates::Settled;
@@ -279,67 +279,6 @@ async fn no_more_run_at_a_time_than_allowed() {
     assert_eq!(most.load(Ordering::SeqCst), 3);
     assert!(started.elapsed() < SECOND * 4, "places are filled as they become free");
     running.stop().await;
-}
-
-/// What is handled, in the order in which it was.
-type Log = Arc<Mutex<Vec<(Option<String>, u64)>>>;
-
-async fn keeps_order(inbox: Arc<dyn Inbox>, count_of: usize, resources: usize) {
-    for number in 0..count_of {
-        let body = crate::support::body(number, resources);
-        inbox.store(&crate::support::callback_of(body).await).await.unwrap();
-    }
-    let log: Log = Arc::default();
-    let handled = log.clone();
-    let tries = Arc::new(AtomicUsize::new(0));
-    let handler = move |claimed: Claimed| {
-        let (log, tries) = (handled.clone(), tries.clone());
-        async move {
-            tokio::task::yield_now().await;
-            if tries.fetch_add(1, Ordering::SeqCst).is_multiple_of(5) {
-                return Outcome::Retry {
-                    error: "now and then".into(),
-                    after: Some(Duration::ZERO),
-                };
-            }
-            log.lock().unwrap().push((claimed.entry.resource, claimed.token.seq()));
-            Outcome::Done
-        }
-    };
-    let worker = InboxWorker::new(inbox.clone())
-        .with_concurrency(NonZeroU32::new(8).unwrap())
-        .with_poll(Duration::from_millis(50));
-    let running = Running::start(worker, handler);
-    while inbox.stats().await.unwrap().done < count_of as u64 {
-        sleep(Duration::from_millis(20)).await;
-    }
-    running.stop().await;
-    let log = log.lock().unwrap();
-    assert_eq!(log.len(), count_of);
-    let mut last = std::collections::HashMap::new();
-    for (resource, seq) in log.iter() {
-        let resource = resource.as_ref().expect("ordered callbacks have a resource");
-        let before = last.insert(resource, *seq);
-        assert!(before < Some(*seq), "{resource}: {before:?} before {seq}");
-    }
-    assert_eq!(last.len(), resources);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn callbacks_of_a_resource_are_handled_in_order() {
-    use partner_center_webhooks::inbox::postgres::{PostgresInbox, PostgresOptions};
-    use partner_center_webhooks::inbox::sqlite::{SqliteInbox, SqliteOptions};
-    let folder = Folder::new();
-    let options = SqliteOptions::new(folder.file()).ordered_by_resource();
-    // Stored while nothing handles them, and all handled once it is up. Whole: 10,000.
-    let whole = std::env::var_os("PARTNER_CENTER_SPEED").is_some();
-    let (count, resources) = if whole { (10_000, 100) } else { (200, 7) };
-    keeps_order(Arc::new(SqliteInbox::connect(options).await.unwrap()), count, resources).await;
-    if let Some(url) = server::database().await {
-        let options = PostgresOptions::new(&url).unwrap().ordered_by_resource();
-        let inbox = PostgresInbox::connect(options).await.unwrap();
-        keeps_order(Arc::new(inbox), count, resources).await;
-    }
 }
 
 /// One process stores, another handles.

@@ -32,7 +32,16 @@ pub struct InboxSetup {
 /// It is called once for each rule. Nothing waits in real time. Requires a tokio runtime. `backend` verifies the
 /// callbacks that are stored.
 ///
-/// Durability is not checked: it needs a process that is killed.
+/// | rules of | what is checked |
+/// |---|---|
+/// | storing | a digest is new once, on both nodes and among concurrent stores; body and evidence come back byte for byte; a genuine body that is not an event is stored |
+/// | claims | one worker at a time; order of arrival; leases expire by the given clock, also if it is set back; tokens grow |
+/// | settling | a stale or settled token changes nothing; a late success counts; backoff, release, renewal and parking |
+/// | order | one callback of a resource at a time; failed ones hold up their successors, parked ones do not; retried ones join; a store that races with the completion of its predecessor becomes due |
+/// | operators | filters and pages; what is being handled is spared; what is done is retried only by name; pruning by age; counts |
+/// | dropped calls | leave nothing behind but what a lease ends |
+///
+/// Durability is not checked: it needs a process that is killed. Nor are deadlines.
 ///
 /// # Errors
 ///
