@@ -42,6 +42,8 @@
 //! Adapters: `tower`, `axum`, `actix_web`. All return the same responses. For any other framework, use
 //! [`Receiver::receive_stream`]. With [`duplicates`] each callback is handled once.
 //!
+//! [`inbox`] stores callbacks before the response, in SQLite or PostgreSQL, and has them handled afterwards, with retries.
+//!
 //! [`signers`] keeps verified signers between callbacks, and gathers the issuers' certificates and revocation lists that their
 //! chains need. [`testing`] is a test kit that signs callbacks as Partner Center does, and forges them in every way that
 //! matters. [`diagnosis`] examines a certificate or a captured callback, and says why it is refused.
@@ -75,6 +77,9 @@
 //! | `token` | access tokens from Microsoft Entra, cached and renewed | by `registration` and `event-grid` |
 //! | `crypto` | the interface to cryptographic libraries, and the enabled backends | by `verify` and `event-grid-receive` |
 //! | `http-client` | the trait that all HTTP goes through | by `verify` and `token` |
+//! | `inbox` | a durable inbox for callbacks: its types, its worker and its adapters; no database | |
+//! | `inbox-sqlite` | the inbox in a file of SQLite; needs a C compiler and Rust 1.94 | |
+//! | `inbox-postgres` | the inbox in PostgreSQL, for many nodes; needs Rust 1.94 | |
 //! | `actix-web` | extractors and middleware for actix-web | |
 //! | `axum` | extractors for axum | |
 //! | `tower` | a layer for any tower service over `http` types | |
@@ -138,6 +143,9 @@ pub mod duplicates;
 
 #[cfg(feature = "receiver")]
 pub mod diagnosis;
+
+#[cfg(feature = "inbox")]
+pub mod inbox;
 
 // What it stands on.
 pub mod body;

@@ -176,3 +176,44 @@ pub(crate) mod event_grid {
         log!(warn, "partner_center_webhooks::event_grid", %reason, "keys of Microsoft Entra not renewed");
     }
 }
+
+/// Callbacks in an inbox, and the attempts to handle them.
+#[cfg(feature = "inbox")]
+pub(crate) mod inbox {
+    use std::fmt::Display;
+
+    /// A callback is durable.
+    pub(crate) fn stored(is_new: bool, digest: &dyn Display) {
+        let outcome = match is_new {
+            true => "stored",
+            false => "duplicate",
+        };
+        log!(info, "partner_center_webhooks::inbox", outcome, %digest, "callback stored");
+    }
+
+    /// A call of the inbox failed.
+    pub(crate) fn failed(step: &'static str, reason: &dyn Display) {
+        log!(error, "partner_center_webhooks::inbox", outcome = "unavailable", step, %reason, "inbox failed");
+    }
+
+    /// An attempt ended. `reason` is the handler's error.
+    pub(crate) fn attempt(
+        outcome: &'static str,
+        digest: &dyn Display,
+        reason: Option<&dyn Display>,
+    ) {
+        match reason {
+            None => {
+                log!(info, "partner_center_webhooks::inbox", outcome, %digest, "attempt ended");
+            }
+            Some(reason) => {
+                log!(warn, "partner_center_webhooks::inbox", outcome, %digest, %reason, "attempt failed");
+            }
+        }
+    }
+
+    /// An attempt ended after another one took over: the callback may have been handled twice.
+    pub(crate) fn attempt_stale(step: &'static str, digest: &dyn Display) {
+        log!(warn, "partner_center_webhooks::inbox", outcome = "stale", step, %digest, "claim of the attempt was lost");
+    }
+}

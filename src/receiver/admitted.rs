@@ -114,13 +114,21 @@ impl<'h> Admitted<'h> {
         &self,
         body: impl Stream<Item = Result<D, E>>,
     ) -> Result<Received<Bytes>, Error> {
+        let body = self.read_stream(body).await?;
+        self.receive(body).await
+    }
+
+    /// Reads the body, unverified, up to the limit. Logs a refusal.
+    pub(crate) async fn read_stream<D: Buf, E>(
+        &self,
+        body: impl Stream<Item = Result<D, E>>,
+    ) -> Result<Bytes, Error> {
         let limit = self.stages.settings.body_limit;
         if self.announced.is_some_and(|length| length > limit) {
             return Err(log_refusal(BodyError::TooLong { limit }.into()));
         }
         let body = stream::read(body, limit).await;
-        let body = body.map_err(|error| log_refusal(error.into()))?;
-        self.receive(body).await
+        body.map_err(|error| log_refusal(error.into()))
     }
 
     /// Verifies the body. Logs a refusal, but not a success.

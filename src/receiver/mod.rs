@@ -239,6 +239,28 @@ impl Receiver {
         Admitted::new(&self.stages, self.stages.read(headers), None)
     }
 
+    /// [`admit`](Self::admit) with the length of the body, or with the announced one.
+    #[cfg_attr(not(feature = "inbox"), expect(dead_code, reason = "used by feature `inbox`"))]
+    pub(crate) fn admit_sized<'a, 'h: 'a, N, V>(
+        &'a self,
+        headers: impl IntoIterator<Item = (&'h N, &'h V)>,
+        length: Option<usize>,
+    ) -> Result<Admitted<'a>, Error>
+    where
+        N: AsRef<str> + ?Sized + 'h,
+        V: AsRef<[u8]> + ?Sized + 'h,
+    {
+        let headers = self.stages.read(headers);
+        let length = length.or(headers.announced);
+        Admitted::new(&self.stages, headers, length)
+    }
+
+    /// The time by the receiver's clock.
+    #[cfg_attr(not(feature = "inbox"), expect(dead_code, reason = "used by feature `inbox`"))]
+    pub(crate) fn now(&self) -> UnixTime {
+        UnixTime::since_unix_epoch(self.stages.now())
+    }
+
     /// Fetches and verifies the expected signing certificates, so that a configuration error shows at deployment and not at the
     /// first event.
     ///

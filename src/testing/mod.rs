@@ -8,6 +8,7 @@
 //! | [`EventGrid`] | a fake of Event Grid: publish endpoint of a partner namespace, deliveries to webhooks |
 //! | [`ResourceManager`] | a fake of Azure Resource Manager with the resources of Event Grid |
 //! | [`duplicate_guard_conformance`] | checks an implementation of [`DuplicateGuard`](crate::duplicates::DuplicateGuard) |
+//! | `MemoryInbox`, `inbox_conformance` | with feature `inbox`: an inbox in memory, and a check of implementations |
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,12 +36,18 @@ mod conformance;
 mod error;
 pub mod event_grid;
 mod loopback;
+#[cfg(feature = "inbox")]
+mod memory_inbox;
 pub mod partner_center;
 pub mod resource_manager;
 
 pub use authority::{Issuer, SignedRequest, Signer, SigningCertificate};
+#[cfg(feature = "inbox")]
+pub use conformance::{InboxNonconformance, InboxSetup, inbox_conformance};
 pub use conformance::{Nonconformance, TestClock, duplicate_guard_conformance};
 pub use error::TestKitError;
 pub use event_grid::EventGrid;
+#[cfg(feature = "inbox")]
+pub use memory_inbox::MemoryInbox;
 pub use partner_center::{Emulator, PartnerCenter};
 pub use resource_manager::ResourceManager;

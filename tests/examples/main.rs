@@ -10,6 +10,7 @@ mod azure_functions;
 mod event_grid;
 #[cfg(unix)]
 mod http;
+mod inbox;
 mod observe;
 mod process;
 mod quickstart;

@@ -49,6 +49,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("actix_web", &["body", "duplicates", "log", "receiver"]),
     ("axum", &["body", "duplicates", "receiver"]),
     ("tower", &["duplicates", "http_client", "receiver", "signature"]),
+    // Behind it.
+    (
+        "inbox",
+        &[
+            "chain",
+            "duplicates",
+            "envelope",
+            "event",
+            "http_client",
+            "log",
+            "mask",
+            "receiver",
+            "signature",
+        ],
+    ),
+    ("inbox/actix_web", &["actix_web"]),
     // Beside it.
     (
         "event_grid",
@@ -70,6 +86,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "event",
             "mask",
             "http_client",
+            "inbox",
             "json",
             "receiver",
             "signature",

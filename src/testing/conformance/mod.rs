@@ -4,6 +4,8 @@
 //! milliseconds. For a guard over a database, `open` should create a new table or schema.
 
 mod bench;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod rules;
 
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use crate::duplicates::DuplicateGuard;
 use bench::Bench;
 pub use bench::{Nonconformance, TestClock};
+#[cfg(feature = "inbox")]
+pub use inbox::{InboxNonconformance, InboxSetup, inbox_conformance};
 
 /// Checks a [`DuplicateGuard`] against every rule of its contract.
 ///
