@@ -138,7 +138,7 @@ pub mod duplicates;
 #[cfg(feature = "receiver")]
 pub mod diagnosis;
 
-// What it stands on.
+// The foundation.
 pub mod body;
 
 #[cfg(any(feature = "event-grid", feature = "registration"))]
@@ -165,7 +165,7 @@ pub mod spawn;
 #[cfg(feature = "token")]
 pub mod token;
 
-// Who calls it.
+// The adapters.
 #[cfg(feature = "actix-web")]
 pub mod actix_web;
 
@@ -175,7 +175,7 @@ pub mod axum;
 #[cfg(feature = "tower")]
 pub mod tower;
 
-// Beside it.
+// Beside the pipeline.
 #[cfg(feature = "event-grid")]
 pub mod event_grid;
 

@@ -111,7 +111,7 @@ pub(crate) mod receiver {
 
     /// A certificate or a list that callbacks depend on expires within days.
     pub(crate) fn ends_soon(what: &dyn Display, days_left: u64) {
-        log!(warn, "partner_center_webhooks", %what, days_left, "ends soon and has not been renewed");
+        log!(warn, "partner_center_webhooks", %what, days_left, "expires soon and has not been renewed");
     }
 
     /// An adapter lacks data that the application must provide.

@@ -1,4 +1,4 @@
-//! Examines Partner Center's signing certificate step by step, and says what would change a refusal, and at what price.
+//! Examines Partner Center's signing certificate step by step, and reports what would change a refusal, and what that weakens.
 //!
 //! ```text
 //! doctor --intermediates microsoft.pem

@@ -21,7 +21,7 @@ use crate::pem::{anchors, certificates, file};
 pub(crate) struct Options {
     pub(crate) origin: Origin,
     pub(crate) chain: ChainVerifier,
-    /// Nothing is fetched from authorities without it.
+    /// `None` disables fetching from authorities.
     pub(crate) authorities: Option<Authorities>,
     pub(crate) now: UnixTime,
     pub(crate) save_intermediates: Option<PathBuf>,
@@ -43,7 +43,7 @@ Usage: doctor [--certificate FILE | --url URL] [OPTIONS]
   --certificate FILE    the signing certificate (DER, PEM or base64); in PEM its
                         issuers may follow
   --url URL             fetch it from here.
-                        Default: from where Microsoft documents it
+                        Default: the URL that Microsoft documents
   --intermediates FILE  PEM with CA certificates between the signing certificate
                         and an anchor; repeatable
   --anchors FILE        PEM with the certificates to trust, instead of the roots
@@ -51,7 +51,7 @@ Usage: doctor [--certificate FILE | --url URL] [OPTIONS]
   --signer-name PATTERN the DNS name of the signing certificate, instead of
                         `pcnotifications*.microsoft.com`
   --revocation MODE     `off`, `best-effort` (the default) or `required`
-  --at TIME             judge as of this time (RFC 3339), instead of now
+  --at TIME             examine as of this time (RFC 3339), instead of now
   --offline             fetch nothing; needs --certificate
   --issuer-location URL-PREFIX
                         also fetch issuers' certificates from here; repeatable
@@ -62,18 +62,18 @@ Usage: doctor [--certificate FILE | --url URL] [OPTIONS]
                         http://127.0.0.1:9000/cert/: https, or plain http on a
                         loopback address; for tests and emulators; repeatable
   --save-intermediates FILE
-                        write the issuers on the path that holds, as PEM, for
+                        write the issuers on the valid path, as PEM, for
                         --intermediates
   --json                one JSON object instead of text
   --help                print this
 
-A signing certificate of another name is refused, and examined to the end all
-the same: its issuers are fetched, where a receiver would stop.
+A signing certificate with another name is refused, but examined to the end:
+its issuers are fetched, although a receiver would stop.
 
-Exit code: 0 trusted, 1 refused, 2 a fault of the command line or of a file.
+Exit code: 0 trusted, 1 refused, 2 an error in the command line or in a file.
 ";
 
-    /// Reads the command line, and the files that it names; nothing if it asks for help.
+    /// Reads the command line, and the files that it names; `None` if it asks for help.
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut chain = ChainVerifier::microsoft(DefaultBackend::new());
         let mut intermediates = Vec::new();
@@ -184,7 +184,7 @@ impl FromStr for Mode {
             "off" => Ok(Self(Revocation::DangerOff)),
             "best-effort" => Ok(Self(Revocation::BestEffort)),
             "required" => Ok(Self(Revocation::Required)),
-            _ => Err("no mode (expected off, best-effort or required)"),
+            _ => Err("not a mode (expected off, best-effort or required)"),
         }
     }
 }

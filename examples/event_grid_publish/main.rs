@@ -1,4 +1,4 @@
-//! Publishes CloudEvents to a partner namespace of Event Grid, or signs the right to do so.
+//! Publishes CloudEvents to a partner namespace of Event Grid, or creates a shared access signature for that.
 //!
 //! ```text
 //! event_grid_publish --endpoint https://contoso.westeurope-1.eventgrid.azure.net/api/events --channel fabrikam event.json
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     finish(PROGRAM, run(options).await)
 }
 
-/// Whether all was accepted.
+/// Whether all events were accepted.
 async fn run(options: Options) -> Result<bool, Failure> {
     let http = ReqwestClient::new()?;
     let endpoint = options.endpoint;
@@ -42,7 +42,7 @@ async fn run(options: Options) -> Result<bool, Failure> {
         Command::Publish { routing, events } => {
             let credential = publisher_credential::credential(http.clone())?;
             let publisher = Publisher::new(endpoint, credential, http);
-            told(match routing {
+            report(match routing {
                 Routing::ByChannelName(channel) => publisher.publish(&channel, events).await,
                 Routing::BySource => publisher.publish_by_source(events).await,
             })
@@ -50,8 +50,8 @@ async fn run(options: Options) -> Result<bool, Failure> {
     }
 }
 
-/// Says what was accepted, and of each other event why it was not, or may not have been.
-fn told(outcome: Result<Accepted, NotAccepted<CloudEvent>>) -> Result<bool, Failure> {
+/// Prints the number of accepted events, and the error of each other event.
+fn report(outcome: Result<Accepted, NotAccepted<CloudEvent>>) -> Result<bool, Failure> {
     let (accepted, failures) = match outcome {
         Ok(accepted) => (accepted, Vec::new()),
         Err(error) => (error.accepted(), error.into_failures()),
@@ -59,7 +59,7 @@ fn told(outcome: Result<Accepted, NotAccepted<CloudEvent>>) -> Result<bool, Fail
     say(format_args!("accepted {} events in {} requests", accepted.events(), accepted.requests()))?;
     for failure in &failures {
         let id = failure.event.id().escape_debug();
-        // Published again, such an event may come twice; receivers know it by its source and id.
+        // An event that is published again may be delivered twice; receivers detect that by its source and id.
         let what = match failure.error.may_have_been_accepted() {
             true => "may have been accepted",
             false => "not accepted",

@@ -24,7 +24,7 @@ pub(crate) enum Routing {
 
 impl Options {
     pub(crate) const HELP: &str = "\
-Publishes CloudEvents to a partner namespace of Event Grid, or signs the right to do so.
+Publishes CloudEvents to a partner namespace of Event Grid, or creates a shared access signature for that.
 
 Usage: event_grid_publish --endpoint URL (--channel NAME | --by-source) FILE...
        event_grid_publish --endpoint URL --sign HOURS
@@ -35,8 +35,8 @@ Options:
   --endpoint URL       the namespace's property `endpoint`, which ends in /api/events
   --channel NAME       publish to this channel: the namespace routes by channel name
   --by-source          let each event's source decide: the namespace routes by source
-  --sign HOURS         print a shared access signature that is good for so long, and publish nothing
-  --danger-plain-http  take an endpoint of plain http on a loopback address, for tests
+  --sign HOURS         print a shared access signature that expires after HOURS, and publish nothing
+  --danger-plain-http  accept a plain-http endpoint on a loopback address, for tests
   --help               this text
 
 Credentials come from the environment, the first of:
@@ -47,13 +47,13 @@ Credentials come from the environment, the first of:
                        an application with the role EventGrid Data Sender
 
 Standard output: how many events were accepted, and a line for each other one: `not accepted: …`, or `may have been accepted: …`
-where no answer says.
+if there was no clear response.
 
-Exit code: 0 if all events were accepted (which is not to say delivered), 1 if not, 2 if the command line is not
-understood.
+Exit code: 0 if all events were accepted (they may not be delivered yet), 1 if not, 2 if the command line is
+invalid.
 ";
 
-    /// Nothing if help was asked for.
+    /// `None` if it asks for help.
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
         let (mut endpoint, mut danger_plain_http, mut lifetime) = (None, false, None);
         let (mut routing, mut events) = (None, Vec::new());

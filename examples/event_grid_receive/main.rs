@@ -1,4 +1,4 @@
-//! A webhook for Azure Event Grid: checks who delivers, and writes each event as one JSON line to standard output.
+//! A webhook for Azure Event Grid: authenticates deliveries, and writes each event as one JSON line to standard output.
 //!
 //! ```text
 //! event_grid_receive --tenant 6b2c2a3e-… --audience api://contoso.example/events | while read -r event; do …; done
@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Called for authentic events only. What is refused, and the handshakes, the extractor has answered.
+/// Called for authentic events only: the extractor has responded to handshakes and refused requests.
 async fn events(Delivery(notification): Delivery) -> StatusCode {
     let write = move || {
         let lines = notification.events().iter().map(|event| Line::of(event).to_json());
@@ -58,7 +58,7 @@ async fn events(Delivery(notification): Delivery) -> StatusCode {
     let written = tokio::task::spawn_blocking(write).await;
     match written.map_err(io::Error::from).flatten() {
         Ok(()) => StatusCode::NO_CONTENT,
-        // Not ours yet, so Event Grid shall deliver them again.
+        // They are not stored, so Event Grid must deliver them again.
         Err(error) => {
             error!("the events could not be written: {error}");
             StatusCode::SERVICE_UNAVAILABLE

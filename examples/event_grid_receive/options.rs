@@ -19,30 +19,30 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) const HELP: &str = "\
-Receive what Azure Event Grid delivers, at /events.
+Receive deliveries of Azure Event Grid at /events.
 
 Usage: event_grid_receive [--tenant ID --audience ID] [--secret FILE] [OPTIONS]
 
   --listen ADDR       where to listen; port 0 takes a free one. Default: 127.0.0.1:8080. Put a TLS-terminating proxy in
                       front: Event Grid calls https only
-  --tenant ID         ask for a token of this tenant, as the event subscription's Microsoft Entra settings have it
-  --audience ID       whom the token is for: the id of an application, or its application id URI; repeatable
-  --role NAME         the role that the token has, instead of `AzureEventGridSecureWebhookSubscriber`
-  --secret FILE       ask for a secret in the query, as in https://contoso.example/events?code=…; repeatable, while it is
-                      being replaced
+  --tenant ID         require a token of this tenant, as in the event subscription's Microsoft Entra settings
+  --audience ID       the audience of the token: an application id or an application ID URI; repeatable
+  --role NAME         the role that the token must have, instead of `AzureEventGridSecureWebhookSubscriber`
+  --secret FILE       require a secret in the query, as in https://contoso.example/events?code=…; repeatable, for
+                      rotation
   --topic ID          consent to validations for this topic only; repeatable
   --subscription NAME consent to validations for this event subscription only; repeatable
   --danger-authority URL
-                      who gives tokens, instead of Microsoft Entra: plain http on loopback, for tests
+                      the issuer of tokens, instead of Microsoft Entra: plain http on loopback, for tests
   --help              print this
 
-Standard output: `listening on ADDR`, then one JSON line per event, written before the delivery is answered with 204. What is
-neither a CloudEvent nor of Event Grid's schema has the schema `unrecognized`, a `reason`, and the whole event as its `data`.
-Event Grid delivers at least once: tell repeated deliveries by `source` and `id`. Logs, with the reason of every refusal, go
+Standard output: `listening on ADDR`, then one JSON line per event, written before the response 204 is sent. An event that
+is neither a CloudEvent nor of Event Grid's schema has the schema `unrecognized`, a `reason`, and the whole event as its `data`.
+Event Grid delivers at least once: detect repeated deliveries by `source` and `id`. Logs, with the reason of every refusal, go
 to standard error.
 ";
 
-    /// Reads the command line, and the files that it names; nothing if it asks for help.
+    /// Reads the command line, and the files that it names; `None` if it asks for help.
     pub(crate) fn parse(mut parser: Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut listen = SocketAddr::from(([127, 0, 0, 1], 8080));
         let (mut tenant, mut role, mut cloud) = (None, None, Cloud::Global);
@@ -93,7 +93,7 @@ to standard error.
     }
 }
 
-/// A fault, as a sentence that says what it is about.
+/// An error, as a sentence that names its subject.
 fn about<E: Display>(what: &str) -> impl FnOnce(E) -> String {
     let what = what.to_owned();
     move |error| format!("{what}: {error}")

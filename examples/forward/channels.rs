@@ -1,13 +1,13 @@
-//! Which channel is whose.
+//! The channels of customers.
 
 use std::collections::{HashMap, HashSet};
 
 use partner_center_webhooks::event_grid::ChannelName;
 use uuid::Uuid;
 
-/// The channels of customers, and of what is nobody's.
+/// The channels of customers, and the channel for all other events.
 ///
-/// No two of them share a channel: one would see the other's events.
+/// No two customers share a channel, because one would see the other's events.
 pub(crate) struct Channels {
     customers: HashMap<Uuid, ChannelName>,
     others: Option<ChannelName>,
@@ -28,26 +28,26 @@ impl Channels {
             };
             let at = |error: &dyn std::fmt::Display| format!("line {number}: {error}");
             let tenant = Uuid::try_parse(tenant)
-                .map_err(|_| at(&format_args!("`{tenant}` is no tenant id")))?;
+                .map_err(|_| at(&format_args!("`{tenant}` is not a tenant id")))?;
             let channel = ChannelName::new(channel).map_err(|error| at(&error))?;
             if !taken.insert(in_lower_case(&channel)) {
-                return Err(at(&format_args!("channel `{channel}` is of somebody else")));
+                return Err(at(&format_args!("channel `{channel}` is already in use")));
             }
             if customers.insert(tenant, channel).is_some() {
-                return Err(at(&format_args!("customer {tenant} has a channel already")));
+                return Err(at(&format_args!("customer {tenant} already has a channel")));
             }
         }
         Ok(Self { customers, others })
     }
 
-    /// Where to pass on what is about `customer`, or about none. Nothing: nowhere.
+    /// The channel for events about `customer`, or about no customer. `None`: they are not published.
     pub(crate) fn of(&self, customer: Option<Uuid>) -> Option<&ChannelName> {
         let own = customer.and_then(|customer| self.customers.get(&customer));
         own.or(self.others.as_ref())
     }
 }
 
-/// Azure takes names in any case for the same.
+/// Azure ignores the case of names.
 fn in_lower_case(channel: &ChannelName) -> String {
     channel.as_str().to_ascii_lowercase()
 }

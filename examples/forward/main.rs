@@ -1,13 +1,13 @@
-//! Passes Partner Center's callbacks on to the customers they are about, through Azure Event Grid's Partner Events.
+//! Forwards Partner Center's callbacks to the customers that they are about, through Azure Event Grid's Partner Events.
 //!
 //! ```text
 //! EVENT_GRID_KEY=… forward --endpoint https://contoso.westeurope-1.eventgrid.azure.net/api/events \
 //!     --customers customers.txt --others contoso-own
 //! ```
 //!
-//! A callback is verified, made a CloudEvent, and published to the channel of its customer. It is answered with 200 once
-//! Event Grid has accepted it, and not before: until then Partner Center delivers it again. So an event may be published
-//! twice, and both times has the same id, by which subscribers know it.
+//! A callback is verified, converted to a CloudEvent, and published to the channel of its customer. The response is 200 only
+//! after Event Grid has accepted the event; until then Partner Center delivers the callback again. So an event may be published
+//! twice, with the same id, by which subscribers detect the duplicate.
 //!
 //! The customer sees the event as Partner Center sent it, the audit URI with your tenant's id included.
 
@@ -81,14 +81,14 @@ async fn forward(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     on_axum::serve(options.listen, router, DEADLINE).await
 }
 
-/// Fetches the signing certificate before the first event needs it, so that what is configured wrongly shows now.
+/// Fetches the signing certificate before the first event needs it, so that a configuration error shows now.
 async fn warm_up(receiver: Receiver) {
     for failure in receiver.warm_up().await {
         warn!(url = %failure.url, reason = %failure.error, "warm-up failed; callbacks will try again");
     }
 }
 
-/// Called for genuine callbacks that were not passed on before.
+/// Called for genuine callbacks that were not forwarded before.
 async fn callback(
     State(channels): State<Arc<Channels>>,
     State(publisher): State<Publisher>,
@@ -102,31 +102,32 @@ async fn callback(
             let published = publisher.publish(channel, [CloudEvent::from(&received)]);
             if let Err(error) = published.await {
                 if is_unfit(&error) {
-                    // Partner Center tries ten times and drops it. To acknowledge what nobody kept would not be better.
+                    // Partner Center drops it after ten attempts. To acknowledge an event that is not stored would be no
+                    // better.
                     let resource = Excerpt::of_url(event.resource_uri().unwrap_or_default());
-                    error!(%digest, %name, %channel, %resource, "not accepted, and will never be: tell the customer by other means what became of the resource: {error}");
+                    error!(%digest, %name, %channel, %resource, "not accepted, and no retry will help: inform the customer about the resource by other means: {error}");
                 } else {
-                    error!(%digest, %name, %channel, "not accepted, Partner Center shall deliver it again: {error}");
+                    error!(%digest, %name, %channel, "not accepted; Partner Center will deliver it again: {error}");
                 }
                 return StatusCode::SERVICE_UNAVAILABLE; // the attempt is abandoned
             }
             info!(%digest, %name, %channel, "accepted by Event Grid");
         }
-        None => warn!(%digest, %name, "of no customer with a channel, and passed on to nobody"),
+        None => warn!(%digest, %name, "not forwarded: there is no channel for it"),
     }
-    // If this fails, the event may be passed on twice, which is better than never.
+    // If this fails, the event may be forwarded twice, which is better than not at all.
     let _ = attempt.complete().await;
     StatusCode::OK
 }
 
-/// Whether the event was not sent for what it is: a name with control characters, or data that nests too deeply, is no
-/// CloudEvent. None is too long, for the receiver takes 256 KiB and a request 1 MiB.
+/// Whether the event itself cannot be sent: with control characters in its name, or with data that nests too deeply, it is not
+/// a CloudEvent. No event is too long, because the receiver accepts 256 KiB and a request 1 MiB.
 fn is_unfit(error: &NotAccepted) -> bool {
     let mut errors = error.failures().iter().map(|failure| &*failure.error);
     errors.any(|error| matches!(error, PublishError::Event(_) | PublishError::TooLong { .. }))
 }
 
-/// How long publishing may take, with its repetitions.
+/// How long publishing may take, with its retries.
 const PUBLISHING: Duration = Duration::from_secs(8);
 /// How long a request may take. How long Partner Center waits is not documented.
 const DEADLINE: Duration = Duration::from_secs(15);

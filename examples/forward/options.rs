@@ -32,15 +32,15 @@ Usage: forward --endpoint URL --customers FILE --others NAME|none [OPTIONS]
   --endpoint URL        the property `endpoint` of the partner namespace, which ends in /api/events and routes by channel
                         name
   --customers FILE      lines of a customer's tenant id and the name of its channel; # begins a comment
-  --others NAME|none    the channel of what is about no customer of the file; or pass such events on to nobody: they are
-                        logged, and answered with 200
+  --others NAME|none    the channel for events about no customer in the file; with `none`, such events are logged and
+                        acknowledged with 200, but not published
   --listen ADDR         where to listen; port 0 takes a free one. Default: 127.0.0.1:8080. Put a TLS-terminating proxy in
                         front: Partner Center calls https only
   --intermediates FILE  PEM with CA certificates between Partner Center's signing certificate and an anchor
   --anchors FILE        PEM with the certificates to trust, instead of the roots of Microsoft's TLS CAs
   --danger-certificate-location URL-PREFIX
                         also fetch certificates from here: https, or plain http on a loopback address; for tests
-  --danger-plain-http   take an endpoint of plain http on a loopback address, for tests
+  --danger-plain-http   accept a plain-http endpoint on a loopback address, for tests
   --help                print this
 
 Credentials come from the environment, the first of:
@@ -50,12 +50,12 @@ Credentials come from the environment, the first of:
   AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET
                         an application with the role EventGrid Data Sender
 
-A callback is answered with 200 once Event Grid has accepted its event, else with 503: Partner Center delivers it again.
-What was accepted is not published again if it is delivered again, as long as this process lives; events have the digest of
-their callback as id. Logs, with the reason of every refusal, go to standard error.
+The response to a callback is 200 once Event Grid has accepted its event, otherwise 503: Partner Center delivers it again.
+While this process runs, it does not publish an accepted event again. The id of an event is the digest of its callback.
+Logs, with the reason of every refusal, go to standard error.
 ";
 
-    /// Reads the command line, the environment, and the files that it names; nothing if it asks for help.
+    /// Reads the command line, the environment, and the files that it names; `None` if it asks for help.
     pub(crate) fn parse(mut parser: Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut listen = SocketAddr::from(([127, 0, 0, 1], 8080));
         let (mut endpoint, mut customers, mut others) = (None, None, None);

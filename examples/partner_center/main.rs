@@ -5,7 +5,7 @@
 //! listening on http://127.0.0.1:40999
 //! …
 //! register http://127.0.0.1:8080/webhooks/callback
-//! 33 events are registered for http://127.0.0.1:8080/webhooks/callback
+//! registered http://127.0.0.1:8080/webhooks/callback; number of events: 33
 //! emit subscription-updated
 //! delivery 1
 //! delivery 1 subscription-updated attempt 1: 200 in 3 ms, delivered

@@ -31,7 +31,7 @@ impl CertificateHost {
         format!("{}{name}.cer", self.location)
     }
 
-    /// Serves the certificate of `signer`, and has its callbacks say so.
+    /// Serves the certificate of `signer`, and puts its URL into the callbacks.
     pub(crate) fn publish(&mut self, name: &str, signer: Signer) -> Signer {
         self.serve(name, signer.certificate().to_vec());
         signer.with_certificate_url(self.url(name))
@@ -43,7 +43,7 @@ impl CertificateHost {
         self.files = std::mem::take(&mut self.files).route(&format!("/cert/{name}.cer"), file);
     }
 
-    /// Starts to answer.
+    /// Starts the server.
     pub(crate) fn open(self) {
         tokio::spawn(axum::serve(self.listener, self.files).into_future());
     }

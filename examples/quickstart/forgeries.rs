@@ -1,4 +1,4 @@
-//! What others send, and what must not be accepted from Partner Center either.
+//! Forged callbacks, and genuine ones that cannot be accepted.
 
 use std::error::Error;
 
@@ -23,7 +23,7 @@ pub(crate) fn sections(
     Ok([
         ("Forged: the body", bodies(&genuine)?),
         ("Forged: the signature headers", headers(&genuine)?),
-        ("Forged: where the certificate is", locations(&genuine)?),
+        ("Forged: the certificate URL", locations(&genuine)?),
         ("Forged: the certificate", certificates(issuer, &genuine, host)?),
         ("Not forged, and not accepted", misfits(signer, &genuine, host)?),
     ])
@@ -109,7 +109,7 @@ fn locations(genuine: &SignedRequest) -> Result<Vec<Case>, TestKitError> {
     urls.into_iter().map(refused).collect()
 }
 
-/// Well signed, with a certificate that is not Partner Center's.
+/// Correctly signed, with a certificate that is not Partner Center's.
 fn certificates(
     issuer: &Issuer,
     genuine: &SignedRequest,
@@ -141,7 +141,7 @@ fn certificates(
     let mut cases = Vec::new();
     for (what, name, signer) in signers {
         let callback = host.publish(name, signer).callback(genuine.body.clone())?;
-        // 503, because it came from where Microsoft's own would: a fault of configuration looks the same.
+        // 503, because it is served where Microsoft's own would be: a configuration error looks the same.
         cases.push(refused(what, callback, 503, ErrorKind::Chain));
     }
     Ok(cases)
@@ -158,8 +158,8 @@ fn misfits(
         elsewhere.callback(genuine.body.clone())
     };
     Ok(vec![
-        refused("genuine, and no event", signer.callback("[]")?, 503, ErrorKind::Event),
-        refused("signed, and an empty body", signer.callback("")?, 503, ErrorKind::Body),
+        refused("genuine, but not an event", signer.callback("[]")?, 503, ErrorKind::Event),
+        refused("signed, but empty", signer.callback("")?, 503, ErrorKind::Body),
         refused(
             "a body over the limit",
             signer.callback(" ".repeat(BODY_LIMIT + 1))?,

@@ -29,7 +29,7 @@ pub(crate) fn sections(signer: &Signer) -> Result<[Section; 2], Box<dyn Error>> 
         accepted("an event that is not documented yet", signer.callback(tomorrow)?, &tomorrows),
     ];
     Ok([
-        ("Every documented event, signed as Partner Center does", documented),
+        ("Every known event, signed as Partner Center does", documented),
         ("Genuine, and unusual", unusual),
     ])
 }

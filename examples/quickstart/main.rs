@@ -1,12 +1,12 @@
-//! Every documented event, and every forgery we could think of, over real HTTP on loopback.
+//! Every known event, and every forgery that we could think of, over real HTTP on loopback.
 //!
 //! ```text
 //! cargo run --example quickstart --features axum,testing
 //! ```
 //!
-//! A throw-away certificate authority stands in for Microsoft's: it issues a signing certificate, which a small web
-//! server hands out. An axum receiver, set up as in production but for whom it trusts, takes the callbacks. For each it
-//! is printed what came in, how it was answered, and why. The exit code is 1 if any answer is not the expected one.
+//! A throw-away certificate authority stands in for Microsoft's: it issues a signing certificate, which a small web server
+//! hands out. An axum receiver, configured as in production except for what it trusts, takes the callbacks. For each, the
+//! program prints the callback, the status and the reason. The exit code is 1 if a response is not the expected one.
 #![expect(clippy::print_stdout, reason = "what is printed is the point")]
 
 mod certificate_host;
@@ -35,7 +35,7 @@ struct Case {
     expected: Verdict,
 }
 
-/// How a callback was answered, and what the application got.
+/// The status of the response to a callback, and what the application got.
 #[derive(Debug, Eq, PartialEq)]
 struct Verdict {
     status: u16,
@@ -60,8 +60,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let genuine = genuine::sections(&signer)?;
     let forged = forgeries::sections(&issuer, &signer, &mut host)?;
 
-    // Ours. In production, the issuers of Microsoft's certificate are all that has to be configured:
-    // Receiver::builder().intermediates(…).build()?
+    // Our side. In production: Receiver::builder().build()?
     let location = CertificateLocation::default();
     let receiver = Receiver::builder()
         .certificate_location(location.danger_also_allow_loopback_http(host.location())?)
@@ -81,8 +80,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     for (title, cases) in genuine.into_iter().chain(forged) {
         report.section(title);
         for case in cases {
-            let answer = web_hook.post(&case.callback).await?;
-            report.case(&case, &answer);
+            let exchange = web_hook.post(&case.callback).await?;
+            report.case(&case, &exchange);
         }
     }
     Ok(report.end())

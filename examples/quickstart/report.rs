@@ -1,4 +1,4 @@
-//! What is printed.
+//! The printed report.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use partner_center_webhooks::{ErrorKind, Received};
 
 use crate::resource::kind_and_ids;
-use crate::web_hook::Answer;
+use crate::web_hook::Exchange;
 use crate::{Case, Outcome, Verdict};
 
 /// Prints each verdict, and counts.
@@ -24,18 +24,18 @@ impl Report {
     }
 
     /// One line for a callback and, if it was refused, the reason below.
-    pub(crate) fn case(&mut self, case: &Case, answer: &Answer) {
-        let (outcome, summary) = match &answer.handled {
+    pub(crate) fn case(&mut self, case: &Case, exchange: &Exchange) {
+        let (outcome, summary) = match &exchange.handled {
             Ok(received) => (Outcome::Event(received.event().name().clone()), subject(received)),
             Err((kind, _)) => (Outcome::Refusal(*kind), kind.to_string()),
         };
-        let line = format!("  {}  {:<WHAT$}  {summary}", answer.status, case.what);
+        let line = format!("  {}  {:<WHAT$}  {summary}", exchange.status, case.what);
         println!("{}", cut(&line));
-        if let Err((_, reason)) = &answer.handled {
+        if let Err((_, reason)) = &exchange.handled {
             wrap(reason).iter().for_each(|line| println!("       {line}"));
         }
 
-        let found = Verdict { status: answer.status, outcome };
+        let found = Verdict { status: exchange.status, outcome };
         let counter = match &found.outcome {
             _ if found != case.expected => {
                 println!("    !! expected {:?}, found {found:?}", case.expected);

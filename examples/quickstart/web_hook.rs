@@ -20,11 +20,11 @@ pub(crate) struct WebHook {
     handled: UnboundedReceiver<Handled>,
 }
 
-/// What the application made of a callback: its event, or who refused it and why.
+/// What the application made of a callback: its event, or the stage that refused it, and the reason.
 pub(crate) type Handled = Result<Received<Bytes>, (ErrorKind, String)>;
 
 /// What the sender saw, and what the application made of it.
-pub(crate) struct Answer {
+pub(crate) struct Exchange {
     pub(crate) status: u16,
     pub(crate) handled: Handled,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Answer {
 impl WebHook {
     pub(crate) async fn open(receiver: Receiver) -> Result<Self, Box<dyn Error>> {
         let (log, handled) = unbounded_channel();
-        // An application that has no use for refusals takes a plain `Callback(received): Callback`.
+        // An application that does not need the refusals takes a plain `Callback(received): Callback`.
         let handler = async move |callback: Result<Callback, Rejection>| -> Response {
             let (handled, response) = match callback {
                 Ok(Callback(received)) => (Ok(received), ().into_response()),
@@ -60,7 +60,7 @@ impl WebHook {
     pub(crate) async fn post(
         &mut self,
         callback: &SignedRequest,
-    ) -> Result<Answer, Box<dyn Error>> {
+    ) -> Result<Exchange, Box<dyn Error>> {
         let request = self
             .client
             .post(&self.url)
@@ -68,7 +68,7 @@ impl WebHook {
             .body(callback.body.clone());
         let status = request.send().await?.status().as_u16();
         let handled = self.handled.recv().await;
-        Ok(Answer { status, handled: handled.ok_or("the application has stopped")? })
+        Ok(Exchange { status, handled: handled.ok_or("the application has stopped")? })
     }
 }
 

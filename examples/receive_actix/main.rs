@@ -14,7 +14,7 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use partner_center_webhooks::actix_web::Callback;
-use service::{DEADLINE, GRACE, LOCALHOST, Program, Service, handle, tell_overdue};
+use service::{DEADLINE, GRACE, LOCALHOST, Program, Service, handle, log_overdue};
 use tokio::time::timeout;
 
 #[tokio::main]
@@ -49,7 +49,7 @@ async fn serve(service: Service) -> Result<(), Box<dyn Error>> {
     Ok(server.await?)
 }
 
-/// Called for genuine callbacks only. What is refused, the extractor has logged and answered.
+/// Called for genuine callbacks only: the extractor has logged and refused all others.
 async fn callback(Callback(received): Callback) -> HttpResponse {
     HttpResponse::new(match handle(received).await {
         true => StatusCode::OK,
@@ -57,7 +57,7 @@ async fn callback(Callback(received): Callback) -> HttpResponse {
     })
 }
 
-/// Gives up on a request whose body does not come, or that takes too long to handle: with 503, because the callback may be
+/// Gives up on a request whose body does not arrive, or that takes too long to handle: with 503, because the callback may be
 /// genuine, and Partner Center may not try again after a 408.
 async fn in_time(
     request: ServiceRequest,
@@ -65,11 +65,11 @@ async fn in_time(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let head = request.request().clone();
     match timeout(DEADLINE, next.call(request)).await {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(_) => {
-            tell_overdue();
-            let answer = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
-            Ok(ServiceResponse::new(head, answer))
+            log_overdue();
+            let response = HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
+            Ok(ServiceResponse::new(head, response))
         }
     }
 }

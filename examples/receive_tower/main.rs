@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use partner_center_webhooks::Received;
 use partner_center_webhooks::tower::VerifyLayer;
-use service::{DEADLINE, LOCALHOST, Program, handle, tell_overdue};
+use service::{DEADLINE, LOCALHOST, Program, handle, log_overdue};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tower::{Layer as _, Service, ServiceExt as _};
@@ -49,11 +49,11 @@ async fn serve(mut service: service::Service) -> Result<(), Box<dyn Error>> {
             () = &mut service.stop => break,
         };
         let verified = verified.clone();
-        let answer = service_fn(move |request| answer(path, verified.clone(), request));
+        let routed = service_fn(move |request| respond(path, verified.clone(), request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(DEADLINE)
-            .serve_connection(TokioIo::new(stream), answer);
+            .serve_connection(TokioIo::new(stream), routed);
         // A connection that breaks concerns its client alone.
         tokio::spawn(connections.watch(connection));
     }
@@ -62,10 +62,10 @@ async fn serve(mut service: service::Service) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-type Answer = Response<Full<Bytes>>;
+type Reply = Response<Full<Bytes>>;
 
-/// Called for genuine callbacks only. What is refused, the layer has logged and answered.
-async fn callback(mut request: Request<Full<Bytes>>) -> Result<Answer, Infallible> {
+/// Called for genuine callbacks only: the layer has logged and refused all others.
+async fn callback(mut request: Request<Full<Bytes>>) -> Result<Reply, Infallible> {
     let written = match request.extensions_mut().remove::<Received<Bytes>>() {
         Some(received) => handle(received).await,
         None => false, // the layer is missing
@@ -76,14 +76,14 @@ async fn callback(mut request: Request<Full<Bytes>>) -> Result<Answer, Infallibl
     }))
 }
 
-/// Finds the service for a request, and gives up on one whose body does not come.
-async fn answer<S>(
+/// Routes a request, and gives up on one whose body does not arrive.
+async fn respond<S>(
     path: &str,
     verified: S,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible>
+) -> Result<Reply, Infallible>
 where
-    S: Service<Request<Incoming>, Response = Answer, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Reply, Error = Infallible>,
 {
     if request.uri().path() != path {
         return Ok(status(StatusCode::NOT_FOUND));
@@ -92,17 +92,17 @@ where
         return Ok(status(StatusCode::METHOD_NOT_ALLOWED));
     }
     match timeout(DEADLINE, verified.oneshot(request)).await {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(_) => {
-            tell_overdue();
+            log_overdue();
             // The callback may be genuine, and Partner Center may not try again after a 408.
             Ok(status(StatusCode::SERVICE_UNAVAILABLE))
         }
     }
 }
 
-fn status(status: StatusCode) -> Answer {
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = status;
-    answer
+fn status(status: StatusCode) -> Reply {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
 }

@@ -32,7 +32,7 @@ pub(crate) struct Providers {
     pub(crate) referrals: Option<Arc<dyn TokenProvider>>,
 }
 
-/// The providers that the environment describes: an application gives tokens of every audience, an access token has one.
+/// The providers that the environment describes: an application gets tokens for every audience; an access token has only one.
 pub(crate) fn providers(cloud: &Cloud, http: ReqwestClient) -> Result<Providers, Failure> {
     if let Some(partner_center) = access_token(ACCESS_TOKEN)? {
         return Ok(Providers {
@@ -84,8 +84,8 @@ fn application(cloud: &Cloud, http: ReqwestClient) -> Result<Arc<dyn TokenProvid
     Ok(Arc::new(RefreshToken::new(application, refresh_token.trim(), http, save)))
 }
 
-/// The first that is set; a refresh token can do without. The federated token's variable is set by the platform, so it comes
-/// after what somebody set on purpose.
+/// The first that is set; a refresh token needs none. The platform sets the variable of the federated token, so variables that
+/// were set on purpose come first.
 fn credential() -> Result<Credential, Failure> {
     if let Some(file) = variable(CERTIFICATE_FILE)? {
         let named = |error: &dyn Display| format!("{CERTIFICATE_FILE} names {file}: {error}");
@@ -105,7 +105,7 @@ fn credential() -> Result<Credential, Failure> {
     }
 }
 
-/// Writes a new file, for its owner alone, and puts it in the place of the old one: there is always a whole one.
+/// Writes a new file that only its owner can read, and renames it over the old one, so that the file is always complete.
 fn replace(file: &Path, token: &SecretString) -> io::Result<()> {
     let mut new = file.as_os_str().to_owned();
     new.push(".new");

@@ -1,4 +1,4 @@
-//! Says and sets which URL Partner Center calls, tests it, and reads what an event is about.
+//! Shows and sets the callback URL, tests it, and reads the resource of an event.
 //!
 //! ```text
 //! registration show
@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
     finish(PROGRAM, run(&options).await)
 }
 
-/// Whether all is well in the end.
+/// Whether the command succeeded.
 async fn run(options: &Options) -> Result<bool, Failure> {
     let http = ReqwestClient::new()?;
     let providers = credentials::providers(&options.cloud, http.clone())?;
@@ -107,8 +107,8 @@ async fn fetch(client: &ResourceClient, wanted: &Fetch) -> Result<bool, Failure>
 fn show(registration: &Registration) -> Result<(), Failure> {
     say(format_args!("callbacks go to {}", registration.webhook_url().escape_debug()))?;
     match registration.signature_token_to_ms_signature_header() {
-        Some(true) => say("the signature comes in x-ms-signature")?,
-        Some(false) => say("the signature comes in Authorization")?,
+        Some(true) => say("the signature is in x-ms-signature")?,
+        Some(false) => say("the signature is in Authorization")?,
         None => {}
     }
     for name in registration.webhook_events() {
@@ -122,7 +122,7 @@ fn show(registration: &Registration) -> Result<(), Failure> {
 
 async fn test(client: &RegistrationClient, wait: Option<Duration>) -> Result<bool, Failure> {
     let id = client.send_test_event(WhenLimited::Wait).await?;
-    say(format_args!("asked for test event {id}"))?;
+    say(format_args!("requested test event {id}"))?;
     let Some(timeout) = wait else {
         return Ok(true);
     };
@@ -136,19 +136,19 @@ async fn test(client: &RegistrationClient, wait: Option<Duration>) -> Result<boo
             result
                 .date_time_utc()
                 .map_or_else(|| "at an unknown time".to_owned(), |date| date.to_string()),
-            result.response_code().unwrap_or("no answer").escape_debug(),
+            result.response_code().unwrap_or("no response").escape_debug(),
             result.response_message().unwrap_or_default().escape_debug(),
         ))?;
     }
     let verdict = match event.was_delivered() {
-        true => "the callback accepted it",
-        false => "the callback did not accept it",
+        true => "the endpoint accepted it",
+        false => "the endpoint did not accept it",
     };
     say(verdict)?;
     Ok(event.was_delivered())
 }
 
-/// One line that changes while one waits; on what is no terminal, a line for each change.
+/// One line that is updated during the wait; if the output is not a terminal, a line for each change.
 struct ProgressLine {
     is_terminal: bool,
     shown: String,
@@ -170,7 +170,7 @@ impl ProgressLine {
         let before = if self.is_terminal { "\r\x1b[K" } else { "" };
         let after = if self.is_terminal { "" } else { "\n" };
         let mut out = io::stdout().lock();
-        // Whether somebody still reads it does not change the outcome.
+        // An error here does not change the outcome.
         let _ = write!(out, "{before}{text}{after}").and_then(|()| out.flush());
         self.shown = text;
     }

@@ -30,7 +30,7 @@ pub(crate) struct Fetch {
 
 impl Options {
     pub(crate) const HELP: &str = "\
-Says and sets which URL Partner Center calls, tests it, and reads what an event is about.
+Shows and sets the callback URL, tests it, and reads the resource of an event.
 
 Usage: registration [--cloud CLOUD | --base-url URL] COMMAND
 
@@ -40,13 +40,13 @@ Commands:
   ensure                 register, or add to what is registered
       --url URL            the callback URL, https
       --event NAME         an event; may be given again
-      --ms-signature       have the signature in x-ms-signature
-      --authorization      have it in Authorization, which is where it comes by default
+      --ms-signature       request the signature in x-ms-signature
+      --authorization      request it in Authorization, the default
       --danger-plain-http  allow a callback URL of plain http, for tests
-      --dry-run            say what would change, and change nothing
-  test                   have a test event sent; the registration must hold test-created
-      --wait [SECONDS]     wait for its delivery; 120 seconds if not said
-  fetch FILE             read what the event in FILE is about: from Partner Center, Microsoft Graph or the referrals API
+      --dry-run            show what would change, and change nothing
+  test                   request a test event; the registration must include test-created
+      --wait [SECONDS]     wait for its delivery. Default: 120 seconds
+  fetch FILE             read the resource of the event in FILE: from Partner Center, Microsoft Graph or the referrals API
       --audit              read its audit record instead
       --referrals-scope SCOPE
                            the scope of tokens for the referrals API. Default: its own, which is
@@ -54,7 +54,7 @@ Commands:
 
 Options:
   --cloud CLOUD          global (default), us-government or china
-  --base-url URL         another API, which gives tokens too, with Microsoft Graph under /graph and the referrals API under
+  --base-url URL         another API, which issues tokens too, with Microsoft Graph under /graph and the referrals API under
                          /referrals: plain http on loopback, for tests
   --help                 this text
 
@@ -69,15 +69,15 @@ Credentials come from the environment:
                          a file with a refresh token, to act for a user; it is replaced at each use. Without a
                          secret, certificate or federated token, the application is a public client
   PARTNER_CENTER_ACCESS_TOKEN
-                         a token for Partner Center that is there already, instead of all these
+                         an existing token for Partner Center, instead of all of these
   PARTNER_CENTER_GRAPH_TOKEN, PARTNER_CENTER_REFERRALS_TOKEN
-                         beside it, tokens for Microsoft Graph and for the referrals API; `fetch` needs them for the events
-                         of granular admin relationships and of referrals. An application gets its own
+                         in addition, tokens for Microsoft Graph and for the referrals API; `fetch` needs them for the events
+                         of granular admin relationships and of referrals. An application requests its own
 
-Exit code: 0 if all is well, 1 if not (a test event that was refused, too), 2 if the command line is not understood.
+Exit code: 0 if it succeeded, 1 if not (also if a test event was refused), 2 if the command line is invalid.
 ";
 
-    /// Nothing if help was asked for.
+    /// `None` if it asks for help.
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut cloud = Cloud::Global;
         let mut words: Vec<String> = Vec::new();
@@ -157,7 +157,7 @@ Exit code: 0 if all is well, 1 if not (a test event that was refused, too), 2 if
             [] => return Err("the command is missing".into()),
             [other, ..] => {
                 return Err(
-                    format!("`{other}`: no such command, or too many words after it").into()
+                    format!("`{other}`: unknown command, or too many arguments after it").into()
                 );
             }
         };
@@ -177,7 +177,7 @@ fn named_cloud(name: &str) -> Result<Cloud, String> {
     }
 }
 
-/// A service on loopback that is everything at once.
+/// A service on loopback with all APIs and the token endpoint.
 fn test_cloud(base_url: String) -> Cloud {
     let mut profile = CloudProfile::new(base_url.clone(), base_url);
     profile.graph_base = format!("{}/graph", profile.api_base);

@@ -1,4 +1,4 @@
-//! What the command lines of the examples have in common.
+//! Parsing that the command lines of the examples share.
 
 #[path = "refuse.rs"]
 mod refuse;
@@ -18,7 +18,7 @@ where
     Ok(text.parse().map_err(about(flag, &text))?)
 }
 
-/// A fault of the command line, as a sentence that names the flag and its value.
+/// An error in the command line, as a sentence that names the flag and its value.
 pub(crate) fn about<E: Display>(flag: &str, value: impl Display) -> impl FnOnce(E) -> String {
     move |error| format!("{flag} {value}: {error}")
 }

@@ -18,6 +18,6 @@ impl FromStr for Instant {
             .ok()
             .and_then(|time| u64::try_from(time.unix_timestamp()).ok())
             .map(|seconds| Self(UnixTime::since_unix_epoch(Duration::from_secs(seconds))))
-            .ok_or("no time (expected RFC 3339 since 1970, as in 2026-08-01T12:00:00Z)")
+            .ok_or("not a time (expected RFC 3339 since 1970, as in 2026-08-01T12:00:00Z)")
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-/// Serves `router`, and gives up on requests that take longer than `deadline`, such as those whose body does not come.
+/// Serves `router`, and gives up on requests that take longer than `deadline`, such as those whose body does not arrive.
 pub(crate) async fn serve(
     listen: SocketAddr,
     router: Router,
@@ -33,18 +33,18 @@ pub(crate) async fn serve(
     let (stopping, stopped) = oneshot::channel();
     let served = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
-        info!("stopping: what is in flight is answered");
+        info!("stopping: requests in flight are completed");
         let _ = stopping.send(());
     });
-    // A connection on which half a request came would be waited for without end.
-    let grace = deadline.saturating_add(ANSWERING);
+    // A connection with half a request would never close.
+    let grace = deadline.saturating_add(SENDING);
     let overdue = async move {
         let _ = stopped.await;
         sleep(grace).await;
     };
     tokio::select! {
         served = served.into_future() => Ok(served?),
-        () = overdue => Err(format!("some connections did not end within {grace:?}").into()),
+        () = overdue => Err(format!("some connections did not close within {grace:?}").into()),
     }
 }
 
@@ -53,7 +53,7 @@ async fn in_time(State(deadline): State<Duration>, request: Request, next: Next)
         Ok(response) => response,
         Err(_) => {
             warn!(
-                "a request was given up after {deadline:?}: its body did not come, or its handler is slow"
+                "a request was given up after {deadline:?}: its body did not arrive, or its handler is slow"
             );
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
@@ -69,5 +69,5 @@ pub(crate) fn say(lines: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// How long an answer may take to leave, after its request has met its deadline.
-const ANSWERING: Duration = Duration::from_secs(2);
+/// How long sending a response may take after the deadline of its request.
+const SENDING: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! How a program says things, and how it ends.
+//! The output and the exit code of a program.
 
 #[path = "refuse.rs"]
 mod refuse;
@@ -9,15 +9,15 @@ use std::process::ExitCode;
 
 pub(crate) use refuse::refuse;
 
-/// What ends a program early: a sentence for the operator.
+/// An error that ends a program: a sentence for the operator.
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
-/// A line of the output.
+/// Writes a line to standard output.
 pub(crate) fn say(text: impl Display) -> Result<(), Failure> {
     writeln!(io::stdout(), "{text}").map_err(|error| format!("standard output: {error}").into())
 }
 
-/// The exit code: 0 if all is well.
+/// The exit code: 0 if the program succeeded.
 #[expect(clippy::print_stderr, reason = "the place for it")]
 pub(crate) fn finish(program: &str, outcome: Result<bool, Failure>) -> ExitCode {
     match outcome {

@@ -1,4 +1,4 @@
-//! What a publisher of events proves itself with, from the environment.
+//! The credential of a publisher, from the environment.
 
 #[path = "environment.rs"]
 mod environment;
@@ -19,7 +19,7 @@ pub(crate) fn key() -> Result<AccessKey, Failure> {
     Ok(AccessKey::new(key)?)
 }
 
-/// Whatever credential the environment has.
+/// The first credential in the environment.
 pub(crate) fn credential(http: ReqwestClient) -> Result<Credential, Failure> {
     if variable(KEY)?.is_some() {
         return Ok(key()?.into());

@@ -1,8 +1,8 @@
-//! The answer to a command line that is not understood.
+//! The error for an invalid command line.
 
 use std::process::ExitCode;
 
-/// Says what is wrong with the command line: exit code 2.
+/// Prints what is wrong with the command line: exit code 2.
 #[expect(clippy::print_stderr, reason = "the place for it")]
 pub(crate) fn refuse(program: &str, error: &lexopt::Error) -> ExitCode {
     eprintln!("{program}: {error}\nTry `{program} --help`.");

@@ -20,7 +20,7 @@ pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!("Ctrl-C cannot be heard: {error}");
+            tracing::error!("cannot listen for Ctrl-C: {error}");
             std::future::pending().await
         }
     })

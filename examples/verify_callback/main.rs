@@ -1,4 +1,4 @@
-//! Judges a captured callback: is it Partner Center's, and if not, why not?
+//! Verifies a captured callback, and reports why it is refused.
 //!
 //! ```text
 //! verify_callback --headers headers.txt --body body.json --intermediates microsoft.pem \
@@ -62,6 +62,6 @@ async fn hint(receiver: &Receiver, headers: &HeaderMap, body: &[u8]) -> Option<&
     let shorter = shorter.strip_suffix(b"\r").unwrap_or(shorter);
     let verified = receiver.verify(headers, shorter).await;
     verified.is_ok().then_some(
-        "without its last line break the body is genuine: an editor may have added that to the file",
+        "without its last line break the body is genuine: an editor may have added it to the file",
     )
 }

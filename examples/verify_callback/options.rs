@@ -20,37 +20,37 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) const HELP: &str = "\
-Judge a captured callback of Microsoft Partner Center.
+Verify a captured callback of Microsoft Partner Center.
 
 Usage: verify_callback --headers FILE --body FILE [OPTIONS]
 
   --headers FILE        the request's headers, `Name: value` a line; a request line before them is skipped,
                         and so is whatever follows the first blank line
-  --body FILE           the request's body, byte for byte as it came
+  --body FILE           the request's body, byte for byte as it arrived
   --certificate FILE    the signing certificate (DER, PEM or base64); no network is used then.
-                        Default: download it from where the headers say, if that is an allowed place
+                        Default: download it from the URL in the headers, if that is allowed
   --intermediates FILE  PEM with CA certificates between the signing certificate and an anchor; repeatable.
-                        With --certificate all of them are needed, else they are fetched where they are missing
+                        With --certificate all of them are needed; otherwise missing ones are fetched
   --anchors FILE        PEM with the certificates to trust, instead of the roots of Microsoft's TLS CAs
   --signer-name PATTERN the DNS name of the signing certificate, instead of `pcnotifications*.microsoft.com`
-  --at TIME             judge as of this time (RFC 3339, as in 2026-08-01T12:00:00Z), instead of now
+  --at TIME             verify as of this time (RFC 3339, as in 2026-08-01T12:00:00Z), instead of now
   --help                print this
 
 Prints one JSON object:
   verdict      `genuine` if Partner Center signed the body, else `refused`
   kind         which stage refused: envelope, location, source, chain, signature or body; null if genuine
-  status       the HTTP status that a receiver answers the callback with
+  status       the HTTP status of a receiver's response
   reason       why it is refused; null if genuine
-  event        the event, as received; null if refused, or if the body is genuine and no event
-  event_error  why a genuine body is not an event (a receiver answers it with 503); else absent
-  digest       SHA-256 of the body, by which repeated deliveries are known; null if refused
+  event        the event, as received; null if refused, or if the genuine body is not an event
+  event_error  why a genuine body is not an event (a receiver responds with 503); else absent
+  digest       SHA-256 of the body, which identifies repeated deliveries; null if refused
   signer       the signing certificate; null if refused
   hint         what may have happened to the body file; else absent
 
-Exit code: 0 genuine, 1 refused, 2 a fault of the command line or of a file.
+Exit code: 0 genuine, 1 refused, 2 an error in the command line or in a file.
 ";
 
-    /// Reads the command line, and the files that it names; nothing if it asks for help.
+    /// Reads the command line, and the files that it names; `None` if it asks for help.
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut receiver = Receiver::builder();
         let (mut headers, mut body) = (None, None);
@@ -113,7 +113,7 @@ fn captured_headers(path: &Path) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// Whether `line` is such as `POST /webhooks/callback HTTP/1.1`.
+/// Whether `line` is a request line, such as `POST /webhooks/callback HTTP/1.1`.
 fn is_request_line(line: &[u8]) -> bool {
     let mut words = line.split(|byte| *byte == b' ');
     words.next().is_some_and(|method| !method.contains(&b':'))

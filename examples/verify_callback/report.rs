@@ -1,4 +1,4 @@
-//! The answer: one JSON object.
+//! The report: one JSON object.
 
 use http::StatusCode;
 use partner_center_webhooks::chain::VerifiedSigner;
@@ -6,7 +6,7 @@ use partner_center_webhooks::signature::VerifiedBody;
 use partner_center_webhooks::{Error, Event};
 use serde::Serialize;
 
-/// The answer.
+/// The report.
 #[derive(Default, Serialize)]
 pub(crate) struct Report {
     verdict: &'static str,

@@ -155,12 +155,12 @@ impl Error {
         }
     }
 
-    /// Whether callbacks stay refused until an operator acts: page one. Such errors are logged at level error.
+    /// Whether callbacks stay refused until an operator acts. Page the operator: such errors are logged at level error.
     ///
-    /// They are genuine bodies that this program cannot read, and certificates of Microsoft's own store that are refused or revoked,
-    /// also the successor of a kept one. A stranger can cause the latter only by naming another certificate that exists in that
-    /// store, so look at the URL. All other [undecided](Verdict::Undecided) callbacks are counted: outages heal, and strangers can
-    /// cause them, but a rate that stays high means that events are being lost.
+    /// They concern genuine bodies that this program cannot read, and certificates from Microsoft's own store that are refused
+    /// or revoked, including the successor of a kept one. A stranger can cause the latter only by naming another certificate
+    /// that exists in that store, so look at the URL. All other [undecided](Verdict::Undecided) callbacks need only be counted:
+    /// outages end by themselves, and strangers can cause them, but a rate that stays high means that events are being lost.
     ///
     /// # Example
     ///
@@ -275,8 +275,8 @@ pub enum Verdict {
     Forged,
     /// It was handled before.
     Handled,
-    /// It is or may be genuine and is not handled yet: a retry or a repair on this side can turn it into a success. If that does not
-    /// happen, the event is lost after ten tries: alert on a rate that lasts, and page for [`Error::needs_repair`].
+    /// It is or may be genuine and is not handled yet: a retry or a repair on this side can turn it into a success. If that
+    /// does not happen, the event is lost after ten tries: alert on a sustained rate, and page for [`Error::needs_repair`].
     Undecided,
 }
 

@@ -74,7 +74,7 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
     let receiver = start();
     let answer = request(receiver.address, "POST", "", &authorization, EVENT);
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("10")));
-    receiver.wait_for_log("answered 404 (expected 200 with keys");
+    receiver.wait_for_log("returned 404 (expected 200 with keys");
     receiver.signal("INT");
     assert_eq!(receiver.end().code, Some(0));
 
@@ -161,5 +161,5 @@ fn faults_of_the_command_line() {
     }
     let ended = run("event_grid_receive", &["--help"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-    assert!(ended.stdout.starts_with("Receive what Azure Event Grid delivers, at /events.\n"));
+    assert!(ended.stdout.starts_with("Receive deliveries of Azure Event Grid at /events.\n"));
 }

@@ -159,7 +159,7 @@ fn nothing_is_acknowledged_before_it_is_accepted() {
 
     channels(&["wingtip"]);
     assert_eq!((status(BODY), status(BODY)), (503, 503));
-    forward.wait_for_log("not accepted, Partner Center shall deliver it again: 1 of 1 events were not accepted; event 0");
+    forward.wait_for_log("not accepted; Partner Center will deliver it again: 1 of 1 events were not accepted; event 0");
     assert_eq!(scene.accepted(), []);
     channels(&["wingtip", "fabrikam"]);
     // Accepted at the second attempt within one callback, with the same id.
@@ -170,12 +170,12 @@ fn nothing_is_acknowledged_before_it_is_accepted() {
     // Of a customer that has no channel.
     let stranger = BODY.replace(FABRIKAM, STRANGER);
     assert_eq!(status(&stranger), 200);
-    forward.wait_for_log("of no customer with a channel, and passed on to nobody");
+    forward.wait_for_log("not forwarded: there is no channel for it");
     assert_eq!(scene.accepted().len(), 1);
 
     scene.grid.regenerate_keys();
     assert_eq!(status(&BODY.replace(FABRIKAM, WINGTIP)), 503);
-    forward.wait_for_log("answered 401 Unauthorized");
+    forward.wait_for_log("returned 401 Unauthorized");
 
     // As systemd and containers stop it.
     forward.signal("TERM");
@@ -187,7 +187,7 @@ fn what_can_never_be_published_is_told_so() {
     let scene = Scene::new();
     let forward = scene.forward("contoso-own", &scene.grid.access_key());
     let status = |body: &str| post(forward.address, &scene.callback(body)).status;
-    let never = "not accepted, and will never be: tell the customer by other means what became of the resource: 1 of 1 events were not accepted; event 0";
+    let never = "not accepted, and no retry will help: inform the customer about the resource by other means: 1 of 1 events were not accepted; event 0";
     // A name with a control character, and data that nests too deeply.
     let uri = "https://api.partnercenter.microsoft.com/v1/invoices/D1";
     let unnamed =
@@ -220,13 +220,13 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
     let file = |text: &str| directory.write("customers.txt", text);
     for (text, fault) in [
         ("fabrikam", "line 1: expected a tenant id and a channel"),
-        ("\nfabrikam fabrikam", "line 2: `fabrikam` is no tenant id"),
+        ("\nfabrikam fabrikam", "line 2: `fabrikam` is not a tenant id"),
         (&format!("{FABRIKAM} a/b"), "line 1: `a/b` is not a channel name"),
-        (&format!("{FABRIKAM} own"), "line 1: channel `own` is of somebody else"),
-        (&format!("{FABRIKAM} one\n{WINGTIP} One"), "line 2: channel `One` is of somebody else"),
+        (&format!("{FABRIKAM} own"), "line 1: channel `own` is already in use"),
+        (&format!("{FABRIKAM} one\n{WINGTIP} One"), "line 2: channel `One` is already in use"),
         (
             &format!("{FABRIKAM} one\n{} two", FABRIKAM.to_uppercase()),
-            "line 2: customer 4b2a6e33-8791-4386-bd2b-0d55baf25039 has a channel already",
+            "line 2: customer 4b2a6e33-8791-4386-bd2b-0d55baf25039 already has a channel",
         ),
     ] {
         let customers = file(text);

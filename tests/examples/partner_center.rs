@@ -93,7 +93,7 @@ fn a_service_receives_its_callbacks() {
     emulator.say(&format!("register {url}"));
     assert_eq!(
         emulator.line(),
-        format!("33 events are registered for {url}"),
+        format!("registered {url}; number of events: 33"),
         "and the first failed"
     );
     emulator.say("emit invoice-ready");

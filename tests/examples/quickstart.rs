@@ -47,8 +47,8 @@ fn every_refusal_names_its_stage_and_its_reason() {
             "DNS names `metadata.azure.com`, issuer `C=US, ",
         ),
         ("a body over the limit", 413, "body", "the body is longer than 4096 bytes"),
-        ("genuine, and no event", 503, "event", "body is an array (expected a JSON object)"),
-        ("a certificate that is not there", 503, "source", "answered 404 (expected 200; "),
+        ("genuine, but not an event", 503, "event", "body is an array (expected a JSON object)"),
+        ("a certificate that is not there", 503, "source", "returned 404 (expected 200; "),
     ] {
         let line = format!("  {verdict}  {what:<50}  {stage}");
         let mut lines = stdout.lines().skip_while(|found| *found != line);

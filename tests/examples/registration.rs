@@ -75,7 +75,7 @@ fn from_nothing_to_a_tested_registration() {
     assert_eq!(
         scene.says(&["show"]),
         format!(
-            "callbacks go to {URL}\nthe signature comes in x-ms-signature\n  test-created\n  invoice-ready\n  referral-created\n"
+            "callbacks go to {URL}\nthe signature is in x-ms-signature\n  test-created\n  invoice-ready\n  referral-created\n"
         )
     );
 
@@ -83,16 +83,16 @@ fn from_nothing_to_a_tested_registration() {
     scene.partner_center.configure(|quirks| quirks.validation = validation);
     let said = scene.says(&["test", "--wait"]);
     let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].starts_with("asked for test event "), "{said}");
+    assert!(lines[0].starts_with("requested test event "), "{said}");
     assert_eq!(lines[1..3], ["submitted, 0 attempts", "completed, 1 attempt"]);
     assert!(lines[3].contains(" OK"), "{said}");
-    assert_eq!(lines[4..], ["the callback accepted it"]);
+    assert_eq!(lines[4..], ["the endpoint accepted it"]);
 
     let validation = Validation::failed(0);
     scene.partner_center.configure(|quirks| quirks.validation = validation);
     let ended = scene.run(&["test", "--wait", "20"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stdout.ends_with("the callback did not accept it\n"), "{ended:?}");
+    assert!(ended.stdout.ends_with("the endpoint did not accept it\n"), "{ended:?}");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn events_are_followed_to_graph_and_to_referrals() {
                 Some(1),
                 format!(
                     "registration: the resource is read from {host}, and the client has no token provider for it: this \
-                     is not a permission in Entra, but a missing call to `ResourceClient::{method}` in the program; from the command line, set PARTNER_CENTER_GRAPH_TOKEN or \
+                     is not a missing permission in Entra, but a missing call to `ResourceClient::{method}` in the program; from the command line, set PARTNER_CENTER_GRAPH_TOKEN or \
                      PARTNER_CENTER_REFERRALS_TOKEN, or the variables of an application\n"
                 )
             )
@@ -182,7 +182,7 @@ fn events_are_followed_to_graph_and_to_referrals() {
     for file in [&gdap, &referral] {
         let ended = scene.run(&["fetch", file]);
         assert_eq!(ended.code, Some(1));
-        assert!(ended.stderr.contains("answered 401"), "{ended:?}");
+        assert!(ended.stderr.contains("returned 401"), "{ended:?}");
     }
 }
 
@@ -271,7 +271,7 @@ fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
     let ended = scene.run(&["show"]);
     assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
     assert!(
-        ended.stderr.starts_with("registration: get registration: answered 403 Forbidden code 900150: The role lacks rights."),
+        ended.stderr.starts_with("registration: get registration: returned 403 Forbidden, code 900150: The role lacks rights."),
         "{ended:?}"
     );
     for (arguments, said) in [
@@ -284,7 +284,7 @@ fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
         (&["show", "--referrals-scope", "x"], "`--referrals-scope` is not for this command"),
         (&["test", "--event", "x"], "`--event` is not for this command"),
         (&["fetch"], "fetch: the file with the event is missing"),
-        (&["show", "more"], "`show`: no such command, or too many words after it"),
+        (&["show", "more"], "`show`: unknown command, or too many arguments after it"),
         (&[], "the command is missing"),
         (&["--cloud", "mars", "show"], "--cloud mars: expected global, us-government or china"),
     ] {
@@ -292,5 +292,5 @@ fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
         assert_eq!(ended.stderr, format!("registration: {said}\nTry `registration --help`.\n"));
         assert_eq!(ended.code, Some(2));
     }
-    assert!(scene.says(&["--help"]).starts_with("Says and sets which URL"));
+    assert!(scene.says(&["--help"]).starts_with("Shows and sets the callback URL"));
 }

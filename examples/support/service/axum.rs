@@ -12,7 +12,7 @@ use partner_center_webhooks::axum::Callback;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-use crate::service::{DEADLINE, Service, handle, tell_overdue};
+use crate::service::{DEADLINE, Service, handle, log_overdue};
 
 /// Serves until it is told to stop.
 pub(crate) async fn serve(service: Service) -> Result<(), Box<dyn Error>> {
@@ -25,7 +25,7 @@ pub(crate) async fn serve(service: Service) -> Result<(), Box<dyn Error>> {
     Ok(served.await?)
 }
 
-/// Called for genuine callbacks only. What is refused, the extractor has logged and answered.
+/// Called for genuine callbacks only: the extractor has logged and refused all others.
 async fn callback(Callback(received): Callback) -> StatusCode {
     match handle(received).await {
         true => StatusCode::OK,
@@ -33,13 +33,13 @@ async fn callback(Callback(received): Callback) -> StatusCode {
     }
 }
 
-/// Gives up on a request whose body does not come, or that takes too long to handle: with 503, because the callback may be
+/// Gives up on a request whose body does not arrive, or that takes too long to handle: with 503, because the callback may be
 /// genuine, and Partner Center may not try again after a 408.
 async fn in_time(request: Request, next: Next) -> Response {
     match timeout(DEADLINE, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            tell_overdue();
+            log_overdue();
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

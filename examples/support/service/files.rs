@@ -14,7 +14,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Reads all files, and hands what is in them to `receiver` if none has a fault. Callbacks go on meanwhile.
+    /// Reads all files, and passes their contents to `receiver` if all are valid. Callbacks continue meanwhile.
     pub(super) fn load(&self, receiver: &Receiver) -> Result<(), String> {
         let read = |path: &OsString| anchors("--anchors", path);
         let anchors = self.anchors.as_ref().map(read).transpose()?;

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use super::json;
 use super::resource::kind_and_ids;
 
-/// What somebody who reads the lines wants to know, and the event itself.
+/// The fields of a line, and the event itself.
 #[derive(Serialize)]
 pub(super) struct Line<'a> {
     event_name: &'a str,
@@ -22,7 +22,7 @@ pub(super) struct Line<'a> {
     digest: String,
     /// SHA-256 of the signing certificate, in hexadecimal.
     signer: String,
-    /// As received, but for line breaks.
+    /// As received, except for line breaks.
     event: &'a Event,
 }
 

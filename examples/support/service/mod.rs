@@ -1,4 +1,4 @@
-//! A receiver to deploy, but for its framework: the command line, signals, and one JSON line an event.
+//! The parts of a receiver that do not depend on its framework: the command line, signals, and one JSON line per event.
 
 #[path = "../arguments.rs"]
 mod arguments;
@@ -37,24 +37,24 @@ use tracing::{Level, error, info, warn};
 pub(crate) struct Service {
     /// Does not block.
     pub(crate) listener: TcpListener,
-    /// Where callbacks belong.
+    /// The path of callbacks.
     pub(crate) path: &'static str,
     pub(crate) receiver: Receiver,
-    /// When it is ready, no more connections are taken, and callbacks in flight are answered.
+    /// Once it is ready, the server accepts no more connections, and completes the callbacks in flight.
     pub(crate) stop: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// What tells one example from the others.
+/// What differs between the examples.
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) path: &'static str,
-    /// Where it listens if it is not told.
+    /// The default address.
     pub(crate) listen: SocketAddr,
 }
 
 impl Program {
-    /// Runs until it is told to stop; `serve` brings the framework.
+    /// Runs until it is told to stop; `serve` runs the framework.
     pub(crate) async fn run(
         self,
         serve: impl AsyncFnOnce(Service) -> Result<(), Box<dyn Error>>,
@@ -112,7 +112,7 @@ async fn run(
     let (stopping, stopped) = oneshot::channel();
     let stop = Box::pin(async move {
         stop.await;
-        info!("stopping: callbacks in flight are answered");
+        info!("stopping: callbacks in flight are completed");
         let _ = stopping.send(());
     });
     let served = serve(Service { listener, path, receiver, stop });
@@ -122,11 +122,11 @@ async fn run(
     };
     tokio::select! {
         served = served => served,
-        () = overdue => Err(format!("some callbacks were not answered within {GRACE:?}").into()),
+        () = overdue => Err(format!("some callbacks got no response within {GRACE:?}").into()),
     }
 }
 
-/// Handles a genuine callback: its line is written. Whether it is ours now: if not, Partner Center shall deliver it again.
+/// Handles a genuine callback: writes its line. Returns whether it is stored; if not, Partner Center must deliver it again.
 pub(crate) async fn handle(received: Received<Bytes>) -> bool {
     let write = move || say(&Line::of(&received).to_json()?);
     let written = tokio::task::spawn_blocking(write).await;
@@ -140,20 +140,20 @@ pub(crate) async fn handle(received: Received<Bytes>) -> bool {
 }
 
 /// Logs a request that was given up.
-pub(crate) fn tell_overdue() {
+pub(crate) fn log_overdue() {
     warn!(
-        "a request was given up after {DEADLINE:?}: its body did not come, or its handler is slow"
+        "a request was given up after {DEADLINE:?}: its body did not arrive, or its handler is slow"
     );
 }
 
-/// Fetches the signing certificate before the first event needs it, so that what is configured wrongly shows now.
+/// Fetches the signing certificate before the first event needs it, so that a configuration error shows now.
 async fn warm_up(receiver: Receiver) {
     let failures = receiver.warm_up().await;
     for failure in &failures {
         warn!(url = %failure.url, reason = %failure.error, "warm-up failed; callbacks will try again");
     }
     if failures.is_empty() {
-        info!("warm-up: the signing certificate is at hand");
+        info!("warm-up: the signing certificate is verified");
     }
 }
 
@@ -185,9 +185,9 @@ fn reload_on_signal(_: Files, _: Receiver) -> io::Result<()> {
     Ok(())
 }
 
-/// How long a request may take: its certificate 5 seconds at most, and its body some.
+/// How long a request may take: at most 5 seconds for its certificate, and the rest for its body.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
-/// How long the process goes on after a signal: until the last request has met its deadline, and its answer has left.
+/// How long the process continues after a signal: until the deadline of the last request, plus the time to send its response.
 pub(crate) const GRACE: Duration = Duration::from_secs(12);
-/// Where a receiver listens that is not told.
+/// The default address of a receiver.
 pub(crate) const LOCALHOST: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);

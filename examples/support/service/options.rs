@@ -24,28 +24,28 @@ Usage: {program} [OPTIONS]
   --listen ADDR         where to listen, as in 0.0.0.0:8080; port 0 takes a free one.
                         Default: {listen}. Put a TLS-terminating proxy in front: Partner Center calls https only
   --intermediates FILE  PEM with CA certificates between Partner Center's signing certificate and an anchor;
-                        repeatable. What is missing is fetched from Microsoft and DigiCert (plain http, port 80)
+                        repeatable. Missing ones are fetched from Microsoft and DigiCert (plain http, port 80)
   --anchors FILE        PEM with the certificates to trust, instead of the roots of Microsoft's TLS CAs
   --signer-name PATTERN the DNS name of the signing certificate, instead of `pcnotifications*.microsoft.com`
   --danger-certificate-location URL-PREFIX
                         also fetch certificates from here, as in http://127.0.0.1:9000/cert/: https, or plain http
                         on a loopback address; for tests and emulators
   --new-certificate-downloads-per-minute N
-                        at most so many downloads for certificate URLs that never verified; default 60
+                        the limit for certificate URLs that never verified. Default: 60
   --help                print this
 
-Standard output: `listening on ADDR`, then one JSON line per event, written before the callback is answered with 200.
-Its `digest` tells repeated deliveries: Partner Center delivers at least once. Logs, with the reason of every refusal,
+Standard output: `listening on ADDR`, then one JSON line per event, written before the response 200 is sent.
+Its `digest` identifies repeated deliveries: Partner Center delivers at least once. Logs, with the reason of every refusal,
 go to standard error.
 
-A request that is not handled within 10 seconds is answered with 503.
+A request that is not handled within 10 seconds gets 503.
 
-SIGHUP: the files of --anchors and --intermediates are read again; a fault in one leaves everything as it was.
-SIGTERM or Ctrl-C: callbacks in flight are answered, for at most 12 seconds; then the exit code is 0.
-Exit code 1: cannot listen, or callbacks were left unanswered; 2: a fault of the command line or of a file.
+SIGHUP: the files of --anchors and --intermediates are read again; an error in one leaves everything unchanged.
+SIGTERM or Ctrl-C: callbacks in flight are completed, for at most 12 seconds; then the exit code is 0.
+Exit code 1: cannot listen, or callbacks got no response; 2: an error in the command line or in a file.
 ";
 
-    /// Reads the command line, and the files that it names; nothing if it asks for help.
+    /// Reads the command line, and the files that it names; `None` if it asks for help.
     pub(super) fn parse(
         mut parser: lexopt::Parser,
         mut listen: SocketAddr,

@@ -36,7 +36,7 @@
 //!
 //! # Not verified
 //!
-//! Undocumented, so not verified: whether handshakes have a token or the headers of a delivery.
+//! Microsoft does not document whether handshakes have a token or the headers of a delivery, so neither is verified.
 //!
 //! If a handshake fails, check the gateway: rules 920300, 942430, 920230, 942130 and 931130 of application gateways block it.
 //!
