@@ -58,9 +58,9 @@
 //!   five seconds before. A new certificate is fetched when its first signature arrives, unless the old one was fetched less
 //!   than five seconds before (401). While the host is down, callbacks under a new certificate get 503, and those under a kept
 //!   one are still accepted. Two former signers stay accepted for seven days.
-//! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and give them to the next receiver
-//!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::intermediates`]). Then it needs no fetch at the start, and
-//!   repeated deliveries under a former certificate are not lost. Ignore a damaged file: a receiver works without it.
+//! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and pass them to the next
+//!   receiver ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::intermediates`]). Then it needs no fetch at the start,
+//!   and repeated deliveries under a former certificate are not lost. Ignore a damaged file: a receiver works without it.
 //! - **Changes at run time**: [`Receiver::replace_chain`] sets new anchors, intermediates, policies or names while callbacks go on.
 //! - **Expiry**: with feature `tracing`, a warning is logged when a signing certificate, an issuer or a revocation list expires
 //!   in less than a week.

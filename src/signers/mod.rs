@@ -81,7 +81,7 @@
 //!   Documented and configured URLs, and those that once had a verified signer, are exempt.
 //! - A jump of the clock drops no signer: validity is checked at each use. The 5 s of a fresh certificate and cool-downs are
 //!   also measured by [`Spawn::instant`](crate::spawn::Spawn::instant), so that a clock that is set back does not prolong them.
-//! - No lock is held while an HTTP client, a policy, a tracker or a subscriber runs. A panic in one fails only that fetch.
+//! - No lock is held while an HTTP client, a policy or a log subscriber runs. A panic in one fails only that fetch.
 //!
 //! # Bounds
 //!
