@@ -5,7 +5,7 @@
 //!
 //! The application's state must be a [`Receiver`] or contain one ([`FromRef`]), and for [`Claimed`] an
 //! `Arc<dyn DuplicateGuard>`. The headers are checked before the body is read, and the body is read no further than the
-//! receiver's limit. A refused request is answered without calling the handler.
+//! receiver's limit. A refused request does not reach the handler.
 //!
 //! There is no deadline for the body: put a timeout around the route, as the example `axum` does.
 //!
@@ -49,7 +49,7 @@ use crate::receiver::{Error, Received, Receiver};
 
 /// Extracts a genuine callback from a request.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it in their arguments")]
 pub struct Callback(pub Received<Bytes>);
 
 impl<S> FromRequest<S> for Callback
@@ -127,7 +127,7 @@ impl AsRef<Received<Bytes>> for Callback {
 /// extracts::<Verified<axum::http::HeaderMap>>();
 /// ```
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it in their arguments")]
 pub struct Verified<E>(pub E, pub Received<Bytes>);
 
 impl<S, E> FromRequest<S> for Verified<E>
@@ -202,7 +202,7 @@ impl<E> AsRef<Received<Bytes>> for Verified<E> {
 /// }
 /// ```
 #[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it in their arguments")]
 pub struct Claimed<E>(pub E, pub Attempt);
 
 impl<S, E> FromRequest<S> for Claimed<E>
@@ -261,7 +261,7 @@ async fn receive(
 #[error(transparent)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "applications with responses of their own take it apart"
+    reason = "applications with responses of their own destructure it"
 )]
 pub struct Rejection(pub Error);
 

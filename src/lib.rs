@@ -147,7 +147,7 @@ pub mod diagnosis;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 
-// What it stands on.
+// The foundation.
 pub mod body;
 
 #[cfg(any(feature = "event-grid", feature = "registration"))]
@@ -174,7 +174,7 @@ pub mod spawn;
 #[cfg(feature = "token")]
 pub mod token;
 
-// Who calls it.
+// The adapters.
 #[cfg(feature = "actix-web")]
 pub mod actix_web;
 
@@ -184,7 +184,7 @@ pub mod axum;
 #[cfg(feature = "tower")]
 pub mod tower;
 
-// Beside it.
+// Beside the pipeline.
 #[cfg(feature = "event-grid")]
 pub mod event_grid;
 

@@ -1,16 +1,16 @@
 //! A layer for any tower service over `http` 1 types, under axum, hyper, or your own server.
 //!
 //! [`VerifyLayer`] verifies each request. The inner service gets the genuine ones, with [`Received<Bytes>`](Received) in their
-//! extensions and exactly the signed bytes as the body. All others are answered with a status and nothing else, see
-//! [`Error::status`]; [`with_refusal`](VerifyLayer::with_refusal) replaces it.
+//! extensions and exactly the signed bytes as the body. All others get a response without a body, see [`StatusOnly`];
+//! [`with_refusal`](VerifyLayer::with_refusal) replaces it.
 //!
 //! With [`with_duplicates`](VerifyLayer::with_duplicates) each callback is handled once: 2xx from the service
 //! completes it.
 //!
-//! The service takes requests with a body of `Full<Bytes>`. It is polled for readiness only after a callback was verified, so that
-//! a limit such as tower's `ConcurrencyLimit` applies to genuine callbacks only. A callback is claimed only when the service is
-//! ready, so that its lease does not run out in a queue; a callback that was claimed before releases its slot. The method is
-//! not checked.
+//! The service takes requests with a body of `Full<Bytes>`. It is polled for readiness only after a callback was verified, so
+//! that a limit such as tower's `ConcurrencyLimit` applies to genuine callbacks only. A callback is claimed only when the
+//! service is ready, so that its lease does not expire in a queue; a callback that was claimed before releases its slot. The
+//! method is not checked.
 //!
 //! There is no deadline for the body: put a timeout around the layer. It ends the request, but not tasks that a handler has
 //! spawned: see [`Attempt`], which is also in the extensions.
@@ -138,7 +138,7 @@ impl<S, R: Clone> Layer<S> for VerifyLayer<R> {
     }
 }
 
-/// Passes genuine callbacks only to a service. See the [module](self) for an example.
+/// Passes only genuine callbacks to a service. See the [module](self) for an example.
 #[derive(Clone, Debug)]
 pub struct Verify<S, R = StatusOnly> {
     inner: S,
@@ -159,7 +159,7 @@ where
     type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // An unverified request with half a body must not hold a place of the inner service.
+        // An unverified request with half a body must not hold a slot of the inner service.
         Poll::Ready(Ok(()))
     }
 

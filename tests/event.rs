@@ -1,4 +1,4 @@
-//! Every documented event is read as documented and written byte for byte; other bodies are refused with the reason; no
+//! Every known event is read as documented and written byte for byte; other bodies are refused with the reason; no
 //! input panics.
 #![expect(
     clippy::indexing_slicing,

@@ -1,13 +1,13 @@
 //! A receiver that Azure Functions runs as a custom handler.
 //!
 //! The Functions host takes the request from Partner Center and forwards it, as it came, to this process on a port that it
-//! chooses. Beside the executable stand `host.json` and `callback/function.json`, as in this directory:
+//! chooses. `host.json` and `callback/function.json` are beside the executable, as in this directory:
 //!
-//! - `enableForwardingHttpRequest` has the host forward the request itself. Without it the body comes wrapped in JSON of the
-//!   host's own, and no signature matches.
+//! - `enableForwardingHttpRequest` makes the host forward the request itself. Without it, the host wraps the body in its own
+//!   JSON, and no signature matches.
 //! - `authLevel` is `anonymous`: Partner Center sends no key of yours. The signature is what authenticates it.
-//! - Azure may keep `Authorization` to itself. Register with `SignatureTokenToMsSignatureHeader` set to true, and the
-//!   signature comes in `x-ms-signature`, which is read as well.
+//! - Azure may remove `Authorization`. Register with `SignatureTokenToMsSignatureHeader` set to true, so that the signature is
+//!   sent in `x-ms-signature`, which is read as well.
 //!
 //! Build for the Linux that Azure runs:
 //! `cargo build --release --target x86_64-unknown-linux-musl --example azure_functions --features axum,testing`.

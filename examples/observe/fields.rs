@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use tracing::Event;
 use tracing::field::{Field, Visit};
 
-/// What an event says, by the names of its fields.
+/// The fields of an event, by name.
 #[derive(Default)]
 pub(crate) struct Fields(Map<String, Value>);
 

@@ -2,7 +2,7 @@
 //!
 //! A throw-away issuer signs a few callbacks; each is delivered, one of them twice, and some are forged. The layer of this
 //! example is what a service needs to feed its own metrics: it takes the fields, by their names, from the events of target
-//! `partner_center_webhooks`. The names are listed on the crate's front page, and stay.
+//! `partner_center_webhooks`. The names are listed on the crate's front page, and are stable.
 
 mod fields;
 
@@ -25,7 +25,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Counts events by what they say, and writes each as a line.
+/// Counts events by outcome, and writes each as a line.
 #[derive(Clone, Default)]
 struct Export {
     counters: Arc<Mutex<BTreeMap<String, u64>>>,

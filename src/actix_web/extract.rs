@@ -18,7 +18,7 @@ use crate::receiver::{Error, Received, Receiver};
 
 /// Extracts a genuine callback from a request.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it in their arguments")]
 pub struct Callback(pub Received<Bytes>);
 
 impl FromRequest for Callback {
@@ -95,7 +95,7 @@ impl AsRef<Received<Bytes>> for Callback {
 /// extracts::<Verified<actix_web::HttpRequest>>();
 /// ```
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it in their arguments")]
 pub struct Verified<E>(pub E, pub Received<Bytes>);
 
 impl<E: FromVerifiedBody> FromRequest for Verified<E> {
@@ -155,7 +155,7 @@ impl<E> AsRef<Received<Bytes>> for Verified<E> {
 /// }
 /// ```
 #[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
+#[expect(clippy::exhaustive_structs, reason = "handlers destructure it in their arguments")]
 pub struct Claimed<E>(pub E, pub Attempt);
 
 impl<E: FromRequest + AsRef<Received<Bytes>>> FromRequest for Claimed<E> {
@@ -190,7 +190,7 @@ impl<E: FromRequest + AsRef<Received<Bytes>>> FromRequest for Claimed<E> {
 #[error(transparent)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "applications with responses of their own take it apart"
+    reason = "applications with responses of their own destructure it"
 )]
 pub struct Rejection(pub Error);
 

@@ -17,8 +17,8 @@ use super::{of_actix, receive, response};
 use crate::duplicates::{Attempt, DuplicateGuard};
 use crate::receiver::{Error, Receiver};
 
-/// A middleware that passes genuine callbacks only, with [`Received<Bytes>`](crate::Received) in their extensions and a payload of
-/// exactly the signed bytes.
+/// A middleware that passes on only genuine callbacks, with [`Received<Bytes>`](crate::Received) in their extensions and a
+/// payload of exactly the signed bytes.
 ///
 /// # Example
 ///

@@ -7,7 +7,7 @@
 //! [`VerifyCallbacks`] is a middleware that does the same for whole scopes.
 //!
 //! The headers are checked before the body is read, and the body is read no further than the receiver's limit. A refused
-//! request is answered with a status and nothing else, see [`Error::status`], without calling the handler.
+//! request does not reach the handler: the response has [`Error::status`], [`Error::retry_after`] and no body.
 //!
 //! There is no deadline for the body: put a timeout around the route, as the example `actix_web` does. To slow headers actix
 //! itself responds with 408, after 5 s by default: raise `HttpServer::client_request_timeout`, because the callback may be genuine.

@@ -13,9 +13,9 @@ use crate::token::{AccessToken, TokenError, TokenProvider, TokenRequest};
 
 /// Authorizes calls.
 ///
-/// A seam, because Event Grid also takes keys and signatures, which no provider can replace.
+/// A trait, because Event Grid also takes keys and signatures, which no provider can replace.
 pub(crate) trait Authorizer: fmt::Debug + Send + Sync {
-    /// The credentials for one attempt. `rejected` is a token that the service answered with 401.
+    /// The credentials for one attempt. `rejected` is a token that the service refused with 401.
     fn authorize<'a>(
         &'a self,
         rejected: Option<&'a AccessToken>,

@@ -51,7 +51,7 @@ pub enum ApiErrorCause {
         retry_after: Duration,
     },
     /// The service refused the request.
-    #[error("answered {}{}{}{}", phrase(*status), named(" code ", code), named(": ", description), listed(details))]
+    #[error("returned {}{}{}{}", phrase(*status), named(", code ", code), named(": ", description), listed(details))]
     Refused {
         /// The HTTP status.
         status: StatusCode,
@@ -63,8 +63,8 @@ pub enum ApiErrorCause {
         details: Vec<RefusalDetail>,
         /// The wait that the service asked for, in a header or, with 429 and 503, in its message.
         retry_after: Option<Duration>,
-        /// Whether the service itself answered, rather than a gateway or front end: the response has one of its codes in
-        /// JSON, or no body and its ids.
+        /// Whether the service itself responded, rather than a gateway or front end: the response has one of its codes in JSON,
+        /// or no body and its ids.
         is_from_service: bool,
         /// Whether the service says that the resource does not exist.
         is_not_found: bool,
@@ -73,7 +73,7 @@ pub enum ApiErrorCause {
     #[error("{0}")]
     Token(TokenError),
     /// The response has a status of success and cannot be read.
-    #[error("answered {} with an unreadable body: {problem}", phrase(*status))]
+    #[error("returned {} with an unreadable body: {problem}", phrase(*status))]
     Unreadable {
         /// The HTTP status.
         status: StatusCode,
@@ -85,7 +85,7 @@ pub enum ApiErrorCause {
 }
 
 impl ApiErrorCause {
-    /// Whether a retry may help, for a call that may be processed twice or must not be.
+    /// Whether a retry may help. `is_repeatable` says whether the call may be processed twice.
     ///
     /// A call that must not be processed twice is repeated only if the first one was certainly not processed.
     pub(super) fn is_retryable(&self, is_repeatable: bool) -> bool {

@@ -241,7 +241,7 @@ impl Api {
         }
         match &call.body {
             Some(_) => request = request.header(CONTENT_TYPE, &call.content_type),
-            // Some front ends answer 411 to a POST without a length.
+            // Some front ends return 411 for a POST without a length.
             None if call.method == Method::POST => request = request.header(CONTENT_LENGTH, 0),
             None => {}
         }
@@ -270,7 +270,7 @@ impl Api {
         }
     }
 
-    /// The cause for a response with another status than success. Only a 404 from the service itself means "not found".
+    /// The cause for a response with a status other than success. Only a 404 from the service itself means "not found".
     fn refused(&self, response: &ApiResponse) -> ApiErrorCause {
         let refusal =
             Refusal::read(&response.headers, &response.body, &|text| response.redact(text));

@@ -14,8 +14,8 @@ use crate::mask::Excerpt;
 
 /// A failed call to one of Microsoft's APIs.
 ///
-/// `Display` is complete: [`source`](std::error::Error::source) does not repeat it, and `Debug` shows the same text. It has the
-/// operation, the status, the service's code and message, advice for an operator, and the ids for a support case.
+/// `Display` is complete: [`source`](std::error::Error::source) does not repeat it, and `Debug` shows the same text. It
+/// includes the operation, the status, the service's code and message, advice for an operator, and the ids for a support case.
 ///
 /// # Example
 ///
@@ -42,7 +42,7 @@ use crate::mask::Excerpt;
 /// # Ok(()) }) }
 /// ```
 ///
-/// Log it as it is. For decisions there are [`is_transient`](Self::is_transient), [`is_not_found`](Self::is_not_found),
+/// Log it unchanged. For decisions, use [`is_transient`](Self::is_transient), [`is_not_found`](Self::is_not_found),
 /// [`may_have_succeeded`](Self::may_have_succeeded), and the [`cause`](Self::cause).
 #[derive(Clone)]
 pub struct ApiError(Box<Details>);
@@ -212,7 +212,7 @@ impl ApiError {
         self.status() == Some(StatusCode::UNAUTHORIZED) && !is_shared
     }
 
-    /// Whether a retry may help, for a call that may be processed twice or must not be.
+    /// Whether a retry may help. `is_repeatable` says whether the call may be processed twice.
     pub(super) fn is_retryable(&self, is_repeatable: bool) -> bool {
         self.cause().is_retryable(is_repeatable)
     }
@@ -257,4 +257,4 @@ impl fmt::Debug for ApiError {
 impl std::error::Error for ApiError {}
 
 const FOREIGN_404: &str = "this is not the service's own 404, which is JSON with a code: a proxy, a gateway or the service's \
-    front end answered instead; try again, and if it persists, check the proxy and the cloud";
+    front end responded instead; try again, and if it persists, check the proxy and the cloud";

@@ -160,7 +160,7 @@ impl<T: Lenient> Lenient for Vec<T> {
 
 /// For `deserialize_with`.
 ///
-/// Never fails: what does not fit is `None`.
+/// Never fails: a value that does not fit is `None`.
 pub(crate) fn read<'de, T: Lenient, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

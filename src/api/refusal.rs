@@ -140,7 +140,7 @@ fn details(error: &Value) -> Vec<RefusalDetail> {
         .collect()
 }
 
-/// The first member in `names` that is not null. ASCII case does not count.
+/// The first member in `names` that is not null, ignoring ASCII case.
 ///
 /// Partner Center writes `code` and `Code`.
 fn member<'a>(value: &'a Value, names: &[&str]) -> Option<&'a Value> {
@@ -186,7 +186,7 @@ mod tests {
                 "",
                 "Rate limit is exceeded. Try again in 57 seconds.",
             ),
-            // OData, as api.partner.microsoft.com and Graph answer
+            // OData, as from api.partner.microsoft.com and Graph
             (
                 r#"{"error":{"code":"NotFound","message":"No such referral.","target":"id","innerError":{"code":"x"}}}"#,
                 "NotFound",

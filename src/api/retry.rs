@@ -32,7 +32,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 /// # let _ = (patient, once);
 /// ```
 ///
-/// With the defaults, a call that fails at each attempt ends after 15.5 to 31 seconds, without the attempts themselves.
+/// With the defaults, a call that fails at each attempt ends after 15.5 to 31 seconds, not counting the attempts themselves.
 ///
 /// # Source
 ///

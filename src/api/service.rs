@@ -22,7 +22,7 @@ pub(crate) struct Service {
     pub(crate) is_own_code: fn(&str, bool) -> bool,
     /// Whether 404 with this code means that the resource does not exist.
     pub(crate) is_not_found: fn(&str) -> bool,
-    /// Whether 404 without a body means so too, if the response has the service's own ids.
+    /// Whether 404 without a body means that too, if the response has the service's own ids.
     pub(crate) empty_is_not_found: bool,
 }
 

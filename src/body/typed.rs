@@ -46,7 +46,7 @@ pub trait FromVerifiedBody: Sized {
     ///
     /// # Errors
     ///
-    /// [`BodyFormatError`] if the bytes have another format: the callback is answered with 503, and not handled.
+    /// [`BodyFormatError`] if the bytes have another format: the response is 503, and the callback is not handled.
     fn from_verified_body(body: Bytes) -> Result<Self, BodyFormatError>;
 }
 

@@ -14,7 +14,8 @@ use crate::mask::Excerpt;
 
 /// Why a signing certificate is not trusted.
 ///
-/// Each message has the certificate's names, issuer and validity, because an operator at the log does not have the certificate.
+/// Each message includes the certificate's names, issuer and validity, because an operator who reads the log does not have the
+/// certificate.
 ///
 /// # Example
 ///
@@ -40,7 +41,9 @@ use crate::mask::Excerpt;
 #[non_exhaustive]
 pub enum ChainError {
     /// The certificate has expired.
-    #[error("the signing certificate has expired (the clock says {now}); it is: {certificate}")]
+    #[error(
+        "the signing certificate has expired (the clock says {now}); certificate: {certificate}"
+    )]
     Expired {
         /// The time of the check (RFC 3339, UTC).
         now: String,
@@ -48,7 +51,7 @@ pub enum ChainError {
         certificate: Box<CertificateSummary>,
     },
     /// The backend rejects the key.
-    #[error("{error}; the signing certificate is: {certificate}")]
+    #[error("{error}; signing certificate: {certificate}")]
     Key {
         /// The error of the backend.
         error: CryptoError,
@@ -60,7 +63,7 @@ pub enum ChainError {
     Malformed(ParseError),
     /// The certificate is not valid yet.
     #[error(
-        "the signing certificate is not valid yet (the clock says {now}: check the clock of this machine); it is: {certificate}"
+        "the signing certificate is not valid yet (the clock says {now}: check the clock of this machine); certificate: {certificate}"
     )]
     NotYetValid {
         /// The time of the check (RFC 3339, UTC).
@@ -73,9 +76,7 @@ pub enum ChainError {
         certificate: Box<CertificateSummary>,
     },
     /// Every path has a fault. Another issuer's certificate may lead to a valid path.
-    #[error(
-        "no path to a trust anchor is valid: {error}; the signing certificate is: {certificate}"
-    )]
+    #[error("no path to a trust anchor is valid: {error}; signing certificate: {certificate}")]
     Path {
         /// The most telling fault.
         error: PathError,
@@ -83,7 +84,7 @@ pub enum ChainError {
         certificate: Box<CertificateSummary>,
     },
     /// A policy refused the certificate.
-    #[error("the signing certificate is refused: {error}; it is: {certificate}")]
+    #[error("the signing certificate is refused: {error}; certificate: {certificate}")]
     Policy {
         /// The reason.
         error: PolicyError,
@@ -93,7 +94,7 @@ pub enum ChainError {
     /// The certificate is revoked: only another certificate helps. (Revoked issuers are [`PathError::Revoked`].)
     #[error(
         "the signing certificate is revoked, and every callback is refused until Microsoft serves another one: open a support \
-         case, and read the missed changes from the audit records; it is: {certificate}"
+         case, and read the missed changes from the audit records; certificate: {certificate}"
     )]
     Revoked {
         /// The certificate.
@@ -101,7 +102,7 @@ pub enum ChainError {
     },
     /// Revocation is required, and no list covers a certificate of the path. A later attempt may succeed.
     #[error(
-        "no revocation list in force covers `{subject}`, and revocation is required; the signing certificate is: {certificate}"
+        "no revocation list in force covers `{subject}`, and revocation is required; signing certificate: {certificate}"
     )]
     RevocationUnknown {
         /// The certificate of the path.
@@ -112,7 +113,7 @@ pub enum ChainError {
     /// No path leads from the certificate to a trust anchor: an intermediate or the anchor is missing.
     #[error(
         "no path leads from the signing certificate to one of {anchors} trust anchors through {links} known \
-         intermediates: configure its issuer's certificate as an intermediate, or another anchor; it is: \
+         intermediates: configure its issuer's certificate as an intermediate, or another anchor; certificate: \
          {certificate}"
     )]
     UnknownIssuer {
@@ -126,8 +127,8 @@ pub enum ChainError {
 }
 
 impl ChainError {
-    /// A certificate that becomes valid within this time is waited for: five minutes, the clock difference that Kerberos and
-    /// Microsoft Entra tolerate.
+    /// An error is transient if the certificate becomes valid within this time: five minutes, the clock difference that
+    /// Kerberos and Microsoft Entra tolerate.
     pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
     /// Whether the verdict may change by itself: a required revocation list is missing, or the certificate becomes valid

@@ -62,8 +62,8 @@ pub(crate) enum MissingEvidence {
 /// The missing issuers of the certificates that are reachable by name from the signing certificate. Certificates without a
 /// known issuer come first.
 ///
-/// Names are followed, not signatures, because the search has failed: a certificate of the right name may be a stranger's. Certificates
-/// that have a known issuer come last, because another issuer of theirs is only worth a try.
+/// Names are followed, not signatures, because the search has failed: a certificate of the right name may be a stranger's.
+/// Certificates that have a known issuer come last, because another issuer for them seldom helps.
 pub(super) fn needed_issuers(
     certificate: &CertificateDer<'_>,
     known: &[CertificateDer<'_>],

@@ -1,4 +1,4 @@
-//! What the fetching of evidence and a diagnosis ask a verifier.
+//! Checks of a verifier that the gatherer and the diagnosis use.
 
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use webpki::EndEntityCert;

@@ -1,7 +1,7 @@
 //! The structure of a revocation list (RFC 5280, 5.1 to 5.3).
 //!
-//! A list is accepted as a whole or not at all. So anything that is unknown and may change its meaning refuses it: a delta,
-//! an indirect list, a list for some reasons only, an unknown critical extension, and anything malformed.
+//! A list is accepted as a whole or not at all. So it is refused if anything unknown may change its meaning: a delta, an
+//! indirect list, a list for some reasons only, an unknown critical extension, and anything malformed.
 
 use std::ops::Range;
 
@@ -189,9 +189,9 @@ fn read_part(mut value: Reader<'_>) -> Result<Part, Problem> {
             0xa0 => part.uris = Some(read_full_name(contents)?),
             0x81 => part.only_end_entities = flag()?,
             0x82 => part.only_authorities = flag()?,
-            0x83 => return Err("it is for some reasons only"),
+            0x83 => return Err("it covers only some revocation reasons"),
             0x84 if flag()? => return Err("it is indirect"),
-            0x85 if flag()? => return Err("it is about attribute certificates"),
+            0x85 if flag()? => return Err("it covers attribute certificates"),
             0x84 | 0x85 => {}
             _ => return Err(malformed),
         }

@@ -10,7 +10,7 @@ use crate::mask::Excerpt;
 
 /// A subject or an issuer.
 ///
-/// Only organizations are read out, because nothing else in a name decides. The text is escaped and cut.
+/// Only organizations are parsed, because no check uses anything else in a name. The text is escaped and cut.
 #[derive(Clone, Debug)]
 pub struct DistinguishedName<'a> {
     der: &'a [u8],

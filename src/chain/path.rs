@@ -51,8 +51,8 @@ pub(crate) struct Link {
     pub(super) revocation_list_urls: Vec<Box<str>>,
     /// SubjectPublicKeyInfo, DER. Empty if the anchor's is too long to be written, so that no list matches.
     pub(super) issuer_key: Box<[u8]>,
-    /// The end of the last list in force that covers the certificate and does not name it; up to [a day](RevocationList::GRACE)
-    /// ago.
+    /// The expiry of the last list in force that covers the certificate and does not name it; up to
+    /// [a day](RevocationList::GRACE) ago.
     pub(crate) list_ends: Option<UnixTime>,
 }
 

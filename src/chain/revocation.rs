@@ -4,7 +4,7 @@ use std::fmt;
 
 /// How strictly a [`ChainVerifier`](super::ChainVerifier) checks revocation.
 ///
-/// In every mode but off, a certificate that a list names is refused, and stays refused although the list expires.
+/// In every mode but off, a certificate that a list names is refused, and stays refused after the list has expired.
 ///
 /// # Example
 ///

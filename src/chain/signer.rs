@@ -57,7 +57,7 @@ impl VerifiedSigner {
         self.valid_from
     }
 
-    /// When the proof expires: with the first certificate of the path, or before.
+    /// When the proof expires: with the first certificate of the path that expires, or before.
     pub fn valid_until(&self) -> UnixTime {
         self.valid_until
     }

@@ -11,7 +11,7 @@ use crate::mask::Excerpt;
 
 /// A summary of a certificate for error messages and logs; each text is bounded and escaped.
 ///
-/// It is what an error or a log line shows of a certificate. Times are text, so that it can be compared and stored as it is.
+/// Times are text, so that summaries can be compared and stored.
 ///
 /// # Example
 ///

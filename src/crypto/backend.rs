@@ -122,7 +122,7 @@ impl fmt::Display for SignatureAlgorithm {
 
 /// Why a key was rejected or a signature was not made or not verified. No part of a key is shown.
 ///
-/// The causes are few on purpose: a caller can do nothing about a finer one, and it could help a forger.
+/// The causes are coarse on purpose: finer ones would not help a caller, and could help a forger.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum CryptoError {

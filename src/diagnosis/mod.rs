@@ -6,9 +6,9 @@
 //! [`ReceiverBuilder`](crate::receiver::ReceiverBuilder), and how that weakens the check.
 //!
 //! It fetches evidence with the receiver's gatherer, so that both look in the same places and reach the same verdict. There are
-//! two differences. A certificate with another signer name is refused as it is there, but its path is still examined.
-//! Revocation lists are also awaited with [`Revocation::BestEffort`](crate::chain::Revocation::BestEffort), where a receiver
-//! fetches them in the background.
+//! two differences. A certificate with another signer name is refused here too, but its path is still examined. Revocation
+//! lists are also awaited with [`Revocation::BestEffort`](crate::chain::Revocation::BestEffort), where a receiver fetches them
+//! in the background.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {

@@ -119,7 +119,7 @@ fn certificate(out: &mut String, facts: &Facts) {
         wrap(out, "  issuer at  ", url);
     }
     for url in &facts.revocation_list_urls {
-        wrap(out, "  revoked at ", url);
+        wrap(out, "  CRL at     ", url);
     }
     wrap(out, "  SHA-256    ", &facts.sha256);
 }

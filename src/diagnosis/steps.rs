@@ -39,7 +39,7 @@ impl Step {
         let (outcome, failure) = match served {
             Ok(bundle) => match bundle.intermediates().len() {
                 0 => ("1 certificate".to_owned(), None),
-                more => (format!("the signing certificate, and {more} beside it"), None),
+                more => (format!("the signing certificate, and {more} more"), None),
             },
             Err(error) => (error.to_string(), Some(Failure::of(error))),
         };

@@ -1,4 +1,4 @@
-//! The seam for stores of claims.
+//! The interface to stores of claims.
 
 use std::fmt;
 use std::time::Duration;
@@ -25,7 +25,8 @@ use crate::signature::BodyDigest;
 ///   a stale lease cannot affect the current attempt.
 /// - **A late success counts** unless another attempt took over: an expired lease can still be completed.
 /// - **Done stays done** as long as Partner Center may deliver again. That time is not documented; seven days are ample.
-/// - **Clocks step.** A clock that is set back must not expire a lease early. One that is set forward may: it looks like time.
+/// - **Clocks step.** A clock that is set back must not expire a lease early. One that is set forward may, because that looks
+///   like the passing of time.
 /// - **Every call has a deadline.** The sender waits for the response meanwhile, so a guard that hangs delays responses, and
 ///   handled events are delivered again. An implementation over a network limits each call to a second or two, for example
 ///   with `tokio::time::timeout` around the query and the wait for a connection, and then fails with [`GuardError`]. If the

@@ -254,7 +254,7 @@ impl Memory {
         match has_room {
             true => Ok(()),
             false => Err(GuardError::new(format_args!(
-                "it has room for {capacity} callbacks, and all of them are in progress"
+                "it is full, and every remembered callback is in progress (capacity: {capacity})"
             ))),
         }
     }

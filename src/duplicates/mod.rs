@@ -52,7 +52,7 @@
 //! # Ok(()) }) }
 //! ```
 //!
-//! The adapters do this by themselves:
+//! The adapters do this:
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

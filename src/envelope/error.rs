@@ -23,7 +23,7 @@ pub enum EnvelopeError {
         /// The byte.
         found: u8,
     },
-    /// The base64 of the signature has another form than the canonical one (RFC 4648, section 4).
+    /// The base64 of the signature is not in its canonical form (RFC 4648, section 4).
     #[error("the signature in header `{header}` is not standard base64: {problem}")]
     Base64Form {
         /// The header's name.
@@ -52,7 +52,7 @@ pub enum EnvelopeError {
         remedy(*.certificate_url_present, "removed")
     )]
     MissingSignature {
-        /// Whether the header of the certificate URL is present. Then the request may be a callback whose `Authorization` was
+        /// Whether the header of the certificate URL is present. If so, the request may be a callback whose `Authorization` was
         /// removed in transit, and the message says how to receive the signature in `x-ms-signature`.
         certificate_url_present: bool,
     },
@@ -64,7 +64,7 @@ pub enum EnvelopeError {
         /// The header's value.
         found: Excerpt,
     },
-    /// The signature is not of an RSA key of 2048 to 8192 bits: too short or too long.
+    /// The signature is too short or too long for an RSA key of 2048 to 8192 bits.
     #[error(
         "the signature in header `{header}` has {found} characters of base64 (expected {} to {})",
         BASE64_LENGTHS.start(),
@@ -84,7 +84,7 @@ pub enum EnvelopeError {
         /// The accepted algorithms.
         accepted: Vec<SignatureAlgorithm>,
     },
-    /// The header is of another authentication scheme. Its value may be a secret and is not kept.
+    /// The header uses another authentication scheme. Its value may be a secret and is not kept.
     #[error(
         "header `{header}` does not use the scheme `Signature`{}",
         remedy(*.certificate_url_present && *.header == AUTHORIZATION_HEADER, "replaced")
@@ -92,7 +92,7 @@ pub enum EnvelopeError {
     UnsupportedScheme {
         /// The header's name.
         header: &'static str,
-        /// Whether the header of the certificate URL is present. Then the request may be a callback whose `Authorization` was
+        /// Whether the header of the certificate URL is present. If so, the request may be a callback whose `Authorization` was
         /// replaced in transit, and the message says how to receive the signature in `x-ms-signature`, unless that is `header`.
         certificate_url_present: bool,
     },

@@ -1,9 +1,10 @@
 //! Stage 1: the signature headers become a [`SignatureEnvelope`].
 //!
-//! Partner Center describes the signature of a callback in three headers: the signature itself (`Authorization: Signature …`, or
+//! Partner Center sends the signature of a callback in three headers: the signature itself (`Authorization: Signature …`, or
 //! `x-ms-signature` if the registration asks for that), the URL of the signing certificate (`X-MS-Certificate-Url`), and the
 //! algorithm (`X-MS-Signature-Algorithm`). This stage reads them strictly and checks their form only. It takes about a
-//! microsecond and allocates nothing. Source: "Partner Center webhooks", "How to authenticate the callback".
+//! microsecond, and allocates only for the signature of a key of more than 2048 bits. Source: "Partner Center webhooks", "How
+//! to authenticate the callback".
 
 mod error;
 mod header;

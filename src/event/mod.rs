@@ -121,7 +121,7 @@ impl Event {
 
     /// URI of the changed resource, as received; [`Event::resource`] reads it.
     ///
-    /// Do not call it as it stands: it may be `http`, name a host without an API, or lack the id.
+    /// Do not request it directly: it may be `http`, name a host without an API, or lack the id.
     pub fn resource_uri(&self) -> Option<&str> {
         self.resource_uri.as_deref()
     }
@@ -317,7 +317,7 @@ impl PartialEq for Event {
     }
 }
 
-/// Its JSON, in which URLs are without their user and the values of their query.
+/// Its JSON. The user and the query values of URLs are masked.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Event").field(&urls(&self.json)).finish()

@@ -1,4 +1,4 @@
-//! The names of events: all that Microsoft has documented, and room for new ones.
+//! The names of events: all known ones, and room for new ones.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -64,8 +64,8 @@ macro_rules! event_names {
 event_names! {
     /// A validation event, requested through the registration API.
     TestCreated = "test-created",
-    /// The commerce data of a subscription changed, such as licence count or state. The event does not say what
-    /// changed; it may come 48 hours late.
+    /// The commerce data of a subscription changed, such as licence count or state. The event does not say what changed; it may
+    /// arrive 48 hours late.
     SubscriptionUpdated = "subscription-updated",
     /// The Azure usage of a customer exceeded its spending budget. The event does not say which customer.
     UsageRecordsThresholdExceeded = "usagerecords-thresholdExceeded",
@@ -119,8 +119,8 @@ event_names! {
     CreateTransfer = "create-transfer",
     /// A transfer was updated. Seen in receivers' code, not in the documentation.
     UpdateTransfer = "update-transfer",
-    /// A transfer is complete; the event may come before the transfer itself says so. Seen in receivers' code, not in
-    /// the documentation.
+    /// A transfer is complete; the event may arrive before the transfer itself shows it. Seen in receivers' code, not in the
+    /// documentation.
     CompleteTransfer = "complete-transfer",
     /// A transfer failed. Seen in receivers' code, not in the documentation.
     FailTransfer = "fail-transfer",

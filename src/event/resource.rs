@@ -4,8 +4,8 @@ use super::id::Id;
 
 /// The resource of an event.
 ///
-/// Microsoft writes the same resource in several ways: `http` or `https`, with or without `webhooks/` or `v1/`,
-/// on hosts without an API. All of them read alike: path words match in any ASCII case, and the host is ignored.
+/// Microsoft writes the same resource in several ways: `http` or `https`, with or without `webhooks/` or `v1/`, on hosts
+/// without an API. All of them are read the same way: path words match in any ASCII case, and the host is ignored.
 ///
 /// Do not send a token to a URI from an event. Build the request from the ids, on a host that you choose.
 ///
@@ -116,8 +116,8 @@ pub enum Resource {
     },
     /// A validation event.
     ValidationEvent {
-        /// The correlation id that the registration API gave when the event was requested: a UUID. One documented
-        /// URI lacks it.
+        /// The correlation id that the registration API returned when the event was requested: a UUID. One documented URI lacks
+        /// it.
         correlation: Option<Id>,
     },
 }

@@ -10,11 +10,11 @@ use crate::mask::Excerpt;
 
 /// Why a base URL is not an endpoint.
 ///
-/// Only the URLs of a [`Cloud::Custom`](crate::cloud::Cloud::Custom) and those that the application gives can have it.
+/// Only the URLs of a [`Cloud::Custom`](crate::cloud::Cloud::Custom) and those that the application passes can cause it.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// Plain http would show tokens to the network.
+    /// Plain http would expose tokens to the network.
     #[error(
         "`{found}` is plain http (expected https; http on a loopback address only with \
          `danger_plain_http_on_loopback`)"

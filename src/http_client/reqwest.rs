@@ -16,8 +16,8 @@ use super::{BoxFuture, HttpClient, HttpClientError, Limits, is_loopback};
 ///
 /// Plain http to a loopback address bypasses all proxies.
 ///
-/// [`customized`](Self::customized) takes a closure over reqwest's own builder, so a new major version of reqwest is one of this
-/// crate, too.
+/// [`customized`](Self::customized) takes a closure over reqwest's own builder, so a new major version of reqwest requires a
+/// new major version of this crate.
 #[derive(Clone, Debug)]
 pub struct ReqwestClient {
     client: Client,

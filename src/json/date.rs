@@ -1,6 +1,6 @@
 //! Dates in Microsoft's JSON.
 //!
-//! They are kept as text where they are passed on, and read where they are asked for: an unreadable date is not an error.
+//! They are kept as text, and parsed only on request: an unreadable date is not an error.
 
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// A secret text. It is wiped from memory when it is dropped, and `Debug` does not show it.
 ///
-/// There is no `Display` and no `Serialize`, so that it gets into no log and no file by accident.
+/// There is no `Display` and no `Serialize`, so that it cannot get into a log or a file by accident.
 ///
 /// # Example
 ///

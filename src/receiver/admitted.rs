@@ -150,7 +150,7 @@ impl<'h> Admitted<'h> {
     }
 }
 
-/// An empty body is never signed: beside a signature, it was lost in transit.
+/// An empty body is never signed, so beside a signature the body was lost in transit.
 fn lost_if_empty(error: BodyError) -> BodyError {
     match error {
         BodyError::Empty => BodyError::Lost,

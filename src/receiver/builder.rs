@@ -117,7 +117,7 @@ impl ReceiverBuilder {
         self.chain(|chain| chain.with_revocation(revocation))
     }
 
-    /// Checks no revocation, and fetches no list.
+    /// Does not check revocation, and fetches no lists.
     ///
     /// Dangerous: a stolen key whose certificate was revoked signs callbacks until the certificate expires.
     pub fn danger_revocation_off(self) -> Self {
@@ -165,7 +165,7 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Replaces the limit on bodies, in bytes. Default: [`Receiver::BODY_LIMIT`]. Longer callbacks are answered with 413.
+    /// Replaces the limit on bodies, in bytes. Default: [`Receiver::BODY_LIMIT`]. Longer callbacks get 413.
     pub fn body_limit(mut self, limit: usize) -> Self {
         self.settings.body_limit = limit;
         self
@@ -177,8 +177,8 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Replaces how long callbacks wait for the fetch of a certificate, from its start: one that joins late waits for less. Default:
-    /// 5 s, less than any sender waits.
+    /// Replaces how long callbacks wait for the fetch of a certificate, from its start: one that joins late waits less.
+    /// Default: 5 s, less than any sender waits.
     ///
     /// After that the response is 503, and the fetch goes on.
     pub fn certificate_wait(mut self, wait: Duration) -> Self {

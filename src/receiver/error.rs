@@ -151,13 +151,13 @@ impl Error {
         }
     }
 
-    /// Whether an operator should look now: page one. Such errors are logged at level error.
+    /// Whether an operator should look now. Page the operator: such errors are logged at level error.
     ///
-    /// They are genuine bodies that this program cannot read, and certificates of Microsoft's own store that are refused or revoked,
-    /// also the successor of a kept one. Most stay until an operator acts. Some heal: the certificate authorities can be reached
+    /// They concern genuine bodies that this program cannot read, and certificates from Microsoft's own store that are refused or
+    /// revoked, including the successor of a kept one. Most stay until an operator acts. Some heal: the certificate authorities can be reached
     /// again, or the certificate becomes valid. A stranger can cause them only by naming another certificate that exists in that
-    /// store: the message has its names. All other [undecided](Verdict::Undecided) callbacks are counted: outages heal, and
-    /// strangers can cause them. A high rate without accepted callbacks may mean that events are being lost.
+    /// store: the message has its names. All other [undecided](Verdict::Undecided) callbacks need only be counted: outages
+    /// end by themselves, and strangers can cause them. A high rate without accepted callbacks may mean that events are being lost.
     ///
     /// # Example
     ///
@@ -286,7 +286,7 @@ pub enum Verdict {
     /// It was handled before.
     Handled,
     /// It is or may be genuine and is not handled yet: a retry or a repair on this side can turn it into a success. If that does not
-    /// happen, the event is lost after ten tries: alert on a rate that lasts without accepted callbacks, and page for
+    /// happen, the event is lost after ten tries: alert on a sustained rate without accepted callbacks, and page for
     /// [`Error::needs_repair`].
     Undecided,
 }

@@ -59,7 +59,7 @@
 //!   five seconds before. A new certificate is fetched when its first signature arrives, unless the old one was fetched less
 //!   than five seconds before (401). While the host is down, callbacks under a new certificate get 503, as forged ones do, and
 //!   those under a kept one are still accepted. Two former signers stay accepted for seven days.
-//! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and give them to the next receiver
+//! - **Restarts**: store [`Receiver::kept_signers_pem`] and [`Receiver::learned_issuers_pem`], and pass them to the next receiver
 //!   ([`ReceiverBuilder::kept_signers_pem`], [`ReceiverBuilder::intermediates`]). Then it needs no fetch at the start, and
 //!   deliveries under a former certificate are accepted. Without them, these get 401, are counted as forged, and their events are
 //!   lost. Ignore a damaged file: a receiver works without it.
@@ -130,7 +130,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// The default limit on bodies: 256 KiB, a thousand times Microsoft's documented sample of 195 bytes.
+    /// The default limit on bodies: 256 KiB, more than a thousand times Microsoft's documented sample of 195 bytes.
     pub const BODY_LIMIT: usize = 256 * 1024;
 
     /// Verifies a callback and reads its event.
@@ -179,9 +179,9 @@ impl Receiver {
 
     /// [`receive`](Self::receive), reading the body in chunks.
     ///
-    /// A body whose headers are refused, or that is announced as too long, is not read at all; any other no further than the
-    /// [limit](Self::body_limit). A body of one chunk is not copied. A deadline for the sender is the caller's task. The future may
-    /// be dropped at any time.
+    /// A body whose headers are refused, or that is announced as too long, is not read at all; any other is read no further
+    /// than the [limit](Self::body_limit). A body of one chunk is not copied. A deadline for the sender is the caller's task.
+    /// The future may be dropped at any time.
     ///
     /// # Errors
     ///
@@ -265,10 +265,10 @@ impl Receiver {
     /// first event.
     ///
     /// Their URLs are those given to [`ReceiverBuilder::warm_up_url`] or, without any, that of the documented certificate under
-    /// each allowed location. Returns the failures; the receiver works nevertheless, and tries again later.
+    /// each allowed location. Returns the failures; the receiver still works, and tries again later.
     ///
-    /// Waits for the revocation lists, too, 30 s at most, also where a callback would not. Without a warm-up, the first callbacks
-    /// are accepted before the lists arrive ([`Revocation::BestEffort`](crate::chain::Revocation)).
+    /// Waits for the revocation lists, too, 30 s at most, even where a callback would not. Without a warm-up, the first
+    /// callbacks are accepted before the lists arrive ([`Revocation::BestEffort`](crate::chain::Revocation)).
     #[must_use = "log the failures at least"]
     pub async fn warm_up(&self) -> Vec<WarmUpFailure> {
         let settings = &self.stages.settings;
@@ -331,8 +331,8 @@ impl Receiver {
     /// The kept signers, as PEM with explanatory lines, for the next start ([`ReceiverBuilder::kept_signers_pem`]).
     ///
     /// Partner Center repeats deliveries. A node that starts after the certificate was replaced does not know the previous one,
-    /// and would refuse them. With this text it accepts them, and works before the certificate host is reached. The current
-    /// signer stays current until the host serves another certificate.
+    /// and would refuse deliveries signed with it. With this text it accepts them, and works before the certificate host is
+    /// reached. The current signer stays current until the host serves another certificate.
     ///
     /// Write the text at shutdown and from time to time, atomically (to a new file that is then renamed): a text that was cut off
     /// is refused. If it is older than seven days, signers that were replaced since are not accepted again.

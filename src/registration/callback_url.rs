@@ -1,6 +1,6 @@
 //! Callback URLs: which ones may be registered.
 //!
-//! A wrong URL loses events, so it is checked before it is sent, also one that was read from the service and is written back.
+//! A wrong URL loses events, so it is checked before it is sent, even if it was read from the service and is written back.
 
 use http::Uri;
 use http::uri::InvalidUri;

@@ -77,7 +77,7 @@ fn state(event: &TestEvent) -> String {
     let message = message.filter(|message| !message.is_empty());
     let message = message
         .map_or_else(String::new, |it| format!("; the last one says: {}", Excerpt::of_url(it)));
-    format!("its status is `{}` after {} attempts{message}", event.status(), results.len())
+    format!("its status is `{}` (attempts: {}{message})", event.status(), results.len())
 }
 
 impl RegistrationError {

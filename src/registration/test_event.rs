@@ -56,7 +56,7 @@ impl TestEvent {
         &self.results
     }
 
-    /// Whether the last attempt was answered with 2xx.
+    /// Whether the response to the last attempt was 2xx.
     pub fn was_delivered(&self) -> bool {
         self.results.last().is_some_and(TestResult::is_success)
     }
@@ -142,7 +142,7 @@ pub struct TestResult {
 }
 
 impl TestResult {
-    /// The response of the callback: a number such as `200`, or .NET's name for it, such as `OK`.
+    /// The status of the response: a number such as `200`, or .NET's name for it, such as `OK`.
     pub fn response_code(&self) -> Option<&str> {
         self.response_code.as_deref()
     }
@@ -152,7 +152,7 @@ impl TestResult {
         self.response_message.as_deref()
     }
 
-    /// Whether the attempt failed before the callback could respond.
+    /// Whether the attempt failed before the endpoint could respond.
     pub fn is_system_error(&self) -> bool {
         self.system_error
     }
@@ -162,7 +162,7 @@ impl TestResult {
         date(self.date_time_utc.as_deref()?)
     }
 
-    /// Whether the callback answered 2xx. Microsoft does not document which responses count; 2xx is the safe reading.
+    /// Whether the response was 2xx. Microsoft does not document which responses count; 2xx is the safe reading.
     pub fn is_success(&self) -> bool {
         let Some(code) = self.response_code.as_deref() else {
             return false;

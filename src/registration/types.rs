@@ -100,7 +100,7 @@ impl Registration {
         names.any(|held| held.eq_ignore_ascii_case(name))
     }
 
-    /// Whether both have the same callback URL. ASCII case counts, except in scheme and host.
+    /// Whether both have the same callback URL. ASCII case matters, except in scheme and host.
     pub(super) fn has_url_of(&self, other: &Self) -> bool {
         let (one, other) = (&*self.webhook_url, &*other.webhook_url);
         let parsed = (one.parse::<Uri>(), other.parse::<Uri>());

@@ -18,10 +18,11 @@ pub enum ResourceError {
     /// The event has no `ResourceUri`.
     #[error("the event does not name a resource (its audit record may)")]
     NoResource,
-    /// The resource is on a host that needs other tokens than Partner Center, and the client has no provider for them.
+    /// The resource is on a host that needs tokens other than those for Partner Center, and the client has no provider for
+    /// them.
     #[error(
-        "the resource is read from {host}, and the client has no token provider for it: this is not a permission in Entra, \
-         but a missing call to `ResourceClient::{method}` in the program"
+        "the resource is read from {host}, and the client has no token provider for it: this is not a missing permission in \
+         Entra, but a missing call to `ResourceClient::{method}` in the program"
     )]
     NoTokenProvider {
         /// The service on that host: `Microsoft Graph` or `the referrals API`.

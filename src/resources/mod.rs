@@ -1,6 +1,6 @@
 //! Reads the resources of events, and sends tokens only to documented hosts.
 //!
-//! An event names a URI, and a URI can name any host. [`ResourceClient`] never calls it as it is: if its host and path are
+//! An event names a URI, and a URI can name any host. [`ResourceClient`] never requests it directly: if its host and path are
 //! documented, the client takes the path and calls the cloud's own endpoint. Otherwise it fails before a token is requested.
 
 mod address;

@@ -12,10 +12,10 @@ use crate::mask::Excerpt;
 use crate::source::{CertificateUrl, SourceError};
 use crate::spawn::single_flight::{Failure, Interrupted};
 
-/// The reason why a URL has no usable signer: a verdict on its certificate, or a failure to fetch that.
+/// The reason why a URL has no usable signer: a verdict on its certificate, or a failed fetch.
 ///
-/// A verdict speaks of a certificate, and another certificate or another configuration changes it. A failure to fetch says nothing
-/// about the certificate, and passes by itself.
+/// A verdict is about the certificate: another certificate, or another configuration, changes it. A failed fetch says nothing
+/// about the certificate, and is transient.
 ///
 /// # Example
 ///
@@ -60,15 +60,15 @@ pub enum SignerError {
 
 /// The reason why a certificate could not be fetched for a callback. A later attempt may succeed.
 ///
-/// Messages name the URL, or the revoked certificate, and what an operator can do. Callbacks are answered with 503 and the `Retry-After` of
-/// [`Unavailable`].
+/// Messages name the URL, or the revoked certificate, and what an operator can do. Callbacks get 503 with the
+/// `Retry-After` of [`Unavailable`].
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum FetchError {
     /// The fetch was stopped: its deadline passed, it panicked, or its runtime was shut down.
     #[error(
-        "fetching `{url}` {}: the certificate source exceeded its deadline of {limit:?}, or its runtime is blocked",
-        match .panicked { true => "panicked", false => "was stopped" }
+        "fetching `{url}` {}",
+        interruption(*panicked, *limit)
     )]
     Interrupted {
         /// The URL.
@@ -91,7 +91,7 @@ pub enum FetchError {
     },
     /// The quota of downloads for URLs that never verified is used up.
     #[error(
-        "`{url}` was not fetched: no signer of it was ever verified, and the quota of {per_minute} downloads a minute for \
+        "`{url}` was not fetched: no signer at this URL was ever verified, and the quota of {per_minute} downloads a minute for \
          such URLs is used up; if genuine callbacks name it, configure it with `warm_up_url`"
     )]
     Quota {
@@ -142,6 +142,17 @@ impl SignerError {
     }
 }
 
+/// The cause of an interruption, in words.
+fn interruption(panicked: bool, limit: Duration) -> String {
+    match panicked {
+        true => "panicked: this is a fault of the certificate source, its HTTP client or a policy"
+            .to_owned(),
+        false => format!(
+            "was stopped: the certificate source exceeded its deadline of {limit:?}, or its runtime is blocked"
+        ),
+    }
+}
+
 /// The suffix of a message that names at most four failures to fetch evidence.
 ///
 /// Four are enough: a path has two intermediates, and each names two URLs.
@@ -155,7 +166,7 @@ pub(crate) fn fetching(problems: &[String]) -> String {
 
 /// The reason why an issuer's certificate or a revocation list is missing.
 ///
-/// It becomes a line of text in `problems`, because the verdict on the certificate decides, not the way to it.
+/// It becomes a line of text in `problems`, because the verdict on the certificate decides.
 #[derive(Clone, Debug, Error)]
 pub(crate) enum EvidenceError {
     #[error(transparent)]
@@ -164,7 +175,9 @@ pub(crate) enum EvidenceError {
     FailedBefore { url: Excerpt, error: Box<Self>, retry_after: Duration },
     #[error("the list at `{url}` is not signed by the expected issuer")]
     ForeignList { url: Excerpt },
-    #[error("fetching `{url}` was stopped after {limit:?}: the HTTP client exceeded its deadline")]
+    #[error(
+        "fetching `{url}` was stopped: the HTTP client panicked, or exceeded its deadline of {limit:?}"
+    )]
     Interrupted { url: Excerpt, limit: Duration },
     #[error("the {what}s did not arrive within {limit:?}")]
     Late { what: &'static str, limit: Duration },
@@ -180,7 +193,7 @@ pub(crate) enum EvidenceError {
 ///
 /// `E` is [`SignerError`], or [`FetchError`] where a verdict is impossible.
 ///
-/// The message has the age, because a failure that was remembered is not a new one.
+/// The message includes the age, because a remembered failure is not a new one.
 ///
 /// # Example: a host that is down
 ///

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | issuers' certificates | if they are on a verified path | 64 | the oldest |
 //! | revocation lists | if the expected issuer signed them and they are in force | 32, by URL and key | the one that expires first |
-//! | revoked certificates | until this process ends, also across restarts by export | 256 | the one that expires first |
+//! | revoked certificates | until the process ends; exports carry them across restarts | 256 | the one that expires first |
 //!
 //! The *generation* counts changes of lists and revoked certificates, so that kept signers are verified again exactly when there
 //! is new evidence.

@@ -89,8 +89,8 @@ pub(crate) enum KeptSignersError {
 
 /// Reads a text of kept signers. URLs that are not allowed any more are skipped.
 ///
-/// A text without any line is valid and empty, as a first start has it. The last line is checked first: a file that was cut off
-/// while it was written must not look like fewer signers.
+/// An empty text is valid: a first start has nothing else. The last line is checked first: a file that was cut off while it was
+/// written must not look like fewer signers.
 pub(crate) fn parse(
     pem: &str,
     location: &CertificateLocation,

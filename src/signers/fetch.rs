@@ -55,7 +55,7 @@ pub(super) type Started = Start<SignerSet, SignerError, Declined>;
 impl Inner {
     /// Joins the fetch of `url`, or starts one.
     ///
-    /// The reason is looked at again once the lock is held: the fetch that another caller just ended may have settled it.
+    /// The reason is checked again once the lock is held, because a fetch that has just ended may have settled it.
     pub(super) fn start_fetch(
         self: &Arc<Self>,
         url: &CertificateUrl<'_>,
@@ -156,7 +156,7 @@ fn settled(
     }
 }
 
-/// The certificate alone has a deadline of its own, so that a slow host leaves time for the issuers.
+/// The download has its own deadline, so that a slow host leaves time for the issuers.
 async fn download(
     inner: &Weak<Inner>,
     url: &CertificateUrl<'static>,
@@ -178,7 +178,8 @@ async fn download(
 /// The second round serves one case: a list shows that an issuer is revoked, and a twin (another certificate of the same key, or of
 /// the same name) may lead to another path.
 ///
-/// With revocation required, lists of signers that cannot be verified yet are gathered beside, because the callback may be theirs.
+/// With revocation required, lists of signers that cannot be verified yet are gathered too, because one of them may have signed
+/// the callback.
 async fn verify(
     inner: &Weak<Inner>,
     url: &CertificateUrl<'static>,

@@ -3,7 +3,7 @@
 //! | kept signers | signature | the callback |
 //! |---|---|---|
 //! | none | | waits for a fetch, at most its patience |
-//! | good | | continues; due refreshes and checks start behind it |
+//! | good | | continues; due refreshes and checks start in the background |
 //! | good and fresh | matches none | is refused for good, unless a signer of the URL cannot be verified at this time |
 //! | good and older | matches none | waits for a fetch, and for a second one if the first had started before it arrived, and is not fresh |
 

@@ -1,10 +1,10 @@
-//! Gathers the evidence that a chain needs: issuers until a path holds, then revocation lists.
+//! Gathers the evidence that a chain needs: issuers until a path is valid, then revocation lists.
 //!
 //! ```text
 //!             ┌── an issuer is missing: fetch it ◄───┐ at most 4, one after the other, 5 s in all
 //!             ▼                                      │
 //!   target ─► assess ─────────────────────────────────┘
-//!             │ a path holds
+//!             │ a path is valid
 //!             ▼
 //!             lists are missing or old: fetch them ◄─┐ at most 3 rounds, all lists of a round at once,
 //!             │                                      │ 3 s in all if a callback waits, otherwise 11 s
@@ -156,8 +156,8 @@ impl Gatherer {
         assessment
     }
 
-    /// Fetches issuers' certificates until a path from `target` holds, or nothing is left to fetch: at most [`MAX_ISSUERS`], for
-    /// [`times::ISSUERS`] at most. Returns the new ones.
+    /// Fetches issuers' certificates until a path from `target` is valid, or nothing is left to fetch: at most [`MAX_ISSUERS`],
+    /// for [`times::ISSUERS`] at most. Returns the new ones.
     pub(super) async fn issuers(
         &self,
         target: &Target,

@@ -9,8 +9,8 @@ use crate::spawn::single_flight::Waiter;
 /// Yields a few turns to the task behind `waiter`, so that work without network access completes. Where only callers drive the
 /// task, waits for its end.
 ///
-/// So a test, or a receiver behind a local cache, sees the result of a check with the callback that started it. Over a network the
-/// turns pass without one, and the callback goes on.
+/// So a test, or a receiver behind a local cache, sees the result of a check with the callback that started it. Over a network
+/// these turns are too short for a result, and the callback goes on.
 pub(super) async fn give_way<T: Clone + Send + 'static>(waiter: Waiter<T>) {
     if waiter.is_caller_driven() {
         let _ = waiter.await;

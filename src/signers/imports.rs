@@ -96,7 +96,7 @@ impl Imports {
 
     /// Sets aside the dropped signers of `set` that other evidence, or a twin of a revoked issuer, may verify.
     ///
-    /// So a list that is late, or a twin of a revoked issuer that is still to be found, does not lose a signer.
+    /// So no signer is lost because a list is late, or because a revoked issuer's twin is not found yet.
     pub(super) fn set_aside(
         &self,
         url: &CertificateUrl<'static>,

@@ -128,7 +128,7 @@ impl Inner {
         self.fetches.forget_failures();
     }
 
-    /// A gatherer under the present chain verifier.
+    /// A gatherer with the current chain verifier.
     pub(super) fn gatherer(&self, now: Duration) -> Gatherer {
         Gatherer {
             store: Arc::clone(&self.store),
@@ -161,8 +161,8 @@ impl Inner {
 
     /// Keeps a signer that was fetched.
     ///
-    /// The loop ends: it repeats only if an operator replaced the verifier in the meantime. A signer that the new verifier refuses is
-    /// an error like that of a fetch.
+    /// The loop ends: it repeats only if an operator replaced the verifier in the meantime. A signer that the new verifier
+    /// refuses is the same error as a refused certificate.
     pub(super) fn keep(
         &self,
         url: &CertificateUrl<'static>,

@@ -4,7 +4,7 @@
 //! certificates.
 //!
 //! Most applications never call it: [`Receiver`](crate::Receiver) does. Use it alone to verify callbacks in your own pipeline,
-//! for example in a gateway that passes the verified signer to another process.
+//! for example in a gateway that forwards only genuine bodies.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,7 +37,7 @@
 //! |---|---|
 //! | current signer | the one whose certificate the URL served last |
 //! | former signer | one that was replaced: still accepted, because Partner Center repeats deliveries for days |
-//! | import | a signer that an earlier process exported, and that is not verified yet |
+//! | import | a signer that does not verify yet: exported by an earlier process, or set aside when it was dropped |
 //! | evidence | issuers' certificates, revocation lists, and certificates that are known to be revoked |
 //! | fresh | fetched after the callback arrived, or at most 5 s before: a mismatch is final |
 //! | due | a refresh or a check whose time has come; it runs in the background |
@@ -47,7 +47,7 @@
 //! # The life of a URL
 //!
 //! ```text
-//!                callback                    path holds
+//!                callback                    path valid
 //!    unknown ───────────────► being fetched ───────────────► kept ◄──────────────────────────────────┐
 //!       ▲                        │    ▲                       │  │                                   │
 //!       │         failure        │    │ cool-down is over     │  │ refresh is due (after a day, or a │ same or
@@ -80,9 +80,9 @@
 //! - A failure is remembered for 5 s, and for up to 15 s when failures repeat. Meanwhile nothing is fetched.
 //! - URLs that never had a verified signer share a quota of downloads, so that made-up names cost the certificate host nothing.
 //!   Documented and configured URLs, and those that once had a verified signer, are exempt.
-//! - A clock that jumps loses nothing: validity is checked at each use. The 5 s of a fresh certificate and cool-downs are also
-//!   measured by [`Spawn::instant`](crate::spawn::Spawn::instant), so that a clock that is set back does not prolong them.
-//! - No lock is held while an HTTP client, a policy, a tracker or a subscriber runs. A panic in one fails only that fetch.
+//! - A jump of the clock drops no signer: validity is checked at each use. The 5 s of a fresh certificate and cool-downs are
+//!   also measured by [`Spawn::instant`](crate::spawn::Spawn::instant), so that a clock that is set back does not prolong them.
+//! - No lock is held while an HTTP client, a policy or a log subscriber runs. A panic in one fails only that fetch.
 //!
 //! # Bounds
 //!
@@ -95,7 +95,7 @@
 //! | URLs that once had a verified signer, without the signers | 256 | the one that had it first |
 //! | failures, after their cool-down | 512 | all whose cool-down is over |
 //! | imports from one text | 96 | the text is refused |
-//! | issuers' certificates, lists, revocations | 64, 32, 256 | see the evidence store |
+//! | issuers' certificates, lists, revocations | 64, 32, 256 | the oldest certificate; the list or revocation that expires first |
 
 mod check;
 mod error;
@@ -149,9 +149,9 @@ impl Signers {
     pub const MAX_URLS: usize = times::MAX_URLS;
     /// The greatest age of a certificate under which a signature is refused for good.
     ///
-    /// Five seconds: the host served the certificate so recently that a mismatch is taken for a forgery. A genuine callback under a
-    /// certificate that was replaced within these seconds is refused with 401. It is also the least time between two fetches that
-    /// strangers' signatures cause for one URL.
+    /// Five seconds: the host served the certificate so recently that a mismatch is considered a forgery. A genuine callback
+    /// under a certificate that was replaced within these seconds is refused with 401. It is also the least time between two
+    /// fetches that strangers' signatures cause for one URL.
     pub const FRESH: Duration = times::FRESH;
     /// How long a callback without a signer waits by default.
     ///
@@ -166,8 +166,8 @@ impl Signers {
     pub const REFRESH_AGE_SECONDS: u64 = times::REFRESH_AGE.as_secs();
     /// The time until revocation lists that could not be fetched are requested again: an hour, in seconds.
     ///
-    /// Until then the signer stays accepted with [`Revocation::BestEffort`](crate::chain::Revocation::BestEffort), and a warning is
-    /// logged once no list is evidence any more.
+    /// Until then the signer stays accepted with [`Revocation::BestEffort`](crate::chain::Revocation::BestEffort), and a
+    /// warning is logged once the lists are too old to be evidence.
     pub const REVOCATION_RETRY_SECONDS: u64 = times::REVOCATION_RETRY.as_secs();
     /// The default quota of downloads a minute for URLs that never verified.
     ///
@@ -338,7 +338,7 @@ impl Signers {
     }
 }
 
-/// The public interface has whole seconds, the time of certificates; inside, cool-downs need fractions.
+/// The public interface counts in whole seconds, as certificates do; cool-downs need fractions.
 fn seconds(now: UnixTime) -> Duration {
     Duration::from_secs(now.as_secs())
 }

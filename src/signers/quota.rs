@@ -37,7 +37,7 @@ impl Quota {
     /// `now` is in seconds since 1970. The wait is rounded up, so that a caller that obeys it gets the token.
     pub(super) fn take(&mut self, now: u64) -> Result<(), Duration> {
         let rate = u64::from(self.per_minute.get());
-        // A clock that was set back adds nothing, and counting continues from its reading.
+        // A clock that was set back adds nothing; counting continues from the new time.
         let grown = now.saturating_sub(self.counted_at).saturating_mul(rate);
         self.sixtieths = self.sixtieths.saturating_add(grown).min(self.capacity());
         self.counted_at = now;

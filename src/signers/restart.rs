@@ -67,8 +67,8 @@ impl Inner {
 
     /// Keeps an import that was verified by `chain`, unless that was replaced meanwhile.
     ///
-    /// It becomes the current signer only where the URL has none: what the host serves counts for more than an old file. The end of
-    /// its acceptance stays, so that repeated restarts do not prolong it.
+    /// It becomes the current signer only where the URL has none: what the host serves takes precedence over an old file. The
+    /// end of its acceptance stays, so that repeated restarts do not prolong it.
     fn adopted(
         &self,
         import: &Import,

@@ -300,7 +300,7 @@ impl SignerSet {
         others
     }
 
-    /// The end of its last signer, in seconds since 1970: what the row is worth when room is needed.
+    /// When its last signer expires, in seconds since 1970. The row that expires first makes room.
     pub(super) fn valid_until(&self) -> u64 {
         let ends = self.iter().map(|signer| signer.valid_until().as_secs());
         ends.max().unwrap_or_default()

@@ -12,7 +12,7 @@ pub(super) const MAX_FORMERS: usize = 2;
 /// The most URLs that are remembered because they verified once, apart from their signers.
 pub(super) const MAX_VERIFIED_URLS: usize = 256;
 
-/// One a second: enough for any partner, and nothing for the certificate host.
+/// One a second: enough for any partner, and a negligible load for the certificate host.
 pub(super) const NEW_DOWNLOADS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// How recently a certificate must have been fetched for a mismatch to be final.
@@ -21,7 +21,8 @@ pub(super) const FRESH: Duration = Duration::from_secs(5);
 pub(super) const FORMER_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How old a certificate gets before it is fetched again, although nothing indicates a replacement.
 pub(super) const REFRESH_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long before its end a certificate is fetched again, and warned of. Microsoft replaces its certificates weeks before.
+/// How long before its expiry a certificate is fetched again, and a warning is logged. Microsoft replaces its certificates
+/// weeks before.
 pub(super) const REFRESH_BEFORE_END: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A list is used for this long before the next one is fetched, and signers are checked as often: so evidence is never older
 /// than twice that, a day.
@@ -42,7 +43,7 @@ pub(super) const LISTS_OF_CHECK: Duration = Duration::from_secs(11);
 /// How long a callback without a signer waits.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// After a failure. A second one in a row adds as much.
+/// After a failure. Each further one in a row adds as much.
 const COOL_DOWN: Duration = Duration::from_secs(5);
 /// Short, because each callback that arrives meanwhile uses up one of its ten deliveries.
 const LONGEST_COOL_DOWN: Duration = Duration::from_secs(15);

@@ -40,7 +40,7 @@ impl Verdict {
         target.issuers.extend(twins.iter().cloned());
         let mut verdict = gatherer.assess(&target).verdict.map(Arc::new);
         if verdict.as_ref().is_err_and(is_about_time) {
-            // A clock that jumped is no reason to drop it. It is verified for a time at which it was valid, and its validity
+            // A clock that jumped is not a reason to drop it. It is verified for a time at which it was valid, and its validity
             // is checked at each use. The last second is left out: where lists are required, the proof has expired by then.
             let (from, until) = (signer.valid_from(), signer.valid_until());
             let last = until.as_secs().saturating_sub(1);
@@ -58,7 +58,7 @@ impl Verdict {
         Self { signer: Arc::clone(signer), renewed, error }
     }
 
-    /// A policy panicked: the signer has not passed replaced rules, and keeps what it passed before.
+    /// A policy panicked: a signer that was already accepted stays under unchanged rules, and is dropped under replaced ones.
     ///
     /// The panic itself has been reported by the runtime; there is no error to show.
     pub(super) fn panicked(signer: &Arc<VerifiedSigner>, rules: Rules) -> Self {

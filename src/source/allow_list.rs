@@ -28,7 +28,7 @@ pub enum PrefixError {
     NotLoopback(Excerpt),
 }
 
-/// Each of `prefixes` that `url` has, with the rest of `url`.
+/// Each of `prefixes` that `url` begins with, and the rest of `url`.
 pub(super) fn matches<'l, 'u>(
     prefixes: &'l [Prefix],
     url: &'u str,

@@ -194,7 +194,7 @@ pub(super) fn first(bytes: &[u8]) -> Option<(Any<'_>, &[u8])> {
     Some((any, rest))
 }
 
-/// The value that `bytes` consist of.
+/// The single value in `bytes`.
 pub(super) fn only(bytes: &[u8]) -> Option<Any<'_>> {
     let (any, rest) = first(bytes)?;
     rest.is_empty().then_some(any)

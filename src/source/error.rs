@@ -15,10 +15,12 @@ use crate::mask::Excerpt;
 #[non_exhaustive]
 pub enum SourceError {
     /// No HTTP client is configured for certificate authorities.
-    #[error("nothing is fetched from certificate authorities: no HTTP client is configured for it")]
+    #[error(
+        "fetching from certificate authorities is disabled: no HTTP client is configured for them"
+    )]
     Disabled,
     /// The response is compressed, although the request asked for plain bytes.
-    #[error("`{url}` answered with content encoding `{found}`, which was not requested")]
+    #[error("`{url}` returned content encoding `{found}`, which was not requested")]
     Encoded {
         /// The URL.
         url: Excerpt,

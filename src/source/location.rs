@@ -10,10 +10,9 @@ use super::url::{CertificateUrl, DOCUMENTED_NAME, LocationError};
 
 /// The certificate URLs that may be fetched.
 ///
-/// A URL is compared with each allowed prefix as text, byte for byte except for the case of scheme and host. No URL
-/// library parses it, because a library would repair it (drop a tab, turn `\` into `/`, resolve `..`), and the
-/// checked URL could differ from the fetched one. Hosts are compared as a whole, because anybody can open an account
-/// under `blob.core.windows.net`.
+/// A URL is compared with each allowed prefix as text, byte for byte except for the case of scheme and host. No URL library
+/// parses it, because a library would repair it (drop a tab, turn `\` into `/`, resolve `..`), and the checked URL could differ
+/// from the fetched one. Hosts are compared as a whole, because anyone can open an account under `blob.core.windows.net`.
 ///
 /// By default one prefix is allowed, `https://3psostorageacct.blob.core.windows.net/cert/`.
 /// Source: "Partner Center webhooks", "How to authenticate the callback".
@@ -158,7 +157,7 @@ impl DistributionLocation {
         ]))
     }
 
-    /// Where they publish revocation lists. Source: as for [`issuers`](Self::issuers).
+    /// Where Microsoft and DigiCert publish revocation lists. Source: as for [`issuers`](Self::issuers).
     pub fn revocation_lists() -> Self {
         Self(Prefix::documented(&[
             "http://www.microsoft.com/pkiops/crl/",

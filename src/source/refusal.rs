@@ -76,7 +76,7 @@ impl StatusRefusal {
             (None, 300..=399) => "redirects are not followed",
             (None, _) if self.is_storage => "this is the response of Azure Storage itself",
             (None, _) => {
-                "the host itself may not have answered: look for a proxy or a firewall between here and it"
+                "the response may not be from the host itself: look for a proxy or a firewall in between"
             }
         }
     }
@@ -84,9 +84,9 @@ impl StatusRefusal {
 
 impl fmt::Display for StatusRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` answered {}", self.url, self.status)?;
+        write!(f, "`{}` returned {}", self.url, self.status)?;
         if let Some(code) = &self.code {
-            write!(f, " code {code}")?;
+            write!(f, ", code {code}")?;
         }
         if let Some(message) = &self.message {
             write!(f, ": {message}")?;
@@ -118,5 +118,5 @@ const ADVICE: [(&[&str], &str); 7] = [
         "the folder does not exist: a forged callback can name any folder; if genuine callbacks name it, open a support case",
     ),
     (&["InternalError", "OperationTimedOut"], "Azure Storage has a transient fault of its own"),
-    (&["ServerBusy"], "Azure Storage is overloaded for the moment"),
+    (&["ServerBusy"], "Azure Storage is temporarily overloaded"),
 ];

@@ -15,7 +15,7 @@ use crate::mask::Excerpt;
 pub struct CertificateUrl<'u>(pub(super) Cow<'u, str>);
 
 impl CertificateUrl<'_> {
-    /// The longest accepted URL, in bytes; Microsoft's has 85.
+    /// The longest accepted URL, in bytes; Microsoft's has 93.
     pub const MAX_LEN: usize = 512;
 
     /// The URL.

@@ -73,7 +73,7 @@ pub trait Spawn: fmt::Debug + Send + Sync {
     /// Returns the task if it cannot run in the background. Then the callers that wait for it drive it.
     fn spawn(&self, task: Task, limit: Duration) -> Result<(), Task>;
 
-    /// The present instant of a monotonic clock. It tells the age of a fetch after the receiver's clock was set back.
+    /// The current instant of a monotonic clock. It measures the age of a fetch even if the receiver's clock is set back.
     ///
     /// Default: the system's. A runtime whose time can be paused in tests returns its own.
     fn instant(&self) -> Instant {

@@ -91,7 +91,7 @@ pub enum TestKitError {
         /// An excerpt of the response body.
         body: Excerpt,
     },
-    /// There is an argument too many.
+    /// There are too many arguments.
     #[error("unexpected argument `{found}`")]
     UnexpectedArgument {
         /// The argument.

@@ -28,7 +28,7 @@ use crate::http_client::BoxFuture;
 /// }
 /// ```
 ///
-/// The only type here with one of the Azure SDK in its signature: it exists to adapt that.
+/// The only type of this crate with a type of the Azure SDK in its signature.
 #[derive(Clone)]
 pub struct AzureCredential(Arc<dyn TokenCredential>);
 

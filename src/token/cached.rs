@@ -15,9 +15,9 @@ use crate::spawn::{DefaultSpawn, Spawn};
 
 /// Caches the tokens of another provider in memory, one for each scope until the next one replaces it.
 ///
-/// A token is renewed [`Cached::BEFORE_EXPIRY`] before it expires, or at half its lifetime if that is less than twice as long; a
-/// token without expiry only after it was rejected. Renewal runs in the background, and callers get the old token while it is
-/// valid. If the provider fails or hangs, no caller waits, and the next attempt follows after [`Cached::RETRY`].
+/// A token is renewed [`Cached::BEFORE_EXPIRY`] before it expires, or at half its lifetime if it lives for less than twice that
+/// time; a token without expiry only after it was rejected. Renewal runs in the background, and callers get the old token while
+/// it is valid. If the provider fails or hangs, no caller waits, and the next attempt follows after [`Cached::RETRY`].
 ///
 /// Without a valid token, callers wait for one shared request to the provider, and all of them get its result. An error is not
 /// cached. The request runs in its own task ([`Spawn`]), so a canceled caller does not cancel it; it is stopped after

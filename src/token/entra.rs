@@ -61,7 +61,7 @@ impl Entra {
 
     /// Requests a token for `scope`. `grant` are the form fields of the grant.
     ///
-    /// The body of the response is wiped as soon as it was read.
+    /// The body of the response is wiped as soon as it has been read.
     pub(super) async fn ask(
         &self,
         grant: &[(&str, &str)],
@@ -130,7 +130,7 @@ fn read(
         // The unreadable part may be a token, and is not shown.
         return match json::read::<GrantBody>(response.body()) {
             Ok(grant) => grant.into_tokens(now),
-            Err(_) => Err(unreadable("it is JSON of another shape".to_owned(), wait)),
+            Err(_) => Err(unreadable("it is JSON of an unexpected shape".to_owned(), wait)),
         };
     }
     let Ok(refusal) = json::read::<ErrorBody>(response.body()) else {
@@ -139,7 +139,7 @@ fn read(
         let is_json = json::read::<IgnoredAny>(response.body()).is_ok();
         let problem = match text.is_empty() {
             // Its escapes would hide a secret from redaction.
-            _ if is_json => "it is JSON of another shape".to_owned(),
+            _ if is_json => "it is JSON of an unexpected shape".to_owned(),
             true => "the response says nothing more".to_owned(),
             false => redact(text),
         };

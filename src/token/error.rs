@@ -44,10 +44,10 @@ pub enum TokenError {
     /// The only available token was rejected.
     #[error("the only available token was rejected")]
     NoAlternative,
-    /// The callback that saves the rotated refresh token failed, so the token was not used.
+    /// The closure that saves the rotated refresh token failed, so the token was not used.
     #[error("the rotated refresh token could not be saved, and was not used: {shown}")]
     NotSaved {
-        /// The error of the callback. It can hold the refresh token.
+        /// The error of the closure. It can hold the refresh token.
         error: Arc<dyn StdError + Send + Sync>,
         /// Its text without the refresh token, old and new, and with URLs masked.
         shown: Excerpt,
@@ -66,7 +66,7 @@ pub enum TokenError {
     },
     /// The response is neither a token nor a refusal.
     #[error(
-        "`{url}` answered {} without a token (expected a JSON object with `access_token`): {problem}",
+        "`{url}` returned {} without a token (expected a JSON object with `access_token`): {problem}",
         status.as_u16()
     )]
     Unreadable {
@@ -156,7 +156,7 @@ impl EntraRefusal {
 impl fmt::Display for EntraRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url, status, error, description, .. } = self;
-        write!(f, "`{url}` answered {}: {error}, {description}", status.as_u16())?;
+        write!(f, "`{url}` returned {}: {error}, {description}", status.as_u16())?;
         if let Some(advice) = self.advice() {
             write!(f, " ({advice})")?;
         }
@@ -188,7 +188,7 @@ const ADVICE: [(&[u32], &str); 14] = [
     ),
     (
         &[50_173, 70_008, 70_043, 700_082, 700_084],
-        "the refresh token has expired or was revoked: the integration's user signs in and consents again, and this program needs the new one",
+        "the refresh token has expired or was revoked: the integration's user must sign in and consent again, and this program needs the new one",
     ),
     (
         &[50_034, 50_053, 50_057],

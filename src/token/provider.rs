@@ -43,7 +43,7 @@ impl<T: TokenProvider + ?Sized> TokenProvider for Arc<T> {
 pub struct TokenRequest<'a> {
     /// The scope for Microsoft Entra's v2 endpoint: the audience, and `/.default`.
     pub scope: &'a str,
-    /// A token that was answered with 401. The provider must return another one, or [`TokenError::NoAlternative`].
+    /// A token that was refused with 401. The provider must return another one, or [`TokenError::NoAlternative`].
     pub refused: Option<&'a AccessToken>,
 }
 

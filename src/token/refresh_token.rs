@@ -13,16 +13,16 @@ use crate::mask::Excerpt;
 use crate::mask::secret::SecretString;
 use crate::mask::text::redact;
 
-/// The outcome of the callback that saves a refresh token.
+/// The outcome of the closure that saves a refresh token.
 type Saved = Result<(), Box<dyn StdError + Send + Sync>>;
 
 /// Tokens of an application that acts for a user who consented once ("app + user", the Secure Application Model).
 ///
-/// With each use Microsoft Entra returns a new refresh token, which lives 90 days. It is passed to a callback, and used only
-/// after the callback has saved it: if a refresh token is lost, the user must sign in again. If the callback fails, so does the
-/// token request, and the next one starts with the callback and the same token. The callback never runs twice at the same time.
+/// With each use Microsoft Entra returns a new refresh token, which lives 90 days. It is passed to a closure, and used only
+/// after the closure has saved it: if a refresh token is lost, the user must sign in again. If the closure fails, so does the
+/// token request, and the next one starts with the closure and the same token. The closure never runs twice at the same time.
 /// It continues if its caller is canceled. If it takes longer than [`Cached::LIMIT`], it pauses until the next token request: a
-/// callback that must not pause spawns its work.
+/// closure that must not pause spawns its work.
 ///
 /// The application may be a [public client](super::Credential::public_client), which has no credential.
 ///
@@ -93,7 +93,7 @@ struct Held {
     saved: SecretString,
     /// Received, and not yet saved.
     unsaved: Option<SecretString>,
-    /// The running callback. If its caller was canceled, the next one continues it.
+    /// The running closure. If its caller was canceled, the next one continues it.
     saving: Option<BoxFuture<'static, Saved>>,
 }
 

@@ -169,7 +169,7 @@ fn a_missing_intermediate_is_named() {
     ));
     examined.shows("Unknown: no path is valid.");
     examined.shows("REFUSED: no path leads from the signing certificate to one of 1 trust anchors");
-    examined.shows(&format!("* give the certificate of {INTERMEDIATE}"));
+    examined.shows(&format!("* configure the certificate of {INTERMEDIATE}"));
     examined.shows("flag: --intermediates FILE");
     examined.shows("builder: .intermediates(certificates_from_pem(&pem)?)");
     examined.shows("weakens: nothing: it is an untrusted link");
@@ -304,7 +304,7 @@ fn intermediates_can_be_saved() {
         [["--certificate", &served], ["--anchors", &anchors], ["--save-intermediates", &saved]];
     let examined = examine(arguments.as_flattened());
     assert_eq!(examined.code, Some(0));
-    examined.shows("the signing certificate, and 1 beside it");
+    examined.shows("the signing certificate, and 1 more");
     examined.shows("Saved intermediates: 1.");
     let pem = fs::read_to_string(&saved).unwrap();
     assert_eq!(pem, certificate_to_pem(ISSUER.intermediate()));
@@ -365,7 +365,7 @@ fn the_certificate_is_fetched_from_where_it_may() {
 
     let examined = of("missing.cer", &allowed);
     assert_eq!(examined.code, Some(3), "the host may be another one, or it may come");
-    examined.shows("answered 404 (expected 200; the host itself may not have answered");
+    examined.shows("returned 404 (expected 200; the response may not be from the host itself");
 
     let examined = of("page.cer", &allowed);
     assert_eq!(examined.code, Some(1));
@@ -512,7 +512,7 @@ fn real_certificates_are_examined() {
     examined.shows("chain 1: ok");
     examined.shows("CN=DigiCert Global Root G2 (trust anchor)");
     examined.shows(
-        "nothing is fetched from certificate authorities: no HTTP client is configured for it",
+        "fetching from certificate authorities is disabled: no HTTP client is configured for them",
     );
     assert_eq!(examined.json["verdict"], "trusted");
     assert_eq!(examined.json["days_left"], 178);
@@ -528,7 +528,7 @@ fn real_certificates_are_examined() {
     );
     examined.shows("* without --offline, the issuer would be fetched weakens: nothing");
     examined.shows(
-        "* give the certificate of C=US, O=Microsoft Corporation, CN=Microsoft TLS G2 RSA CA OCSP 02 (it is at",
+        "* configure the certificate of C=US, O=Microsoft Corporation, CN=Microsoft TLS G2 RSA CA OCSP 02 (it is at",
     );
     assert_eq!(
         examined.flags(),

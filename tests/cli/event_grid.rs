@@ -91,7 +91,7 @@ fn what_is_not_accepted_is_told() {
     );
     let ended = scene.publish(&["--channel", "fabrikam", &file], ("EVENT_GRID_KEY", "bm8="));
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stdout.contains("answered 401 Unauthorized"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("returned 401 Unauthorized"), "{}", ended.stdout);
 
     // At the second attempt the key is refused; at the first there was no answer, so nobody knows.
     scene.fake.inject(Fault::DropAfter);

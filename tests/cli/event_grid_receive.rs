@@ -80,7 +80,7 @@ fn events_of_the_authentic_are_lines_and_handshakes_are_answered() {
     let receiver = start();
     let answer = request(receiver.address, "POST", "", &authorization, EVENT);
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("10")));
-    receiver.wait_for_log("answered 404 (expected 200 with keys");
+    receiver.wait_for_log("returned 404 (expected 200 with keys");
     receiver.signal("INT");
     assert_eq!(receiver.end().code, Some(0));
 

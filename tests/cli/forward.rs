@@ -183,7 +183,7 @@ fn nothing_is_acknowledged_before_it_is_accepted() {
 
     scene.grid.regenerate_keys();
     assert_eq!(status(&BODY.replace(FABRIKAM, WINGTIP)), 503);
-    forward.wait_for_log("answered 401 Unauthorized");
+    forward.wait_for_log("returned 401 Unauthorized");
 
     // As systemd and containers stop it.
     forward.signal("TERM");
@@ -195,7 +195,7 @@ fn what_can_never_be_published_is_told_so() {
     let scene = Scene::new();
     let forward = scene.forward("contoso-own", &scene.grid.access_key());
     let status = |body: &str| post(forward.address, &scene.callback(body)).status;
-    let never = "not accepted, and will never be: tell the customer by other means what became of the resource: 1 of 1 events were not accepted; event 0";
+    let never = "not accepted, and no retry will help: inform the customer about the resource by other means: 1 of 1 events were not accepted; event 0";
     // A name with a control character, and data that nests too deeply.
     let uri = "https://api.partnercenter.microsoft.com/v1/invoices/D1";
     let unnamed =
@@ -240,7 +240,7 @@ fn faults_of_the_command_line_end_with_exit_code_2() {
         ),
         (
             &format!("{FABRIKAM} one\n{} two", FABRIKAM.to_uppercase()),
-            "line 2: customer 4b2a6e33-8791-4386-bd2b-0d55baf25039 has a channel already",
+            "line 2: customer 4b2a6e33-8791-4386-bd2b-0d55baf25039 already has a channel",
         ),
     ] {
         let customers = file(text);

@@ -283,7 +283,7 @@ fn a_certificate_that_is_not_partner_centers_is_refused_by_the_chain() {
         (
             other_service.clone(),
             "the signing certificate is refused: none of its DNS names matches the signer name \
-             `pcnotifications*.microsoft.com`; it is: subject ",
+             `pcnotifications*.microsoft.com`; certificate: subject ",
         ),
     ] {
         let path = directory.write("a.cer", signer.certificate());
@@ -339,7 +339,7 @@ fn a_line_break_that_an_editor_added_is_hinted_at() {
     for line_break in ["\n", "\r\n"] {
         let (code, report) = judge(&genuine().with_body(format!("{BODY}{line_break}")), &[]);
         assert_eq!((code, &report["kind"]), (Some(1), &json!("signature")));
-        let hint = "without its last line break the body is genuine: an editor may have added that to the file";
+        let hint = "without its last line break the body is genuine: an editor may have added it to the file";
         assert_eq!(report["hint"], json!(hint));
     }
     let (_, report) = judge(&genuine().with_body(BODY.replace("1.50", "1.51") + "\n"), &[]);

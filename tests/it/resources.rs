@@ -264,8 +264,8 @@ const ELSEWHERE: [(&str, &str, &str); 5] = [
 ];
 
 /// The error without a provider.
-const GRAPH: &str = "the resource is read from Microsoft Graph, and the client has no token provider for it: this is not a permission in Entra, but a missing call to `ResourceClient::with_graph` in the program";
-const REFERRALS: &str = "the resource is read from the referrals API, and the client has no token provider for it: this is not a permission in Entra, but a missing call to `ResourceClient::with_referrals` in the program";
+const GRAPH: &str = "the resource is read from Microsoft Graph, and the client has no token provider for it: this is not a missing permission in Entra, but a missing call to `ResourceClient::with_graph` in the program";
+const REFERRALS: &str = "the resource is read from the referrals API, and the client has no token provider for it: this is not a missing permission in Entra, but a missing call to `ResourceClient::with_referrals` in the program";
 
 #[tokio::test]
 async fn events_are_followed_to_graph_and_to_referrals() {
@@ -327,7 +327,7 @@ async fn a_refusal_by_the_provider_or_by_the_service_is_an_error() {
         };
         partner_center.inject_on(Method::GET, path, Fault::status(403, &refusal));
         let error = by_service.fetch(&event).await.unwrap_err().to_string();
-        let said = "answered 403 Forbidden code Authorization_RequestDenied: Insufficient privileges to complete the operation.";
+        let said = "returned 403 Forbidden, code Authorization_RequestDenied: Insufficient privileges to complete the operation.";
         assert!(error.contains(said), "{error}");
     }
 }
@@ -378,12 +378,12 @@ async fn failures_are_errors() {
     let relationship =
         self::event("x", "https://partner.microsoft.com/granularAdminRelationships/R-1", "");
     let error = client.fetch(&relationship).await.unwrap_err();
-    assert!(error.to_string().contains("answered 500"), "{error}");
+    assert!(error.to_string().contains("returned 500"), "{error}");
     let redirect = Fault::Redirect { location: format!("{}/v1/customers/1", elsewhere.base_url()) };
     for (fault, said) in [
-        (redirect, "answered 307"),
-        (Fault::status(404, &ErrorBody::Empty), "get resource: answered 404 Not Found"),
-        (Fault::CutJson, "answered 200 OK with an unreadable body: EOF"),
+        (redirect, "returned 307"),
+        (Fault::status(404, &ErrorBody::Empty), "get resource: returned 404 Not Found"),
+        (Fault::CutJson, "returned 200 OK with an unreadable body: EOF"),
         (Fault::Truncated, "the connection failed"),
     ] {
         partner_center.inject(fault.clone());

@@ -22,8 +22,8 @@ pub(super) use usage::Usage;
 
 /// A requirement on signing certificates.
 ///
-/// Object-safe and pure. It sees the certificate before the signatures are verified: a policy can refuse, but its
-/// consent alone means nothing.
+/// Object-safe and pure. It sees the certificate before the signatures are verified: a policy can refuse, but its acceptance
+/// alone means nothing.
 ///
 /// # Example
 ///
@@ -92,7 +92,7 @@ impl CertificatePolicy for SignerName {
 
 /// Why a policy refused a certificate.
 ///
-/// Each message has what was found and what was expected.
+/// Each message states what was found and what was expected.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PolicyError {

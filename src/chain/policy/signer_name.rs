@@ -128,7 +128,7 @@ impl fmt::Display for SignerName {
 
 /// Why a text is not a signer name.
 ///
-/// The message names what is expected, so that it can be shown to an operator as it is.
+/// The message names what is expected, so that it can be shown to an operator unchanged.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SignerNameError {
@@ -151,7 +151,7 @@ pub enum SignerNameError {
     },
 }
 
-/// The characters of a DNS label, of which a pattern stands for any number.
+/// The characters of a DNS label, which the `*` of a pattern stands for.
 fn in_label(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
 }

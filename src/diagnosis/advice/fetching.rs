@@ -19,7 +19,7 @@ pub(super) fn about_lists(steps: &[Step]) -> Vec<Advice> {
     advice.extend(transient(steps, "revocation list"));
     advice.push(
         Advice::new(
-            "if revocation does not have to be known, accept certificates without a list",
+            "if an unknown revocation status is acceptable, accept certificates that no list covers",
             "a revoked certificate is accepted while its list cannot be fetched, also if an attacker blocks it",
         )
         .with(

@@ -9,11 +9,13 @@ pub(super) fn about_path(candidate: &Candidate) -> Vec<Advice> {
     match &candidate.error {
         Some(PathError::UnknownIssuer) => about_end(&candidate.end),
         Some(PathError::Revoked) => vec![Advice::new(
-            "nothing for the chain over a revoked certificate; over another certificate of that issuer it may be valid",
+            "nothing makes a chain over a revoked certificate valid; a chain over another certificate of that issuer may be",
             NOTHING,
         )],
         Some(PathError::IssuerExpired { .. } | PathError::Signature) => {
-            vec![intermediates("give the issuer's current certificate, of the same name")]
+            vec![intermediates(
+                "configure the issuer's current certificate, which has the same name",
+            )]
         }
         Some(_) => vec![Advice::new(
             "nothing changes the verdict on this chain; a chain over other certificates of its issuers may be valid",
@@ -43,7 +45,7 @@ fn about_end(end: &End) -> Vec<Advice> {
                 Some(url) => format!(" (it is at {url})"),
                 None => String::new(),
             };
-            let missing = format!("give the certificate of {}{from}", end.issuer);
+            let missing = format!("configure the certificate of {}{from}", end.issuer);
             vec![intermediates(missing), anchors]
         }
     }

@@ -20,7 +20,7 @@ pub(in crate::diagnosis) fn to_obtain(error: &SourceError) -> Vec<Advice> {
                 false => "also_allow",
             };
             Advice::new(
-                "if this is where your Partner Center's certificate is, allow the location",
+                "if your Partner Center serves its certificate there, allow the location",
                 "strangers can make the receiver send requests there; its certificates are verified like any other",
             )
             .with(
@@ -108,7 +108,7 @@ pub(in crate::diagnosis) fn to_trust(
 
 fn revoked() -> Advice {
     Advice::new(
-        "nothing: the authority revoked it. Wait until Partner Center serves another certificate, or ask Microsoft",
+        "nothing changes this: the authority revoked the certificate. Wait until Partner Center serves another certificate, or ask Microsoft",
         "without revocation, a holder of a stolen key can sign callbacks",
     )
 }
@@ -117,8 +117,8 @@ fn out_of_time(now: &str) -> Advice {
     Advice::new(
         format!(
             "check the clock: it was {now}. If it is right, wait until Partner Center serves a certificate in \
-             force (a receiver fetches it by itself); if this is a file, fetch it again. To verify an old callback as \
-             of its time:"
+             force (a receiver fetches it by itself); if this is a file, fetch it again. To verify an old callback at the \
+             time when it arrived:"
         ),
         "everything that was signed with an expired key is accepted: for captured callbacks only, never in a receiver",
     )
@@ -141,7 +141,7 @@ fn about_policy(error: &PolicyError, dns_names: &[String]) -> Advice {
     let mut names = dns_names.iter().filter(|name| name.parse::<SignerName>().is_ok());
     let name = names.next().map_or("NAME", String::as_str);
     Advice::new(
-        "only if you know that this certificate is Partner Center's, expect its name",
+        "only if you know that this certificate is Partner Center's: expect its name",
         "everything that the holder of that name signs is accepted as Partner Center's: with the key of `metadata.azure.com`, \
          for example, Azure signs JSON for any virtual machine that asks",
     )

@@ -12,7 +12,7 @@ use crate::event_grid::manage::{Channel, ResourceId};
 
 /// Notifies an [`ActivationWatcher`](super::ActivationWatcher) of channels that may have changed. Cheap to clone.
 ///
-/// Memory is bounded by the number of channels, however many events come.
+/// Memory is bounded by the number of channels, however many events arrive.
 #[derive(Clone, Default)]
 pub struct Hints(Arc<Shared>);
 

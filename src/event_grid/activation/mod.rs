@@ -1,9 +1,9 @@
 //! Waiting for customers to activate their channels.
 //!
-//! A channel works once the customer has activated its partner topic, within seven days. The service does not notify the
-//! partner: [`ActivationWatcher`] polls the channel with increasing delays. If Event Grid delivers the `Microsoft.Resources`
-//! events of the partner's own subscription to you, pass them to it as [`Hints`], to see the activation within seconds. It is
-//! not documented that activations cause such events, and events can be lost, so polling continues.
+//! A channel works once the customer has activated its partner topic, which must happen within seven days. The service does not
+//! notify the partner: [`ActivationWatcher`] polls the channel with increasing delays. If Event Grid delivers the
+//! `Microsoft.Resources` events of the partner's own subscription to you, pass them to it as [`Hints`], to see the activation
+//! within seconds. It is not documented that activations cause such events, and events can be lost, so polling continues.
 //!
 //! # Example
 //!

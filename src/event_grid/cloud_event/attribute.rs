@@ -27,7 +27,7 @@ pub(super) fn invalid(name: &'static str, found: &str) -> CloudEventError {
         "source" => "a non-empty URI reference",
         "dataschema" => "an absolute URI",
         "datacontenttype" => "a media type, as in `application/json`",
-        "time" => "a time of RFC 3339, in the years 0 to 9999",
+        "time" => "an RFC 3339 time in the years 0 to 9999",
         "specversion" => "1.0",
         "data_base64" => "base64",
         _ => "non-empty text without control characters",

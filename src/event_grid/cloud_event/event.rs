@@ -197,7 +197,7 @@ impl CloudEvent {
     ///
     /// # Errors
     ///
-    /// [`CloudEventError::ExtensionName`] if the name has other characters than lower-case letters and digits, or is that of an
+    /// [`CloudEventError::ExtensionName`] if the name has characters other than lower-case letters and digits, or is that of an
     /// attribute; [`CloudEventError::Attribute`] if the value is of another type.
     pub fn with_extension(
         mut self,

@@ -130,7 +130,8 @@ impl ManagementClient {
         self.act("deactivate", id, "deactivate", None, true).await
     }
 
-    /// Authorizes a partner to create topics and destinations in the resource group, or extends that. For customers.
+    /// Authorizes a partner to create topics and destinations in the resource group, or extends its authorization. For
+    /// customers.
     ///
     /// # Errors
     ///
@@ -180,5 +181,5 @@ impl ManagementClient {
 /// Reads the response to an action. It often holds a secret, which a message of the JSON reader would quote.
 fn read<T: DeserializeOwned>(response: &ApiResponse) -> Result<T, Unreadable> {
     serde_json::from_value(response.json::<Value>()?)
-        .map_err(|_| "it has another shape than documented".into())
+        .map_err(|_| "its shape is not the documented one".into())
 }

@@ -15,8 +15,7 @@ use super::scope::{
 
 /// Resource types: the model, the name, the segments of its ids, the body of an update, and the exceptions from the rules.
 ///
-/// The order of rules: what a type is called and where it is, what an update is, then only what differs from the defaults of
-/// [`ResourceType`].
+/// In this order; the last part has only the differences from the defaults of [`ResourceType`].
 macro_rules! resource_types {
     ($($model:ident: $name:literal, $types:expr, $update:ty, { $($exceptions:item)* })+) => {$(
         impl ResourceType for $model {

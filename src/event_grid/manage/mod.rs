@@ -8,22 +8,22 @@
 //!
 //! | resource | owner | created by | where |
 //! |---|---|---|---|
-//! | [`PartnerRegistration`] | the partner's | [`create_or_update`](ManagementClient::create_or_update), once | `global` |
-//! | [`PartnerNamespace`] | the partner's | `create_or_update`, one in each region | the region of its channels |
-//! | [`Channel`] | the partner's | `create_or_update`, one for each customer | in a namespace |
-//! | [`PartnerConfiguration`] | the customer's | `create_or_update`, then [`authorize_partner`](ManagementClient::authorize_partner) | `global`, one in each resource group |
-//! | [`PartnerTopic`] | the customer's | the channel; then [`activate`](ManagementClient::activate) | the region of the channel |
-//! | [`PartnerDestination`] | the customer's | a channel in the other direction; then `activate` | preview versions only |
-//! | [`EventSubscription`] | either's | `create_or_update`, on a topic or any scope | with its topic |
-//! | [`SystemTopic`] | either's | `create_or_update` | the region of its source |
+//! | [`PartnerRegistration`] | the partner | [`create_or_update`](ManagementClient::create_or_update), once | `global` |
+//! | [`PartnerNamespace`] | the partner | `create_or_update`, one in each region | the region of its channels |
+//! | [`Channel`] | the partner | `create_or_update`, one for each customer | in a namespace |
+//! | [`PartnerConfiguration`] | the customer | `create_or_update`, then [`authorize_partner`](ManagementClient::authorize_partner) | `global`, one in each resource group |
+//! | [`PartnerTopic`] | the customer | the channel; then [`activate`](ManagementClient::activate) | the region of the channel |
+//! | [`PartnerDestination`] | the customer | a channel in the other direction; then `activate` | preview versions only |
+//! | [`EventSubscription`] | either | `create_or_update`, on a topic or any scope | with its topic |
+//! | [`SystemTopic`] | either | `create_or_update` | the region of its source |
 //!
 //! Deleting a channel deletes its topic, and the reverse.
 //!
 //! # Names, ids and secrets
 //!
-//! An id is built from checked names or parsed, so that it cannot leave its place in a URL. Ids ignore ASCII case.
-//! Models are open: a member that this version does not know is kept and written back. Keys and webhook URLs are [`Secret`]s:
-//! `Debug` does not show them, and they are redacted from errors, which quote the service's responses.
+//! An id is built from checked names or parsed, so it cannot change the rest of a URL. Ids ignore ASCII case. Models are open:
+//! a member that this version does not know is kept and written back. Keys and webhook URLs are [`Secret`]s: `Debug` does not
+//! show them, and they are redacted from errors, which quote the service's responses.
 //!
 //! # Waiting
 //!

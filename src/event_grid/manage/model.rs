@@ -19,7 +19,7 @@ models! {
     ///
     /// It must be in the region of its topic.
     Channel {
-        /// To which type of resource its events go.
+        /// The type of resource that its events go to.
         channel_type: ChannelType,
         /// The customer's topic.
         partner_topic_info: PartnerTopicInfo,
@@ -124,7 +124,7 @@ models! {
         provisioning_state: ProvisioningState,
     }
 
-    /// Which partners may create topics and destinations in a resource group. Its location is `global`.
+    /// The partners that may create topics and destinations in a resource group. Its location is `global`.
     PartnerConfiguration {
         /// The authorization of partners.
         partner_authorization: PartnerAuthorization,
@@ -132,7 +132,7 @@ models! {
         provisioning_state: ProvisioningState,
     }
 
-    /// Which partners are authorized, and for how long.
+    /// The authorized partners, and the durations of their authorizations.
     PartnerAuthorization {
         /// The default duration of an authorization in days: 1 to 365. Default: 7.
         default_maximum_expiration_time_in_days: Number,
@@ -144,7 +144,7 @@ models! {
     Partner {
         /// The partner's registration: a UUID.
         partner_registration_immutable_id: String,
-        /// The partner's name. For a verified partner it is enough without the id.
+        /// The partner's name. A verified partner needs no id.
         partner_name: String,
         /// When the authorization expires. `None`: after the default duration.
         authorization_expiration_time_in_utc: OffsetDateTime,
@@ -170,13 +170,13 @@ models! {
 
     /// Delivers the events of a topic to an endpoint.
     EventSubscription {
-        /// The id of the topic, in any case.
+        /// The id of the topic; its letter case varies.
         topic: String,
         /// The endpoint.
         destination: Endpoint,
         /// In place of `destination`: delivery with an identity.
         delivery_with_resource_identity: DeliveryWithIdentity,
-        /// Which events are delivered.
+        /// Selects the events that are delivered.
         filter: Filter,
         /// Labels of the owner.
         labels: Vec<String>,
@@ -257,7 +257,7 @@ models! {
         source_field: String,
     }
 
-    /// Which events are delivered.
+    /// Selects the events that are delivered.
     Filter {
         /// The prefix of the subject.
         subject_begins_with: String,
@@ -265,7 +265,7 @@ models! {
         subject_ends_with: String,
         /// The types.
         included_event_types: Vec<String>,
-        /// Whether the case of subjects counts. Default: no.
+        /// Whether the case of subjects matters. Default: no.
         is_subject_case_sensitive: bool,
         /// Whether advanced filters match the items of arrays.
         enable_advanced_filtering_on_arrays: bool,
@@ -285,7 +285,7 @@ models! {
     SystemTopic {
         /// The id of the resource.
         source: String,
-        /// Such as `Microsoft.Resources.Subscriptions` or `Microsoft.Resources.ResourceGroups`.
+        /// The type of that resource, such as `Microsoft.Resources.Subscriptions` or `Microsoft.Resources.ResourceGroups`.
         topic_type: String,
         /// The id for its metrics.
         metric_resource_id: String,

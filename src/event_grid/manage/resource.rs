@@ -23,14 +23,14 @@ use super::resource_type::ResourceType;
 #[serde(rename_all = "camelCase", bound = "K: ResourceType")]
 #[non_exhaustive]
 pub struct ArmResource<K> {
-    /// Its id, in any case. See [`ResourceId::parse`](super::ResourceId::parse).
+    /// Its id; its letter case varies. See [`ResourceId::parse`](super::ResourceId::parse).
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub id: Option<String>,
     /// Its name.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub name: Option<String>,
-    /// Its type, in any case. It can be wrong: the first response to the creation of an event subscription of a partner topic
-    /// says `systemTopics`.
+    /// Its type; its letter case varies. It can be wrong: the first response to the creation of an event subscription of a
+    /// partner topic says `systemTopics`.
     #[serde(default, deserialize_with = "crate::api::model::read")]
     pub r#type: Option<String>,
     /// Its region, or `global`. Some types have none.

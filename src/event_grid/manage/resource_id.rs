@@ -1,4 +1,4 @@
-//! Ids of resources. Each part is checked, so an id cannot address another resource than it shows.
+//! Ids of resources. Each part is checked, so an id cannot address a resource other than the one it shows.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -86,7 +86,7 @@ impl<K: ResourceType> ResourceId<K> {
         &self.text
     }
 
-    /// Whether `other` is this id. ASCII case does not count.
+    /// Whether `other` is this id, ignoring ASCII case.
     pub fn is(&self, other: &str) -> bool {
         self.text.eq_ignore_ascii_case(other)
     }

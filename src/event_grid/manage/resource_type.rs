@@ -1,4 +1,4 @@
-//! What a resource type is: its name, its path, its rules.
+//! The trait of resource types: name, path and rules.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ pub trait ResourceType:
     const NAME: &'static str;
     /// Its segments in an id, outermost first; a name follows each.
     const TYPES: &'static [&'static str];
-    /// Which names are valid. Default: 3 to 50 letters, digits and hyphens.
+    /// The rule for names. Default: 3 to 50 letters, digits and hyphens.
     const NAMES: NameRule = NameRule::PARTNER;
     /// Whether it extends a resource of any provider.
     const IS_EXTENSION: bool = false;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::error::InvalidResource;
 use crate::mask::Excerpt;
 
-/// Which names are valid for a resource type.
+/// The rule for the names of a resource type.
 ///
 /// Source: the validators of Terraform's provider, which mirror the rules of the service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -129,7 +129,7 @@ impl ResourceGroup {
     }
 }
 
-/// What an event subscription can be created for: a subscription, a resource group, or any resource.
+/// The scope of an event subscription: an Azure subscription, a resource group, or any resource.
 ///
 /// # Example
 ///
@@ -160,7 +160,7 @@ impl Scope {
         path_of(&self.0)
     }
 
-    /// Where resources of Event Grid are, in this scope.
+    /// The path of Event Grid's resources in this scope.
     pub(super) fn provider(&self) -> String {
         format!("{}/{PROVIDERS}/{PROVIDER}", self.0)
     }

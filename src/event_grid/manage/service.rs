@@ -41,7 +41,7 @@ const CAUSES: &[KnownCause] = &[
     ),
     KnownCause::new(
         "InvalidAuthenticationTokenTenant",
-        "the token is from another tenant than the subscription: request it in the subscription's tenant",
+        "the token is from a tenant other than the subscription's: request it in the subscription's tenant",
     ),
     KnownCause::new("LinkedAuthorizationFailed", NO_ROLE),
     KnownCause::new(

@@ -17,7 +17,7 @@ use crate::event_grid::cloud_event::{CloudEvent, CloudEventError, Unchecked};
 pub(super) struct BatchLimits {
     /// The length of the body, brackets included.
     pub(super) bytes: usize,
-    /// At least 1, because a request without events would never end.
+    /// At least 1, because empty batches would go on forever.
     pub(super) events: usize,
 }
 

@@ -52,9 +52,9 @@ pub use error::{Accepted, Failure, NotAccepted, PublishError};
 /// | `ChannelNameHeader`: each request names its channel | [`publish`](Self::publish) |
 /// | `SourceEventAttribute`, the legacy mode: the source of an event selects its channel | [`publish_by_source`](Self::publish_by_source) |
 ///
-/// Events are sent in order, in as few requests as the limits allow (1 MiB and 5000 events), one at a time. A request is retried
-/// unchanged, with the same event ids, after 408, 429, 5xx and if there was no response, by the [`RetryPolicy`]. So an event
-/// may be accepted twice; receivers detect duplicates by source and id. Redirects are not followed, because they would
+/// Events are sent in order, in as few requests as the limits allow (1 MiB and 5000 events), one at a time. A request is
+/// retried unchanged, with the same event ids, after 408, 429, 5xx or if there was no response, as the [`RetryPolicy`] says. So
+/// an event may be accepted twice; receivers detect duplicates by source and id. Redirects are not followed, because they would
 /// forward the credential and the events.
 ///
 /// # Source
@@ -147,7 +147,7 @@ impl Publisher {
     /// # Errors
     ///
     /// [`NotAccepted`] with each event that was not accepted and the reason. If the service refuses the contents of a request
-    /// (400, 413), the other requests are still sent; any other failure ends publishing.
+    /// (400, 413), the other requests are still sent; any other failure stops publishing.
     pub async fn publish<E: Borrow<CloudEvent>>(
         &self,
         channel: &ChannelName,
@@ -244,7 +244,7 @@ fn general_advice(status: StatusCode) -> &'static str {
             "redirects are not followed, because they would forward the credential and the events"
         }
         401 => {
-            "the key, signature or token was refused: it may be of another namespace, or expired"
+            "the key, signature or token was refused: it may belong to another namespace, or have expired"
         }
         403 => {
             "check the namespace's firewall, its public network access, and the role EventGrid Data Sender"

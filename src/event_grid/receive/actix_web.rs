@@ -34,10 +34,10 @@ use super::stream::ShortCircuit;
 use crate::actix_web::extract::{LocalBoxFuture, data};
 use crate::actix_web::of_actix;
 
-/// Extracts events from a request. Handshakes and notices get their response without a call of the handler.
+/// Extracts events from a request. Handshakes and notices get their response without calling the handler.
 ///
 /// The receiver must be in the application's data as `web::Data<WebhookReceiver>`; without it the response is 500. Everything
-/// else is checked before the body is read, and the body is read up to the receiver's limit. Route all methods here
+/// except the body is checked before the body is read, and the body is read up to the receiver's limit. Route all methods here
 /// (`web::route()`), because one of the handshakes is an `OPTIONS` request.
 ///
 /// Every handshake that the receiver accepts receives consent. To decide yourself, or to handle deleted subscriptions, call

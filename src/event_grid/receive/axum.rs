@@ -34,11 +34,11 @@ use super::receiver::WebhookReceiver;
 use super::request::Notification;
 use super::stream::ShortCircuit;
 
-/// Extracts events from a request. Handshakes and notices get their response without a call of the handler.
+/// Extracts events from a request. Handshakes and notices get their response without calling the handler.
 ///
-/// The application's state must be a [`WebhookReceiver`] or provide one ([`FromRef`]). Everything else is checked before the
-/// body is read, and the body is read up to the receiver's limit. Route all methods here (`axum::routing::any`), because one
-/// of the handshakes is an `OPTIONS` request.
+/// The application's state must be a [`WebhookReceiver`] or provide one ([`FromRef`]). Everything except the body is checked
+/// before the body is read, and the body is read up to the receiver's limit. Route all methods here (`axum::routing::any`),
+/// because one of the handshakes is an `OPTIONS` request.
 ///
 /// Every handshake that the receiver accepts receives consent. To decide yourself, or to handle deleted subscriptions, call
 /// [`WebhookReceiver::receive`] instead.

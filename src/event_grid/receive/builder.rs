@@ -43,13 +43,13 @@ impl WebhookReceiverBuilder {
     /// Requires a token from Microsoft Entra in every delivery. Event Grid sends one if the event subscription or channel is
     /// configured with client authentication.
     ///
-    /// A valid token of Event Grid without the app role is answered 503: Event Grid keeps the event while an administrator
-    /// assigns the role. [`missing_role_is_final`](Self::missing_role_is_final) refuses it permanently instead.
+    /// A valid token of Event Grid without the app role gets 503: Event Grid keeps the event while an administrator assigns the
+    /// role. [`missing_role_is_final`](Self::missing_role_is_final) refuses it permanently instead.
     ///
-    /// A handshake does not need a token, because it is not documented whether it has one. If it has one that a delivery would
-    /// be refused for permanently (401, 403), it is refused. With any other token it receives consent: it would without the
-    /// token, and Event Grid does not retry a handshake that fails. A handshake does not wait for keys: the signature of its
-    /// token is verified only with a cached key. [`handshakes_need_token`](Self::handshakes_need_token) changes both.
+    /// A handshake does not need a token, because it is not documented whether it has one. If it has a token for which a
+    /// delivery would be refused permanently (401, 403), it is refused. With any other token it receives consent, as it would
+    /// without one, because Event Grid does not retry a handshake that fails. A handshake does not wait for keys: the signature
+    /// of its token is verified only with a cached key. [`handshakes_need_token`](Self::handshakes_need_token) changes both.
     pub fn entra(mut self, tokens: EntraTokens) -> Self {
         self.settings.tokens = Some(tokens);
         self
@@ -164,7 +164,7 @@ impl WebhookReceiverBuilder {
         self
     }
 
-    /// Sets the limit on bodies, in bytes. Default: [`WebhookReceiver::BODY_LIMIT`]. Longer deliveries are answered 413, and lost.
+    /// Sets the limit on bodies, in bytes. Default: [`WebhookReceiver::BODY_LIMIT`]. Longer deliveries get 413, and are lost.
     pub fn body_limit(mut self, limit: usize) -> Self {
         self.settings.body_limit = limit;
         self

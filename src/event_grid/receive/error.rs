@@ -153,7 +153,7 @@ impl ReceiveError {
     /// | the body is too long | 413 |
     /// | the body is empty, ends in the middle of its JSON, or is not JSON and shorter than its `content-length`: the next delivery may be complete | 503 |
     /// | the body has more than 5000 events, which Event Grid may allow one day | 503 |
-    /// | the body is not JSON, or another value than an object or an array of objects; a malformed handshake | 400 |
+    /// | the body is not JSON, or a value other than an object or an array of objects; a malformed handshake | 400 |
     /// | the content type is not JSON | 415 |
     /// | another method; an origin that is not Event Grid's | 405 |
     /// | the validation of an unexpected topic or subscription | 403 |

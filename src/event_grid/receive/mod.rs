@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `OPTIONS` | [`WebhookRequest::Handshake`] | [`WebhookRequest::response`] |
 //! | `POST`, `SubscriptionValidation` | [`WebhookRequest::Validation`] | [`WebhookRequest::response`] |
-//! | `POST`, `Notification` | [`WebhookRequest::Notification`] | 2xx once the events are stored, else 503 |
+//! | `POST`, `Notification` | [`WebhookRequest::Notification`] | 2xx once the events are stored, otherwise 503 |
 //! | `POST`, `SubscriptionDeletion` or `Unsubscribe` | [`WebhookRequest::Deletion`] | [`WebhookRequest::response`] |
 //!
 //! With features `axum` and `actix-web` there are extractors (`axum::Delivery`, `actix_web::Delivery`) that pass only events
@@ -21,8 +21,8 @@
 //!
 //! # Logs
 //!
-//! With feature `tracing`, each outcome is one event with the target `partner_center_webhooks::event_grid`. No field contains
-//! a secret, a token or data of an event.
+//! With feature `tracing`, each outcome is one log event with the target `partner_center_webhooks::event_grid`. No field
+//! contains a secret, a token or data of an event.
 //!
 //! | level | message | fields |
 //! |---|---|---|
@@ -36,7 +36,8 @@
 //!
 //! # Not verified
 //!
-//! Undocumented, so not verified: whether handshakes have a token or the headers of a delivery.
+//! Microsoft does not document whether handshakes have a token or the headers of a delivery, and it was not tested against the
+//! service.
 //!
 //! If a handshake fails, check the gateway: rules 920300, 942430, 920230, 942130 and 931130 of application gateways block it.
 //!

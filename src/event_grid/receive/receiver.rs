@@ -68,7 +68,7 @@ impl WebhookReceiver {
     pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
     /// The maximum number of events in a delivery: 5000, which is also the maximum of an event subscription
-    /// (`maxEventsPerBatch`). A larger delivery is answered 503. 5000 of the smallest events take about 0.8 MB of memory.
+    /// (`maxEventsPerBatch`). A larger delivery gets 503. 5000 of the smallest events take about 0.8 MB of memory.
     pub const EVENTS_LIMIT: usize = EVENTS_LIMIT;
 
     /// Authenticates a request and reads it.

@@ -70,7 +70,7 @@ impl WebhookRequest {
     ///
     /// [`ShortCircuit::Notice`] with the response to any other request.
     pub fn into_notification(self) -> Result<Notification, ShortCircuit> {
-        // Without a default: it would be a 200, which acknowledges what nobody has read.
+        // Without a default: it would be a 200, which acknowledges a request that was not read.
         let response = match self {
             Self::Deletion(deletion) => deletion.response(),
             Self::Handshake(handshake) => handshake.consent(),
@@ -87,7 +87,7 @@ impl WebhookRequest {
 #[non_exhaustive]
 pub enum ShortCircuit {
     /// The response to a handshake or notice.
-    #[error("a handshake or a notice, answered with {}", .0.status())]
+    #[error("a handshake or a notice; the response is {}", .0.status())]
     Notice(Box<Response<Bytes>>),
     /// The request was refused. The reason is for the log, not for the sender.
     #[error(transparent)]

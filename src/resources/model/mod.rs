@@ -1,7 +1,7 @@
 //! Typed resources, open to members that are not known yet.
 //!
-//! Every field is optional: a missing one, null, or another JSON type than documented reads as `None`. Members without a field
-//! are in `others`, and the whole resource is in [`Fetched::json`](super::Fetched::json).
+//! Every field is optional: a missing one, null, or a JSON type other than the documented one reads as `None`. Members without
+//! a field are in `others`, and the whole resource is in [`Fetched::json`](super::Fetched::json).
 
 mod audit_record;
 mod customer;

@@ -231,7 +231,7 @@ where
             let limit = self.times.limit;
             let is_over = match work.flight.is_caller_driven() {
                 true => work.since.age_at(now) > limit,
-                // Ending spawned work is the spawner's task, and it had as long again for it.
+                // The spawner ends spawned work, and had twice the time to do so.
                 false => work.since.elapsed_at(now) > limit.saturating_mul(2),
             };
             !work.is_finished && is_over
@@ -240,7 +240,7 @@ where
         overdue.map(|(key, work)| self.finisher(key, work)).collect()
     }
 
-    /// The right to end this work. The number prevents that it ends later work of the same key.
+    /// The right to end this work. The number prevents it from ending later work of the same key.
     fn finisher(&self, key: &K, work: &UnderWay<T, E>) -> Finisher<K, T, E> {
         Finisher {
             board: Arc::downgrade(&self.board),

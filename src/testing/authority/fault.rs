@@ -1,4 +1,4 @@
-//! What stops an encoder: kept from users, who do not know the library that encodes.
+//! Errors of the encoder. Users do not see them, because the encoding library is private.
 
 use x509_cert::der;
 

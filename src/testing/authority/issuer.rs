@@ -13,7 +13,7 @@ use crate::testing::error::TestKitError;
 
 /// A throw-away root and intermediate CA with fresh keys.
 ///
-/// Creating one takes some tenths of a second, because it generates three RSA keys; issuing a certificate takes a millisecond.
+/// Creating one takes a few tenths of a second, because it generates three RSA keys; issuing a certificate takes a millisecond.
 ///
 /// An issuer is a value: methods that change it return a new issuer, and issued certificates stay as they are.
 ///

@@ -5,7 +5,7 @@
 //! | CloudEvents | `OPTIONS` with `WebHook-Request-Origin` | `WebHook-Allowed-Origin` with that origin or `*`, and a rate if one was requested |
 //! | Event Grid | `POST` with a `SubscriptionValidationEvent` | `validationResponse` with its `validationCode` |
 //!
-//! Of both, a response 200 without consent waits for a call to the confirmation URL.
+//! In both schemas, a subscription whose response is 200 without consent waits for a call to the confirmation URL.
 //!
 //! # Source
 //!

@@ -30,7 +30,7 @@ use crate::testing::loopback::server::Service;
 /// let run = |line: &str| fake.run(&line.parse()?);
 /// assert_eq!(run("emit invoice-ready").unwrap_err().to_string(), "no webhook URL is registered");
 /// let registered = run("register http://127.0.0.1:8080/callback invoice-ready")?;
-/// assert_eq!(registered, "1 events are registered for http://127.0.0.1:8080/callback");
+/// assert_eq!(registered, "registered http://127.0.0.1:8080/callback; number of events: 1");
 /// assert_eq!(run("down")?, "the certificate host is down");
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -103,7 +103,7 @@ deliveries                 list all deliveries
             }
             Kind::Register { url, events } => {
                 let number = service.state().register(url, events);
-                return Ok(format!("{number} events are registered for {url}"));
+                return Ok(format!("registered {url}; number of events: {number}"));
             }
             Kind::SignatureHeader(is_ms) => {
                 service.state().set_signature_header(*is_ms)?;

@@ -26,7 +26,7 @@ use crate::testing::loopback::server::{Server, shared_methods};
 /// A Partner Center on a port of 127.0.0.1. It stops when it is dropped.
 ///
 /// It has one tenant with one application; their ids and secrets are new for each fake. Signing keys are generated when the
-/// first callback or certificate is requested, which takes some tenths of a second.
+/// first callback or certificate is requested, which takes a few tenths of a second.
 #[derive(Debug)]
 pub struct PartnerCenter {
     pub(super) server: Server<State>,
@@ -90,7 +90,7 @@ impl PartnerCenter {
     }
 
     /// Moves the clock forward, also for its [receivers](Self::receiver_builder), which fetch a rotated certificate at most
-    /// once a minute.
+    /// once in five seconds.
     pub fn advance(&self, time: Duration) {
         self.server.state().base.clock.advance(time);
     }

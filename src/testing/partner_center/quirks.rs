@@ -53,7 +53,7 @@ pub struct Quirks {
     /// Whether each attempt is signed anew, so that attempts after a rotation use the new certificate. Default: false, a
     /// callback is signed once.
     pub signs_each_attempt: bool,
-    /// The events that `GET /registration/events` lists and a registration may contain. Default: every documented name.
+    /// The events that `GET /registration/events` lists and a registration may contain. Default: [`EventName::ALL`](crate::EventName::ALL).
     pub supported_events: Vec<String>,
     /// Whether a correlation id is returned as bare text, `"…"`, as in the REST reference. Default: false, it is returned as
     /// `{"correlationId":"…"}`, as in "Partner Center webhooks".

@@ -1,6 +1,6 @@
 //! The state of the fake.
 //!
-//! The issuer is created when a certificate or a signature is needed for the first time, because its three RSA keys take some
+//! The issuer is created when a certificate or a signature is needed for the first time, because its three RSA keys take a few
 //! tenths of a second, and most tests of the API clients never need it.
 
 use std::sync::Arc;

@@ -129,11 +129,11 @@ async fn responses_that_are_not_certificates() {
     let cases: [(Vec<u8>, &str); 11] = [
         (
             response("404 Not Found", b"<html>"),
-            "answered 404 (expected 200; the host itself may not have answered",
+            "returned 404 (expected 200; the response may not be from the host itself",
         ),
-        (response("500 Oops", b""), "answered 500"),
-        (response("204 No Content", b""), "answered 204"),
-        (response("301 Moved\r\nlocation: http://169.254.169.254/", b""), "answered 301"),
+        (response("500 Oops", b""), "returned 500"),
+        (response("204 No Content", b""), "returned 204"),
+        (response("301 Moved\r\nlocation: http://169.254.169.254/", b""), "returned 301"),
         (
             response("200 OK", b"<!DOCTYPE html>"),
             "it is neither DER, PEM nor base64; it begins with `<!DOCTYPE html>`",
@@ -141,10 +141,7 @@ async fn responses_that_are_not_certificates() {
         (response("200 OK", b""), "it is empty"),
         (response("200 OK", &der[..der.len() - 1]), "it is not exactly one DER certificate"),
         (response("200 OK", &vec![b'A'; 64 * 1024 + 1]), "the response is longer than 65536 bytes"),
-        (
-            response("200 OK\r\ncontent-encoding: gzip", &der),
-            "answered with content encoding `gzip`",
-        ),
+        (response("200 OK\r\ncontent-encoding: gzip", &der), "returned content encoding `gzip`"),
         ([short.as_bytes(), &der[..100]].concat(), "the connection failed"),
         (b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), "the connection failed"),
     ];
@@ -166,7 +163,7 @@ async fn a_redirect_is_not_followed() {
         let host = CertificateHost::answering(response(&head, b"")).await;
         let (kind, _, reason) = host.fetch(LIMITS).await.unwrap_err();
         assert_eq!(kind, ErrorKind::Source);
-        assert!(reason.contains(&format!("answered {status}")), "{reason}");
+        assert!(reason.contains(&format!("returned {status}")), "{reason}");
     }
     assert_eq!(target.connections(), 0);
 }

@@ -99,7 +99,7 @@ fn validity_to_the_second() {
 
     assert_eq!(
         self::verify(good().expired()).unwrap_err().to_string(),
-        "the signing certificate has expired (the clock says 2026-11-21T00:00:00Z); it is: subject `C=US, ST=WA, L=Redmond, \
+        "the signing certificate has expired (the clock says 2026-11-21T00:00:00Z); certificate: subject `C=US, ST=WA, L=Redmond, \
          O=Microsoft Corporation, CN=pcnotifications-dispatch.microsoft.com`, DNS names \
          `pcnotifications-dispatch.microsoft.com`, issuer `C=US, O=Microsoft Corporation, CN=Throw-away TLS G2 RSA CA \
          OCSP 02`, valid from 2026-11-20T00:00:00Z to 2026-11-20T23:59:59Z"

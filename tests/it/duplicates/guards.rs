@@ -569,8 +569,7 @@ async fn a_full_memory_forgets_the_oldest_and_never_attempts_in_progress() {
     assert_eq!(claim(&guard, 1).await, "InProgress");
     assert_eq!(claim(&guard, 3).await, "Done");
     let third = first(&guard, 2).await; // replaces 3
-    let full =
-        "the duplicate guard failed: it has room for 3 callbacks, and all of them are in progress";
+    let full = "the duplicate guard failed: it is full, and every remembered callback is in progress (capacity: 3)";
     assert_eq!(claim(&guard, 3).await, full);
     assert_eq!(claim(&guard, 1).await, "InProgress");
 

@@ -279,7 +279,7 @@ async fn errors_are_reported_and_retried() {
     let error = watcher.next().await.unwrap().unwrap_err();
     assert!(matches!(&error, ActivationError::Read { id: found, .. } if *found == id("one")));
     let text = error.to_string();
-    assert!(text.contains("cannot be watched: get: answered 403"), "{text}");
+    assert!(text.contains("cannot be watched: get: returned 403"), "{text}");
     assert!(is_waiting(&state(&mut watcher).await));
     watcher.next().await.unwrap().unwrap_err();
     // An unknown state is not final.

@@ -257,7 +257,7 @@ async fn final_errors_are_not_retried_and_have_full_messages() {
     assert_eq!(
         error.to_string(),
         format!(
-            "1 of 1 events were not accepted; event 0, `7`: publish events: answered 404 Not Found code NotFound: The \
+            "1 of 1 events were not accepted; event 0, `7`: publish events: returned 404 Not Found, code NotFound: The \
              channel fabrikam was not found. [ResourceNotFound: The channel fabrikam was not found.] (the namespace, \
              or something in it, does not exist) (request id {sent} sent and {} received, 1 attempt)",
             api.request_id_received().unwrap()

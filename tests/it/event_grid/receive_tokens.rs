@@ -540,7 +540,7 @@ async fn responses_without_keys_are_transient_errors() {
          signatures)"
     );
     let status = |status| {
-        format!("`{KEYS}` answered {status} (expected 200 with keys; redirects are not followed)")
+        format!("`{KEYS}` returned {status} (expected 200 with keys; redirects are not followed)")
     };
     let long = format!(
         "the keys at `{KEYS}` could not be fetched: the response is longer than 262144 bytes"

@@ -32,7 +32,7 @@ async fn partner_centers_codes_have_their_own_advice() {
         let peer = Peer::saying([json(status, &body)]).await;
         let error = peer.registration().get().await.unwrap_err();
         let text = error.to_string();
-        assert!(text.contains(&format!(" code {code}: In its own words. (")), "{text}");
+        assert!(text.contains(&format!(", code {code}: In its own words. (")), "{text}");
         assert!(text.contains(advice), "{text}");
         assert!(!text.contains("check that it is from a tenant that is enrolled"), "{text}");
         assert!(!error.is_transient(), "{text}");
@@ -93,7 +93,11 @@ async fn resource_managers_codes_have_their_own_advice() {
     let id: ResourceId<PartnerNamespace> = ResourceId::parse("/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.EventGrid/partnerNamespaces/contoso").unwrap();
     for (status, code, advice) in [
         ("401 Unauthorized", "ExpiredAuthenticationToken", "the token has expired"),
-        ("401 Unauthorized", "InvalidAuthenticationTokenTenant", "from another tenant"),
+        (
+            "401 Unauthorized",
+            "InvalidAuthenticationTokenTenant",
+            "from a tenant other than the subscription's",
+        ),
         ("403 Forbidden", "AuthorizationFailed", "EventGrid Contributor"),
         (
             "409 Conflict",
@@ -105,7 +109,7 @@ async fn resource_managers_codes_have_their_own_advice() {
         let body = format!(r#"{{"error":{{"code":"{code}","message":"In its own words."}}}}"#);
         let peer = Peer::saying([json(status, &body)]).await;
         let text = peer.management().get(&id).await.unwrap_err().to_string();
-        assert!(text.contains(&format!(" code {code}: In its own words. (")), "{text}");
+        assert!(text.contains(&format!(", code {code}: In its own words. (")), "{text}");
         assert!(text.contains(advice), "{text}");
         assert!(!text.contains("check that it is for Azure Resource Manager"), "{text}");
     }
@@ -117,7 +121,7 @@ async fn entras_codes_have_advice() {
         ("700025", Some("give no client secret")),
         ("7000215", Some("give this program its value, not its id")),
         ("50076", Some("multi-factor authentication")),
-        ("700082", Some("signs in and consents again")),
+        ("700082", Some("must sign in and consent again")),
         ("65001", Some("consent is missing")),
         ("99999999", None),
     ] {
@@ -185,7 +189,7 @@ async fn the_words_of_faults_and_of_preformatted_pages_are_shown() {
     for (body, words) in [
         (
             "<Error><Code>401</Code><Detail>MalformedToken: the token has no expiry.</Detail></Error>",
-            " code 401: MalformedToken: the token has no expiry.",
+            ", code 401: MalformedToken: the token has no expiry.",
         ),
         (
             "<?xml version='1.0'?><s:Envelope xmlns:s='x'><s:Body><s:Fault><s:Reason><s:Text xml:lang='en'>Not now.</s:Text>\
@@ -200,7 +204,7 @@ async fn the_words_of_faults_and_of_preformatted_pages_are_shown() {
         let page = response("400 Bad Request", "content-type: text/plain\r\n", body);
         let peer = Peer::saying([page]).await;
         let text = peer.registration().get().await.unwrap_err().to_string();
-        assert!(text.contains(&format!("answered 400 Bad Request{words}")), "{text}");
+        assert!(text.contains(&format!("returned 400 Bad Request{words}")), "{text}");
     }
 }
 
@@ -225,7 +229,7 @@ async fn grants_are_read_like_other_responses() {
         (
             json("200 OK", r#"{"access_token":["an-access-token"]}"#),
             true,
-            "it is JSON of another shape",
+            "it is JSON of an unexpected shape",
         ),
         (
             response(
@@ -265,8 +269,8 @@ async fn the_words_of_a_challenge_are_shown() {
             "upstream says no",
             ": upstream says no (",
         ),
-        (r#"Bearer error_description="""#, "", "answered 401 Unauthorized ("),
-        (r#"Bearer error_description="cut"#, "", "answered 401 Unauthorized ("),
+        (r#"Bearer error_description="""#, "", "returned 401 Unauthorized ("),
+        (r#"Bearer error_description="cut"#, "", "returned 401 Unauthorized ("),
     ] {
         let refusal =
             response("401 Unauthorized", &format!("www-authenticate: {challenge}\r\n"), body);

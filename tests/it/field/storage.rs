@@ -22,31 +22,31 @@ async fn the_code_of_storage_comes_with_advice() {
             "409 Conflict",
             format!("{XML}x-ms-error-code: PublicAccessNotPermitted\r\n"),
             "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>PublicAccessNotPermitted</Code></Error>",
-            " answered 409 code PublicAccessNotPermitted (expected 200; the storage account refuses anonymous reads",
+            " returned 409, code PublicAccessNotPermitted (expected 200; the storage account refuses anonymous reads",
         ),
         (
             "404 Not Found",
             format!("{XML}x-ms-error-code: BlobNotFound\r\n"),
             "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>BlobNotFound</Code></Error>",
-            " answered 404 code BlobNotFound (expected 200; the file does not exist",
+            " returned 404, code BlobNotFound (expected 200; the file does not exist",
         ),
         (
             "403 Forbidden",
             "x-ms-error-code: AuthorizationFailure\r\n".to_owned(),
             "",
-            " answered 403 code AuthorizationFailure (expected 200; a firewall of the storage account",
+            " returned 403, code AuthorizationFailure (expected 200; a firewall of the storage account",
         ),
         (
             "409 Conflict",
             XML.to_owned(),
             "<Error><Code>AccountIsDisabled</Code><Message>The specified account is disabled.</Message></Error>",
-            " answered 409 code AccountIsDisabled: The specified account is disabled. (expected 200; the storage account is disabled",
+            " returned 409, code AccountIsDisabled: The specified account is disabled. (expected 200; the storage account is disabled",
         ),
         (
             "400 Bad Request",
             "x-ms-error-code: BrandNewCode\r\n".to_owned(),
             "",
-            " answered 400 code BrandNewCode (expected 200; this is the response of Azure Storage itself)",
+            " returned 400, code BrandNewCode (expected 200; this is the response of Azure Storage itself)",
         ),
     ] {
         let (text, _) = refusal(response(status, &headers, body)).await;
@@ -64,15 +64,15 @@ async fn a_proxy_is_suspected_only_without_a_code_of_storage() {
                 "content-type: text/html\r\n",
                 "<html><title>Blocked</title><p>Ask the <b>network</b> team.</p></html>",
             ),
-            " answered 403: Blocked: Ask the network team. (expected 200; the host itself may not have answered",
+            " returned 403: Blocked: Ask the network team. (expected 200; the response may not be from the host itself",
         ),
         (
             response("502 Bad Gateway", "", "upstream error"),
-            " answered 502: upstream error (expected 200; the host itself may not have answered",
+            " returned 502: upstream error (expected 200; the response may not be from the host itself",
         ),
         (
             response("302 Found", "location: https://login.example/\r\n", ""),
-            " answered 302 (expected 200; redirects are not followed)",
+            " returned 302 (expected 200; redirects are not followed)",
         ),
     ] {
         let (text, _) = refusal(message).await;

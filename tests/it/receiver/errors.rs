@@ -192,8 +192,8 @@ fn sources() {
     };
     says(
         SourceError::Status(Box::new(StatusRefusal::new("https://host.example/a.cer", 404))),
-        "`https://host.example/a.cer` answered 404 (expected 200; the host itself may not have answered: look for a \
-         proxy or a firewall between here and it)",
+        "`https://host.example/a.cer` returned 404 (expected 200; the response may not be from the host itself: look for a \
+         proxy or a firewall in between)",
     );
     says(
         SourceError::Http {
@@ -214,7 +214,7 @@ fn sources() {
         ErrorKind::Source,
         503,
         Some(60),
-        "`https://host.example/a.cer` was not fetched: no signer of it was ever verified, and the quota of 1 downloads \
+        "`https://host.example/a.cer` was not fetched: no signer at this URL was ever verified, and the quota of 1 downloads \
          a minute for such URLs is used up; if genuine callbacks name it, configure it with `warm_up_url`",
     );
 }

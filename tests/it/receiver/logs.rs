@@ -205,7 +205,7 @@ async fn attempts_are_logged_with_the_digest() {
     let expected = [
         logged("in_progress"),
         format!(
-            "WARN partner_center_webhooks: duplicate guard failed outcome=\"unknown\" step=\"claim\" digest={} reason=the duplicate guard failed: it has room for 1 callbacks, and all of them are in progress",
+            "WARN partner_center_webhooks: duplicate guard failed outcome=\"unknown\" step=\"claim\" digest={} reason=the duplicate guard failed: it is full, and every remembered callback is in progress (capacity: 1)",
             "02".repeat(32)
         ),
         logged("released"),

@@ -369,7 +369,7 @@ async fn entra_is_away_for_a_moment_after_a_401() {
         let number = asked.fetch_add(1, Ordering::SeqCst);
         async move {
             match number {
-                1 => Err(TokenError::provider("Entra answered 503")),
+                1 => Err(TokenError::provider("Entra returned 503")),
                 _ => AccessToken::new(format!("token-{number}")),
             }
         }

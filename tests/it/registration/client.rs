@@ -495,7 +495,7 @@ async fn a_redirect_is_not_followed_with_a_token() {
     let error = client.get().await.unwrap_err();
     assert!(
         error.to_string().contains(
-            "answered 307 Temporary Redirect (redirects are not followed, because the token would be sent along)"
+            "returned 307 Temporary Redirect (redirects are not followed, because the token would be sent along)"
         ),
         "{error}"
     );
@@ -522,7 +522,7 @@ async fn a_rejected_token_is_replaced_once() {
     assert_eq!(error.attempts(), 1);
     assert!(
         error.to_string().contains(
-            "get registration: answered 401 Unauthorized code 900420: wrong audience (the token has another audience: \
+            "get registration: returned 401 Unauthorized, code 900420: wrong audience (the token has another audience: \
              request the scope of this API in this cloud)"
         ),
         "{error}"
@@ -607,7 +607,7 @@ async fn a_test_event_that_is_not_delivered() {
     assert_eq!(
         error.to_string(),
         format!(
-            "test event {id} did not finish within 100ms: its status is `submitted` after 0 attempts"
+            "test event {id} did not finish within 100ms: its status is `submitted` (attempts: 0)"
         )
     );
     assert!(*polls.lock().unwrap() > 1);
@@ -663,7 +663,7 @@ async fn an_error_has_what_a_support_case_needs() {
     assert_eq!(
         error.to_string(),
         format!(
-            "get registration: answered 403 Forbidden code 900150: The role lacks rights. (the user or the application \
+            "get registration: returned 403 Forbidden, code 900150: The role lacks rights. (the user or the application \
              lacks a role in Partner Center, such as Admin agent: assign it there) (request id {}, correlation id {} sent and {received} \
              received, 1 attempt)",
             error.request_id(),

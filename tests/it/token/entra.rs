@@ -36,7 +36,7 @@ async fn entras_refusal_is_explained_without_a_secret() {
     let error = tokens.token(TokenRequest::new(&scope)).await.unwrap_err();
     let said = error.to_string();
     let url = format!(
-        "`{}/{}/oauth2/v2.0/token` answered 401: invalid_client, AADSTS7000215",
+        "`{}/{}/oauth2/v2.0/token` returned 401: invalid_client, AADSTS7000215",
         partner_center.base_url(),
         partner_center.tenant_id()
     );
@@ -57,17 +57,17 @@ async fn responses_that_are_not_entras() {
         (
             Fault::status(503, &ErrorBody::Html),
             true,
-            "answered 503 without a token (expected a JSON object with `access_token`): Our services",
+            "returned 503 without a token (expected a JSON object with `access_token`): Our services",
         ),
-        (Fault::status(404, &ErrorBody::Empty), false, "answered 404 without a token"),
-        (Fault::CutJson, true, "answered 200 without a token"),
+        (Fault::status(404, &ErrorBody::Empty), false, "returned 404 without a token"),
+        (Fault::CutJson, true, "returned 200 without a token"),
         (Fault::Drop, true, "a token could not be requested from"),
         (Fault::Truncated, true, "a token could not be requested from"),
-        (Fault::Throttle { retry_after: Some("7".into()) }, true, "answered 429"),
+        (Fault::Throttle { retry_after: Some("7".into()) }, true, "returned 429"),
         (
             Fault::Redirect { location: "https://evil.example/".into() },
             false,
-            "answered 307 without a token",
+            "returned 307 without a token",
         ),
     ] {
         let tokens = ClientCredentials::new(application(&partner_center, &secret), client());

@@ -66,7 +66,7 @@ impl Source {
         if status != 200 {
             let words = words(body);
             return Err(unavailable(format!(
-                "`{url}` answered {status}{words} (expected 200 with keys; redirects are not followed)"
+                "`{url}` returned {status}{words} (expected 200 with keys; redirects are not followed)"
             )));
         }
         KeySet::parse(body, &self.backend).ok_or_else(|| {

@@ -10,7 +10,7 @@ use super::jwks::KeySet;
 ///
 /// ```text
 /// age      0 ─────────────── 24 h ─────────────────────── 7 days
-/// known    used              used, refreshed behind        fetched again: the delivery waits
+/// known    used              used, refreshed in background fetched again: the delivery waits
 /// unknown  fetched, at most once a minute ─────────────►
 /// ```
 #[derive(Default)]

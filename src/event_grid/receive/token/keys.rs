@@ -16,8 +16,8 @@ use crate::spawn::single_flight::{Interrupted, SingleFlight, Start, Times};
 
 /// Finds keys by their ids.
 ///
-/// A token is refused for an unknown key only after a fetch that started when the token was already here: Entra may have
-/// published the key since an earlier fetch started.
+/// A token is refused for an unknown key only after a fetch that started after the token arrived: Entra may have published the
+/// key since an earlier fetch started.
 #[derive(Debug)]
 pub(super) struct Keys {
     source: Source,

@@ -301,7 +301,7 @@ async fn bad_tokens_of_handshakes_are_refused_while_keys_cannot_be_fetched() {
             assert_eq!(response.status(), status, "{token}");
         }
     }
-    // An expired token succeeds: a delivery would be answered 503.
+    // An expired token succeeds: a delivery would get 503.
     let early = with(json!({"nbf": NOW + 3600, "roles": [ROLE]}));
     let late = with(json!({"exp": NOW - 3600, "roles": [ROLE]}));
     for token in [early, late] {

@@ -122,6 +122,13 @@ async fn a_panic_is_named_in_the_error() {
     let signers = Signers::new(source, chain());
     let unavailable = signers.find(&dispatch(), NOW).await.unwrap_err();
     assert_eq!(unavailable.retry_after, Duration::from_secs(5));
+    assert_eq!(
+        unavailable.error.to_string(),
+        format!(
+            "fetching `{}` panicked: this is a fault of the certificate source, its HTTP client or a policy",
+            dispatch().as_str()
+        )
+    );
     let SignerError::Fetch(FetchError::Interrupted { panicked, .. }) = *unavailable.error else {
         panic!("{unavailable}");
     };

@@ -1,13 +1,13 @@
-//! The channel of each customer.
+//! The channels of customers.
 
 use std::collections::{HashMap, HashSet};
 
 use partner_center_webhooks::event_grid::ChannelName;
 use uuid::Uuid;
 
-/// The channels of customers, and the one of all other events.
+/// The channels of customers, and the channel for all other events.
 ///
-/// No two of them share a channel: one would see the other's events.
+/// No two customers share a channel, because one would see the other's events.
 pub(super) struct Channels {
     customers: HashMap<Uuid, ChannelName>,
     others: Option<ChannelName>,
@@ -36,13 +36,13 @@ impl Channels {
                 )));
             }
             if customers.insert(tenant, channel).is_some() {
-                return Err(at(&format_args!("customer {tenant} has a channel already")));
+                return Err(at(&format_args!("customer {tenant} already has a channel")));
             }
         }
         Ok(Self { customers, others })
     }
 
-    /// The channel of events about `customer`, or about none. `None` if they are published nowhere.
+    /// The channel for events about `customer`, or about no customer. `None`: they are not published.
     pub(super) fn of(&self, customer: Option<Uuid>) -> Option<&ChannelName> {
         let own = customer.and_then(|customer| self.customers.get(&customer));
         own.or(self.others.as_ref())

@@ -53,7 +53,7 @@ impl<'a> Line<'a> {
                 data: event.json(),
                 ..Self::default()
             },
-            // Nothing of it is lost: the object is the data.
+            // The whole object is the data, so nothing is lost.
             GridEvent::Unrecognized(event) => Self {
                 schema: "unrecognized",
                 data: Some(event.json()),

@@ -22,7 +22,7 @@ pub(super) struct Line<'a> {
     digest: String,
     /// SHA-256 of the signing certificate, in hexadecimal.
     signer: String,
-    /// As received, but for line breaks.
+    /// As received, except for line breaks.
     event: &'a Event,
 }
 
