@@ -80,19 +80,26 @@ fn the_house_does_not_grow() {
     let sources = library();
     let entries = fs::read_dir(src()).unwrap();
     let entries = entries.filter(|entry| entry.as_ref().unwrap().file_name() != "bin").count();
-    let types: usize = sources.iter().map(|source| source.types).sum();
-    let errors: usize = sources.iter().map(|source| source.errors).sum();
+    let is_inbox = |source: &&Source| INBOX.iter().any(|part| source.file.starts_with(part));
+    let (inbox, others): (Vec<_>, Vec<_>) = sources.iter().partition(is_inbox);
+    for (what, sources, (most_types, most_errors)) in
+        [("the inbox", inbox, OF_INBOX), ("all else", others, OF_OTHERS)]
+    {
+        let types: usize = sources.iter().map(|source| source.types).sum();
+        let errors: usize = sources.iter().map(|source| source.errors).sum();
+        println!("{what}: public types: {types} (at most {most_types})");
+        println!("{what}: error types: {errors} (at most {most_errors})");
+        assert!(types <= most_types && errors <= most_errors, "{what}");
+    }
     let lines: usize = sources.iter().map(|source| source.lines).sum();
     println!("entries at the root of src: {entries} (at most {MAX_ENTRIES})");
-    println!("public types: {types} (at most {MAX_TYPES})");
-    println!("error types: {errors} (at most {MAX_ERRORS})");
     println!("lines of src, unit tests left out: {lines}");
     for (folder, least) in DOC_SHARES {
         let share = doc_share(&sources, folder);
         println!("doc lines in src/{folder}: {share} % (at least {least} %)");
         assert!(share >= *least, "src/{folder}");
     }
-    assert!(entries <= MAX_ENTRIES && types <= MAX_TYPES && errors <= MAX_ERRORS);
+    assert!(entries <= MAX_ENTRIES);
 }
 
 /// Per cent of the lines of a folder that document.
@@ -109,7 +116,10 @@ const MAX_FILE: usize = 400;
 /// Lines of a function's body.
 const MAX_FUNCTION: usize = 60;
 const MAX_ENTRIES: usize = 28;
-const MAX_TYPES: usize = 282;
-const MAX_ERRORS: usize = 66;
+/// What belongs to the inbox, which is measured by itself: it is a feature that few builds have.
+const INBOX: &[&str] = &["inbox/", "testing/conformance/inbox/", "testing/memory_inbox"];
+/// Public types, and error types among them.
+const OF_INBOX: (usize, usize) = (40, 5);
+const OF_OTHERS: (usize, usize) = (240, 45);
 /// Folder, per cent of its lines.
 const DOC_SHARES: &[(&str, usize)] = &[("", 25), ("api", 20), ("signers", 20)];
