@@ -79,7 +79,7 @@ fn a_genuine_callback_is_one_line_and_what_is_refused_is_none() {
         "listening on 127.0.0.1:",
         "does not match the body",
         "no signature: neither",
-        "cert/missing.cer` answered 404",
+        "cert/missing.cer` returned 404",
         "not signed by the issuer that it names",
         "body is an array",
         "the body is empty although the headers have a signature",

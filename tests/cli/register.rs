@@ -163,7 +163,7 @@ fn events_are_followed_to_graph_and_to_referrals() {
             (
                 Some(4),
                 format!(
-                    "error: the resource is read from {host}, and the client has no token provider for it: this is not a \
+                    "error: the resource is read from {host}, and the client has no token provider for it: this is not a missing \
                      permission in Entra, but a missing call to `ResourceClient::{method}` in the program\n  because: set \
                      PARTNER_CENTER_GRAPH_TOKEN or PARTNER_CENTER_REFERRALS_TOKEN, or the variables of an application\n"
                 )
@@ -179,7 +179,7 @@ fn events_are_followed_to_graph_and_to_referrals() {
     for file in [&gdap, &referral] {
         let ended = scene.run(&["fetch", file]);
         assert_eq!(ended.code, Some(4));
-        assert!(ended.stderr.contains("answered 401"), "{ended:?}");
+        assert!(ended.stderr.contains("returned 401"), "{ended:?}");
     }
 }
 
@@ -269,7 +269,7 @@ fn a_refusal_is_shown_whole_and_a_bad_command_line_is_refused() {
     assert_eq!((ended.code, &*ended.stdout), (Some(4), ""));
     assert!(
         ended.stderr.starts_with(
-            "error: get registration: answered 403 Forbidden code 900150: The role lacks rights."
+            "error: get registration: returned 403 Forbidden, code 900150: The role lacks rights."
         ),
         "{ended:?}"
     );

@@ -31,8 +31,8 @@ fn each_event_is_a_line_and_each_outcome_a_counter() {
         r#"partner_center_webhooks_total{outcome="accepted"} 2
 partner_center_webhooks_total{outcome="completed"} 1
 partner_center_webhooks_total{outcome="duplicate"} 1
-partner_center_webhooks_total{outcome="refused",kind="envelope",status="401"} 1
-partner_center_webhooks_total{outcome="refused",kind="signature",status="401"} 1
+partner_center_webhooks_total{outcome="refused",kind="envelope",status="401",verdict="forged"} 1
+partner_center_webhooks_total{outcome="refused",kind="signature",status="401",verdict="forged"} 1
 "#
     );
 }

@@ -134,7 +134,7 @@ impl Handler for Forwarder {
                 // Partner Center tries ten times and drops it. To acknowledge what nobody kept would not be better.
                 true => {
                     let resource = Excerpt::of_url(event.resource_uri().unwrap_or_default());
-                    error!(%digest, %name, %channel, %resource, "not accepted, and will never be: tell the customer by other means what became of the resource: {error}");
+                    error!(%digest, %name, %channel, %resource, "not accepted, and no retry will help: inform the customer about the resource by other means: {error}");
                 }
                 false => {
                     error!(%digest, %name, %channel, "not accepted; Partner Center delivers it again: {error}");

@@ -165,7 +165,7 @@ async fn line_break(receiver: &Receiver, headers: &HeaderMap, body: &[u8]) -> Op
     let shorter = shorter.strip_suffix(b"\r").unwrap_or(shorter);
     let verified = receiver.verify(headers, shorter).await;
     verified.is_ok().then_some(
-        "without its last line break the body is genuine: an editor may have added that to the file",
+        "without its last line break the body is genuine: an editor may have added it to the file",
     )
 }
 
