@@ -5,6 +5,8 @@
     reason = "the helpers of tests may fail like tests"
 )]
 
+#[cfg(unix)]
+mod browser;
 mod contract;
 mod demo;
 mod doctor;
@@ -17,6 +19,8 @@ mod event_grid_receive;
 mod forward;
 mod http;
 mod microsoft;
+#[cfg(unix)]
+mod page;
 mod process;
 #[cfg(unix)]
 mod receive;

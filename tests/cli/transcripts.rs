@@ -21,7 +21,7 @@ fn the_first_ten_minutes_of_a_rust_developer() {
     assert_eq!(
         emulator.log(),
         format!(
-            "ready: {url}\ntry: partner-center receive --danger-trust-emulator {url} --print\nin Rust: \
+            "ready: {url}\npage: {url}/emulator/\ntry: partner-center receive --danger-trust-emulator {url} --print\nin Rust: \
              testing::Emulator::trust(\"{url}\")\n"
         )
     );

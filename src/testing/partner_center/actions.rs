@@ -29,11 +29,8 @@ impl Service<State> {
         if *name == EventName::TestCreated {
             return state.emit_test(self);
         }
-        let sample = state.scene(self.base_url()).sample(name);
-        for (path, resource) in sample.resources {
-            state.resources.put(path, resource);
-        }
-        state.emit(self, sample.body.into())
+        let body = state.prepare_sample(self.base_url(), name);
+        state.emit(self, body.into())
     }
 
     /// Emits an event with this body.
@@ -57,6 +54,7 @@ impl Service<State> {
         let signer = next.issue()?;
         let mut state = self.state();
         state.certificates(self.base_url())?.rotate(next.number, signer);
+        state.page.changed();
         Ok(())
     }
 
@@ -111,6 +109,15 @@ impl State {
             partner_id: &self.tokens.credentials.tenant_id,
             now: self.base.clock.now(),
         }
+    }
+
+    /// Stores the resources that a sample of this event points to. Returns its body.
+    pub(super) fn prepare_sample(&mut self, base_url: &str, name: &EventName) -> String {
+        let sample = self.scene(base_url).sample(name);
+        for (path, resource) in sample.resources {
+            self.resources.put(path, resource);
+        }
+        sample.body
     }
 
     /// The registered webhook URL.
@@ -188,6 +195,7 @@ impl State {
         body: Bytes,
         callback: Option<SignedRequest>,
     ) -> usize {
+        self.page.changed();
         self.deliveries.begin(service, |number| Delivery {
             number,
             origin,

@@ -46,6 +46,7 @@ enum Kind {
     Emit(EventName),
     EmitBody(String),
     Forge(Forgery),
+    ForgeAll,
     Register { url: String, events: Vec<String> },
     Replay(usize),
     Revoke,
@@ -63,7 +64,7 @@ signature-header NAME      send signatures in `authorization` or in `x-ms-signat
 emit EVENT-NAME [JSON]     emit an event; JSON replaces its body
 test                       send a validation event, at most two per minute
 forge KIND                 send a forged callback: another-body, another-service, elsewhere, expired, foreign-issuer,
-                           no-signature, self-signed, weak-algorithm
+                           no-signature, self-signed, weak-algorithm; `all` sends one of each
 replay N                   send delivery N again
 rotate                     replace the signing certificate
 revoke                     revoke the signing certificate
@@ -74,6 +75,13 @@ deliveries                 list all deliveries
 
     /// Runs the command, and describes its effect.
     pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, TestKitError> {
+        let effect = self.take_effect(service);
+        service.state().page.changed();
+        effect
+    }
+
+    /// The same without a note of the change.
+    fn take_effect(&self, service: &Arc<Service<State>>) -> Result<String, TestKitError> {
         let number = match &self.0 {
             Kind::Deliveries => {
                 let state = service.state();
@@ -113,6 +121,12 @@ deliveries                 list all deliveries
                 let id = service.request_validation_event()?;
                 return Ok(format!("validation event {id}"));
             }
+            Kind::ForgeAll => {
+                let forge = |kind: &Forgery| Ok(service.forge(*kind)?.to_string());
+                let numbers: Result<Vec<_>, TestKitError> =
+                    Forgery::ALL.iter().map(forge).collect();
+                return Ok(format!("deliveries {}", numbers?.join(", ")));
+            }
             Kind::Emit(name) => service.emit(name)?,
             Kind::EmitBody(body) => service.emit_body(body.clone().into())?,
             Kind::Forge(forgery) => service.forge(*forgery)?,
@@ -140,6 +154,7 @@ impl FromStr for Command {
             "emit" if more.is_empty() => Ok(Self(Kind::Emit(EventName::from(first)))),
             "emit" => Ok(Self(Kind::EmitBody(more.to_owned()))),
             "forge" if first.is_empty() => Err(missing("a kind of forgery")),
+            "forge" if first == "all" => finish(Kind::ForgeAll, more),
             "forge" => finish(Kind::Forge(first.parse()?), more),
             "register" if first.is_empty() => Err(missing("a URL")),
             "register" if !is_absolute(first) => {

@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::certificates::Certificates;
 use super::delivery::Delivery;
+use super::page::desk::Desk;
 use super::quirks::Quirks;
 use super::registration::Registration;
 use super::resources::Resources;
@@ -38,6 +39,8 @@ pub(super) struct State {
     pub(super) deliveries: Deliveries<Delivery>,
     /// The client for deliveries to https URLs.
     pub(super) client: Option<Arc<dyn HttpClient>>,
+    /// What the page for people keeps.
+    pub(super) page: Desk,
 }
 
 impl State {
@@ -60,6 +63,7 @@ impl State {
             certificate_host_is_down: false,
             deliveries,
             client,
+            page: Desk::new(),
         }
     }
 
@@ -74,6 +78,11 @@ impl State {
             (None, None) => Certificates::new(&Issuer::at(self.base.clock.unix_time())?, base_url)?,
         };
         Ok(self.certificates.insert(certificates))
+    }
+
+    /// The certificate host, if something has needed it.
+    pub(super) fn existing_certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// Signs `body` as the registration asks for.

@@ -66,6 +66,7 @@ pub(crate) async fn run(options: &DemoOptions, out: Out) -> Result<Exit, Failure
         let base_url = partner_center.base_url();
         note(format_args!("receiver: {url}"));
         note(format_args!("emulator: {base_url}"));
+        note(format_args!("page: {base_url}/emulator/"));
         for action in ["emit invoice-ready --wait", "forge all --wait", "rotate"] {
             note(format_args!("try: partner-center emulate {action} --emulator {base_url}"));
         }

@@ -77,6 +77,7 @@ pub(super) async fn run(options: &ServerOptions, out: Out) -> Result<Exit, Failu
     }
     let url = emulator.base_url();
     note(format_args!("ready: {url}"));
+    note(format_args!("page: {url}/emulator/"));
     note(format_args!("try: partner-center receive --danger-trust-emulator {url} --print"));
     note(format_args!("in Rust: testing::Emulator::trust(\"{url}\")"));
     announce(options.ready_file.as_deref(), url)?;
