@@ -95,6 +95,7 @@
 //! |---|---|---|
 //! | a callback is genuine | info | `outcome` = `accepted`, `event` (its name, if it was read), `digest`, `signer` |
 //! | a callback is refused | warn | `outcome` = `refused`, `kind`, `status`, `verdict` = `forged` or `undecided`, `reason` |
+//! | the same, if the request has neither a signature nor a certificate URL ([`Error::is_unsigned`]) | info | the same |
 //! | the same, if an operator must act ([`Error::needs_repair`]): kinds `chain`, `event` and `format`, and `stale` if the successor of a kept certificate is refused | error | the same, and `digest` if the body is genuine |
 //! | a callback was handled before, or is being handled | info | `outcome` = `duplicate` or `in_progress`, `digest` |
 //! | an attempt has ended | info | `outcome` = `completed`, `released` or `abandoned`, `digest` |

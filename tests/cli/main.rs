@@ -16,6 +16,8 @@ mod event_grid;
 #[cfg(unix)]
 mod event_grid_receive;
 #[cfg(unix)]
+mod every_command;
+#[cfg(unix)]
 mod forward;
 mod http;
 mod microsoft;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::delivery::{Delivery, Origin, Outcome};
 use super::events::Scene;
@@ -44,7 +44,13 @@ impl Service<State> {
         let response = self.state().validate(self, &id);
         match response.status().as_u16() {
             200 => Ok(id),
-            status => Err(TestKitError::Refused { status, body: Excerpt::of(response.body()) }),
+            status => {
+                let body = response.into_body();
+                let json: Value = serde_json::from_slice(&body).unwrap_or_default();
+                let message = json.get("message").and_then(Value::as_str);
+                let body = message.map_or_else(|| Excerpt::of(&body), Excerpt::of);
+                Err(TestKitError::Refused { status, body })
+            }
         }
     }
 

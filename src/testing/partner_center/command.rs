@@ -49,9 +49,11 @@ enum Kind {
     ForgeAll,
     Register { url: String, events: Vec<String> },
     Replay(usize),
+    Reset,
     Revoke,
     Rotate,
     SignatureHeader(bool),
+    Stop,
     Test,
     Up,
 }
@@ -71,6 +73,8 @@ revoke                     revoke the signing certificate
 down, up                   stop or start the certificate host
 deliver-now                make the next attempt of all pending deliveries at once
 deliveries                 list all deliveries
+reset                      remove the registration, give up pending deliveries, start the certificate host
+stop                       ask the program that runs the emulator to stop
 ";
 
     /// Runs the command, and describes its effect.
@@ -108,6 +112,14 @@ deliveries                 list all deliveries
             Kind::Rotate => {
                 service.rotate()?;
                 return Ok("the signing certificate is rotated".to_owned());
+            }
+            Kind::Reset => {
+                service.state().reset();
+                return Ok("nothing is registered, and no delivery is pending".to_owned());
+            }
+            Kind::Stop => {
+                service.state().stop.notify_one();
+                return Ok("the emulator stops".to_owned());
             }
             Kind::Register { url, events } => {
                 let number = service.state().register(url, events);
@@ -193,8 +205,10 @@ fn without_arguments(verb: &str) -> Option<Kind> {
         "deliver-now" => Kind::DeliverNow,
         "deliveries" => Kind::Deliveries,
         "down" => Kind::Down,
+        "reset" => Kind::Reset,
         "revoke" => Kind::Revoke,
         "rotate" => Kind::Rotate,
+        "stop" => Kind::Stop,
         "test" => Kind::Test,
         "up" => Kind::Up,
         _ => return None,

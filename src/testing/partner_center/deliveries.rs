@@ -33,7 +33,8 @@ impl Deliverer for State {
     }
 
     fn next_attempt(&mut self, base_url: &str, number: usize) -> Option<NextAttempt<AttemptError>> {
-        let delivery = self.deliveries.get(number)?;
+        // It may have been given up in the pause.
+        let delivery = self.deliveries.get(number).filter(|it| it.outcome == Outcome::Pending)?;
         let signs_again = self.quirks.signs_each_attempt
             && delivery.origin.is_partner_center()
             && !delivery.attempts.is_empty();

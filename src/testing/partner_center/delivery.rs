@@ -66,6 +66,15 @@ impl Delivery {
         self.outcome
     }
 
+    /// Ends a pending delivery. Returns whether it was pending.
+    pub(super) fn give_up(&mut self) -> bool {
+        let is_pending = self.outcome == Outcome::Pending;
+        if is_pending {
+            self.outcome = Outcome::Offline;
+        }
+        is_pending
+    }
+
     /// The delivery as `GET /emulator/deliveries` shows it.
     pub fn to_value(&self) -> Value {
         let attempts = self.attempts.iter().map(|attempt| {

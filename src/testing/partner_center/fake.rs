@@ -220,6 +220,25 @@ impl PartnerCenter {
         state.page.changed();
     }
 
+    /// Waits until a client runs the command `stop`. The fake itself goes on until it is dropped.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// assert_eq!(fake.run(&"stop".parse()?)?, "the emulator stops");
+    /// fake.stop_requested().await;
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn stop_requested(&self) {
+        let stop = Arc::clone(&self.server.state().stop);
+        stop.notified().await;
+    }
+
     /// Starts the certificate host again.
     pub fn start_certificate_host(&self) {
         let mut state = self.server.state();

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use super::certificates::Certificates;
@@ -36,6 +37,8 @@ pub(super) struct State {
     certificates: Option<Certificates>,
     issuer: Option<Issuer>,
     pub(super) certificate_host_is_down: bool,
+    /// Notified by the command `stop`.
+    pub(super) stop: Arc<Notify>,
     pub(super) deliveries: Deliveries<Delivery>,
     /// The client for deliveries to https URLs.
     pub(super) client: Option<Arc<dyn HttpClient>>,
@@ -61,10 +64,20 @@ impl State {
             certificates: None,
             issuer,
             certificate_host_is_down: false,
+            stop: Arc::default(),
             deliveries,
             client,
             page: Desk::new(),
         }
+    }
+
+    /// Removes the registration, gives up pending deliveries, and starts the certificate host. Certificates, credentials and the
+    /// record of deliveries stay.
+    pub(super) fn reset(&mut self) {
+        self.registration = None;
+        self.certificate_host_is_down = false;
+        self.deliveries.end_where(Delivery::give_up);
+        self.deliveries.hurry();
     }
 
     /// The certificate host, created with a new issuer if necessary.

@@ -1,6 +1,7 @@
 //! `emulate`: a Partner Center on this machine, and the actions that drive a running one.
 
 mod action;
+mod body;
 mod client;
 mod environment;
 mod script;
