@@ -100,6 +100,7 @@
 //! |---|---|---|---|
 //! | `callback accepted` | info | it is genuine | `outcome` = `accepted`, `event` (its name, if it was read), `digest`, `signer` |
 //! | `callback refused` | warn | see [`Error::status`] | `outcome` = `refused`, `kind`, `status`, `verdict` = `forged` or `undecided`, `reason` |
+//! | `callback refused` | info | the request has neither a signature nor a certificate URL ([`Error::is_unsigned`]) | the same |
 //! | `callback refused` | error | an operator should look ([`Error::needs_repair`]): kinds `chain`, `event` and `format`, and `stale` if the successor of a kept certificate is refused | the same, and `digest` if the body is genuine |
 //! | `attempt duplicate`, `attempt in_progress` | info | the callback was handled before, or is being handled | `outcome`, `digest` |
 //! | `attempt completed`, `attempt released`, `attempt abandoned` | info | an attempt is over | `outcome`, `digest` |

@@ -70,6 +70,8 @@ pub(crate) mod receiver {
     refusals! {
         /// A callback was refused. `digest` is that of its body, if the body is genuine.
         refused: warn,
+        /// A request without a signature was refused: everyday noise.
+        refused_unsigned: info,
         /// A callback was refused, as retries probably will be until an operator repairs this side.
         refused_until_repair: error,
     }

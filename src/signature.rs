@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 use thiserror::Error;
@@ -124,6 +125,8 @@ impl BodyDigest {
                 bytes: body.len(),
                 digest: *self,
                 signer: signer.fingerprint(),
+                fetched_ago: None,
+                next_fetch_in: None,
             },
         )
     }
@@ -148,7 +151,8 @@ pub enum SignatureError {
     /// The signature was not made with the signer's key over these bytes.
     #[error(
         "the {algorithm} signature does not match the body ({bytes} bytes, SHA-256 {digest}) under signing certificate \
-         {signer}: the body was altered in transit (parsed and serialized again?), or it is not Partner Center's"
+         {signer}: the body was altered in transit (parsed and serialized again?), or it is not Partner Center's{}",
+        replaced(*.fetched_ago, *.next_fetch_in)
     )]
     Mismatch {
         /// The algorithm.
@@ -159,6 +163,11 @@ pub enum SignatureError {
         digest: BodyDigest,
         /// SHA-256 of the certificate.
         signer: Fingerprint,
+        /// The age of the certificate in whole seconds, if it was fetched before the callback arrived and is still
+        /// [fresh](crate::signers::Signers::FRESH): then it may have been replaced since.
+        fetched_ago: Option<u8>,
+        /// The seconds until a mismatch causes another fetch. Known together with `fetched_ago`.
+        next_fetch_in: Option<u8>,
     },
     /// There is no signer to verify with.
     #[error("there is no signer to verify the signature with")]
@@ -171,4 +180,31 @@ pub enum SignatureError {
         /// SHA-256 of the certificate.
         signer: Fingerprint,
     },
+}
+
+impl SignatureError {
+    /// The mismatch under a certificate that was fetched this long before the callback arrived.
+    #[cfg_attr(
+        not(feature = "receiver"),
+        expect(dead_code, reason = "only receivers keep certificates")
+    )]
+    pub(crate) fn under_kept(mut self, ago: Duration, next: Duration) -> Self {
+        if let Self::Mismatch { fetched_ago, next_fetch_in, .. } = &mut self {
+            // Numbers of seconds, so that the error stays small.
+            *fetched_ago = u8::try_from(ago.as_secs()).ok();
+            *next_fetch_in = u8::try_from(next.as_millis().div_ceil(1000)).ok();
+        }
+        self
+    }
+}
+
+/// The suffix of a message that names the third cause of a mismatch: a certificate that was replaced a moment ago.
+fn replaced(fetched_ago: Option<u8>, next_fetch_in: Option<u8>) -> String {
+    match (fetched_ago, next_fetch_in) {
+        (Some(ago), Some(next)) => format!(
+            "; or the certificate was replaced after it was fetched {ago} s ago: a callback that arrives in {next} s causes \
+             another fetch"
+        ),
+        _ => String::new(),
+    }
 }

@@ -179,6 +179,32 @@ impl Error {
         }
     }
 
+    /// Whether the request has neither a signature nor a certificate URL: it is a stranger's request, not a callback. Such requests are
+    /// logged at level info, because every public endpoint gets them.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use partner_center_webhooks::Error;
+    /// use partner_center_webhooks::envelope::EnvelopeError;
+    ///
+    /// let scanner = EnvelopeError::MissingSignature { certificate_url_present: false };
+    /// assert!(Error::from(scanner).is_unsigned());
+    /// // A gateway may have removed the signature.
+    /// let gateway = EnvelopeError::MissingSignature { certificate_url_present: true };
+    /// assert!(!Error::from(gateway).is_unsigned());
+    /// ```
+    pub fn is_unsigned(&self) -> bool {
+        let Self::Envelope(error) = self else {
+            return matches!(self, Self::Body(BodyError::Empty));
+        };
+        matches!(
+            error,
+            EnvelopeError::MissingSignature { certificate_url_present: false }
+                | EnvelopeError::UnsupportedScheme { certificate_url_present: false, .. }
+        )
+    }
+
     /// The error for a mismatch under kept signers if the certificate could not be fetched again.
     pub(crate) fn of_mismatch(mismatch: SignatureError, unavailable: Unavailable) -> Self {
         match unavailable.is_revoked_now() {

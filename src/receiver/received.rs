@@ -98,9 +98,10 @@ fn log_unreadable(error: Error, digest: BodyDigest) -> Error {
 }
 
 fn log_error(error: Error, digest: Option<&dyn fmt::Display>) -> Error {
-    let refused = match error.needs_repair() {
-        true => log::receiver::refused_until_repair,
-        false => log::receiver::refused,
+    let refused = match (error.needs_repair(), error.is_unsigned()) {
+        (true, _) => log::receiver::refused_until_repair,
+        (false, true) => log::receiver::refused_unsigned,
+        (false, false) => log::receiver::refused,
     };
     let (kind, verdict) = (error.kind().as_str(), error.verdict().as_str());
     refused(kind, error.status().as_u16(), verdict, digest, &error);

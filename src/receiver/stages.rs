@@ -92,7 +92,12 @@ impl Stages {
             let newer = self.signers.find_newer_at(url, &signers, arrival, now);
             match Box::pin(newer).await {
                 Ok(Some(newer)) => signers = newer,
-                Ok(None) => return Err(mismatch.into()),
+                Ok(None) => {
+                    return Err(match self.signers.age_at(url, arrival, now) {
+                        Some((ago, next)) => mismatch.under_kept(ago, next).into(),
+                        None => mismatch.into(),
+                    });
+                }
                 Err(unavailable) => return Err(Error::of_mismatch(mismatch, unavailable)),
             }
         }

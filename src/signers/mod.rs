@@ -336,6 +336,18 @@ impl Signers {
     ) -> Result<Option<SignerSet>, Unavailable> {
         self.inner.find_newer(url, tried, arrival, now).await
     }
+
+    /// The age of a [fresh](Self::FRESH) certificate that was fetched before this [arrival](Self::arrival), and the time until a
+    /// mismatch causes another fetch.
+    pub(crate) fn age_at(
+        &self,
+        url: &CertificateUrl<'_>,
+        arrival: u64,
+        now: Duration,
+    ) -> Option<(Duration, Duration)> {
+        let age = self.inner.table.get(url, now)?.age_before(arrival, now)?;
+        Some((age, Self::FRESH.saturating_sub(age)))
+    }
 }
 
 /// The public interface counts in whole seconds, as certificates do; cool-downs need fractions.

@@ -163,6 +163,12 @@ impl SignerSet {
         })
     }
 
+    /// The age of the certificate, if its fetch started before `arrival`.
+    pub(super) fn age_before(&self, arrival: u64, now: Duration) -> Option<Duration> {
+        let fetched = self.0.fetched.as_ref().filter(|fetched| fetched.number <= arrival)?;
+        Some(fetched.at.age(now))
+    }
+
     /// The fetch starts behind the callback that sees this.
     pub(super) fn refresh_is_due(&self, now: Duration) -> bool {
         self.0.refresh.is_due(now)

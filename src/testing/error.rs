@@ -88,7 +88,7 @@ pub enum TestKitError {
     Refused {
         /// The status.
         status: u16,
-        /// An excerpt of the response body.
+        /// The message in the response body, or an excerpt of a body without one.
         body: Excerpt,
     },
     /// There are too many arguments.

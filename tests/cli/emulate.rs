@@ -314,7 +314,7 @@ fn misspelled_words_are_answered_with_the_right_ones() {
     assert_eq!(ended.code, Some(2));
     assert_eq!(
         ended.stderr,
-        "error: unrecognized subcommand 'emti'\n  try: emit\n  try: partner-center emulate --help\n"
+        "error: unrecognized subcommand 'emti'\n  try: partner-center emulate emit x\n  try: partner-center emulate --help\n"
     );
     let ended = run("emulate", &["emit", "subscripton-updated"]);
     assert_eq!((ended.code, &*ended.stdout), (Some(2), ""));
@@ -351,6 +351,110 @@ fn without_an_emulator_the_exit_code_is_3() {
     let ended = run("receive", &trusting);
     assert_eq!(ended.code, Some(3));
     assert!(ended.stderr.contains("its response has no `emulator`"), "{}", ended.stderr);
+}
+
+#[test]
+fn members_of_a_body_can_be_set() {
+    let emulator = Running::emulator(&["--ephemeral", "--attempts", "1"]);
+    done(act(&emulator.url, &["register", "http://127.0.0.1:1/"]));
+    let set =
+        ["--set", "ResourceUri=https://a.example/x=y", "--set", "AuditUri=null", "--set", "N=1"];
+    done(act(&emulator.url, &[&["emit", "invoice-ready"][..], &set].concat()));
+    let directory = Directory::new();
+    let body = directory.write("body.json", r#"{"EventName":"invoice-ready","N":0}"#);
+    done(act(&emulator.url, &["emit", "mine", "--body", &body, "--set", "N=\"1\""]));
+    let list = done(act(&emulator.url, &["deliveries", "--json"]));
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let bodies: Vec<Value> = (0..2)
+        .map(|number: usize| serde_json::from_str(list[number]["body"].as_str().unwrap()).unwrap())
+        .collect();
+    assert_eq!(bodies[0]["EventName"], "invoice-ready");
+    assert_eq!(bodies[0]["ResourceName"], "invoice", "the rest is the sample");
+    assert_eq!(bodies[0]["ResourceUri"], "https://a.example/x=y");
+    assert_eq!((&bodies[0]["AuditUri"], &bodies[0]["N"]), (&Value::Null, &1.into()));
+    assert_eq!(bodies[1], serde_json::json!({"EventName": "invoice-ready", "N": "1"}));
+
+    let ended = act(&emulator.url, &["emit", "invoice-ready", "--set", "N"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("it has no `=` (expected MEMBER=VALUE)"), "{}", ended.stderr);
+    let list = directory.write("list.json", "[]");
+    let ended = act(&emulator.url, &["emit", "mine", "--body", &list, "--set", "N=1"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended.stderr.starts_with("error: --set: the body is not an object: "),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_third_validation_event_in_a_minute_is_not_now() {
+    let emulator = Running::emulator(&["--ephemeral", "--attempts", "1"]);
+    done(act(&emulator.url, &["register", "http://127.0.0.1:1/"]));
+    done(act(&emulator.url, &["test"]));
+    done(act(&emulator.url, &["test"]));
+    let third = act(&emulator.url, &["test"]);
+    assert_eq!((third.code, &*third.stdout), (Some(3), ""));
+    let start = "error: refused with status 429: Rate limit is exceeded. Try again in ";
+    assert!(third.stderr.starts_with(start), "{}", third.stderr);
+}
+
+#[test]
+fn it_is_reset_and_stopped_from_elsewhere() {
+    let usual = ["emulate", "--listen", "127.0.0.1:0", "--ephemeral", "--first-pause", "1h"];
+    let emulator = Running::spawn(program().args(usual));
+    let url = emulator.url.clone();
+    done(act(&url, &["register", "http://127.0.0.1:1/"]));
+    done(act(&url, &["emit", "invoice-ready"]));
+    done(act(&url, &["down"]));
+    let outcome = || {
+        let list = done(act(&url, &["deliveries", "--json"]));
+        let list: Value = serde_json::from_str(&list).unwrap();
+        (list[0]["outcome"].clone(), list[0]["attempts"].as_array().unwrap().len())
+    };
+    let first = ("pending".into(), 1);
+    crate::running::wait_until(|| (outcome() == first).then_some(()), || "no attempt".to_owned());
+    assert_eq!(done(act(&url, &["reset"])), "nothing is registered, and no delivery is pending");
+    assert_eq!(outcome(), ("offline".into(), 1), "given up, and not attempted again");
+    let early = act(&url, &["emit", "invoice-ready"]);
+    assert!(early.stderr.starts_with("error: no webhook URL is registered\n"), "{}", early.stderr);
+    // The certificate host is up, and the keys are the same: a receiver starts and accepts.
+    let service = Running::receiver(&["--danger-trust-emulator", &url]);
+    done(act(&url, &["register", &service.url]));
+    let delivered = done(act(&url, &["emit", "invoice-ready", "--wait"]));
+    assert!(delivered.starts_with("delivery 2  invoice-ready  200 in "), "{delivered}");
+
+    assert_eq!(done(act(&url, &["stop"])), "the emulator stops");
+    assert_eq!(emulator.end().code, Some(0));
+    assert_eq!(act(&url, &["stop"]).code, Some(3), "there is none any more");
+}
+
+/// A program of that name in a folder of its own, which writes its arguments to a file.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_page_is_opened_in_a_browser() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = Directory::new();
+    let told = directory.path("told");
+    let opener = directory.write(
+        "xdg-open",
+        format!("#!/bin/sh\necho \"$@\" > {told}.new && mv {told}.new {told}\n"),
+    );
+    fs::set_permissions(&opener, fs::Permissions::from_mode(0o700)).unwrap();
+    let folder = std::path::Path::new(&opener).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let usual = ["emulate", "--listen", "127.0.0.1:0", "--ephemeral", "--open"];
+    let emulator = Running::spawn(program().args(usual).env("PATH", path));
+    let opened = crate::running::wait_until(
+        || fs::read_to_string(&told).ok(),
+        || "no browser was opened".to_owned(),
+    );
+    assert_eq!(opened, format!("{}/emulator/\n", emulator.url));
+
+    let nowhere = directory.path("empty");
+    let emulator = Running::spawn(program().args(usual).env("PATH", nowhere));
+    emulator.wait_for_log("no browser was opened (xdg-open: ");
+    emulator.wait_for_log(&format!("see {}/emulator/", emulator.url));
 }
 
 #[test]

@@ -20,9 +20,9 @@ impl Answer {
     /// The value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().skip(1);
-        let mut pairs = lines.filter_map(|line| line.split_once(": "));
+        let mut pairs = lines.filter_map(|line| line.split_once(':'));
         let (_, value) = pairs.find(|(found, _)| found.eq_ignore_ascii_case(name))?;
-        Some(value)
+        Some(value.trim())
     }
 }
 

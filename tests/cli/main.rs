@@ -5,6 +5,8 @@
     reason = "the helpers of tests may fail like tests"
 )]
 
+#[cfg(unix)]
+mod browser;
 mod contract;
 mod demo;
 mod doctor;
@@ -14,9 +16,13 @@ mod event_grid;
 #[cfg(unix)]
 mod event_grid_receive;
 #[cfg(unix)]
+mod every_command;
+#[cfg(unix)]
 mod forward;
 mod http;
 mod microsoft;
+#[cfg(unix)]
+mod page;
 mod process;
 #[cfg(unix)]
 mod receive;

@@ -180,7 +180,7 @@ fn an_event_that_cannot_be_written_is_left_to_partner_center() {
     let mut receiver = start(&directory, &host, &[]);
     receiver.close_stdout();
     let answer = post(receiver.address, &signer_at(&host, DOCUMENTED).callback(BODY).unwrap());
-    assert_eq!(answer.status, 500);
+    assert_eq!(answer.status, 503);
     receiver.wait_for_log("the event could not be written: Broken pipe");
 }
 
@@ -280,12 +280,19 @@ fn operators_are_told_what_came_in() {
     );
     let failing = doctor();
     assert_eq!(failing.code, Some(1));
-    let start = "FAIL: receiver: 0 callbacks accepted, 1 refused since its start; the last one: envelope: no signature: ";
+    let start = "FAIL: receiver: 0 callbacks accepted, 1 refused since its start (1 × envelope); the last one: envelope: no signature: ";
     assert!(failing.stdout.starts_with(start), "{}", failing.stdout);
+    let remedy = "\n    try: partner-center register ensure --ms-signature\n";
+    assert!(format!("{}\n", failing.stdout).contains(remedy), "{}", failing.stdout);
+    // A stranger is not a refusal of a callback.
+    let stranger =
+        genuine.clone().without_header("authorization").without_header("x-ms-certificate-url");
+    assert_eq!(post(receiver.address, &stranger).status, 401);
     assert_eq!(post(receiver.address, &genuine).status, 200);
     let state: serde_json::Value = serde_json::from_str(&health(&["--json"]).stdout).unwrap();
     assert_eq!((&state["accepted"], &state["refused"]), (&1.into(), &1.into()));
     assert_eq!(state["refused_by_kind"]["envelope"], 1);
+    assert_eq!(state["unsigned"], 1);
     assert_eq!((&state["ready"], &state["emulator_trusted"]), (&true.into(), &false.into()));
 
     let other = run("doctor", &["--only", "receiver", "--receiver", "http://127.0.0.1:1"]);
@@ -315,6 +322,30 @@ fn what_the_doctor_advises_is_understood() {
     }
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
     drop(start(&directory, &host, &flags[2..]));
+}
+
+#[test]
+fn a_service_manager_is_told_when_it_is_ready_and_when_it_ends() {
+    let directory = Directory::new();
+    let path = directory.path("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let mut notice = [0; 64];
+    let mut next = || {
+        let length = manager.recv(&mut notice).unwrap();
+        String::from_utf8(notice[..length].to_vec()).unwrap()
+    };
+    let mut command = crate::process::program();
+    let usual = ["receive", "--print", "--listen", "127.0.0.1:0", "--admin-listen", "none"];
+    let receiver = Running::spawn(command.args(usual).env("NOTIFY_SOCKET", &path));
+    assert_eq!(next(), "READY=1");
+    receiver.signal("TERM");
+    assert_eq!(next(), "STOPPING=1");
+    assert_eq!(receiver.end().code, Some(0));
+
+    // A manager that has gone away is not an error of the receiver.
+    let mut command = crate::process::program();
+    let receiver = Running::spawn(command.args(usual).env("NOTIFY_SOCKET", directory.missing()));
+    receiver.wait_for_log("NOTIFY_SOCKET: No such file or directory");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn from_nothing_to_a_tested_registration() {
     assert_eq!(ended.code, Some(0));
     let lines: Vec<_> = ended.stdout.lines().collect();
     assert!(lines[0].starts_with("asked for test event "), "{lines:?}");
-    assert_eq!(ended.stderr, "submitted, 0 attempts\ncompleted, 1 attempt\n");
+    assert_eq!(ended.stderr, "submitted, 0 attempts\ncompleted, 1 attempt: OK\n");
     assert!(lines[1].contains(" OK"), "{lines:?}");
     assert_eq!(lines[2..], ["the callback accepted it"]);
 

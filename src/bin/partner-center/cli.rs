@@ -27,7 +27,7 @@ use crate::logs::LogOptions;
     before_help = EXAMPLES,
     after_help = Exit::table(),
     infer_subcommands = false,
-    propagate_version = false,
+    propagate_version = true,
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -195,6 +195,65 @@ mod tests {
                 assert!(settings.is_empty());
             }
         }
+    }
+
+    /// A value that `arg` takes. A new kind of value needs a line here.
+    fn sample(path: &[String], arg: &Arg) -> String {
+        if let Some(value) = arg.get_possible_values().first() {
+            return value.get_name().to_owned();
+        }
+        let name = arg.get_value_names().and_then(|names| names.first());
+        let value = match name.map_or("", |name| name.as_str()) {
+            "ADDR" => "127.0.0.1:0",
+            "CHANNEL" | "CUSTOMERS" | "FILE" | "DIR" | "TENANT" | "ID" | "SCOPE" => "a",
+            "DURATION" => "30s",
+            "MEMBER=VALUE" => "a=b",
+            "N" | "SECONDS" => "7",
+            "NAME" => "invoice-ready",
+            "PATH" => "/callback",
+            "PATTERN" => "a.example",
+            "SIGNATURES" => "v1,MTIz",
+            "TIME" => "2026-08-01T12:00:00Z",
+            "URL" | "URL-PREFIX" => "http://127.0.0.1:4400",
+            other => panic!("{path:?}: no value for {other}"),
+        };
+        value.to_owned()
+    }
+
+    /// Each option of each command takes a valid value from its variable, and refuses none that it takes as a flag.
+    #[test]
+    fn a_value_from_a_variable_is_parsed_as_that_of_the_flag() {
+        let mut cli = Cli::command();
+        let flags = flags(&cli);
+        let mut refused = Vec::new();
+        for (path, command) in all() {
+            for (flag, arg) in configurable(&command) {
+                let takes_values = arg.get_action().takes_values();
+                let value = if takes_values { sample(&path, &arg) } else { "1".to_owned() };
+                let name = variable(&flag);
+                let environment = |asked: &str| (asked == name).then(|| OsString::from(&value));
+                let sources = Sources { environment: &environment, layers: &[], flags: &flags };
+                let arguments: Vec<_> = path.iter().map(OsString::from).collect();
+                let given = match takes_values {
+                    true => format!("--{flag}={value}"),
+                    false => format!("--{flag}"),
+                };
+                let by_flag: Vec<OsString> =
+                    arguments.iter().cloned().chain([OsString::from(given)]).collect();
+                let (by_variable, _) = sources.complete(&mut cli, arguments).unwrap();
+                assert_eq!(by_variable, by_flag);
+                if let Err(error) = cli.try_get_matches_from_mut(by_variable) {
+                    let missing = [
+                        clap::error::ErrorKind::MissingRequiredArgument,
+                        clap::error::ErrorKind::MissingSubcommand,
+                    ];
+                    if !missing.contains(&error.kind()) {
+                        refused.push(format!("{path:?} {name}: {error}"));
+                    }
+                }
+            }
+        }
+        assert!(refused.is_empty(), "{}", refused.concat());
     }
 
     #[test]

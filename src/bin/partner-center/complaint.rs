@@ -14,8 +14,13 @@ pub(crate) fn wants_text(arguments: &[OsString]) -> bool {
     arguments.len() == 1 || words.into_iter().any(|word| asking.iter().any(|text| *word == **text))
 }
 
-/// The failure for an error of the parser. `settings` are the values that were not on the command line.
-pub(crate) fn failure(error: &clap::Error, settings: &[Setting]) -> Failure {
+/// The failure for an error of the parser. `settings` are the values that were not on the command line, `arguments` those that
+/// were.
+pub(crate) fn failure(
+    error: &clap::Error,
+    settings: &[Setting],
+    arguments: &[OsString],
+) -> Failure {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
     let what = first.strip_prefix("error: ").unwrap_or(first).trim_end_matches(':');
@@ -42,15 +47,37 @@ pub(crate) fn failure(error: &clap::Error, settings: &[Setting]) -> Failure {
     if !valid.is_empty() {
         failure = failure.because(format_args!("expected one of: {}", valid.join(", ")));
     }
-    let suggestions =
-        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
-    let suggested: Vec<_> = suggestions.into_iter().flat_map(|kind| listed(error, kind)).collect();
-    for suggestion in &suggested {
-        failure = failure.or_try(suggestion);
+    for (wrong, right) in CORRECTIONS {
+        let wrong = listed(error, wrong).into_iter().next().unwrap_or_default();
+        for right in listed(error, right) {
+            failure = failure.or_try(corrected(arguments, &wrong, &right).unwrap_or(right));
+        }
     }
     let command = usage(&text).unwrap_or("partner-center");
     failure.or_try(format_args!("{command} --help"))
 }
+
+/// The command line with `right` in the place of `wrong`, unless it has words that a shell would read in another way.
+fn corrected(arguments: &[OsString], wrong: &str, right: &str) -> Option<String> {
+    let words: Option<Vec<_>> = arguments.iter().skip(1).map(|word| word.to_str()).collect();
+    let mut words: Vec<_> = words?.into_iter().map(str::to_owned).collect();
+    let word = words.iter_mut().find(|word| {
+        let mut halves = word.splitn(2, '=');
+        halves.any(|half| half == wrong)
+    })?;
+    let halves = word.splitn(2, '=').map(|half| if half == wrong { right } else { half });
+    *word = halves.collect::<Vec<_>>().join("=");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    let line = words.join(" ");
+    words.iter().all(|word| word.chars().all(is_plain)).then(|| format!("partner-center {line}"))
+}
+
+/// What was wrong, and what is suggested instead.
+const CORRECTIONS: [(ContextKind, ContextKind); 3] = [
+    (ContextKind::InvalidArg, ContextKind::SuggestedArg),
+    (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
+    (ContextKind::InvalidValue, ContextKind::SuggestedValue),
+];
 
 /// The command in the usage line.
 fn usage(text: &str) -> Option<&str> {

@@ -19,7 +19,7 @@ use crate::output::{Out, line, note};
 
 /// Runs the program.
 pub(crate) fn run() -> Exit {
-    match parse_and_run(env::args_os().collect()) {
+    match parse_and_run(with_help_flag(env::args_os().collect())) {
         Ok(exit) => exit,
         Err(failure) => {
             if failure.exit() != Exit::Yes {
@@ -28,6 +28,21 @@ pub(crate) fn run() -> Exit {
             failure.exit()
         }
     }
+}
+
+/// `help` before or behind a command asks for its help, as `--help` does.
+fn with_help_flag(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let word = |place: usize| arguments.get(place).and_then(|word| word.to_str()).unwrap_or("-");
+    let place = match (word(1), word(2)) {
+        ("help", _) => Some(1),
+        (first, "help") if !first.starts_with('-') => Some(2),
+        _ => None,
+    };
+    if let Some(place) = place {
+        arguments.remove(place);
+        arguments.push("--help".into());
+    }
+    arguments
 }
 
 fn parse_and_run(arguments: Vec<OsString>) -> Result<Exit, Failure> {
@@ -40,15 +55,15 @@ fn parse_and_run(arguments: Vec<OsString>) -> Result<Exit, Failure> {
         false => file::read_all(config_path(&arguments, &environment).as_deref(), &flags)?,
     };
     let sources = Sources { environment: &environment, layers: &layers, flags: &flags };
-    let (arguments, settings) = sources.complete(&mut command, arguments)?;
-    let parsed = Cli::command().try_get_matches_from(arguments);
+    let (completed, settings) = sources.complete(&mut command, arguments.clone())?;
+    let parsed = Cli::command().try_get_matches_from(completed);
     let parsed = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) if !error.use_stderr() => {
             return line(error.to_string().trim_end()).map(|()| Exit::Yes);
         }
-        Err(error) => return Err(complaint::failure(&error, &settings)),
+        Err(error) => return Err(complaint::failure(&error, &settings, &arguments)),
     };
     let out = Out::new(cli.global.json);
     let usual = match &cli.command {

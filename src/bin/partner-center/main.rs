@@ -3,6 +3,9 @@
 //! Standard output is data alone. Errors and logs go to standard error. See [`exit::Exit`] for the exit codes.
 
 mod admin;
+#[cfg(test)]
+mod advised;
+mod browser;
 mod cli;
 mod commands;
 mod complaint;
@@ -15,6 +18,7 @@ mod options;
 mod output;
 mod serve;
 mod signals;
+mod systemd;
 mod values;
 
 use std::panic::{self, AssertUnwindSafe};

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::Response;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -42,11 +43,11 @@ impl Deliverer for State {
         &mut self,
         number: usize,
         _: Duration,
-        response: Result<StatusCode, HttpClientError>,
+        response: Result<Response<Bytes>, HttpClientError>,
     ) -> Option<Duration> {
         let delivery = self.deliveries.get_mut(number)?;
         let age = delivery.next_age;
-        let attempt = Attempt { age, response };
+        let attempt = Attempt { age, response: response.map(|response| response.status()) };
         let made = u32::try_from(delivery.attempts.len().saturating_add(1)).unwrap_or(u32::MAX);
         let verdict = Verdict::of(&attempt, made, &delivery.subscription);
         delivery.attempts.push(attempt);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, Response};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -43,7 +43,7 @@ pub(crate) trait Deliverer: State {
         &mut self,
         number: usize,
         took: Duration,
-        response: Result<StatusCode, Self::Error>,
+        response: Result<Response<Bytes>, Self::Error>,
     ) -> Option<Duration>;
 }
 
@@ -179,7 +179,6 @@ async fn deliver<S: Deliverer>(service: Arc<Service<S>>, permits: Arc<Semaphore>
             }
             Err(error) => Err(error),
         };
-        let response = response.map(|response| response.status());
         drop(permit);
         let (pause, hurry, observed) = {
             let mut state = service.state();
@@ -234,5 +233,5 @@ impl Drop for EndOnDrop {
 /// after a second.
 pub(crate) const CONCURRENT_ATTEMPTS: usize = 100;
 
-/// In bytes. Only the status of a response is used.
+/// In bytes. At most the beginning of a response is used.
 pub(crate) const RESPONSE_LIMIT: usize = 1024 * 1024;

@@ -6,7 +6,10 @@ use aws_lc_rs::rand;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
+use thiserror::Error;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::{Builder, Uuid};
@@ -188,6 +191,19 @@ impl Refusal {
     pub(crate) fn response(&self) -> Response<Bytes> {
         self.body.response(self.status)
     }
+}
+
+/// The body of a response, which may be sent in parts.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Cut>;
+
+/// Makes hyper close the connection at once.
+#[derive(Debug, Error)]
+#[error("the connection is cut on purpose")]
+pub(crate) struct Cut;
+
+/// A response whose body is sent at once.
+pub(crate) fn whole(response: Response<Bytes>) -> Response<Body> {
+    response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
 }
 
 /// A 200 response with this body.

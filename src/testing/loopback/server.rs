@@ -19,14 +19,12 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Request, Response};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::UnixTime;
-use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -34,6 +32,7 @@ use tokio::time::sleep;
 
 use super::fault::{Fault, Faults};
 use super::request::RecordedRequest;
+use super::response::{Body, Cut, whole};
 
 /// The mutable part of a fake.
 pub(crate) trait State: Sized + Send + 'static {
@@ -41,7 +40,7 @@ pub(crate) trait State: Sized + Send + 'static {
     fn base(&mut self) -> &mut Base;
 
     /// Handles a request to the test kit itself, which is neither recorded nor subject to faults. Runs without the lock.
-    fn control(service: &Arc<Service<Self>>, request: &RecordedRequest) -> Option<Response<Bytes>> {
+    fn control(service: &Arc<Service<Self>>, request: &RecordedRequest) -> Option<Response<Body>> {
         let _ = (service, request);
         None
     }
@@ -234,12 +233,12 @@ async fn serve_connection<S: State>(stream: TcpStream, service: Arc<Service<S>>)
 async fn respond<S: State>(
     request: Request<Incoming>,
     service: &Arc<Service<S>>,
-) -> Result<Response<UnsyncBoxBody<Bytes, Cut>>, Cut> {
+) -> Result<Response<Body>, Cut> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let request = RecordedRequest::new(head.method, head.uri, head.headers, body);
     if let Some(response) = S::control(service, &request) {
-        return Ok(whole(response));
+        return Ok(response);
     }
     let fault = service.receive(request.clone());
     if let Some(response) = fault.as_ref().and_then(Fault::response) {
@@ -261,13 +260,8 @@ async fn respond<S: State>(
     }
 }
 
-/// A response without a fault.
-fn whole(response: Response<Bytes>) -> Response<UnsyncBoxBody<Bytes, Cut>> {
-    response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
-}
-
 /// Half of the body, announced with the full length.
-fn truncated(mut response: Response<Bytes>) -> Response<UnsyncBoxBody<Bytes, Cut>> {
+fn truncated(mut response: Response<Bytes>) -> Response<Body> {
     let length = HeaderValue::from(response.body().len());
     response.headers_mut().insert(CONTENT_LENGTH, length);
     response.map(|body| {
@@ -285,11 +279,6 @@ fn truncated(mut response: Response<Bytes>) -> Response<UnsyncBoxBody<Bytes, Cut
 fn half(body: &Bytes) -> Bytes {
     body.slice(..body.len() / 2)
 }
-
-/// Makes hyper close the connection at once.
-#[derive(Debug, Error)]
-#[error("the connection is cut on purpose")]
-struct Cut;
 
 /// Tells a fake the time. Default: the system's.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::delivery::{Delivery, Origin, Outcome};
 use super::events::Scene;
@@ -29,11 +29,8 @@ impl Service<State> {
         if *name == EventName::TestCreated {
             return state.emit_test(self);
         }
-        let sample = state.scene(self.base_url()).sample(name);
-        for (path, resource) in sample.resources {
-            state.resources.put(path, resource);
-        }
-        state.emit(self, sample.body.into())
+        let body = state.prepare_sample(self.base_url(), name);
+        state.emit(self, body.into())
     }
 
     /// Emits an event with this body.
@@ -47,7 +44,13 @@ impl Service<State> {
         let response = self.state().validate(self, &id);
         match response.status().as_u16() {
             200 => Ok(id),
-            status => Err(TestKitError::Refused { status, body: Excerpt::of(response.body()) }),
+            status => {
+                let body = response.into_body();
+                let json: Value = serde_json::from_slice(&body).unwrap_or_default();
+                let message = json.get("message").and_then(Value::as_str);
+                let body = message.map_or_else(|| Excerpt::of(&body), Excerpt::of);
+                Err(TestKitError::Refused { status, body })
+            }
         }
     }
 
@@ -57,6 +60,7 @@ impl Service<State> {
         let signer = next.issue()?;
         let mut state = self.state();
         state.certificates(self.base_url())?.rotate(next.number, signer);
+        state.page.changed();
         Ok(())
     }
 
@@ -111,6 +115,15 @@ impl State {
             partner_id: &self.tokens.credentials.tenant_id,
             now: self.base.clock.now(),
         }
+    }
+
+    /// Stores the resources that a sample of this event points to. Returns its body.
+    pub(super) fn prepare_sample(&mut self, base_url: &str, name: &EventName) -> String {
+        let sample = self.scene(base_url).sample(name);
+        for (path, resource) in sample.resources {
+            self.resources.put(path, resource);
+        }
+        sample.body
     }
 
     /// The registered webhook URL.
@@ -188,6 +201,7 @@ impl State {
         body: Bytes,
         callback: Option<SignedRequest>,
     ) -> usize {
+        self.page.changed();
         self.deliveries.begin(service, |number| Delivery {
             number,
             origin,

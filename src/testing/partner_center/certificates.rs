@@ -19,6 +19,8 @@ pub(super) struct Certificates {
     /// How many rotations began, and the number of the one in effect.
     rotations: u64,
     current_rotation: u64,
+    /// Whether the certificate in effect is on the revocation list. A rotation replaces it by one that is not.
+    is_revoked: bool,
     /// Signers of forgeries by file name. They are kept because some need a new RSA key.
     forgers: HashMap<String, Signer>,
 }
@@ -34,6 +36,7 @@ impl Certificates {
             location,
             rotations: 0,
             current_rotation: 0,
+            is_revoked: false,
             forgers: HashMap::new(),
         })
     }
@@ -64,6 +67,7 @@ impl Certificates {
     pub(super) fn rotate(&mut self, number: u64, next: Signer) {
         if number > self.current_rotation {
             self.current_rotation = number;
+            self.is_revoked = false;
             self.signer = next.with_certificate_url(format!("{}{FILE}", self.location));
         }
     }
@@ -71,6 +75,12 @@ impl Certificates {
     /// Adds the signing certificate to its issuer's revocation list.
     pub(super) fn revoke(&mut self) {
         self.issuer = self.issuer.with_revoked(self.signer.certificate());
+        self.is_revoked = true;
+    }
+
+    /// Whether the signing certificate is revoked.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.is_revoked
     }
 
     /// The signer of a forgery, whose certificate is served at `name` beside the genuine one.

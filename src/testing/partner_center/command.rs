@@ -46,11 +46,14 @@ enum Kind {
     Emit(EventName),
     EmitBody(String),
     Forge(Forgery),
+    ForgeAll,
     Register { url: String, events: Vec<String> },
     Replay(usize),
+    Reset,
     Revoke,
     Rotate,
     SignatureHeader(bool),
+    Stop,
     Test,
     Up,
 }
@@ -63,17 +66,26 @@ signature-header NAME      send signatures in `authorization` or in `x-ms-signat
 emit EVENT-NAME [JSON]     emit an event; JSON replaces its body
 test                       send a validation event, at most two per minute
 forge KIND                 send a forged callback: another-body, another-service, elsewhere, expired, foreign-issuer,
-                           no-signature, self-signed, weak-algorithm
+                           no-signature, self-signed, weak-algorithm; `all` sends one of each
 replay N                   send delivery N again
 rotate                     replace the signing certificate
 revoke                     revoke the signing certificate
 down, up                   stop or start the certificate host
 deliver-now                make the next attempt of all pending deliveries at once
 deliveries                 list all deliveries
+reset                      remove the registration, give up pending deliveries, start the certificate host
+stop                       ask the program that runs the emulator to stop
 ";
 
     /// Runs the command, and describes its effect.
     pub(super) fn run(&self, service: &Arc<Service<State>>) -> Result<String, TestKitError> {
+        let effect = self.take_effect(service);
+        service.state().page.changed();
+        effect
+    }
+
+    /// The same without a note of the change.
+    fn take_effect(&self, service: &Arc<Service<State>>) -> Result<String, TestKitError> {
         let number = match &self.0 {
             Kind::Deliveries => {
                 let state = service.state();
@@ -101,6 +113,14 @@ deliveries                 list all deliveries
                 service.rotate()?;
                 return Ok("the signing certificate is rotated".to_owned());
             }
+            Kind::Reset => {
+                service.state().reset();
+                return Ok("nothing is registered, and no delivery is pending".to_owned());
+            }
+            Kind::Stop => {
+                service.state().stop.notify_one();
+                return Ok("the emulator stops".to_owned());
+            }
             Kind::Register { url, events } => {
                 let number = service.state().register(url, events);
                 return Ok(format!("registered {url}; number of events: {number}"));
@@ -112,6 +132,12 @@ deliveries                 list all deliveries
             Kind::Test => {
                 let id = service.request_validation_event()?;
                 return Ok(format!("validation event {id}"));
+            }
+            Kind::ForgeAll => {
+                let forge = |kind: &Forgery| Ok(service.forge(*kind)?.to_string());
+                let numbers: Result<Vec<_>, TestKitError> =
+                    Forgery::ALL.iter().map(forge).collect();
+                return Ok(format!("deliveries {}", numbers?.join(", ")));
             }
             Kind::Emit(name) => service.emit(name)?,
             Kind::EmitBody(body) => service.emit_body(body.clone().into())?,
@@ -140,6 +166,7 @@ impl FromStr for Command {
             "emit" if more.is_empty() => Ok(Self(Kind::Emit(EventName::from(first)))),
             "emit" => Ok(Self(Kind::EmitBody(more.to_owned()))),
             "forge" if first.is_empty() => Err(missing("a kind of forgery")),
+            "forge" if first == "all" => finish(Kind::ForgeAll, more),
             "forge" => finish(Kind::Forge(first.parse()?), more),
             "register" if first.is_empty() => Err(missing("a URL")),
             "register" if !is_absolute(first) => {
@@ -178,8 +205,10 @@ fn without_arguments(verb: &str) -> Option<Kind> {
         "deliver-now" => Kind::DeliverNow,
         "deliveries" => Kind::Deliveries,
         "down" => Kind::Down,
+        "reset" => Kind::Reset,
         "revoke" => Kind::Revoke,
         "rotate" => Kind::Rotate,
+        "stop" => Kind::Stop,
         "test" => Kind::Test,
         "up" => Kind::Up,
         _ => return None,

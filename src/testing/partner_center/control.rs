@@ -7,13 +7,14 @@
 //! | `GET /emulator/deliveries` | all deliveries with their attempts, as JSON |
 //! | `POST /emulator/commands` | the effect of the [`Command`] in the body; 400 with the reason if it fails |
 //!
-//! They need no credential, so that a shell script can use them. A browser is kept out instead: it sends `Origin`, or reaches
-//! the fake by a foreign host name (DNS rebinding). Both are refused with 403.
+//! They need no credential, so that a shell script can use them. Other web pages in a browser are kept out instead: they send
+//! `Origin` or `Sec-Fetch-Site`, or reach the fake by a foreign host name (DNS rebinding). All are refused with 403. The
+//! [page](super::page) for people has forms, which need a token as well.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::header::{CONTENT_TYPE, HOST};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Response, Uri};
 use serde_json::{Value, json};
@@ -22,25 +23,39 @@ use super::certificates::{CERT, FILE, PKI};
 use super::command::Command;
 use super::delivery::Delivery;
 use super::emulator::EMULATOR;
+use super::page;
 use super::state::State;
 use crate::http_client::is_loopback;
 use crate::testing::authority::Issuer;
 use crate::testing::error::TestKitError;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::{ErrorBody, ok};
+use crate::testing::loopback::response::{Body, ErrorBody, ok, whole};
 use crate::testing::loopback::server::Service;
 
 /// Responds to control requests; `None` if the request is for Partner Center.
 pub(super) fn respond(
     service: &Arc<Service<State>>,
     request: &RecordedRequest,
-) -> Option<Response<Bytes>> {
-    let rest = request.path().strip_prefix("/emulator")?;
-    if request.headers().contains_key(ORIGIN) || !is_for_emulator(service, request) {
-        // A web page in a browser on the same machine must not control the emulator, even if its name resolves to loopback.
-        return Some(ErrorBody::Empty.response(403));
+) -> Option<Response<Body>> {
+    if request.path() == "/" && page::is_for_people(request) {
+        return Some(whole(page::redirect("")));
     }
-    Some(match (request.method(), rest) {
+    let rest = request.path().strip_prefix("/emulator")?;
+    // A web page in a browser on the same machine must not control the emulator, even if its name resolves to loopback.
+    if !is_for_emulator(service, request) || !page::is_from_here(service.base_url(), request) {
+        return Some(whole(ErrorBody::Empty.response(403)));
+    }
+    let response = page::respond(service, request, rest);
+    response.or_else(|| Some(whole(respond_to_program(service, request, rest))))
+}
+
+/// Responds to a shell script or a test.
+fn respond_to_program(
+    service: &Arc<Service<State>>,
+    request: &RecordedRequest,
+    rest: &str,
+) -> Response<Bytes> {
+    match (request.method(), rest) {
         (&Method::GET, "" | "/") => ok(&configuration(service)),
         (&Method::GET, "/anchors.pem") => pem(service, Issuer::root_pem),
         (&Method::GET, "/deliveries") => {
@@ -57,7 +72,7 @@ pub(super) fn respond(
             }
         }
         _ => ErrorBody::web_api(format!("the emulator has no endpoint `{rest}`")).response(404),
-    })
+    }
 }
 
 /// Whether the host of the request is a loopback address or that of the base URL. No web page has such a host, but a page's

@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::uri::{InvalidUri, Scheme};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 
-use super::delivery::{Attempt, Delivery, Origin, Outcome};
+use super::delivery::{Attempt, Delivery, Origin, Outcome, ReceiverResponse};
 use super::state::State;
 use crate::http_client::{HttpClient, HttpClientError};
 use crate::testing::authority::SignedRequest;
@@ -33,7 +33,8 @@ impl Deliverer for State {
     }
 
     fn next_attempt(&mut self, base_url: &str, number: usize) -> Option<NextAttempt<AttemptError>> {
-        let delivery = self.deliveries.get(number)?;
+        // It may have been given up in the pause.
+        let delivery = self.deliveries.get(number).filter(|it| it.outcome == Outcome::Pending)?;
         let signs_again = self.quirks.signs_each_attempt
             && delivery.origin.is_partner_center()
             && !delivery.attempts.is_empty();
@@ -65,11 +66,12 @@ impl Deliverer for State {
         &mut self,
         number: usize,
         took: Duration,
-        response: Result<StatusCode, AttemptError>,
+        response: Result<Response<Bytes>, AttemptError>,
     ) -> Option<Duration> {
+        self.page.changed();
         let at = self.base.clock.now();
         let delivery = self.deliveries.get_mut(number)?;
-        let response = response.map_err(|error| error.0);
+        let response = response.map(ReceiverResponse::from).map_err(|error| error.0);
         delivery.attempts.push(Attempt { at, took, response });
         let made = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX);
         delivery.outcome = if delivery.attempts.last().is_some_and(Attempt::is_success) {
@@ -84,9 +86,7 @@ impl Deliverer for State {
         } else {
             Outcome::Offline
         };
-        let doublings = 1_u32.checked_shl(made.saturating_sub(1)).unwrap_or(u32::MAX);
-        let pause = self.quirks.first_pause.saturating_mul(doublings);
-        (delivery.outcome == Outcome::Pending).then_some(pause)
+        (delivery.outcome == Outcome::Pending).then(|| self.quirks.pause_after(made))
     }
 }
 
@@ -105,8 +105,13 @@ fn request(webhook_url: &str, callback: &SignedRequest) -> Result<Request<Bytes>
     *request.method_mut() = Method::POST;
     *request.uri_mut() =
         webhook_url.parse().map_err(|error: InvalidUri| AttemptError(error.to_string()))?;
-    *request.headers_mut() = callback.headers.clone();
-    let encodings = HeaderValue::from_static("gzip, deflate");
-    request.headers_mut().insert(ACCEPT_ENCODING, encodings);
+    *request.headers_mut() = sent_headers(callback);
     Ok(request)
+}
+
+/// The headers of a callback, without those that every HTTP client adds.
+pub(super) fn sent_headers(callback: &SignedRequest) -> HeaderMap {
+    let mut headers = callback.headers.clone();
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
+    headers
 }

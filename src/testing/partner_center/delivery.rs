@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -64,6 +64,15 @@ impl Delivery {
     /// The current outcome.
     pub fn outcome(&self) -> Outcome {
         self.outcome
+    }
+
+    /// Ends a pending delivery. Returns whether it was pending.
+    pub(super) fn give_up(&mut self) -> bool {
+        let is_pending = self.outcome == Outcome::Pending;
+        if is_pending {
+            self.outcome = Outcome::Offline;
+        }
+        is_pending
     }
 
     /// The delivery as `GET /emulator/deliveries` shows it.
@@ -168,7 +177,7 @@ impl Outcome {
 pub struct Attempt {
     pub(super) at: OffsetDateTime,
     pub(super) took: Duration,
-    pub(super) response: Result<StatusCode, String>,
+    pub(super) response: Result<ReceiverResponse, String>,
 }
 
 impl Attempt {
@@ -184,7 +193,7 @@ impl Attempt {
 
     /// The status of the response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
-        self.response.as_ref().ok().copied()
+        self.response.as_ref().ok().map(|response| response.status)
     }
 
     /// Why there was no response.
@@ -201,9 +210,34 @@ impl Attempt {
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.response {
-            Ok(status) => write!(f, "{}", status.as_u16())?,
+            Ok(response) => write!(f, "{}", response.status.as_u16())?,
             Err(error) => write!(f, "no response: {error}")?,
         }
         write!(f, " in {} ms", self.took.as_millis())
     }
 }
+
+/// What the receiver responded, for the page. Partner Center itself reads the status only.
+#[derive(Clone, Debug)]
+pub(super) struct ReceiverResponse {
+    /// It decides on the outcome.
+    pub(super) status: StatusCode,
+    /// A receiver may say there why it refused.
+    pub(super) headers: HeaderMap,
+    /// Its first 8 KiB, so that a receiver that responds with pages fills no memory: thousands of deliveries are kept.
+    pub(super) body: Bytes,
+    /// The length of the whole body.
+    pub(super) length: usize,
+}
+
+impl From<Response<Bytes>> for ReceiverResponse {
+    fn from(response: Response<Bytes>) -> Self {
+        let (head, body) = response.into_parts();
+        // Copied, because a part of it would keep all of it in memory.
+        let start = body.get(..KEPT_BODY).map_or_else(|| body.clone(), Bytes::copy_from_slice);
+        Self { status: head.status, headers: head.headers, body: start, length: body.len() }
+    }
+}
+
+/// The length of [`ReceiverResponse::body`], in bytes: enough for any error message.
+const KEPT_BODY: usize = 8 * 1024;

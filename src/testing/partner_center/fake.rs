@@ -157,6 +157,7 @@ impl PartnerCenter {
     pub fn set_registration(&self, registration: &Value) {
         let mut state = self.server.state();
         state.registration = Registration::from_value(registration, state.base.clock.now());
+        state.page.changed();
     }
 
     /// Replaces the signing certificate and its key. Deliveries in progress keep their signature.
@@ -191,6 +192,7 @@ impl PartnerCenter {
     pub fn revoke(&self) -> Result<(), TestKitError> {
         let mut state = self.server.state();
         state.certificates(self.base_url())?.revoke();
+        state.page.changed();
         Ok(())
     }
 
@@ -213,12 +215,35 @@ impl PartnerCenter {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stop_certificate_host(&self) {
-        self.server.state().certificate_host_is_down = true;
+        let mut state = self.server.state();
+        state.certificate_host_is_down = true;
+        state.page.changed();
+    }
+
+    /// Waits until a client runs the command `stop`. The fake itself goes on until it is dropped.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use partner_center_webhooks::testing::PartnerCenter;
+    ///
+    /// let fake = PartnerCenter::start().await?;
+    /// assert_eq!(fake.run(&"stop".parse()?)?, "the emulator stops");
+    /// fake.stop_requested().await;
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn stop_requested(&self) {
+        let stop = Arc::clone(&self.server.state().stop);
+        stop.notified().await;
     }
 
     /// Starts the certificate host again.
     pub fn start_certificate_host(&self) {
-        self.server.state().certificate_host_is_down = false;
+        let mut state = self.server.state();
+        state.certificate_host_is_down = false;
+        state.page.changed();
     }
 
     /// The current signer.

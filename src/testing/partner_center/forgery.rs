@@ -78,6 +78,20 @@ impl Forgery {
         }
     }
 
+    /// Why a receiver must refuse it, as the rest of a sentence: "As it should be: …".
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::AnotherBody => "the signature is over another body",
+            Self::AnotherService => "the certificate is issued for another service",
+            Self::Elsewhere => "the certificate URL is outside the allowed location",
+            Self::Expired => "the signing certificate has expired",
+            Self::ForeignIssuer => "the certificate does not lead to a trusted root",
+            Self::NoSignature => "there is no signature",
+            Self::SelfSigned => "the certificate is self-signed",
+            Self::WeakAlgorithm => "the algorithm `rsa-sha1` is too weak",
+        }
+    }
+
     /// Creates a forged callback with `body`.
     pub(super) fn callback(
         self,

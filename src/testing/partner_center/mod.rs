@@ -65,6 +65,31 @@
 //!
 //! `partner-center emulate` runs it for services in any language: `GET /emulator` returns the configuration of a client, and
 //! `POST /emulator/commands` runs a [`Command`]. An [`Emulator`] is that configuration for a service in Rust.
+//!
+//! # The page
+//!
+//! Open `/emulator/` in a browser: it shows every delivery with its request, the receiver's responses and a reason, and changes
+//! as they happen. Its forms run the same [`Command`]s. They accept requests of the page alone, so that no other web page in
+//! the browser can control the fake; programs are not asked for anything.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use std::time::Duration;
+//!
+//! use bytes::Bytes;
+//! use http::Request;
+//! use partner_center_webhooks::http_client::{HttpClient, Limits, ReqwestClient};
+//! use partner_center_webhooks::testing::PartnerCenter;
+//!
+//! let fake = PartnerCenter::start().await?;
+//! let url = format!("{}/emulator/", fake.base_url());
+//! let request = Request::get(url).header("accept", "text/html").body(Bytes::new())?;
+//! let limits = Limits::new(Duration::from_secs(5), 1 << 20);
+//! let response = ReqwestClient::new()?.send(request, limits).await?;
+//! assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+//! # Ok(()) }) }
+//! ```
 
 mod actions;
 mod builder;
@@ -80,6 +105,7 @@ mod events;
 mod fake;
 mod forgery;
 mod identity;
+mod page;
 mod quirks;
 mod registration;
 mod resources;

@@ -66,6 +66,14 @@ pub struct Quirks {
     pub validation_events_per_minute: u32,
 }
 
+impl Quirks {
+    /// The pause after this many failed attempts.
+    pub(super) fn pause_after(&self, attempts: u32) -> Duration {
+        let doublings = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.first_pause.saturating_mul(doublings)
+    }
+}
+
 impl Default for Quirks {
     fn default() -> Self {
         Self {

@@ -23,7 +23,7 @@ use super::state::State;
 use super::tokens::{Tokens, unauthorized};
 use crate::testing::loopback::fault::Fault;
 use crate::testing::loopback::request::RecordedRequest;
-use crate::testing::loopback::response::{ErrorBody, guid, header, ok};
+use crate::testing::loopback::response::{Body, ErrorBody, guid, header, ok};
 use crate::testing::loopback::server::{self, Base, Service};
 
 impl server::State for State {
@@ -31,7 +31,7 @@ impl server::State for State {
         &mut self.base
     }
 
-    fn control(service: &Arc<Service<Self>>, request: &RecordedRequest) -> Option<Response<Bytes>> {
+    fn control(service: &Arc<Service<Self>>, request: &RecordedRequest) -> Option<Response<Body>> {
         control::respond(service, request)
     }
 
@@ -46,6 +46,7 @@ impl server::State for State {
         request: &RecordedRequest,
     ) -> Response<Bytes> {
         let path = request.path();
+        self.page.changed();
         if is_hosted(path) {
             return self.serve_file(path, service.base_url());
         }

@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use super::certificates::Certificates;
 use super::delivery::Delivery;
+use super::page::desk::Desk;
 use super::quirks::Quirks;
 use super::registration::Registration;
 use super::resources::Resources;
@@ -35,9 +37,13 @@ pub(super) struct State {
     certificates: Option<Certificates>,
     issuer: Option<Issuer>,
     pub(super) certificate_host_is_down: bool,
+    /// Notified by the command `stop`.
+    pub(super) stop: Arc<Notify>,
     pub(super) deliveries: Deliveries<Delivery>,
     /// The client for deliveries to https URLs.
     pub(super) client: Option<Arc<dyn HttpClient>>,
+    /// What the page for people keeps.
+    pub(super) page: Desk,
 }
 
 impl State {
@@ -58,9 +64,20 @@ impl State {
             certificates: None,
             issuer,
             certificate_host_is_down: false,
+            stop: Arc::default(),
             deliveries,
             client,
+            page: Desk::new(),
         }
+    }
+
+    /// Removes the registration, gives up pending deliveries, and starts the certificate host. Certificates, credentials and the
+    /// record of deliveries stay.
+    pub(super) fn reset(&mut self) {
+        self.registration = None;
+        self.certificate_host_is_down = false;
+        self.deliveries.end_where(Delivery::give_up);
+        self.deliveries.hurry();
     }
 
     /// The certificate host, created with a new issuer if necessary.
@@ -74,6 +91,11 @@ impl State {
             (None, None) => Certificates::new(&Issuer::at(self.base.clock.unix_time())?, base_url)?,
         };
         Ok(self.certificates.insert(certificates))
+    }
+
+    /// The certificate host, if something has needed it.
+    pub(super) fn existing_certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// Signs `body` as the registration asks for.

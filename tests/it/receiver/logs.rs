@@ -87,6 +87,28 @@ async fn one_line_a_callback() {
     assert_eq!(lines.len(), 3);
 }
 
+/// Scanners do not make a line that somebody looks at; a gateway that removes the signature does.
+#[tokio::test]
+async fn a_request_without_a_signature_is_not_a_warning() {
+    let signer = ISSUER.signer().unwrap();
+    let receiver =
+        ReceiverBuilder::new(chain(), Scripted::serving(&signer)).clock(|| NOW).build().unwrap();
+    let mut gateway = signer.callback(EVENT).unwrap();
+    gateway.headers.remove("authorization");
+    let mut bearer = http::HeaderMap::new();
+    bearer.insert("authorization", "Bearer eyJ-secret".parse().unwrap());
+    let lines = lines_of(async {
+        let _ = receiver.receive(&http::HeaderMap::new(), "{}").await.unwrap_err();
+        let _ = receiver.receive(&bearer, "{}").await.unwrap_err();
+        let _ = receiver.receive(&http::HeaderMap::new(), "").await.unwrap_err();
+        let _ = receiver.receive(&gateway.headers, &gateway.body).await.unwrap_err();
+    })
+    .await;
+    let levels: Vec<_> = lines.iter().map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(levels, ["INFO", "INFO", "INFO", "WARN"], "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("callback refused")), "{lines:?}");
+}
+
 /// An error if only a repair on this side helps, with the digest of a genuine body; otherwise a warning.
 #[tokio::test]
 async fn errors_that_need_a_repair_are_logged_as_errors() {

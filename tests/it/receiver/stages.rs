@@ -257,6 +257,41 @@ async fn a_rotated_certificate_is_found_and_the_former_one_stays_good() {
     assert!(!accepts(&old).await, "the former certificate has ended");
 }
 
+/// Until the receiver asks again, the log says that it has not, and when it will.
+#[tokio::test]
+async fn a_mismatch_right_after_a_rotation_says_when_the_certificate_was_fetched() {
+    let (first, second) = (
+        ISSUER.signer().unwrap(),
+        ISSUER.signing_certificate().new_key().unwrap().issue().unwrap(),
+    );
+    let source = Scripted::serving(&first);
+    let (receiver, clock) = with_clock(&source);
+    let (old, new) = (first.callback(EVENT).unwrap(), second.callback(EVENT).unwrap());
+    assert!(receiver.receive(&old.headers, &old.body).await.is_ok());
+    source.now_answers(Ok(bundle(&second)));
+    let end = "or it is not Partner Center's";
+    for (ago, next) in [(0, 5), (3, 2), (4, 1)] {
+        clock.store(NOW.as_secs() + ago, Ordering::SeqCst);
+        let error = receiver.receive(&new.headers, &new.body).await.unwrap_err();
+        let said = format!(
+            "{end}; or the certificate was replaced after it was fetched {ago} s ago: a callback that arrives in {next} s causes \
+             another fetch"
+        );
+        assert!(error.to_string().ends_with(&said), "{error}");
+    }
+    assert_eq!(source.fetches(), 1);
+    clock.store(NOW.as_secs() + 5, Ordering::SeqCst);
+    assert!(receiver.receive(&new.headers, &new.body).await.is_ok());
+    assert_eq!(source.fetches(), 2);
+
+    // The twin: under a certificate that was fetched for this callback, there is no third cause.
+    clock.store(NOW.as_secs() + 60, Ordering::SeqCst);
+    let forged = good().with_body("{}");
+    let error = receiver.receive(&forged.headers, &forged.body).await.unwrap_err();
+    assert!(error.to_string().ends_with(end), "{error}");
+    assert_eq!(source.fetches(), 3);
+}
+
 #[tokio::test]
 async fn an_outage_after_a_first_success() {
     let signer = ISSUER.signer().unwrap();

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Args as _, Command, FromArgMatches as _, Subcommand};
 use serde_json::{Value, json};
 
+use super::signature;
 use crate::complaint;
 use crate::configuration::file::{Layer, user_path};
 use crate::configuration::names::{SECRETS, UNCONFIGURED, key, variable};
 use crate::configuration::resolve::{Setting, Sources};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::options::files::replace_secret;
 use crate::options::trust::TrustOptions;
-use crate::output::{Out, line, note};
+use crate::output::{Out, note};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -30,6 +32,9 @@ pub(crate) enum ConfigCommand {
         /// Where to write it, instead of the user's folder for configuration
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Also write a new secret for the signatures of Standard Webhooks: deliver.secret, beside the file
+        #[arg(long)]
+        with_secret: bool,
         /// Replace a file that is there
         #[arg(long)]
         force: bool,
@@ -50,7 +55,15 @@ pub(crate) fn run(
         ConfigCommand::Show => show(&sources, &known, out),
         ConfigCommand::Check => check(&sources, &known, out),
         ConfigCommand::Options => options(&known, flags, out),
-        ConfigCommand::Init { output, force } => init(output.clone(), *force, &known, flags, out),
+        ConfigCommand::Init { output, with_secret, force } => {
+            let path = init(output.clone(), *force, &known, flags)?;
+            let secret = with_secret.then(|| new_secret(&path, *force)).transpose()?;
+            let path = path.display().to_string();
+            let secret = secret.map(|path| path.display().to_string());
+            let lines = secret.iter().fold(path.clone(), |lines, path| format!("{lines}\n{path}"));
+            out.show(lines, &json!({ "path": path, "secret_file": secret }))?;
+            Ok(Exit::Yes)
+        }
     }
 }
 
@@ -128,7 +141,7 @@ fn check(sources: &Sources<'_>, known: &BTreeMap<String, Arg>, out: Out) -> Resu
         let alone = alone.value_parser(arg.get_value_parser().clone());
         let alone = Command::new("partner-center").no_binary_name(true).arg(alone);
         if let Err(error) = alone.try_get_matches_from(values) {
-            return Err(complaint::failure(&error, &set));
+            return Err(complaint::failure(&error, &set, &[]));
         }
     }
     let trust = TrustOptions::augment_args(Command::new("partner-center").no_binary_name(true));
@@ -140,7 +153,7 @@ fn check(sources: &Sources<'_>, known: &BTreeMap<String, Arg>, out: Out) -> Resu
     let values: Vec<_> = values.collect();
     let matches = trust.clone().try_get_matches_from(values);
     let options = matches.and_then(|matches| TrustOptions::from_arg_matches(&matches));
-    let options = options.map_err(|error| complaint::failure(&error, &set))?;
+    let options = options.map_err(|error| complaint::failure(&error, &set, &[]))?;
     options.check_files()?;
     let files: Vec<_> =
         sources.layers.iter().map(|layer| layer.path.display().to_string()).collect();
@@ -181,8 +194,7 @@ fn init(
     force: bool,
     known: &BTreeMap<String, Arg>,
     flags: &[String],
-    out: Out,
-) -> Result<Exit, Failure> {
+) -> Result<PathBuf, Failure> {
     let path = output.or_else(user_path).ok_or_else(|| {
         Failure::usage(
             "there is no folder for configuration: neither XDG_CONFIG_HOME nor HOME is set",
@@ -210,9 +222,19 @@ fn init(
     };
     written.map_err(|error| Failure::file("--output", &path, error))?;
     note(format_args!("wrote {}", path.display()));
-    match out.is_json() {
-        true => line(json!({ "path": path.display().to_string() }))?,
-        false => line(path.display())?,
+    Ok(path)
+}
+
+/// Writes a secret beside the file at `path`, for its owner alone.
+fn new_secret(path: &Path, force: bool) -> Result<PathBuf, Failure> {
+    let file = path.with_file_name("deliver.secret");
+    if file.exists() && !force {
+        // An application may know the one that is there.
+        return Err(Failure::usage(format_args!("{} is there already", file.display()))
+            .or_try("partner-center config init --with-secret --force"));
     }
-    Ok(Exit::Yes)
+    replace_secret(&file, format!("{}\n", signature::new_secret()).as_bytes())
+        .map_err(|error| Failure::file("--with-secret", &file, error))?;
+    note(format_args!("wrote {}: give the secret to your application", file.display()));
+    Ok(file)
 }

@@ -14,6 +14,7 @@ use partner_center_webhooks::testing::partner_center::{Delivery, Forgery, Origin
 use partner_center_webhooks::{Error, Received};
 use serde_json::{Value, json};
 
+use crate::browser::open;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Out, line, note};
@@ -30,6 +31,9 @@ pub(crate) struct DemoOptions {
     /// Leave both running until Ctrl-C
     #[arg(long)]
     keep: bool,
+    /// Leave both running, and open the page in a browser
+    #[arg(long)]
+    open: bool,
 }
 
 pub(crate) async fn run(options: &DemoOptions, out: Out) -> Result<Exit, Failure> {
@@ -62,12 +66,16 @@ pub(crate) async fn run(options: &DemoOptions, out: Out) -> Result<Exit, Failure
     }
     partner_center.settled().await;
     let exit = report(&partner_center.deliveries(), out)?;
-    if options.keep {
+    if options.keep || options.open {
         let base_url = partner_center.base_url();
         note(format_args!("receiver: {url}"));
         note(format_args!("emulator: {base_url}"));
+        note(format_args!("page: {base_url}/emulator/"));
         for action in ["emit invoice-ready --wait", "forge all --wait", "rotate"] {
             note(format_args!("try: partner-center emulate {action} --emulator {base_url}"));
+        }
+        if options.open {
+            open(&format!("{base_url}/emulator/"));
         }
         std::future::pending::<()>().await;
     }

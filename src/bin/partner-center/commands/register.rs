@@ -252,9 +252,13 @@ async fn test(
     };
     let mut shown = String::new();
     let progress = |event: &TestEvent| {
-        let text = match event.results().len() {
-            1 => format!("{}, 1 attempt", event.status()),
-            attempts => format!("{}, {attempts} attempts", event.status()),
+        let codes = event.results().iter().map(|result| result.response_code());
+        let codes: Vec<_> =
+            codes.map(|code| code.unwrap_or("no response").escape_debug().to_string()).collect();
+        let text = match codes.len() {
+            0 => format!("{}, 0 attempts", event.status()),
+            1 => format!("{}, 1 attempt: {}", event.status(), codes.join(", ")),
+            attempts => format!("{}, {attempts} attempts: {}", event.status(), codes.join(", ")),
         };
         if text != shown {
             note(&text);

@@ -59,8 +59,7 @@ pub(crate) enum SignatureCommand {
 pub(crate) fn run(command: &SignatureCommand, out: Out) -> Result<Exit, Failure> {
     match command {
         SignatureCommand::New => {
-            let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
-            let secret = format!("{PREFIX}{}", STANDARD.encode(random));
+            let secret = new_secret();
             out.show(&secret, &json!({ "secret": secret }))?;
             Ok(Exit::Yes)
         }
@@ -92,6 +91,12 @@ pub(crate) fn run(command: &SignatureCommand, out: Out) -> Result<Exit, Failure>
             Ok(if is_valid { Exit::Yes } else { Exit::No })
         }
     }
+}
+
+/// A new secret of 244 random bits.
+pub(super) fn new_secret() -> String {
+    let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
+    format!("{PREFIX}{}", STANDARD.encode(random))
 }
 
 fn is_valid(keys: &[Vec<u8>], message: &[u8], signatures: &str) -> Result<bool, Failure> {

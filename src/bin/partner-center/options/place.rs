@@ -34,7 +34,7 @@ enum CloudName {
 impl Place {
     pub(crate) fn cloud(&self) -> Cloud {
         match (&self.base_url, self.cloud) {
-            (Some(base_url), _) => emulated(base_url),
+            (Some(base_url), _) => cloud_at(base_url),
             (None, Some(CloudName::China)) => Cloud::China,
             (None, Some(CloudName::UsGovernment)) => Cloud::UsGovernment,
             (None, Some(CloudName::Global) | None) => Cloud::Global,
@@ -43,7 +43,7 @@ impl Place {
 }
 
 /// A service that is everything at once.
-fn emulated(base_url: &str) -> Cloud {
+pub(super) fn cloud_at(base_url: &str) -> Cloud {
     let mut profile = CloudProfile::new(base_url, base_url);
     profile.graph_base = format!("{}/graph", profile.api_base);
     profile.referrals_base = format!("{}/referrals", profile.api_base);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use partner_center_webhooks::chain::{Anchors, ChainVerifier, Revocation, SignerName};
+use partner_center_webhooks::cloud::Cloud;
 use partner_center_webhooks::crypto::DefaultBackend;
 use partner_center_webhooks::http_client::{HttpClient, ReqwestClient};
 use partner_center_webhooks::receiver::ReceiverBuilder;
@@ -15,7 +16,7 @@ use partner_center_webhooks::source::{
 use partner_center_webhooks::testing::Emulator;
 
 use super::files::certificates;
-use super::place::Place;
+use super::place::{Place, cloud_at};
 use crate::failure::Failure;
 use crate::values::Prefix;
 
@@ -183,6 +184,14 @@ async fn emulated(chain: ChainVerifier, url: &str) -> Result<Trust, Failure> {
 }
 
 impl Trust {
+    /// The cloud whose API is called: the trusted emulator, or what `place` says.
+    pub(crate) fn cloud(&self, place: &Place) -> Cloud {
+        match &self.emulator {
+            Some(emulator) => cloud_at(emulator.base_url()),
+            None => place.cloud(),
+        }
+    }
+
     pub(crate) fn authorities(&self) -> Authorities {
         Authorities::new(Arc::clone(&self.client))
             .with_issuer_location(self.issuers.clone())

@@ -7,6 +7,7 @@ mod deliveries;
 mod events;
 mod forgeries;
 mod load;
+mod page;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -42,7 +42,7 @@ pub(crate) async fn run(options: &DoctorOptions, out: Out) -> Result<Exit, Failu
     }
     let has_account = options.account.is_configured() && !options.offline;
     if options.wants(PartName::Registration, has_account) {
-        parts.push(registration::part(options).await);
+        parts.push(registration::part(options, &trust).await);
     }
     if options.wants(PartName::Receiver, options.receiver.is_some()) {
         parts.push(receiver::part(options.receiver.as_deref()).await);

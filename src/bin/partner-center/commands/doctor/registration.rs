@@ -7,12 +7,13 @@ use partner_center_webhooks::registration::{Registration, RegistrationClient};
 
 use super::options::DoctorOptions;
 use super::part::{Part, Status};
+use crate::options::trust::Trust;
 
-pub(super) async fn part(options: &DoctorOptions) -> Part {
+pub(super) async fn part(options: &DoctorOptions, trust: &Trust) -> Part {
     if !options.account.is_configured() {
         return Part::skipped(NAME, "no credentials are configured (see `Account` in --help)");
     }
-    let cloud = options.trust.place.cloud();
+    let cloud = trust.cloud(&options.trust.place);
     let fail = |problem: String| Part::new(NAME, Status::Unknown, problem);
     let http = match ReqwestClient::new() {
         Ok(http) => http,

@@ -7,12 +7,12 @@ use partner_center_webhooks::event::EventName;
 use partner_center_webhooks::testing::partner_center::Forgery;
 use serde_json::{Value, json};
 
+use super::body::{Member, emit_line, is_documented};
 use super::client::Target;
 use super::environment;
 use super::summary::{last_attempt, summary, text};
 use crate::exit::Exit;
 use crate::failure::{Failure, similar};
-use crate::options::files;
 use crate::output::Out;
 use crate::values::Span;
 
@@ -26,6 +26,9 @@ pub(super) enum Action {
         /// Send this body instead of a sample; `-` is standard input
         #[arg(long, value_name = "FILE")]
         body: Option<PathBuf>,
+        /// Set a member of the body, such as ResourceUri=https://…; JSON if it parses as such, else text
+        #[arg(long, value_name = "MEMBER=VALUE")]
+        set: Vec<Member>,
         /// How many times
         #[arg(long, value_name = "N", default_value_t = 1)]
         count: u32,
@@ -63,6 +66,16 @@ pub(super) enum Action {
         /// The events
         #[arg(value_name = "EVENT")]
         events: Vec<String>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Remove the registration, give up pending deliveries, start the certificate host
+    Reset {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Stop the emulator
+    Stop {
         #[command(flatten)]
         target: Target,
     },
@@ -123,8 +136,8 @@ pub(super) struct Wait {
 
 pub(super) async fn run(action: &Action, out: Out) -> Result<Exit, Failure> {
     match action {
-        Action::Emit { name, body, count, wait } => {
-            let line = emit_line(name, body.as_deref())?;
+        Action::Emit { name, body, set, count, wait } => {
+            let line = emit_line(name, body.as_deref(), set)?;
             let mut exit = Exit::Yes;
             for _ in 0..*count {
                 if deliver(&line, wait, out).await? != Exit::Yes {
@@ -141,20 +154,9 @@ pub(super) async fn run(action: &Action, out: Out) -> Result<Exit, Failure> {
         Action::Test { wait } => deliver("test", wait, out).await,
         Action::Replay { number, wait } => deliver(&format!("replay {number}"), wait, out).await,
         Action::DeliverNow { target } => command("deliver-now", target, out).await,
-        Action::Register { url, events, target } => {
-            let unknown = events.iter().find(|name| !is_documented(name));
-            if let Some(name) = unknown {
-                return Err(Failure::unknown_event(name, &format!("emulate register {url}")));
-            }
-            let failure = |failure: Failure| match url.contains("://") {
-                true => failure,
-                false => {
-                    failure.or_try(format_args!("partner-center emulate register http://{url}"))
-                }
-            };
-            let line = format!("register {url} {}", events.join(" "));
-            command(&line, target, out).await.map_err(failure)
-        }
+        Action::Register { url, events, target } => register(url, events, target, out).await,
+        Action::Reset { target } => command("reset", target, out).await,
+        Action::Stop { target } => command("stop", target, out).await,
         Action::Rotate { target } => command("rotate", target, out).await,
         Action::Revoke { target } => command("revoke", target, out).await,
         Action::Down { target } => command("down", target, out).await,
@@ -181,24 +183,30 @@ pub(super) async fn run(action: &Action, out: Out) -> Result<Exit, Failure> {
     }
 }
 
-fn is_documented(name: &str) -> bool {
-    EventName::ALL.iter().any(|known| known.as_str() == name)
-}
-
-fn emit_line(name: &str, body: Option<&std::path::Path>) -> Result<String, Failure> {
-    match body {
-        Some(path) => Ok(format!("emit {name} {}", files::text("--body", path)?)),
-        None if is_documented(name) => Ok(format!("emit {name}")),
-        None => Err(Failure::unknown_event(name, "emulate emit")),
-    }
-}
-
 fn unknown_forgery(kind: &str, error: &dyn std::fmt::Display) -> Failure {
     let known = Forgery::ALL.iter().map(|forgery| forgery.as_str());
     let suggest = |failure: Failure, kind: &&str| {
         failure.or_try(format_args!("partner-center emulate forge {kind}"))
     };
     similar(kind, known).iter().fold(Failure::usage(error), suggest)
+}
+
+async fn register(
+    url: &str,
+    events: &[String],
+    target: &Target,
+    out: Out,
+) -> Result<Exit, Failure> {
+    let unknown = events.iter().find(|name| !is_documented(name));
+    if let Some(name) = unknown {
+        return Err(Failure::unknown_event(name, &format!("emulate register {url}")));
+    }
+    let failure = |failure: Failure| match url.contains("://") {
+        true => failure,
+        false => failure.or_try(format_args!("partner-center emulate register http://{url}")),
+    };
+    let line = format!("register {url} {}", events.join(" "));
+    command(&line, target, out).await.map_err(failure)
 }
 
 /// Runs a command without a delivery.

@@ -40,6 +40,9 @@ impl Target {
     }
 
     fn refusal(&self, message: String) -> Failure {
+        if message.starts_with("refused with status 429") {
+            return Failure::unknown(message);
+        }
         let is_about_registration = message == "no webhook URL is registered";
         let failure = Failure::usage(message);
         match is_about_registration {

@@ -1,6 +1,7 @@
 //! `emulate`: a Partner Center on this machine, and the actions that drive a running one.
 
 mod action;
+mod body;
 mod client;
 mod environment;
 mod script;
@@ -21,10 +22,11 @@ use server::ServerOptions;
 #[derive(Args, Debug)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Standard output is one line per attempt to deliver a callback.\n\nTenant, secrets and keys are kept in the \
-                  state folder, so that a receiver that trusts the emulator still does after a restart. Whoever can reach it can \
-                  sign events and read all secrets: they are for tests.\n\nExit code: 0 stopped; with --exit, 1 if a command \
-                  failed, a delivery was given up or a forgery accepted; 3 the address is taken."
+    after_help = "Standard output is one line per attempt to deliver a callback. The page at /emulator/ shows them as they \
+                  happen, and has forms for the actions.\n\nTenant, secrets and keys are kept in the state folder, so that a \
+                  receiver that trusts the emulator still does after a restart. Whoever can reach it can sign events and read \
+                  all secrets: they are for tests.\n\nExit code: 0 stopped; with --exit, 1 if a command failed, a delivery was \
+                  given up or a forgery accepted; 3 the address is taken."
 )]
 pub(crate) struct EmulateOptions {
     #[command(subcommand)]

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::script::Line;
 use super::{environment, state};
+use crate::browser::open;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::options::files::{self, replace_secret};
@@ -57,6 +58,9 @@ pub(super) struct ServerOptions {
     /// Exit after the script, once no delivery is in progress
     #[arg(long, requires = "script")]
     exit: bool,
+    /// Open the page in a browser
+    #[arg(long)]
+    open: bool,
     /// Write the base URL to this file once it is reachable
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -77,12 +81,18 @@ pub(super) async fn run(options: &ServerOptions, out: Out) -> Result<Exit, Failu
     }
     let url = emulator.base_url();
     note(format_args!("ready: {url}"));
+    note(format_args!("page: {url}/emulator/"));
     note(format_args!("try: partner-center receive --danger-trust-emulator {url} --print"));
     note(format_args!("in Rust: testing::Emulator::trust(\"{url}\")"));
     announce(options.ready_file.as_deref(), url)?;
+    if options.open {
+        open(&format!("{url}/emulator/"));
+    }
     tokio::select! {
         ended = run_script(&emulator, script, options.exit, out) => ended,
         () = stop.requested() => Ok(Exit::Yes),
+        // On a single thread, the response to the command is written before this is polled.
+        () = emulator.stop_requested() => Ok(Exit::Yes),
     }
 }
 

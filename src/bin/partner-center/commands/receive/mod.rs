@@ -24,6 +24,7 @@ use crate::options::trust::{Trust, TrustOptions};
 use crate::output::{note, write_line};
 use crate::serve::{Endpoint, Handler, announce, bind, empty, serve, warm_up};
 use crate::signals::{Reload, Stop};
+use crate::systemd;
 use crate::values::Span;
 use line::Line;
 use operators::Operators;
@@ -110,6 +111,7 @@ pub(crate) async fn run(options: &ReceiveOptions) -> Result<Exit, Failure> {
     note(format_args!("ready: {url}"));
     announce(options.ready_file.as_deref(), &url)?;
     operators.ready(true);
+    systemd::ready();
     tokio::spawn(warm_up(receiver.clone()));
     tokio::spawn(reload_files(reload, options.trust.clone(), receiver.clone()));
 
@@ -136,6 +138,7 @@ async fn serve_until_stopped(
         async move {
             stop.requested().await;
             operators.ready(false);
+            systemd::stopping();
             info!("stopping: callbacks in flight are handled");
             let _ = stopping.send(stop);
         },
@@ -179,7 +182,8 @@ impl Handler for Printer {
             Err(error) => {
                 error!("the event could not be written: {error}");
                 self.operators.unwritten(&error);
-                empty(StatusCode::INTERNAL_SERVER_ERROR)
+                // As at each fault of this side: Partner Center delivers it again.
+                empty(StatusCode::SERVICE_UNAVAILABLE)
             }
         }
     }

@@ -29,6 +29,8 @@ struct Counts {
     last_accepted: Option<OffsetDateTime>,
     refused: BTreeMap<&'static str, u64>,
     last_refusal: Option<String>,
+    /// Requests of strangers, without a signature.
+    unsigned: u64,
     unmatched: u64,
     last_told: Option<Instant>,
 }
@@ -53,6 +55,11 @@ impl Operators {
     }
 
     pub(super) fn refused(&self, error: &Error) {
+        if error.is_unsigned() {
+            let mut counts = self.counts();
+            counts.unsigned = counts.unsigned.saturating_add(1);
+            return;
+        }
         self.note(error.kind().as_str(), error.to_string());
     }
 
@@ -120,6 +127,7 @@ impl Counts {
             "refused": self.refused.values().sum::<u64>(),
             "refused_by_kind": self.refused,
             "last_refusal": self.last_refusal,
+            "unsigned": self.unsigned,
             "unmatched": self.unmatched,
         })
     }
