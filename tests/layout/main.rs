@@ -98,4 +98,4 @@ const MAX_ENTRIES: usize = 28;
 const MAX_TYPES: usize = 280;
 const MAX_ERRORS: usize = 52;
 /// Folder, per cent of its lines.
-const DOC_SHARES: &[(&str, usize)] = &[("", 25), ("api", 20), ("signers", 20)];
+const DOC_SHARES: &[(&str, usize)] = &[("", 25), ("api", 20), ("inbox", 25), ("signers", 20)];
