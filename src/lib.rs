@@ -87,6 +87,7 @@
 //! | `rustcrypto` | the backend over the crates `rsa`, `sha2`, `p256` and `p384`; pure Rust, slower | |
 //! | `azure-identity` | access tokens from the credentials of the Azure SDK | |
 //! | `reqwest` | an HTTP client over reqwest, with rustls | yes |
+//! | `metrics` | count callbacks, attempts and errors of an inbox through the facade of the crate `metrics` | |
 //! | `testing` | a throw-away certificate authority that signs callbacks, a Partner Center on loopback that delivers them, and fakes of Event Grid and Resource Manager | |
 //! | `tracing` | log events through `tracing`, see below | |
 //! | `cli` | the program `partner-center` | |

@@ -214,6 +214,11 @@ pub(crate) mod inbox {
         }
     }
 
+    /// Callbacks that were settled long ago were deleted.
+    pub(crate) fn pruned(count: u64) {
+        log!(info, "partner_center_webhooks::inbox", outcome = "pruned", count, "callbacks pruned");
+    }
+
     /// An attempt ended after another one took over: the callback may have been handled twice.
     pub(crate) fn attempt_stale(step: &'static str, digest: &dyn Display) {
         log!(warn, "partner_center_webhooks::inbox", outcome = "stale", step, %digest, "claim of the attempt was lost");

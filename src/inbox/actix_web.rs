@@ -45,6 +45,7 @@ impl FromRequest for StoredCallback {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let endpoint = data::<InboxEndpoint>(&request)?;
+            let endpoint = InboxEndpoint::clone(&endpoint).with_peer(request.peer_addr());
             let accepted = endpoint.accept(request.headers(), payload).await;
             Ok(Self(accepted?))
         })

@@ -57,8 +57,9 @@ where
     type Rejection = EndpointError;
 
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Self::Rejection> {
-        let endpoint = InboxEndpoint::from_ref(state);
         let (parts, body) = request.into_parts();
+        let endpoint = InboxEndpoint::from_ref(state);
+        let endpoint = endpoint.with_peer(parts.extensions.get().copied());
         endpoint.accept(&parts.headers, BodyDataStream::new(body)).await.map(Self)
     }
 }

@@ -42,6 +42,7 @@ pub struct VerifiedCallback {
     event: Option<Event>,
     evidence: SignatureEvidence,
     chain_id: [u8; 32],
+    is_ignored: bool,
 }
 
 impl VerifiedCallback {
@@ -103,7 +104,19 @@ impl VerifiedCallback {
         );
         let chain_id = signer.backend().sha256(&concatenated(&evidence.certificates));
         let event = Event::from_slice(body.as_bytes()).ok();
-        Ok(Self { body, event, evidence, chain_id })
+        Ok(Self { body, event, evidence, chain_id, is_ignored: false })
+    }
+
+    /// To be stored as [`Ignored`](super::State::Ignored): it is kept, and not handled. An operator can retry it, for example when a
+    /// new version handles its event.
+    pub fn ignored(mut self) -> Self {
+        self.is_ignored = true;
+        self
+    }
+
+    /// Whether it is [only to be kept](Self::ignored).
+    pub fn is_ignored(&self) -> bool {
+        self.is_ignored
     }
 
     /// The body.

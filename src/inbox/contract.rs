@@ -38,7 +38,7 @@ pub trait Inbox: fmt::Debug + Send + Sync {
     /// Stores a callback under its digest. It is durable when this returns, so respond with 2xx then and not before.
     ///
     /// A body of more than [`MAX_BODY`](super::MAX_BODY) is refused. A second store of a digest changes nothing, whatever the state
-    /// of the callback.
+    /// of the callback. One that is [ignored](VerifiedCallback::ignored) is not claimed.
     ///
     /// # Errors
     ///
@@ -234,8 +234,8 @@ pub trait Inbox: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Record>, InboxError>>;
 
     /// Makes settled callbacks that `filter` selects pending again, and those that back off due now. Their failures start at 0.
-    /// Returns how many. Callbacks under a lease that has not expired are left alone. Done ones are handled a second time, so they
-    /// are retried only if the filter [names the state](Filter::with_state).
+    /// Returns how many. Callbacks under a lease that has not expired are left alone. Done ones are handled a second time, and
+    /// ignored ones were never to be handled, so these are retried only if the filter [names the state](Filter::with_state).
     ///
     /// # Errors
     ///
@@ -250,7 +250,7 @@ pub trait Inbox: fmt::Debug + Send + Sync {
     /// [`InboxError`]. A part of them may have been changed.
     fn discard<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<u64, InboxError>>;
 
-    /// Deletes up to `limit` callbacks that were done or discarded more than `age` ago; parked ones only with
+    /// Deletes up to `limit` callbacks that were done, discarded or ignored more than `age` ago; parked ones only with
     /// [`Retention::WithParked`]. Returns how many: repeat, with a pause, until it is less than `limit`.
     ///
     /// A pruned callback is new if it is delivered again, so keep at least seven days ([`RETAIN`](super::RETAIN) is 30).
@@ -296,7 +296,7 @@ pub enum Stored {
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Retention {
-    /// Only what was done or discarded.
+    /// Only what was done, discarded or ignored.
     #[default]
     KeepParked,
     /// Parked callbacks, too.

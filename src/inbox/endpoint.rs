@@ -1,6 +1,8 @@
 //! From a request to a stored callback: the part that all adapters share.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +17,9 @@ use super::callback::VerifiedCallback;
 use super::contract::{Inbox, Stored};
 use super::error::InboxError;
 use super::refused::{RefusedRequest, RefusedRing};
+use super::report::{self, InFlight};
 use crate::envelope::EnvelopeError;
-use crate::log;
+use crate::event::{Event, EventName};
 use crate::receiver::{Error, Receiver};
 use crate::signature::BodyDigest;
 
@@ -57,6 +60,8 @@ pub struct InboxEndpoint {
     receiver: Receiver,
     inbox: Arc<dyn Inbox>,
     ring: Option<Arc<Ring>>,
+    events: Option<Arc<HashSet<EventName>>>,
+    peer: Option<SocketAddr>,
 }
 
 struct Ring {
@@ -80,7 +85,7 @@ impl InboxEndpoint {
 
     /// Stores in `inbox` what `receiver` verifies.
     pub fn new(receiver: Receiver, inbox: Arc<dyn Inbox>) -> Self {
-        Self { receiver, inbox, ring: None }
+        Self { receiver, inbox, ring: None, events: None, peer: None }
     }
 
     /// Keeps refused requests in `ring`, but not those without a signature: they are the noise of a public endpoint. They are kept in
@@ -119,6 +124,23 @@ impl InboxEndpoint {
         self
     }
 
+    /// Has only these events handled. All others are stored as [`Ignored`](super::State::Ignored): they are kept, and can be retried.
+    /// Genuine bodies that are not events are to be handled, so that somebody sees them.
+    pub fn with_events(mut self, names: impl IntoIterator<Item = EventName>) -> Self {
+        self.events = Some(Arc::new(names.into_iter().collect()));
+        self
+    }
+
+    /// For one request: the address of the peer, which is kept with it if it is refused. Behind a proxy that is the proxy, and the
+    /// kept `x-forwarded-for` names the client.
+    ///
+    /// The adapters do it: actix-web's with the peer of its request, those of axum and tower with the extension `SocketAddr` of the
+    /// request, if there is one.
+    pub fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
+        self.peer = peer;
+        self
+    }
+
     /// Verifies a callback and stores it. Returns after the commit.
     ///
     /// `headers` and `body` are those of [`Receiver::receive_stream`]. A genuine body that is not an event is stored, too. The
@@ -137,6 +159,7 @@ impl InboxEndpoint {
         V: AsRef<[u8]> + ?Sized + 'h,
         D: Buf,
     {
+        let request = InFlight::begin();
         let headers: Vec<_> = headers.into_iter().collect();
         let pairs = || headers.iter().map(|&(name, value)| (name, value));
         let mut read = Bytes::new();
@@ -149,20 +172,35 @@ impl InboxEndpoint {
         let callback = match verified.await {
             Ok(callback) => callback,
             Err(error) => {
+                request.refused(&error);
                 self.keep(pairs(), read, &error);
                 return Err(EndpointError::Refused(error));
             }
         };
+        let callback = match self.handles(&callback) {
+            true => callback,
+            false => callback.ignored(),
+        };
         let digest = callback.digest();
-        match self.inbox.store(&callback).await {
+        let begun = Instant::now();
+        let stored = self.inbox.store(&callback).await;
+        report::committed(begun.elapsed());
+        match stored {
             Ok(stored) => {
-                log::inbox::stored(stored == Stored::New, &digest);
+                request.stored(stored, &digest, callback.event().map(Event::name));
                 Ok(Accepted { callback, stored })
             }
             Err(error) => {
-                log::inbox::failed("store", &error);
+                request.unavailable(&error);
                 Err(EndpointError::Inbox { digest, error })
             }
+        }
+    }
+
+    fn handles(&self, callback: &VerifiedCallback) -> bool {
+        match (&self.events, callback.event()) {
+            (Some(events), Some(event)) => events.contains(event.name()),
+            _ => true,
         }
     }
 
@@ -184,11 +222,12 @@ impl InboxEndpoint {
             return;
         };
         if ring.may_keep(Instant::now()) {
-            let request = RefusedRequest::new(headers, body, error);
+            let mut request = RefusedRequest::new(headers, body, error);
+            request.remote = self.peer.map(|peer| peer.to_string());
             let ring = Arc::clone(ring);
             runtime.spawn(async move {
                 if let Err(error) = ring.ring.keep(&request).await {
-                    log::inbox::failed("keep", &error);
+                    report::failed("keep", &error);
                 }
             });
         }

@@ -16,6 +16,7 @@
 //! | [`Inbox`] | stores callbacks, and gives each to one worker at a time under a lease |
 //! | `sqlite`, `postgres` | the engines: a file on one machine, or a server for many nodes |
 //! | [`InboxWorker`] | claims, renews leases, retries, parks, stops gracefully |
+//! | [`Pruner`] | deletes what was settled long ago |
 //! | [`Filter`] with [`list`](Inbox::list), [`export`](Inbox::export), [`retry`](Inbox::retry), [`discard`](Inbox::discard), [`prune`](Inbox::prune), [`stats`](Inbox::stats) | what operators do |
 //! | [`RefusedRing`] | the latest refused requests, with credentials masked |
 //!
@@ -146,7 +147,55 @@
 //! | a callback is durable | info | `outcome` = `stored` or `duplicate`, `digest` |
 //! | a call of the inbox failed | error | `outcome` = `unavailable`, `step`, `reason` |
 //! | an attempt ended | info, with a reason warn | `outcome` = `completed`, `failed`, `parked`, `discarded` or `released`, `digest`, `reason` |
+//! | callbacks were pruned | info | `outcome` = `pruned`, `count` |
 //! | the claim of an attempt was lost: it may have been handled twice | warn | `outcome` = `stale`, `step`, `digest` |
+//!
+//! # Metrics
+//!
+//! With feature `metrics`, for the recorder that the application installs (`metrics-exporter-prometheus`, for example). Call
+//! `describe_metrics` once, and `Stats::set_gauges` on a timer.
+//!
+//! | name | type | labels |
+//! |---|---|---|
+//! | `partner_center_callbacks_total` | counter | `outcome` = `stored`, `duplicate`, `refused`, `unavailable`; `kind` = `none`, `inbox` or [`ErrorKind`](crate::ErrorKind) |
+//! | `partner_center_callback_duration_seconds` | histogram | `outcome` |
+//! | `partner_center_callbacks_in_flight` | gauge | |
+//! | `partner_center_last_callback_timestamp_seconds` | gauge | `outcome` |
+//! | `partner_center_events_total` | counter of new events | `event` = a documented name, `other`, or `none` |
+//! | `partner_center_inbox_events` | gauge | `state` |
+//! | `partner_center_inbox_in_progress` | gauge | |
+//! | `partner_center_inbox_oldest_pending_timestamp_seconds` | gauge, 0 if there is none | |
+//! | `partner_center_inbox_size_bytes`, `partner_center_inbox_limit_bytes` | gauge | |
+//! | `partner_center_inbox_commit_duration_seconds` | histogram | |
+//! | `partner_center_inbox_errors_total` | counter | `operation` = `store`, `claim`, `settle`, `prune`, `keep`; `error` = [`InboxError::as_str`] |
+//! | `partner_center_inbox_attempts_total` | counter | `outcome` = `completed`, `failed`, `parked`, `discarded`, `released`, `stale` |
+//! | `partner_center_inbox_attempt_duration_seconds` | histogram | |
+//! | `partner_center_inbox_delay_seconds` | histogram: from the store to the end of an attempt | |
+//! | `partner_center_inbox_pruned_total` | counter | |
+//!
+//! Alerts to copy:
+//!
+//! ```yaml
+//! groups:
+//! - name: partner-center
+//!   rules:
+//!   - alert: PartnerCenterCallbacksLost # ten attempts, and then the event is gone
+//!     expr: rate(partner_center_callbacks_total{outcome="unavailable"}[5m]) > 0
+//!     for: 5m
+//!   - alert: PartnerCenterCallbacksRefused # a rotation that this side does not follow, or a forger
+//!     expr: rate(partner_center_callbacks_total{outcome="refused",kind=~"chain|location|signature|source|stale"}[10m]) > 0
+//!     for: 10m
+//!   - alert: PartnerCenterInboxStuck # handlers fail, or no worker runs
+//!     expr: |
+//!       partner_center_inbox_oldest_pending_timestamp_seconds > 0
+//!       and time() - partner_center_inbox_oldest_pending_timestamp_seconds > 900
+//!   - alert: PartnerCenterCallbacksParked # an operator has to decide
+//!     expr: partner_center_inbox_events{state="parked"} > 0
+//!   - alert: PartnerCenterInboxFull # callbacks will be refused: prune, or raise the limit
+//!     expr: partner_center_inbox_size_bytes / partner_center_inbox_limit_bytes > 0.8
+//!   - alert: PartnerCenterHandledTwice # leases are too short, or the database was away for longer
+//!     expr: increase(partner_center_inbox_attempts_total{outcome="stale"}[1h]) > 0
+//! ```
 
 #[cfg(feature = "actix-web")]
 pub mod actix_web;
@@ -161,8 +210,10 @@ mod evidence;
 mod filter;
 #[cfg(feature = "inbox-postgres")]
 pub mod postgres;
+mod pruner;
 mod record;
 mod refused;
+mod report;
 #[cfg_attr(
     not(any(feature = "inbox-postgres", feature = "inbox-sqlite")),
     allow(dead_code, unused_macros, reason = "used by the engines")
@@ -181,6 +232,9 @@ pub use endpoint::{Accepted, EndpointError, InboxEndpoint};
 pub use error::InboxError;
 pub use evidence::{EvidenceError, SignatureEvidence};
 pub use filter::{Filter, Page};
+pub use pruner::Pruner;
 pub use record::{Entry, Record, State, Stats};
 pub use refused::{RefusedRequest, RefusedRing};
+#[cfg(feature = "metrics")]
+pub use report::describe_metrics;
 pub use worker::{Backoff, Handler, InboxWorker, Outcome};

@@ -16,7 +16,8 @@ use crate::signature::BodyDigest;
 ///                          ▲   │
 ///                          │   ├────► Parked
 ///                          │   └────► Discarded
-///                          └── retry, from Parked, Discarded and Done
+///                          └── retry, from Parked, Discarded, Done and Ignored
+///   store ──► Ignored
 /// ```
 ///
 /// | state | claimed | pruned | an operator may |
@@ -26,6 +27,7 @@ use crate::signature::BodyDigest;
 /// | `Done` | never | by age | retry it, by naming the state |
 /// | `Parked` | never | by age, by [`Retention::WithParked`](super::Retention::WithParked) | retry it, discard it |
 /// | `Discarded` | never | by age | retry it |
+/// | `Ignored` | never | by age | retry it, by naming the state |
 ///
 /// ```
 /// use partner_center_webhooks::inbox::State;
@@ -44,6 +46,8 @@ pub enum State {
     Discarded,
     /// It was handled.
     Done,
+    /// It was stored [only to be kept](super::VerifiedCallback::ignored). It is not claimed.
+    Ignored,
     /// It failed for good. An operator decides.
     Parked,
     /// It is to be claimed when it is due, or is claimed.
@@ -55,20 +59,22 @@ pub enum State {
 impl State {
     /// All states.
     pub const ALL: &'static [Self] =
-        &[Self::Pending, Self::Done, Self::Parked, Self::Waiting, Self::Discarded];
+        &[Self::Pending, Self::Done, Self::Parked, Self::Waiting, Self::Discarded, Self::Ignored];
 
     /// The name in lower case, such as `pending`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Discarded => "discarded",
             Self::Done => "done",
+            Self::Ignored => "ignored",
             Self::Parked => "parked",
             Self::Pending => "pending",
             Self::Waiting => "waiting",
         }
     }
 
-    /// The number in the tables of both engines: 0 pending, 1 done, 2 parked, 3 waiting, 4 discarded.
+    /// The number in the tables of both engines: 0 pending, 1 done, 2 parked, 3 waiting, 4 discarded,
+    /// 5 ignored.
     pub const fn code(self) -> i16 {
         match self {
             Self::Pending => 0,
@@ -76,6 +82,7 @@ impl State {
             Self::Parked => 2,
             Self::Waiting => 3,
             Self::Discarded => 4,
+            Self::Ignored => 5,
         }
     }
 
@@ -86,7 +93,7 @@ impl State {
 
     /// Whether it is settled: it stays as it is until an operator changes it, and pruning may delete it.
     pub const fn is_settled(self) -> bool {
-        matches!(self, Self::Discarded | Self::Done | Self::Parked)
+        matches!(self, Self::Discarded | Self::Done | Self::Ignored | Self::Parked)
     }
 }
 
@@ -206,6 +213,8 @@ pub struct Stats {
     pub parked: u64,
     /// Discarded and not pruned yet.
     pub discarded: u64,
+    /// Ignored and not pruned yet.
+    pub ignored: u64,
     /// When the oldest pending or waiting callback was stored. Alert on its age.
     pub oldest_pending: Option<OffsetDateTime>,
     /// The size of the store in bytes, free pages left out where the engine knows them.

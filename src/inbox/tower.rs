@@ -87,6 +87,7 @@ where
         let endpoint = self.endpoint.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
+            let endpoint = endpoint.with_peer(parts.extensions.get().copied());
             let accepted = endpoint.accept(&parts.headers, BodyDataStream::new(body)).await;
             Ok(accepted.map_or_else(|error| error.to_response(), |_| Response::new(B::default())))
         })

@@ -146,6 +146,7 @@ impl Storer {
         let all = |of: fn(&NewRow) -> Vec<u8>| rows().map(of).collect::<Vec<_>>();
         let texts = |of: fn(&NewRow) -> Option<String>| rows().map(of).collect::<Vec<_>>();
         let verified: Vec<_> = rows().map(|row| row.verified).collect();
+        let ignored: Vec<_> = rows().map(|row| row.is_ignored).collect();
         let row = sqlx::query(statement)
             .bind(self.options.now())
             .bind(&*self.options.settings.endpoint)
@@ -159,6 +160,7 @@ impl Storer {
             .bind(texts(|row| Some(row.certificate_url.clone())))
             .bind(verified)
             .bind(all(|row| row.body.clone()))
+            .bind(ignored)
             .fetch_one(connection)
             .await?;
         Ok(row.try_get::<Vec<Vec<u8>>, _>(0)?.into_iter().collect())
@@ -202,20 +204,22 @@ macro_rules! now {
 macro_rules! rows {
     () => {
         "unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::text[], $10::text[], $11::bigint[], \
-         $12::bytea[]) with ordinality as r (digest, resource, event, customer, chain, signature, algorithm, certificate_url, \
-         verified, body, n)"
+         $12::bytea[], $13::bool[]) with ordinality as r (digest, resource, event, customer, chain, signature, algorithm, \
+         certificate_url, verified, body, ignored, n)"
     };
 }
 
 macro_rules! store {
     ($state:literal, $order:literal) => {
         concat!(
-            "with new as (insert into partner_center_inbox (endpoint, digest, state, due, resource, event, customer, stored, chain, \
-             signature, algorithm, certificate_url, verified, body) select $2, r.digest, ",
+            "with new as (insert into partner_center_inbox (endpoint, digest, state, due, settled, resource, event, customer, stored, \
+             chain, signature, algorithm, certificate_url, verified, body) select $2, r.digest, case when r.ignored then 5 else ",
             $state,
-            ", ",
+            " end, case when not r.ignored then ",
             now!(),
-            ", r.resource, r.event, r.customer, ",
+            " end, case when r.ignored then ",
+            now!(),
+            " end, r.resource, r.event, r.customer, ",
             now!(),
             ", r.chain, r.signature, r.algorithm, r.certificate_url, r.verified, r.body from ",
             rows!(),
@@ -232,16 +236,16 @@ const STORE: &str = store!("0", "r.digest");
 /// Callbacks of one resource in the order of arrival. Their resources are locked, so that no other node stores them meanwhile.
 const STORE_IN_ORDER: &str = store!(
     "case when r.resource is not null and (exists (select 1 from partner_center_inbox o where o.endpoint = $2 and o.resource = \
-     r.resource and o.settled is null) or exists (select 1 from unnest($4::text[]) with ordinality as e (resource, n) where \
-     e.resource = r.resource and e.n < r.n)) then 3 else 0 end",
+     r.resource and o.settled is null) or exists (select 1 from unnest($4::text[], $13::bool[]) with ordinality as e \
+     (resource, ignored, n) where e.resource = r.resource and not e.ignored and e.n < r.n)) then 3 else 0 end",
     "case when r.resource is null then 0 else r.n end, r.digest"
 );
 const LOCK_RESOURCES: &str = "select pg_advisory_xact_lock(key) from (select distinct hashtextextended($1 || ':' || r, 0) as key \
      from unnest($2::text[]) as r order by key) as keys";
+/// As `promote` of the shared statements, for the resources of a batch.
 const PROMOTE: &str = concat!(
     "update partner_center_inbox set state = 0, due = ",
     now!(),
-    " where state = 3 and seq in (select min(w.seq) from partner_center_inbox w where w.endpoint = $2 and w.resource = any($3) \
-     and w.settled is null and w.state = 3 and not exists (select 1 from partner_center_inbox p where p.endpoint = w.endpoint and \
-     p.resource = w.resource and p.settled is null and p.state = 0) group by w.resource)"
+    " where state = 3 and seq in (select (select o.seq from partner_center_inbox o where o.endpoint = $2 and o.resource = r.resource \
+     and o.settled is null order by o.state, o.seq limit 1) from (select distinct unnest($3::text[]) as resource) as r)"
 );

@@ -74,8 +74,8 @@ pub(in super::super) async fn prune(
     limit: NonZeroU32,
 ) -> Result<u64, InboxError> {
     let states: &[State] = match retention {
-        Retention::KeepParked => &[State::Done, State::Discarded],
-        Retention::WithParked => &[State::Done, State::Discarded, State::Parked],
+        Retention::KeepParked => &[State::Done, State::Discarded, State::Ignored],
+        Retention::WithParked => &[State::Done, State::Discarded, State::Ignored, State::Parked],
     };
     let limit = u64::from(limit.get());
     let mut count = 0_u64;
@@ -130,6 +130,7 @@ pub(in super::super) async fn stats(
             Some(State::Done) => stats.done = count,
             Some(State::Parked) => stats.parked = count,
             Some(State::Discarded) => stats.discarded = count,
+            Some(State::Ignored) => stats.ignored = count,
             _ => return Err(InboxError::damaged(format_args!("settled rows in state {code}"))),
         }
     }

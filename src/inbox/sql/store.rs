@@ -18,6 +18,7 @@ pub(in super::super) struct NewRow {
     /// Seconds since 1970.
     pub(in super::super) verified: i64,
     pub(in super::super) body: Vec<u8>,
+    pub(in super::super) is_ignored: bool,
 }
 
 impl NewRow {
@@ -43,6 +44,7 @@ impl NewRow {
             certificate_url: text(&evidence.certificate_url),
             verified: i64::try_from(evidence.verified_at.as_secs()).unwrap_or(i64::MAX),
             body: body.to_vec(),
+            is_ignored: callback.is_ignored(),
         })
     }
 }

@@ -24,8 +24,8 @@
 //!
 //! All writes of a process go through one task, which commits what is queued together: one sync of the disk for many stores. The
 //! file is in WAL mode with `synchronous=FULL`, so a power cut loses nothing that was acknowledged, if the disk honours syncs.
-//! Several processes may open the file. One that holds SQLite's lock for long delays the others. The file is created with the
-//! permissions of the process's umask; it holds the bodies of callbacks, which name customers.
+//! Several processes may open the file. One that holds SQLite's lock for long delays the others. The file is created
+//! with mode 0600, because it holds the bodies of callbacks, which name customers; one that exists keeps its mode.
 //!
 //! A transaction of a handler waits in the same queue, in order of arrival: SQLite's own waiting is not fair, and a handler that takes
 //! the lock again and again would starve the stores. A connection on which anything failed is closed and replaced.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -138,6 +139,7 @@ impl SqliteOptions {
     /// Opens the file, refuses what would not be durable, and migrates.
     pub(super) async fn open(&self) -> Result<Database, InboxError> {
         self.check_file()?;
+        create_private(&self.file)?;
         let database = Database::new(self.connect_options(), Arc::clone(&self.clock));
         let started = Instant::now();
         loop {
@@ -219,6 +221,34 @@ impl fmt::Debug for SqliteOptions {
             .finish_non_exhaustive()
     }
 }
+
+/// Creates the file if it does not exist, for its owner alone: bodies name customers. SQLite gives the files beside it the same
+/// permissions.
+fn create_private(file: &Path) -> Result<(), InboxError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    restrict(&mut options);
+    match options.open(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == ErrorKind::StorageFull => {
+            Err(InboxError::Full { reason: bounded(error) })
+        }
+        Err(error) => {
+            let file = Excerpt::of(file.to_string_lossy().as_bytes());
+            let reason = bounded(format_args!("{file} cannot be created: {error}"));
+            Err(InboxError::ReadOnly { reason })
+        }
+    }
+}
+
+#[cfg(unix)]
+fn restrict(options: &mut fs::OpenOptions) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &mut fs::OpenOptions) {}
 
 /// Refuses a library that can corrupt the file, and settings that lose commits in a power cut.
 async fn check_library(session: &mut SqliteSession<'_>) -> Result<(), InboxError> {

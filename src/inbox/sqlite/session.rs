@@ -62,7 +62,8 @@ pub(super) fn failed(error: &Error) -> InboxError {
     let reason = bounded(error);
     match primary_code(error) {
         Some(5 | 6) => InboxError::Busy { reason },
-        Some(8) => InboxError::ReadOnly { reason },
+        // Read-only, or not to be opened at all.
+        Some(8 | 14) => InboxError::ReadOnly { reason },
         Some(11 | 26) => InboxError::Damaged { reason },
         Some(13) => InboxError::Full { reason },
         // A write that failed: a quota, or a limit on the size of a file.

@@ -29,6 +29,7 @@ pub(super) async fn store(
         row.certificate_url.as_str().into(),
         row.verified.into(),
         row.body.as_slice().into(),
+        i64::from(row.is_ignored).into(),
     ];
     Ok(match session.run(STORE, values).await?.is_empty() {
         true => Stored::Duplicate,
@@ -38,7 +39,8 @@ pub(super) async fn store(
 
 const STORE_CHAIN: &str =
     "insert into partner_center_chain (id, pem) values ($1, $2) on conflict (id) do nothing";
-const STORE: &str = "insert into partner_center_inbox (endpoint, digest, state, due, resource, event, customer, stored, chain, \
-     signature, algorithm, certificate_url, verified, body) values ($2, $3, case when $4 is not null and exists (select 1 \
-     from partner_center_inbox where endpoint = $2 and resource = $4 and settled is null) then 3 else 0 end, $1, $4, $5, $6, $1, \
-     $7, $8, $9, $10, $11, $12) on conflict (endpoint, digest) do nothing returning seq";
+const STORE: &str = "insert into partner_center_inbox (endpoint, digest, state, due, settled, resource, event, customer, stored, \
+     chain, signature, algorithm, certificate_url, verified, body) values ($2, $3, case when $13 = 1 then 5 when $4 is not null and \
+     exists (select 1 from partner_center_inbox where endpoint = $2 and resource = $4 and settled is null) then 3 else 0 end, \
+     case when $13 = 0 then $1 end, case when $13 = 1 then $1 end, $4, $5, $6, $1, $7, $8, $9, $10, $11, $12) \
+     on conflict (endpoint, digest) do nothing returning seq";

@@ -16,7 +16,7 @@ use crate::duplicates::Settled;
 use crate::inbox::claim::{ClaimToken, Claimed};
 use crate::inbox::contract::Inbox;
 use crate::inbox::error::InboxError;
-use crate::log;
+use crate::inbox::report;
 use crate::mask::Excerpt;
 
 /// What all attempts of a worker share.
@@ -41,13 +41,16 @@ enum End {
 impl<H: Handler> Shared<H> {
     pub(super) async fn attempt(self: Arc<Self>, claimed: Claimed) {
         let (token, failures) = (claimed.token, claimed.entry.failures);
+        let (started, stored_at) = (Instant::now(), claimed.entry.stored_at);
         let running = Arc::clone(&self);
         // In a task of its own, so that a handler that panics or blocks its thread does not stop the renewal.
         let task = tokio::spawn(async move { running.handler.handle(claimed).await });
-        match self.wait(token, Abort(task)).await {
+        let end = self.wait(token, Abort(task)).await;
+        report::handled(started.elapsed(), stored_at);
+        match end {
             End::Finished(outcome) => self.record(token, failures, outcome).await,
             End::GivenUp => self.settle(token, "released", &Ending::Release).await,
-            End::Lost => log::inbox::attempt_stale("extend", &token.digest()),
+            End::Lost => report::attempt_stale("extend", &token.digest()),
         }
     }
 
@@ -92,7 +95,7 @@ impl<H: Handler> Shared<H> {
                         _ => End::Lost,
                     };
                 }
-                Err(error) => log::inbox::failed("extend", &error),
+                Err(error) => report::failed("extend", &error),
             }
         }
     }
@@ -100,7 +103,7 @@ impl<H: Handler> Shared<H> {
     async fn record(&self, token: ClaimToken, failures: u64, outcome: Outcome) {
         let failures = failures.saturating_add(1);
         match outcome {
-            Outcome::Settled => log::inbox::attempt("completed", &token.digest(), None),
+            Outcome::Settled => report::attempt("completed", &token.digest(), None),
             Outcome::Done => self.settle(token, "completed", &Ending::Complete).await,
             Outcome::Discard => self.settle(token, "discarded", &Ending::Discard).await,
             Outcome::Park { error } => self.settle(token, "parked", &Ending::Park(error)).await,
@@ -122,10 +125,10 @@ impl<H: Handler> Shared<H> {
                 Ok(Settled::Current) => {
                     let error = ending.error().map(Excerpt::of);
                     let error = error.as_ref().map(|error| -> &dyn Display { error });
-                    return log::inbox::attempt(outcome, &token.digest(), error);
+                    return report::attempt(outcome, &token.digest(), error);
                 }
-                Ok(Settled::Stale) => return log::inbox::attempt_stale(outcome, &token.digest()),
-                Err(error) => log::inbox::failed(outcome, &error),
+                Ok(Settled::Stale) => return report::attempt_stale(outcome, &token.digest()),
+                Err(error) => report::failed(outcome, &error),
             }
             if started.elapsed() >= self.lease {
                 return;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::contract::Inbox;
-use crate::log;
+use super::report;
 use attempt::Shared;
 
 pub use backoff::Backoff;
@@ -215,7 +215,7 @@ impl InboxWorker {
                             attempts.spawn(Arc::clone(&shared).attempt(claimed));
                         }
                     }
-                    Err(error) => log::inbox::failed("claim", &error),
+                    Err(error) => report::failed("claim", &error),
                 }
             }
             let has_places =

@@ -96,8 +96,9 @@ impl Inbox for MemoryInbox {
     fn retry<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<u64, InboxError>> {
         Box::pin(async move {
             Ok(self.change(filter, |entry, now| {
-                let is_done = entry.state == State::Done && filter.state != Some(State::Done);
-                if is_done || entry.state == State::Waiting {
+                let is_named = filter.state == Some(entry.state);
+                let needs_name = matches!(entry.state, State::Done | State::Ignored);
+                if (needs_name && !is_named) || entry.state == State::Waiting {
                     return false;
                 }
                 if entry.state != State::Pending && entry.resource.is_some() {
@@ -116,7 +117,7 @@ impl Inbox for MemoryInbox {
     fn discard<'a>(&'a self, filter: &'a Filter) -> BoxFuture<'a, Result<u64, InboxError>> {
         Box::pin(async move {
             Ok(self.change(filter, |entry, now| {
-                if matches!(entry.state, State::Done | State::Discarded) {
+                if matches!(entry.state, State::Done | State::Discarded | State::Ignored) {
                     return false;
                 }
                 (entry.state, entry.is_leased) = (State::Discarded, false);
@@ -136,7 +137,7 @@ impl Inbox for MemoryInbox {
             let (mut memory, now) = self.now();
             let is_old = |entry: &Entry| entry.settled_at.is_some_and(|at| at + age <= now);
             let may_go = |entry: &Entry| match entry.state {
-                State::Done | State::Discarded => true,
+                State::Done | State::Discarded | State::Ignored => true,
                 State::Parked => retention == Retention::WithParked,
                 _ => false,
             };
@@ -160,6 +161,7 @@ impl Inbox for MemoryInbox {
                     State::Done => &mut stats.done,
                     State::Parked => &mut stats.parked,
                     State::Discarded => &mut stats.discarded,
+                    State::Ignored => &mut stats.ignored,
                 };
                 *count = count.saturating_add(1);
                 let is_held = entry.is_leased && entry.due_at.is_some_and(|due| due > now);

@@ -151,9 +151,10 @@ impl MemoryInbox {
         let resource = callback.event().and_then(|event| event.resource_uri());
         entry.resource = resource.filter(|_| self.is_ordered).map(str::to_owned);
         entry.due_at = Some(now);
-        if memory.has_open(entry.resource.as_deref()) {
-            entry.state = State::Waiting;
-            entry.due_at = None;
+        if callback.is_ignored() {
+            (entry.state, entry.due_at, entry.settled_at) = (State::Ignored, None, Some(now));
+        } else if memory.has_open(entry.resource.as_deref()) {
+            (entry.state, entry.due_at) = (State::Waiting, None);
         }
         let body = callback.body().clone().into_inner();
         let evidence = callback.evidence().clone();

@@ -1,5 +1,6 @@
 //! The adapters respond alike: 2xx only after the commit, and 503 on any doubt.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +14,12 @@ use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body_util::Full;
 use partner_center_webhooks::duplicates::Settled;
+use partner_center_webhooks::event::EventName;
 use partner_center_webhooks::http_client::BoxFuture;
 use partner_center_webhooks::inbox::tower::StoreService;
 use partner_center_webhooks::inbox::{
-    ClaimToken, Claimed, Entry, Filter, Inbox, InboxEndpoint, InboxError, Page, Record, Retention,
-    State, Stats, Stored, VerifiedCallback,
+    ClaimToken, Claimed, Entry, Filter, Inbox, InboxEndpoint, InboxError, Page, Record,
+    RefusedRequest, RefusedRing, Retention, State, Stats, Stored, VerifiedCallback,
 };
 use partner_center_webhooks::testing::{MemoryInbox, SignedRequest};
 use tokio::sync::Notify;
@@ -111,6 +113,7 @@ fn of_axum(endpoint: InboxEndpoint) -> Front {
         Box::pin(async move {
             let mut request = Request::post("/").body(axum::body::Body::from(signed.body)).unwrap();
             *request.headers_mut() = signed.headers;
+            request.extensions_mut().insert(peer());
             answer(&router.oneshot(request).await.unwrap())
         })
     })
@@ -123,6 +126,7 @@ fn of_tower(endpoint: InboxEndpoint) -> Front {
         Box::pin(async move {
             let mut request = Request::new(Full::new(signed.body));
             *request.headers_mut() = signed.headers;
+            request.extensions_mut().insert(peer());
             let response: Response<Full<Bytes>> = service.oneshot(request).await.unwrap();
             answer(&response)
         })
@@ -140,8 +144,10 @@ fn of_actix(endpoint: InboxEndpoint) -> Front {
             let app =
                 App::new().app_data(web::Data::new(endpoint)).route("/", web::post().to(callback));
             let app = actix_web::test::init_service(app).await;
-            let mut request =
-                actix_web::test::TestRequest::post().uri("/").set_payload(signed.body);
+            let mut request = actix_web::test::TestRequest::post()
+                .uri("/")
+                .set_payload(signed.body)
+                .peer_addr(peer());
             for (name, value) in &signed.headers {
                 request = request.insert_header((name.as_str(), value.as_bytes()));
             }
@@ -151,6 +157,11 @@ fn of_actix(endpoint: InboxEndpoint) -> Front {
             (response.status().as_u16(), wait)
         })
     })
+}
+
+/// Of each request.
+fn peer() -> SocketAddr {
+    "192.0.2.7:4711".parse().unwrap()
 }
 
 fn answer<B>(response: &Response<B>) -> Answer {
@@ -163,10 +174,57 @@ fn fronts() -> Vec<(&'static str, Arc<Moody>, Front)> {
     let makers: [(_, Make); 3] = [("axum", of_axum), ("actix-web", of_actix), ("tower", of_tower)];
     let front = |(name, make): (&'static str, Make)| {
         let inbox = Arc::new(Moody::default());
-        let endpoint = InboxEndpoint::new(receiver(), inbox.clone());
+        let endpoint = InboxEndpoint::new(receiver(), inbox.clone())
+            .with_events([EventName::SubscriptionUpdated])
+            .with_refused_ring(Arc::new(Ring(inbox.clone())));
         (name, inbox, make(endpoint))
     };
     makers.into_iter().map(front).collect()
+}
+
+/// The ring of the inbox inside.
+#[derive(Debug)]
+struct Ring(Arc<Moody>);
+
+impl RefusedRing for Ring {
+    fn keep<'a>(&'a self, request: &'a RefusedRequest) -> Boxed<'a, ()> {
+        self.0.inner.keep(request)
+    }
+    fn refused(&self, limit: NonZeroU32) -> Boxed<'_, Vec<RefusedRequest>> {
+        self.0.inner.refused(limit)
+    }
+    fn clear_refused(&self) -> Boxed<'_, u64> {
+        self.0.inner.clear_refused()
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_is_kept_with_its_peer() {
+    for (name, inbox, deliver) in fronts() {
+        let forged = request(body(1, 9)).with_body("{}");
+        assert_eq!(deliver(forged).await, (401, None), "{name}");
+        let kept = loop {
+            match inbox.inner.refused(NonZeroU32::MIN).await.unwrap().pop() {
+                Some(kept) => break kept,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(kept.remote.as_deref(), Some("192.0.2.7:4711"), "{name}");
+        assert_eq!((kept.kind.as_str(), kept.body.as_ref()), ("signature", b"{}".as_slice()));
+    }
+}
+
+#[tokio::test]
+async fn events_that_are_not_handled_are_kept_as_ignored() {
+    for (name, inbox, deliver) in fronts() {
+        let other = request(r#"{"EventName":"invoice-ready"}"#);
+        for _ in 0..2 {
+            assert_eq!(deliver(other.clone()).await, (200, None), "{name}");
+        }
+        assert_eq!(deliver(request(body(1, 9))).await, (200, None), "{name}");
+        let stats = inbox.stats().await.unwrap();
+        assert_eq!((stats.ignored, stats.pending), (1, 1), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ impl Engine {
     }
 
     async fn create_effects(&self) {
-        let create = "create table effect (seq bigint, fence bigint)";
+        let create = "create table effect (seq bigint, fence bigint, process bigint)";
         self.execute(create, None).await.unwrap();
     }
 
@@ -54,7 +54,7 @@ impl Engine {
 
     /// The effect of a handler, with the completion in its transaction if `completes`.
     async fn effect(&self, claimed: &Claimed, completes: bool) -> Result<(), InboxError> {
-        let insert = "insert into effect values ($1, $2)";
+        let insert = "insert into effect values ($1, $2, $3)";
         self.execute(insert, Some((claimed, completes))).await
     }
 
@@ -65,7 +65,9 @@ impl Engine {
     ) -> Result<(), InboxError> {
         let query = sqlx::query(statement);
         let failed = |error: sqlx::Error| InboxError::unavailable(error);
-        let numbers = claimed.map(|(it, _)| [it.token.seq() as i64, it.token.fence() as i64]);
+        let process = i64::from(std::process::id());
+        let numbers =
+            claimed.map(|(it, _)| [it.token.seq() as i64, it.token.fence() as i64, process]);
         match self {
             Self::Sqlite(inbox) => {
                 let mut transaction = inbox.begin().await?;
@@ -96,6 +98,15 @@ impl Engine {
                 transaction.commit().await
             }
         }
+    }
+
+    /// How many effects a process had on PostgreSQL, and how many all others.
+    async fn shares(&self, process: i64) -> (i64, i64) {
+        let Self::Postgres(inbox) = self else { panic!("{self:?}") };
+        let mut transaction = inbox.begin().await.unwrap();
+        let count = "select count(*) filter (where process = $1), count(*) filter (where process <> $1) from effect";
+        let count = sqlx::query_as::<_, (i64, i64)>(count).bind(process);
+        count.fetch_one(transaction.connection()).await.unwrap()
     }
 
     /// How many events have effects, and how many have more than one.
@@ -416,29 +427,55 @@ async fn postgres_survives_restarts_of_the_server() {
     assert_eq!((doubled, ledger.len() + refused), (0, number));
 }
 
-/// Two processes on one server share the work; one of them is killed again and again.
+/// Two processes on one server share the work; one of them is killed again and again. `PARTNER_CENTER_SHARED` is the number of
+/// callbacks; default: 600.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_share_the_work_of_postgres() {
+    const ROUNDS: usize = 12;
     let Some(url) = server::database().await else { return };
-    Engine::open(&url).await.unwrap().create_effects().await;
+    let engine = Engine::open(&url).await.unwrap();
+    engine.create_effects().await;
+    let whole = std::env::var("PARTNER_CENTER_SHARED").ok();
+    let count = whole.map_or(600, |count| count.parse::<usize>().unwrap());
     let mut ledger = HashSet::new();
     let mut steady = Process::start(&url, true, None);
-    let mut number = 0;
-    for _ in 0..kills().div_ceil(2) {
+    let started = Instant::now();
+    for round in 0..ROUNDS {
         let mut killed = Process::start(&url, true, None);
-        for _ in 0..50 {
-            steady.store(number);
-            killed.store(number + 1);
-            number += 2;
-        }
-        for _ in 0..50 {
-            acknowledge(&mut ledger, &[steady.line()]);
-        }
-        for _ in 0..40 {
-            acknowledge(&mut ledger, &[killed.line()]);
+        for number in (0..count).filter(|number| number % ROUNDS == round) {
+            // Some wait in each process, but not all at once.
+            match number % 3 {
+                0 => killed.store(number),
+                _ => steady.store(number),
+            }
+            if number % 3 != 0 {
+                acknowledge(&mut ledger, &[steady.line()]);
+            }
         }
         acknowledge(&mut ledger, &killed.kill());
     }
+    let stored = started.elapsed();
+    let inbox = engine.inbox();
+    while inbox.stats().await.unwrap().pending > 0 {
+        assert!(started.elapsed() < stored + Duration::from_secs(300), "{:?}", inbox.stats().await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let own = i64::from(steady.child.id());
     acknowledge(&mut ledger, &steady.kill());
+    // What the killed ones had not stored is delivered again.
+    for number in 0..count {
+        inbox.store(&callback(number).await).await.unwrap();
+        ledger.insert(number);
+    }
     assert_eq!(settle(&url, true, &ledger).await, 0);
+    let shares = engine.shares(own).await;
+    println!(
+        "{count} callbacks, {ROUNDS} kills in {stored:.1?}: all handled {:.1?} after the last one; {} by the process that was not \
+         killed, {} by those that were",
+        started.elapsed() - stored,
+        shares.0,
+        shares.1
+    );
+    assert_eq!(engine.effects().await, (count as i64, 0));
+    assert!(shares.0 > 0 && shares.1 > 0, "{shares:?}");
 }

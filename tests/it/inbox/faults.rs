@@ -1,17 +1,51 @@
 //! Databases that are full, read-only, locked, gone or not durable: an error that names the remedy, nothing lost, and recovery.
 
+use std::convert::Infallible;
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::stream;
+use partner_center_webhooks::duplicates::Settled;
 use partner_center_webhooks::inbox::postgres::{PostgresInbox, PostgresOptions};
 use partner_center_webhooks::inbox::sqlite::{SqliteInbox, SqliteOptions};
 use partner_center_webhooks::inbox::{
-    Filter, Inbox, InboxError, PRUNE_BATCH, Retention, State, Stored,
+    EndpointError, Filter, Inbox, InboxEndpoint, InboxError, PRUNE_BATCH, Retention, State, Stored,
 };
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use crate::server::{self, Server};
-use crate::support::{ALL, Folder, LEASE, callback, callback_of, callbacks, count, sqlite};
+use crate::support::{
+    ALL, Folder, LEASE, body, callback, callback_of, callbacks, claim_one, count, receiver,
+    request, sqlite,
+};
+
+/// Delivers a request, as an adapter does. An error of the inbox is a 503 with `Retry-After`.
+async fn deliver<I: Inbox + Clone + 'static>(
+    inbox: &I,
+    body: impl Into<bytes::Bytes>,
+) -> Result<Stored, InboxError> {
+    let endpoint = InboxEndpoint::new(receiver(), Arc::new(inbox.clone()));
+    let request = request(body);
+    let body = stream::iter([Ok::<_, Infallible>(request.body)]);
+    match endpoint.accept(&request.headers, body).await {
+        Ok(accepted) => Ok(accepted.stored),
+        Err(refused) => {
+            let response = refused.to_response::<()>();
+            assert_eq!(response.status(), 503, "{refused}");
+            assert_eq!(response.headers()["retry-after"], "30", "{refused}");
+            match refused {
+                EndpointError::Inbox { error, .. } => Err(error),
+                other => panic!("{other}"),
+            }
+        }
+    }
+}
+
+fn event(number: usize) -> String {
+    body(number, usize::MAX)
+}
 
 const SHORT: Duration = Duration::from_millis(400);
 
@@ -26,7 +60,7 @@ async fn a_full_file_refuses_and_recovers_when_it_is_pruned() {
     let inbox = SqliteInbox::connect(options).await.unwrap();
     let mut stored = 0;
     let error = loop {
-        match inbox.store(&callback_of(large(stored)).await).await {
+        match deliver(&inbox, large(stored)).await {
             Ok(Stored::New) => stored += 1,
             other => break other.unwrap_err(),
         }
@@ -42,12 +76,12 @@ async fn a_full_file_refuses_and_recovers_when_it_is_pruned() {
     for claimed in inbox.claim(ALL, LEASE).await.unwrap() {
         inbox.complete(claimed.token).await.unwrap();
     }
-    assert!(inbox.store(&callback_of(large(1000)).await).await.is_err());
+    assert!(deliver(&inbox, large(1000)).await.is_err());
     let pruned = inbox.prune(Duration::ZERO, Retention::KeepParked, PRUNE_BATCH).await.unwrap();
     assert_eq!(pruned, stored as u64);
     // Without a restart.
     for number in 0..stored {
-        let again = inbox.store(&callback_of(large(2000 + number)).await).await;
+        let again = deliver(&inbox, large(2000 + number)).await;
         assert_eq!(again, Ok(Stored::New), "{number}");
     }
 }
@@ -85,7 +119,7 @@ async fn a_full_disk_refuses_and_recovers_when_there_is_room() {
     let inbox = sqlite(&disk.0).await;
     let mut stored = 0;
     let error = loop {
-        match inbox.store(&callback_of(large(stored)).await).await {
+        match deliver(&inbox, large(stored)).await {
             Ok(Stored::New) => stored += 1,
             other => break other.unwrap_err(),
         }
@@ -93,13 +127,13 @@ async fn a_full_disk_refuses_and_recovers_when_there_is_room() {
     };
     assert!(matches!(error, InboxError::Full { .. }), "{error}");
     for number in 0..50 {
-        let refused = inbox.store(&callback_of(large(5000 + number)).await).await;
+        let refused = deliver(&inbox, large(5000 + number)).await;
         assert!(refused.is_err(), "{refused:?}");
     }
     assert_eq!(count(&inbox, State::Pending).await, stored);
     assert!(disk.run("remount,size=16m"));
     for number in 0..50 {
-        let again = inbox.store(&callback_of(large(5000 + number)).await).await;
+        let again = deliver(&inbox, large(5000 + number)).await;
         assert_eq!(again, Ok(Stored::New), "{number}");
     }
     assert_eq!(count(&inbox, State::Pending).await, stored + 50);
@@ -116,6 +150,92 @@ async fn a_read_only_file_is_refused() {
     let error = SqliteInbox::connect(SqliteOptions::new(folder.file())).await.unwrap_err();
     assert!(matches!(error, InboxError::ReadOnly { .. }), "{error}");
     assert!(error.to_string().contains("check the permissions"), "{error}");
+}
+
+/// While it runs: the file system becomes read-only, as after an error of the disk.
+#[tokio::test]
+async fn a_file_system_that_becomes_read_only_refuses_and_recovers() {
+    let Some(disk) = Disk::mount(8) else { return };
+    let inbox = sqlite(&disk.0).await;
+    assert_eq!(deliver(&inbox, event(1)).await, Ok(Stored::New));
+    // Open files would keep it writable.
+    inbox.close().await;
+    assert!(disk.run("remount,ro"));
+    for _ in 0..3 {
+        let error = deliver(&inbox, event(2)).await.unwrap_err();
+        assert!(matches!(error, InboxError::ReadOnly { .. }), "{error}");
+        assert!(error.to_string().contains("the mount options of its file"), "{error}");
+        assert!(inbox.claim(NonZeroU32::MIN, LEASE).await.is_err());
+    }
+    assert!(disk.run("remount,rw"));
+    assert_eq!(deliver(&inbox, event(2)).await, Ok(Stored::New));
+    assert_eq!(deliver(&inbox, event(1)).await, Ok(Stored::Duplicate));
+    assert_eq!(count(&inbox, State::Pending).await, 2);
+    inbox.close().await;
+}
+
+/// SQLite takes the time from the process. A wrong clock costs repeated attempts, and the fence keeps effects single.
+#[tokio::test]
+async fn a_clock_that_is_wrong_by_an_hour_doubles_nothing() {
+    const HOUR: u64 = 3600;
+    let noon = 20_000 * 24 * HOUR + 12 * HOUR;
+    for wrong in [noon - HOUR, noon + HOUR] {
+        let folder = Folder::new();
+        let at = async |seconds: u64| {
+            let clock = Arc::new(AtomicU64::new(seconds));
+            let own = Arc::clone(&clock);
+            let options = SqliteOptions::new(folder.file())
+                .with_clock(move || Duration::from_secs(own.load(Ordering::SeqCst)));
+            (SqliteInbox::connect(options).await.unwrap(), clock)
+        };
+        let ((right, clock), (other, _)) = (at(noon).await, at(wrong).await);
+        for number in 0..4 {
+            assert_eq!(deliver(&right, event(number)).await, Ok(Stored::New));
+        }
+        for number in 4..8 {
+            assert_eq!(deliver(&other, event(number)).await, Ok(Stored::New));
+            assert_eq!(deliver(&right, event(number)).await, Ok(Stored::Duplicate));
+        }
+        let first = right.claim(ALL, LEASE).await.unwrap();
+        let second = other.claim(ALL, LEASE).await.unwrap();
+        let mut effects = std::collections::HashMap::new();
+        for (inbox, claims) in [(&other, second), (&right, first)] {
+            for claimed in claims {
+                let settled = inbox.complete(claimed.token).await.unwrap();
+                *effects.entry(claimed.token.seq()).or_insert(0) +=
+                    u32::from(settled == Settled::Current);
+            }
+        }
+        // The clock is set right, and what the other one stored in the future is due.
+        clock.fetch_add(2 * HOUR, Ordering::SeqCst);
+        while right.stats().await.unwrap().pending > 0 {
+            let claimed = claim_one(&right).await;
+            assert_eq!(right.complete(claimed.token).await, Ok(Settled::Current));
+            *effects.entry(claimed.token.seq()).or_insert(0) += 1;
+        }
+        assert_eq!(effects.len(), 8);
+        assert!(effects.values().all(|effects| *effects == 1), "{effects:?}");
+    }
+}
+
+/// Bodies name customers.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let inbox = sqlite(&folder).await;
+    deliver(&inbox, event(1)).await.unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{path:?}");
+    }
+    inbox.close().await;
+    // One that exists keeps its mode.
+    std::fs::set_permissions(folder.file(), std::fs::Permissions::from_mode(0o640)).unwrap();
+    sqlite(&folder).await;
+    assert_eq!(mode(&folder.file()), 0o640);
 }
 
 #[tokio::test]
@@ -154,14 +274,14 @@ async fn a_file_that_another_process_locks_refuses_in_time_and_recovers() {
     let transaction = other.begin_with("begin immediate").await.unwrap();
     for number in 0..3 {
         let started = Instant::now();
-        let error = inbox.store(&callback(number).await).await.unwrap_err();
+        let error = deliver(&inbox, event(number)).await.unwrap_err();
         assert!(matches!(error, InboxError::Busy { .. } | InboxError::Deadline { .. }), "{error}");
         assert!(started.elapsed() < SHORT * 3, "{:?}", started.elapsed());
     }
     transaction.rollback().await.unwrap();
     for number in 0..3 {
         // It may have been stored after its deadline: unknown is not refused.
-        inbox.store(&callback(number).await).await.unwrap();
+        deliver(&inbox, event(number)).await.unwrap();
     }
     assert_eq!(count(&inbox, State::Pending).await, 3);
 }
@@ -201,7 +321,7 @@ async fn a_failed_statement_of_a_handler_leaves_the_inbox_usable() {
         let failed = sqlx::query("insert into missing values (1)");
         assert!(failed.execute(transaction.connection()).await.is_err());
         drop(transaction);
-        assert_eq!(inbox.store(&callback(number).await).await, Ok(Stored::New));
+        assert_eq!(deliver(&inbox, event(number)).await, Ok(Stored::New));
     }
 }
 
@@ -293,7 +413,7 @@ async fn an_exhausted_pool_refuses_in_time_and_recovers() {
         assert!(held.len() <= 5);
     }
     let started = Instant::now();
-    let error = inbox.store(&callback(1).await).await.unwrap_err();
+    let error = deliver(&inbox, event(1)).await.unwrap_err();
     assert!(
         matches!(error, InboxError::Unavailable { .. } | InboxError::Deadline { .. }),
         "{error}"
@@ -305,7 +425,7 @@ async fn an_exhausted_pool_refuses_in_time_and_recovers() {
     );
     assert!(started.elapsed() < SHORT * 6, "{:?}", started.elapsed());
     drop(held);
-    inbox.store(&callback(1).await).await.unwrap();
+    deliver(&inbox, event(1)).await.unwrap();
     assert_eq!(count(&inbox, State::Pending).await, 1);
 }
 
@@ -315,20 +435,20 @@ async fn a_server_that_is_gone_refuses_and_recovers() {
     let url = server.database().await;
     let options = PostgresOptions::new(&url).unwrap().with_deadline(Duration::from_secs(2));
     let inbox = PostgresInbox::connect(options).await.unwrap();
-    assert_eq!(inbox.store(&callback(1).await).await, Ok(Stored::New));
+    assert_eq!(deliver(&inbox, event(1)).await, Ok(Stored::New));
     server.command("stop");
     for _ in 0..3 {
-        let error = inbox.store(&callback(2).await).await.unwrap_err();
+        let error = deliver(&inbox, event(2)).await.unwrap_err();
         assert!(error.to_string().contains("check"), "the remedy: {error}");
         assert!(inbox.claim(NonZeroU32::MIN, LEASE).await.is_err());
     }
     server.command("start");
     // The clients notice within their deadlines, without a restart of their own.
     let mut tries = 0;
-    while let Err(error) = inbox.store(&callback(2).await).await {
+    while let Err(error) = deliver(&inbox, event(2)).await {
         tries += 1;
         assert!(tries < 20, "{error}");
     }
-    assert_eq!(inbox.store(&callback(1).await).await, Ok(Stored::Duplicate));
+    assert_eq!(deliver(&inbox, event(1)).await, Ok(Stored::Duplicate));
     assert_eq!(count(&inbox, State::Pending).await, 2);
 }

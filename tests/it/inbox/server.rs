@@ -47,6 +47,10 @@ impl Server {
         None
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn admin_url(&self) -> String {
         format!("postgres://inbox@localhost/postgres?host={}", self.folder.path().display())
     }

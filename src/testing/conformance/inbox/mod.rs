@@ -34,7 +34,7 @@ pub struct InboxSetup {
 ///
 /// | rules of | what is checked |
 /// |---|---|
-/// | storing | a digest is new once, on both nodes and among concurrent stores; body and evidence come back byte for byte; a genuine body that is not an event is stored |
+/// | storing | a digest is new once, on both nodes and among concurrent stores; body and evidence come back byte for byte; a genuine body that is not an event is stored; an ignored one is kept |
 /// | claims | one worker at a time; order of arrival; leases expire by the given clock, also if it is set back; tokens grow |
 /// | settling | a stale or settled token changes nothing; a late success counts; backoff, release, renewal and parking |
 /// | order | one callback of a resource at a time; failed ones hold up their successors, parked ones do not; retried ones join; a store that races with the completion of its predecessor becomes due |
@@ -83,6 +83,7 @@ pub async fn inbox_conformance(
     for is_ordered in [false, true] {
         bench(is_ordered).await.a_digest_is_stored_once().await?;
         bench(is_ordered).await.what_was_stored_comes_back().await?;
+        bench(is_ordered).await.what_is_ignored_is_kept().await?;
         bench(is_ordered).await.a_claim_excludes_others_until_its_lease_expires().await?;
         bench(is_ordered).await.claims_are_in_order_of_arrival().await?;
         bench(is_ordered).await.a_stale_token_has_no_effect().await?;

@@ -64,6 +64,30 @@ impl Bench {
         Ok(())
     }
 
+    pub(super) async fn what_is_ignored_is_kept(&self) -> Result<(), InboxNonconformance> {
+        let rule = Rule("an ignored callback is kept, not claimed, and retried only by its state");
+        let siblings = self.siblings(2);
+        let ignored = rule.at(siblings, 0)?.clone().ignored();
+        rule.equal(&rule.ok(self.node(0).store(&ignored).await)?, &Stored::New)?;
+        rule.equal(&rule.ok(self.node(1).store(&ignored).await)?, &Stored::Duplicate)?;
+        self.state(rule, &ignored, State::Ignored).await?;
+        self.claim_none(rule).await?;
+        // It holds up nothing.
+        let other = rule.at(siblings, 1)?;
+        rule.equal(&rule.ok(self.node(0).store(other).await)?, &Stored::New)?;
+        let claimed = self.claim_one(rule, 1).await?;
+        rule.equal(&claimed.digest(), &other.digest())?;
+        rule.current(self.node(0).complete(claimed.token).await)?;
+
+        rule.equal(&rule.ok(self.node(0).discard(&Filter::new()).await)?, &0)?;
+        rule.equal(&rule.ok(self.node(0).retry(&Filter::new()).await)?, &0)?;
+        rule.equal(&rule.ok(self.node(0).stats().await)?.ignored, &1)?;
+        let by_state = Filter::new().with_state(State::Ignored);
+        rule.equal(&rule.ok(self.node(0).retry(&by_state).await)?, &1)?;
+        let claimed = self.claim_one(rule, 1).await?;
+        rule.equal(&claimed.digest(), &ignored.digest())
+    }
+
     pub(super) async fn one_of_many_stores_is_new(&self) -> Result<(), InboxNonconformance> {
         let rule = Rule("of many concurrent stores of one digest, one is new");
         for callback in self.events(8) {
