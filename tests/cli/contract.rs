@@ -149,6 +149,33 @@ fn a_closed_pipe_is_not_an_error() {
     }
 }
 
+/// Ctrl-C ends a command that waits, with the code of an interruption and without a word.
+#[test]
+#[cfg(unix)]
+fn an_interrupted_command_says_so_with_its_exit_code() {
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    let asked = std::sync::Mutex::new(asked);
+    let host = crate::http::serve(move |_| {
+        // The process is gone when the test ends, and nobody listens then.
+        let _ = asked.lock().unwrap().send(());
+        None
+    });
+    let mut child = program()
+        .args(["health", "--wait", "--timeout", "1h", "--receiver", &host])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    was_asked.recv().unwrap();
+    let pid = child.id().to_string();
+    let sent = std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(sent.success());
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!((child.wait().unwrap().code(), &*said), (Some(130), ""));
+}
+
 /// The effective value of `key` and its origin.
 fn shown(ended: &Ended, key: &str) -> Value {
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));

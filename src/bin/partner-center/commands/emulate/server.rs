@@ -120,8 +120,10 @@ async fn start(options: &ServerOptions) -> Result<PartnerCenter, Failure> {
         quirks.delivery_attempts = options.attempts;
         quirks.first_pause = options.first_pause.0;
     });
-    if let Some(folder) = &folder {
-        state::keep(&emulator, folder)?;
+    match &folder {
+        Some(folder) => state::keep(&emulator, folder)?,
+        // Creates the keys now, so that no client waits for them.
+        None => drop(emulator.anchors_pem().map_err(Failure::unknown)?),
     }
     Ok(emulator)
 }
