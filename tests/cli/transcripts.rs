@@ -84,7 +84,7 @@ fn the_first_ten_minutes_of_a_team_with_another_language() {
 
     // $ partner-center emulate register http://127.0.0.1:8080/webhooks/callback
     let registered = run("emulate register", &[&receiver.url, "--emulator", url]);
-    let told = format!("33 events are registered for {}\n", receiver.url);
+    let told = format!("registered {}; number of events: 33\n", receiver.url);
     assert_eq!((registered.code, registered.stdout), (Some(0), told));
 
     // $ partner-center emulate emit invoice-ready --wait

@@ -134,9 +134,8 @@ stop                       ask the program that runs the emulator to stop
                 return Ok(format!("validation event {id}"));
             }
             Kind::ForgeAll => {
-                let forge = |kind: &Forgery| Ok(service.forge(*kind)?.to_string());
-                let numbers: Result<Vec<_>, TestKitError> =
-                    Forgery::ALL.iter().map(forge).collect();
+                let forge = |kind: &Forgery| service.forge(*kind).map(|number| number.to_string());
+                let numbers: Result<Vec<_>, _> = Forgery::ALL.iter().map(forge).collect();
                 return Ok(format!("deliveries {}", numbers?.join(", ")));
             }
             Kind::Emit(name) => service.emit(name)?,
