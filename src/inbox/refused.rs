@@ -173,13 +173,13 @@ impl RefusedRequest {
 
 fn shown(name: &str, value: &[u8]) -> (String, String) {
     let is_shown = RefusedRequest::SHOWN.iter().any(|shown| name.eq_ignore_ascii_case(shown));
-    let is_signature = name != AUTHORIZATION_HEADER
+    let is_signature = !name.eq_ignore_ascii_case(AUTHORIZATION_HEADER)
         || value.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"signature"));
     let value = match is_shown && is_signature {
         true => {
             let kept = value.get(..MAX_VALUE).unwrap_or(value);
             let text = String::from_utf8_lossy(kept);
-            match name == CERTIFICATE_URL_HEADER {
+            match name.eq_ignore_ascii_case(CERTIFICATE_URL_HEADER) {
                 true => mask::url(&text).into_owned(),
                 false => text.into_owned(),
             }

@@ -273,7 +273,8 @@ fn invalid_files_are_refused_with_the_remedy() {
             "`client.secret` is a secret, and secrets are not kept in this file",
             "\n  try: export PARTNER_CENTER_CLIENT_SECRET, or name a file with `client.secret-file`\n",
         ),
-        ("cloud = ", "TOML parse error at line 1", ""),
+        ("cloud = ", "line 1: ", ""),
+        ("# a\nsecret = S3CRET", "line 2: ", ""),
         ("cloud = 1.5", "`cloud` is not text, a number, a truth value or a list of them", ""),
         ("signer-name = \"a\"\nsigner.name = \"b\"", "`signer.name` is there twice", ""),
     ] {

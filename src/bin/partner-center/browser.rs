@@ -1,5 +1,6 @@
 //! Opens a page.
 
+use std::env;
 use std::process::{Command, Stdio};
 
 use crate::output::note;
@@ -7,7 +8,13 @@ use crate::output::note;
 /// Opens `url` in the browser of the desktop. Whoever has none is told where the page is.
 pub(crate) fn open(url: &str) {
     let (program, arguments) = OPENER;
-    let opened = Command::new(program)
+    let mut command = Command::new(program);
+    // Credentials are not for a browser.
+    let is_private = |name: &str| PRIVATE.iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_private)) {
+        command.env_remove(name);
+    }
+    let opened = command
         .args(arguments)
         .arg(url)
         .stdin(Stdio::null())
@@ -18,6 +25,9 @@ pub(crate) fn open(url: &str) {
         note(format_args!("no browser was opened ({program}: {error}): see {url}"));
     }
 }
+
+/// How the names of variables begin that may hold credentials, or belong to this process alone.
+const PRIVATE: &[&str] = &["AZURE_", "EVENT_GRID_", "NOTIFY_SOCKET", "PARTNER_CENTER_"];
 
 #[cfg(target_os = "macos")]
 const OPENER: (&str, &[&str]) = ("open", &[]);

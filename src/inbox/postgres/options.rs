@@ -137,9 +137,10 @@ impl PostgresOptions {
     /// Connects, refuses what would not be durable, and migrates.
     pub(super) async fn open(&self) -> Result<PgPool, InboxError> {
         let millis = self.settings.deadline.as_millis();
+        // The statements wait for locks, and must see what was committed meanwhile.
         // A plan that was made for an empty table would stay when the table has grown, until statistics are taken.
         let limits = format!(
-            "set statement_timeout = {millis}; set plan_cache_mode = force_custom_plan; set idle_in_transaction_session_timeout = {}",
+            "set default_transaction_isolation = 'read committed'; set statement_timeout = {millis}; set plan_cache_mode = force_custom_plan; set idle_in_transaction_session_timeout = {}",
             IDLE_IN_TRANSACTION.as_millis()
         );
         let limits = Arc::<str>::from(limits);

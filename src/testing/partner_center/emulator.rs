@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Uri};
 use serde_json::Value;
 
 use crate::chain::{Anchors, ChainVerifier};
 use crate::crypto::Backend;
-use crate::http_client::{HttpClient, Limits};
+use crate::http_client::{HttpClient, Limits, is_loopback};
 use crate::mask::Excerpt;
 use crate::receiver::ReceiverBuilder;
 use crate::source::{
@@ -68,9 +68,13 @@ impl Emulator {
         if text("emulator")? != EMULATOR {
             return Err(fail("its response names another emulator".into()));
         }
+        let base_url = text("baseUrl")?;
+        if !is_of(&base_url, url) {
+            return Err(fail(format!("its base URL `{base_url}` is another host's")));
+        }
         let pem = get(&format!("{url}/emulator/anchors.pem")).await.map_err(fail)?;
         Ok(Self {
-            base_url: text("baseUrl")?,
+            base_url,
             certificate_location: text("certificateLocation")?,
             certificate_url: text("certificateUrl")?,
             published_location: text("publishedLocation")?,
@@ -149,5 +153,39 @@ async fn get(url: &str) -> Result<Bytes, String> {
     }
 }
 
+/// Whether a base URL belongs to the emulator that was asked: clients send it tokens and secrets.
+fn is_of(base_url: &str, asked: &str) -> bool {
+    let parse = |url: &str| url.parse::<Uri>().ok();
+    let (Some(base), Some(asked)) = (parse(base_url), parse(asked)) else {
+        return false;
+    };
+    let is_here = base.host().is_some_and(is_loopback);
+    is_here || (base.scheme(), base.authority()) == (asked.scheme(), asked.authority())
+}
+
 /// How an emulator names itself.
 pub(super) const EMULATOR: &str = "partner-center";
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn a_base_url_on_another_host_is_not_of_the_emulator() {
+        let asked = "http://emulator.example:4400";
+        for base_url in [asked, "http://127.0.0.1:4401", "http://localhost:4400", "http://[::1]:1"]
+        {
+            assert!(is_of(base_url, asked), "{base_url}");
+        }
+        for base_url in [
+            "https://emulator.example:4400",
+            "http://emulator.example:4401",
+            "https://evil.example",
+            "http://127.0.0.1.evil.example",
+            "http://127.0.0.1@evil.example",
+            "",
+        ] {
+            assert!(!is_of(base_url, asked), "{base_url}");
+        }
+    }
+}

@@ -76,6 +76,15 @@ fn only_signatures_are_shown() {
         let kept = RefusedRequest::new(&headers, Bytes::new(), &error);
         assert_eq!(kept.headers[0].1, "...", "{secret}");
     }
+    // Frameworks that keep the case of names.
+    for (name, value, expected) in [
+        ("Authorization", "Bearer abc", "..."),
+        ("Authorization", "Signature abc", "Signature abc"),
+        ("X-MS-Certificate-Url", "https://h.example/a?sig=s3cret", "https://h.example/a?sig=..."),
+    ] {
+        let kept = RefusedRequest::new([(name, value)], Bytes::new(), &error);
+        assert_eq!(kept.headers[0].1, expected, "{name}: {value}");
+    }
     assert_eq!(
         shown("x-ms-certificate-url", "https://h.example/a?sig=s3cret"),
         "https://h.example/a?sig=..."

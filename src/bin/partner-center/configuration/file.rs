@@ -43,8 +43,12 @@ pub(crate) fn read_all(named: Option<&Path>, flags: &[String]) -> Result<Vec<Lay
 /// Parses a file. Keys that are not flags are errors.
 pub(crate) fn parse(path: PathBuf, text: &str, flags: &[String]) -> Result<Layer, Failure> {
     let invalid = |problem: &str| Failure::usage(format_args!("{}: {problem}", path.display()));
-    let table: Table =
-        text.parse().map_err(|error: toml::de::Error| invalid(error.to_string().trim_end()))?;
+    // Its whole text quotes the line, which may hold a secret.
+    let malformed = |error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        invalid(&format!("line {}: {}", before.matches('\n').count() + 1, error.message()))
+    };
+    let table: Table = text.parse().map_err(malformed)?;
     let mut values = BTreeMap::new();
     let mut open: Vec<(String, Value)> = table.into_iter().collect();
     while let Some((name, value)) = open.pop() {

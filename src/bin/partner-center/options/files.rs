@@ -48,6 +48,8 @@ pub(crate) fn write(flag: &str, path: &Path, content: impl AsRef<[u8]>) -> Resul
 pub(crate) fn replace_secret(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
+    // What stands there may be a link, or readable by others.
+    let _ = fs::remove_file(&new);
     let mut written = private().open(&new)?;
     written.write_all(content)?;
     written.sync_all()?;
@@ -59,7 +61,7 @@ pub(crate) fn replace_secret(path: &Path, content: &[u8]) -> io::Result<()> {
 fn private() -> fs::OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create_new(true).mode(0o600);
     options
 }
 
@@ -67,6 +69,6 @@ fn private() -> fs::OpenOptions {
 #[cfg(not(unix))]
 fn private() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     options
 }

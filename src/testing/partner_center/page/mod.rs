@@ -197,7 +197,7 @@ fn draft(service: &Arc<Service<State>>, what: &str) -> Said {
     Said { text, is_refused: false, draft: Some(Draft { event, body }) }
 }
 
-/// A delivery's request as a file, for `partner-center verify --request` and for bug reports. A browser saves it and never shows
+/// A delivery's request as a file, for `partner-center verify --request FILE` and for bug reports. A browser saves it and never shows
 /// it, because its body is a stranger's.
 fn download(service: &Arc<Service<State>>, number: &str) -> Response<Bytes> {
     let number = number.parse().ok();

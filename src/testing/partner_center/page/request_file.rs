@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 use crate::testing::partner_center::deliveries::sent_headers;
 use crate::testing::partner_center::delivery::Delivery;
 
-/// The request as it is sent: the format that `partner-center verify --request` reads.
+/// The request as it is sent: the format that `partner-center verify --request FILE` reads.
 pub(super) fn bytes(delivery: &Delivery) -> Bytes {
     let mut bytes = head(delivery).into_bytes();
     bytes.extend_from_slice(b"\r\n");
