@@ -22,6 +22,8 @@ const ALLOWED: &[(&str, &str)] = &[
     ("rustls_pki_types", "certificates, keys and times"),
     ("serde_core", "typed payloads, and resources"),
     ("serde_json", "members without a type"),
+    ("sqlx_postgres", "feature `inbox-postgres`: the connection of a handler's transaction"),
+    ("sqlx_sqlite", "feature `inbox-sqlite`: the connection of a handler's transaction"),
     ("time", "dates of events and resources"),
     ("tower_layer", "the framework of feature `tower`"),
     ("tower_service", "the framework of feature `tower`"),
